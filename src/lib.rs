@@ -1,0 +1,12 @@
+//! WebSocket (RFC 6455) as a sans-I/O state machine.
+#![no_std]
+
+extern crate alloc;
+#[cfg(any(feature = "std", test))]
+extern crate std;
+
+mod buffer;
+mod role;
+
+pub use buffer::{ReceiveBuf, TransmitBuf};
+pub use role::Role;
