@@ -6,7 +6,20 @@ extern crate alloc;
 extern crate std;
 
 mod buffer;
+mod close;
+mod connection;
+mod error;
+pub mod frame;
+mod message;
 mod role;
+mod utf8;
 
 pub use buffer::{ReceiveBuf, TransmitBuf};
+pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
+pub use connection::{
+    AfterClose, Config, Connection, Delivery, Event, Negotiated, Pong, ReadyState, Refused,
+};
+pub use error::{ConnectionError, SendError};
+pub use message::{Chunk, Message, MessageKind, Payload, Text};
 pub use role::Role;
+pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};

@@ -1,0 +1,161 @@
+//! Close codes and the body of a Close frame (RFC 6455, §5.5.1 and §7.4); knows no connection.
+
+use core::fmt;
+
+use crate::role::Role;
+use crate::utf8::Utf8Bytes;
+
+/// The number that says why a connection was closed (§7.4).
+///
+/// Any `u16` can be held. [`is_allowed_on_the_wire`](Self::is_allowed_on_the_wire) says which may
+/// arrive, [`may_be_sent_by`](Self::may_be_sent_by) which may be sent.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct CloseCode(u16);
+
+impl CloseCode {
+    /// 1000: the purpose of the connection is fulfilled.
+    pub const NORMAL: Self = Self(1000);
+    /// 1001: the server is going down, or the page is being left.
+    pub const GOING_AWAY: Self = Self(1001);
+    /// 1002: the peer broke the protocol.
+    pub const PROTOCOL_ERROR: Self = Self(1002);
+    /// 1003: a type of data that cannot be accepted.
+    pub const UNSUPPORTED_DATA: Self = Self(1003);
+    /// 1005: a Close frame without a code was received. Never on the wire.
+    pub const NO_STATUS: Self = Self(1005);
+    /// 1006: the connection ended without a Close frame. Never on the wire.
+    pub const ABNORMAL: Self = Self(1006);
+    /// 1007: a payload that does not fit its type, such as text that is not UTF-8.
+    pub const INVALID_PAYLOAD: Self = Self(1007);
+    /// 1008: a message against the endpoint's policy, when no other code fits.
+    pub const POLICY_VIOLATION: Self = Self(1008);
+    /// 1009: a message too big to process.
+    pub const MESSAGE_TOO_BIG: Self = Self(1009);
+    /// 1010: the server did not negotiate an extension that the client needs. Clients only.
+    pub const MANDATORY_EXTENSION: Self = Self(1010);
+    /// 1011: something unexpected kept the endpoint from fulfilling the request.
+    pub const INTERNAL_ERROR: Self = Self(1011);
+    /// 1012: the service restarts. Servers only.
+    pub const SERVICE_RESTART: Self = Self(1012);
+    /// 1013: the service is overloaded, try again later. Servers only.
+    pub const TRY_AGAIN_LATER: Self = Self(1013);
+    /// 1014: a gateway got an invalid answer from the server behind it. Servers only.
+    pub const BAD_GATEWAY: Self = Self(1014);
+    /// 1015: the TLS handshake failed. Never on the wire.
+    pub const TLS_HANDSHAKE: Self = Self(1015);
+
+    /// Returns the code as a number.
+    #[must_use]
+    pub const fn as_u16(self) -> u16 {
+        self.0
+    }
+
+    /// Returns whether a peer may send this code.
+    ///
+    /// §7.4.1 and the IANA registry define 1000–1003 and 1007–1014, §7.4.2 leaves 3000–3999 to
+    /// libraries and 4000–4999 to applications. Everything else is reserved or undefined, and
+    /// receiving it is a protocol error.
+    #[must_use]
+    pub const fn is_allowed_on_the_wire(self) -> bool {
+        matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
+    }
+
+    /// Returns whether an endpoint in this role may send this code.
+    ///
+    /// As [`is_allowed_on_the_wire`](Self::is_allowed_on_the_wire), but 1010 is for clients only,
+    /// and 1012, 1013 and 1014 are for servers (and the gateways that stand in for them) only.
+    #[must_use]
+    pub const fn may_be_sent_by(self, role: Role) -> bool {
+        match role {
+            Role::Client => self.is_allowed_on_the_wire() && !matches!(self.0, 1012..=1014),
+            Role::Server => self.is_allowed_on_the_wire() && self.0 != 1010,
+        }
+    }
+}
+
+impl From<u16> for CloseCode {
+    fn from(code: u16) -> Self {
+        Self(code)
+    }
+}
+
+impl From<CloseCode> for u16 {
+    fn from(code: CloseCode) -> Self {
+        code.0
+    }
+}
+
+impl PartialEq<u16> for CloseCode {
+    fn eq(&self, other: &u16) -> bool {
+        self.0 == *other
+    }
+}
+
+impl fmt::Debug for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
+}
+
+impl fmt::Display for CloseCode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(&self.0, f)
+    }
+}
+
+/// How a connection ended, and by whose doing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Closed {
+    /// The code in the peer's Close frame; 1005 when there was none in it, 1006 when no Close frame
+    /// came (§7.1.5).
+    pub code: CloseCode,
+    /// The reason in the peer's Close frame, or an empty one (§7.1.6).
+    pub reason: Utf8Bytes,
+    /// Who began the closing handshake, or broke off.
+    pub by: ClosedBy,
+    /// Whether both Close frames were exchanged (§7.1.4).
+    pub clean: bool,
+}
+
+/// Who brought the end of a connection about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a connection has two ends")]
+pub enum ClosedBy {
+    /// The application at this end, or this end because the peer broke a rule or a limit.
+    Local,
+    /// The application at the other end, or the transport.
+    Peer,
+}
+
+/// The longest reason that fits a control frame beside the code, in bytes of UTF-8 (§5.5).
+pub const MAX_REASON_LEN: usize = 123;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn codes_on_the_wire_are_those_of_section_7_4() {
+        let allowed = |code: u16| CloseCode(code).is_allowed_on_the_wire();
+        for code in [1000, 1001, 1002, 1003, 1007, 1008, 1009, 1010, 1011, 1012, 1013, 1014] {
+            assert!(allowed(code), "{code}");
+        }
+        for code in [3000, 3999, 4000, 4999] {
+            assert!(allowed(code), "{code}");
+        }
+        for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
+            assert!(!allowed(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn some_codes_belong_to_one_role() {
+        for (code, client, server) in
+            [(1000, true, true), (1010, true, false), (1011, true, true), (1012, false, true)]
+        {
+            assert_eq!(CloseCode(code).may_be_sent_by(Role::Client), client);
+            assert_eq!(CloseCode(code).may_be_sent_by(Role::Server), server);
+        }
+    }
+}

@@ -1,0 +1,39 @@
+//! What an open connection reports; knows nothing of how it came about.
+
+use crate::close::Closed;
+use crate::message::{Chunk, Message, Payload, Text};
+
+/// Something that arrived on a connection.
+///
+/// It borrows the receive buffer, not the connection, so it can be answered while it is held.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Event<'a> {
+    /// A whole binary message.
+    Binary(Payload<'a>),
+    /// A part of a message; only with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    Chunk(Chunk<'a>),
+    /// The connection ended by the closing handshake (§7.1.4). This is the last event, and reported
+    /// once. A connection that fails reports an error instead.
+    Closed(Closed),
+    /// A Ping, at most 125 bytes. It is answered already unless [`Pong::Manual`](crate::Pong) is
+    /// set.
+    Ping(Payload<'a>),
+    /// A Pong, at most 125 bytes, asked for or not.
+    Pong(Payload<'a>),
+    /// A whole text message.
+    Text(Text<'a>),
+}
+
+impl Event<'_> {
+    /// Returns the message if this is one, owned; see [`Payload::into_bytes`] for when it is
+    /// copied.
+    #[must_use]
+    pub fn into_message(self) -> Option<Message> {
+        match self {
+            Self::Binary(payload) => Some(payload.into()),
+            Self::Text(text) => Some(text.into()),
+            Self::Chunk(_) | Self::Closed(_) | Self::Ping(_) | Self::Pong(_) => None,
+        }
+    }
+}

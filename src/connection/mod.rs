@@ -1,0 +1,13 @@
+//! An open connection (§5.5, §6, §7): what arrives becomes events, commands become bytes; knows
+//! neither sockets nor clocks.
+
+mod config;
+mod event;
+mod masks;
+mod outgoing;
+mod state;
+
+pub use config::{AfterClose, Config, Delivery, Pong};
+pub use event::Event;
+pub use outgoing::Refused;
+pub use state::{Connection, Negotiated, ReadyState};

@@ -1,0 +1,528 @@
+//! The life of a connection, from its opening handshake's end to its own (§7); knows neither how
+//! frames are parsed nor how they are built.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use super::config::{AfterClose, Config, Delivery, Pong};
+use super::event::Event;
+use super::masks::Masks;
+use super::outgoing::{Outgoing, Refused, Source as Sent, close_body};
+use crate::buffer::{ReceiveBuf, TransmitBuf};
+use crate::close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
+use crate::error::{ConnectionError, SendError};
+use crate::frame::{Decoder, Opcode};
+use crate::message::{
+    Assembler, Chunk, Limits, Message, MessageKind, Payload, Received, Source, Text,
+};
+use crate::role::Role;
+use crate::utf8::Utf8Bytes;
+
+/// An open WebSocket connection, without the socket.
+///
+/// There are four kinds of methods, to be called in this order, over and over:
+///
+/// 1. `handle_*` says what the transport did: [`handle_eof`](Self::handle_eof). Bytes that arrived
+///    are appended to a [`ReceiveBuf`].
+/// 2. [`poll_event`](Self::poll_event) until it returns `None`: what arrived.
+/// 3. Commands, also while an event is held: [`send`](Self::send), [`ping`](Self::ping),
+///    [`close`](Self::close), …
+/// 4. [`poll_transmit`](Self::poll_transmit) until it returns `None`: what is to be written. If
+///    anything was written, back to 2: a closing handshake may be complete now. Otherwise wait for
+///    the transport, and back to 1.
+///
+/// Getters such as [`ready_state`](Self::ready_state) may be called at any time.
+///
+/// ```text
+///                close()                     peer's Close
+///        ┌──────────────────▶ Closing ──────────────────────┐
+///        │                        │                         ▼
+///      Open ─── peer's Close (answered by itself) ─────▶ Closing ──── transport ────▶ Closed
+///        │                        │                                     done            ▲
+///        │ error, limit, EOF      │ the same                                            │
+///        └────────────────────────┴────────▶ Failed (Closing) ─── Close written ────────┘
+/// ```
+///
+/// [`Event::Closed`] or an error is the end. Then what [`poll_transmit`](Self::poll_transmit) still
+/// returns is to be written, and the transport to be closed. A server's end comes as soon as the
+/// closing handshake is complete, a client's when the server has closed the transport: §7.1.1 wants
+/// the server to go first.
+///
+/// ```
+/// use sanswire::{Config, Connection, Event, ReceiveBuf};
+///
+/// let mut connection = Connection::server(&Config::default());
+/// let mut input = ReceiveBuf::new();
+/// input.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"); // "Hello", masked
+/// while let Some(event) = connection.poll_event(&mut input)? {
+///     if let Event::Text(text) = event {
+///         connection.send_text(&text)?;
+///     }
+/// }
+/// use bytes::Buf;
+/// let output = connection.poll_transmit().unwrap();
+/// assert_eq!(output.chunk(), b"\x81\x05Hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct Connection {
+    role: Role,
+    phase: Phase,
+    pong: Pong,
+    after_close: AfterClose,
+    /// Whether the transport delivers nothing more.
+    eof: bool,
+    assembler: Assembler,
+    outgoing: Outgoing,
+    /// Payload bytes of messages that came too late to be sent, for `bufferedAmount`.
+    unsent: usize,
+    /// How it ended; there from the peer's Close frame on, or from the failure.
+    closed: Option<Box<Closed>>,
+    negotiated: Option<Box<Negotiated>>,
+}
+
+/// Where a connection is on its way to the end.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    Open,
+    /// Our Close has been queued, the peer's has not arrived.
+    CloseSent,
+    /// Both Close frames have been queued or received; the transport is still open.
+    Draining,
+    Failed(ConnectionError),
+    Closed,
+}
+
+/// WHATWG `readyState`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "the standard knows these four")]
+#[repr(u8)]
+pub enum ReadyState {
+    /// 0: the opening handshake is under way.
+    Connecting = 0,
+    /// 1: messages can be sent.
+    Open = 1,
+    /// 2: the closing handshake is under way, or the connection has failed.
+    Closing = 2,
+    /// 3: the connection is over.
+    Closed = 3,
+}
+
+/// What the opening handshake agreed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Negotiated {
+    /// The subprotocol in use, or empty.
+    pub protocol: String,
+    /// The value of the `Sec-WebSocket-Extensions` header in use, or empty.
+    pub extensions: String,
+}
+
+impl Connection {
+    /// Creates the server's end of an open connection, whose handshake was done elsewhere.
+    #[must_use]
+    pub fn server(config: &Config) -> Self {
+        Self::new(Role::Server, config, None, TransmitBuf::new())
+    }
+
+    /// Creates the client's end of an open connection, whose handshake was done elsewhere.
+    ///
+    /// The masking keys of §5.3 are expanded from `seed`, which must come from the operating
+    /// system's entropy and be used once.
+    #[must_use]
+    pub fn client(config: &Config, seed: [u8; 32]) -> Self {
+        Self::new(Role::Client, config, Some(Box::new(Masks::new(seed))), TransmitBuf::new())
+    }
+
+    fn new(role: Role, config: &Config, masks: Option<Box<Masks>>, output: TransmitBuf) -> Self {
+        let chunks = config.delivery == Delivery::Chunks;
+        let hold = if chunks { 0 } else { HOLD_UP_TO };
+        let decoder =
+            Decoder::new(role.peer()).hold_up_to(hold).max_frame_size(config.max_frame_size as u64);
+        let limits = Limits {
+            max_message_size: (config.max_message_size as u64).min(i64::MAX as u64),
+            max_fragments: config.max_fragments.into(),
+            chunks,
+        };
+        Self {
+            role,
+            phase: Phase::Open,
+            pong: config.pong,
+            after_close: config.after_close,
+            eof: false,
+            assembler: Assembler::new(decoder, limits),
+            outgoing: Outgoing::new(config, masks, output),
+            unsent: 0,
+            closed: None,
+            negotiated: None,
+        }
+    }
+
+    /// Says that the transport delivers nothing more.
+    ///
+    /// What is still in the receive buffer is processed first. Then the connection ends: by
+    /// [`Event::Closed`] if the closing handshake was complete, else by
+    /// [`ConnectionError::UnexpectedEof`].
+    pub fn handle_eof(&mut self) {
+        self.eof = true;
+    }
+
+    /// Returns the next thing that arrived, or `Ok(None)` when `input` holds nothing whole.
+    ///
+    /// The event borrows `input`, not the connection. The same `input` must be passed each time.
+    /// After [`Event::Closed`], `Ok(None)` is all that comes.
+    ///
+    /// # Errors
+    ///
+    /// The connection has failed (§7.1.7): by the peer's fault, by a limit, or because the stream
+    /// ended. A Close frame with the right code has been queued, nothing more is parsed, and
+    /// every later call returns the same error.
+    ///
+    /// # Panics
+    ///
+    /// Never.
+    #[inline]
+    pub fn poll_event<'a>(
+        &mut self,
+        input: &'a mut ReceiveBuf,
+    ) -> Result<Option<Event<'a>>, ConnectionError> {
+        loop {
+            match self.phase {
+                Phase::Open | Phase::CloseSent => {}
+                Phase::Draining => return Ok(self.poll_drained(input)),
+                Phase::Failed(error) => return Err(error),
+                Phase::Closed => return Ok(None),
+            }
+            let received = match self.assembler.poll(input) {
+                Ok(Some(received)) => received,
+                Ok(None) if self.eof => return Err(self.fail(ConnectionError::UnexpectedEof)),
+                Ok(None) => return Ok(None),
+                Err(error) => return Err(self.fail(error)),
+            };
+            return Ok(Some(match received {
+                Received::Message(..) | Received::Chunk { .. } if self.drops_messages() => continue,
+                Received::Message(MessageKind::Binary, source) => {
+                    Event::Binary(payload(input, source))
+                }
+                Received::Message(MessageKind::Text, source) => {
+                    Event::Text(Text::from_validated(payload(input, source)))
+                }
+                Received::Chunk { kind, is_first, is_last, payload } => {
+                    let payload = Payload::lent(input, payload);
+                    Event::Chunk(Chunk { kind, is_first, is_last, payload })
+                }
+                Received::Ping(range) => {
+                    if self.pong == Pong::Automatic {
+                        self.outgoing.answer_ping(input.range(range.clone()));
+                    }
+                    Event::Ping(Payload::lent(input, range))
+                }
+                Received::Pong(range) => Event::Pong(Payload::lent(input, range)),
+                Received::Close(range) => {
+                    if let Err(error) = self.receive_close(input.range(range)) {
+                        return Err(self.fail(error));
+                    }
+                    continue;
+                }
+            }));
+        }
+    }
+
+    /// Returns the bytes that are to be written, or `None` if there are none.
+    ///
+    /// Call it until it returns `None`, or until the transport takes no more: the buffer fills up
+    /// again where large messages are sent in fragments.
+    #[must_use = "bytes that are not written do not reach the peer"]
+    pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
+        let output = self.outgoing.output();
+        if output.is_empty() { None } else { Some(output) }
+    }
+
+    /// Sends a message.
+    ///
+    /// A server keeps a large payload by reference; a client copies it once and masks the copy.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] gives the message back: the connection is closing, the output is full, or a
+    /// message is being sent in parts.
+    pub fn send(&mut self, message: Message) -> Result<(), Refused> {
+        let (kind, bytes) = match &message {
+            Message::Binary(bytes) => (MessageKind::Binary, bytes),
+            Message::Text(text) => (MessageKind::Text, text.as_shared()),
+        };
+        self.send_source(kind, Sent::Owned(bytes)).map_err(|error| Refused { error, message })
+    }
+
+    /// Sends a binary message, copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.send_source(MessageKind::Binary, Sent::Borrowed(payload))
+    }
+
+    /// Sends a text message, copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[inline]
+    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
+        self.send_source(MessageKind::Text, Sent::Borrowed(text.as_bytes()))
+    }
+
+    /// Begins a message that is sent in parts, by [`send_chunk`](Self::send_chunk) and
+    /// [`finish`](Self::finish).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::MessageInProgress`], [`SendError::Closed`].
+    pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
+        self.check_open()?;
+        self.outgoing.begin(kind)
+    }
+
+    /// Sends the next part of a message, as a fragment of its own (§5.4).
+    ///
+    /// Parts of a text message may end inside a character.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::NoMessageInProgress`], [`SendError::InvalidUtf8`], [`SendError::Full`],
+    /// [`SendError::Closed`]. Nothing was sent; the message is still in progress.
+    pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        self.outgoing.chunk(payload)
+    }
+
+    /// Finishes a message that is sent in parts.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`] when
+    /// a text would end inside a character: the message is still in progress then.
+    pub fn finish(&mut self) -> Result<(), SendError> {
+        self.check_open()?;
+        self.outgoing.finish()
+    }
+
+    /// Sends a Ping with up to 125 bytes (§5.5.2).
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::ControlTooLong`], [`SendError::Full`], [`SendError::Closed`].
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        self.outgoing.control(Opcode::Ping, payload)
+    }
+
+    /// Sends a Pong with up to 125 bytes, asked for or not (§5.5.3).
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        self.outgoing.control(Opcode::Pong, payload)
+    }
+
+    /// Begins the closing handshake (§7.1.2), behind all messages sent before.
+    ///
+    /// A message that is being sent in parts is left unfinished. Without effect on a connection that
+    /// is closing or closed.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::InvalidCloseCode`] for a code that this role may not send, and
+    /// [`SendError::ReasonTooLong`], whatever the state.
+    pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
+        let code = code.into();
+        if !code.may_be_sent_by(self.role) {
+            return Err(SendError::InvalidCloseCode { code: code.as_u16() });
+        }
+        if reason.len() > MAX_REASON_LEN {
+            return Err(SendError::ReasonTooLong { len: reason.len() });
+        }
+        let (body, len) = close_body(code, reason);
+        self.begin_close(body.get(..len).unwrap_or_default());
+        Ok(())
+    }
+
+    /// Begins the closing handshake with a Close frame that has neither code nor reason; otherwise
+    /// as [`close`](Self::close).
+    pub fn close_without_code(&mut self) {
+        self.begin_close(&[]);
+    }
+
+    /// Gives back memory that is not in use. Worth calling before a connection is left idle.
+    pub fn release_memory(&mut self) {
+        self.outgoing.release();
+    }
+
+    /// Returns the role of this end.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.role
+    }
+
+    /// Returns the WHATWG `readyState`.
+    ///
+    /// Once it is [`Closed`](ReadyState::Closed), the transport is to be closed.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        match self.phase {
+            Phase::Open => ReadyState::Open,
+            Phase::CloseSent | Phase::Draining => ReadyState::Closing,
+            Phase::Failed(_) if !self.outgoing.is_empty() && !self.eof => ReadyState::Closing,
+            Phase::Failed(_) | Phase::Closed => ReadyState::Closed,
+        }
+    }
+
+    /// Returns the WHATWG `bufferedAmount`: payload bytes of messages that were sent and not handed
+    /// to the transport yet.
+    ///
+    /// Headers, control frames, masking and compression do not count. As the standard has it,
+    /// a message refused because the connection is closing counts forever.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.outgoing.buffered_amount() + self.unsent
+    }
+
+    /// Returns the subprotocol in use, or an empty string.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        self.negotiated.as_ref().map_or("", |negotiated| &negotiated.protocol)
+    }
+
+    /// Returns the extensions in use as the header value that was agreed on, or an empty string.
+    #[must_use]
+    pub fn extensions(&self) -> &str {
+        self.negotiated.as_ref().map_or("", |negotiated| &negotiated.extensions)
+    }
+
+    /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
+    /// has failed.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.closed.as_deref()
+    }
+
+    /// Returns the code of the peer's Close frame; 1005 if it had none, 1006 if the connection
+    /// failed (§7.1.5). `None` before that.
+    #[must_use]
+    pub fn close_code(&self) -> Option<CloseCode> {
+        self.closed().map(|closed| closed.code)
+    }
+
+    /// Returns whether the connection ended by a complete closing handshake (§7.1.4).
+    #[must_use]
+    pub fn was_clean(&self) -> bool {
+        matches!(self.phase, Phase::Closed) && self.closed().is_some_and(|closed| closed.clean)
+    }
+
+    #[inline]
+    fn send_source(&mut self, kind: MessageKind, payload: Sent<'_>) -> Result<(), SendError> {
+        if !matches!(self.phase, Phase::Open) {
+            // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
+            self.unsent = self.unsent.saturating_add(payload.len());
+            return Err(SendError::Closed);
+        }
+        self.outgoing.message(kind, payload)
+    }
+
+    #[inline]
+    const fn check_open(&self) -> Result<(), SendError> {
+        match self.phase {
+            Phase::Open => Ok(()),
+            Phase::CloseSent | Phase::Draining | Phase::Failed(_) | Phase::Closed => {
+                Err(SendError::Closed)
+            }
+        }
+    }
+
+    fn begin_close(&mut self, body: &[u8]) {
+        if matches!(self.phase, Phase::Open) {
+            self.outgoing.close(body);
+            self.phase = Phase::CloseSent;
+        }
+    }
+
+    const fn drops_messages(&self) -> bool {
+        matches!((self.phase, self.after_close), (Phase::CloseSent, AfterClose::Drop))
+    }
+
+    /// Takes the peer's Close frame, and answers it if ours has not been sent.
+    fn receive_close(&mut self, body: &[u8]) -> Result<(), ConnectionError> {
+        let (code, reason) = match body {
+            // §7.1.5: "If this Close control frame contains no status code, _The WebSocket
+            // Connection Close Code_ is considered to be 1005."
+            [] => (CloseCode::NO_STATUS, Utf8Bytes::default()),
+            [_] => return Err(ConnectionError::CloseBodyTooShort),
+            [high, low, reason @ ..] => {
+                let code = CloseCode::from(u16::from_be_bytes([*high, *low]));
+                if !code.is_allowed_on_the_wire() {
+                    return Err(ConnectionError::InvalidCloseCode { code: code.as_u16() });
+                }
+                (code, Utf8Bytes::validate(reason).map_err(|_| ConnectionError::InvalidUtf8)?)
+            }
+        };
+        let by = if matches!(self.phase, Phase::Open) {
+            // §5.5.1: "When sending a Close frame in response, the endpoint typically echos the
+            // status code it received."
+            self.outgoing.close_now(body.get(..2).unwrap_or_default());
+            ClosedBy::Peer
+        } else {
+            ClosedBy::Local
+        };
+        self.closed = Some(Box::new(Closed { code, reason, by, clean: true }));
+        self.phase = Phase::Draining;
+        Ok(())
+    }
+
+    /// Reports the end once both Close frames are through and the transport is done.
+    #[cold]
+    fn poll_drained<'a>(&mut self, input: &mut ReceiveBuf) -> Option<Event<'a>> {
+        // §5.5.1: after a Close frame, "any further data" is discarded.
+        input.clear();
+        // §7.1.1: the server closes the transport first, the client waits for that.
+        let done = match self.role {
+            Role::Client => self.eof,
+            Role::Server => self.eof || self.outgoing.is_empty(),
+        };
+        if !done {
+            return None;
+        }
+        self.phase = Phase::Closed;
+        self.closed().cloned().map(Event::Closed)
+    }
+
+    /// Fails the connection (§7.1.7).
+    #[cold]
+    fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+        if matches!(self.phase, Phase::Open) && error != ConnectionError::UnexpectedEof {
+            self.outgoing.close_now(&error.close_code().as_u16().to_be_bytes());
+        }
+        let by =
+            if error == ConnectionError::UnexpectedEof { ClosedBy::Peer } else { ClosedBy::Local };
+        let (code, reason) = (CloseCode::ABNORMAL, Utf8Bytes::default());
+        self.closed = Some(Box::new(Closed { code, reason, by, clean: false }));
+        self.phase = Phase::Failed(error);
+        error
+    }
+}
+
+/// Makes a payload of where it is.
+#[inline]
+fn payload(input: &mut ReceiveBuf, source: Source) -> Payload<'_> {
+    match source {
+        Source::Assembled(bytes) => Payload::owned(bytes),
+        Source::Input(range) => Payload::lent(input, range),
+    }
+}
+
+/// Frames up to this size wait in the receive buffer until they are whole and are lent from there;
+/// larger ones are assembled, so that a receive buffer stays small.
+const HOLD_UP_TO: u32 = 16 << 10;

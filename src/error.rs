@@ -1,0 +1,218 @@
+//! What can go wrong on an open connection: by whose fault it is, and the close code for it (§7.1.7).
+
+use core::fmt;
+
+use crate::close::CloseCode;
+
+/// Why a connection failed (§7.1.7).
+///
+/// The peer broke the protocol or a limit, or the stream ended. It is sticky: once a connection
+/// has failed, every later call reports the same error. What the caller does: write what
+/// is still to be written (the Close frame with [`close_code`](Self::close_code)), then drop the
+/// transport.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ConnectionError {
+    /// §5.2: a reserved bit is set that no negotiated extension gives a meaning to.
+    ReservedBits {
+        /// The bits, as in the first byte of the frame: `0x40` is RSV1, `0x20` RSV2, `0x10` RSV3.
+        bits: u8,
+    },
+    /// §5.2: an opcode that is not defined.
+    ReservedOpcode {
+        /// 3 to 7, or 11 to 15.
+        opcode: u8,
+    },
+    /// §5.2: a length that fits a shorter form, where the minimal form is a MUST.
+    LengthNotMinimal {
+        /// The length as announced, in bytes.
+        len: u64,
+    },
+    /// §5.2: a 64-bit length whose most significant bit is set.
+    LengthTopBit {
+        /// The length as announced, in bytes.
+        len: u64,
+    },
+    /// §5.1: a client's frame that is not masked.
+    MaskMissing,
+    /// §5.1: a server's frame that is masked.
+    MaskUnexpected,
+    /// §5.5: a control frame that is fragmented.
+    ControlFragmented {
+        /// 8 to 10.
+        opcode: u8,
+    },
+    /// §5.5: a control frame of more than 125 bytes.
+    ControlTooLong {
+        /// 8 to 10.
+        opcode: u8,
+    },
+    /// §5.4: a continuation frame while no fragmented message is in progress.
+    UnexpectedContinuation,
+    /// §5.4: a new message while a fragmented one is in progress.
+    UnfinishedMessage {
+        /// The opcode of the frame that came instead of a continuation: 1 or 2.
+        opcode: u8,
+    },
+    /// §10.4: a frame larger than this endpoint accepts.
+    FrameTooLarge {
+        /// The length as announced, in bytes.
+        len: u64,
+        /// The largest that is accepted, in bytes.
+        limit: u64,
+    },
+    /// §10.4: a message larger than this endpoint accepts, counted over all its fragments.
+    MessageTooLarge {
+        /// The largest that is accepted, in bytes.
+        limit: u64,
+    },
+    /// §10.4: a message in more small fragments than this endpoint accepts.
+    TooManyFragments {
+        /// How many were accepted.
+        limit: u64,
+    },
+    /// §8.1: a text message, or the reason of a Close frame, that is not UTF-8.
+    InvalidUtf8,
+    /// §5.5.1: a Close frame with a body of one byte, too short for a code.
+    CloseBodyTooShort,
+    /// §7.4: a close code that nobody may send.
+    InvalidCloseCode {
+        /// The code as received.
+        code: u16,
+    },
+    /// §7.2.1: the stream ended before the closing handshake was complete.
+    UnexpectedEof,
+}
+
+impl ConnectionError {
+    /// Returns the code that the peer is told in a Close frame.
+    ///
+    /// [`UnexpectedEof`](Self::UnexpectedEof) is told nobody, and reported as 1006.
+    #[must_use]
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::ReservedBits { .. }
+            | Self::ReservedOpcode { .. }
+            | Self::LengthNotMinimal { .. }
+            | Self::LengthTopBit { .. }
+            | Self::MaskMissing
+            | Self::MaskUnexpected
+            | Self::ControlFragmented { .. }
+            | Self::ControlTooLong { .. }
+            | Self::UnexpectedContinuation
+            | Self::UnfinishedMessage { .. }
+            | Self::CloseBodyTooShort
+            | Self::InvalidCloseCode { .. } => CloseCode::PROTOCOL_ERROR,
+            Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
+            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::UnexpectedEof => CloseCode::ABNORMAL,
+        }
+    }
+}
+
+impl fmt::Display for ConnectionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::ReservedBits { bits } => {
+                write!(f, "reserved bits {bits:#04x} set without an extension")
+            }
+            Self::ReservedOpcode { opcode } => write!(f, "reserved opcode {opcode}"),
+            Self::LengthNotMinimal { len } => {
+                write!(f, "payload length {len} not in its shortest form")
+            }
+            Self::LengthTopBit { len } => {
+                write!(f, "payload length {len} with its most significant bit set")
+            }
+            Self::MaskMissing => f.write_str("frame from a client is not masked"),
+            Self::MaskUnexpected => f.write_str("frame from a server is masked"),
+            Self::ControlFragmented { opcode } => {
+                write!(f, "control frame with opcode {opcode} is fragmented")
+            }
+            Self::ControlTooLong { opcode } => {
+                write!(f, "control frame with opcode {opcode} has more than 125 bytes")
+            }
+            Self::UnexpectedContinuation => {
+                f.write_str("continuation frame without a message to continue")
+            }
+            Self::UnfinishedMessage { opcode } => write!(
+                f,
+                "frame with opcode {opcode} begins a message before the last one was finished"
+            ),
+            Self::FrameTooLarge { len, limit } => {
+                write!(f, "frame of {len} bytes is over the limit of {limit}")
+            }
+            Self::MessageTooLarge { limit } => {
+                write!(f, "message is over the limit of {limit} bytes")
+            }
+            Self::TooManyFragments { limit } => {
+                write!(f, "message has more than {limit} fragments for its size")
+            }
+            Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
+            Self::CloseBodyTooShort => f.write_str("close frame with a body of one byte"),
+            Self::InvalidCloseCode { code } => write!(f, "close code {code} is not allowed"),
+            Self::UnexpectedEof => {
+                f.write_str("stream ended before the closing handshake was complete")
+            }
+        }
+    }
+}
+
+impl core::error::Error for ConnectionError {}
+
+/// Why a command was refused; nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// The connection is closing or closed: nothing more can be sent (§5.5.1, §6.1).
+    Closed,
+    /// As much output waits as may: write some of it first.
+    Full {
+        /// Bytes that wait.
+        queued: usize,
+        /// Bytes that may wait at most.
+        limit: usize,
+    },
+    /// A message is being sent in parts; another must wait until it is finished (§5.4).
+    MessageInProgress,
+    /// There is no message in progress to continue or to finish.
+    NoMessageInProgress,
+    /// A chunk of a text message is not UTF-8, or the message ends inside a character (§8.1).
+    InvalidUtf8,
+    /// The payload of a Ping or Pong is over 125 bytes (§5.5).
+    ControlTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// A close code that this role may not send (§7.4).
+    InvalidCloseCode {
+        /// The code that was asked for.
+        code: u16,
+    },
+    /// The reason of a Close is over 123 bytes (§5.5.1).
+    ReasonTooLong {
+        /// Its length in bytes.
+        len: usize,
+    },
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Closed => f.write_str("connection is closing or closed"),
+            Self::Full { queued, limit } => {
+                write!(f, "{queued} bytes wait to be written, over the limit of {limit}")
+            }
+            Self::MessageInProgress => f.write_str("another message is being sent in parts"),
+            Self::NoMessageInProgress => f.write_str("no message is being sent in parts"),
+            Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
+            Self::ControlTooLong { len } => {
+                write!(f, "control payload of {len} bytes is over 125")
+            }
+            Self::InvalidCloseCode { code } => write!(f, "close code {code} may not be sent"),
+            Self::ReasonTooLong { len } => write!(f, "close reason of {len} bytes is over 123"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}

@@ -1,0 +1,232 @@
+//! Bytes to frames, piece by piece (§5.2); knows the role of the sender but no message.
+
+use core::ops::Range;
+
+use super::header::{Header, RSV};
+use super::mask;
+use crate::buffer::ReceiveBuf;
+use crate::error::ConnectionError;
+use crate::role::Role;
+
+/// Takes frames out of a [`ReceiveBuf`].
+///
+/// A header is checked before one byte of its payload is waited for. A payload is unmasked in place
+/// as it arrives and never copied.
+///
+/// ```text
+///            header whole, payload not            payload whole
+/// (between) ──────────────────────────▶ (within) ───────────────▶ (between)
+///     └──────────────── header and payload whole ─────────────────────┘
+/// ```
+///
+/// ```
+/// use sanswire::frame::{Decoder, Opcode};
+/// use sanswire::{ReceiveBuf, Role};
+///
+/// let mut input = ReceiveBuf::new();
+/// input.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
+/// let mut decoder = Decoder::new(Role::Client);
+/// let piece = decoder.poll(&mut input)?.unwrap();
+/// assert_eq!(piece.header.opcode, Opcode::Text);
+/// assert!(piece.is_first && piece.is_last);
+/// assert_eq!(piece.payload(&input), b"Hello");
+/// assert!(decoder.poll(&mut input)?.is_none());
+/// # Ok::<(), sanswire::ConnectionError>(())
+/// ```
+#[derive(Debug)]
+pub struct Decoder {
+    sender: Role,
+    /// Reserved bits that a negotiated extension gives a meaning to; within `RSV`.
+    allowed_rsv: u8,
+    /// Frames up to this size are held until they are whole.
+    hold: u32,
+    max_frame_size: u64,
+    frame: Option<Unfinished>,
+}
+
+/// A frame whose header has been consumed and whose payload has not.
+#[derive(Debug)]
+struct Unfinished {
+    header: Header,
+    /// Payload bytes that are not consumed. 0 < remaining <= header.payload_len
+    remaining: u64,
+    /// How many of them lie at the beginning of the input, unmasked. unmasked < remaining
+    unmasked: usize,
+}
+
+/// What [`Decoder::poll`] found: a frame, or the next part of one.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Piece {
+    /// The header of the frame, the same for all its pieces.
+    pub header: Header,
+    /// Whether this is the first piece of its frame. It may be without payload: a header is
+    /// reported at once.
+    pub is_first: bool,
+    /// Whether this is the last piece of its frame.
+    pub is_last: bool,
+    /// Positions in the input of the payload that was consumed.
+    pub(crate) payload: Range<usize>,
+    /// Positions of what arrived with this piece: the same, or the newest part of a held frame.
+    pub(crate) fresh: Range<usize>,
+}
+
+impl Decoder {
+    /// Creates a decoder for the frames that `sender` sends.
+    ///
+    /// Control frames come whole; of data frames every piece is reported as it arrives. The size of
+    /// frames is not limited.
+    #[must_use]
+    pub const fn new(sender: Role) -> Self {
+        Self { sender, allowed_rsv: 0, hold: 0, max_frame_size: u64::MAX, frame: None }
+    }
+
+    /// Holds data frames of up to `len` bytes of payload in the input until they are whole.
+    #[must_use]
+    pub const fn hold_up_to(mut self, len: u32) -> Self {
+        self.hold = len;
+        self
+    }
+
+    /// Refuses frames of more than `len` bytes of payload.
+    #[must_use]
+    pub const fn max_frame_size(mut self, len: u64) -> Self {
+        self.max_frame_size = len;
+        self
+    }
+
+    /// Accepts these reserved bits (within `0x70`), as an extension has negotiated them.
+    #[must_use]
+    pub const fn allow_rsv(mut self, bits: u8) -> Self {
+        self.allowed_rsv = bits & RSV;
+        self
+    }
+
+    /// Takes the next piece, or returns `Ok(None)` if `input` holds nothing new.
+    ///
+    /// All pieces of a connection must be polled from the same input.
+    ///
+    /// # Errors
+    ///
+    /// What §5.2 forbids, for the sender's role and this decoder's limits. The error is the same
+    /// however the bytes were split. Afterwards the decoder is of no use.
+    #[inline]
+    pub fn poll(&mut self, input: &mut ReceiveBuf) -> Result<Option<Piece>, ConnectionError> {
+        if self.frame.is_some() {
+            return Ok(self.poll_unfinished(input));
+        }
+        let Some((header, header_len)) = Header::parse(input.as_slice())? else {
+            return self.refuse_early(input.as_slice());
+        };
+        self.check(&header)?;
+        let start = input.start() + header_len;
+        let arrived = input.len() - header_len;
+        if let Ok(len) = usize::try_from(header.payload_len)
+            && len <= arrived
+        {
+            let payload = start..start + len;
+            if let Some(key) = header.mask {
+                mask::apply(input.range_mut(payload.clone()), key, 0);
+            }
+            input.consume(header_len + len);
+            let fresh = payload.clone();
+            return Ok(Some(Piece { header, is_first: true, is_last: true, payload, fresh }));
+        }
+        input.consume(header_len);
+        self.frame = Some(Unfinished { header, remaining: header.payload_len, unmasked: 0 });
+        Ok(Some(match self.poll_unfinished(input) {
+            Some(piece) => Piece { is_first: true, ..piece },
+            None => {
+                let nothing = start..start;
+                let fresh = nothing.clone();
+                Piece { header, is_first: true, is_last: false, payload: nothing, fresh }
+            }
+        }))
+    }
+
+    /// Unmasks what has arrived since the last call.
+    fn poll_unfinished(&mut self, input: &mut ReceiveBuf) -> Option<Piece> {
+        let frame = self.frame.as_mut()?;
+        let arrived = match usize::try_from(frame.remaining) {
+            Ok(remaining) => remaining.min(input.len()),
+            Err(_) => input.len(),
+        };
+        if arrived <= frame.unmasked {
+            return None;
+        }
+        let header = frame.header;
+        let start = input.start();
+        let fresh = start + frame.unmasked..start + arrived;
+        if let Some(key) = header.mask {
+            let offset = header.payload_len - frame.remaining + frame.unmasked as u64;
+            // Only the two lowest bits matter.
+            mask::apply(input.range_mut(fresh.clone()), key, (offset & 3) as usize);
+        }
+        let is_last = arrived as u64 == frame.remaining;
+        let held = header.opcode.is_control() || header.payload_len <= u64::from(self.hold);
+        let payload = if is_last {
+            self.frame = None;
+            start..start + arrived
+        } else if held {
+            frame.unmasked = arrived;
+            start..start
+        } else {
+            frame.remaining -= arrived as u64;
+            start..start + arrived
+        };
+        input.consume(payload.len());
+        Some(Piece { header, is_first: false, is_last, payload, fresh })
+    }
+
+    #[inline]
+    fn check(&self, header: &Header) -> Result<(), ConnectionError> {
+        self.check_first_bytes(header.rsv, header.mask.is_some())?;
+        if header.payload_len > self.max_frame_size {
+            let (len, limit) = (header.payload_len, self.max_frame_size);
+            return Err(ConnectionError::FrameTooLarge { len, limit });
+        }
+        Ok(())
+    }
+
+    #[inline]
+    fn check_first_bytes(&self, rsv: u8, masked: bool) -> Result<(), ConnectionError> {
+        if rsv & !self.allowed_rsv != 0 {
+            // §5.2: "If a nonzero value is received and none of the negotiated extensions defines
+            // the meaning of such a nonzero value, the receiving endpoint MUST _Fail the WebSocket
+            // Connection_."
+            return Err(ConnectionError::ReservedBits { bits: rsv & !self.allowed_rsv });
+        }
+        match (self.sender, masked) {
+            // §5.1: "The server MUST close the connection upon receiving a frame that is not
+            // masked."
+            (Role::Client, false) => Err(ConnectionError::MaskMissing),
+            // §5.1: "A client MUST close a connection if it detects a masked frame."
+            (Role::Server, true) => Err(ConnectionError::MaskUnexpected),
+            (Role::Client, true) | (Role::Server, false) => Ok(()),
+        }
+    }
+
+    /// Judges a header that is not whole by what has arrived of it.
+    #[cold]
+    fn refuse_early(&self, bytes: &[u8]) -> Result<Option<Piece>, ConnectionError> {
+        let sound = self.sender == Role::Client;
+        match bytes {
+            [] => Ok(None),
+            [first] => self.check_first_bytes(first & RSV, sound).map(|()| None),
+            [first, second, ..] => {
+                self.check_first_bytes(first & RSV, second & 0x80 != 0).map(|()| None)
+            }
+        }
+    }
+}
+
+impl Piece {
+    /// Returns the payload of this piece, unmasked.
+    ///
+    /// It lies in `input` until bytes are appended there, and is empty for a frame that is held
+    /// until it is whole.
+    #[must_use]
+    pub fn payload<'a>(&self, input: &'a ReceiveBuf) -> &'a [u8] {
+        input.range(self.payload.clone())
+    }
+}

@@ -1,0 +1,237 @@
+//! The header of a frame (§5.2): parsed, checked and encoded; knows neither payload nor role.
+
+use core::ops::Deref;
+
+use crate::error::ConnectionError;
+
+/// What a frame is for (§5.2). The reserved opcodes cannot be expressed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "RFC 6455 defines these; the others are errors")]
+#[repr(u8)]
+pub enum Opcode {
+    /// 0: the next fragment of a message.
+    Continuation = 0,
+    /// 1: a text message, or its first fragment.
+    Text = 1,
+    /// 2: a binary message, or its first fragment.
+    Binary = 2,
+    /// 8: Close.
+    Close = 8,
+    /// 9: Ping.
+    Ping = 9,
+    /// 10: Pong.
+    Pong = 10,
+}
+
+impl Opcode {
+    /// Returns whether this is Close, Ping or Pong: a control frame (§5.5).
+    #[inline]
+    #[must_use]
+    pub const fn is_control(self) -> bool {
+        self as u8 >= 8
+    }
+
+    #[inline]
+    const fn parse(byte: u8) -> Result<Self, ConnectionError> {
+        match byte & 0x0f {
+            0 => Ok(Self::Continuation),
+            1 => Ok(Self::Text),
+            2 => Ok(Self::Binary),
+            8 => Ok(Self::Close),
+            9 => Ok(Self::Ping),
+            10 => Ok(Self::Pong),
+            opcode => Err(ConnectionError::ReservedOpcode { opcode }),
+        }
+    }
+}
+
+/// Everything of a frame that is not payload.
+///
+/// ```
+/// use sanswire::frame::{Header, Opcode};
+///
+/// let (header, len) = Header::parse(b"\x81\x05Hello").unwrap().unwrap();
+/// assert_eq!((header.opcode, header.fin, header.payload_len), (Opcode::Text, true, 5));
+/// assert_eq!(len, 2);
+/// assert_eq!(&header.encode()[..], b"\x81\x05");
+/// assert!(Header::parse(b"\x81").unwrap().is_none());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "these are the fields of §5.2")]
+pub struct Header {
+    /// Whether this is the last fragment of its message.
+    pub fin: bool,
+    /// RSV1, RSV2 and RSV3 where they stand in the first byte: within `0x70`.
+    pub rsv: u8,
+    /// What the frame is for.
+    pub opcode: Opcode,
+    /// The masking key, if the payload is masked.
+    pub mask: Option<[u8; 4]>,
+    /// Bytes of payload. At most `i64::MAX`.
+    pub payload_len: u64,
+}
+
+/// RSV1, RSV2 and RSV3.
+pub(super) const RSV: u8 = 0x70;
+const FIN: u8 = 0x80;
+const MASKED: u8 = 0x80;
+
+/// The longest header: two bytes, a 64-bit length and a masking key.
+pub const MAX_HEADER_LEN: usize = 14;
+
+/// The longest payload of a control frame in bytes (§5.5).
+pub const MAX_CONTROL_LEN: usize = 125;
+
+impl Header {
+    /// Parses the header at the beginning of `bytes` and returns it with its own length.
+    ///
+    /// `Ok(None)` means that the header is not whole yet. What the first two bytes give away is
+    /// refused before the rest has arrived.
+    ///
+    /// # Errors
+    ///
+    /// What §5.2 and §5.5 forbid whatever the role: a reserved opcode, a length that is not minimal
+    /// or has its top bit set, a control frame that is fragmented or too long. Reserved bits and the
+    /// mask are for the caller to judge ([`Decoder`](super::Decoder) does).
+    #[inline]
+    pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ConnectionError> {
+        let [first, second, rest @ ..] = bytes else {
+            return match bytes {
+                [first] => Opcode::parse(*first).map(|_| None),
+                _ => Ok(None),
+            };
+        };
+        let opcode = Opcode::parse(*first)?;
+        let fin = first & FIN != 0;
+        let short = second & !MASKED;
+        if opcode.is_control() {
+            // §5.5: "All control frames MUST have a payload length of 125 bytes or less and MUST
+            // NOT be fragmented."
+            if !fin {
+                return Err(ConnectionError::ControlFragmented { opcode: opcode as u8 });
+            }
+            if short > 125 {
+                return Err(ConnectionError::ControlTooLong { opcode: opcode as u8 });
+            }
+        }
+        let (payload_len, rest, len) = match short {
+            126 => {
+                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                let payload_len = u64::from(u16::from_be_bytes(*long));
+                if payload_len < 126 {
+                    // §5.2: "the minimal number of bytes MUST be used to encode the length"
+                    return Err(ConnectionError::LengthNotMinimal { len: payload_len });
+                }
+                (payload_len, rest, 4)
+            }
+            127 => {
+                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                let payload_len = u64::from_be_bytes(*long);
+                // §5.2: "the most significant bit MUST be 0"
+                if payload_len >> 63 != 0 {
+                    return Err(ConnectionError::LengthTopBit { len: payload_len });
+                }
+                if payload_len <= 0xffff {
+                    return Err(ConnectionError::LengthNotMinimal { len: payload_len });
+                }
+                (payload_len, rest, 10)
+            }
+            short => (u64::from(short), rest, 2),
+        };
+        let (mask, len) = if second & MASKED == 0 {
+            (None, len)
+        } else {
+            let Some(key) = rest.first_chunk() else { return Ok(None) };
+            (Some(*key), len + 4)
+        };
+        Ok(Some((Self { fin, rsv: first & RSV, opcode, mask, payload_len }, len)))
+    }
+
+    /// Encodes the header, its length in the shortest form.
+    #[inline]
+    #[must_use]
+    pub fn encode(&self) -> EncodedHeader {
+        let mut bytes = [0; MAX_HEADER_LEN];
+        bytes[0] = (if self.fin { FIN } else { 0 }) | (self.rsv & RSV) | self.opcode as u8;
+        let masked = if self.mask.is_some() { MASKED } else { 0 };
+        let [.., a, b] = self.payload_len.to_be_bytes();
+        let mut len = match self.payload_len {
+            0..=125 => {
+                bytes[1] = masked | b;
+                2
+            }
+            126..=0xffff => {
+                bytes[1] = masked | 126;
+                bytes[2] = a;
+                bytes[3] = b;
+                4
+            }
+            _ => {
+                bytes[1] = masked | 127;
+                bytes[2..10].copy_from_slice(&self.payload_len.to_be_bytes());
+                10
+            }
+        };
+        if let Some(key) = self.mask {
+            bytes[len..len + 4].copy_from_slice(&key);
+            len += 4;
+        }
+        EncodedHeader { bytes, len }
+    }
+}
+
+/// A header as it goes on the wire; dereferences to its bytes.
+#[derive(Clone, Copy, Debug)]
+pub struct EncodedHeader {
+    bytes: [u8; MAX_HEADER_LEN],
+    /// 2 <= len <= MAX_HEADER_LEN
+    len: usize,
+}
+
+impl Deref for EncodedHeader {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        self.bytes.get(..self.len).unwrap_or_default()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn header() -> impl Strategy<Value = Header> {
+        let len = prop_oneof![0..300_u64, 65_000..66_000_u64, 0..=i64::MAX as u64];
+        let data = (0..3_u8, any::<bool>(), len);
+        let control = (8..11_u8, Just(true), 0..126_u64);
+        (prop_oneof![data, control], 0..8_u8, any::<Option<[u8; 4]>>()).prop_map(
+            |((opcode, fin, payload_len), rsv, mask)| Header {
+                fin,
+                rsv: rsv << 4,
+                opcode: Opcode::parse(opcode).unwrap(),
+                mask,
+                payload_len,
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn a_header_survives_the_wire_and_needs_every_byte(header in header()) {
+            let encoded = header.encode();
+            prop_assert_eq!(Header::parse(&encoded), Ok(Some((header, encoded.len()))));
+            for len in 0..encoded.len() {
+                prop_assert_eq!(Header::parse(&encoded[..len]), Ok(None));
+            }
+        }
+
+        #[test]
+        fn what_is_parsed_encodes_to_the_same_bytes(bytes in any::<[u8; 14]>()) {
+            if let Ok(Some((header, len))) = Header::parse(&bytes) {
+                prop_assert_eq!(&header.encode()[..], &bytes[..len]);
+            }
+        }
+    }
+}

@@ -1,0 +1,113 @@
+//! The masking of §5.3: octet *i* of the payload is XORed with octet *i* mod 4 of the key.
+
+use alloc::vec::Vec;
+
+/// Masks or unmasks `payload` in place.
+///
+/// `offset` says where in the frame's payload the slice begins, so that a payload can be done piece
+/// by piece, in pieces of any size.
+///
+/// ```
+/// use sanswire::frame::mask;
+///
+/// let mut payload = *b"\x7f\x9f\x4d\x51\x58";
+/// mask::apply(&mut payload, [0x37, 0xfa, 0x21, 0x3d], 0);
+/// assert_eq!(&payload, b"Hello");
+/// ```
+#[inline]
+pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
+    let key = rotated(key, offset);
+    let wide = widened(key);
+    let (words, rest) = payload.as_chunks_mut::<8>();
+    for word in words {
+        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+    }
+    let (half, rest) = rest.as_chunks_mut::<4>();
+    for word in half {
+        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    }
+    for (byte, key) in rest.iter_mut().zip(key) {
+        *byte ^= key;
+    }
+}
+
+/// Appends a masked copy of `payload` to `output`, in one pass.
+///
+/// ```
+/// use sanswire::frame::mask;
+///
+/// let mut output = Vec::new();
+/// mask::append(&mut output, b"Hello", [0x37, 0xfa, 0x21, 0x3d]);
+/// assert_eq!(output, b"\x7f\x9f\x4d\x51\x58");
+/// ```
+#[inline]
+pub fn append(output: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
+    // Copied in pieces that stay in the cache, each masked while it is hot.
+    output.reserve(payload.len());
+    for piece in payload.chunks(PIECE) {
+        let from = output.len();
+        output.extend_from_slice(piece);
+        apply(output.get_mut(from..).unwrap_or_default(), key, 0);
+    }
+}
+
+/// The key as it applies from `offset` on.
+#[inline]
+const fn rotated(key: [u8; 4], offset: usize) -> [u8; 4] {
+    let bits = match offset & 3 {
+        0 => 0,
+        1 => 8,
+        2 => 16,
+        _ => 24,
+    };
+    u32::from_le_bytes(key).rotate_right(bits).to_le_bytes()
+}
+
+#[inline]
+const fn widened(key: [u8; 4]) -> u64 {
+    let half = u32::from_ne_bytes(key) as u64;
+    half << 32 | half
+}
+
+/// A multiple of four, so that each piece begins at the first octet of the key.
+const PIECE: usize = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The sentence of §5.3, word for word.
+    fn oracle(payload: &[u8], key: [u8; 4], offset: usize) -> Vec<u8> {
+        payload.iter().enumerate().map(|(i, byte)| byte ^ key[(offset + i) % 4]).collect()
+    }
+
+    proptest! {
+        #[test]
+        fn any_piece_at_any_offset_is_masked_as_the_rfc_says(
+            payload in proptest::collection::vec(any::<u8>(), 0..300),
+            key in any::<[u8; 4]>(),
+            offset in any::<usize>(),
+            skip in 0..20_usize,
+        ) {
+            let payload = &payload[skip.min(payload.len())..];
+            let offset = offset / 2;
+            let mut masked = payload.to_vec();
+            apply(&mut masked, key, offset);
+            prop_assert_eq!(&masked, &oracle(payload, key, offset));
+        }
+
+        #[test]
+        fn a_masked_copy_is_a_copy_masked(
+            len in 0..10_000_usize,
+            key in any::<[u8; 4]>(),
+            before in proptest::collection::vec(any::<u8>(), 0..9),
+        ) {
+            let payload: Vec<u8> = (0..=255).cycle().take(len).collect();
+            let mut output = before.clone();
+            append(&mut output, &payload, key);
+            prop_assert_eq!(&output[..before.len()], &before[..]);
+            prop_assert_eq!(&output[before.len()..], &oracle(&payload, key, 0)[..]);
+        }
+    }
+}

@@ -1,0 +1,133 @@
+//! Messages (§5.4, §5.6): whole ones, lent ones, and how fragments become one; knows frames but no
+//! connection.
+
+mod assembler;
+mod payload;
+
+use bytes::Bytes;
+
+use crate::frame::Opcode;
+use crate::utf8::Utf8Bytes;
+
+pub(crate) use assembler::{Assembler, Limits, Received, Source};
+pub use payload::{Chunk, Payload, Text};
+
+/// A whole message that owns its payload.
+///
+/// ```
+/// use sanswire::Message;
+///
+/// let message = Message::from("hello");
+/// assert_eq!(message.as_bytes(), b"hello");
+/// assert!(matches!(message, Message::Text(text) if text == "hello"));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "§5.6 knows these two types of data")]
+pub enum Message {
+    /// A binary message.
+    Binary(Bytes),
+    /// A text message.
+    Text(Utf8Bytes),
+}
+
+/// The type of a message (§5.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "§5.6 knows these two types of data")]
+pub enum MessageKind {
+    /// Arbitrary bytes.
+    Binary,
+    /// UTF-8.
+    Text,
+}
+
+impl MessageKind {
+    /// Returns the opcode of an unfragmented message, or of the first fragment.
+    #[inline]
+    #[must_use]
+    pub const fn opcode(self) -> Opcode {
+        match self {
+            Self::Binary => Opcode::Binary,
+            Self::Text => Opcode::Text,
+        }
+    }
+}
+
+impl Message {
+    /// Returns the type of the message.
+    #[must_use]
+    pub const fn kind(&self) -> MessageKind {
+        match self {
+            Self::Binary(_) => MessageKind::Binary,
+            Self::Text(_) => MessageKind::Text,
+        }
+    }
+
+    /// Returns the payload.
+    #[must_use]
+    pub fn as_bytes(&self) -> &[u8] {
+        match self {
+            Self::Binary(bytes) => bytes,
+            Self::Text(text) => text.as_ref(),
+        }
+    }
+
+    /// Returns the payload, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Binary(bytes) => bytes,
+            Self::Text(text) => text.into_bytes(),
+        }
+    }
+
+    /// Returns the text, or nothing for a binary message.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::Binary(_) => None,
+            Self::Text(text) => Some(text),
+        }
+    }
+
+    /// Returns the length of the payload in bytes.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Returns whether there is no payload.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+}
+
+impl From<Bytes> for Message {
+    fn from(bytes: Bytes) -> Self {
+        Self::Binary(bytes)
+    }
+}
+
+impl From<alloc::vec::Vec<u8>> for Message {
+    fn from(bytes: alloc::vec::Vec<u8>) -> Self {
+        Self::Binary(bytes.into())
+    }
+}
+
+impl From<Utf8Bytes> for Message {
+    fn from(text: Utf8Bytes) -> Self {
+        Self::Text(text)
+    }
+}
+
+impl From<alloc::string::String> for Message {
+    fn from(text: alloc::string::String) -> Self {
+        Self::Text(text.into())
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self::Text(text.into())
+    }
+}

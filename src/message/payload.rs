@@ -1,0 +1,158 @@
+//! Payloads that are lent to the caller, to be looked at in place or taken; knows no frames.
+
+use core::fmt;
+use core::ops::{Deref, Range};
+
+use bytes::Bytes;
+
+use super::{Message, MessageKind};
+use crate::buffer::ReceiveBuf;
+use crate::utf8::{Utf8Bytes, validated_str};
+
+/// A payload lent by the receive buffer, or owned where it had to be assembled.
+///
+/// Dereferences to the bytes. [`into_bytes`](Self::into_bytes) takes it.
+pub struct Payload<'a> {
+    inner: Inner<'a>,
+}
+
+enum Inner<'a> {
+    /// Positions in the input of consumed bytes.
+    Lent(&'a mut ReceiveBuf, Range<usize>),
+    Owned(Bytes),
+}
+
+impl<'a> Payload<'a> {
+    #[inline]
+    pub(crate) const fn lent(input: &'a mut ReceiveBuf, range: Range<usize>) -> Self {
+        Self { inner: Inner::Lent(input, range) }
+    }
+
+    #[inline]
+    pub(crate) const fn owned(bytes: Bytes) -> Self {
+        Self { inner: Inner::Owned(bytes) }
+    }
+
+    /// Takes the payload.
+    ///
+    /// Without a copy when it was assembled, or is so large that it makes up a good part of the
+    /// receive buffer. A small one is copied, because a slice would pin the whole buffer.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        match self.inner {
+            Inner::Lent(input, range) => input.take(range),
+            Inner::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl Deref for Payload<'_> {
+    type Target = [u8];
+
+    #[inline]
+    fn deref(&self) -> &[u8] {
+        match &self.inner {
+            Inner::Lent(input, range) => input.range(range.clone()),
+            Inner::Owned(bytes) => bytes,
+        }
+    }
+}
+
+impl AsRef<[u8]> for Payload<'_> {
+    fn as_ref(&self) -> &[u8] {
+        self
+    }
+}
+
+impl From<Payload<'_>> for Bytes {
+    fn from(payload: Payload<'_>) -> Self {
+        payload.into_bytes()
+    }
+}
+
+impl fmt::Debug for Payload<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(&**self, f)
+    }
+}
+
+/// The payload of a text message: as [`Payload`], and known to be UTF-8.
+pub struct Text<'a> {
+    /// Valid UTF-8.
+    payload: Payload<'a>,
+}
+
+impl<'a> Text<'a> {
+    /// Wraps a payload that a `Utf8Validator` has seen from beginning to end.
+    #[inline]
+    pub(crate) const fn from_validated(payload: Payload<'a>) -> Self {
+        Self { payload }
+    }
+
+    /// Returns the text.
+    #[inline]
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        validated_str(&self.payload)
+    }
+
+    /// Takes the text; see [`Payload::into_bytes`] for when it is copied.
+    #[must_use]
+    pub fn into_utf8_bytes(self) -> Utf8Bytes {
+        Utf8Bytes::from_validated(self.payload.into_bytes())
+    }
+}
+
+impl Deref for Text<'_> {
+    type Target = str;
+
+    #[inline]
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        self
+    }
+}
+
+impl From<Text<'_>> for Utf8Bytes {
+    fn from(text: Text<'_>) -> Self {
+        text.into_utf8_bytes()
+    }
+}
+
+impl fmt::Debug for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl From<Payload<'_>> for Message {
+    fn from(payload: Payload<'_>) -> Self {
+        Self::Binary(payload.into_bytes())
+    }
+}
+
+impl From<Text<'_>> for Message {
+    fn from(text: Text<'_>) -> Self {
+        Self::Text(text.into_utf8_bytes())
+    }
+}
+
+/// A part of a message, delivered before the message is whole.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Chunk<'a> {
+    /// The type of the message.
+    pub kind: MessageKind,
+    /// Whether the message begins with this chunk.
+    pub is_first: bool,
+    /// Whether the message ends with this chunk. The last chunk may be empty.
+    pub is_last: bool,
+    /// The bytes. Those of a text message are valid UTF-8 put together; a chunk may begin or end
+    /// inside a character.
+    pub payload: Payload<'a>,
+}

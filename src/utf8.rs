@@ -1,0 +1,310 @@
+//! Text that is known to be UTF-8 (RFC 6455, §8.1), whole or piece by piece; knows no frames.
+
+use alloc::string::String;
+use core::fmt;
+use core::ops::Deref;
+
+use bytes::Bytes;
+
+/// Checks UTF-8 that arrives in pieces.
+///
+/// A piece may end inside a character. Every byte is looked at once, when it arrives, and the first
+/// byte that cannot belong to any valid text is refused at once rather than at the end of the
+/// message.
+///
+/// ```
+/// use sanswire::Utf8Validator;
+///
+/// let mut validator = Utf8Validator::new();
+/// validator.push(b"gr\xc3").unwrap();
+/// assert!(!validator.is_complete());
+/// validator.push(b"\xbc\xc3\x9fe").unwrap();
+/// assert!(validator.is_complete());
+/// assert!(validator.push(b"\xff").is_err());
+/// ```
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Utf8Validator {
+    /// The first bytes of a character whose rest has not arrived.
+    partial: [u8; 4],
+    /// partial_len < 4
+    partial_len: u8,
+}
+
+/// The bytes are not UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidUtf8;
+
+impl Utf8Validator {
+    /// Creates a validator at the beginning of a text.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { partial: [0; 4], partial_len: 0 }
+    }
+
+    /// Checks the next bytes of the text.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidUtf8`] when no valid text begins with the bytes pushed so far. The validator is of
+    /// no use afterwards.
+    #[inline]
+    pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        if self.partial_len > 0 {
+            return self.push_behind_partial(bytes);
+        }
+        match simdutf8::compat::from_utf8(bytes) {
+            Ok(_) => Ok(()),
+            Err(error) => self.keep_partial(bytes, error.valid_up_to(), error.error_len()),
+        }
+    }
+
+    /// Returns whether the text may end here: not inside a character.
+    #[inline]
+    #[must_use]
+    pub const fn is_complete(&self) -> bool {
+        self.partial_len == 0
+    }
+
+    #[cold]
+    fn keep_partial(
+        &mut self,
+        bytes: &[u8],
+        valid_up_to: usize,
+        error_len: Option<usize>,
+    ) -> Result<(), InvalidUtf8> {
+        let rest = bytes.get(valid_up_to..).unwrap_or_default();
+        if error_len.is_some() {
+            return Err(InvalidUtf8);
+        }
+        for &byte in rest {
+            self.append_partial(byte)?;
+        }
+        Ok(())
+    }
+
+    fn push_behind_partial(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        for (index, &byte) in bytes.iter().enumerate() {
+            self.append_partial(byte)?;
+            let partial = self.partial.get(..self.partial_len.into()).unwrap_or_default();
+            match core::str::from_utf8(partial) {
+                Ok(_) => {
+                    self.partial_len = 0;
+                    return self.push(bytes.get(index + 1..).unwrap_or_default());
+                }
+                Err(error) if error.error_len().is_some() => return Err(InvalidUtf8),
+                Err(_) => {}
+            }
+        }
+        Ok(())
+    }
+
+    fn append_partial(&mut self, byte: u8) -> Result<(), InvalidUtf8> {
+        let slot = self.partial.get_mut(usize::from(self.partial_len)).ok_or(InvalidUtf8)?;
+        *slot = byte;
+        self.partial_len += 1;
+        Ok(())
+    }
+}
+
+impl fmt::Display for InvalidUtf8 {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("text is not valid UTF-8")
+    }
+}
+
+impl core::error::Error for InvalidUtf8 {}
+
+/// [`Bytes`] that are known to be UTF-8: a `String` that is cheap to clone and to share.
+///
+/// ```
+/// use sanswire::Utf8Bytes;
+///
+/// let text = Utf8Bytes::from("hello");
+/// assert_eq!(text.as_str(), "hello");
+/// assert!(Utf8Bytes::try_from(bytes::Bytes::from_static(b"\xff")).is_err());
+/// ```
+#[derive(Clone, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Utf8Bytes {
+    /// Valid UTF-8.
+    bytes: Bytes,
+}
+
+impl Utf8Bytes {
+    /// Creates a text that lives as long as the program, without a copy.
+    #[must_use]
+    pub const fn from_static(text: &'static str) -> Self {
+        Self { bytes: Bytes::from_static(text.as_bytes()) }
+    }
+
+    /// Wraps bytes that a [`Utf8Validator`] has seen from beginning to end.
+    pub(crate) const fn from_validated(bytes: Bytes) -> Self {
+        Self { bytes }
+    }
+
+    /// Copies bytes if they are UTF-8.
+    pub(crate) fn validate(bytes: &[u8]) -> Result<Self, InvalidUtf8> {
+        match simdutf8::basic::from_utf8(bytes) {
+            Ok(text) => Ok(text.into()),
+            Err(_) => Err(InvalidUtf8),
+        }
+    }
+
+    /// Returns the text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        validated_str(&self.bytes)
+    }
+
+    /// Returns the text as shared bytes.
+    pub(crate) const fn as_shared(&self) -> &Bytes {
+        &self.bytes
+    }
+
+    /// Returns the text as bytes, without a copy.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        self.bytes
+    }
+}
+
+impl Deref for Utf8Bytes {
+    type Target = str;
+
+    fn deref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<str> for Utf8Bytes {
+    fn as_ref(&self) -> &str {
+        self.as_str()
+    }
+}
+
+impl AsRef<[u8]> for Utf8Bytes {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
+    }
+}
+
+impl From<&str> for Utf8Bytes {
+    fn from(text: &str) -> Self {
+        Self { bytes: Bytes::copy_from_slice(text.as_bytes()) }
+    }
+}
+
+impl From<String> for Utf8Bytes {
+    fn from(text: String) -> Self {
+        Self { bytes: text.into() }
+    }
+}
+
+impl From<Utf8Bytes> for Bytes {
+    fn from(text: Utf8Bytes) -> Self {
+        text.bytes
+    }
+}
+
+impl TryFrom<Bytes> for Utf8Bytes {
+    type Error = InvalidUtf8;
+
+    fn try_from(bytes: Bytes) -> Result<Self, InvalidUtf8> {
+        match simdutf8::basic::from_utf8(&bytes) {
+            Ok(_) => Ok(Self { bytes }),
+            Err(_) => Err(InvalidUtf8),
+        }
+    }
+}
+
+impl PartialEq<str> for Utf8Bytes {
+    fn eq(&self, other: &str) -> bool {
+        self.as_str() == other
+    }
+}
+
+impl PartialEq<&str> for Utf8Bytes {
+    fn eq(&self, other: &&str) -> bool {
+        self.as_str() == *other
+    }
+}
+
+impl fmt::Debug for Utf8Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Debug::fmt(self.as_str(), f)
+    }
+}
+
+impl fmt::Display for Utf8Bytes {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+/// Returns bytes that a [`Utf8Validator`] has seen from beginning to end as text.
+///
+/// Private to the crate; every caller holds bytes that only a validator's success let it store.
+#[inline]
+#[expect(
+    unsafe_code,
+    reason = "the bytes were validated as they arrived; doing it again at each \
+                                look would double the cost of text"
+)]
+pub(crate) fn validated_str(bytes: &[u8]) -> &str {
+    debug_assert!(core::str::from_utf8(bytes).is_ok());
+    // SAFETY: the callers store these bytes only after `Utf8Validator` accepted every one of
+    // them and said that the text is complete, and lend them out only immutably.
+    unsafe { core::str::from_utf8_unchecked(bytes) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
+
+    /// The oracle: after each byte, is there still a valid text that begins like this?
+    fn first_bad_byte(bytes: &[u8]) -> Option<usize> {
+        (1..=bytes.len())
+            .find(|&len| {
+                core::str::from_utf8(&bytes[..len]).is_err_and(|error| error.error_len().is_some())
+            })
+            .map(|len| len - 1)
+    }
+
+    fn nearly_text() -> impl Strategy<Value = Vec<u8>> {
+        let piece = prop_oneof![
+            ".{0,20}".prop_map(String::into_bytes),
+            proptest::collection::vec(any::<u8>(), 0..4),
+            Just(b"\xed\xa0\x80".to_vec()),
+            Just(b"\xf4\x90".to_vec()),
+            Just(b"\xc0\xaf".to_vec()),
+            Just(b"\xf0\x9f\x98".to_vec()),
+        ];
+        proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn pieces_of_any_size_agree_with_the_standard_library(
+            bytes in nearly_text(),
+            sizes in proptest::collection::vec(1..9_usize, 0..200),
+        ) {
+            let mut validator = Utf8Validator::new();
+            let mut rest = &bytes[..];
+            let mut result = Ok(());
+            for size in sizes.into_iter().chain(core::iter::once(usize::MAX)) {
+                let (piece, behind) = rest.split_at(size.min(rest.len()));
+                let arrived = bytes.len() - behind.len();
+                result = validator.push(piece);
+                // It fails with the piece that holds the first bad byte, not later.
+                let bad = first_bad_byte(&bytes).is_some_and(|bad| bad < arrived);
+                prop_assert_eq!(result.is_err(), bad);
+                if bad { break; }
+                rest = behind;
+            }
+            let whole = result.is_ok() && validator.is_complete();
+            prop_assert_eq!(whole, core::str::from_utf8(&bytes).is_ok());
+        }
+    }
+}
