@@ -144,10 +144,8 @@ impl Utf8Bytes {
 
     /// Copies bytes if they are UTF-8.
     pub(crate) fn validate(bytes: &[u8]) -> Result<Self, InvalidUtf8> {
-        match simdutf8::basic::from_utf8(bytes) {
-            Ok(text) => Ok(text.into()),
-            Err(_) => Err(InvalidUtf8),
-        }
+        let bytes = Bytes::copy_from_slice(bytes);
+        Self::try_from(bytes)
     }
 
     /// Returns the text.
@@ -210,10 +208,7 @@ impl TryFrom<Bytes> for Utf8Bytes {
     type Error = InvalidUtf8;
 
     fn try_from(bytes: Bytes) -> Result<Self, InvalidUtf8> {
-        match simdutf8::basic::from_utf8(&bytes) {
-            Ok(_) => Ok(Self { bytes }),
-            Err(_) => Err(InvalidUtf8),
-        }
+        if is_utf8(&bytes) { Ok(Self { bytes }) } else { Err(InvalidUtf8) }
     }
 }
 
@@ -239,6 +234,12 @@ impl fmt::Display for Utf8Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
+}
+
+/// Returns whether `bytes` are a whole valid text.
+#[inline]
+pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
+    simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
 /// Returns bytes that a [`Utf8Validator`] has seen from beginning to end as text.

@@ -16,7 +16,7 @@ use crate::message::{
     Assembler, Chunk, Limits, Message, MessageKind, Payload, Received, Source, Text,
 };
 use crate::role::Role;
-use crate::utf8::Utf8Bytes;
+use crate::utf8::{Utf8Bytes, is_utf8};
 
 /// An open WebSocket connection, without the socket.
 ///
@@ -183,6 +183,28 @@ impl Connection {
     /// Never.
     #[inline]
     pub fn poll_event<'a>(
+        &mut self,
+        input: &'a mut ReceiveBuf,
+    ) -> Result<Option<Event<'a>>, ConnectionError> {
+        // Nearly everything that arrives is a whole message on an open connection.
+        if matches!(self.phase, Phase::Open)
+            && let Some((opcode, range)) = self.assembler.poll_message(input)
+        {
+            if opcode == Opcode::Binary {
+                return Ok(Some(Event::Binary(Payload::lent(input, range))));
+            }
+            if is_utf8(input.range(range.clone())) {
+                let payload = Payload::lent(input, range);
+                return Ok(Some(Event::Text(Text::from_validated(payload))));
+            }
+            return Err(self.fail(ConnectionError::InvalidUtf8));
+        }
+        self.poll_any_event(input)
+    }
+
+    /// As [`poll_event`](Self::poll_event), for all that may arrive.
+    #[inline(never)]
+    fn poll_any_event<'a>(
         &mut self,
         input: &'a mut ReceiveBuf,
     ) -> Result<Option<Event<'a>>, ConnectionError> {

@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::header::{Header, RSV};
+use super::header::{FIN, Header, MASKED, Opcode, RSV};
 use super::mask;
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
@@ -144,6 +144,56 @@ impl Decoder {
         }))
     }
 
+    /// Takes a frame that is a whole message of at most `limit` bytes and lies whole in the input,
+    /// or leaves everything as it is, for [`poll`](Self::poll) to take or to refuse.
+    ///
+    /// Nearly every frame is like that, and to know it saves most of the decisions.
+    #[inline(always)]
+    pub(crate) fn poll_message(
+        &mut self,
+        input: &mut ReceiveBuf,
+        limit: u64,
+    ) -> Option<(Opcode, Range<usize>)> {
+        let bytes = input.as_slice();
+        let [first, second, rest @ ..] = bytes else { return None };
+        let opcode = match *first {
+            TEXT_MESSAGE => Opcode::Text,
+            BINARY_MESSAGE => Opcode::Binary,
+            _ => return None,
+        };
+        let masked = self.sender == Role::Client;
+        let (len, header_len) = match (second & MASKED != 0, second & !MASKED) {
+            (mask, _) if mask != masked => return None,
+            (_, short @ 0..=125) => (usize::from(short), 2),
+            (_, 126) => match u16::from_be_bytes(*rest.first_chunk()?) {
+                0..=125 => return None,
+                long => (usize::from(long), 4),
+            },
+            _ => return None,
+        };
+        if len as u64 > limit.min(self.max_frame_size) || self.frame.is_some() {
+            return None;
+        }
+        let start = input.start();
+        let payload = if masked {
+            let (key, behind) = bytes.get(header_len..)?.split_first_chunk()?;
+            if behind.len() < len {
+                return None;
+            }
+            let payload = start + header_len + 4..start + header_len + 4 + len;
+            let key = *key;
+            mask::apply(input.range_mut(payload.clone()), key, 0);
+            payload
+        } else {
+            if bytes.len() < header_len + len {
+                return None;
+            }
+            start + header_len..start + header_len + len
+        };
+        input.consume(payload.end - start);
+        Some((opcode, payload))
+    }
+
     /// Unmasks what has arrived since the last call.
     fn poll_unfinished(&mut self, input: &mut ReceiveBuf) -> Option<Piece> {
         let frame = self.frame.as_mut()?;
@@ -230,3 +280,6 @@ impl Piece {
         input.range(self.payload.clone())
     }
 }
+
+const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
+const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;

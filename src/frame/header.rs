@@ -73,8 +73,8 @@ pub struct Header {
 
 /// RSV1, RSV2 and RSV3.
 pub(super) const RSV: u8 = 0x70;
-const FIN: u8 = 0x80;
-const MASKED: u8 = 0x80;
+pub(super) const FIN: u8 = 0x80;
+pub(super) const MASKED: u8 = 0x80;
 
 /// The longest header: two bytes, a 64-bit length and a masking key.
 pub const MAX_HEADER_LEN: usize = 14;

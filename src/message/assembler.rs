@@ -75,9 +75,21 @@ impl Assembler {
         }
     }
 
+    /// Takes a binary or text message that is one whole frame in `input` and nothing else. A text
+    /// is not validated yet.
+    #[inline(always)]
+    pub(crate) fn poll_message(
+        &mut self,
+        input: &mut ReceiveBuf,
+    ) -> Option<(Opcode, Range<usize>)> {
+        if self.kind.is_some() || self.limits.chunks {
+            return None;
+        }
+        self.decoder.poll_message(input, self.limits.max_message_size)
+    }
+
     /// Takes the next message, chunk or control frame, or returns `Ok(None)` if `input` does not
     /// hold all of it.
-    #[inline]
     pub(crate) fn poll(
         &mut self,
         input: &mut ReceiveBuf,
