@@ -73,6 +73,8 @@ pub enum ConnectionError {
     },
     /// §8.1: a text message, or the reason of a Close frame, that is not UTF-8.
     InvalidUtf8,
+    /// RFC 7692, §7.2.2: a compressed message that cannot be decompressed.
+    InvalidDeflate,
     /// §5.5.1: a Close frame with a body of one byte, too short for a code.
     CloseBodyTooShort,
     /// §7.4: a close code that nobody may send.
@@ -105,7 +107,7 @@ impl ConnectionError {
             | Self::InvalidCloseCode { .. } => CloseCode::PROTOCOL_ERROR,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
-            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidDeflate | Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
             Self::UnexpectedEof => CloseCode::ABNORMAL,
         }
     }
@@ -148,6 +150,7 @@ impl fmt::Display for ConnectionError {
             Self::TooManyFragments { limit } => {
                 write!(f, "message has more than {limit} fragments for its size")
             }
+            Self::InvalidDeflate => f.write_str("compressed message is not a deflate stream"),
             Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
             Self::CloseBodyTooShort => f.write_str("close frame with a body of one byte"),
             Self::InvalidCloseCode { code } => write!(f, "close code {code} is not allowed"),
@@ -177,6 +180,8 @@ pub enum SendError {
     MessageInProgress,
     /// There is no message in progress to continue or to finish.
     NoMessageInProgress,
+    /// The compressor has no memory; later messages are sent plain.
+    CompressionFailed,
     /// A chunk of a text message is not UTF-8, or the message ends inside a character (§8.1).
     InvalidUtf8,
     /// The payload of a Ping or Pong is over 125 bytes (§5.5).
@@ -205,6 +210,7 @@ impl fmt::Display for SendError {
             }
             Self::MessageInProgress => f.write_str("another message is being sent in parts"),
             Self::NoMessageInProgress => f.write_str("no message is being sent in parts"),
+            Self::CompressionFailed => f.write_str("message could not be compressed"),
             Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
             Self::ControlTooLong { len } => {
                 write!(f, "control payload of {len} bytes is over 125")

@@ -9,6 +9,7 @@ mod buffer;
 mod close;
 mod connection;
 mod error;
+pub mod extension;
 pub mod frame;
 mod message;
 mod role;

@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 use core::num::NonZeroUsize;
 
@@ -13,7 +14,8 @@ use super::masks::Masks;
 use crate::buffer::TransmitBuf;
 use crate::close::CloseCode;
 use crate::error::SendError;
-use crate::frame::{Header, MAX_CONTROL_LEN, Opcode, mask};
+use crate::extension::Deflater;
+use crate::frame::{Header, MAX_CONTROL_LEN, Opcode, RSV1, mask};
 use crate::message::{Message, MessageKind};
 use crate::utf8::Utf8Validator;
 
@@ -30,6 +32,8 @@ pub(super) struct Outgoing {
     masks: Option<Box<Masks>>,
     max_buffered: usize,
     fragment_size: Option<NonZeroUsize>,
+    /// Where permessage-deflate was negotiated.
+    deflater: Option<Box<Deflater>>,
     /// The message that is being sent in parts.
     part: Option<Part>,
     waiting: Option<Box<Waiting>>,
@@ -40,6 +44,7 @@ struct Part {
     kind: MessageKind,
     /// Whether a frame of it has left.
     begun: bool,
+    compressed: bool,
     utf8: Utf8Validator,
 }
 
@@ -59,11 +64,26 @@ struct Waiting {
 /// A frame or message, of which fragments are taken from the front.
 #[derive(Debug)]
 struct Queued {
-    /// Of the next fragment.
-    opcode: Opcode,
-    /// Of the last fragment.
-    fin: bool,
+    /// Of the next fragment; `fin` of the last one.
+    flags: Flags,
     payload: Bytes,
+    /// How much payload it is to the application, before compression.
+    amount: usize,
+}
+
+/// What the first byte of a frame says.
+#[derive(Clone, Copy, Debug)]
+struct Flags {
+    opcode: Opcode,
+    rsv: u8,
+    fin: bool,
+}
+
+/// Whether a message may be compressed, where that was negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compress {
+    Auto,
+    Never,
 }
 
 /// A payload on its way out.
@@ -91,9 +111,16 @@ impl Outgoing {
             masks,
             max_buffered: config.max_buffered,
             fragment_size: config.fragment_size,
+            deflater: None,
             part: None,
             waiting: None,
         }
+    }
+
+    /// Compresses messages from now on.
+    #[cfg(feature = "deflate")]
+    pub(super) fn set_deflater(&mut self, deflater: Deflater) {
+        self.deflater = Some(Box::new(deflater));
     }
 
     /// Sends a whole message.
@@ -102,20 +129,34 @@ impl Outgoing {
         &mut self,
         kind: MessageKind,
         payload: Source<'_>,
+        compress: Compress,
     ) -> Result<(), SendError> {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
         self.check_room(payload.len())?;
-        self.data(kind.opcode(), true, payload);
+        let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
+        if compress == Compress::Auto
+            && let Some(deflater) = &mut self.deflater
+            && deflater.wants(payload.len())
+        {
+            let mut compressed = Vec::new();
+            deflater.message(payload.as_slice(), &mut compressed)?;
+            let flags = Flags { rsv: RSV1, ..flags };
+            self.data(flags, Source::Owned(&compressed.into()), payload.len());
+        } else {
+            self.data(flags, payload, payload.len());
+        }
         Ok(())
     }
 
-    pub(super) fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
+    pub(super) fn begin(&mut self, kind: MessageKind, compress: Compress) -> Result<(), SendError> {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
-        self.part = Some(Part { kind, begun: false, utf8: Utf8Validator::new() });
+        let compressed = compress == Compress::Auto
+            && self.deflater.as_ref().is_some_and(|deflater| deflater.wants(usize::MAX));
+        self.part = Some(Part { kind, begun: false, compressed, utf8: Utf8Validator::new() });
         Ok(())
     }
 
@@ -128,10 +169,18 @@ impl Outgoing {
         if payload.is_empty() {
             return Ok(());
         }
-        let opcode = part.next_opcode();
+        let flags = part.next_flags(false);
         part.begun = true;
+        if part.compressed
+            && let Some(deflater) = &mut self.deflater
+        {
+            let mut compressed = Vec::new();
+            deflater.part(payload, &mut compressed)?;
+            self.data(flags, Source::Owned(&compressed.into()), payload.len());
+        } else {
+            self.data(flags, Source::Borrowed(payload), payload.len());
+        }
         self.part = Some(part);
-        self.data(opcode, false, Source::Borrowed(payload));
         Ok(())
     }
 
@@ -141,7 +190,13 @@ impl Outgoing {
             return Err(SendError::InvalidUtf8);
         }
         self.part = None;
-        self.data(part.next_opcode(), true, Source::Borrowed(&[]));
+        let mut payload = Vec::new();
+        if part.compressed
+            && let Some(deflater) = &mut self.deflater
+        {
+            deflater.finish(&mut payload);
+        }
+        self.data(part.next_flags(true), Source::Borrowed(&payload), 0);
         Ok(())
     }
 
@@ -151,7 +206,7 @@ impl Outgoing {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
         self.check_room(payload.len())?;
-        self.frame(opcode, true, Source::Borrowed(payload));
+        self.frame(Flags::control(opcode), Source::Borrowed(payload));
         Ok(())
     }
 
@@ -162,7 +217,7 @@ impl Outgoing {
         // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only
         // the most recently processed Ping frame."
         if self.output.len() < PONG_ROOM {
-            self.frame(Opcode::Pong, true, Source::Borrowed(payload));
+            self.frame(Flags::control(Opcode::Pong), Source::Borrowed(payload));
         } else {
             self.waiting.get_or_insert_default().pong = Some(Bytes::copy_from_slice(payload));
         }
@@ -175,7 +230,7 @@ impl Outgoing {
             Some(waiting) if !waiting.queue.is_empty() => {
                 waiting.close = Some(Bytes::copy_from_slice(body));
             }
-            _ => self.frame(Opcode::Close, true, Source::Borrowed(body)),
+            _ => self.frame(Flags::control(Opcode::Close), Source::Borrowed(body)),
         }
     }
 
@@ -196,6 +251,9 @@ impl Outgoing {
     /// Gives memory back that is not in use.
     pub(super) fn release(&mut self) {
         self.output.release();
+        if let Some(deflater) = &mut self.deflater {
+            deflater.release();
+        }
         if self.is_empty() {
             self.waiting = None;
         }
@@ -227,27 +285,26 @@ impl Outgoing {
 
     /// Sends data as one frame, or puts it in the queue to be fragmented.
     #[inline]
-    fn data(&mut self, opcode: Opcode, fin: bool, payload: Source<'_>) {
-        let len = payload.len();
-        let fragments = self.fragment_size.is_some_and(|size| len > size.get());
+    fn data(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
+        let fragments = self.fragment_size.is_some_and(|size| payload.len() > size.get());
         let behind = self.waiting.as_ref().is_some_and(|waiting| !waiting.queue.is_empty());
         if fragments || behind {
-            return self.queue(opcode, fin, payload);
+            return self.queue(flags, payload, amount);
         }
         let before = self.output.len();
-        self.frame(opcode, fin, payload);
-        self.output.note_payload(before, len);
+        self.frame(flags, payload);
+        self.output.note_payload(before, amount);
     }
 
     #[cold]
-    fn queue(&mut self, opcode: Opcode, fin: bool, payload: Source<'_>) {
+    fn queue(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
         let payload = match payload {
             Source::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
             Source::Owned(bytes) => bytes.clone(),
         };
         let waiting = self.waiting.get_or_insert_default();
-        waiting.queued += payload.len();
-        waiting.queue.push_back(Queued { opcode, fin, payload });
+        waiting.queued += amount;
+        waiting.queue.push_back(Queued { flags, payload, amount });
         self.move_waiting();
     }
 
@@ -256,22 +313,25 @@ impl Outgoing {
         while self.output.len() < self.fragment_size.map_or(PONG_ROOM, NonZeroUsize::get) {
             let Some(waiting) = &mut self.waiting else { return };
             if let Some(payload) = waiting.pong.take() {
-                self.frame(Opcode::Pong, true, Source::Borrowed(&payload));
+                self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));
             } else if let Some(queued) = waiting.queue.front_mut() {
                 let size = self.fragment_size.map_or(usize::MAX, NonZeroUsize::get);
                 let payload = queued.payload.split_to(size.min(queued.payload.len()));
-                let opcode = core::mem::replace(&mut queued.opcode, Opcode::Continuation);
                 let is_last = queued.payload.is_empty();
-                let fin = queued.fin && is_last;
-                waiting.queued -= payload.len();
+                let flags = Flags { fin: queued.flags.fin && is_last, ..queued.flags };
+                // RFC 7692, §6: only the first fragment says that the message is compressed.
+                queued.flags = Flags { opcode: Opcode::Continuation, rsv: 0, ..queued.flags };
+                let amount = if is_last { queued.amount } else { queued.amount.min(payload.len()) };
+                queued.amount -= amount;
+                waiting.queued -= amount;
                 if is_last {
                     waiting.queue.pop_front();
                 }
                 let before = self.output.len();
-                self.frame(opcode, fin, Source::Owned(&payload));
-                self.output.note_payload(before, payload.len());
+                self.frame(flags, Source::Owned(&payload));
+                self.output.note_payload(before, amount);
             } else if let Some(body) = waiting.close.take() {
-                self.frame(Opcode::Close, true, Source::Borrowed(&body));
+                self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {
                 return;
             }
@@ -279,11 +339,10 @@ impl Outgoing {
     }
 
     #[inline]
-    fn frame(&mut self, opcode: Opcode, fin: bool, payload: Source<'_>) {
+    fn frame(&mut self, flags: Flags, payload: Source<'_>) {
         let bytes = payload.as_slice();
         let key = self.masks.as_mut().map(|masks| masks.next());
-        let header =
-            Header { fin, rsv: 0, opcode, mask: key, payload_len: bytes.len() as u64 }.encode();
+        let header = flags.header(key, bytes.len()).encode();
         match (key, payload) {
             (Some(key), _) => self.output.append_with(|output| {
                 output.extend_from_slice(&header);
@@ -302,8 +361,24 @@ impl Outgoing {
 }
 
 impl Part {
-    const fn next_opcode(&self) -> Opcode {
-        if self.begun { Opcode::Continuation } else { self.kind.opcode() }
+    const fn next_flags(&self, fin: bool) -> Flags {
+        match self {
+            Self { begun: true, .. } => Flags { opcode: Opcode::Continuation, rsv: 0, fin },
+            Self { kind, compressed: true, .. } => Flags { opcode: kind.opcode(), rsv: RSV1, fin },
+            Self { kind, .. } => Flags { opcode: kind.opcode(), rsv: 0, fin },
+        }
+    }
+}
+
+impl Flags {
+    const fn control(opcode: Opcode) -> Self {
+        Self { opcode, rsv: 0, fin: true }
+    }
+
+    #[inline]
+    const fn header(self, mask: Option<[u8; 4]>, len: usize) -> Header {
+        let Self { opcode, rsv, fin } = self;
+        Header { fin, rsv, opcode, mask, payload_len: len as u64 }
     }
 }
 

@@ -7,10 +7,12 @@ use alloc::string::String;
 use super::config::{AfterClose, Config, Delivery, Pong};
 use super::event::Event;
 use super::masks::Masks;
-use super::outgoing::{Outgoing, Refused, Source as Sent, close_body};
+use super::outgoing::{Compress, Outgoing, Refused, Source as Sent, close_body};
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
 use crate::error::{ConnectionError, SendError};
+#[cfg(feature = "deflate")]
+use crate::extension::{Deflate, Deflater};
 use crate::frame::{Decoder, Opcode};
 use crate::message::{
     Assembler, Chunk, Limits, Message, MessageKind, Payload, Received, Source, Text,
@@ -158,6 +160,18 @@ impl Connection {
         }
     }
 
+    /// Compresses messages as permessage-deflate was negotiated (RFC 7692).
+    ///
+    /// A connection that comes from a [handshake](crate::handshake) does so by itself. To be called
+    /// before anything is sent or received.
+    #[cfg(feature = "deflate")]
+    #[must_use]
+    pub fn with_deflate(mut self, agreed: Deflate) -> Self {
+        self.assembler.set_deflate(agreed);
+        self.outgoing.set_deflater(Deflater::new(agreed));
+        self
+    }
+
     /// Says that the transport delivers nothing more.
     ///
     /// What is still in the receive buffer is processed first. Then the connection ends: by
@@ -229,8 +243,8 @@ impl Connection {
                 Received::Message(MessageKind::Text, source) => {
                     Event::Text(Text::from_validated(payload(input, source)))
                 }
-                Received::Chunk { kind, is_first, is_last, payload } => {
-                    let payload = Payload::lent(input, payload);
+                Received::Chunk { kind, is_first, is_last, source } => {
+                    let payload = payload(input, source);
                     Event::Chunk(Chunk { kind, is_first, is_last, payload })
                 }
                 Received::Ping(range) => {
@@ -269,11 +283,20 @@ impl Connection {
     /// [`Refused`] gives the message back: the connection is closing, the output is full, or a
     /// message is being sent in parts.
     pub fn send(&mut self, message: Message) -> Result<(), Refused> {
-        let (kind, bytes) = match &message {
-            Message::Binary(bytes) => (MessageKind::Binary, bytes),
-            Message::Text(text) => (MessageKind::Text, text.as_shared()),
-        };
-        self.send_source(kind, Sent::Owned(bytes)).map_err(|error| Refused { error, message })
+        self.send_message(message, Compress::Auto)
+    }
+
+    /// Sends a message as it is, also where compression was negotiated.
+    ///
+    /// When a secret is compressed together with what an attacker can choose, the length of the
+    /// result tells how much the two have in common (RFC 7692, §8). Such a message is to be sent
+    /// like this.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_uncompressed(&mut self, message: Message) -> Result<(), Refused> {
+        self.send_message(message, Compress::Never)
     }
 
     /// Sends a binary message, copied.
@@ -283,7 +306,7 @@ impl Connection {
     /// As [`send`](Self::send).
     #[inline]
     pub fn send_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.send_source(MessageKind::Binary, Sent::Borrowed(payload))
+        self.send_source(MessageKind::Binary, Sent::Borrowed(payload), Compress::Auto)
     }
 
     /// Sends a text message, copied.
@@ -293,7 +316,7 @@ impl Connection {
     /// As [`send`](Self::send).
     #[inline]
     pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.send_source(MessageKind::Text, Sent::Borrowed(text.as_bytes()))
+        self.send_source(MessageKind::Text, Sent::Borrowed(text.as_bytes()), Compress::Auto)
     }
 
     /// Begins a message that is sent in parts, by [`send_chunk`](Self::send_chunk) and
@@ -304,7 +327,18 @@ impl Connection {
     /// [`SendError::MessageInProgress`], [`SendError::Closed`].
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
         self.check_open()?;
-        self.outgoing.begin(kind)
+        self.outgoing.begin(kind, Compress::Auto)
+    }
+
+    /// As [`begin`](Self::begin), for a message that is not to be compressed; see
+    /// [`send_uncompressed`](Self::send_uncompressed).
+    ///
+    /// # Errors
+    ///
+    /// As [`begin`](Self::begin).
+    pub fn begin_uncompressed(&mut self, kind: MessageKind) -> Result<(), SendError> {
+        self.check_open()?;
+        self.outgoing.begin(kind, Compress::Never)
     }
 
     /// Sends the next part of a message, as a fragment of its own (§5.4).
@@ -380,7 +414,11 @@ impl Connection {
     }
 
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
+    ///
+    /// That includes the compressor and the decompressor, where no later message refers to what they
+    /// hold.
     pub fn release_memory(&mut self) {
+        self.assembler.release();
         self.outgoing.release();
     }
 
@@ -445,14 +483,28 @@ impl Connection {
         matches!(self.phase, Phase::Closed) && self.closed().is_some_and(|closed| closed.clean)
     }
 
+    fn send_message(&mut self, message: Message, compress: Compress) -> Result<(), Refused> {
+        let (kind, bytes) = match &message {
+            Message::Binary(bytes) => (MessageKind::Binary, bytes),
+            Message::Text(text) => (MessageKind::Text, text.as_shared()),
+        };
+        self.send_source(kind, Sent::Owned(bytes), compress)
+            .map_err(|error| Refused { error, message })
+    }
+
     #[inline]
-    fn send_source(&mut self, kind: MessageKind, payload: Sent<'_>) -> Result<(), SendError> {
+    fn send_source(
+        &mut self,
+        kind: MessageKind,
+        payload: Sent<'_>,
+        compress: Compress,
+    ) -> Result<(), SendError> {
         if !matches!(self.phase, Phase::Open) {
             // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
             self.unsent = self.unsent.saturating_add(payload.len());
             return Err(SendError::Closed);
         }
-        self.outgoing.message(kind, payload)
+        self.outgoing.message(kind, payload, compress)
     }
 
     #[inline]

@@ -41,6 +41,8 @@ pub struct Decoder {
     /// Frames up to this size are held until they are whole.
     hold: u32,
     max_frame_size: u64,
+    /// The largest piece of a frame that is not held.
+    max_piece: usize,
     frame: Option<Unfinished>,
 }
 
@@ -78,7 +80,14 @@ impl Decoder {
     /// frames is not limited.
     #[must_use]
     pub const fn new(sender: Role) -> Self {
-        Self { sender, allowed_rsv: 0, hold: 0, max_frame_size: u64::MAX, frame: None }
+        Self {
+            sender,
+            allowed_rsv: 0,
+            hold: 0,
+            max_frame_size: u64::MAX,
+            max_piece: usize::MAX,
+            frame: None,
+        }
     }
 
     /// Holds data frames of up to `len` bytes of payload in the input until they are whole.
@@ -95,11 +104,30 @@ impl Decoder {
         self
     }
 
+    /// Reports at most `len` bytes at once of frames that are not held.
+    #[must_use]
+    pub const fn max_piece(mut self, len: usize) -> Self {
+        self.max_piece = len;
+        self
+    }
+
     /// Accepts these reserved bits (within `0x70`), as an extension has negotiated them.
     #[must_use]
     pub const fn allow_rsv(mut self, bits: u8) -> Self {
         self.allowed_rsv = bits & RSV;
         self
+    }
+
+    /// As [`allow_rsv`](Self::allow_rsv), for a decoder in use.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn set_allowed_rsv(&mut self, bits: u8) {
+        self.allowed_rsv = bits & RSV;
+    }
+
+    /// As [`max_piece`](Self::max_piece), for a decoder in use.
+    #[cfg(feature = "deflate")]
+    pub(crate) const fn set_max_piece(&mut self, len: usize) {
+        self.max_piece = len;
     }
 
     /// Takes the next piece, or returns `Ok(None)` if `input` holds nothing new.
@@ -123,6 +151,7 @@ impl Decoder {
         let arrived = input.len() - header_len;
         if let Ok(len) = usize::try_from(header.payload_len)
             && len <= arrived
+            && len <= self.max_piece
         {
             let payload = start..start + len;
             if let Some(key) = header.mask {
@@ -197,10 +226,10 @@ impl Decoder {
     /// Unmasks what has arrived since the last call.
     fn poll_unfinished(&mut self, input: &mut ReceiveBuf) -> Option<Piece> {
         let frame = self.frame.as_mut()?;
-        let arrived = match usize::try_from(frame.remaining) {
-            Ok(remaining) => remaining.min(input.len()),
-            Err(_) => input.len(),
-        };
+        let held =
+            frame.header.opcode.is_control() || frame.header.payload_len <= u64::from(self.hold);
+        let at_most = if held { input.len() } else { input.len().min(self.max_piece) };
+        let arrived = usize::try_from(frame.remaining).map_or(at_most, |left| left.min(at_most));
         if arrived <= frame.unmasked {
             return None;
         }
@@ -213,7 +242,6 @@ impl Decoder {
             mask::apply(input.range_mut(fresh.clone()), key, (offset & 3) as usize);
         }
         let is_last = arrived as u64 == frame.remaining;
-        let held = header.opcode.is_control() || header.payload_len <= u64::from(self.hold);
         let payload = if is_last {
             self.frame = None;
             start..start + arrived

@@ -71,6 +71,8 @@ pub struct Header {
     pub payload_len: u64,
 }
 
+/// The first reserved bit: "Per-Message Compressed" where RFC 7692 was negotiated.
+pub(crate) const RSV1: u8 = 0x40;
 /// RSV1, RSV2 and RSV3.
 pub(super) const RSV: u8 = 0x70;
 pub(super) const FIN: u8 = 0x80;

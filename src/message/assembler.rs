@@ -1,5 +1,6 @@
 //! Fragments to messages (§5.4), within limits (§10.4); knows nothing of what is sent.
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use bytes::{Bytes, BytesMut};
@@ -7,6 +8,11 @@ use bytes::{Bytes, BytesMut};
 use super::MessageKind;
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
+#[cfg(feature = "deflate")]
+use crate::extension::Deflate;
+use crate::extension::Inflater;
+#[cfg(feature = "deflate")]
+use crate::frame::RSV1;
 use crate::frame::{Decoder, Opcode, Piece};
 use crate::utf8::Utf8Validator;
 
@@ -32,6 +38,9 @@ pub(crate) struct Assembler {
     /// Payload bytes that the frames of the message in progress announced. At most
     /// limits.max_message_size, so that sums do not overflow.
     announced: u64,
+    /// Whether it is compressed (RFC 7692, §6).
+    compressed: bool,
+    inflater: Option<Box<Inflater>>,
     /// What has arrived of it; always empty where chunks are delivered.
     data: BytesMut,
 }
@@ -48,7 +57,7 @@ pub(crate) struct Limits {
 /// What [`Assembler::poll`] found. Positions count from the beginning of the input.
 #[derive(Debug)]
 pub(crate) enum Received {
-    Chunk { kind: MessageKind, is_first: bool, is_last: bool, payload: Range<usize> },
+    Chunk { kind: MessageKind, is_first: bool, is_last: bool, source: Source },
     Close(Range<usize>),
     Message(MessageKind, Source),
     Ping(Range<usize>),
@@ -71,6 +80,8 @@ impl Assembler {
             utf8: Utf8Validator::new(),
             fragments: 0,
             announced: 0,
+            compressed: false,
+            inflater: None,
             data: BytesMut::new(),
         }
     }
@@ -95,21 +106,47 @@ impl Assembler {
         input: &mut ReceiveBuf,
     ) -> Result<Option<Received>, ConnectionError> {
         while let Some(piece) = self.decoder.poll(input)? {
-            let kind = match piece.header.opcode {
-                Opcode::Close if piece.is_last => return Ok(Some(Received::Close(piece.payload))),
-                Opcode::Ping if piece.is_last => return Ok(Some(Received::Ping(piece.payload))),
-                Opcode::Pong if piece.is_last => return Ok(Some(Received::Pong(piece.payload))),
-                Opcode::Close | Opcode::Ping | Opcode::Pong => continue,
+            let opcode = piece.header.opcode;
+            if opcode.is_control() {
+                check_rsv(&piece)?;
+                if !piece.is_last {
+                    continue;
+                }
+            }
+            let kind = match opcode {
+                Opcode::Close => return Ok(Some(Received::Close(piece.payload))),
+                Opcode::Ping => return Ok(Some(Received::Ping(piece.payload))),
+                Opcode::Pong => return Ok(Some(Received::Pong(piece.payload))),
                 Opcode::Binary | Opcode::Continuation | Opcode::Text => self.begin(&piece)?,
             };
-            if kind == MessageKind::Text {
-                self.validate(input, &piece)?;
-            }
-            if let Some(received) = self.accept(kind, piece, input) {
-                return Ok(Some(received));
+            let received = if self.compressed {
+                self.accept_compressed(kind, &piece, input)?
+            } else {
+                self.accept(kind, piece, input)?
+            };
+            if received.is_some() {
+                return Ok(received);
             }
         }
         Ok(None)
+    }
+
+    /// Decompresses what is marked as compressed from now on.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn set_deflate(&mut self, agreed: Deflate) {
+        let inflater = Inflater::new(agreed, self.limits.max_message_size);
+        self.inflater = Some(Box::new(inflater));
+        self.decoder.set_allowed_rsv(RSV1);
+        if self.limits.chunks {
+            self.decoder.set_max_piece(COMPRESSED_PIECE);
+        }
+    }
+
+    /// Gives memory back that is not in use.
+    pub(crate) fn release(&mut self) {
+        if let Some(inflater) = &mut self.inflater {
+            inflater.release();
+        }
     }
 
     /// Checks the header of a data frame, before its payload.
@@ -128,10 +165,17 @@ impl Assembler {
             (_, Some(kind)) => kind,
             (_, None) => return Err(ConnectionError::UnexpectedContinuation),
         };
+        if self.kind.is_some() {
+            // RFC 7692, §6: the bit is set on the first fragment of a message or on none.
+            check_rsv(piece)?;
+        } else {
+            self.compressed = piece.header.rsv != 0;
+        }
         let limit = self.limits.max_message_size;
-        // Cannot overflow: a length is below 2^63, and so is the limit.
+        // Cannot overflow: a length is below 2^63, and the sum before is at most this limit.
         let announced = self.announced + piece.header.payload_len;
-        if announced > limit {
+        // What does not compress grows a little; the limit holds for what it decompresses to.
+        if announced > if self.compressed { limit.saturating_mul(2).max(1024) } else { limit } {
             return Err(ConnectionError::MessageTooLarge { limit });
         }
         if piece.header.fin && piece.is_last && self.kind.is_none() {
@@ -147,45 +191,72 @@ impl Assembler {
         Ok(kind)
     }
 
-    #[inline]
-    fn validate(&mut self, input: &ReceiveBuf, piece: &Piece) -> Result<(), ConnectionError> {
-        let fresh = input.range(piece.fresh.clone());
-        // §8.1: "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte
-        // stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket
-        // Connection_."
-        let valid = self.utf8.push(fresh).is_ok();
-        if valid && (self.utf8.is_complete() || !piece.header.fin || !piece.is_last) {
-            return Ok(());
-        }
-        Err(ConnectionError::InvalidUtf8)
-    }
-
     /// Adds a piece to the message in progress and returns the message, if that is its end, or the
     /// piece, where pieces are delivered.
     #[inline]
-    fn accept(&mut self, kind: MessageKind, piece: Piece, input: &ReceiveBuf) -> Option<Received> {
+    fn accept(
+        &mut self,
+        kind: MessageKind,
+        piece: Piece,
+        input: &ReceiveBuf,
+    ) -> Result<Option<Received>, ConnectionError> {
         let is_last = piece.header.fin && piece.is_last;
+        if kind == MessageKind::Text {
+            validate(&mut self.utf8, input.range(piece.fresh.clone()), is_last)?;
+        }
         if self.limits.chunks {
-            let is_first = piece.is_first && piece.header.opcode != Opcode::Continuation;
-            if is_last {
-                self.finish();
-            }
-            if piece.payload.is_empty() && !is_first && !is_last {
-                return None;
-            }
-            return Some(Received::Chunk { kind, is_first, is_last, payload: piece.payload });
+            return Ok(self.chunk(kind, &piece, Source::Input(piece.payload.clone())));
         }
         if is_last && self.data.is_empty() {
             self.finish();
-            return Some(Received::Message(kind, Source::Input(piece.payload)));
+            return Ok(Some(Received::Message(kind, Source::Input(piece.payload))));
         }
         self.data.extend_from_slice(input.range(piece.payload));
-        if !is_last {
+        Ok(if is_last { Some(self.message(kind)) } else { None })
+    }
+
+    /// As [`accept`](Self::accept), for a message that is compressed.
+    fn accept_compressed(
+        &mut self,
+        kind: MessageKind,
+        piece: &Piece,
+        input: &ReceiveBuf,
+    ) -> Result<Option<Received>, ConnectionError> {
+        let is_last = piece.header.fin && piece.is_last;
+        let Some(inflater) = &mut self.inflater else {
+            return Err(ConnectionError::ReservedBits { bits: piece.header.rsv });
+        };
+        let before = self.data.len();
+        inflater.part(input.range(piece.fresh.clone()), &mut self.data)?;
+        if is_last {
+            inflater.finish(&mut self.data)?;
+        }
+        if kind == MessageKind::Text {
+            let fresh = self.data.get(before..).unwrap_or_default();
+            validate(&mut self.utf8, fresh, is_last)?;
+        }
+        if self.limits.chunks {
+            let source = Source::Assembled(self.data.split().freeze());
+            return Ok(self.chunk(kind, piece, source));
+        }
+        Ok(if is_last { Some(self.message(kind)) } else { None })
+    }
+
+    fn chunk(&mut self, kind: MessageKind, piece: &Piece, source: Source) -> Option<Received> {
+        let is_first = piece.is_first && piece.header.opcode != Opcode::Continuation;
+        let is_last = piece.header.fin && piece.is_last;
+        if is_last {
+            self.finish();
+        }
+        if source.is_empty() && !is_first && !is_last {
             return None;
         }
+        Some(Received::Chunk { kind, is_first, is_last, source })
+    }
+
+    fn message(&mut self, kind: MessageKind) -> Received {
         self.finish();
-        let message = core::mem::take(&mut self.data).freeze();
-        Some(Received::Message(kind, Source::Assembled(message)))
+        Received::Message(kind, Source::Assembled(core::mem::take(&mut self.data).freeze()))
     }
 
     #[inline]
@@ -196,6 +267,40 @@ impl Assembler {
     }
 }
 
+impl Source {
+    fn is_empty(&self) -> bool {
+        match self {
+            Self::Assembled(bytes) => bytes.is_empty(),
+            Self::Input(range) => range.is_empty(),
+        }
+    }
+}
+
+/// Checks the next bytes of a text message.
+#[inline]
+fn validate(utf8: &mut Utf8Validator, bytes: &[u8], is_end: bool) -> Result<(), ConnectionError> {
+    // §8.1: "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte
+    // stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket
+    // Connection_."
+    if utf8.push(bytes).is_err() || (is_end && !utf8.is_complete()) {
+        return Err(ConnectionError::InvalidUtf8);
+    }
+    Ok(())
+}
+
+/// Refuses reserved bits that have a meaning on other frames only.
+fn check_rsv(piece: &Piece) -> Result<(), ConnectionError> {
+    match piece.header.rsv {
+        0 => Ok(()),
+        bits => Err(ConnectionError::ReservedBits { bits }),
+    }
+}
+
 /// Beyond the fragments that a limit allows for any message, one for each so many bytes: what cuts
 /// a large message into small frames passes, what sends next to nothing in each does not.
 const BYTES_PER_FRAGMENT: u64 = 32;
+
+/// Where compressed messages are delivered in parts, they are decompressed by this many bytes at
+/// once: what comes of them is at most about a thousand times as much.
+#[cfg(feature = "deflate")]
+const COMPRESSED_PIECE: usize = 1024;

@@ -1,0 +1,50 @@
+//! What stands for the two streams where the crate is built without compression: types that
+//! nobody can make.
+
+use alloc::vec::Vec;
+
+use bytes::BytesMut;
+
+use crate::error::{ConnectionError, SendError};
+
+#[derive(Debug)]
+pub(crate) enum Deflater {}
+
+#[derive(Debug)]
+pub(crate) enum Inflater {}
+
+impl Deflater {
+    pub(crate) const fn wants(&self, _: usize) -> bool {
+        match *self {}
+    }
+
+    pub(crate) fn message(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), SendError> {
+        match *self {}
+    }
+
+    pub(crate) fn part(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), SendError> {
+        match *self {}
+    }
+
+    pub(crate) fn finish(&mut self, _: &mut Vec<u8>) {
+        match *self {}
+    }
+
+    pub(crate) fn release(&mut self) {
+        match *self {}
+    }
+}
+
+impl Inflater {
+    pub(crate) fn part(&mut self, _: &[u8], _: &mut BytesMut) -> Result<(), ConnectionError> {
+        match *self {}
+    }
+
+    pub(crate) fn finish(&mut self, _: &mut BytesMut) -> Result<(), ConnectionError> {
+        match *self {}
+    }
+
+    pub(crate) fn release(&mut self) {
+        match *self {}
+    }
+}

@@ -1,0 +1,305 @@
+//! The parameters of permessage-deflate (RFC 7692, §7.1): offered, judged and agreed on; compresses
+//! nothing.
+
+use crate::extension::Extension;
+use crate::role::Role;
+
+/// How an endpoint wants to use permessage-deflate.
+///
+/// Memory is what compression costs a server with many connections. Of the sizes
+/// in the table below, a compressor and a decompressor are taken on first use.
+/// With [`Takeover::Reset`] they go back when a connection is idle, with [`Takeover::Keep`] they
+/// stay as long as the connection.
+///
+/// ```
+/// use sanswire::extension::{DeflateConfig, Takeover};
+///
+/// let mut config = DeflateConfig::default();
+/// config.takeover = Takeover::Reset;
+/// config.threshold = 512;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct DeflateConfig {
+    /// How hard to compress: 0 (stored) to 9 (smallest). Default 6, zlib's own.
+    pub level: u8,
+    /// How much memory the compressor takes for its working tables: 1 to 9. Default 8, zlib's own.
+    pub mem_level: u8,
+    /// The largest window this endpoint compresses with, as a power of two: 9 to 15. Default 15.
+    pub window_bits: u8,
+    /// The largest window the peer may compress with, as a power of two: 9 to 15. Default 15.
+    ///
+    /// Below 15 an offer that does not let the server ask for it is declined.
+    pub peer_window_bits: u8,
+    /// Whether this endpoint's messages refer to earlier ones. Default [`Takeover::Keep`]: small
+    /// messages that resemble each other shrink several times as much.
+    pub takeover: Takeover,
+    /// Whether the peer's messages may refer to earlier ones. Default [`Takeover::Keep`].
+    pub peer_takeover: Takeover,
+    /// Messages below this many bytes are sent plain. Default 64: what is shorter hardly shrinks.
+    pub threshold: usize,
+}
+
+/// Whether a compression window outlives a message (RFC 7692, §7.1.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a window is kept or it is not")]
+pub enum Takeover {
+    /// The window is kept for the next message.
+    Keep,
+    /// Each message begins with an empty window: `no_context_takeover`.
+    Reset,
+}
+
+impl Default for DeflateConfig {
+    fn default() -> Self {
+        Self {
+            level: 6,
+            mem_level: 8,
+            window_bits: 15,
+            peer_window_bits: 15,
+            takeover: Takeover::Keep,
+            peer_takeover: Takeover::Keep,
+            threshold: 64,
+        }
+    }
+}
+
+/// permessage-deflate as client and server agreed on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Deflate {
+    pub(super) level: u8,
+    pub(super) mem_level: u8,
+    pub(super) threshold: usize,
+    /// 8 to 15; with 8 this endpoint sends everything plain.
+    pub(super) window_bits: u8,
+    /// 8 to 15
+    pub(super) peer_window_bits: u8,
+    pub(super) takeover: Takeover,
+    pub(super) peer_takeover: Takeover,
+}
+
+/// The parameters of one offer or response, each given at most once and with a valid value.
+#[derive(Debug, Default)]
+struct Params {
+    client_max_window_bits: Option<Option<u8>>,
+    client_no_context_takeover: bool,
+    server_max_window_bits: Option<u8>,
+    server_no_context_takeover: bool,
+}
+
+impl Deflate {
+    /// Returns what a client offers.
+    #[must_use]
+    pub fn offer(config: &DeflateConfig) -> Extension {
+        let config = config.clamped();
+        let mut offer = Extension::named(NAME);
+        if config.peer_takeover == Takeover::Reset {
+            offer.push(SERVER_NO_CONTEXT_TAKEOVER, None);
+        }
+        if config.takeover == Takeover::Reset {
+            offer.push(CLIENT_NO_CONTEXT_TAKEOVER, None);
+        }
+        if config.peer_window_bits < 15 {
+            offer.push(SERVER_MAX_WINDOW_BITS, Some(config.peer_window_bits));
+        }
+        // §7.1.2.2: without a value, the server may choose one.
+        offer.push(CLIENT_MAX_WINDOW_BITS, Some(config.window_bits).filter(|bits| *bits < 15));
+        offer
+    }
+
+    /// Chooses the first of a client's offers that a server can serve, and returns it with what to
+    /// answer.
+    ///
+    /// Offers with undefined, repeated or invalid parameters are passed over, as §7 demands, and so
+    /// are other extensions.
+    #[must_use]
+    pub fn accept(config: &DeflateConfig, offers: &[Extension]) -> Option<(Self, Extension)> {
+        offers
+            .iter()
+            .filter(|offer| offer.name().eq_ignore_ascii_case(NAME))
+            .find_map(|offer| Self::accept_one(&config.clamped(), &Params::parse(offer)?))
+    }
+
+    fn accept_one(config: &DeflateConfig, offer: &Params) -> Option<(Self, Extension)> {
+        // §7.1.2.1: the server answers with the same or a smaller window, or declines. A window of
+        // 256 bytes is one that zlib cannot compress with.
+        let offered = offer.server_max_window_bits.unwrap_or(15);
+        if offered < 9 {
+            return None;
+        }
+        let window_bits = config.window_bits.min(offered);
+        let peer_window_bits = match offer.client_max_window_bits {
+            Some(offered) => config.peer_window_bits.min(offered.unwrap_or(15)),
+            // §7.1.2.2: without it in the offer, the server cannot ask for a smaller window.
+            None if config.peer_window_bits < 15 => return None,
+            None => 15,
+        };
+        let takeover = config.takeover.or_reset(offer.server_no_context_takeover);
+        let peer_takeover = config.peer_takeover.or_reset(offer.client_no_context_takeover);
+
+        let mut response = Extension::named(NAME);
+        if takeover == Takeover::Reset {
+            response.push(SERVER_NO_CONTEXT_TAKEOVER, None);
+        }
+        if peer_takeover == Takeover::Reset {
+            response.push(CLIENT_NO_CONTEXT_TAKEOVER, None);
+        }
+        if window_bits < 15 || offer.server_max_window_bits.is_some() {
+            response.push(SERVER_MAX_WINDOW_BITS, Some(window_bits));
+        }
+        if peer_window_bits < 15 {
+            response.push(CLIENT_MAX_WINDOW_BITS, Some(peer_window_bits));
+        }
+        let agreed = Self {
+            window_bits,
+            peer_window_bits,
+            takeover,
+            peer_takeover,
+            ..Self::with_streams_of(config)
+        };
+        Some((agreed, response))
+    }
+
+    /// Judges a server's response to [`offer`](Self::offer) of the same `config`.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with the response, by the parameter's name: the client must fail the
+    /// connection (§7).
+    pub fn confirm(config: &DeflateConfig, response: &Extension) -> Result<Self, &'static str> {
+        let config = config.clamped();
+        let response = Params::parse(response).ok_or(NAME)?;
+        let peer_window_bits = match response.server_max_window_bits {
+            Some(bits) if bits <= config.peer_window_bits => bits,
+            None if config.peer_window_bits == 15 => 15,
+            Some(_) | None => return Err(SERVER_MAX_WINDOW_BITS),
+        };
+        let window_bits = match response.client_max_window_bits {
+            Some(Some(bits)) if bits <= config.window_bits => bits,
+            None => config.window_bits,
+            // §7.1.2.2: in a response it has a value.
+            Some(_) => return Err(CLIENT_MAX_WINDOW_BITS),
+        };
+        if config.peer_takeover == Takeover::Reset && !response.server_no_context_takeover {
+            return Err(SERVER_NO_CONTEXT_TAKEOVER);
+        }
+        Ok(Self {
+            window_bits,
+            peer_window_bits,
+            takeover: config.takeover.or_reset(response.client_no_context_takeover),
+            peer_takeover: config.peer_takeover.or_reset(response.server_no_context_takeover),
+            ..Self::with_streams_of(&config)
+        })
+    }
+
+    /// Returns what the header values of RFC 8441 or another handshake say, for a connection that
+    /// was negotiated elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// The name of a parameter that is invalid.
+    pub fn from_agreed(
+        role: Role,
+        config: &DeflateConfig,
+        agreed: &Extension,
+    ) -> Result<Self, &'static str> {
+        let params = Params::parse(agreed).ok_or(NAME)?;
+        let server_bits = params.server_max_window_bits.unwrap_or(15);
+        let client_bits = params.client_max_window_bits.flatten().unwrap_or(15);
+        let server = Takeover::Keep.or_reset(params.server_no_context_takeover);
+        let client = Takeover::Keep.or_reset(params.client_no_context_takeover);
+        let ((window_bits, takeover), (peer_window_bits, peer_takeover)) = match role {
+            Role::Client => ((client_bits, client), (server_bits, server)),
+            Role::Server => ((server_bits, server), (client_bits, client)),
+        };
+        let config = config.clamped();
+        Ok(Self {
+            window_bits: window_bits.min(config.window_bits),
+            peer_window_bits,
+            takeover,
+            peer_takeover,
+            ..Self::with_streams_of(&config)
+        })
+    }
+
+    const fn with_streams_of(config: &DeflateConfig) -> Self {
+        Self {
+            level: config.level,
+            mem_level: config.mem_level,
+            threshold: config.threshold,
+            window_bits: config.window_bits,
+            peer_window_bits: config.peer_window_bits,
+            takeover: config.takeover,
+            peer_takeover: config.peer_takeover,
+        }
+    }
+}
+
+impl DeflateConfig {
+    /// Brings what is out of range to the nearest value that is not.
+    fn clamped(&self) -> Self {
+        Self {
+            level: self.level.min(9),
+            mem_level: self.mem_level.clamp(1, 9),
+            window_bits: self.window_bits.clamp(9, 15),
+            peer_window_bits: self.peer_window_bits.clamp(9, 15),
+            ..*self
+        }
+    }
+}
+
+impl Takeover {
+    const fn or_reset(self, reset: bool) -> Self {
+        if reset { Self::Reset } else { self }
+    }
+}
+
+impl Params {
+    /// Parses the parameters of an offer or response; none if one is undefined, repeated or has an
+    /// invalid value.
+    fn parse(extension: &Extension) -> Option<Self> {
+        let mut params = Self::default();
+        for (name, value) in extension.params() {
+            match (name, value) {
+                (SERVER_NO_CONTEXT_TAKEOVER, None) if !params.server_no_context_takeover => {
+                    params.server_no_context_takeover = true;
+                }
+                (CLIENT_NO_CONTEXT_TAKEOVER, None) if !params.client_no_context_takeover => {
+                    params.client_no_context_takeover = true;
+                }
+                (SERVER_MAX_WINDOW_BITS, Some(bits)) if params.server_max_window_bits.is_none() => {
+                    params.server_max_window_bits = Some(parse_bits(bits)?);
+                }
+                (CLIENT_MAX_WINDOW_BITS, None) if params.client_max_window_bits.is_none() => {
+                    params.client_max_window_bits = Some(None);
+                }
+                (CLIENT_MAX_WINDOW_BITS, Some(bits)) if params.client_max_window_bits.is_none() => {
+                    params.client_max_window_bits = Some(Some(parse_bits(bits)?));
+                }
+                _ => return None,
+            }
+        }
+        Some(params)
+    }
+}
+
+/// §7.1.2: "a decimal integer value without leading zeroes between 8 to 15 inclusive".
+fn parse_bits(value: &str) -> Option<u8> {
+    match value {
+        "8" => Some(8),
+        "9" => Some(9),
+        "10" => Some(10),
+        "11" => Some(11),
+        "12" => Some(12),
+        "13" => Some(13),
+        "14" => Some(14),
+        "15" => Some(15),
+        _ => None,
+    }
+}
+
+const NAME: &str = "permessage-deflate";
+const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
+const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
+const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";
+const CLIENT_MAX_WINDOW_BITS: &str = "client_max_window_bits";
