@@ -6,6 +6,7 @@ extern crate alloc;
 extern crate std;
 
 mod buffer;
+pub mod extension;
 mod role;
 
 pub use buffer::{ReceiveBuf, TransmitBuf};
