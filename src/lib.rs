@@ -7,6 +7,8 @@ extern crate std;
 
 mod buffer;
 pub mod extension;
+#[cfg(feature = "handshake")]
+pub mod handshake;
 mod role;
 
 pub use buffer::{ReceiveBuf, TransmitBuf};
