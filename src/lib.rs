@@ -11,6 +11,8 @@ mod connection;
 mod error;
 pub mod extension;
 pub mod frame;
+#[cfg(feature = "handshake")]
+pub mod handshake;
 mod message;
 mod role;
 mod utf8;

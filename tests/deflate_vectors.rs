@@ -36,10 +36,7 @@ fn received(frames: &[&[u8]]) -> Vec<String> {
 #[test]
 fn one_block_7_2_3_1() {
     assert_eq!(received(&[b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"]), ["Hello"]);
-    assert_eq!(
-        received(&[b"\x41\x03\xf2\x48\xcd", b"\x80\x04\xc9\xc9\x07\x00"]),
-        ["Hello"],
-    );
+    assert_eq!(received(&[b"\x41\x03\xf2\x48\xcd", b"\x80\x04\xc9\xc9\x07\x00"]), ["Hello"],);
 }
 
 #[test]
@@ -72,9 +69,10 @@ fn two_blocks_7_2_3_5() {
 fn an_empty_message_7_2_3_6() {
     assert_eq!(received(&[b"\xc1\x01\x00"]), [""]);
     assert_eq!(received(&[b"\xc1\x00"]), [""]);
-    assert_eq!(received(&[b"\xc1\x01\x00", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"]), [
-        "", "Hello"
-    ]);
+    assert_eq!(
+        received(&[b"\xc1\x01\x00", b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00"]),
+        ["", "Hello"]
+    );
 }
 
 #[test]

@@ -116,8 +116,14 @@ impl Deflate {
     pub fn accept(config: &DeflateConfig, offers: &[Extension]) -> Option<(Self, Extension)> {
         offers
             .iter()
-            .filter(|offer| offer.name().eq_ignore_ascii_case(NAME))
+            .filter(|offer| Self::is_named_by(offer))
             .find_map(|offer| Self::accept_one(&config.clamped(), &Params::parse(offer)?))
+    }
+
+    /// Returns whether an extension is permessage-deflate.
+    #[must_use]
+    pub fn is_named_by(extension: &Extension) -> bool {
+        extension.name().eq_ignore_ascii_case(NAME)
     }
 
     fn accept_one(config: &DeflateConfig, offer: &Params) -> Option<(Self, Extension)> {
