@@ -72,7 +72,10 @@ impl BodyReader {
             if matches!(self.framing, Framing::Length | Framing::Stream) {
                 break false;
             }
-            match self.chunk_size(input.as_slice()) {
+            // Each byte that arrives has the line parsed again, so it is kept short.
+            let line = input.as_slice();
+            let line = line.get(..MAX_CHUNK_LINE).unwrap_or(line);
+            match self.chunk_size(line) {
                 // What follows the last chunk says nothing about the body.
                 Ok(Status::Complete((_, 0))) => break false,
                 Ok(Status::Complete((len, size))) => {
@@ -80,8 +83,7 @@ impl BodyReader {
                     self.left = size;
                     self.framing = Framing::NextChunk;
                 }
-                // Each byte that arrives has the line parsed again, so it is kept short.
-                Ok(Status::Partial) if input.len() < MAX_CHUNK_LINE && !is_ended => return None,
+                Ok(Status::Partial) if line.len() < MAX_CHUNK_LINE && !is_ended => return None,
                 Ok(Status::Partial) | Err(InvalidChunkSize) => break true,
             }
         };
@@ -90,20 +92,21 @@ impl BodyReader {
 
     /// Parses the line between two chunks: its length and the size of the chunk behind it.
     fn chunk_size(&self, bytes: &[u8]) -> Result<Status<(usize, u64)>, InvalidChunkSize> {
-        if self.framing == Framing::FirstChunk {
-            return httparse::parse_chunk_size(bytes);
+        let line = match (self.framing, bytes) {
+            (Framing::FirstChunk, line) | (_, [b'\r', b'\n', line @ ..]) => line,
+            (_, [] | [b'\r']) => return Ok(Status::Partial),
+            _ => return Err(InvalidChunkSize),
+        };
+        // httparse takes a line without a number for the size 0.
+        if line.first().is_some_and(|digit| !digit.is_ascii_hexdigit()) {
+            return Err(InvalidChunkSize);
         }
-        match bytes {
-            [] | [b'\r'] => Ok(Status::Partial),
-            [b'\r', b'\n', line @ ..] => {
-                let parsed = httparse::parse_chunk_size(line)?;
-                Ok(match parsed {
-                    Status::Complete((len, size)) => Status::Complete((len + 2, size)),
-                    Status::Partial => Status::Partial,
-                })
-            }
-            _ => Err(InvalidChunkSize),
-        }
+        let parsed = httparse::parse_chunk_size(line)?;
+        let skipped = bytes.len() - line.len();
+        Ok(match parsed {
+            Status::Complete((len, size)) => Status::Complete((skipped + len, size)),
+            Status::Partial => Status::Partial,
+        })
     }
 }
 
