@@ -9,7 +9,10 @@ mod buffer;
 mod close;
 mod connection;
 mod error;
+pub mod extension;
 pub mod frame;
+#[cfg(feature = "handshake")]
+pub mod handshake;
 mod message;
 mod role;
 mod utf8;

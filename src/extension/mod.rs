@@ -1,0 +1,242 @@
+//! Extensions as the handshake names them (RFC 6455, §9.1); knows no handshake and no extension
+//! of its own.
+//!
+//! [`parse_extensions`] reads the values of `Sec-WebSocket-Extensions`, [`encode_extensions`]
+//! writes one. What a parameter means is up to the extension that defines it.
+
+use alloc::borrow::ToOwned;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+use core::fmt;
+
+/// One element of `Sec-WebSocket-Extensions`: a name and its parameters in order.
+///
+/// In a request it is an offer, in a response it is in use. Names and values are tokens, so an
+/// `Extension` can always be written into a header as it is.
+///
+/// ```
+/// use sanswire::extension::Extension;
+///
+/// let offer = Extension::new("permessage-deflate")?
+///     .param("client_max_window_bits", None)?
+///     .param("server_max_window_bits", Some("10"))?;
+/// assert_eq!(
+///     offer.to_string(),
+///     "permessage-deflate; client_max_window_bits; server_max_window_bits=10",
+/// );
+/// # Ok::<(), sanswire::extension::MalformedExtension>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Extension {
+    /// A token.
+    name: String,
+    /// Names are tokens; so are values once a quoted string is unescaped.
+    params: Vec<(String, Option<String>)>,
+}
+
+impl Extension {
+    /// Creates an extension without parameters.
+    ///
+    /// # Errors
+    ///
+    /// When `name` is not a token.
+    pub fn new(name: &str) -> Result<Self, MalformedExtension> {
+        Ok(Self { name: token(name)?, params: Vec::new() })
+    }
+
+    /// Adds a parameter behind those that are there.
+    ///
+    /// # Errors
+    ///
+    /// When `name` or `value` is not a token.
+    pub fn param(mut self, name: &str, value: Option<&str>) -> Result<Self, MalformedExtension> {
+        self.params.push((token(name)?, value.map(token).transpose()?));
+        Ok(self)
+    }
+
+    /// Returns the name, as it was written.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// Returns the parameters in order, repeated ones too.
+    pub fn params(&self) -> impl ExactSizeIterator<Item = (&str, Option<&str>)> {
+        self.params.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
+    }
+}
+
+impl fmt::Display for Extension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.name)?;
+        for (name, value) in &self.params {
+            write!(f, "; {name}")?;
+            if let Some(value) = value {
+                write!(f, "={value}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A name, a parameter or a whole header value that breaks the grammar of §9.1.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedExtension;
+
+impl fmt::Display for MalformedExtension {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("malformed WebSocket extension")
+    }
+}
+
+impl core::error::Error for MalformedExtension {}
+
+/// Parses the values of all `Sec-WebSocket-Extensions` lines of one head, in order.
+///
+/// No line at all is an empty list. Takes time linear in the length.
+///
+/// ```
+/// let lines = [&b"foo"[..], b"bar; baz=\"2\""];
+/// let extensions = sanswire::extension::parse_extensions(lines)?;
+/// assert_eq!(extensions[1].params().next(), Some(("baz", Some("2"))));
+/// assert_eq!(sanswire::extension::encode_extensions(&extensions), "foo, bar; baz=2");
+/// # Ok::<(), sanswire::extension::MalformedExtension>(())
+/// ```
+///
+/// # Errors
+///
+/// When a value breaks the grammar, or when there are lines, but no extension in them.
+pub fn parse_extensions<'a>(
+    lines: impl IntoIterator<Item = &'a [u8]>,
+) -> Result<Vec<Extension>, MalformedExtension> {
+    let mut extensions = Vec::new();
+    let mut any_line = false;
+    for line in lines {
+        any_line = true;
+        let mut parser = Parser { rest: line };
+        loop {
+            // RFC 2616, §2.1: "null elements are allowed, but do not contribute to the count".
+            while parser.eat(b',') {}
+            if parser.rest.is_empty() {
+                break;
+            }
+            extensions.push(parser.extension()?);
+            if !parser.rest.is_empty() && !parser.eat(b',') {
+                return Err(MalformedExtension);
+            }
+        }
+    }
+    // §9.1: "extension-list = 1#extension"
+    if any_line && extensions.is_empty() {
+        return Err(MalformedExtension);
+    }
+    Ok(extensions)
+}
+
+/// Writes `extensions` as one header value.
+#[must_use]
+pub fn encode_extensions(extensions: &[Extension]) -> String {
+    extensions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+/// Returns whether `bytes` is a token: not empty, visible ASCII, no separators.
+pub(crate) fn is_token(bytes: &[u8]) -> bool {
+    !bytes.is_empty() && bytes.iter().copied().all(is_token_byte)
+}
+
+fn token(text: &str) -> Result<String, MalformedExtension> {
+    if is_token(text.as_bytes()) { Ok(text.to_owned()) } else { Err(MalformedExtension) }
+}
+
+/// RFC 9110, §5.6.2: `tchar`. The same set as `token` of RFC 2616.
+const fn is_token_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(
+            byte,
+            b'!' | b'#'
+                | b'$'
+                | b'%'
+                | b'&'
+                | b'\''
+                | b'*'
+                | b'+'
+                | b'-'
+                | b'.'
+                | b'^'
+                | b'_'
+                | b'`'
+                | b'|'
+                | b'~'
+        )
+}
+
+/// Reads one header value from front to back; each step leaves no white space in front.
+struct Parser<'a> {
+    rest: &'a [u8],
+}
+
+impl Parser<'_> {
+    fn extension(&mut self) -> Result<Extension, MalformedExtension> {
+        let mut extension = Extension { name: self.token()?, params: Vec::new() };
+        while self.eat(b';') {
+            let name = self.token()?;
+            let value = if self.eat(b'=') { Some(self.value()?) } else { None };
+            extension.params.push((name, value));
+        }
+        Ok(extension)
+    }
+
+    fn value(&mut self) -> Result<String, MalformedExtension> {
+        let Some(quoted) = self.rest.strip_prefix(b"\"") else { return self.token() };
+        let mut value = String::new();
+        let mut bytes = quoted.iter();
+        while let Some(&byte) = bytes.next() {
+            let byte = match byte {
+                b'"' if value.is_empty() => return Err(MalformedExtension),
+                b'"' => {
+                    self.rest = bytes.as_slice();
+                    self.skip_white_space();
+                    return Ok(value);
+                }
+                b'\\' => *bytes.next().ok_or(MalformedExtension)?,
+                other => other,
+            };
+            // §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF"
+            if !is_token_byte(byte) {
+                return Err(MalformedExtension);
+            }
+            value.push(char::from(byte));
+        }
+        Err(MalformedExtension)
+    }
+
+    fn token(&mut self) -> Result<String, MalformedExtension> {
+        self.skip_white_space();
+        let len = self.rest.iter().take_while(|byte| is_token_byte(**byte)).count();
+        let (token, rest) = self.rest.split_at(len);
+        if token.is_empty() {
+            return Err(MalformedExtension);
+        }
+        self.rest = rest;
+        self.skip_white_space();
+        Ok(token.iter().copied().map(char::from).collect())
+    }
+
+    /// Takes `byte` and the white space around it, if it comes next.
+    ///
+    /// §9.1: "this section is using ABNF syntax/rules from \[RFC2616\], including the 'implied *LWS
+    /// rule'", so white space may stand around `=`, too.
+    fn eat(&mut self, byte: u8) -> bool {
+        self.skip_white_space();
+        let Some(rest) = self.rest.strip_prefix(&[byte]) else { return false };
+        self.rest = rest;
+        self.skip_white_space();
+        true
+    }
+
+    fn skip_white_space(&mut self) {
+        while let [b' ' | b'\t', rest @ ..] = self.rest {
+            self.rest = rest;
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! The client's side of the opening handshake (RFC 6455, §4.1); knows no frames.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+
+use super::body::BodyReader;
+use super::headers::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
+use super::http::HeadReader;
+use super::request::check_connection;
+use super::response::StatusLine;
+use super::{
+    ClientRequest, HandshakeError, Headers, HttpVersion, Negotiated, Response, accept_value, key,
+};
+use crate::{ReceiveBuf, TransmitBuf};
+
+/// The client's side of the opening handshake, for one connection.
+///
+/// Write what [`poll_transmit`](Self::poll_transmit) returns and feed what arrives until
+/// [`poll_response`](Self::poll_response) yields the response: then the connection is open.
+///
+/// ```
+/// use bytes::Buf;
+/// use sanswire::ReceiveBuf;
+/// use sanswire::handshake::{ClientHandshake, ClientRequest};
+///
+/// let request = ClientRequest::new("server.example.com", "/chat")?;
+/// // Sixteen random bytes, fresh for each connection.
+/// let mut handshake = ClientHandshake::new(&request, *b"the sample nonce");
+/// let output = handshake.poll_transmit().unwrap();
+/// assert!(output.chunk().starts_with(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"));
+/// output.advance(output.remaining());
+///
+/// let mut input = ReceiveBuf::new();
+/// input.extend_from_slice(
+///     b"HTTP/1.1 101 Switching Protocols\r\n\
+///       Upgrade: websocket\r\n\
+///       Connection: Upgrade\r\n\
+///       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+///       \r\n",
+/// );
+/// assert!(handshake.poll_response(&mut input)?.is_some());
+/// assert!(handshake.is_open());
+/// # Ok::<(), sanswire::handshake::HandshakeError>(())
+/// ```
+#[derive(Debug)]
+pub struct ClientHandshake {
+    /// What was offered, to judge the response by.
+    offer: Headers,
+    accept: String,
+    needs_subprotocol: bool,
+    max_refusal_body: usize,
+    head: HeadReader<StatusLine>,
+    state: State,
+    is_ended: bool,
+    output: TransmitBuf,
+}
+
+#[derive(Debug)]
+enum State {
+    Head,
+    /// The answer is a refusal, of which the body is to come.
+    Body(Response, BodyReader),
+    Open(Negotiated),
+    Failed(HandshakeError),
+}
+
+impl ClientHandshake {
+    /// Creates a handshake with `request` ready to be written.
+    ///
+    /// §4.1: "The nonce MUST be selected randomly for each connection."
+    #[must_use]
+    pub fn new(request: &ClientRequest, nonce: [u8; 16]) -> Self {
+        let key = key(nonce);
+        let offer = request.offer();
+        let mut output = TransmitBuf::new();
+        output.append_with(|out| request.encode(&key, &offer, out));
+        let (head_limits, max_refusal_body) = request.limits();
+        Self {
+            offer,
+            accept: accept_value(key),
+            needs_subprotocol: request.needs_subprotocol(),
+            max_refusal_body,
+            head: HeadReader::new(head_limits, StatusLine::parse),
+            state: State::Head,
+            is_ended: false,
+            output,
+        }
+    }
+
+    /// Returns what is to be written, or `None` if there is nothing.
+    #[must_use]
+    pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
+        Some(&mut self.output).filter(|output| !output.is_empty())
+    }
+
+    /// Yields the response that opens the connection, once; `None` before it is complete, and
+    /// afterwards. Nothing behind its head is consumed: frames may have come along.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::Refused`] when the server answers with another status than 101, once the
+    /// body is complete or as long as is allowed. Others when the response is no HTTP, passes a
+    /// limit, breaks a rule of §4.1, or does not come. Later calls return the same error.
+    pub fn poll_response(
+        &mut self,
+        input: &mut ReceiveBuf,
+    ) -> Result<Option<Response>, HandshakeError> {
+        match self.advance(input) {
+            Ok(response) => Ok(response),
+            Err(error) => {
+                self.state = State::Failed(error.clone());
+                Err(error)
+            }
+        }
+    }
+
+    /// Notes that the server sends nothing more. A driver that does not want to wait longer for
+    /// the body of a refusal may call it, too, and gets what there is of it.
+    pub fn handle_eof(&mut self) {
+        self.is_ended = true;
+    }
+
+    /// Returns whether the response was good: the connection is open, frames follow.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.state, State::Open(_))
+    }
+
+    /// Returns what was agreed on and what is not written yet; `None` unless the connection is
+    /// open.
+    #[must_use]
+    pub fn into_parts(self) -> Option<(Negotiated, TransmitBuf)> {
+        match self.state {
+            State::Open(negotiated) => Some((negotiated, self.output)),
+            State::Head | State::Body(..) | State::Failed(_) => None,
+        }
+    }
+
+    fn advance(&mut self, input: &mut ReceiveBuf) -> Result<Option<Response>, HandshakeError> {
+        loop {
+            match &mut self.state {
+                State::Head => {}
+                State::Body(response, body) => {
+                    let Some((body, is_truncated)) = body.poll(input, self.is_ended) else {
+                        return Ok(None);
+                    };
+                    let response = response.clone().received(body, is_truncated);
+                    return Err(HandshakeError::Refused(Box::new(response)));
+                }
+                State::Open(_) => return Ok(None),
+                State::Failed(error) => return Err(error.clone()),
+            }
+            let Some((line, headers)) = self.head.poll(input)? else {
+                if self.is_ended {
+                    return Err(HandshakeError::EndOfStream);
+                }
+                return Ok(None);
+            };
+            match line.status {
+                101 => {
+                    self.state = State::Open(self.check(line.version, &headers)?);
+                    return Ok(Some(Response::from_head(line, headers)));
+                }
+                // RFC 9110, §15.2: "A client MUST be able to parse one or more 1xx responses
+                // received prior to a final response"
+                100..=199 => {}
+                // RFC 9112, §6.3: these have no body, whatever their headers say.
+                204 | 304 => {
+                    let response = Response::from_head(line, headers);
+                    return Err(HandshakeError::Refused(Box::new(response)));
+                }
+                _ => {
+                    let body = BodyReader::new(&headers, self.max_refusal_body);
+                    self.state = State::Body(Response::from_head(line, headers), body);
+                }
+            }
+        }
+    }
+
+    /// Judges a response with status 101.
+    fn check(&self, version: HttpVersion, headers: &Headers) -> Result<Negotiated, HandshakeError> {
+        if version != HttpVersion::Http11 {
+            return Err(HandshakeError::UnsupportedHttpVersion);
+        }
+        // §4.1: "contains a value that is not an ASCII case-insensitive match for the value
+        // "websocket", the client MUST _Fail the WebSocket Connection_"
+        if !headers.exactly_once(UPGRADE)?.eq_ignore_ascii_case(b"websocket") {
+            return Err(HandshakeError::InvalidHeader(UPGRADE));
+        }
+        check_connection(headers)?;
+        // §11.3.3: "MUST NOT appear more than once in an HTTP response"
+        if headers.exactly_once(ACCEPT)? != self.accept.as_bytes() {
+            return Err(HandshakeError::InvalidHeader(ACCEPT));
+        }
+        // RFC 9110, §8.6 and RFC 9112, §6.1: "MUST NOT" be in a response with status 1xx.
+        if headers.get(CONTENT_LENGTH).or(headers.get(TRANSFER_ENCODING)).is_some() {
+            return Err(HandshakeError::UnexpectedBody);
+        }
+        Negotiated::of_response(&self.offer, headers, self.needs_subprotocol)
+    }
+}

@@ -1,0 +1,269 @@
+//! What a client asks for (RFC 6455, §3 and §4.1); knows no response.
+
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::{String, ToString};
+use alloc::vec::Vec;
+
+use super::authority::Authority;
+use super::headers::{
+    CONNECTION, EXTENSIONS, HOST, KEY, ORIGIN, PROTOCOL, RESERVED, UPGRADE, VERSION,
+};
+use super::{HandshakeError, HeadLimits, Headers};
+use crate::extension::{Extension, encode_extensions, is_token};
+
+/// The request by which a client opens a connection.
+///
+/// ```
+/// use sanswire::handshake::ClientRequest;
+///
+/// let request = ClientRequest::new("example.com:8080", "/chat?room=7")?
+///     .subprotocol("chat")?
+///     .header("Authorization", "Bearer 123")?;
+/// assert_eq!((request.host(), request.port()), ("example.com", 8080));
+/// # Ok::<(), sanswire::handshake::HandshakeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct ClientRequest {
+    is_secure: bool,
+    authority: Authority,
+    /// Begins with `/`; visible ASCII without `#`.
+    resource: String,
+    /// Unique tokens.
+    subprotocols: Vec<String>,
+    subprotocol_policy: SubprotocolPolicy,
+    extensions: Vec<Extension>,
+    /// `Origin`, and none of the other reserved headers.
+    headers: Headers,
+    head_limits: HeadLimits,
+    max_refusal_body: usize,
+}
+
+/// What a client does when it offers subprotocols and the server chooses none.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "one does or does not go on")]
+pub enum SubprotocolPolicy {
+    /// It goes on without one, which RFC 6455 allows (§4.2.2). The default.
+    #[default]
+    Optional,
+    /// It fails with [`HandshakeError::NoSubprotocol`], as the WHATWG has browsers do.
+    Required,
+}
+
+impl ClientRequest {
+    /// Creates a request for `ws://{authority}{resource}`.
+    ///
+    /// `authority` is a host with or without a port: a name, an IPv4 address, or an IPv6 address in
+    /// brackets. International names must be ASCII already. `resource` is a path, a query
+    /// (`?room=7`) or both, percent-encoded; empty is `/`.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidAuthority`] or [`HandshakeError::InvalidResource`].
+    pub fn new(authority: &str, resource: &str) -> Result<Self, HandshakeError> {
+        let invalid = || HandshakeError::InvalidAuthority(authority.to_owned());
+        let authority = Authority::parse(authority).ok_or_else(invalid)?;
+        // §3: "/" if the path component is empty
+        let slash = if resource.starts_with('/') { "" } else { "/" };
+        // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT
+        // be used on these URIs."
+        let is_legal = resource.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
+        if !is_legal || !(resource.is_empty() || resource.starts_with(['/', '?'])) {
+            return Err(HandshakeError::InvalidResource(resource.to_owned()));
+        }
+        Ok(Self {
+            is_secure: false,
+            authority,
+            resource: format!("{slash}{resource}"),
+            subprotocols: Vec::new(),
+            subprotocol_policy: SubprotocolPolicy::default(),
+            extensions: Vec::new(),
+            headers: Headers::new(),
+            head_limits: HeadLimits::default(),
+            max_refusal_body: 64 << 10,
+        })
+    }
+
+    /// Creates a request from a URL, parsed as the WHATWG has it: international names become ASCII,
+    /// what must be percent-encoded is.
+    ///
+    /// `http` and `https` stand for `ws` and `wss`.
+    ///
+    /// ```
+    /// use sanswire::handshake::ClientRequest;
+    ///
+    /// let request = ClientRequest::from_url("wss://münchen.example/straße?q=ü")?;
+    /// assert_eq!((request.host(), request.port()), ("xn--mnchen-3ya.example", 443));
+    /// assert_eq!(request.resource(), "/stra%C3%9Fe?q=%C3%BC");
+    /// # Ok::<(), sanswire::handshake::HandshakeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidUrl`] when it does not parse, has another scheme, has a fragment,
+    /// even an empty one, or has a user name or password, which §3 knows none of (put them into an
+    /// `Authorization` header).
+    #[cfg(feature = "url")]
+    pub fn from_url(url: &str) -> Result<Self, HandshakeError> {
+        let parsed = url::Url::parse(url).map_err(|_| HandshakeError::InvalidUrl("syntax"))?;
+        let is_secure = match parsed.scheme() {
+            "ws" | "http" => false,
+            "wss" | "https" => true,
+            _ => return Err(HandshakeError::InvalidUrl("scheme is neither ws nor wss")),
+        };
+        if parsed.fragment().is_some() {
+            return Err(HandshakeError::InvalidUrl("it has a fragment"));
+        }
+        if !parsed.username().is_empty() || parsed.password().is_some() {
+            return Err(HandshakeError::InvalidUrl("it has a user name or password"));
+        }
+        let resource = match parsed.query() {
+            // §3: "'?' if the query component is non-empty"
+            Some(query) if !query.is_empty() => format!("{}?{query}", parsed.path()),
+            _ => parsed.path().to_owned(),
+        };
+        let request = Self::new(parsed.authority(), &resource)?;
+        Ok(Self { is_secure, ..request })
+    }
+
+    /// Has the request go over TLS: the scheme is `wss`, the default port 443.
+    #[must_use]
+    pub fn secure(self) -> Self {
+        Self { is_secure: true, ..self }
+    }
+
+    /// Sets the `Origin` header, which browsers must send and others may (§4.1).
+    ///
+    /// # Errors
+    ///
+    /// As [`Headers::append`].
+    pub fn origin(mut self, origin: &str) -> Result<Self, HandshakeError> {
+        self.headers.insert(ORIGIN, origin)?;
+        Ok(self)
+    }
+
+    /// Offers a subprotocol, behind those already offered: the first is the most preferred.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidSubprotocol`] when it is not a token,
+    /// [`HandshakeError::DuplicateSubprotocol`] when it is offered already.
+    pub fn subprotocol(mut self, name: &str) -> Result<Self, HandshakeError> {
+        if !is_token(name.as_bytes()) {
+            return Err(HandshakeError::InvalidSubprotocol(name.to_owned()));
+        }
+        // §4.1: "MUST all be unique strings"
+        if self.subprotocols.iter().any(|offered| offered == name) {
+            return Err(HandshakeError::DuplicateSubprotocol(name.to_owned()));
+        }
+        self.subprotocols.push(name.to_owned());
+        Ok(self)
+    }
+
+    /// Sets what happens when the server chooses none of the subprotocols.
+    #[must_use]
+    pub fn subprotocol_policy(self, policy: SubprotocolPolicy) -> Self {
+        Self { subprotocol_policy: policy, ..self }
+    }
+
+    /// Offers an extension, behind those already offered: the first is the most preferred.
+    #[must_use]
+    pub fn extension(mut self, extension: Extension) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
+    /// Adds a header, such as `Cookie` or `Authorization`.
+    ///
+    /// # Errors
+    ///
+    /// As [`Headers::append`], and [`HandshakeError::ReservedHeader`] for `Host`, `Origin`, the
+    /// headers of the handshake and those that announce a body.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HandshakeError> {
+        self.headers.append_unless(&RESERVED, name, value)?;
+        Ok(self)
+    }
+
+    /// Sets the limits of the response's head.
+    #[must_use]
+    pub fn head_limits(self, limits: HeadLimits) -> Self {
+        Self { head_limits: limits, ..self }
+    }
+
+    /// Sets how many bytes of the body of a refusal are kept; 64 KiB by default, enough for what
+    /// people and programs are told by it.
+    #[must_use]
+    pub fn max_refusal_body(self, len: usize) -> Self {
+        Self { max_refusal_body: len, ..self }
+    }
+
+    /// Returns the host to connect to; an IPv6 address has no brackets.
+    #[must_use]
+    pub fn host(&self) -> &str {
+        self.authority.host()
+    }
+
+    /// Returns the port to connect to.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.authority.port().unwrap_or_else(|| self.default_port())
+    }
+
+    /// Returns the path and the query.
+    #[must_use]
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// Returns whether TLS comes before the handshake.
+    #[must_use]
+    pub const fn is_secure(&self) -> bool {
+        self.is_secure
+    }
+
+    /// Returns the `Host` header: the port is left out if it is the default one.
+    pub(super) fn host_header(&self) -> String {
+        self.authority.without_default_port(self.default_port()).to_string()
+    }
+
+    /// Returns the headers that the client sends whatever the HTTP version.
+    pub(super) fn offer(&self) -> Headers {
+        let mut offer = Headers::new();
+        offer.push(VERSION, "13");
+        if !self.subprotocols.is_empty() {
+            offer.push(PROTOCOL, self.subprotocols.join(", "));
+        }
+        if !self.extensions.is_empty() {
+            offer.push(EXTENSIONS, encode_extensions(&self.extensions));
+        }
+        offer.extend(&self.headers);
+        offer
+    }
+
+    /// Appends the request as HTTP/1.1 has it.
+    pub(super) fn encode(&self, key: &str, offer: &Headers, out: &mut Vec<u8>) {
+        let mut headers = Headers::new();
+        headers.push(HOST, self.host_header());
+        headers.push(UPGRADE, "websocket");
+        headers.push(CONNECTION, "Upgrade");
+        headers.push(KEY, key);
+        headers.extend(offer);
+        out.extend_from_slice(format!("GET {} HTTP/1.1\r\n", self.resource).as_bytes());
+        headers.encode(out);
+        out.extend_from_slice(b"\r\n");
+    }
+
+    pub(super) const fn limits(&self) -> (HeadLimits, usize) {
+        (self.head_limits, self.max_refusal_body)
+    }
+
+    /// Returns whether a response without a subprotocol is not good enough.
+    pub(super) fn needs_subprotocol(&self) -> bool {
+        self.subprotocol_policy == SubprotocolPolicy::Required && !self.subprotocols.is_empty()
+    }
+
+    /// §3: "port 80 for ws, port 443 for wss"
+    const fn default_port(&self) -> u16 {
+        if self.is_secure { 443 } else { 80 }
+    }
+}

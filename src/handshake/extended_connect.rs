@@ -1,0 +1,210 @@
+//! WebSockets over HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), as data; knows neither protocol's
+//! frames.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+
+use super::authority::Authority;
+use super::headers::{CONNECTION, HOST, ORIGIN, UPGRADE};
+use super::request::{check_offers, check_version};
+use super::{
+    Acceptance, ClientRequest, HandshakeError, Headers, Negotiated, Response, subprotocol,
+};
+
+/// A request that opens a WebSocket on a stream of HTTP/2 or HTTP/3: an extended CONNECT.
+///
+/// A client makes one [`from`](Self::from) its [`ClientRequest`] and gives the pseudo-headers and
+/// headers to its HTTP stack, once the server has sent `SETTINGS_ENABLE_CONNECT_PROTOCOL`. A server
+/// makes one of what its stack received, by [`parse`](Self::parse). The stream is then the
+/// transport of a connection that is open already: frames are masked as ever, the end of the stream
+/// is the end of TCP.
+///
+/// ```
+/// use sanswire::handshake::{Acceptance, ClientRequest, ExtendedConnect};
+///
+/// let request = ClientRequest::new("example.com", "/chat")?.secure().subprotocol("chat")?;
+/// let sent = ExtendedConnect::from(&request);
+///
+/// let received = ExtendedConnect::parse(sent.pseudo_headers(), sent.headers().clone())?;
+/// let (response, negotiated) = received.accept(&Acceptance::new().subprotocol("chat"))?;
+/// assert_eq!((response.status(), negotiated.subprotocol()), (200, Some("chat")));
+///
+/// let negotiated = sent.check_response(response.status(), response.headers())?;
+/// assert_eq!(negotiated.subprotocol(), Some("chat"));
+/// # Ok::<(), sanswire::handshake::HandshakeError>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExtendedConnect {
+    scheme: String,
+    authority: String,
+    path: String,
+    headers: Headers,
+    needs_subprotocol: bool,
+}
+
+impl ExtendedConnect {
+    /// Parses a request that a server received.
+    ///
+    /// # Errors
+    ///
+    /// Answer them by [`refusal`](Self::refusal). Status 501 when `:protocol` is not `websocket`;
+    /// 400 when a pseudo-header is missing, repeated, unknown or malformed, or a header is what
+    /// [`Request::check`](super::Request::check) refuses, too.
+    pub fn parse<'a>(
+        pseudo_headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        headers: Headers,
+    ) -> Result<Self, HandshakeError> {
+        let mut values = PSEUDO_HEADERS.map(|name| (name, None));
+        for (name, value) in pseudo_headers {
+            let known = values.iter_mut().find(|(known, _)| *known == name);
+            let (name, slot) = known.ok_or(HandshakeError::Malformed("pseudo-header"))?;
+            if slot.replace(value).is_some() {
+                return Err(HandshakeError::DuplicateHeader(name));
+            }
+        }
+        // RFC 8441, §4: "the :scheme and :path pseudo-header fields of the target URI […] MUST also
+        // be included". An https URI has an authority, too.
+        if let Some((name, _)) = values.iter().find(|(_, value)| value.is_none()) {
+            return Err(HandshakeError::MissingHeader(name));
+        }
+        let [method, protocol, scheme, authority, path] =
+            values.map(|(_, value)| value.unwrap_or_default());
+        let is_valid = [
+            method == "CONNECT",
+            protocol == "websocket",
+            // RFC 8441, §5: "the scheme […] is "https" for "wss" […] "http" for "ws""
+            matches!(scheme, "http" | "https"),
+            Authority::parse(authority).is_some(),
+            path.starts_with('/')
+                && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'),
+        ];
+        if let Some((name, _)) = PSEUDO_HEADERS.iter().zip(is_valid).find(|(_, valid)| !valid) {
+            return Err(match *name {
+                ":protocol" => HandshakeError::UnsupportedProtocol,
+                name => HandshakeError::InvalidHeader(name),
+            });
+        }
+        // RFC 8441, §5: "Implementations using this extended CONNECT to bootstrap WebSockets do not
+        // do the processing of the Connection and Upgrade header fields"; RFC 9113, §8.2.2: a
+        // request with them is malformed.
+        if let Some(name) = [CONNECTION, UPGRADE].iter().find(|name| headers.get(name).is_some()) {
+            return Err(HandshakeError::InvalidHeader(name));
+        }
+        // RFC 9113, §8.3.1: Host and :authority that differ are malformed.
+        if headers.once(HOST)?.is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes()))
+        {
+            return Err(HandshakeError::InvalidHeader(HOST));
+        }
+        check_version(&headers)?;
+        check_offers(&headers)?;
+        Ok(Self {
+            scheme: scheme.to_owned(),
+            authority: authority.to_owned(),
+            path: path.to_owned(),
+            headers,
+            needs_subprotocol: false,
+        })
+    }
+
+    /// Accepts the request: returns the response, with status 200, and what is agreed on.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::UnofferedSubprotocol`] and [`HandshakeError::UnofferedExtension`].
+    pub fn accept(
+        &self,
+        acceptance: &Acceptance,
+    ) -> Result<(Response, Negotiated), HandshakeError> {
+        let mut headers = Headers::new();
+        let negotiated = acceptance.negotiate(&self.headers, &mut headers)?;
+        // RFC 8441, §5: "a response with a 2xx status code […] indicates success"
+        Ok((Response::new(200).with_headers(headers.to_lowercase()), negotiated))
+    }
+
+    /// Returns the response to a request with a fault. What only HTTP/1.1 has is replaced: there is
+    /// no 426, as nothing is upgraded.
+    #[must_use]
+    pub fn refusal(error: &HandshakeError) -> Response {
+        let response = Response::from(error);
+        let status = if response.status() == 426 { 400 } else { response.status() };
+        let mut headers = response.headers().clone();
+        headers.remove(UPGRADE);
+        Response::new(status).with_headers(headers.to_lowercase()).body(response.content().clone())
+    }
+
+    /// Judges a response that a client received.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::Refused`] without a body when the status is not 2xx; what
+    /// [`ClientHandshake`](super::ClientHandshake) finds wrong with subprotocols and extensions.
+    pub fn check_response(
+        &self,
+        status: u16,
+        headers: &Headers,
+    ) -> Result<Negotiated, HandshakeError> {
+        if !(200..=299).contains(&status) {
+            let response = Response::new(status).with_headers(headers.clone());
+            return Err(HandshakeError::Refused(response.into()));
+        }
+        Negotiated::of_response(&self.headers, headers, self.needs_subprotocol)
+    }
+
+    /// Returns `:method`, `:protocol`, `:scheme`, `:authority` and `:path` with their values, in
+    /// the order in which to send them.
+    #[must_use]
+    pub fn pseudo_headers(&self) -> [(&str, &str); 5] {
+        let [method, protocol, scheme, authority, path] = PSEUDO_HEADERS;
+        [
+            (method, "CONNECT"),
+            (protocol, "websocket"),
+            (scheme, &self.scheme),
+            (authority, &self.authority),
+            (path, &self.path),
+        ]
+    }
+
+    /// Returns the other headers; a client's have names in lower case, as both protocols demand.
+    #[must_use]
+    pub const fn headers(&self) -> &Headers {
+        &self.headers
+    }
+
+    /// Returns the `:authority`: the host that the request is for.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
+    }
+
+    /// Returns the `Origin` header, for [`OriginPolicy::allows`](super::OriginPolicy::allows).
+    #[must_use]
+    pub fn origin(&self) -> Option<&str> {
+        self.headers.text(ORIGIN)
+    }
+
+    /// Returns the path and the query.
+    #[must_use]
+    pub fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// Returns the subprotocols that the client offers, in the order of its preference.
+    pub fn subprotocols(&self) -> impl Iterator<Item = &str> {
+        subprotocol::offered(&self.headers)
+    }
+}
+
+impl From<&ClientRequest> for ExtendedConnect {
+    fn from(request: &ClientRequest) -> Self {
+        Self {
+            scheme: if request.is_secure() { "https" } else { "http" }.to_owned(),
+            authority: request.host_header(),
+            path: request.resource().to_owned(),
+            headers: request.offer().to_lowercase(),
+            needs_subprotocol: request.needs_subprotocol(),
+        }
+    }
+}
+
+/// RFC 8441, §4.
+const PSEUDO_HEADERS: [&str; 5] = [":method", ":protocol", ":scheme", ":authority", ":path"];

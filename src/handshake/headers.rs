@@ -1,0 +1,226 @@
+//! A list of HTTP header fields; knows no header's meaning.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+use core::fmt;
+
+use super::HandshakeError;
+use crate::extension::is_token;
+
+/// The header fields of one HTTP message: in order, repeated ones kept, names matched without
+/// regard to case.
+///
+/// Values are bytes, as HTTP has them. Nothing in the list can break out of its line: what is
+/// added is checked.
+///
+/// ```
+/// use sanswire::handshake::Headers;
+///
+/// let mut headers = Headers::new();
+/// headers.append("Connection", "keep-alive, Upgrade")?;
+/// assert_eq!(headers.text("connection"), Some("keep-alive, Upgrade"));
+/// assert!(headers.contains_token("Connection", "upgrade"));
+/// assert!(headers.append("X-Name", "a\r\nInjected: b").is_err());
+/// # Ok::<(), sanswire::handshake::HandshakeError>(())
+/// ```
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Headers {
+    fields: Vec<Field>,
+}
+
+#[derive(Clone, PartialEq, Eq)]
+struct Field {
+    /// A token.
+    name: String,
+    /// No control characters but tabs, no white space at the ends.
+    value: Vec<u8>,
+}
+
+impl Headers {
+    /// Creates an empty list.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { fields: Vec::new() }
+    }
+
+    /// Parses header lines, up to and with the empty line behind the last one.
+    pub(super) fn parse(lines: &[u8], count: usize) -> Result<Self, HandshakeError> {
+        let mut storage = alloc::vec![httparse::EMPTY_HEADER; count];
+        let malformed = || HandshakeError::Malformed("header line");
+        let parsed = httparse::parse_headers(lines, &mut storage).map_err(|_| malformed())?;
+        let httparse::Status::Complete((_, parsed)) = parsed else { return Err(malformed()) };
+        let field = |header: &httparse::Header<'_>| Field {
+            name: header.name.to_owned(),
+            value: header.value.to_owned(),
+        };
+        Ok(Self { fields: parsed.iter().map(field).collect() })
+    }
+
+    /// Adds a field behind those that are there. White space around the value is not part of it.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::IllegalHeader`] when the name is not a token, or when the value contains
+    /// a line break, NUL or another control character but a tab.
+    pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HandshakeError> {
+        let value = value.as_ref();
+        // RFC 9110, §5.5: "Field values containing CR, LF, or NUL characters are invalid and
+        // dangerous"
+        let is_legal = |byte: &u8| *byte == b'\t' || !byte.is_ascii_control();
+        if !is_token(name.as_bytes()) || !value.iter().all(is_legal) {
+            return Err(HandshakeError::IllegalHeader(name.to_owned()));
+        }
+        self.push(name, value.trim_ascii());
+        Ok(())
+    }
+
+    /// Puts a field in the place of all of the same name.
+    ///
+    /// # Errors
+    ///
+    /// As [`append`](Self::append); nothing changed then.
+    pub fn insert(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HandshakeError> {
+        let mut checked = Self::new();
+        checked.append(name, value)?;
+        self.remove(name);
+        self.extend(&checked);
+        Ok(())
+    }
+
+    /// As [`append`](Self::append), but refuses the fields that the handshake writes itself.
+    pub(super) fn append_unless(
+        &mut self,
+        reserved: &[&str],
+        name: &str,
+        value: impl AsRef<[u8]>,
+    ) -> Result<(), HandshakeError> {
+        if reserved.iter().any(|reserved| reserved.eq_ignore_ascii_case(name)) {
+            return Err(HandshakeError::ReservedHeader(name.to_owned()));
+        }
+        self.append(name, value)
+    }
+
+    /// Adds a field that is known to be legal.
+    pub(super) fn push(&mut self, name: &str, value: impl AsRef<[u8]>) {
+        self.fields.push(Field { name: name.to_owned(), value: value.as_ref().to_owned() });
+    }
+
+    /// Adds all fields of `other`.
+    pub(super) fn extend(&mut self, other: &Self) {
+        self.fields.extend_from_slice(&other.fields);
+    }
+
+    /// Returns the first value of `name`.
+    #[must_use]
+    pub fn get(&self, name: &str) -> Option<&[u8]> {
+        self.all(name).next()
+    }
+
+    /// Returns the first value of `name` if it is UTF-8.
+    #[must_use]
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name).and_then(|value| core::str::from_utf8(value).ok())
+    }
+
+    /// Returns all values of `name`, one for each line.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.iter()
+            .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value)
+    }
+
+    /// Returns the elements of a comma-separated list, those of all lines of `name` in order.
+    ///
+    /// White space around elements and empty elements are left out (RFC 9110, §5.6.1).
+    pub fn list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
+        self.all(name)
+            .flat_map(|value| value.split(|byte| *byte == b','))
+            .map(<[u8]>::trim_ascii)
+            .filter(|element| !element.is_empty())
+    }
+
+    /// Returns whether `token` is an element of the list, without regard to case.
+    #[must_use]
+    pub fn contains_token(&self, name: &str, token: &str) -> bool {
+        self.list(name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
+    }
+
+    /// Returns all names and values in order.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = (&str, &[u8])> {
+        self.fields.iter().map(|field| (field.name.as_str(), field.value.as_slice()))
+    }
+
+    /// Drops all fields of this name.
+    pub(super) fn remove(&mut self, name: &str) {
+        self.fields.retain(|field| !field.name.eq_ignore_ascii_case(name));
+    }
+
+    /// Returns the same fields with names in lower case.
+    pub(super) fn to_lowercase(&self) -> Self {
+        let lowercase = |field: &Field| Field {
+            name: field.name.to_ascii_lowercase(),
+            value: field.value.clone(),
+        };
+        Self { fields: self.fields.iter().map(lowercase).collect() }
+    }
+
+    /// Returns the value of a field that may stand in a message only once.
+    pub(super) fn once(&self, name: &'static str) -> Result<Option<&[u8]>, HandshakeError> {
+        let mut values = self.all(name);
+        let first = values.next();
+        if values.next().is_some() {
+            return Err(HandshakeError::DuplicateHeader(name));
+        }
+        Ok(first)
+    }
+
+    /// As [`once`](Self::once), for a field that must be there.
+    pub(super) fn exactly_once(&self, name: &'static str) -> Result<&[u8], HandshakeError> {
+        self.once(name)?.ok_or(HandshakeError::MissingHeader(name))
+    }
+
+    /// Appends all fields as lines.
+    pub(super) fn encode(&self, out: &mut Vec<u8>) {
+        for field in &self.fields {
+            out.extend_from_slice(field.name.as_bytes());
+            out.extend_from_slice(b": ");
+            out.extend_from_slice(&field.value);
+            out.extend_from_slice(b"\r\n");
+        }
+    }
+}
+
+impl fmt::Debug for Headers {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let text = |(name, value)| (name, String::from_utf8_lossy(value));
+        f.debug_map().entries(self.iter().map(text)).finish()
+    }
+}
+
+pub(super) const ACCEPT: &str = "Sec-WebSocket-Accept";
+pub(super) const CONNECTION: &str = "Connection";
+pub(super) const CONTENT_LENGTH: &str = "Content-Length";
+pub(super) const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+pub(super) const HOST: &str = "Host";
+pub(super) const KEY: &str = "Sec-WebSocket-Key";
+pub(super) const ORIGIN: &str = "Origin";
+pub(super) const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+pub(super) const TRANSFER_ENCODING: &str = "Transfer-Encoding";
+pub(super) const UPGRADE: &str = "Upgrade";
+pub(super) const VERSION: &str = "Sec-WebSocket-Version";
+
+/// The fields of an upgrade that no caller may set.
+pub(super) const RESERVED: [&str; 11] = [
+    ACCEPT,
+    CONNECTION,
+    CONTENT_LENGTH,
+    EXTENSIONS,
+    HOST,
+    KEY,
+    ORIGIN,
+    PROTOCOL,
+    TRANSFER_ENCODING,
+    UPGRADE,
+    VERSION,
+];

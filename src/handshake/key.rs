@@ -1,0 +1,44 @@
+//! `Sec-WebSocket-Key` and `Sec-WebSocket-Accept` (RFC 6455, §4.1 and §4.2.2); knows no header list.
+
+use alloc::string::String;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use sha1::{Digest, Sha1};
+
+/// Returns the `Sec-WebSocket-Key` that carries `nonce`.
+///
+/// §4.1: "The nonce MUST be selected randomly for each connection."
+///
+/// ```
+/// let key = sanswire::handshake::key(*b"the sample nonce");
+/// assert_eq!(key, "dGhlIHNhbXBsZSBub25jZQ==");
+/// ```
+#[must_use]
+pub fn key(nonce: [u8; 16]) -> String {
+    STANDARD.encode(nonce)
+}
+
+/// Returns the `Sec-WebSocket-Accept` that answers `key`.
+///
+/// The key is used as it was sent, as a string. Whether it is a key is not asked here.
+///
+/// ```
+/// let accept = sanswire::handshake::accept_value("dGhlIHNhbXBsZSBub25jZQ==");
+/// assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+/// ```
+#[must_use]
+pub fn accept_value(key: impl AsRef<[u8]>) -> String {
+    // §4.2.2: "concatenating /key/ […] with the string "258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
+    // taking the SHA-1 hash of this concatenated value"
+    let hash = Sha1::new().chain_update(key).chain_update(GUID).finalize();
+    STANDARD.encode(hash)
+}
+
+/// Returns whether `value` is 16 bytes in canonical base64.
+pub(super) fn is_key(value: &[u8]) -> bool {
+    // §4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length"
+    value.len() == 24 && STANDARD.decode_slice(value, &mut [0; 18]) == Ok(16)
+}
+
+const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

@@ -1,0 +1,63 @@
+//! How a connection begins (RFC 6455, §4); knows no frames.
+//!
+//! Each role has a machine of its own. Bytes go in by a [`ReceiveBuf`](crate::ReceiveBuf), come out
+//! by a [`TransmitBuf`](crate::TransmitBuf), and what came behind the handshake stays where it is.
+//!
+//! ```text
+//!  ServerHandshake                                ClientHandshake
+//!
+//!      Reading ──malformed, too large──┐              Head ◀─┐ 1xx
+//!         │                            │               │ │ └─┘
+//!    poll_request                      ▼           101 │ └──malformed, too large──▶ Failed
+//!         ▼                         Failed             │   breaks a rule of §4.1      ▲
+//!     Requested ──accept, but not─────▶ (4xx           ▼                              │
+//!       │   │     an upgrade            queued)      Open        other status: Body ──┘
+//!  accept   reject                                (into_parts)           (Refused, with the
+//!       ▼   ▼                                                             status and body)
+//!  Accepted Rejected (answer queued)
+//!  (101 queued; into_parts)
+//! ```
+//!
+//! | file | what it has | RFC |
+//! |---|---|---|
+//! | `http`, `headers`, `body` | HTTP/1.1 as far as it takes | RFC 9110, RFC 9112 |
+//! | `authority`, `client_request` | where to, and what for | §3, §4.1 |
+//! | `key` | `Sec-WebSocket-Key` and `-Accept` | §4.2.2 |
+//! | `request`, `server` | [`ServerHandshake`] | §4.2 |
+//! | `response`, `client` | [`ClientHandshake`] | §4.1 |
+//! | `negotiated`, `subprotocol` | what both ends agree on | §4.2.2, §11.3 |
+//! | `origin` | [`OriginPolicy`] | §10.2 |
+//! | `extended_connect` | [`ExtendedConnect`] | RFC 8441, RFC 9220 |
+//!
+//! Who has an HTTP/1.1 stack already makes a [`Request`] of what it parsed, and the response of
+//! [`accept_value`].
+
+mod authority;
+mod body;
+mod client;
+mod client_request;
+mod error;
+mod extended_connect;
+mod headers;
+mod http;
+mod key;
+mod negotiated;
+mod origin;
+mod request;
+mod response;
+mod server;
+mod subprotocol;
+
+pub use client::ClientHandshake;
+pub use client_request::{ClientRequest, SubprotocolPolicy};
+pub use error::HandshakeError;
+pub use extended_connect::ExtendedConnect;
+pub use headers::Headers;
+pub use http::{HeadLimit, HeadLimits, HttpVersion};
+pub use key::{accept_value, key};
+pub use negotiated::{Acceptance, Negotiated};
+pub use origin::{MissingOrigin, OriginPolicy};
+pub use request::Request;
+pub use response::Response;
+pub use server::ServerHandshake;
+pub use subprotocol::{Preference, select_subprotocol};

@@ -1,0 +1,151 @@
+//! What the two ends agreed on, and that nothing of it came out of nowhere (RFC 6455, §4.2.2);
+//! knows no role.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::headers::{EXTENSIONS, PROTOCOL, RESERVED};
+use super::{HandshakeError, Headers, request, subprotocol};
+use crate::extension::{Extension, encode_extensions, parse_extensions};
+
+/// What a handshake agreed on: a subprotocol and extensions, each possibly none.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Negotiated {
+    subprotocol: Option<String>,
+    extensions: Vec<Extension>,
+    /// What `extensions` was parsed from.
+    extensions_value: String,
+}
+
+impl Negotiated {
+    /// Judges the response of a server by what the client offered in `offer`.
+    pub(super) fn of_response(
+        offer: &Headers,
+        response: &Headers,
+        needs_subprotocol: bool,
+    ) -> Result<Self, HandshakeError> {
+        // §11.3.2 and §11.3.4: "MUST NOT appear more than once in an HTTP response"
+        let (subprotocol, extensions) = (response.once(PROTOCOL)?, response.once(EXTENSIONS)?);
+        if needs_subprotocol && subprotocol.is_none() {
+            return Err(HandshakeError::NoSubprotocol);
+        }
+        Self::new(offer, subprotocol, extensions)
+    }
+
+    /// Returns the subprotocol in use.
+    #[must_use]
+    pub fn subprotocol(&self) -> Option<&str> {
+        self.subprotocol.as_deref()
+    }
+
+    /// Returns the extensions in use, in the order in which they apply to what is sent (§9.1).
+    #[must_use]
+    pub fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
+
+    /// Returns the value of the header that names the extensions in use, empty if there is none.
+    #[must_use]
+    pub fn extensions_value(&self) -> &str {
+        &self.extensions_value
+    }
+
+    /// Judges what a server chose by what the client offered in `offer`.
+    fn new(
+        offer: &Headers,
+        subprotocol: Option<&[u8]>,
+        extensions: Option<&[u8]>,
+    ) -> Result<Self, HandshakeError> {
+        let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
+        let subprotocol = subprotocol.map(text);
+        // §4.1: "the use of a subprotocol that was not present in the client's handshake […] the
+        // client MUST _Fail the WebSocket Connection_"
+        if let Some(name) = &subprotocol
+            && !subprotocol::offered(offer).any(|offered| offered == name)
+        {
+            return Err(HandshakeError::UnofferedSubprotocol(name.clone()));
+        }
+        let chosen =
+            parse_extensions(extensions).map_err(|_| HandshakeError::InvalidHeader(EXTENSIONS))?;
+        let offered = request::extensions(offer)?;
+        // §4.2.2: "Extensions not listed by the client MUST NOT be listed."
+        let is_offered = |one: &&Extension| offered.iter().any(|other| other.name() == one.name());
+        if let Some(unoffered) = chosen.iter().find(|chosen| !is_offered(chosen)) {
+            return Err(HandshakeError::UnofferedExtension(unoffered.name().to_owned()));
+        }
+        let extensions_value = extensions.map(text).unwrap_or_default();
+        Ok(Self { subprotocol, extensions: chosen, extensions_value })
+    }
+}
+
+/// What a server grants when it accepts a request. Nothing but the connection by default.
+///
+/// ```
+/// use sanswire::extension::Extension;
+/// use sanswire::handshake::Acceptance;
+///
+/// let acceptance = Acceptance::new()
+///     .subprotocol("chat")
+///     .extension(Extension::new("permessage-deflate")?)
+///     .header("Set-Cookie", "session=1")?;
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Acceptance {
+    subprotocol: Option<String>,
+    extensions: Vec<Extension>,
+    headers: Headers,
+}
+
+impl Acceptance {
+    /// Creates an acceptance without a subprotocol, extensions or headers.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Chooses a subprotocol, one that the client offers; `None` chooses none of them.
+    #[must_use]
+    pub fn subprotocol<'a>(mut self, name: impl Into<Option<&'a str>>) -> Self {
+        self.subprotocol = name.into().map(ToOwned::to_owned);
+        self
+    }
+
+    /// Chooses an extension, one that the client offers, behind those already chosen.
+    #[must_use]
+    pub fn extension(mut self, extension: Extension) -> Self {
+        self.extensions.push(extension);
+        self
+    }
+
+    /// Adds a header to the response.
+    ///
+    /// # Errors
+    ///
+    /// As [`Headers::append`], and [`HandshakeError::ReservedHeader`] for the headers of the
+    /// handshake itself and for those that announce a body.
+    pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HandshakeError> {
+        self.headers.append_unless(&RESERVED, name, value)?;
+        Ok(self)
+    }
+
+    /// Judges the choice by the request, and adds the headers that tell it to `response`.
+    pub(super) fn negotiate(
+        &self,
+        offer: &Headers,
+        response: &mut Headers,
+    ) -> Result<Negotiated, HandshakeError> {
+        let extensions = encode_extensions(&self.extensions);
+        let extensions = Some(extensions.as_bytes()).filter(|value| !value.is_empty());
+        let subprotocol = self.subprotocol.as_deref().map(str::as_bytes);
+        let negotiated = Negotiated::new(offer, subprotocol, extensions)?;
+        for (name, value) in [(PROTOCOL, subprotocol), (EXTENSIONS, extensions)] {
+            if let Some(value) = value {
+                response.push(name, value);
+            }
+        }
+        response.extend(&self.headers);
+        Ok(negotiated)
+    }
+}

@@ -1,0 +1,216 @@
+//! Which web pages may connect (RFC 6455, §4.2.2 and §10.2); knows no other reason to refuse.
+
+use alloc::borrow::ToOwned;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use super::authority::Authority;
+use super::headers::ORIGIN;
+use super::{HandshakeError, Request};
+
+/// Which origins may connect.
+///
+/// A browser lets every page connect to every server, with the user's cookies; only the server can
+/// refuse pages that are not its own. A policy allows what its rules allow and nothing else: no
+/// `null` (sandboxed pages, files) unless it is listed, and no request without an origin (no
+/// browser) unless [`missing`](Self::missing) says so.
+///
+/// ```
+/// use sanswire::handshake::OriginPolicy;
+///
+/// let policy = OriginPolicy::same_origin().allow("https://*.example.com")?;
+/// assert!(policy.allows(Some("https://example.net"), Some("example.net")));
+/// assert!(policy.allows(Some("https://app.example.com"), Some("example.net")));
+/// assert!(!policy.allows(Some("https://example.com"), Some("example.net")));
+/// assert!(!policy.allows(None, Some("example.net")));
+/// # Ok::<(), sanswire::handshake::HandshakeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct OriginPolicy {
+    rules: Vec<Rule>,
+    missing: MissingOrigin,
+}
+
+/// What becomes of a request without an `Origin` header; no browser sends one (§4.2.1).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "it is allowed or not")]
+pub enum MissingOrigin {
+    /// It is allowed: programs that are no browsers may connect.
+    Allow,
+    /// It is denied. The default.
+    #[default]
+    Deny,
+}
+
+#[derive(Clone, Debug)]
+enum Rule {
+    Any,
+    Null,
+    Pattern(Pattern),
+    /// The host and port that the request is for; `http` as well only if so.
+    Same {
+        http: bool,
+    },
+}
+
+impl OriginPolicy {
+    /// Creates a policy that allows nothing, to which rules are added by [`allow`](Self::allow).
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { rules: Vec::new(), missing: MissingOrigin::Deny }
+    }
+
+    /// Creates a policy that allows everything: for services without cookies or other ambient
+    /// authority.
+    #[must_use]
+    pub fn any() -> Self {
+        Self { rules: alloc::vec![Rule::Any], missing: MissingOrigin::Allow }
+    }
+
+    /// Creates a policy that allows the `http` and `https` origins whose host and port are those
+    /// that the request is for.
+    ///
+    /// Where no port is written, it is the default one of the origin's scheme.
+    #[must_use]
+    pub fn same_origin() -> Self {
+        Self { rules: alloc::vec![Rule::Same { http: true }], missing: MissingOrigin::Deny }
+    }
+
+    /// As [`same_origin`](Self::same_origin), but for `https` only: for a server behind TLS, which
+    /// the request does not tell. A page that came without TLS may have been tampered with.
+    #[must_use]
+    pub fn same_https_origin() -> Self {
+        Self { rules: alloc::vec![Rule::Same { http: false }], missing: MissingOrigin::Deny }
+    }
+
+    /// Allows an origin, in addition to those allowed already.
+    ///
+    /// It is `null`, or `scheme://host` with an optional port. A host `*.example.com` stands for
+    /// all names below `example.com`, but not for itself; a port `*` for all ports.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidOrigin`].
+    pub fn allow(mut self, origin: &str) -> Result<Self, HandshakeError> {
+        self.rules.push(match origin {
+            "null" => Rule::Null,
+            _ => Rule::Pattern(
+                Pattern::parse(origin)
+                    .ok_or_else(|| HandshakeError::InvalidOrigin(origin.to_owned()))?,
+            ),
+        });
+        Ok(self)
+    }
+
+    /// Sets what becomes of a request without an origin.
+    #[must_use]
+    pub fn missing(self, missing: MissingOrigin) -> Self {
+        Self { missing, ..self }
+    }
+
+    /// Judges where a request comes from.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::ForbiddenOrigin`], or [`HandshakeError::DuplicateHeader`] when it says
+    /// several things about that.
+    pub fn check(&self, request: &Request) -> Result<(), HandshakeError> {
+        let origin = request.headers().once(ORIGIN)?.map(String::from_utf8_lossy);
+        // §4.2.2: "If the server does not wish to accept this connection, it MUST return an
+        // appropriate HTTP error code (e.g., 403 Forbidden)"
+        if self.allows(origin.as_deref(), request.host()) {
+            return Ok(());
+        }
+        Err(HandshakeError::ForbiddenOrigin)
+    }
+
+    /// Returns whether a page from `origin` may connect to `host` (the `Host` header, or the
+    /// `:authority` of HTTP/2 and HTTP/3).
+    #[must_use]
+    pub fn allows(&self, origin: Option<&str>, host: Option<&str>) -> bool {
+        let Some(origin) = origin else { return self.missing == MissingOrigin::Allow };
+        let parsed = Origin::parse(origin);
+        self.rules.iter().any(|rule| match (rule, &parsed) {
+            (Rule::Any, _) => true,
+            (Rule::Null, _) => origin == "null",
+            (Rule::Pattern(pattern), Some(origin)) => pattern.matches(origin),
+            (Rule::Same { http }, Some(origin)) => origin.is_same(host, *http),
+            (Rule::Pattern(_) | Rule::Same { .. }, None) => false,
+        })
+    }
+}
+
+impl Default for OriginPolicy {
+    /// The policy for most: [`same_origin`](Self::same_origin).
+    fn default() -> Self {
+        Self::same_origin()
+    }
+}
+
+/// RFC 6454, §6.2: `scheme://host[:port]`.
+#[derive(Clone, Debug)]
+struct Origin {
+    scheme: String,
+    authority: Authority,
+}
+
+impl Origin {
+    fn parse(text: &str) -> Option<Self> {
+        let (scheme, authority) = text.split_once("://")?;
+        let authority = Authority::parse(authority)?;
+        // §4.2.2: "serialized to ASCII and converted to lowercase"
+        Some(Self { scheme: scheme.to_ascii_lowercase(), authority })
+    }
+
+    fn is_same(&self, host: Option<&str>, http: bool) -> bool {
+        let is_web = self.scheme == "https" || (http && self.scheme == "http");
+        let host = host.and_then(Authority::parse);
+        is_web && host.is_some_and(|host| self.authority.is_same(&host, self.default_port()))
+    }
+
+    fn port(&self) -> u16 {
+        self.authority.port().unwrap_or_else(|| self.default_port())
+    }
+
+    /// Returns 0 for a scheme that has no ports.
+    fn default_port(&self) -> u16 {
+        match self.scheme.as_str() {
+            "http" => 80,
+            "https" => 443,
+            _ => 0,
+        }
+    }
+}
+
+/// Origins that differ in a few places.
+#[derive(Clone, Debug)]
+struct Pattern {
+    /// The fixed parts; no `*` in it.
+    origin: Origin,
+    /// Whether names below the host are meant instead of the host.
+    below: bool,
+    any_port: bool,
+}
+
+impl Pattern {
+    fn parse(text: &str) -> Option<Self> {
+        let (text, any_port) = text.strip_suffix(":*").map_or((text, false), |text| (text, true));
+        let (scheme, host) = text.split_once("://")?;
+        let (host, below) = host.strip_prefix("*.").map_or((host, false), |host| (host, true));
+        let origin =
+            Origin { scheme: scheme.to_ascii_lowercase(), authority: Authority::parse(host)? };
+        let is_fixed = !host.contains('*') && !scheme.is_empty() && !scheme.contains('*');
+        is_fixed.then_some(Self { origin, below, any_port })
+    }
+
+    fn matches(&self, origin: &Origin) -> bool {
+        let (host, fixed) = (origin.authority.host(), self.origin.authority.host());
+        let is_host = if self.below {
+            host.strip_suffix(fixed).is_some_and(|label| label.len() > 1 && label.ends_with('.'))
+        } else {
+            host == fixed
+        };
+        let is_port = self.any_port || origin.port() == self.origin.port();
+        is_host && is_port && origin.scheme == self.origin.scheme
+    }
+}

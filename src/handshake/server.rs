@@ -1,0 +1,209 @@
+//! The server's side of the opening handshake (RFC 6455, §4.2); knows no frames.
+
+use super::headers::{ACCEPT, CONNECTION, KEY, UPGRADE};
+use super::http::HeadReader;
+use super::request::RequestLine;
+use super::response::Body;
+use super::{
+    Acceptance, HandshakeError, HeadLimits, Headers, Negotiated, Request, Response, accept_value,
+};
+use crate::{ReceiveBuf, TransmitBuf};
+
+/// The server's side of the opening handshake, for one connection.
+///
+/// Feed what arrives until [`poll_request`](Self::poll_request) yields the request, answer it by
+/// [`accept`](Self::accept) or [`reject`](Self::reject), and write what
+/// [`poll_transmit`](Self::poll_transmit) returns. Unless [`is_accepted`](Self::is_accepted), close
+/// the connection then: every answer but an acceptance says `Connection: close`.
+///
+/// ```
+/// use bytes::Buf;
+/// use sanswire::ReceiveBuf;
+/// use sanswire::handshake::{Acceptance, HeadLimits, ServerHandshake};
+///
+/// let mut handshake = ServerHandshake::new(HeadLimits::default());
+/// let mut input = ReceiveBuf::new();
+/// input.extend_from_slice(
+///     b"GET /chat HTTP/1.1\r\n\
+///       Host: server.example.com\r\n\
+///       Upgrade: websocket\r\n\
+///       Connection: Upgrade\r\n\
+///       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+///       Sec-WebSocket-Version: 13\r\n\
+///       \r\n",
+/// );
+/// if let Some(request) = handshake.poll_request(&mut input)? {
+///     assert_eq!(request.path(), "/chat");
+///     handshake.accept(&request, &Acceptance::new())?;
+/// }
+/// let output = handshake.poll_transmit().unwrap();
+/// assert!(output.chunk().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+/// # Ok::<(), sanswire::handshake::HandshakeError>(())
+/// ```
+#[derive(Debug)]
+pub struct ServerHandshake {
+    head: HeadReader<RequestLine>,
+    state: State,
+    is_ended: bool,
+    output: TransmitBuf,
+}
+
+#[derive(Debug)]
+enum State {
+    Reading,
+    /// The request was yielded; says whether its answer has a body.
+    Requested(Body),
+    Accepted(Negotiated),
+    Rejected,
+    Failed(HandshakeError),
+}
+
+impl ServerHandshake {
+    /// Creates a handshake that waits for a request.
+    #[must_use]
+    pub fn new(limits: HeadLimits) -> Self {
+        Self {
+            head: HeadReader::new(limits, RequestLine::parse),
+            state: State::Reading,
+            is_ended: false,
+            output: TransmitBuf::new(),
+        }
+    }
+
+    /// Yields the request, once; `None` before it is complete, and afterwards.
+    ///
+    /// Every well-formed HTTP request is yielded, also one that asks for no WebSocket:
+    /// [`accept`](Self::accept) refuses it, [`reject`](Self::reject) may answer it otherwise.
+    /// Nothing behind the request is consumed.
+    ///
+    /// # Errors
+    ///
+    /// When what arrives is no HTTP request, or passes a limit. The answer is queued already.
+    /// When the stream ended before; then nobody is left to answer. Later calls return the same
+    /// error, also one that `accept` returned for the request's fault.
+    pub fn poll_request(
+        &mut self,
+        input: &mut ReceiveBuf,
+    ) -> Result<Option<Request>, HandshakeError> {
+        match &self.state {
+            State::Reading => {}
+            State::Failed(error) => return Err(error.clone()),
+            State::Requested(_) | State::Accepted(_) | State::Rejected => return Ok(None),
+        }
+        let request = match self.head.poll(input) {
+            Ok(Some((line, headers))) => Request::from_head(line, headers),
+            Ok(None) if self.is_ended => {
+                self.state = State::Failed(HandshakeError::EndOfStream);
+                return Err(HandshakeError::EndOfStream);
+            }
+            Ok(None) => return Ok(None),
+            Err(error) => Err(error),
+        };
+        match request {
+            Ok(request) => {
+                let body = if request.method() == "HEAD" { Body::Omitted } else { Body::Sent };
+                self.state = State::Requested(body);
+                Ok(Some(request))
+            }
+            Err(error) => Err(self.fail(error, Body::Sent)),
+        }
+    }
+
+    /// Notes that the peer sends nothing more.
+    pub fn handle_eof(&mut self) {
+        self.is_ended = true;
+    }
+
+    /// Accepts `request`, which this handshake has yielded: queues a response with status 101.
+    ///
+    /// # Errors
+    ///
+    /// When [`Request::check`] finds a fault in the request: its answer is queued, and the
+    /// handshake is over. Otherwise nothing changed: [`HandshakeError::OutOfOrder`] when no request
+    /// waits for an answer, [`HandshakeError::UnofferedSubprotocol`] and
+    /// [`HandshakeError::UnofferedExtension`] when the choice was not offered.
+    pub fn accept(
+        &mut self,
+        request: &Request,
+        acceptance: &Acceptance,
+    ) -> Result<(), HandshakeError> {
+        let State::Requested(body) = self.state else {
+            return Err(HandshakeError::OutOfOrder);
+        };
+        if let Err(error) = request.check() {
+            return Err(self.fail(error, body));
+        }
+        // §4.2.2: the parts of the server's handshake, in the order of the RFC.
+        let mut headers = Headers::new();
+        headers.push(UPGRADE, "websocket");
+        headers.push(CONNECTION, "Upgrade");
+        headers.push(ACCEPT, accept_value(request.headers().exactly_once(KEY)?));
+        let negotiated = acceptance.negotiate(request.headers(), &mut headers)?;
+        self.output.append_with(|out| Response::encode_switch(headers, out));
+        self.state = State::Accepted(negotiated);
+        Ok(())
+    }
+
+    /// Answers the request otherwise: queues `response` with `Content-Length` and
+    /// `Connection: close`. HEAD gets no body.
+    ///
+    /// It may be called before there is a request, too: 408 when the peer takes too long, 503 when
+    /// there is no time for it. To refuse by a [`HandshakeError`], such as one of an
+    /// [`OriginPolicy`](super::OriginPolicy), make the response of it by `Response::from(&error)`.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599,
+    /// [`HandshakeError::OutOfOrder`] when an answer was given already. Nothing changed then.
+    pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
+        let body = match self.state {
+            State::Reading => Body::Sent,
+            State::Requested(body) => body,
+            State::Accepted(_) | State::Rejected | State::Failed(_) => {
+                return Err(HandshakeError::OutOfOrder);
+            }
+        };
+        if !(200..=599).contains(&response.status()) {
+            return Err(HandshakeError::InvalidStatus(response.status()));
+        }
+        self.output.append_with(|out| response.encode(body, out));
+        self.state = State::Rejected;
+        Ok(())
+    }
+
+    /// Returns what is to be written, or `None` if there is nothing.
+    #[must_use]
+    pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
+        Some(&mut self.output).filter(|output| !output.is_empty())
+    }
+
+    /// Returns whether the request was accepted: the connection is open, frames follow.
+    #[must_use]
+    pub const fn is_accepted(&self) -> bool {
+        matches!(self.state, State::Accepted(_))
+    }
+
+    /// Returns whether there will be no connection. What is left to write is the answer; close
+    /// behind it.
+    #[must_use]
+    pub const fn is_refused(&self) -> bool {
+        matches!(self.state, State::Rejected | State::Failed(_))
+    }
+
+    /// Returns what was agreed on and the part of the response that is not written yet, which
+    /// must leave before any frame; `None` unless the request was accepted.
+    #[must_use]
+    pub fn into_parts(self) -> Option<(Negotiated, TransmitBuf)> {
+        match self.state {
+            State::Accepted(negotiated) => Some((negotiated, self.output)),
+            State::Reading | State::Requested(_) | State::Rejected | State::Failed(_) => None,
+        }
+    }
+
+    /// Queues the answer to a fault of the request.
+    fn fail(&mut self, error: HandshakeError, body: Body) -> HandshakeError {
+        self.output.append_with(|out| Response::from(&error).encode(body, out));
+        self.state = State::Failed(error.clone());
+        error
+    }
+}
