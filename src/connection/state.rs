@@ -134,6 +134,21 @@ impl Connection {
         Self::new(Role::Client, config, Some(Box::new(Masks::new(seed))), TransmitBuf::new())
     }
 
+    /// Creates an end whose handshake is done, with what the handshake has not written yet. Only a
+    /// client has a seed.
+    #[cfg(feature = "handshake")]
+    pub(super) fn opened(
+        config: &Config,
+        seed: Option<[u8; 32]>,
+        negotiated: Negotiated,
+        output: TransmitBuf,
+    ) -> Self {
+        let role = if seed.is_some() { Role::Client } else { Role::Server };
+        let masks = seed.map(|seed| Box::new(Masks::new(seed)));
+        let negotiated = (negotiated != Negotiated::default()).then(|| Box::new(negotiated));
+        Self { negotiated, ..Self::new(role, config, masks, output) }
+    }
+
     fn new(role: Role, config: &Config, masks: Option<Box<Masks>>, output: TransmitBuf) -> Self {
         let chunks = config.delivery == Delivery::Chunks;
         let hold = if chunks { 0 } else { HOLD_UP_TO };
