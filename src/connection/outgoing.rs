@@ -111,6 +111,27 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Sends a whole message of any size.
+    #[cfg(feature = "tokio")]
+    pub(super) fn message_into_room(
+        &mut self,
+        kind: MessageKind,
+        payload: &Bytes,
+    ) -> Result<(), SendError> {
+        if self.part.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.data(kind.opcode(), true, Source::Owned(payload));
+        Ok(())
+    }
+
+    /// Returns whether less waits than may, so that at least one more message is accepted.
+    #[cfg(feature = "tokio")]
+    pub(super) fn has_room(&self) -> bool {
+        let queued = self.output.len() + self.queued();
+        queued == 0 || queued < self.max_buffered
+    }
+
     pub(super) fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
