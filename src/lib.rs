@@ -115,6 +115,8 @@ pub mod extension;
 pub mod frame;
 #[cfg(feature = "handshake")]
 pub mod handshake;
+#[cfg(all(feature = "std", feature = "handshake"))]
+pub mod io;
 mod message;
 mod role;
 mod utf8;
@@ -125,6 +127,10 @@ pub use connection::{
     AfterClose, Config, Connection, Delivery, Event, Negotiated, Pong, ReadyState, Refused,
 };
 pub use error::{ConnectionError, SendError};
+#[cfg(all(feature = "std", feature = "handshake"))]
+pub use io::blocking;
+#[cfg(feature = "tokio")]
+pub use io::tokio;
 pub use message::{Chunk, Message, MessageKind, Payload, Text};
 pub use role::Role;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};

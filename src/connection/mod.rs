@@ -4,6 +4,8 @@
 mod config;
 mod event;
 mod masks;
+#[cfg(feature = "handshake")]
+mod opening;
 mod outgoing;
 mod state;
 

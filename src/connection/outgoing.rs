@@ -135,6 +135,16 @@ impl Outgoing {
             return Err(SendError::MessageInProgress);
         }
         self.check_room(payload.len())?;
+        self.put_message(kind, payload, compress)
+    }
+
+    #[inline]
+    fn put_message(
+        &mut self,
+        kind: MessageKind,
+        payload: Source<'_>,
+        compress: Compress,
+    ) -> Result<(), SendError> {
         let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
         if compress == Compress::Auto
             && let Some(deflater) = &mut self.deflater
@@ -148,6 +158,26 @@ impl Outgoing {
             self.data(flags, payload, payload.len());
         }
         Ok(())
+    }
+
+    /// Sends a whole message of any size.
+    #[cfg(feature = "tokio")]
+    pub(super) fn message_into_room(
+        &mut self,
+        kind: MessageKind,
+        payload: &Bytes,
+    ) -> Result<(), SendError> {
+        if self.part.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.put_message(kind, Source::Owned(payload), Compress::Auto)
+    }
+
+    /// Returns whether less waits than may, so that at least one more message is accepted.
+    #[cfg(feature = "tokio")]
+    pub(super) fn has_room(&self) -> bool {
+        let queued = self.output.len() + self.queued();
+        queued == 0 || queued < self.max_buffered
     }
 
     pub(super) fn begin(&mut self, kind: MessageKind, compress: Compress) -> Result<(), SendError> {

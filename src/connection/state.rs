@@ -136,6 +136,21 @@ impl Connection {
         Self::new(Role::Client, config, Some(Box::new(Masks::new(seed))), TransmitBuf::new())
     }
 
+    /// Creates an end whose handshake is done, with what the handshake has not written yet. Only a
+    /// client has a seed.
+    #[cfg(feature = "handshake")]
+    pub(super) fn opened(
+        config: &Config,
+        seed: Option<[u8; 32]>,
+        negotiated: Negotiated,
+        output: TransmitBuf,
+    ) -> Self {
+        let role = if seed.is_some() { Role::Client } else { Role::Server };
+        let masks = seed.map(|seed| Box::new(Masks::new(seed)));
+        let negotiated = (negotiated != Negotiated::default()).then(|| Box::new(negotiated));
+        Self { negotiated, ..Self::new(role, config, masks, output) }
+    }
+
     fn new(role: Role, config: &Config, masks: Option<Box<Masks>>, output: TransmitBuf) -> Self {
         let chunks = config.delivery == Delivery::Chunks;
         let hold = if chunks { 0 } else { HOLD_UP_TO };
@@ -297,6 +312,22 @@ impl Connection {
     /// As [`send`](Self::send).
     pub fn send_uncompressed(&mut self, message: Message) -> Result<(), Refused> {
         self.send_message(message, Compress::Never)
+    }
+
+    /// Sends a message although the output may be fuller than it should be: whoever calls this
+    /// has seen that there was [room](Self::has_room).
+    #[cfg(feature = "tokio")]
+    pub(crate) fn send_into_room(&mut self, message: Message) -> Result<(), Refused> {
+        let sent = self
+            .check_open()
+            .and_then(|()| self.outgoing.message_into_room(message.kind(), message.as_shared()));
+        sent.map_err(|error| Refused { error, message })
+    }
+
+    /// Returns whether less waits to be written than may.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn has_room(&self) -> bool {
+        self.outgoing.has_room()
     }
 
     /// Sends a binary message, copied.

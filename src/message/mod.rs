@@ -71,6 +71,15 @@ impl Message {
         }
     }
 
+    /// Returns the payload as shared bytes.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn as_shared(&self) -> &Bytes {
+        match self {
+            Self::Binary(bytes) => bytes,
+            Self::Text(text) => text.as_shared(),
+        }
+    }
+
     /// Returns the payload, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {

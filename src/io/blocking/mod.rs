@@ -1,0 +1,439 @@
+//! The blocking adapter: a WebSocket over anything that is `Read + Write`; knows no frames.
+//!
+//! ```no_run
+//! # #[cfg(feature = "url")] {
+//! use sanswire::blocking::WebSocket;
+//!
+//! let mut socket = WebSocket::connect("ws://localhost:9001/chat")?;
+//! socket.send("hello")?;
+//! while let Some(message) = socket.recv()? {
+//!     println!("{message:?}");
+//! }
+//! # }
+//! # Ok::<(), sanswire::io::Error>(())
+//! ```
+//!
+//! # Timeouts
+//!
+//! A read blocks for as long as the peer is silent, also in the closing handshake: a client waits
+//! for the server to close the transport (§7.1.1). Bound it with
+//! [`TcpStream::set_read_timeout`](std::net::TcpStream::set_read_timeout) and
+//! [`set_write_timeout`](std::net::TcpStream::set_write_timeout), before the handshake. A wait that
+//! ends so is an [`Error::Io`] of kind `WouldBlock` or `TimedOut`. It loses nothing, and the call can
+//! be made again.
+//!
+//! # Threads
+//!
+//! One thread reads and writes. Two [`WebSocket`]s over one socket (`try_clone` and
+//! [`from_parts`](WebSocket::from_parts)) would be two state machines of which each sees a part
+//! of the stream, and would write into the middle of each other's frames. To send what other
+//! threads have to say, set a read timeout and look at a channel whenever it passes, or use the
+//! halves of the tokio adapter.
+
+mod opening;
+mod transport;
+
+use std::io;
+
+use super::Error;
+use crate::buffer::ReceiveBuf;
+use crate::close::{CloseCode, Closed};
+use crate::connection::{Connection, Event, ReadyState, Refused};
+use crate::error::SendError;
+use crate::message::{Message, MessageKind};
+pub use transport::{Plain, Transport};
+use transport::{finish, is_timeout, read, write};
+
+/// A WebSocket over a blocking transport.
+///
+/// What is sent by [`send`](Self::send) has left when it returns. What is [fed](Self::feed), and
+/// what the connection answers by itself, leaves before [`recv`](Self::recv) blocks: many replies
+/// in one write.
+///
+/// ```
+/// use std::net::{TcpListener, TcpStream};
+/// use std::thread;
+///
+/// use sanswire::Config;
+/// use sanswire::blocking::WebSocket;
+/// use sanswire::handshake::ClientRequest;
+///
+/// let listener = TcpListener::bind("127.0.0.1:0")?;
+/// let address = listener.local_addr()?;
+/// let server = thread::spawn(move || {
+///     let mut socket = WebSocket::accept(listener.accept()?.0, &Config::default())?;
+///     while let Some(message) = socket.recv()? {
+///         socket.feed(message)?;
+///     }
+///     Ok::<_, sanswire::io::Error>(())
+/// });
+/// let request = ClientRequest::new(&address.to_string(), "/")?;
+/// let mut socket = WebSocket::connect_with(&request, &Config::default())?;
+/// socket.send("hello")?;
+/// assert_eq!(socket.recv()?.unwrap().as_text(), Some("hello"));
+/// socket.close(1000, "")?;
+/// server.join().unwrap()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct WebSocket<S> {
+    stream: S,
+    connection: Connection,
+    input: ReceiveBuf,
+    /// Whether the stream may keep bytes to itself that it was given.
+    unflushed: bool,
+    /// Whether the stream delivers nothing more.
+    eof: bool,
+    /// Whether the transport has been closed.
+    ended: bool,
+    /// Why writing is over, if it failed: what the peer has sent before may still be read.
+    broken: Option<io::ErrorKind>,
+    /// The failure of the stream that ends the connection, until it is reported.
+    failure: Option<io::Error>,
+}
+
+impl<S: Transport> WebSocket<S> {
+    /// Continues a connection whose handshake is done.
+    ///
+    /// `input` has what arrived behind the handshake; what `connection` has to write is written by
+    /// the next call.
+    #[must_use]
+    pub const fn from_parts(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
+        Self {
+            stream,
+            connection,
+            input,
+            // Whoever had the stream before may have left something in it.
+            unflushed: true,
+            eof: false,
+            ended: false,
+            broken: None,
+            failure: None,
+        }
+    }
+
+    /// Waits for the next message; `None` when the connection has been closed cleanly:
+    /// [`closed`](Self::closed) says by whom and why.
+    ///
+    /// Pings are answered on the way. With [`Delivery::Chunks`](crate::Delivery) there are no whole
+    /// messages: use [`recv_with`](Self::recv_with).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connection`], [`Error::Io`]. Everything that arrived before has been delivered.
+    pub fn recv(&mut self) -> Result<Option<Message>, Error> {
+        while let Some(message) = self.recv_with(|event, _| event.into_message())? {
+            if message.is_some() {
+                return Ok(message);
+            }
+        }
+        Ok(None)
+    }
+
+    /// Waits for the next event and lends it to `take`, with the connection to answer it by;
+    /// `None` behind [`Event::Closed`].
+    ///
+    /// Nothing is copied. What `take` sends leaves before a later call blocks, or by
+    /// [`flush`](Self::flush).
+    ///
+    /// ```
+    /// use sanswire::blocking::{Plain, WebSocket};
+    /// use sanswire::{Config, Connection, Event, ReceiveBuf};
+    ///
+    /// # let stream = std::io::Cursor::new(Vec::new());
+    /// let mut input = ReceiveBuf::new();
+    /// input.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"); // "Hello", masked
+    /// let connection = Connection::server(&Config::default());
+    /// let mut socket = WebSocket::from_parts(Plain(stream), connection, input);
+    /// let echoed = socket.recv_with(|event, connection| match event {
+    ///     Event::Text(text) => connection.send_text(&text),
+    ///     _ => Ok(()),
+    /// })?;
+    /// assert_eq!(echoed, Some(Ok(())));
+    /// # Ok::<(), sanswire::io::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    pub fn recv_with<T>(
+        &mut self,
+        take: impl FnOnce(Event<'_>, &mut Connection) -> T,
+    ) -> Result<Option<T>, Error> {
+        loop {
+            let ended = match self.connection.poll_event(&mut self.input) {
+                Ok(Some(Event::Closed(_))) => Ok(true),
+                Ok(Some(event)) => return Ok(Some(take(event, &mut self.connection))),
+                Ok(None) => Ok(false),
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(false) if self.connection.ready_state() == ReadyState::Closed => {
+                    return Ok(None);
+                }
+                Ok(false) => self.advance()?,
+                Ok(true) => {
+                    self.end();
+                    let closed = self.connection.closed().cloned().map(Event::Closed);
+                    return Ok(closed.map(|event| take(event, &mut self.connection)));
+                }
+                Err(error) => {
+                    self.end();
+                    return Err(self.failure.take().map_or(error.into(), Error::Io));
+                }
+            }
+        }
+    }
+
+    /// Sends a message: it has left when this returns.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] gives the message back, [`Error::Io`]. When the peer broke off,
+    /// [`recv`](Self::recv) still delivers what it sent before, and may know why.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.feed(message)?;
+        self.flush()
+    }
+
+    /// Queues a message, which leaves before [`recv`](Self::recv) blocks or by
+    /// [`flush`](Self::flush). Blocks only while the output is full.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        let mut message = message.into();
+        loop {
+            let Err(refused) = self.connection.send(message) else { return Ok(()) };
+            let Refused { error: SendError::Full { .. }, .. } = refused else {
+                return Err(refused.into());
+            };
+            message = refused.message;
+            self.write_once()?;
+        }
+    }
+
+    /// Sends a text message; as [`send`](Self::send), but the text is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
+        self.command(|connection| connection.send_text(text))
+    }
+
+    /// Sends a binary message; as [`send`](Self::send), but the payload is copied.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_binary(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.send_binary(payload))
+    }
+
+    /// Begins a message that is sent in parts by [`send_chunk`](Self::send_chunk) and
+    /// [`finish`](Self::finish).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::begin`].
+    pub fn begin(&mut self, kind: MessageKind) -> Result<(), Error> {
+        Ok(self.connection.begin(kind)?)
+    }
+
+    /// Sends the next part of a message, as a fragment of its own: it has left when this returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_chunk`], and [`Error::Io`].
+    pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.send_chunk(payload))
+    }
+
+    /// Finishes a message that is sent in parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::finish`], and [`Error::Io`].
+    pub fn finish(&mut self) -> Result<(), Error> {
+        self.command(Connection::finish)
+    }
+
+    /// Sends a Ping with up to 125 bytes (§5.5.2).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::ping`], and [`Error::Io`].
+    pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.ping(payload))
+    }
+
+    /// Sends a Pong with up to 125 bytes (§5.5.3). Pings are answered without it.
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping).
+    pub fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.pong(payload))
+    }
+
+    /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
+    /// the end of the transport. Messages that arrive meanwhile are dropped.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a code that may not be sent or a reason over 123 bytes; otherwise as
+    /// [`recv`](Self::recv).
+    pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
+        self.connection.close(code, reason)?;
+        while self.recv_with(|_, _| ())?.is_some() {}
+        Ok(())
+    }
+
+    /// Begins to close the connection: sends a Close frame and does not wait.
+    ///
+    /// Call [`recv`](Self::recv) until it returns `None`. With
+    /// [`AfterClose::Deliver`](crate::AfterClose) it delivers the messages that are under way.
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::close`], and [`Error::Io`].
+    pub fn send_close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
+        self.connection.close(code, reason)?;
+        self.flush()
+    }
+
+    /// Writes everything that waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    pub fn flush(&mut self) -> Result<(), Error> {
+        while self.write_once()? {}
+        if self.unflushed {
+            self.stream.flush().map_err(|error| self.note_broken(error))?;
+            self.unflushed = false;
+        }
+        Ok(())
+    }
+
+    /// Takes the socket apart.
+    ///
+    /// Nothing is lost: what was read and not delivered is in the [`ReceiveBuf`], what was not
+    /// written in the [`Connection`].
+    pub fn into_parts(self) -> (S, Connection, ReceiveBuf) {
+        (self.stream, self.connection, self.input)
+    }
+
+    /// Returns the connection, to command it directly: what it queues leaves as by
+    /// [`feed`](Self::feed). Its events are to be left to [`recv_with`](Self::recv_with).
+    pub const fn connection_mut(&mut self) -> &mut Connection {
+        &mut self.connection
+    }
+
+    /// Returns the connection.
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Returns the stream. Whoever reads from it or writes to it breaks the connection.
+    pub const fn stream(&self) -> &S {
+        &self.stream
+    }
+
+    /// Returns the WHATWG `readyState`; see [`Connection::ready_state`].
+    pub fn ready_state(&self) -> ReadyState {
+        self.connection.ready_state()
+    }
+
+    /// Returns the WHATWG `bufferedAmount`; see [`Connection::buffered_amount`].
+    pub fn buffered_amount(&self) -> usize {
+        self.connection.buffered_amount()
+    }
+
+    /// Returns the subprotocol in use, or an empty string.
+    pub fn protocol(&self) -> &str {
+        self.connection.protocol()
+    }
+
+    /// Returns how the connection ended; see [`Connection::closed`].
+    pub fn closed(&self) -> Option<&Closed> {
+        self.connection.closed()
+    }
+
+    /// Queues what `command` sends, waiting for room, and writes it.
+    fn command(
+        &mut self,
+        mut command: impl FnMut(&mut Connection) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        loop {
+            match command(&mut self.connection) {
+                Ok(()) => return self.flush(),
+                Err(SendError::Full { .. }) => self.write_once()?,
+                Err(error) => return Err(error.into()),
+            };
+        }
+    }
+
+    /// Writes once; returns whether there was anything to write.
+    fn write_once(&mut self) -> io::Result<bool> {
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
+        }
+        let Some(output) = self.connection.poll_transmit() else { return Ok(false) };
+        write(&mut self.stream, output).map_err(|error| self.note_broken(error))?;
+        self.unflushed = true;
+        Ok(true)
+    }
+
+    /// Writes what waits, or else waits for input.
+    fn advance(&mut self) -> Result<(), Error> {
+        if self.broken.is_none() {
+            let waits = self.unflushed || self.connection.poll_transmit().is_some();
+            match self.flush() {
+                // The closing handshake may be complete now.
+                Ok(()) if waits => return Ok(()),
+                Err(Error::Io(error)) if self.broken.is_some() => self.failure = Some(error),
+                flushed => flushed?,
+            }
+        }
+        // A Close frame came that cannot be answered any more.
+        if self.broken.is_some() && self.connection.closed().is_some() {
+            self.note_eof();
+            return Ok(());
+        }
+        match read(&mut self.stream, &mut self.input) {
+            Ok(0) => self.note_eof(),
+            Ok(_) => {}
+            Err(error) if is_timeout(&error) => return Err(error.into()),
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                self.note_eof();
+            }
+        }
+        Ok(())
+    }
+
+    /// Notes that writing is over, unless the error passes.
+    fn note_broken(&mut self, error: io::Error) -> io::Error {
+        if !is_timeout(&error) {
+            self.broken = Some(error.kind());
+        }
+        error
+    }
+
+    fn note_eof(&mut self) {
+        self.eof = true;
+        self.connection.handle_eof();
+    }
+
+    /// Closes the transport so that the peer gets all that was written.
+    fn end(&mut self) {
+        if !self.ended {
+            self.ended = true;
+            let output = self.connection.poll_transmit().filter(|_| self.broken.is_none());
+            finish(&mut self.stream, output, self.eof);
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! The adapters: what drives the machines of this crate over real sockets. The only code near a
+//! socket, a clock or the operating system's entropy; knows nothing of frames.
+//!
+//! [`blocking`] works on anything that is `Read + Write`, [`tokio`] on anything that is
+//! `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`].
+
+#![expect(clippy::disallowed_types, reason = "the sockets and locks of the crate are in here")]
+
+use core::fmt;
+use core::time::Duration;
+use std::io;
+
+use crate::connection::Refused;
+use crate::error::{ConnectionError, SendError};
+use crate::handshake::{Acceptance, HandshakeError, Request, Response, ServerHandshake};
+use crate::message::Message;
+
+pub mod blocking;
+#[cfg(feature = "tokio")]
+pub mod tokio;
+
+/// What can go wrong when a WebSocket is driven over a transport.
+///
+/// A close by either end's will is none of these.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The connection failed: by the peer's fault, by a limit, or because the stream ended. Later
+    /// calls return the same error.
+    Connection(ConnectionError),
+    /// The handshake failed: there is no connection. A server has answered the request with
+    /// [`HandshakeError::status`]; a client finds the server's answer, if there was one, in
+    /// [`HandshakeError::Refused`].
+    Handshake(HandshakeError),
+    /// The transport failed, or a wait for it ended without success ([`io::ErrorKind::TimedOut`]).
+    Io(io::Error),
+    /// The application answered the request with this status instead of accepting it: there is no
+    /// connection. The answer has been written.
+    Rejected {
+        /// The status of the answer.
+        status: u16,
+    },
+    /// A command was refused; nothing changed, and the connection goes on as it was.
+    Send {
+        /// Why.
+        error: SendError,
+        /// The message, if an owned one was to be sent.
+        message: Option<Message>,
+    },
+    /// A `wss` URL was given where there is no TLS: connect a TLS stream, and do the handshake over
+    /// it by `client`.
+    TlsRequired,
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connection(error) => write!(f, "connection failed: {error}"),
+            Self::Handshake(error) => write!(f, "handshake failed: {error}"),
+            Self::Io(error) => write!(f, "transport failed: {error}"),
+            Self::Rejected { status } => write!(f, "request rejected with status {status}"),
+            Self::Send { error, .. } => write!(f, "command refused: {error}"),
+            Self::TlsRequired => f.write_str("a wss URL needs a TLS stream"),
+        }
+    }
+}
+
+impl core::error::Error for Error {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Connection(error) => Some(error),
+            Self::Handshake(error) => Some(error),
+            Self::Io(error) => Some(error),
+            Self::Send { error, .. } => Some(error),
+            Self::Rejected { .. } | Self::TlsRequired => None,
+        }
+    }
+}
+
+impl From<ConnectionError> for Error {
+    fn from(error: ConnectionError) -> Self {
+        Self::Connection(error)
+    }
+}
+
+impl From<HandshakeError> for Error {
+    fn from(error: HandshakeError) -> Self {
+        Self::Handshake(error)
+    }
+}
+
+impl From<io::Error> for Error {
+    fn from(error: io::Error) -> Self {
+        Self::Io(error)
+    }
+}
+
+impl From<Refused> for Error {
+    fn from(refused: Refused) -> Self {
+        Self::Send { error: refused.error, message: Some(refused.message) }
+    }
+}
+
+impl From<SendError> for Error {
+    fn from(error: SendError) -> Self {
+        Self::Send { error, message: None }
+    }
+}
+
+/// Answers a request as the application decided.
+///
+/// # Errors
+///
+/// Whenever there is no connection. An answer has been queued.
+fn answer(
+    handshake: &mut ServerHandshake,
+    request: &Request,
+    decision: Result<Acceptance, Response>,
+) -> Result<(), Error> {
+    let answered = match &decision {
+        Ok(acceptance) => handshake.accept(request, acceptance),
+        Err(response) => handshake.reject(response),
+    };
+    match (answered, decision) {
+        (Ok(()), Ok(_)) => Ok(()),
+        (Ok(()), Err(response)) => Err(Error::Rejected { status: response.status() }),
+        (Err(error), _) => {
+            // The request's faults are answered by the handshake, the application's are not.
+            if !handshake.is_refused() {
+                handshake.reject(&Response::from(&error))?;
+            }
+            Err(error.into())
+        }
+    }
+}
+
+/// Returns bytes of the operating system's entropy: a nonce, or the seed of the masking keys.
+fn entropy<const N: usize>() -> io::Result<[u8; N]> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// Room for one read: large enough that the system call costs little for each byte, small enough
+/// that what was read is still in the cache when it is parsed.
+const READ_SIZE: usize = 16 << 10;
+
+/// How long the end of a connection may take once all is said: writing what is left, and reading
+/// what the peer had under way, so that the kernel does not answer it with a reset that would
+/// destroy the Close frame or the HTTP answer before the peer has read it. As long as nginx
+/// (`lingering_timeout`) waits.
+const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// How much is read and thrown away in that time: the rest of one message that was too large, twice
+/// over the default limit.
+const LINGER_BYTES: usize = 32 << 20;

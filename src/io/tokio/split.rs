@@ -1,0 +1,458 @@
+//! One WebSocket in two tasks; knows neither frames nor transports.
+
+use core::fmt;
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll, Waker};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Wake;
+
+use ::tokio::io::{AsyncRead, AsyncWrite};
+use futures_core::Stream;
+use futures_sink::Sink;
+
+use super::WebSocket;
+use super::driver::Driver;
+use crate::close::{CloseCode, Closed};
+use crate::connection::{Connection, Event, ReadyState};
+use crate::error::SendError;
+use crate::io::Error;
+use crate::message::{Message, MessageKind};
+
+/// The half of a [`WebSocket`] that sends.
+///
+/// It is a [`Sink`] of messages. Dropping it does not close the connection.
+#[derive(Debug)]
+pub struct Sender<S> {
+    shared: Arc<Shared<S>>,
+}
+
+/// The half of a [`WebSocket`] that receives, and that answers Pings and Close frames while it does.
+///
+/// It is a [`Stream`] of messages. While nobody waits on it, nothing is read and nothing answered.
+#[derive(Debug)]
+pub struct Receiver<S> {
+    shared: Arc<Shared<S>>,
+}
+
+/// Two halves that do not belong together, given back by [`Sender::reunite`].
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ReuniteError<S> {
+    /// The half that sends.
+    pub sender: Sender<S>,
+    /// The half that receives.
+    pub receiver: Receiver<S>,
+}
+
+#[derive(Debug)]
+struct Shared<S> {
+    /// Locked for the time of one poll, and never while a waker is called.
+    driver: Mutex<Driver<S>>,
+    wakers: Arc<Wakers>,
+    /// Wakes whoever is in `wakers`. The stream is always polled with this one: it remembers only
+    /// one waker for each direction, and both halves may be waiting for the same one.
+    waker: Waker,
+}
+
+/// Who waits, of the two halves.
+#[derive(Debug, Default)]
+struct Wakers {
+    receiver: Mutex<Option<Waker>>,
+    sender: Mutex<Option<Waker>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Half {
+    Receiver,
+    Sender,
+}
+
+pub(super) fn split<S>(driver: Driver<S>) -> (Sender<S>, Receiver<S>) {
+    let wakers = Arc::new(Wakers::default());
+    let waker = Waker::from(Arc::clone(&wakers));
+    let shared = Arc::new(Shared { driver: Mutex::new(driver), wakers, waker });
+    (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
+    /// Sends a message; see [`WebSocket::send`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send`].
+    pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        self.feed(message).await?;
+        self.flush().await
+    }
+
+    /// Queues a message; see [`WebSocket::feed`]. The other half writes it, too, before it waits
+    /// the next time.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::feed`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_feed(cx, &mut message))).await
+    }
+
+    /// Sends a text message; see [`WebSocket::send_text`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send`].
+    pub async fn send_text(&mut self, text: &str) -> Result<(), Error> {
+        self.command(|connection| connection.send_text(text)).await
+    }
+
+    /// Sends a binary message; see [`WebSocket::send_binary`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send`].
+    pub async fn send_binary(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.send_binary(payload)).await
+    }
+
+    /// Begins a message that is sent in parts; see [`WebSocket::begin`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::begin`].
+    pub fn begin(&mut self, kind: MessageKind) -> Result<(), Error> {
+        Ok(self.shared.driver().connection_mut().begin(kind)?)
+    }
+
+    /// Sends the next part of a message; see [`WebSocket::send_chunk`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send_chunk`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send_chunk`].
+    pub async fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.send_chunk(payload)).await
+    }
+
+    /// Finishes a message that is sent in parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::finish`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::finish`].
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        self.shared.driver().connection_mut().finish()?;
+        self.flush().await
+    }
+
+    /// Sends a Ping with up to 125 bytes (§5.5.2). The other half reports the Pong.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::ping`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send`].
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.ping(payload)).await
+    }
+
+    /// Sends a Pong with up to 125 bytes (§5.5.3).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::pong`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send`].
+    pub async fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|connection| connection.pong(payload)).await
+    }
+
+    /// Begins to close the connection; the other half sees the end. See [`WebSocket::send_close`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send_close`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send_close`].
+    pub async fn send_close(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let code = code.into();
+        poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_send_close(cx, code, reason))).await
+    }
+
+    /// Writes everything that waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::flush`].
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        Ok(poll_fn(|cx| self.poll(cx, Driver::poll_flush)).await?)
+    }
+
+    async fn command(
+        &self,
+        mut command: impl FnMut(&mut Connection) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_command(cx, &mut command))).await?;
+        Ok(poll_fn(|cx| self.poll(cx, Driver::poll_flush)).await?)
+    }
+
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.shared.poll(Half::Sender, cx, poll)
+    }
+}
+
+impl<S> Sender<S> {
+    /// Puts the halves together again.
+    ///
+    /// # Errors
+    ///
+    /// [`ReuniteError`] gives both back when they are not of the same socket.
+    pub fn reunite(self, receiver: Receiver<S>) -> Result<WebSocket<S>, ReuniteError<S>> {
+        if !Arc::ptr_eq(&self.shared, &receiver.shared) {
+            return Err(ReuniteError { sender: self, receiver });
+        }
+        drop(receiver);
+        match Arc::try_unwrap(self.shared) {
+            Ok(shared) => {
+                let driver = shared.driver.into_inner().unwrap_or_else(PoisonError::into_inner);
+                Ok(WebSocket { driver })
+            }
+            Err(shared) => {
+                let receiver = Receiver { shared: Arc::clone(&shared) };
+                Err(ReuniteError { sender: Self { shared }, receiver })
+            }
+        }
+    }
+
+    /// Returns the WHATWG `readyState`; see [`Connection::ready_state`].
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        self.shared.driver().connection().ready_state()
+    }
+
+    /// Returns the WHATWG `bufferedAmount`; see [`Connection::buffered_amount`].
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.shared.driver().connection().buffered_amount()
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
+    /// Waits for the next message; see [`WebSocket::recv`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::recv`].
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.poll(cx, Driver::poll_recv)).await
+    }
+
+    /// Waits for the next event and lends it to `take`; see [`WebSocket::recv_with`].
+    ///
+    /// `take` runs while the socket is locked: it must not use the other half, but may send by the
+    /// connection that it is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::recv_with`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::recv_with`].
+    pub async fn recv_with<T>(
+        &mut self,
+        take: impl FnOnce(Event<'_>, &mut Connection) -> T,
+    ) -> Result<Option<T>, Error> {
+        let mut take = Some(take);
+        poll_fn(|cx| {
+            self.poll(cx, |driver, cx| {
+                driver.poll_recv_with(cx, |event, connection| {
+                    take.take().map(|take| take(event, connection))
+                })
+            })
+        })
+        .await
+        .map(Option::flatten)
+    }
+
+    fn poll<T>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.shared.poll(Half::Receiver, cx, poll)
+    }
+}
+
+impl<S> Receiver<S> {
+    /// Returns the WHATWG `readyState`; see [`Connection::ready_state`].
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        self.shared.driver().connection().ready_state()
+    }
+
+    /// Returns how the connection ended; see [`Connection::closed`].
+    #[must_use]
+    pub fn closed(&self) -> Option<Closed> {
+        self.shared.driver().connection().closed().cloned()
+    }
+}
+
+/// The messages that arrive. An error comes once, and is the last item.
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Receiver<S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.poll(cx, Driver::poll_next)
+    }
+}
+
+/// Closing the sink sends a Close frame with 1000; the other half sees the end.
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll(cx, Driver::poll_room)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.shared.driver().start_send(message)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll(cx, Driver::poll_flush).map_err(Error::Io)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.poll(cx, |driver, cx| driver.poll_send_close(cx, CloseCode::NORMAL, ""))
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
+    fn poll<T>(
+        &self,
+        half: Half,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        let mut driver = self.driver();
+        self.wakers.register(half, cx.waker());
+        let before = driver.progress();
+        let polled = poll(&mut driver, &mut Context::from_waker(&self.waker));
+        let is_progress = driver.progress() != before;
+        drop(driver);
+        if polled.is_ready() {
+            self.wakers.take(half);
+        }
+        // What this half wrote may be the room, or the end, that the other one waits for.
+        if is_progress && let Some(waker) = self.wakers.take(half.other()) {
+            waker.wake();
+        }
+        polled
+    }
+}
+
+impl<S> Shared<S> {
+    fn driver(&self) -> MutexGuard<'_, Driver<S>> {
+        // A panic in the application's code cannot leave the driver in pieces.
+        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wakers {
+    fn register(&self, half: Half, waker: &Waker) {
+        let mut slot = self.slot(half);
+        match &mut *slot {
+            Some(registered) => registered.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    fn take(&self, half: Half) -> Option<Waker> {
+        self.slot(half).take()
+    }
+
+    fn slot(&self, half: Half) -> MutexGuard<'_, Option<Waker>> {
+        let slot = match half {
+            Half::Receiver => &self.receiver,
+            Half::Sender => &self.sender,
+        };
+        slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Wakers {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        for half in [Half::Receiver, Half::Sender] {
+            let waker = self.take(half);
+            if let Some(waker) = waker {
+                waker.wake();
+            }
+        }
+    }
+}
+
+impl Half {
+    const fn other(self) -> Self {
+        match self {
+            Self::Receiver => Self::Sender,
+            Self::Sender => Self::Receiver,
+        }
+    }
+}
+
+impl<S> fmt::Display for ReuniteError<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("halves are not of the same socket")
+    }
+}
+
+impl<S: fmt::Debug> core::error::Error for ReuniteError<S> {}
