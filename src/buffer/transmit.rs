@@ -21,29 +21,29 @@ pub struct TransmitBuf {
     packed: Vec<u8>,
     /// head <= packed.len()
     head: usize,
-    /// Large payloads in order, each to be written before the packed byte at its position.
-    spliced: VecDeque<Splice>,
     /// Bytes of `packed[head..]` and of all spliced payloads.
     remaining: usize,
     /// Bytes written since the buffer was made.
     written: u64,
-    /// Payload bytes of the messages in here, once any were noted.
-    noted: Option<Box<Noted>>,
+    /// What an output has that ever carried a message.
+    extra: Option<Box<Extra>>,
+}
+
+#[derive(Default)]
+struct Extra {
+    /// Large payloads in order, each to be written before the packed byte at its position.
+    spliced: VecDeque<Splice>,
+    /// How much of the output is payload of messages, for `bufferedAmount`: in order; no note ends
+    /// at or before `TransmitBuf::written`.
+    notes: VecDeque<Note>,
+    /// The payload of all notes together.
+    payload: usize,
 }
 
 struct Splice {
     /// head <= at <= packed.len()
     at: usize,
     bytes: Bytes,
-}
-
-/// How much of the output is payload of messages, for `bufferedAmount`.
-#[derive(Default)]
-struct Noted {
-    /// In order; none ends at or before `TransmitBuf::written`.
-    notes: VecDeque<Note>,
-    /// The payload of all notes together.
-    payload: usize,
 }
 
 /// A stretch of output and how much of it is payload.
@@ -94,7 +94,8 @@ impl TransmitBuf {
             return;
         }
         self.remaining += bytes.len();
-        self.spliced.push_back(Splice { at: self.packed.len(), bytes });
+        let at = self.packed.len();
+        self.extra.get_or_insert_default().spliced.push_back(Splice { at, bytes });
     }
 
     /// Notes that what was appended since `before` (an earlier [`len`](Self::len)) carries
@@ -103,23 +104,23 @@ impl TransmitBuf {
     pub(crate) fn note_payload(&mut self, before: usize, payload: usize) {
         let begin = self.written + before as u64;
         let end = self.written + self.remaining as u64;
-        let noted = self.noted.get_or_insert_default();
-        noted.payload += payload;
-        match noted.notes.back_mut() {
+        let extra = self.extra.get_or_insert_default();
+        extra.payload += payload;
+        match extra.notes.back_mut() {
             Some(last) if end - last.begin < MERGE_BELOW => {
                 last.end = end;
                 last.payload += payload;
             }
-            _ => noted.notes.push_back(Note { begin, end, payload }),
+            _ => extra.notes.push_back(Note { begin, end, payload }),
         }
     }
 
     /// Returns the payload bytes noted and not written yet.
     pub(crate) fn noted_payload(&self) -> usize {
-        let Some(noted) = &self.noted else { return 0 };
-        let Some(first) = noted.notes.front() else { return 0 };
+        let Some(extra) = &self.extra else { return 0 };
+        let Some(first) = extra.notes.front() else { return 0 };
         let left = usize::try_from(first.end - self.written).unwrap_or(usize::MAX);
-        noted.payload - first.payload + first.payload.min(left)
+        extra.payload - first.payload + first.payload.min(left)
     }
 
     /// Gives memory back if everything has been written.
@@ -136,21 +137,22 @@ impl TransmitBuf {
         if self.packed.capacity() > KEEP_AT_MOST {
             self.packed = Vec::new();
         }
-        if let Some(noted) = &mut self.noted {
-            noted.notes.clear();
-            noted.payload = 0;
+        if let Some(extra) = &mut self.extra {
+            extra.spliced.clear();
+            extra.notes.clear();
+            extra.payload = 0;
         }
     }
 
     /// Drops the notes that have been written whole.
     fn pass_notes(&mut self) {
-        let Some(noted) = &mut self.noted else { return };
-        while let Some(first) = noted.notes.front() {
+        let Some(extra) = &mut self.extra else { return };
+        while let Some(first) = extra.notes.front() {
             if first.end > self.written {
                 return;
             }
-            noted.payload -= first.payload;
-            noted.notes.pop_front();
+            extra.payload -= first.payload;
+            extra.notes.pop_front();
         }
     }
 
@@ -161,15 +163,19 @@ impl TransmitBuf {
             return;
         }
         self.packed.drain(..self.head);
-        for splice in &mut self.spliced {
+        for splice in self.extra.iter_mut().flat_map(|extra| &mut extra.spliced) {
             splice.at -= self.head;
         }
         self.head = 0;
     }
 
+    fn next_splice(&self) -> Option<&Splice> {
+        self.extra.as_ref()?.spliced.front()
+    }
+
     /// Returns the packed bytes before the first splice.
     fn packed_chunk(&self) -> &[u8] {
-        let end = self.spliced.front().map_or(self.packed.len(), |splice| splice.at);
+        let end = self.next_splice().map_or(self.packed.len(), |splice| splice.at);
         self.packed.get(self.head..end).unwrap_or_default()
     }
 }
@@ -180,7 +186,7 @@ impl Buf for TransmitBuf {
     }
 
     fn chunk(&self) -> &[u8] {
-        match self.spliced.front() {
+        match self.next_splice() {
             Some(splice) if splice.at == self.head => &splice.bytes,
             _ => self.packed_chunk(),
         }
@@ -200,7 +206,7 @@ impl Buf for TransmitBuf {
             true
         };
         let mut from = self.head;
-        for splice in &self.spliced {
+        for splice in self.extra.iter().flat_map(|extra| &extra.spliced) {
             let packed = self.packed.get(from..splice.at).unwrap_or_default();
             if !push(packed) || !push(&splice.bytes) {
                 return used;
@@ -219,7 +225,6 @@ impl Buf for TransmitBuf {
         self.remaining -= len;
         self.written += len as u64;
         if self.remaining == 0 {
-            self.spliced.clear();
             return self.reset();
         }
         let mut left = len;
@@ -227,13 +232,14 @@ impl Buf for TransmitBuf {
             let packed = self.packed_chunk().len();
             self.head += packed.min(left);
             left -= packed.min(left);
-            let Some(splice) = self.spliced.front_mut() else { break };
+            let Some(extra) = &mut self.extra else { break };
+            let Some(splice) = extra.spliced.front_mut() else { break };
             if splice.at == self.head {
                 let taken = splice.bytes.len().min(left);
                 splice.bytes.advance(taken);
                 left -= taken;
                 if splice.bytes.is_empty() {
-                    self.spliced.pop_front();
+                    extra.spliced.pop_front();
                 }
             }
         }
@@ -288,6 +294,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+
         #[test]
         fn any_mix_of_packed_and_spliced_bytes_leaves_in_order(
             steps in proptest::collection::vec(step(), 1..30),
@@ -349,6 +357,6 @@ mod tests {
             output.advance(1_000);
         }
         assert!(output.packed.capacity() < 64 << 10);
-        assert!(output.noted.unwrap().notes.len() < 3);
+        assert!(output.extra.unwrap().notes.len() < 3);
     }
 }

@@ -59,6 +59,8 @@ struct Waiting {
     pong: Option<Bytes>,
     /// The body of a Close that must leave behind the queue.
     close: Option<Bytes>,
+    /// Payload bytes of messages that came too late to be sent.
+    unsent: usize,
 }
 
 /// A frame or message, of which fragments are taken from the front.
@@ -284,9 +286,7 @@ impl Outgoing {
         if let Some(deflater) = &mut self.deflater {
             deflater.release();
         }
-        if self.is_empty() {
-            self.waiting = None;
-        }
+        self.waiting.take_if(|waiting| waiting.is_empty() && waiting.unsent == 0);
     }
 
     /// Returns whether nothing waits to be written.
@@ -296,7 +296,16 @@ impl Outgoing {
 
     /// Returns the payload bytes of messages that wait.
     pub(super) fn buffered_amount(&self) -> usize {
-        self.output.noted_payload() + self.queued()
+        let unsent = self.waiting.as_ref().map_or(0, |waiting| waiting.unsent);
+        self.output.noted_payload() + self.queued() + unsent
+    }
+
+    /// Notes a message that came too late: it counts in [`buffered_amount`](Self::buffered_amount)
+    /// forever.
+    #[cold]
+    pub(super) fn note_unsent(&mut self, len: usize) {
+        let waiting = self.waiting.get_or_insert_default();
+        waiting.unsent = waiting.unsent.saturating_add(len);
     }
 
     fn queued(&self) -> usize {

@@ -76,23 +76,25 @@ pub struct Connection {
     eof: bool,
     assembler: Assembler,
     outgoing: Outgoing,
-    /// Payload bytes of messages that came too late to be sent, for `bufferedAmount`.
-    unsent: usize,
-    /// How it ended; there from the peer's Close frame on, or from the failure.
-    closed: Option<Box<Closed>>,
     negotiated: Option<Box<Negotiated>>,
 }
 
 /// Where a connection is on its way to the end.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 enum Phase {
     Open,
     /// Our Close has been queued, the peer's has not arrived.
     CloseSent,
     /// Both Close frames have been queued or received; the transport is still open.
-    Draining,
-    Failed(ConnectionError),
-    Closed,
+    Draining(Box<Closed>),
+    Failed(Box<Failure>),
+    Closed(Box<Closed>),
+}
+
+#[derive(Debug)]
+struct Failure {
+    error: ConnectionError,
+    closed: Closed,
 }
 
 /// WHATWG `readyState`.
@@ -158,7 +160,7 @@ impl Connection {
             Decoder::new(role.peer()).hold_up_to(hold).max_frame_size(config.max_frame_size as u64);
         let limits = Limits {
             max_message_size: (config.max_message_size as u64).min(i64::MAX as u64),
-            max_fragments: config.max_fragments.into(),
+            max_fragments: config.max_fragments,
             chunks,
         };
         Self {
@@ -169,8 +171,6 @@ impl Connection {
             eof: false,
             assembler: Assembler::new(decoder, limits),
             outgoing: Outgoing::new(config, masks, output),
-            unsent: 0,
-            closed: None,
             negotiated: None,
         }
     }
@@ -238,11 +238,11 @@ impl Connection {
         input: &'a mut ReceiveBuf,
     ) -> Result<Option<Event<'a>>, ConnectionError> {
         loop {
-            match self.phase {
+            match &self.phase {
                 Phase::Open | Phase::CloseSent => {}
-                Phase::Draining => return Ok(self.poll_drained(input)),
-                Phase::Failed(error) => return Err(error),
-                Phase::Closed => return Ok(None),
+                Phase::Draining(_) => return Ok(self.poll_drained(input)),
+                Phase::Failed(failure) => return Err(failure.error),
+                Phase::Closed(_) => return Ok(None),
             }
             let received = match self.assembler.poll(input) {
                 Ok(Some(received)) => received,
@@ -466,9 +466,9 @@ impl Connection {
     pub fn ready_state(&self) -> ReadyState {
         match self.phase {
             Phase::Open => ReadyState::Open,
-            Phase::CloseSent | Phase::Draining => ReadyState::Closing,
+            Phase::CloseSent | Phase::Draining(_) => ReadyState::Closing,
             Phase::Failed(_) if !self.outgoing.is_empty() && !self.eof => ReadyState::Closing,
-            Phase::Failed(_) | Phase::Closed => ReadyState::Closed,
+            Phase::Failed(_) | Phase::Closed(_) => ReadyState::Closed,
         }
     }
 
@@ -479,7 +479,7 @@ impl Connection {
     /// a message refused because the connection is closing counts forever.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.outgoing.buffered_amount() + self.unsent
+        self.outgoing.buffered_amount()
     }
 
     /// Returns the subprotocol in use, or an empty string.
@@ -498,7 +498,11 @@ impl Connection {
     /// has failed.
     #[must_use]
     pub fn closed(&self) -> Option<&Closed> {
-        self.closed.as_deref()
+        match &self.phase {
+            Phase::Open | Phase::CloseSent => None,
+            Phase::Draining(closed) | Phase::Closed(closed) => Some(closed),
+            Phase::Failed(failure) => Some(&failure.closed),
+        }
     }
 
     /// Returns the code of the peer's Close frame; 1005 if it had none, 1006 if the connection
@@ -511,7 +515,7 @@ impl Connection {
     /// Returns whether the connection ended by a complete closing handshake (§7.1.4).
     #[must_use]
     pub fn was_clean(&self) -> bool {
-        matches!(self.phase, Phase::Closed) && self.closed().is_some_and(|closed| closed.clean)
+        matches!(&self.phase, Phase::Closed(closed) if closed.clean)
     }
 
     fn send_message(&mut self, message: Message, compress: Compress) -> Result<(), Refused> {
@@ -532,7 +536,7 @@ impl Connection {
     ) -> Result<(), SendError> {
         if !matches!(self.phase, Phase::Open) {
             // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
-            self.unsent = self.unsent.saturating_add(payload.len());
+            self.outgoing.note_unsent(payload.len());
             return Err(SendError::Closed);
         }
         self.outgoing.message(kind, payload, compress)
@@ -542,7 +546,7 @@ impl Connection {
     const fn check_open(&self) -> Result<(), SendError> {
         match self.phase {
             Phase::Open => Ok(()),
-            Phase::CloseSent | Phase::Draining | Phase::Failed(_) | Phase::Closed => {
+            Phase::CloseSent | Phase::Draining(_) | Phase::Failed(_) | Phase::Closed(_) => {
                 Err(SendError::Closed)
             }
         }
@@ -556,7 +560,7 @@ impl Connection {
     }
 
     const fn drops_messages(&self) -> bool {
-        matches!((self.phase, self.after_close), (Phase::CloseSent, AfterClose::Drop))
+        matches!((&self.phase, self.after_close), (Phase::CloseSent, AfterClose::Drop))
     }
 
     /// Takes the peer's Close frame, and answers it if ours has not been sent.
@@ -582,8 +586,7 @@ impl Connection {
         } else {
             ClosedBy::Local
         };
-        self.closed = Some(Box::new(Closed { code, reason, by, clean: true }));
-        self.phase = Phase::Draining;
+        self.phase = Phase::Draining(Box::new(Closed { code, reason, by, clean: true }));
         Ok(())
     }
 
@@ -592,6 +595,7 @@ impl Connection {
     fn poll_drained<'a>(&mut self, input: &mut ReceiveBuf) -> Option<Event<'a>> {
         // §5.5.1: after a Close frame, "any further data" is discarded.
         input.clear();
+        let Phase::Draining(closed) = &self.phase else { return None };
         // §7.1.1: the server closes the transport first, the client waits for that.
         let done = match self.role {
             Role::Client => self.eof,
@@ -600,8 +604,10 @@ impl Connection {
         if !done {
             return None;
         }
-        self.phase = Phase::Closed;
-        self.closed().cloned().map(Event::Closed)
+        let closed = closed.clone();
+        let event = Event::Closed(Closed::clone(&closed));
+        self.phase = Phase::Closed(closed);
+        Some(event)
     }
 
     /// Fails the connection (§7.1.7).
@@ -613,8 +619,8 @@ impl Connection {
         let by =
             if error == ConnectionError::UnexpectedEof { ClosedBy::Peer } else { ClosedBy::Local };
         let (code, reason) = (CloseCode::ABNORMAL, Utf8Bytes::default());
-        self.closed = Some(Box::new(Closed { code, reason, by, clean: false }));
-        self.phase = Phase::Failed(error);
+        let closed = Closed { code, reason, by, clean: false };
+        self.phase = Phase::Failed(Box::new(Failure { error, closed }));
         error
     }
 }
@@ -631,3 +637,13 @@ fn payload(input: &mut ReceiveBuf, source: Source) -> Payload<'_> {
 /// Frames up to this size wait in the receive buffer until they are whole and are lent from there;
 /// larger ones are assembled, so that a receive buffer stays small.
 const HOLD_UP_TO: u32 = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_connection_is_small() {
+        assert!(size_of::<Connection>() <= 256, "{}", size_of::<Connection>());
+    }
+}

@@ -3,8 +3,6 @@
 
 use alloc::vec::Vec;
 
-use bytes::BytesMut;
-
 use crate::error::{ConnectionError, SendError};
 
 #[derive(Debug)]
@@ -36,11 +34,11 @@ impl Deflater {
 }
 
 impl Inflater {
-    pub(crate) fn part(&mut self, _: &[u8], _: &mut BytesMut) -> Result<(), ConnectionError> {
+    pub(crate) fn part(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), ConnectionError> {
         match *self {}
     }
 
-    pub(crate) fn finish(&mut self, _: &mut BytesMut) -> Result<(), ConnectionError> {
+    pub(crate) fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), ConnectionError> {
         match *self {}
     }
 

@@ -3,7 +3,8 @@
 use alloc::string::String;
 
 use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest, Sha1};
 
 /// Returns the `Sec-WebSocket-Key` that carries `nonce`.
@@ -35,10 +36,16 @@ pub fn accept_value(key: impl AsRef<[u8]>) -> String {
     STANDARD.encode(hash)
 }
 
-/// Returns whether `value` is 16 bytes in canonical base64.
+/// Returns whether `value` is 16 bytes in base64.
 pub(super) fn is_key(value: &[u8]) -> bool {
-    // §4.2.1: "a base64-encoded […] value that, when decoded, is 16 bytes in length"
-    value.len() == 24 && STANDARD.decode_slice(value, &mut [0; 18]) == Ok(16)
+    // §4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length"
+    value.len() == 24 && TOLERANT.decode_slice(value, &mut [0; 18]) == Ok(16)
 }
+
+/// The example of a key in §4.1, `AQIDBAUGBwgJCgsMDQ4PEC==`, has bits set behind its last byte.
+const TOLERANT: GeneralPurpose = GeneralPurpose::new(
+    &alphabet::STANDARD,
+    GeneralPurposeConfig::new().with_decode_allow_trailing_bits(true),
+);
 
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";

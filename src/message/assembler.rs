@@ -1,9 +1,10 @@
 //! Fragments to messages (§5.4), within limits (§10.4); knows nothing of what is sent.
 
 use alloc::boxed::Box;
+use alloc::vec::Vec;
 use core::ops::Range;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::MessageKind;
 use crate::buffer::ReceiveBuf;
@@ -28,28 +29,32 @@ use crate::utf8::Utf8Validator;
 #[derive(Debug)]
 pub(crate) struct Assembler {
     decoder: Decoder,
-    limits: Limits,
+    /// Below 2^63, so that sums of lengths do not overflow.
+    max_message_size: u64,
+    max_fragments: u32,
+    /// Whether parts of a message are reported as they arrive.
+    chunks: bool,
     /// The message in progress: fragmented, or larger than the receive buffer holds.
     kind: Option<MessageKind>,
     /// Of the message in progress.
     utf8: Utf8Validator,
     /// Frames of the message in progress.
-    fragments: u64,
-    /// Payload bytes that the frames of the message in progress announced. At most
-    /// limits.max_message_size, so that sums do not overflow.
+    fragments: u32,
+    /// Payload bytes that the frames of the message in progress announced.
     announced: u64,
     /// Whether it is compressed (RFC 7692, §6).
     compressed: bool,
     inflater: Option<Box<Inflater>>,
     /// What has arrived of it; always empty where chunks are delivered.
-    data: BytesMut,
+    data: Vec<u8>,
 }
 
 /// What a receiver accepts of one message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Limits {
+    /// Below 2^63.
     pub(crate) max_message_size: u64,
-    pub(crate) max_fragments: u64,
+    pub(crate) max_fragments: u32,
     /// Whether parts of a message are reported as they arrive.
     pub(crate) chunks: bool,
 }
@@ -75,14 +80,16 @@ impl Assembler {
     pub(crate) fn new(decoder: Decoder, limits: Limits) -> Self {
         Self {
             decoder,
-            limits,
+            max_message_size: limits.max_message_size,
+            max_fragments: limits.max_fragments,
+            chunks: limits.chunks,
             kind: None,
             utf8: Utf8Validator::new(),
             fragments: 0,
             announced: 0,
             compressed: false,
             inflater: None,
-            data: BytesMut::new(),
+            data: Vec::new(),
         }
     }
 
@@ -93,10 +100,10 @@ impl Assembler {
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Option<(Opcode, Range<usize>)> {
-        if self.kind.is_some() || self.limits.chunks {
+        if self.kind.is_some() || self.chunks {
             return None;
         }
-        self.decoder.poll_message(input, self.limits.max_message_size)
+        self.decoder.poll_message(input, self.max_message_size)
     }
 
     /// Takes the next message, chunk or control frame, or returns `Ok(None)` if `input` does not
@@ -134,10 +141,10 @@ impl Assembler {
     /// Decompresses what is marked as compressed from now on.
     #[cfg(feature = "deflate")]
     pub(crate) fn set_deflate(&mut self, agreed: Deflate) {
-        let inflater = Inflater::new(agreed, self.limits.max_message_size);
+        let inflater = Inflater::new(agreed, self.max_message_size);
         self.inflater = Some(Box::new(inflater));
         self.decoder.set_allowed_rsv(RSV1);
-        if self.limits.chunks {
+        if self.chunks {
             self.decoder.set_max_piece(COMPRESSED_PIECE);
         }
     }
@@ -171,7 +178,7 @@ impl Assembler {
         } else {
             self.compressed = piece.header.rsv != 0;
         }
-        let limit = self.limits.max_message_size;
+        let limit = self.max_message_size;
         // Cannot overflow: a length is below 2^63, and the sum before is at most this limit.
         let announced = self.announced + piece.header.payload_len;
         // What does not compress grows a little; the limit holds for what it decompresses to.
@@ -183,9 +190,9 @@ impl Assembler {
         }
         self.announced = announced;
         self.kind = Some(kind);
-        self.fragments += 1;
-        let limit = self.limits.max_fragments + announced / BYTES_PER_FRAGMENT;
-        if self.fragments > limit {
+        self.fragments = self.fragments.saturating_add(1);
+        let limit = u64::from(self.max_fragments) + announced / BYTES_PER_FRAGMENT;
+        if u64::from(self.fragments) > limit {
             return Err(ConnectionError::TooManyFragments { limit });
         }
         Ok(kind)
@@ -204,7 +211,7 @@ impl Assembler {
         if kind == MessageKind::Text {
             validate(&mut self.utf8, input.range(piece.fresh.clone()), is_last)?;
         }
-        if self.limits.chunks {
+        if self.chunks {
             return Ok(self.chunk(kind, &piece, Source::Input(piece.payload.clone())));
         }
         if is_last && self.data.is_empty() {
@@ -235,8 +242,8 @@ impl Assembler {
             let fresh = self.data.get(before..).unwrap_or_default();
             validate(&mut self.utf8, fresh, is_last)?;
         }
-        if self.limits.chunks {
-            let source = Source::Assembled(self.data.split().freeze());
+        if self.chunks {
+            let source = Source::Assembled(core::mem::take(&mut self.data).into());
             return Ok(self.chunk(kind, piece, source));
         }
         Ok(if is_last { Some(self.message(kind)) } else { None })
@@ -256,7 +263,7 @@ impl Assembler {
 
     fn message(&mut self, kind: MessageKind) -> Received {
         self.finish();
-        Received::Message(kind, Source::Assembled(core::mem::take(&mut self.data).freeze()))
+        Received::Message(kind, Source::Assembled(core::mem::take(&mut self.data).into()))
     }
 
     #[inline]

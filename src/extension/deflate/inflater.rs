@@ -1,9 +1,9 @@
 //! The decompressor for the other end's messages (RFC 7692, §7.2.2); knows no frames.
 
 use alloc::collections::VecDeque;
+use alloc::vec::Vec;
 use core::fmt;
 
-use bytes::BytesMut;
 use zlib_rs::{Inflate, InflateFlush, Status};
 
 use super::deflater::{PIECE, TAIL, since};
@@ -46,7 +46,7 @@ impl Inflater {
     pub(crate) fn part(
         &mut self,
         input: &[u8],
-        output: &mut BytesMut,
+        output: &mut Vec<u8>,
     ) -> Result<(), ConnectionError> {
         // zlib compresses with a window of 512 bytes when told to use one of 256.
         let window_bits = self.agreed.peer_window_bits.max(9);
@@ -94,7 +94,7 @@ impl Inflater {
     }
 
     /// Ends a message.
-    pub(crate) fn finish(&mut self, output: &mut BytesMut) -> Result<(), ConnectionError> {
+    pub(crate) fn finish(&mut self, output: &mut Vec<u8>) -> Result<(), ConnectionError> {
         // §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
         // message." Together with the last byte they are an empty block. Where they are
         // anything else, the message ended inside a block.
