@@ -1,0 +1,204 @@
+//! A server that sends every message back, and shows itself to a browser.
+//!
+//! ```text
+//! cargo run --release --features tokio --example echo_server -- [--blocking] [ADDR]
+//! ```
+//!
+//! Open `http://ADDR/` in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
+//! `!close CODE REASON` makes the server close the connection with that code and reason.
+
+use std::error::Error;
+use std::io::Write as _;
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::thread;
+use std::time::Duration;
+
+use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
+use sanswire::{Config, Connection, Event, Message, SendError};
+
+const USAGE: &str = "usage: echo_server [--blocking] [ADDR]";
+
+fn main() -> ExitCode {
+    let mut blocking = false;
+    let mut address = "127.0.0.1:9001".to_owned();
+    for argument in std::env::args().skip(1) {
+        match argument.as_str() {
+            "--blocking" => blocking = true,
+            "-h" | "--help" => {
+                println!("{USAGE}");
+                return ExitCode::SUCCESS;
+            }
+            option if option.starts_with('-') => {
+                eprintln!("unknown option {option}\n{USAGE}");
+                return ExitCode::FAILURE;
+            }
+            given => given.clone_into(&mut address),
+        }
+    }
+    let served = if blocking { serve_blocking(&address) } else { serve_tokio(&address) };
+    match served {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{address}: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One thread for each connection.
+fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
+    use sanswire::blocking::WebSocket;
+    use std::net::{TcpListener, TcpStream};
+
+    fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
+        stream.set_nodelay(true)?;
+        let mut socket = WebSocket::accept_with(stream, &config(), decide)?;
+        while let Some(refused) = socket.recv_with(echo)? {
+            if let Some(message) = refused {
+                socket.feed(message)?;
+            }
+        }
+        Ok(())
+    }
+
+    let listener = TcpListener::bind(address)?;
+    announce(listener.local_addr()?)?;
+    loop {
+        match listener.accept() {
+            Ok((stream, peer)) => {
+                thread::spawn(move || report(peer, serve(stream)));
+            }
+            Err(error) => {
+                eprintln!("accept: {error}");
+                thread::sleep(PAUSE);
+            }
+        }
+    }
+}
+
+/// One task for each connection.
+#[tokio::main]
+async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
+    use sanswire::tokio::WebSocket;
+    use tokio::net::{TcpListener, TcpStream};
+
+    async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
+        stream.set_nodelay(true)?;
+        let config = config();
+        let handshake = WebSocket::accept_with(stream, &config, decide);
+        let Ok(accepted) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await else {
+            return Ok(());
+        };
+        let mut socket = accepted?;
+        while let Some(refused) = socket.recv_with(echo).await? {
+            if let Some(message) = refused {
+                socket.feed(message).await?;
+            }
+        }
+        Ok(())
+    }
+
+    let listener = TcpListener::bind(address).await?;
+    announce(listener.local_addr()?)?;
+    loop {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                tokio::spawn(async move { report(peer, serve(stream).await) });
+            }
+            Err(error) => {
+                eprintln!("accept: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Sends a message back. Returns it if there is no room for it yet.
+fn echo(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
+    let sent = match &event {
+        Event::Text(text) if is_close_command(text) => return close(text, connection),
+        // A small message is packed behind those before it, a large one is passed on as it is.
+        Event::Text(text) if text.len() < LARGE => connection.send_text(text),
+        Event::Binary(payload) if payload.len() < LARGE => connection.send_binary(payload),
+        Event::Text(_) | Event::Binary(_) => {
+            let sent = connection.send(event.into_message()?);
+            return sent.err().and_then(|refused| unless_closed(refused.error, refused.message));
+        }
+        _ => return None,
+    };
+    unless_closed(sent.err()?, event.into_message()?)
+}
+
+/// Keeps a message that was refused, to be sent later, unless nothing can be sent any more.
+fn unless_closed(error: SendError, message: Message) -> Option<Message> {
+    matches!(error, SendError::Full { .. }).then_some(message)
+}
+
+fn is_close_command(text: &str) -> bool {
+    text == "!close" || text.starts_with("!close ")
+}
+
+/// Obeys `!close CODE REASON`. Returns a complaint if that makes no sense.
+fn close(command: &str, connection: &mut Connection) -> Option<Message> {
+    let rest = command.trim_start_matches("!close").trim_start();
+    let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
+    let closed = match code.parse::<u16>() {
+        Ok(code) => connection.close(code, reason).map_err(|error| error.to_string()),
+        Err(_) if rest.is_empty() => {
+            connection.close_without_code();
+            Ok(())
+        }
+        Err(_) => Err(format!("{code:?} is not a close code")),
+    };
+    closed.err().map(|complaint| Message::from(format!("cannot close: {complaint}")))
+}
+
+/// Accepts what asks for a WebSocket, with the first subprotocol of the client's. Serves a page to
+/// what does not.
+fn decide(request: &Request) -> Result<Acceptance, Response> {
+    if request.headers().get("Upgrade").is_some() {
+        return Ok(Acceptance::new().subprotocol(request.subprotocols().next()));
+    }
+    let response = match (request.method(), request.path()) {
+        ("GET" | "HEAD", "/") => Response::new(200)
+            .body(include_str!("echo.html"))
+            .header("Content-Type", "text/html; charset=utf-8"),
+        ("GET" | "HEAD", "/favicon.ico") => Ok(Response::new(204)),
+        ("GET" | "HEAD", _) => Ok(Response::new(404).text("not found\n")),
+        _ => Response::new(405).text("method not allowed\n").header("Allow", "GET, HEAD"),
+    };
+    Err(response.unwrap_or_else(|error: HandshakeError| Response::from(&error)))
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.max_message_size = MAX_SIZE;
+    config.max_frame_size = MAX_SIZE;
+    config
+}
+
+fn announce(address: SocketAddr) -> std::io::Result<()> {
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on ws://{address}")?;
+    stdout.flush()
+}
+
+fn report(peer: SocketAddr, served: Result<(), sanswire::io::Error>) {
+    match served {
+        Ok(()) | Err(sanswire::io::Error::Rejected { .. }) => {}
+        Err(error) => eprintln!("{peer}: {error}"),
+    }
+}
+
+/// Messages and frames up to 32 MiB.
+const MAX_SIZE: usize = 32 << 20;
+
+/// From this size on, a reference costs less than a copy.
+const LARGE: usize = 4096;
+
+/// Who connects and asks for nothing is dropped.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The wait when the system has no more sockets to give.
+const PAUSE: Duration = Duration::from_millis(50);
