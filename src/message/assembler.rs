@@ -134,11 +134,15 @@ impl Assembler {
         if announced > limit {
             return Err(ConnectionError::MessageTooLarge { limit });
         }
-        if piece.header.fin && piece.is_last && self.kind.is_none() {
+        let is_unfragmented = piece.header.fin && self.kind.is_none();
+        if is_unfragmented && piece.is_last {
             return Ok(kind);
         }
         self.announced = announced;
         self.kind = Some(kind);
+        if is_unfragmented {
+            return Ok(kind);
+        }
         self.fragments += 1;
         let limit = self.limits.max_fragments + announced / BYTES_PER_FRAGMENT;
         if self.fragments > limit {
