@@ -248,7 +248,8 @@ impl Outgoing {
         // §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
         // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only
         // the most recently processed Ping frame."
-        if self.output.len() < PONG_ROOM {
+        let one_waits = self.waiting.as_ref().is_some_and(|waiting| waiting.pong.is_some());
+        if self.output.len() < PONG_ROOM && !one_waits {
             self.frame(Flags::control(Opcode::Pong), Source::Borrowed(payload));
         } else {
             self.waiting.get_or_insert_default().pong = Some(Bytes::copy_from_slice(payload));

@@ -143,8 +143,10 @@ impl Decoder {
         if self.frame.is_some() {
             return Ok(self.poll_unfinished(input));
         }
-        let Some((header, header_len)) = Header::parse(input.as_slice())? else {
-            return self.refuse_early(input.as_slice());
+        let (header, header_len) = match Header::parse(input.as_slice()) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return self.refuse_early(input.as_slice()),
+            Err(error) => return Err(self.first_fault(input.as_slice(), error)),
         };
         self.check(&header)?;
         let start = input.start() + header_len;
@@ -282,6 +284,15 @@ impl Decoder {
             (Role::Server, true) => Err(ConnectionError::MaskUnexpected),
             (Role::Client, true) | (Role::Server, false) => Ok(()),
         }
+    }
+
+    /// Of several rules that a header breaks, names the one that its first bytes break, as if they
+    /// had come one by one.
+    #[cold]
+    fn first_fault(&self, bytes: &[u8], error: ConnectionError) -> ConnectionError {
+        // The opcode is known one byte before the mask.
+        let known = if matches!(error, ConnectionError::ReservedOpcode { .. }) { 1 } else { 2 };
+        self.refuse_early(bytes.get(..known).unwrap_or(bytes)).err().unwrap_or(error)
     }
 
     /// Judges a header that is not whole by what has arrived of it.

@@ -185,11 +185,15 @@ impl Assembler {
         if announced > if self.compressed { limit.saturating_mul(2).max(1024) } else { limit } {
             return Err(ConnectionError::MessageTooLarge { limit });
         }
-        if piece.header.fin && piece.is_last && self.kind.is_none() {
+        let is_unfragmented = piece.header.fin && self.kind.is_none();
+        if is_unfragmented && piece.is_last {
             return Ok(kind);
         }
         self.announced = announced;
         self.kind = Some(kind);
+        if is_unfragmented {
+            return Ok(kind);
+        }
         self.fragments = self.fragments.saturating_add(1);
         let limit = u64::from(self.max_fragments) + announced / BYTES_PER_FRAGMENT;
         if u64::from(self.fragments) > limit {
