@@ -11,14 +11,16 @@
     reason = "a bench checks by failing, makes its own data, and reads the clock"
 )]
 
+mod driver;
 mod ideal;
 
-use std::hint::black_box;
+use core::hint::black_box;
 use std::time::Instant;
 
-use bytes::{Buf, Bytes};
-use ideal::{Lent, Output, Owned, READ, SIZES, Stream};
-use sanswire::{Config, Connection, Event, Message, ReceiveBuf};
+use bytes::Bytes;
+use driver::{Receiver, Sender, check_received, check_sent};
+use ideal::{Lent, Output, Owned, READ, REPEAT, SIZES, Stream, batch};
+use sanswire::{Config, Connection, Event, Message};
 
 fn main() {
     let asked = |name| std::env::args().any(|arg| arg == name);
@@ -151,36 +153,11 @@ fn receive(times: &mut [Vec<f64>; 7], rounds: usize, size: usize, offset: usize)
     );
 }
 
-/// All candidates do the same work: every payload of the stream, byte by byte.
-fn check_received(binary: &Stream, text: &Stream) {
-    let (mut ideal, mut ideal_owned, mut ours) =
-        (Lent::default(), Owned::default(), Receiver::default());
-    let [mut a, mut b, mut c, mut d] = [const { Vec::new() }; 4];
-    for read in binary.reads() {
-        ideal.fill(read);
-        ideal.receive(|payload| a.push(payload.to_vec()));
-        ideal_owned.fill(read);
-        ideal_owned.receive(|payload| b.push(payload.to_vec()));
-        ours.receive(read, |event| {
-            let Event::Binary(payload) = event else { panic!() };
-            c.push(payload.to_vec());
-        });
-    }
-    for read in text.reads() {
-        ours.receive(read, |event| {
-            let Event::Text(text) = event else { panic!() };
-            d.push(text.as_bytes().to_vec());
-        });
-    }
-    assert!(a == binary.payloads && b == binary.payloads && c == binary.payloads);
-    assert!(d == text.payloads);
-}
-
 fn send(times: &mut [Vec<f64>; 6], rounds: usize, size: usize, offset: usize) {
     let payload = Bytes::from(vec![7; offset + size]).slice(offset..);
     check_sent(&payload);
-    let batch = (BATCH / (size + 14)).max(1);
-    let [mut copy, mut refer, mut mask] = [const { () }; 3].map(|()| Output::default());
+    let batch = batch(size);
+    let [mut copy, mut refer, mut mask] = core::array::from_fn(|_| Output::default());
     let mut server = Sender(Connection::server(&Config::default()));
     let mut message = Sender(Connection::server(&Config::default()));
     let mut client = Sender(Connection::client(&Config::default(), [7; 32]));
@@ -205,27 +182,6 @@ fn send(times: &mut [Vec<f64>; 6], rounds: usize, size: usize, offset: usize) {
         rounds,
         REPEAT * batch,
     );
-}
-
-/// What is sent is what the ideal loop makes; of a client's frame, what is behind the mask.
-fn check_sent(payload: &Bytes) {
-    let mut ideal = Output::default();
-    ideal.copy(payload);
-    let mut server = Connection::server(&Config::default());
-    server.send_binary(payload).unwrap();
-    let output = server.poll_transmit().unwrap();
-    assert!(output.copy_to_bytes(output.remaining()) == ideal.bytes);
-    server.send(Message::Binary(payload.clone())).unwrap();
-    let output = server.poll_transmit().unwrap();
-    assert!(output.copy_to_bytes(output.remaining()) == ideal.bytes);
-    let mut client = Connection::client(&Config::default(), [7; 32]);
-    client.send_binary(payload).unwrap();
-    let output = client.poll_transmit().unwrap();
-    let mut lent = Lent::default();
-    lent.fill(&output.copy_to_bytes(output.remaining()));
-    let mut received = Vec::new();
-    lent.receive(|payload| received.extend_from_slice(payload));
-    assert!(received == *payload);
 }
 
 /// Runs the candidates in turns and adds nanoseconds per message to the times of each.
@@ -263,62 +219,9 @@ impl Figure {
     }
 }
 
-struct Receiver {
-    connection: Connection,
-    input: ReceiveBuf,
-}
-
-impl Receiver {
-    #[inline]
-    fn receive(&mut self, read: &[u8], mut call: impl FnMut(Event<'_>)) {
-        self.input.extend_from_slice(read);
-        while let Some(event) = self.connection.poll_event(&mut self.input).unwrap() {
-            call(event);
-        }
-    }
-}
-
-impl Default for Receiver {
-    fn default() -> Self {
-        Self { connection: Connection::server(&Config::default()), input: ReceiveBuf::new() }
-    }
-}
-
-struct Sender(Connection);
-
-impl Sender {
-    #[inline]
-    fn send(&mut self, batch: usize, mut send: impl FnMut(&mut Connection)) {
-        for _ in 0..REPEAT {
-            (0..batch).for_each(|_| send(&mut self.0));
-            while let Some(output) = self.0.poll_transmit() {
-                black_box(output.chunk());
-                output.advance(output.remaining());
-            }
-        }
-    }
-}
-
-impl Output {
-    #[inline]
-    fn send(&mut self, batch: usize, mut send: impl FnMut(&mut Self)) {
-        for _ in 0..REPEAT {
-            (0..batch).for_each(|_| send(self));
-            black_box(&*self);
-            self.clear();
-        }
-    }
-}
-
 /// How often each candidate takes its turn with each layout.
 const ROUNDS: usize = 60;
 
 /// In how many layouts of memory everything is measured, each by so many bytes from the last.
 const LAYOUTS: usize = 5;
 const SHIFT: usize = 712;
-
-/// Bytes that are sent before they are written.
-const BATCH: usize = 32 << 10;
-
-/// Batches in a turn.
-const REPEAT: usize = 8;

@@ -2,12 +2,13 @@
 //! checks, limits or state; knows nothing of the crate.
 #![allow(dead_code, reason = "each bench uses a part of it")]
 
-use std::collections::VecDeque;
-
 use bytes::{Buf, Bytes, BytesMut};
 
 /// The payload sizes that are measured.
 pub(crate) const SIZES: [usize; 7] = [16, 125, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 << 20];
+
+/// How many batches are sent in a turn.
+pub(crate) const REPEAT: usize = 8;
 
 /// How much a read delivers.
 pub(crate) const READ: usize = 64 << 10;
@@ -40,7 +41,7 @@ impl Stream {
         let mut wire = Vec::new();
         let mut payloads = Vec::new();
         for index in 0..count {
-            let payload: Vec<u8> = (0..size).map(|at| byte_at(at)).collect();
+            let payload: Vec<u8> = (0..size).map(&byte_at).collect();
             let key = (index as u32).wrapping_mul(0x9e37_79b9).to_le_bytes();
             put_header(&mut wire, first, size, Some(key));
             wire.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]));
@@ -52,7 +53,7 @@ impl Stream {
     /// Moves the bytes to another offset within a page. Where the source of a copy lies, seen from
     /// its destination, can matter more than anything that is measured here.
     pub(crate) fn moved_by(mut self, offset: usize) -> Self {
-        self.bytes.splice(..self.start, std::iter::repeat_n(0, offset));
+        self.bytes.splice(..self.start, core::iter::repeat_n(0, offset));
         self.start = offset;
         self
     }
@@ -132,7 +133,7 @@ impl Owned {
 #[derive(Default)]
 pub(crate) struct Output {
     pub(crate) bytes: Vec<u8>,
-    pub(crate) shared: VecDeque<(usize, Bytes)>,
+    pub(crate) shared: Vec<(usize, Bytes)>,
     key: u32,
 }
 
@@ -148,7 +149,7 @@ impl Output {
     #[inline]
     pub(crate) fn refer(&mut self, payload: &Bytes) {
         put_header(&mut self.bytes, 0x82, payload.len(), None);
-        self.shared.push_back((self.bytes.len(), payload.clone()));
+        self.shared.push((self.bytes.len(), payload.clone()));
     }
 
     /// A client's frame: header and masked copy. The key is a counter.
@@ -162,11 +163,26 @@ impl Output {
         xor(&mut self.bytes[from..], key);
     }
 
+    /// Sends batches, each of which is written before the next.
     #[inline]
-    pub(crate) fn clear(&mut self) {
+    pub(crate) fn send(&mut self, batch: usize, mut send: impl FnMut(&mut Self)) {
+        for _ in 0..REPEAT {
+            (0..batch).for_each(|_| send(self));
+            core::hint::black_box(&*self);
+            self.clear();
+        }
+    }
+
+    #[inline]
+    fn clear(&mut self) {
         self.bytes.clear();
         self.shared.clear();
     }
+}
+
+/// Returns how many messages of a size are sent before they are written.
+pub(crate) fn batch(size: usize) -> usize {
+    (BATCH / (size + 14)).max(1)
 }
 
 /// Returns the lengths of header and payload, and the key.
@@ -224,3 +240,6 @@ pub(crate) fn xor(payload: &mut [u8], key: [u8; 4]) {
 /// About how many bytes a stream of messages has: with the buffer they fill, they fit a second-level
 /// cache, so that the loops are measured and not the memory.
 const TOTAL: usize = 512 << 10;
+
+/// About how many bytes a batch has: below what an output buffer keeps.
+const BATCH: usize = 32 << 10;
