@@ -2,7 +2,7 @@
 
 use core::ops::Range;
 
-use super::header::{FIN, Header, MASKED, Opcode, RSV};
+use super::header::{FIN, Header, MASKED, MAX_HEADER_LEN, Opcode, RSV};
 use super::mask;
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
@@ -143,8 +143,10 @@ impl Decoder {
         if self.frame.is_some() {
             return Ok(self.poll_unfinished(input));
         }
-        let Some((header, header_len)) = Header::parse(input.as_slice())? else {
-            return self.refuse_early(input.as_slice());
+        let (header, header_len) = match Header::parse(input.as_slice()) {
+            Ok(Some(found)) => found,
+            Ok(None) => return self.refuse_early(input.as_slice()),
+            Err(error) => return Err(self.first_fault(input.as_slice(), error)),
         };
         self.check(&header)?;
         let start = input.start() + header_len;
@@ -284,6 +286,15 @@ impl Decoder {
         }
     }
 
+    /// Returns the error that the bytes would have caused had they come one by one.
+    #[cold]
+    fn first_fault(&self, bytes: &[u8], error: ConnectionError) -> ConnectionError {
+        (1..bytes.len().min(MAX_HEADER_LEN))
+            .filter_map(|len| bytes.get(..len))
+            .find_map(|part| Header::parse(part).and_then(|_| self.refuse_early(part)).err())
+            .unwrap_or(error)
+    }
+
     /// Judges a header that is not whole by what has arrived of it.
     #[cold]
     fn refuse_early(&self, bytes: &[u8]) -> Result<Option<Piece>, ConnectionError> {
@@ -311,3 +322,30 @@ impl Piece {
 
 const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
 const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_header_with_two_faults_gives_the_same_error_in_one_piece_as_byte_by_byte() {
+        // Reserved bits in a fragmented Ping; a long length that is not minimal and not masked.
+        for (bytes, expected) in [
+            (&[0x79, 0x80][..], ConnectionError::ReservedBits { bits: 0x70 }),
+            (&[0x82, 126, 0, 5][..], ConnectionError::MaskMissing),
+        ] {
+            let mut input = ReceiveBuf::new();
+            input.extend_from_slice(bytes);
+            let error = Decoder::new(Role::Client).poll(&mut input).unwrap_err();
+            assert_eq!(error, expected);
+
+            let mut decoder = Decoder::new(Role::Client);
+            let mut input = ReceiveBuf::new();
+            let error = bytes.iter().find_map(|byte| {
+                input.extend_from_slice(&[*byte]);
+                decoder.poll(&mut input).err()
+            });
+            assert_eq!(error, Some(expected));
+        }
+    }
+}
