@@ -182,8 +182,11 @@ impl Assembler {
             return Ok(kind);
         }
         self.announced = announced;
+        // A message in one frame has no fragments, though it may arrive in pieces.
+        if self.kind.is_some() || !piece.header.fin {
+            self.fragments += 1;
+        }
         self.kind = Some(kind);
-        self.fragments += 1;
         let limit = self.limits.max_fragments + announced / BYTES_PER_FRAGMENT;
         if self.fragments > limit {
             return Err(ConnectionError::TooManyFragments { limit });
@@ -304,3 +307,20 @@ const BYTES_PER_FRAGMENT: u64 = 32;
 /// once: what comes of them is at most about a thousand times as much.
 #[cfg(feature = "deflate")]
 const COMPRESSED_PIECE: usize = 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::role::Role;
+
+    #[test]
+    fn a_message_in_one_frame_has_no_fragments_to_count() {
+        let limits = Limits { max_message_size: 100, max_fragments: 0, chunks: false };
+        let mut assembler = Assembler::new(Decoder::new(Role::Server), limits);
+        let mut input = ReceiveBuf::new();
+        input.extend_from_slice(b"\x82\x02h");
+        assert!(matches!(assembler.poll(&mut input), Ok(None)));
+        input.extend_from_slice(b"i");
+        assert!(matches!(assembler.poll(&mut input), Ok(Some(Received::Message(..)))));
+    }
+}
