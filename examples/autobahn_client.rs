@@ -3,6 +3,8 @@
 //! ```text
 //! cargo run --release --features tokio --example autobahn_client -- [--blocking] ADDR AGENT
 //! ```
+//!
+//! With `--features tokio,deflate` it offers permessage-deflate.
 
 use std::process::ExitCode;
 
@@ -50,7 +52,10 @@ async fn run(address: &str, agent: &str, is_blocking: bool) -> Result<u32, io::E
 }
 
 fn request(address: &str, resource: &str) -> Result<ClientRequest, io::Error> {
-    Ok(ClientRequest::from_url(&format!("ws://{address}/{resource}"))?)
+    let request = ClientRequest::from_url(&format!("ws://{address}/{resource}"))?;
+    #[cfg(feature = "deflate")]
+    let request = request.deflate(&sanswire::extension::DeflateConfig::default());
+    Ok(request)
 }
 
 async fn case_count(request: &ClientRequest) -> Result<u32, io::Error> {

@@ -1,8 +1,11 @@
 //! A WebSocket client for the command line.
 //!
 //! ```text
-//! cargo run --release --features tokio --example client -- URL [SUBPROTOCOL]
+//! cargo run --release --features tokio --example client -- [--deflate] URL [SUBPROTOCOL]
 //! ```
+//!
+//! With `--deflate`, which wants `--features tokio,deflate`, it offers permessage-deflate and says
+//! what became of that.
 //!
 //! Each line of the input goes out as a text message, but for these:
 //!
@@ -30,11 +33,15 @@ use sanswire::{AfterClose, CloseCode, Config, Event, SendError};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-const USAGE: &str = "usage: client URL [SUBPROTOCOL]";
+const USAGE: &str = "usage: client [--deflate] URL [SUBPROTOCOL]";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
+    let offers_deflate = arguments.first().is_some_and(|first| first == "--deflate");
+    if offers_deflate {
+        arguments.remove(0);
+    }
     let (url, subprotocol) = match &arguments[..] {
         [url] => (url, None),
         [url, subprotocol] => (url, Some(subprotocol)),
@@ -43,13 +50,26 @@ async fn main() -> ExitCode {
             return ExitCode::FAILURE;
         }
     };
-    let socket = match connect(url, subprotocol.map(String::as_str)).await {
+    let request = match request(url, subprotocol.map(String::as_str), offers_deflate) {
+        Ok(request) => request,
+        Err(complaint) => {
+            eprintln!("{url}: {complaint}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let socket = match WebSocket::connect_with(&request, &config()).await {
         Ok(socket) => socket,
         Err(error) => {
             eprintln!("{url}: {}", explain(&error));
             return ExitCode::FAILURE;
         }
     };
+    if offers_deflate {
+        match socket.connection().extensions() {
+            "" => eprintln!("no compression: the server declined it"),
+            extensions => eprintln!("negotiated {extensions}"),
+        }
+    }
     let is_interactive = io::stdin().is_terminal();
     if is_interactive {
         match socket.protocol() {
@@ -70,16 +90,30 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn connect(url: &str, subprotocol: Option<&str>) -> Result<WebSocket<TcpStream>, Error> {
-    let mut request = ClientRequest::from_url(url)?;
+fn request(
+    url: &str,
+    subprotocol: Option<&str>,
+    offers_deflate: bool,
+) -> Result<ClientRequest, String> {
+    let mut request = ClientRequest::from_url(url).map_err(|error| error.to_string())?;
     if let Some(subprotocol) = subprotocol {
-        request = request.subprotocol(subprotocol)?;
+        request = request.subprotocol(subprotocol).map_err(|error| error.to_string())?;
     }
+    if !offers_deflate {
+        return Ok(request);
+    }
+    #[cfg(feature = "deflate")]
+    return Ok(request.deflate(&sanswire::extension::DeflateConfig::default()));
+    #[cfg(not(feature = "deflate"))]
+    Err("--deflate wants a client that is built with --features tokio,deflate".to_owned())
+}
+
+fn config() -> Config {
     let mut config = Config::default();
     config.max_message_size = MAX_SIZE;
     config.max_frame_size = MAX_SIZE;
     config.after_close = AfterClose::Deliver;
-    WebSocket::connect_with(&request, &config).await
+    config
 }
 
 /// Reads the input in a thread of its own: a read from a terminal cannot be cancelled.

@@ -5,7 +5,8 @@
 //! ```
 //!
 //! Open `http://ADDR/` in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
-//! `!close CODE REASON` makes the server close the connection with that code and reason.
+//! `!close CODE REASON` makes the server close the connection with that code and reason. With
+//! `--features tokio,deflate` it compresses what it sends to clients that offer it.
 
 use std::error::Error;
 use std::io::Write as _;
@@ -158,7 +159,10 @@ fn close(command: &str, connection: &mut Connection) -> Option<Message> {
 /// what does not.
 fn decide(request: &Request) -> Result<Acceptance, Response> {
     if request.headers().get("Upgrade").is_some() {
-        return Ok(Acceptance::new().subprotocol(request.subprotocols().next()));
+        let acceptance = Acceptance::new().subprotocol(request.subprotocols().next());
+        #[cfg(feature = "deflate")]
+        let acceptance = acceptance.deflate(&sanswire::extension::DeflateConfig::default());
+        return Ok(acceptance);
     }
     let response = match (request.method(), request.path()) {
         ("GET" | "HEAD", "/") => Response::new(200)
