@@ -1,0 +1,547 @@
+//! The blocking adapter, over TCP on the loopback and over streams with a will of their own.
+#![cfg(all(feature = "std", feature = "handshake"))]
+
+mod io_support;
+
+use std::collections::VecDeque;
+use std::io::{self, Read, Write};
+use std::net::{Shutdown, TcpListener, TcpStream};
+use std::thread;
+use std::time::Duration;
+
+use io_support::{REQUEST, masked, response_to, unmasked};
+use sanswire::blocking::{Plain, WebSocket};
+use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
+use sanswire::io::Error;
+use sanswire::{
+    AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Delivery, Event, Message,
+    MessageKind, ReadyState, SendError,
+};
+
+/// Two ends of a TCP connection: a client's and a server's.
+fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (server, _) = listener.accept().unwrap();
+    client.set_nodelay(true).unwrap();
+    server.set_nodelay(true).unwrap();
+    (client, server)
+}
+
+fn request() -> ClientRequest {
+    ClientRequest::new("server.example.com", "/chat").unwrap()
+}
+
+/// A client and a server, connected.
+fn pair(
+    client_config: Config,
+    server_config: Config,
+) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+    let (client, server) = tcp();
+    let server = thread::spawn(move || WebSocket::accept(server, &server_config).unwrap());
+    let client = WebSocket::client(client, &request(), &client_config).unwrap();
+    (client, server.join().unwrap())
+}
+
+/// Echoes until the end.
+fn echo(mut socket: WebSocket<TcpStream>) -> Result<WebSocket<TcpStream>, Error> {
+    while let Some(message) = socket.recv()? {
+        socket.feed(message)?;
+    }
+    Ok(socket)
+}
+
+fn read_to_end(mut stream: &TcpStream) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).unwrap();
+    bytes
+}
+
+/// Reads up to the empty line that ends a head.
+fn read_head(mut stream: &TcpStream) -> Vec<u8> {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        stream.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    head
+}
+
+/// One byte for each read and each write.
+struct Trickle<S>(S);
+
+impl<S: Read> Read for Trickle<S> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(&mut buf[..1])
+    }
+}
+
+impl<S: Write> Write for Trickle<S> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(&bytes[..1])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+/// Delivers what was put in, one piece for each read, and keeps what is written.
+#[derive(Default)]
+struct Script {
+    reads: VecDeque<Vec<u8>>,
+    writes: Vec<Vec<u8>>,
+    /// What was written before each read.
+    writes_before_read: Vec<usize>,
+}
+
+impl Read for Script {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.writes_before_read.push(self.writes.len());
+        let Some(piece) = self.reads.pop_front() else { return Ok(0) };
+        buf[..piece.len()].copy_from_slice(&piece);
+        Ok(piece.len())
+    }
+}
+
+impl Write for Script {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.writes.push(bytes.to_vec());
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn messages_of_all_sizes_come_back() {
+    let (mut client, server) = pair(Config::default(), Config::default());
+    let server = thread::spawn(|| echo(server));
+    for len in [0, 1, 125, 126, 4_095, 4_096, 16_384, 65_535, 65_536, 1 << 20, 5 << 20] {
+        let bytes: Vec<u8> = (0..=255).cycle().take(len).collect();
+        client.send(bytes.clone()).unwrap();
+        assert_eq!(client.recv().unwrap(), Some(Message::Binary(bytes.into())));
+        let text = "ü".repeat(len / 2);
+        client.send_text(&text).unwrap();
+        assert_eq!(client.recv().unwrap(), Some(Message::from(text)));
+    }
+    client.close(CloseCode::NORMAL, "").unwrap();
+    server.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_handshake_that_arrives_byte_by_byte_succeeds() {
+    let (client, server) = tcp();
+    let server = thread::spawn(move || {
+        let mut socket = WebSocket::accept(Plain(Trickle(server)), &Config::default()).unwrap();
+        while let Some(message) = socket.recv().unwrap() {
+            socket.feed(message).unwrap();
+        }
+        socket.closed().unwrap().code
+    });
+    let mut client =
+        WebSocket::client(Plain(Trickle(client)), &request(), &Config::default()).unwrap();
+    client.send("hello").unwrap();
+    assert_eq!(client.recv().unwrap(), Some("hello".into()));
+    // The client waits for the end of the stream, which a plain server brings about by its drop.
+    client.close(4000, "enough").unwrap();
+    assert_eq!(server.join().unwrap(), 4000);
+}
+
+#[test]
+fn frames_right_behind_the_request_are_delivered() {
+    let (mut client, server) = tcp();
+    let sent = [REQUEST, &masked(0x81, b"one"), &masked(0x82, b"two")].concat();
+    client.write_all(&sent).unwrap();
+    let mut server = WebSocket::accept(server, &Config::default()).unwrap();
+    assert_eq!(server.recv().unwrap(), Some("one".into()));
+    assert_eq!(server.recv().unwrap(), Some(b"two".to_vec().into()));
+}
+
+#[test]
+fn frames_right_behind_the_response_are_delivered() {
+    let (client, mut server) = tcp();
+    let server = thread::spawn(move || {
+        let response = response_to(&read_head(&server));
+        let sent = [&response[..], &unmasked(0x81, b"one"), &unmasked(0x82, b"two")].concat();
+        server.write_all(&sent).unwrap();
+        server
+    });
+    let mut client = WebSocket::client(client, &request(), &Config::default()).unwrap();
+    assert_eq!(client.recv().unwrap(), Some("one".into()));
+    assert_eq!(client.recv().unwrap(), Some(b"two".to_vec().into()));
+    server.join().unwrap();
+}
+
+#[test]
+fn a_socket_taken_apart_and_put_together_loses_nothing() {
+    let (mut client, server) = tcp();
+    let third = masked(0x81, b"three");
+    let sent = [REQUEST, &masked(0x81, b"one"), &masked(0x81, b"two"), &third[..4]].concat();
+    client.write_all(&sent).unwrap();
+    let mut server = WebSocket::accept(server, &Config::default()).unwrap();
+    assert_eq!(server.recv().unwrap(), Some("one".into()));
+    server.feed("not written yet").unwrap();
+    let (stream, connection, input) = server.into_parts();
+    let mut server = WebSocket::from_parts(stream, connection, input);
+    assert_eq!(server.recv().unwrap(), Some("two".into()));
+    client.write_all(&third[4..]).unwrap();
+    assert_eq!(server.recv().unwrap(), Some("three".into()));
+    read_head(&client);
+    let mut frame = [0; 17];
+    client.read_exact(&mut frame).unwrap();
+    assert_eq!(frame, *b"\x81\x0fnot written yet");
+}
+
+#[test]
+fn what_is_left_in_the_input_of_a_socket_taken_apart_can_be_read() {
+    let (mut client, server) = tcp();
+    let second = masked(0x81, b"two");
+    client.write_all(&[REQUEST, &masked(0x81, b"one"), &second].concat()).unwrap();
+    let mut server = WebSocket::accept(server, &Config::default()).unwrap();
+    assert_eq!(server.recv().unwrap(), Some("one".into()));
+    let (_, _, input) = server.into_parts();
+    assert_eq!(input.as_slice(), second);
+}
+
+#[test]
+fn a_plain_get_can_be_answered_with_a_page() {
+    let (mut client, server) = tcp();
+    client.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").unwrap();
+    let served = thread::spawn(move || {
+        WebSocket::accept_with(server, &Config::default(), |request| {
+            assert_eq!((request.method(), request.path()), ("GET", "/"));
+            Err(Response::new(200).text("welcome"))
+        })
+    });
+    let answer = String::from_utf8(read_to_end(&client)).unwrap();
+    drop(client);
+    assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
+    assert!(answer.ends_with("\r\n\r\nwelcome"), "{answer}");
+    assert!(matches!(served.join().unwrap(), Err(Error::Rejected { status: 200 })));
+}
+
+#[test]
+fn a_client_sees_status_headers_and_body_of_a_refusal() {
+    let (client, server) = tcp();
+    let served = thread::spawn(move || {
+        WebSocket::accept_with(server, &Config::default(), |_| {
+            let response = Response::new(401).text("who are you?");
+            Err(response.header("WWW-Authenticate", "Basic").unwrap())
+        })
+    });
+    let refused = WebSocket::client(client, &request(), &Config::default()).unwrap_err();
+    let Error::Handshake(HandshakeError::Refused(response)) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(response.status(), 401);
+    assert_eq!(response.headers().text("www-authenticate"), Some("Basic"));
+    assert_eq!(response.content(), "who are you?");
+    assert!(matches!(served.join().unwrap(), Err(Error::Rejected { status: 401 })));
+}
+
+#[test]
+fn a_request_that_is_not_http_gets_an_answer_although_it_goes_on() {
+    let (mut client, server) = tcp();
+    let served = thread::spawn(move || WebSocket::accept(server, &Config::default()));
+    client.write_all(b"HELO example\r\n").unwrap();
+    // Bytes that nobody reads would have the kernel reset the connection.
+    client.write_all(&vec![b'x'; 200_000]).unwrap();
+    let answer = read_to_end(&client);
+    drop(client);
+    assert!(answer.starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{answer:?}");
+    assert!(matches!(served.join().unwrap(), Err(Error::Handshake(_))));
+}
+
+#[test]
+fn an_upgrade_that_is_accepted_although_it_is_wrong_is_answered_by_its_fault() {
+    let (mut client, server) = tcp();
+    let request = String::from_utf8(REQUEST.to_vec()).unwrap().replace("n: 13", "n: 8");
+    client.write_all(request.as_bytes()).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let error = WebSocket::accept(server, &Config::default()).unwrap_err();
+    assert!(matches!(error, Error::Handshake(HandshakeError::UnsupportedVersion)));
+    let answer = String::from_utf8(read_to_end(&client)).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    assert!(answer.contains("Sec-WebSocket-Version: 13\r\n"), "{answer}");
+}
+
+#[test]
+fn a_choice_that_was_not_offered_is_answered_with_500() {
+    let (mut client, server) = tcp();
+    client.write_all(REQUEST).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let error = WebSocket::accept_with(server, &Config::default(), |_| {
+        Ok(Acceptance::new().subprotocol("chat"))
+    });
+    assert!(matches!(error, Err(Error::Handshake(HandshakeError::UnofferedSubprotocol(_)))));
+    assert!(read_to_end(&client).starts_with(b"HTTP/1.1 500 "));
+}
+
+#[test]
+fn a_subprotocol_is_agreed_on() {
+    let (client, server) = tcp();
+    let server = thread::spawn(move || {
+        let socket = WebSocket::accept_with(server, &Config::default(), |request| {
+            Ok(Acceptance::new().subprotocol(request.subprotocols().last()))
+        });
+        socket.unwrap().protocol().to_owned()
+    });
+    let request = request().subprotocol("first").unwrap().subprotocol("second").unwrap();
+    let client = WebSocket::client(client, &request, &Config::default()).unwrap();
+    assert_eq!(client.protocol(), "second");
+    assert_eq!(server.join().unwrap(), "second");
+}
+
+#[test]
+fn a_client_connects_by_name_and_refuses_tls() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let server = thread::spawn(move || {
+        let (stream, _) = listener.accept().unwrap();
+        echo(WebSocket::accept(stream, &Config::default()).unwrap()).unwrap();
+    });
+    let request = ClientRequest::new(&format!("127.0.0.1:{port}"), "/").unwrap();
+    let mut client = WebSocket::connect_with(&request, &Config::default()).unwrap();
+    assert!(client.stream().nodelay().unwrap());
+    client.close(CloseCode::NORMAL, "").unwrap();
+    server.join().unwrap();
+    let secure = WebSocket::connect_with(&request.secure(), &Config::default());
+    assert!(matches!(secure, Err(Error::TlsRequired)));
+}
+
+#[test]
+fn replies_to_one_read_leave_in_one_write_before_the_next_read() {
+    let frames: Vec<u8> = (0..100).flat_map(|i| masked(0x82, &[i; 10])).collect();
+    let script = Script {
+        reads: [REQUEST.to_vec(), frames, masked(0x89, b"ping")].into(),
+        ..Script::default()
+    };
+    let mut socket = WebSocket::accept(Plain(script), &Config::default()).unwrap();
+    while let Ok(Some(message)) = socket.recv() {
+        socket.feed(message).unwrap();
+    }
+    let (Plain(script), ..) = socket.into_parts();
+    // The response, the echoes, the Pong; each before the next read.
+    assert_eq!(script.writes.len(), 3);
+    assert_eq!(script.writes[1].len(), 100 * 12);
+    assert_eq!(script.writes[2], b"\x8a\x04ping");
+    assert_eq!(script.writes_before_read, [0, 1, 2, 3]);
+}
+
+#[test]
+fn events_are_lent_with_the_connection_to_answer_them() {
+    let script = Script {
+        reads: [REQUEST.to_vec(), masked(0x89, b"here?"), masked(0x81, b"hello")].into(),
+        ..Script::default()
+    };
+    let mut socket = WebSocket::accept(Plain(script), &Config::default()).unwrap();
+    let ping = socket.recv_with(|event, _| matches!(event, Event::Ping(_))).unwrap();
+    assert_eq!(ping, Some(true));
+    let sent = socket.recv_with(|event, connection| match event {
+        Event::Text(text) => connection.send_text(&text.to_uppercase()),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(sent.unwrap(), Some(Ok(())));
+    socket.flush().unwrap();
+    let (Plain(script), ..) = socket.into_parts();
+    assert_eq!(script.writes[1..].concat(), b"\x8a\x05here?\x81\x05HELLO");
+}
+
+#[test]
+fn messages_are_sent_and_received_in_parts() {
+    let mut config = Config::default();
+    config.delivery = Delivery::Chunks;
+    let (mut client, mut server) = pair(Config::default(), config);
+    client.begin(MessageKind::Text).unwrap();
+    client.send_chunk(b"gr\xc3").unwrap();
+    assert!(matches!(
+        client.send("other"),
+        Err(Error::Send { error: SendError::MessageInProgress, message: Some(_) })
+    ));
+    client.send_chunk(b"\xbc\xc3\x9fe").unwrap();
+    client.finish().unwrap();
+    let mut received = Vec::new();
+    while !server
+        .recv_with(|event, _| match event {
+            Event::Chunk(chunk) => {
+                received.extend_from_slice(&chunk.payload);
+                chunk.is_last
+            }
+            other => panic!("{other:?}"),
+        })
+        .unwrap()
+        .unwrap()
+    {}
+    assert_eq!(received, "grüße".as_bytes());
+}
+
+#[test]
+fn a_ping_is_answered_while_messages_are_waited_for() {
+    let (mut client, server) = pair(Config::default(), Config::default());
+    let server = thread::spawn(|| echo(server));
+    client.ping(b"here?").unwrap();
+    let pong = client.recv_with(|event, _| match event {
+        Event::Pong(payload) => payload.to_vec(),
+        other => panic!("{other:?}"),
+    });
+    assert_eq!(pong.unwrap().unwrap(), b"here?");
+    client.close(CloseCode::NORMAL, "").unwrap();
+    server.join().unwrap().unwrap();
+}
+
+#[test]
+fn either_end_closes_and_both_know_by_whom() {
+    for server_closes in [false, true] {
+        let (client, server) = pair(Config::default(), Config::default());
+        let (mut closing, mut other) =
+            if server_closes { (server, client) } else { (client, server) };
+        let other = thread::spawn(move || {
+            assert_eq!(other.recv().unwrap(), None);
+            assert_eq!(other.recv().unwrap(), None);
+            other
+        });
+        closing.close(4001, "bye").unwrap();
+        let other = other.join().unwrap();
+        for socket in [&closing, &other] {
+            assert_eq!(socket.ready_state(), ReadyState::Closed);
+            assert!(socket.connection().was_clean());
+            assert_eq!(socket.closed().unwrap().code, 4001);
+        }
+        assert_eq!(closing.closed().unwrap().by, ClosedBy::Local);
+        assert_eq!(other.closed().unwrap().by, ClosedBy::Peer);
+        assert_eq!(other.closed().unwrap().reason, "bye");
+    }
+}
+
+#[test]
+fn both_ends_close_at_once() {
+    let (mut client, mut server) = pair(Config::default(), Config::default());
+    client.send_close(4001, "").unwrap();
+    server.send_close(4002, "").unwrap();
+    let server = thread::spawn(move || {
+        server.close(4002, "").unwrap();
+        server.closed().cloned().unwrap()
+    });
+    client.close(4001, "").unwrap();
+    assert_eq!(client.closed().unwrap().code, 4002);
+    assert_eq!(server.join().unwrap().code, 4001);
+}
+
+#[test]
+fn messages_under_way_are_delivered_after_close_if_wanted() {
+    let mut config = Config::default();
+    config.after_close = AfterClose::Deliver;
+    let (mut client, mut server) = pair(config, Config::default());
+    server.send("under way").unwrap();
+    client.send_close(CloseCode::NORMAL, "").unwrap();
+    let server = thread::spawn(move || server.recv().unwrap());
+    assert_eq!(client.recv().unwrap(), Some("under way".into()));
+    assert_eq!(client.recv().unwrap(), None);
+    assert_eq!(server.join().unwrap(), None);
+}
+
+#[test]
+fn the_end_of_the_stream_without_a_close_is_an_error_that_stays() {
+    let (client, mut server) = pair(Config::default(), Config::default());
+    let (stream, ..) = client.into_parts();
+    drop(stream);
+    for _ in 0..2 {
+        let error = server.recv().unwrap_err();
+        assert!(matches!(error, Error::Connection(ConnectionError::UnexpectedEof)), "{error:?}");
+    }
+    assert_eq!(server.closed().unwrap().code, CloseCode::ABNORMAL);
+    assert!(matches!(
+        server.send("too late"),
+        Err(Error::Send { error: SendError::Closed, message: Some(_) })
+    ));
+}
+
+#[test]
+fn a_close_that_may_not_be_sent_changes_nothing() {
+    let (mut client, server) = pair(Config::default(), Config::default());
+    let server = thread::spawn(|| echo(server));
+    for (code, len) in [(1005, 0), (999, 0), (1000, 124)] {
+        let refused = client.close(code, &"x".repeat(len));
+        assert!(matches!(refused, Err(Error::Send { .. })), "{refused:?}");
+    }
+    client.send("still open").unwrap();
+    assert_eq!(client.recv().unwrap(), Some("still open".into()));
+    client.close(1000, &"x".repeat(123)).unwrap();
+    server.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_read_timeout_loses_nothing() {
+    let (mut client, server) = tcp();
+    server.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+    client.write_all(REQUEST).unwrap();
+    let frame = masked(0x81, b"in two parts");
+    // On a slow machine the request may take longer than the timeout.
+    let mut server = WebSocket::accept(server, &Config::default()).unwrap();
+    for part in [&frame[..7], &frame[7..]] {
+        let Err(Error::Io(error)) = server.recv() else { panic!("nothing was sent") };
+        let timeouts = [io::ErrorKind::WouldBlock, io::ErrorKind::TimedOut];
+        assert!(timeouts.contains(&error.kind()), "{error:?}");
+        client.write_all(part).unwrap();
+    }
+    let message = loop {
+        match server.recv() {
+            Err(Error::Io(_)) => {}
+            received => break received.unwrap(),
+        }
+    };
+    assert_eq!(message, Some("in two parts".into()));
+}
+
+#[test]
+fn a_client_that_is_still_sending_receives_the_close_of_its_failure() {
+    let mut config = Config::default();
+    config.max_message_size = 1000;
+    let (mut client, mut server) = pair(Config::default(), config);
+    let server = thread::spawn(move || server.recv().unwrap_err());
+    // More than the kernel's buffers hold: the client is blocked until the server reads on.
+    client.send(vec![0; 16 << 20]).unwrap();
+    assert_eq!(client.recv().unwrap(), None);
+    assert_eq!(client.closed().unwrap().code, CloseCode::MESSAGE_TOO_BIG);
+    let error = server.join().unwrap();
+    assert!(matches!(error, Error::Connection(ConnectionError::MessageTooLarge { limit: 1000 })));
+}
+
+#[test]
+fn a_failed_write_does_not_hide_what_the_peer_sent_before() {
+    struct Deaf(Script);
+
+    impl Read for Deaf {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.0.read(buf)
+        }
+    }
+
+    impl Write for Deaf {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            if self.0.writes.is_empty() {
+                return self.0.write(bytes);
+            }
+            Err(io::ErrorKind::BrokenPipe.into())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    let reads = [REQUEST.to_vec(), masked(0x88, b"\x0f\xa1why")].into();
+    let script = Script { reads, ..Script::default() };
+    let mut socket = WebSocket::accept(Plain(Deaf(script)), &Config::default()).unwrap();
+    for _ in 0..2 {
+        let Err(Error::Io(error)) = socket.send("hello") else { panic!("the pipe is broken") };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+    assert_eq!(socket.recv().unwrap(), None);
+    let closed = socket.closed().unwrap();
+    assert_eq!((closed.code.as_u16(), closed.reason.as_str()), (4001, "why"));
+}
