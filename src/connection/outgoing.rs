@@ -115,6 +115,8 @@ impl Outgoing {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
+        // Messages without payload have headers.
+        self.check_room(0)?;
         self.part = Some(Part { kind, begun: false, utf8: Utf8Validator::new() });
         Ok(())
     }
