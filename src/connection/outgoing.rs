@@ -182,10 +182,13 @@ impl Outgoing {
         }
     }
 
-    /// Sends a Close at once, and drops messages of which nothing has been framed.
-    pub(super) fn close_now(&mut self, body: &[u8]) {
+    /// Sends a Close at once, drops what has not been framed of messages, and returns how many
+    /// bytes of payload that was.
+    pub(super) fn close_now(&mut self, body: &[u8]) -> usize {
+        let dropped = self.queued();
         self.waiting = None;
         self.close(body);
+        dropped
     }
 
     /// Brings the output up to date and returns it.

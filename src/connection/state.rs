@@ -74,7 +74,8 @@ pub struct Connection {
     eof: bool,
     assembler: Assembler,
     outgoing: Outgoing,
-    /// Payload bytes of messages that came too late to be sent, for `bufferedAmount`.
+    /// Payload bytes of messages that came too late to be sent, or were dropped when the connection
+    /// ended, for `bufferedAmount`.
     unsent: usize,
     /// How it ended; there from the peer's Close frame on, or from the failure.
     closed: Option<Box<Closed>>,
@@ -494,7 +495,7 @@ impl Connection {
         let by = if matches!(self.phase, Phase::Open) {
             // §5.5.1: "When sending a Close frame in response, the endpoint typically echos the
             // status code it received."
-            self.outgoing.close_now(body.get(..2).unwrap_or_default());
+            self.unsent += self.outgoing.close_now(body.get(..2).unwrap_or_default());
             ClosedBy::Peer
         } else {
             ClosedBy::Local
@@ -525,7 +526,7 @@ impl Connection {
     #[cold]
     fn fail(&mut self, error: ConnectionError) -> ConnectionError {
         if matches!(self.phase, Phase::Open) && error != ConnectionError::UnexpectedEof {
-            self.outgoing.close_now(&error.close_code().as_u16().to_be_bytes());
+            self.unsent += self.outgoing.close_now(&error.close_code().as_u16().to_be_bytes());
         }
         let by =
             if error == ConnectionError::UnexpectedEof { ClosedBy::Peer } else { ClosedBy::Local };
