@@ -59,7 +59,7 @@ struct Waiting {
     pong: Option<Bytes>,
     /// The body of a Close that must leave behind the queue.
     close: Option<Bytes>,
-    /// Payload bytes of messages that came too late to be sent.
+    /// Payload bytes of messages that came too late to be sent, or were dropped at the end.
     unsent: usize,
 }
 
@@ -186,6 +186,8 @@ impl Outgoing {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
+        // Messages without payload have headers.
+        self.check_room(0)?;
         let compressed = compress == Compress::Auto
             && self.deflater.as_ref().is_some_and(|deflater| deflater.wants(usize::MAX));
         self.part = Some(Part { kind, begun: false, compressed, utf8: Utf8Validator::new() });
@@ -267,9 +269,13 @@ impl Outgoing {
         }
     }
 
-    /// Sends a Close at once, and drops messages of which nothing has been framed.
+    /// Sends a Close at once, and drops what has not been framed of messages.
     pub(super) fn close_now(&mut self, body: &[u8]) {
+        let dropped = self.queued();
         self.waiting = None;
+        if dropped > 0 {
+            self.note_unsent(dropped);
+        }
         self.close(body);
     }
 
@@ -301,7 +307,7 @@ impl Outgoing {
         self.output.noted_payload() + self.queued() + unsent
     }
 
-    /// Notes a message that came too late: it counts in [`buffered_amount`](Self::buffered_amount)
+    /// Notes payload that is never sent: it counts in [`buffered_amount`](Self::buffered_amount)
     /// forever.
     #[cold]
     pub(super) fn note_unsent(&mut self, len: usize) {

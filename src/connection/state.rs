@@ -355,7 +355,7 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError::MessageInProgress`], [`SendError::Closed`].
+    /// [`SendError::MessageInProgress`], [`SendError::Full`], [`SendError::Closed`].
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
         self.check_open()?;
         self.outgoing.begin(kind, Compress::Auto)

@@ -101,7 +101,7 @@ impl End {
             match self.connection.poll_event(&mut self.input) {
                 Ok(Some(event)) => {
                     assert_eq!(self.error, None, "an event after an error");
-                    let ended = self.got.iter().any(|got| matches!(got, Got::Closed(_)));
+                    let ended = matches!(self.got.last(), Some(Got::Closed(_)));
                     assert!(!ended, "an event after the last one");
                     self.got.push(event.into());
                 }
@@ -246,6 +246,10 @@ pub(crate) fn deliver(
     end.poll();
     if config.delivery == Delivery::Chunks {
         end.got = joined(end.got);
+        if end.error == Some(ConnectionError::InvalidUtf8) {
+            // How much of a bad text was delivered before depends on the pieces.
+            end.got.retain(|got| !matches!(got, Got::Chunk { is_last: false, .. }));
+        }
     }
     Outcome {
         sent,
