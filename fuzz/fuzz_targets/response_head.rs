@@ -1,0 +1,100 @@
+//! `ClientHandshake`: any bytes in any chunks give the same response or error, the same agreement
+//! and the same rest as in one piece.
+#![no_main]
+
+use bytes::Buf;
+use libfuzzer_sys::fuzz_target;
+use sanswire::ReceiveBuf;
+use sanswire::extension::Extension;
+use sanswire::handshake::{
+    ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Response, SubprotocolPolicy,
+};
+use sanswire_fuzz::{Input, cut};
+
+fuzz_target!(|bytes: &[u8]| {
+    let mut input = Input::new(bytes);
+    let mut limits = HeadLimits::default();
+    limits.max_start_line = input.one_of(&[8 << 10, 0, 20, 100]);
+    limits.max_headers = input.one_of(&[100, 0, 1, 6]);
+    limits.max_size = input.one_of(&[16 << 10, 0, 100, 300]);
+    let max_body = input.one_of(&[64 << 10, 0, 1, 10]);
+    let offers = input.byte();
+    let mut request = ClientRequest::new("server.example.com", "/chat").unwrap();
+    request = request.head_limits(limits).max_refusal_body(max_body);
+    if offers & 1 != 0 {
+        request = request.subprotocol("chat").unwrap().subprotocol("b").unwrap();
+    }
+    if offers & 2 != 0 {
+        request = request.deflate(&Default::default());
+    }
+    if offers & 4 != 0 {
+        request = request.extension(Extension::new("x-other").unwrap());
+    }
+    if offers & 8 != 0 {
+        request = request.subprotocol_policy(SubprotocolPolicy::Required);
+    }
+    let sizes = input.bytes();
+    // A response that opens, to which the input adds.
+    let start: &[u8] = input.one_of(&[b"", SAMPLE]);
+    let stream = [start, input.rest()].concat();
+
+    let whole = Outcome::of(&request, max_body, &[&stream]);
+    let pieces = Outcome::of(&request, max_body, &cut(&stream, sizes));
+    assert_eq!(pieces, whole);
+});
+
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Outcome {
+    response: Option<Response>,
+    error: Option<HandshakeError>,
+    rest: Vec<u8>,
+    negotiated: Option<String>,
+}
+
+impl Outcome {
+    fn of(request: &ClientRequest, max_body: usize, chunks: &[&[u8]]) -> Self {
+        let mut handshake = ClientHandshake::new(request, *b"the sample nonce");
+        let output = handshake.poll_transmit().unwrap();
+        output.advance(output.remaining());
+        let mut input = ReceiveBuf::new();
+        let mut outcome = Self::default();
+        for chunk in chunks {
+            input.extend_from_slice(chunk);
+            outcome.poll(&mut handshake, &mut input);
+        }
+        handshake.handle_eof();
+        outcome.poll(&mut handshake, &mut input);
+        assert_eq!(handshake.is_open(), outcome.response.is_some());
+        assert!(outcome.response.is_some() != outcome.error.is_some());
+        if let Some(HandshakeError::Refused(response)) = &outcome.error {
+            assert!(response.content().len() <= max_body);
+            assert_ne!(response.status(), 101);
+        }
+        if handshake.is_open() {
+            outcome.rest = input.as_slice().to_vec();
+        }
+        outcome.negotiated =
+            handshake.into_parts().map(|(negotiated, _)| format!("{negotiated:?}"));
+        outcome
+    }
+
+    fn poll(&mut self, handshake: &mut ClientHandshake, input: &mut ReceiveBuf) {
+        match handshake.poll_response(input) {
+            Ok(None) => {}
+            Ok(Some(response)) => {
+                assert_eq!(response.status(), 101);
+                assert!(self.response.is_none() && self.error.is_none());
+                self.response = Some(response);
+            }
+            Err(error) => {
+                assert!(self.error.as_ref().is_none_or(|before| *before == error));
+                self.error = Some(error);
+            }
+        }
+    }
+}
+
+const SAMPLE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
