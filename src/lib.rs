@@ -134,3 +134,7 @@ pub use io::tokio;
 pub use message::{Chunk, Message, MessageKind, Payload, Text};
 pub use role::Role;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};
+
+#[cfg(all(doctest, feature = "tokio"))]
+#[doc = include_str!("../README.md")]
+mod readme {}
