@@ -261,7 +261,7 @@ pub(crate) fn deliver(
 }
 
 /// Joins the chunks of each message into one, since how many there are depends on the pieces.
-fn joined(got: Vec<Got>) -> Vec<Got> {
+pub(crate) fn joined(got: Vec<Got>) -> Vec<Got> {
     let mut all: Vec<Got> = Vec::new();
     for next in got {
         if let Got::Chunk { kind, is_first: false, is_last, payload } = &next

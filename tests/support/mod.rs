@@ -10,7 +10,7 @@ mod random;
 
 #[allow(unused_imports, reason = "each test file uses a part of it")]
 pub(crate) use self::{
-    end::{End, Got, Outcome, outcome, outcomes_agree},
+    end::{End, Got, Outcome, joined, outcome},
     oracle::{
         BINARY, CLOSE, CONTINUATION, FIN, Frame, KEY, PING, PONG, TEXT, frame, from, masked,
         messages, parse, sent_by,

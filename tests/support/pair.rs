@@ -44,8 +44,7 @@ impl Side {
         self.wire.extend(bytes);
         self.end.poll();
         self.check();
-        let over = self.end.error.is_some() || self.end.ended().is_some();
-        if over && self.end.connection.poll_transmit().is_none() {
+        if self.is_over() && self.end.connection.poll_transmit().is_none() {
             self.shut = true;
         }
     }
@@ -72,10 +71,15 @@ impl Side {
         self.check();
     }
 
+    fn is_over(&self) -> bool {
+        self.end.error.is_some() || self.end.ended().is_some()
+    }
+
+    /// Whether there is nothing to write, to read or to tell.
     fn is_idle(&mut self) -> bool {
+        let nothing_to_write = self.end.connection.poll_transmit().is_none();
         self.wire.is_empty()
-            && (self.shut || self.end.connection.poll_transmit().is_none())
-            && (!self.shut || self.told)
+            && if self.shut { self.told } else { nothing_to_write && !self.is_over() }
     }
 }
 
