@@ -3,6 +3,14 @@
 //!
 //! Time is paused: it leaps as soon as nobody can do anything, so a lost wake-up shows at once.
 #![cfg(feature = "tokio")]
+#![expect(
+    clippy::expect_used,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
 
 mod io_support;
 

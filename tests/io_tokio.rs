@@ -1,5 +1,13 @@
 //! The tokio adapter, over pipes in memory that hold next to nothing and over TCP on the loopback.
 #![cfg(feature = "tokio")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
 
 mod io_support;
 
