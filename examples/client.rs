@@ -18,6 +18,13 @@
 //! Messages that arrive are printed in the same way, and `\c CODE REASON` at the end. Before a text
 //! that looks like one of these, another backslash stands. The end of the input closes the
 //! connection with 1000; what is still under way is printed.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::wildcard_enum_match_arm,
+    reason = "an example is an application"
+)]
 
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};

@@ -7,6 +7,13 @@
 //! Open `http://ADDR/` in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
 //! `!close CODE REASON` makes the server close the connection with that code and reason. With
 //! `--features tokio,deflate` it compresses what it sends to clients that offer it.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::std_instead_of_core,
+    clippy::wildcard_enum_match_arm,
+    reason = "an example is an application"
+)]
 
 use std::error::Error;
 use std::io::Write as _;

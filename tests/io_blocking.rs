@@ -1,5 +1,14 @@
 //! The blocking adapter, over TCP on the loopback and over streams with a will of their own.
 #![cfg(all(feature = "std", feature = "handshake"))]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
 
 mod io_support;
 

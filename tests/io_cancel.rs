@@ -1,6 +1,13 @@
 //! Futures of the tokio adapter dropped at every point where they wait: nothing is lost, repeated
 //! or sent by halves.
 #![cfg(feature = "tokio")]
+#![expect(
+    clippy::panic,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
 
 use std::future::poll_fn;
 use std::pin::pin;

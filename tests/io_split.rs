@@ -3,6 +3,14 @@
 //!
 //! Time is paused: it leaps as soon as nobody can do anything, so a lost wake-up shows at once.
 #![cfg(feature = "tokio")]
+#![expect(
+    clippy::expect_used,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
 
 mod io_support;
 
@@ -70,6 +78,19 @@ async fn pings_are_answered_once_there_is_room_while_the_sender_is_blocked() {
     without_deadlock(sending).await.unwrap().unwrap();
     stream.write_all(&masked(0x81, b"done")).await.unwrap();
     assert_eq!(without_deadlock(receiving).await.unwrap().unwrap(), Some("done".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_dropped_takes_no_wake_up_along() {
+    let (server, mut stream) = server(100, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let sending = tokio::spawn(async move { sender.send(vec![7; 10_000]).await });
+    sleep(Duration::from_secs(1)).await;
+    // The receiver is the last one that waited for room to write.
+    assert!(timeout(Duration::from_secs(1), receiver.recv()).await.is_err());
+    let mut read = vec![0; 4 + 10_000];
+    without_deadlock(stream.read_exact(&mut read)).await.unwrap();
+    without_deadlock(sending).await.unwrap().unwrap();
 }
 
 #[tokio::test(start_paused = true)]

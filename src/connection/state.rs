@@ -580,8 +580,8 @@ impl Connection {
         };
         let by = if matches!(self.phase, Phase::Open) {
             // §5.5.1: "When sending a Close frame in response, the endpoint typically echos the
-            // status code it received."
-            self.outgoing.close_now(body.get(..2).unwrap_or_default());
+            // status code it received." With the reason, as the field does.
+            self.outgoing.close_now(body);
             ClosedBy::Peer
         } else {
             ClosedBy::Local

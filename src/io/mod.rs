@@ -1,10 +1,14 @@
 //! The adapters: what drives the machines of this crate over real sockets. The only code near a
 //! socket, a clock or the operating system's entropy; knows nothing of frames.
 //!
-//! [`blocking`] works on anything that is `Read + Write`, [`tokio`] on anything that is
-//! `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`].
+//! [`blocking`] works on anything that is `Read + Write`; `tokio`, behind the feature of that name,
+//! on anything that is `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`].
 
-#![expect(clippy::disallowed_types, reason = "the sockets and locks of the crate are in here")]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    reason = "the sockets, clocks and locks of the crate are in here"
+)]
 
 use core::fmt;
 use core::time::Duration;

@@ -17,7 +17,7 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], [`Error::Handshake`].
+    /// As [`connect_with`](Self::connect_with); [`HandshakeError::InvalidUrl`].
     #[cfg(feature = "url")]
     pub fn connect(url: &str) -> Result<Self, Error> {
         Self::connect_with(&ClientRequest::from_url(url)?, &Config::default())
@@ -28,7 +28,7 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client).
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         if request.is_secure() {
             return Err(Error::TlsRequired);

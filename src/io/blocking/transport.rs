@@ -1,13 +1,14 @@
 //! What a blocking WebSocket needs of a stream, and single reads and writes on it; knows no
 //! connection.
 
+use alloc::boxed::Box;
+use alloc::vec;
 use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 use std::time::Instant;
-use std::vec;
 
 use bytes::Buf;
 
@@ -75,7 +76,7 @@ impl<T: Transport + ?Sized> Transport for &mut T {
     }
 }
 
-impl<T: Transport + ?Sized> Transport for std::boxed::Box<T> {
+impl<T: Transport + ?Sized> Transport for Box<T> {
     fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         (**self).set_timeout(timeout)
     }

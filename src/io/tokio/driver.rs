@@ -1,10 +1,10 @@
 //! What moves bytes between a stream, its connection and the application, as poll functions;
 //! knows no futures and no locks.
 
+use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
-use std::boxed::Box;
 use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};

@@ -22,7 +22,7 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], [`Error::Handshake`].
+    /// As [`connect_with`](Self::connect_with); [`HandshakeError::InvalidUrl`].
     ///
     /// # Cancel safety
     ///
@@ -36,7 +36,7 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// As [`connect`](Self::connect).
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client).
     ///
     /// # Cancel safety
     ///

@@ -1,11 +1,12 @@
 //! One WebSocket in two tasks; knows neither frames nor transports.
 
+use alloc::sync::Arc;
+use alloc::task::Wake;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, Waker};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::task::Wake;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use futures_core::Stream;
