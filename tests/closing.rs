@@ -69,12 +69,12 @@ fn failures(role: Role) -> Vec<(Vec<u8>, ConnectionError, u16)> {
 }
 
 #[test]
-fn a_close_is_answered_with_its_code_and_reported_once() {
+fn a_close_is_answered_with_its_code_and_reason_and_reported_once() {
     for role in BOTH {
         let bytes = from(role.peer(), &close_frame(3000, "bye ✓".as_bytes()));
         let outcome = outcome(role, &Config::default(), &bytes);
         assert_eq!(outcome.error, None);
-        assert_eq!(outcome.sent, [(0x88, body(3000, b""))]);
+        assert_eq!(outcome.sent, [(0x88, body(3000, "bye ✓".as_bytes()))]);
         assert_closed(outcome.closed.as_ref().unwrap(), 3000, "bye ✓", ClosedBy::Peer, true);
     }
 }
@@ -108,7 +108,7 @@ fn close_codes_at_the_borders_are_the_same_byte_by_byte() {
             let bytes = from(role.peer(), &close_frame(code, b"why"));
             let outcome = outcome(role, &Config::default(), &bytes);
             if is_allowed(code) {
-                assert_eq!(outcome.sent, [(0x88, body(code, b""))]);
+                assert_eq!(outcome.sent, [(0x88, body(code, b"why"))]);
             } else {
                 outcome.assert_failed(ConnectionError::InvalidCloseCode { code }, 1002);
             }
@@ -280,7 +280,7 @@ fn a_closing_handshake_ends_both_sides_cleanly_whoever_begins() {
         pair.end(role).connection.close(1001, "away").unwrap();
         pair.settle();
         let end = pair.end(role);
-        assert_closed(end.ended().unwrap(), 1001, "", ClosedBy::Local, true);
+        assert_closed(end.ended().unwrap(), 1001, "away", ClosedBy::Local, true);
         let peer = pair.end(role.peer());
         assert_closed(peer.ended().unwrap(), 1001, "away", ClosedBy::Peer, true);
     }
@@ -622,7 +622,7 @@ fn the_end_of_the_stream_behind_a_close_is_clean() {
         assert_closed(end.ended().unwrap(), 1000, "x", ClosedBy::Peer, true);
         assert_eq!(end.state(), ReadyState::Closed);
         // The answer is there to be written, for a transport that is closed one way only.
-        assert_eq!(end.take_sent(), [(0x88, body(1000, b""))]);
+        assert_eq!(end.take_sent(), [(0x88, body(1000, b"x"))]);
     }
 }
 
