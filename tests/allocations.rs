@@ -1,11 +1,13 @@
 //! What a connection asks of the heap: nothing for each message, nothing while idle, and nothing
 //! that only an announced length stands for.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 #![expect(unsafe_code, reason = "a global allocator can only be implemented by an unsafe impl")]
 
 mod support;
 
+use core::alloc::{GlobalAlloc, Layout};
 use core::cell::Cell;
-use std::alloc::{GlobalAlloc, Layout, System};
+use std::alloc::System;
 
 use bytes::{Buf, Bytes};
 use sanswire::{
