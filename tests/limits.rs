@@ -15,18 +15,11 @@ fn frame_limit(limit: usize) -> Config {
 
 /// A header that announces `len` bytes, without any of them.
 fn announce(sender: Role, first: u8, len: u64) -> Vec<u8> {
-    let mut bytes = vec![first];
-    match len {
-        0..=125 => bytes.push(u8::try_from(len).unwrap()),
-        126..=0xffff => {
-            bytes.push(126);
-            bytes.extend(u16::try_from(len).unwrap().to_be_bytes());
-        }
-        _ => {
-            bytes.push(127);
-            bytes.extend(len.to_be_bytes());
-        }
-    }
+    let mut bytes = match len {
+        0..=125 => frame(first, &vec![0; usize::try_from(len).unwrap_or_default()])[..2].to_vec(),
+        126..=0xffff => [&[first, 126][..], &len.to_be_bytes()[6..]].concat(),
+        _ => [&[first, 127][..], &len.to_be_bytes()].concat(),
+    };
     if sender == Role::Client {
         bytes[1] |= 0x80;
         bytes.extend(KEY);

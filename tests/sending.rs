@@ -1,4 +1,5 @@
 //! Sending data (RFC 6455, §5.3, §6.1 and §10.3): bounded, by reference, and masked.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 mod support;
 
@@ -143,7 +144,8 @@ fn one_message_of_any_size_is_accepted_while_nothing_waits() {
 #[test]
 fn the_output_is_bounded_whatever_is_sent() {
     // Even what has no payload has a header.
-    let ways: [(&str, fn(&mut Connection) -> Result<(), SendError>); 6] = [
+    type Send = fn(&mut Connection) -> Result<(), SendError>;
+    let ways: [(&str, Send); 6] = [
         ("text", |connection| connection.send_text("")),
         ("binary", |connection| connection.send_binary(b"")),
         ("ping", |connection| connection.ping(b"")),
