@@ -81,6 +81,19 @@ async fn pings_are_answered_once_there_is_room_while_the_sender_is_blocked() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_dropped_takes_no_wake_up_along() {
+    let (server, mut stream) = server(100, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let sending = tokio::spawn(async move { sender.send(vec![7; 10_000]).await });
+    sleep(Duration::from_secs(1)).await;
+    // The receiver is the last one that waited for room to write.
+    assert!(timeout(Duration::from_secs(1), receiver.recv()).await.is_err());
+    let mut read = vec![0; 4 + 10_000];
+    without_deadlock(stream.read_exact(&mut read)).await.unwrap();
+    without_deadlock(sending).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_receiver_that_cannot_write_still_reads() {
     let (server, mut stream) = server(50, &Config::default());
     let (mut sender, mut receiver) = server.split();

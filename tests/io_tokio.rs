@@ -12,8 +12,9 @@
 mod io_support;
 
 use std::future::poll_fn;
+use std::io;
 use std::pin::{Pin, pin};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -27,9 +28,11 @@ use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Delivery, Event, Message,
     MessageKind, ReadyState, ReceiveBuf, SendError, blocking,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 /// Two ends of a TCP connection: a client's and a server's.
 async fn tcp() -> (TcpStream, TcpStream) {
@@ -69,7 +72,7 @@ fn server_and_stream(capacity: usize, config: &Config) -> (WebSocket<DuplexStrea
 
 async fn echo<S>(mut socket: WebSocket<S>) -> Result<(), Error>
 where
-    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin,
+    S: AsyncRead + AsyncWrite + Unpin,
 {
     while let Some(message) = socket.recv().await? {
         socket.feed(message).await?;
@@ -353,16 +356,21 @@ async fn a_sink_takes_messages_of_any_size_and_closes() {
     assert_eq!(received.await.unwrap(), [50, 90, 3, 1000, 7]);
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn either_end_closes_and_both_know_by_whom() {
-    for server_closes in [false, true] {
-        let (client, server) = pair(3, &Config::default(), &Config::default()).await;
+    let begin = Instant::now();
+    for (server_closes, capacity) in [(false, 3), (true, 3), (false, 1000), (true, 1000)] {
+        let (client, server) = pair(capacity, &Config::default(), &Config::default()).await;
         let (mut closing, mut other) =
             if server_closes { (server, client) } else { (client, server) };
-        let (closed, received) = tokio::join!(closing.close(4001, "bye"), other.recv());
-        closed.unwrap();
-        assert_eq!(received.unwrap(), None);
-        assert_eq!(other.recv().await.unwrap(), None);
+        // In a task of its own: nothing but its own wake-ups has it polled.
+        let other = tokio::spawn(async move {
+            assert_eq!(other.recv().await.unwrap(), None);
+            assert_eq!(other.recv().await.unwrap(), None);
+            other
+        });
+        closing.close(4001, "bye").await.unwrap();
+        let other = other.await.unwrap();
         for socket in [&closing, &other] {
             assert_eq!(socket.ready_state(), ReadyState::Closed);
             assert!(socket.connection().was_clean());
@@ -372,10 +380,12 @@ async fn either_end_closes_and_both_know_by_whom() {
         assert_eq!(other.closed().unwrap().by, ClosedBy::Peer);
         assert_eq!(other.closed().unwrap().reason, "bye");
     }
+    assert_eq!(begin.elapsed(), Duration::ZERO, "nobody had to wait for a deadline");
 }
 
-#[tokio::test]
+#[tokio::test(start_paused = true)]
 async fn both_ends_close_at_once() {
+    let begin = Instant::now();
     let (mut client, mut server) = pair(1, &Config::default(), &Config::default()).await;
     let (by_client, by_server) =
         tokio::join!(client.close(4001, "client"), server.close(4002, "server"));
@@ -383,6 +393,7 @@ async fn both_ends_close_at_once() {
     by_server.unwrap();
     assert_eq!(client.closed().unwrap().code, 4002);
     assert_eq!(server.closed().unwrap().code, 4001);
+    assert_eq!(begin.elapsed(), Duration::ZERO, "nobody had to wait for a deadline");
 }
 
 #[tokio::test]
@@ -396,6 +407,76 @@ async fn messages_under_way_are_delivered_after_close_if_wanted() {
     assert_eq!(client.recv().await.unwrap(), Some("under way".into()));
     assert_eq!(client.recv().await.unwrap(), None);
     assert_eq!(server.await.unwrap().unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_sends_what_is_wanted_after_a_close_gets_more_time() {
+    let mut config = Config::default();
+    config.after_close = AfterClose::Deliver;
+    let (mut client, mut server) = pair(1000, &config, &Config::default()).await;
+    client.send_close(CloseCode::NORMAL, "").await.unwrap();
+    let server = tokio::spawn(async move {
+        for _ in 0..10 {
+            server.send("slow").await.unwrap();
+            sleep(Duration::from_secs(7)).await;
+        }
+        server.recv().await
+    });
+    for _ in 0..10 {
+        assert_eq!(client.recv().await.unwrap(), Some("slow".into()));
+    }
+    assert_eq!(client.recv().await.unwrap(), None);
+    assert_eq!(server.await.unwrap().unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_failed_write_does_not_hide_what_the_peer_sent_before() {
+    /// Every write fails. What can be read is followed by nothing, not even the end.
+    struct Broken(DuplexStream);
+
+    impl AsyncRead for Broken {
+        fn poll_read(
+            mut self: Pin<&mut Self>,
+            cx: &mut Context<'_>,
+            buf: &mut ReadBuf<'_>,
+        ) -> Poll<io::Result<()>> {
+            Pin::new(&mut self.0).poll_read(cx, buf)
+        }
+    }
+
+    impl AsyncWrite for Broken {
+        fn poll_write(
+            self: Pin<&mut Self>,
+            _: &mut Context<'_>,
+            _: &[u8],
+        ) -> Poll<io::Result<usize>> {
+            Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()))
+        }
+
+        fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+
+        fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    let begin = Instant::now();
+    let (near, mut far) = duplex(1000);
+    let connection = Connection::server(&Config::default());
+    let mut server = WebSocket::from_parts(Broken(near), connection, ReceiveBuf::new());
+    far.write_all(&masked(0x88, b"\x0f\xa1why")).await.unwrap();
+    for _ in 0..2 {
+        let Err(Error::Io(error)) = server.send("hello").await else {
+            panic!("the pipe is broken")
+        };
+        assert_eq!(error.kind(), io::ErrorKind::BrokenPipe);
+    }
+    assert_eq!(server.recv().await.unwrap(), None);
+    let closed = server.closed().unwrap();
+    assert_eq!((closed.code.as_u16(), closed.reason.as_str()), (4001, "why"));
+    assert_eq!(begin.elapsed(), Duration::ZERO, "nobody had to wait for a deadline");
 }
 
 #[tokio::test]
@@ -416,7 +497,7 @@ async fn a_peer_that_never_answers_a_close_is_given_up() {
     let (mut server, stream) = server_and_stream(1000, &Config::default());
     let begin = Instant::now();
     let Err(Error::Io(error)) = server.close(CloseCode::NORMAL, "").await else { panic!() };
-    assert_eq!(error.kind(), std::io::ErrorKind::TimedOut);
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
     assert_eq!(server.ready_state(), ReadyState::Closed);
     assert_eq!(server.closed().unwrap().code, CloseCode::ABNORMAL);
     assert!(begin.elapsed() < Duration::from_secs(16));
