@@ -1,4 +1,5 @@
 //! `Sec-WebSocket-Extensions` (RFC 6455, §9.1).
+#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use proptest::prelude::*;
 use sanswire::extension::{Extension, MalformedExtension, encode_extensions, parse_extensions};

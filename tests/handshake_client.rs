@@ -1,5 +1,6 @@
 //! The client's side of the opening handshake (RFC 6455, §4.1).
 #![cfg(feature = "handshake")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use bytes::Buf;
 use proptest::prelude::*;

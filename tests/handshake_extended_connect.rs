@@ -1,5 +1,6 @@
 //! WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220).
 #![cfg(feature = "handshake")]
+#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use sanswire::extension::Extension;
 use sanswire::handshake::{

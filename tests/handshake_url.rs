@@ -1,5 +1,6 @@
 //! WebSocket URLs (RFC 6455, §3, and the WHATWG's WebSocket standard).
 #![cfg(feature = "url")]
+#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use bytes::Buf;
 use sanswire::handshake::{ClientHandshake, ClientRequest, HandshakeError};

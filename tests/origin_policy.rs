@@ -1,5 +1,6 @@
 //! Which origins may connect (RFC 6455, §4.2.2 and §10.2).
 #![cfg(feature = "handshake")]
+#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use proptest::prelude::*;
 use sanswire::handshake::{

@@ -118,7 +118,7 @@ impl ClientRequest {
             return Err(HandshakeError::InvalidUrl("it has a user name or password"));
         }
         let resource = match parsed.query() {
-            // §3: "'?' if the query component is non-empty"
+            // §3: ""?" if the query component is non-empty"
             Some(query) if !query.is_empty() => format!("{}?{query}", parsed.path()),
             _ => parsed.path().to_owned(),
         };
@@ -262,7 +262,7 @@ impl ClientRequest {
         self.subprotocol_policy == SubprotocolPolicy::Required && !self.subprotocols.is_empty()
     }
 
-    /// §3: "port 80 for ws, port 443 for wss"
+    /// §3: "the default for "ws" is port 80, while the default for "wss" is port 443"
     const fn default_port(&self) -> u16 {
         if self.is_secure { 443 } else { 80 }
     }

@@ -62,8 +62,7 @@ impl ExtendedConnect {
                 return Err(HandshakeError::DuplicateHeader(name));
             }
         }
-        // RFC 8441, §4: "the :scheme and :path pseudo-header fields of the target URI […] MUST also
-        // be included". An https URI has an authority, too.
+        // RFC 8441, §4: :scheme and :path MUST be there, too; §5: and so MUST :authority.
         if let Some((name, _)) = values.iter().find(|(_, value)| value.is_none()) {
             return Err(HandshakeError::MissingHeader(name));
         }
@@ -72,7 +71,7 @@ impl ExtendedConnect {
         let is_valid = [
             method == "CONNECT",
             protocol == "websocket",
-            // RFC 8441, §5: "the scheme […] is "https" for "wss" […] "http" for "ws""
+            // RFC 8441, §5: https stands for wss, http for ws.
             matches!(scheme, "http" | "https"),
             Authority::parse(authority).is_some(),
             path.starts_with('/')
@@ -84,9 +83,7 @@ impl ExtendedConnect {
                 name => HandshakeError::InvalidHeader(name),
             });
         }
-        // RFC 8441, §5: "Implementations using this extended CONNECT to bootstrap WebSockets do not
-        // do the processing of the Connection and Upgrade header fields"; RFC 9113, §8.2.2: a
-        // request with them is malformed.
+        // RFC 8441, §5: they MUST NOT be there; RFC 9113, §8.2.2: a request with them is malformed.
         if let Some(name) = [CONNECTION, UPGRADE].iter().find(|name| headers.get(name).is_some()) {
             return Err(HandshakeError::InvalidHeader(name));
         }
@@ -117,7 +114,7 @@ impl ExtendedConnect {
     ) -> Result<(Response, Negotiated), HandshakeError> {
         let mut headers = Headers::new();
         let negotiated = acceptance.negotiate(&self.headers, &mut headers)?;
-        // RFC 8441, §5: "a response with a 2xx status code […] indicates success"
+        // RFC 8441, §5: success is any status 2xx, not 101.
         Ok((Response::new(200).with_headers(headers.to_lowercase()), negotiated))
     }
 

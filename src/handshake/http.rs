@@ -140,8 +140,8 @@ impl<S> HeadReader<S> {
 
     /// Checks a byte by what stands before it in its line.
     fn check(&self, byte: u8, line: &[u8]) -> Result<(), HandshakeError> {
-        // RFC 9112, §2.2: a recipient may take a bare LF for a line end, and "MUST consider" a bare
-        // CR "to be invalid". Whoever reads the two differently can be fooled, so neither passes.
+        // RFC 9112, §2.2, lets a recipient take a bare LF for a line end, and replace a bare CR by
+        // a space. A proxy may do otherwise and be fooled, so neither passes.
         let after_cr = line.last() == Some(&b'\r');
         match byte {
             b'\n' if !after_cr => return Err(HandshakeError::Malformed("bare line feed")),

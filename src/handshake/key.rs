@@ -37,7 +37,7 @@ pub fn accept_value(key: impl AsRef<[u8]>) -> String {
 
 /// Returns whether `value` is 16 bytes in canonical base64.
 pub(super) fn is_key(value: &[u8]) -> bool {
-    // §4.2.1: "a base64-encoded value that, when decoded, is 16 bytes in length"
+    // §4.2.1: "a base64-encoded […] value that, when decoded, is 16 bytes in length"
     value.len() == 24 && STANDARD.decode_slice(value, &mut [0; 18]) == Ok(16)
 }
 

@@ -74,8 +74,8 @@ impl Request {
                 .ok_or(HandshakeError::InvalidHeader(HOST))
                 .map(Some)?,
         };
-        // RFC 9112, §3.2.2: "the server MUST ignore the received Host header field (if any) and
-        // instead replace it with the host information of the request-target"
+        // RFC 9112, §3.2.2: "the origin server MUST ignore the received Host header field (if any)
+        // and instead use the host information of the request-target"
         let authority = authority.or(host).map(ToString::to_string);
         let path = path..target.find('?').unwrap_or(target.len());
         Ok(Self { method, target, version, headers, path, authority })
