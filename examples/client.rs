@@ -20,7 +20,6 @@
 //! connection with 1000; what is still under way is printed.
 #![expect(
     clippy::disallowed_methods,
-    clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     clippy::wildcard_enum_match_arm,
     reason = "an example is an application"
@@ -29,8 +28,6 @@
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use sanswire::handshake::{ClientRequest, HandshakeError};
@@ -84,12 +81,10 @@ async fn main() -> ExitCode {
             protocol => eprintln!("connected to {url}, subprotocol {protocol}"),
         }
     }
-    let complained = Arc::new(AtomicBool::new(false));
     let (sender, receiver) = socket.split();
-    tokio::spawn(send_lines(sender, read_lines(), Arc::clone(&complained)));
+    tokio::spawn(send_lines(sender, read_lines()));
     match print_messages(receiver, is_interactive).await {
-        Ok(()) if is_interactive || !complained.load(Ordering::Relaxed) => ExitCode::SUCCESS,
-        Ok(()) => ExitCode::FAILURE,
+        Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{url}: {}", explain(&error));
             ExitCode::FAILURE
@@ -142,11 +137,7 @@ fn read_lines() -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// Sends what is typed, and closes the connection behind it. How it ends is seen by the receiver.
-async fn send_lines(
-    mut sender: Sender<TcpStream>,
-    mut lines: mpsc::Receiver<Vec<u8>>,
-    complained: Arc<AtomicBool>,
-) {
+async fn send_lines(mut sender: Sender<TcpStream>, mut lines: mpsc::Receiver<Vec<u8>>) {
     while let Some(line) = lines.recv().await {
         let sent = match Line::parse(&line) {
             Ok(Line::Binary(bytes)) => sender.send(bytes).await,
@@ -155,17 +146,13 @@ async fn send_lines(
             Ok(Line::Text(text)) => sender.send(text).await,
             Err(complaint) => {
                 eprintln!("{complaint}");
-                complained.store(true, Ordering::Relaxed);
                 continue;
             }
         };
         match sent {
             Ok(()) => {}
             Err(Error::Send { error: SendError::Closed, .. } | Error::Io(_)) => return,
-            Err(error) => {
-                eprintln!("{error}");
-                complained.store(true, Ordering::Relaxed);
-            }
+            Err(error) => eprintln!("{error}"),
         }
     }
     let _ = sender.send_close(CloseCode::NORMAL, "").await;

@@ -1,6 +1,7 @@
 //! An open connection (§5.5, §6, §7): what arrives becomes events, commands become bytes; knows
 //! neither sockets nor clocks.
 
+mod commands;
 mod config;
 mod event;
 mod masks;
@@ -12,4 +13,4 @@ mod state;
 pub use config::{AfterClose, Config, Delivery, Pong};
 pub use event::Event;
 pub use outgoing::Refused;
-pub use state::{Connection, Negotiated, ReadyState};
+pub use state::{Connection, ReadyState};

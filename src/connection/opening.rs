@@ -1,11 +1,9 @@
 //! Where a finished handshake turns into a connection: the one place where the two meet.
 
-use alloc::borrow::ToOwned;
-
 use super::config::Config;
-use super::state::{Connection, Negotiated};
+use super::state::Connection;
 use crate::buffer::TransmitBuf;
-use crate::handshake::{self, ClientHandshake, ServerHandshake};
+use crate::handshake::{ClientHandshake, Negotiated, ServerHandshake};
 
 impl ServerHandshake {
     /// Turns an accepted handshake into the open connection; `None` unless the request was
@@ -35,13 +33,10 @@ impl ClientHandshake {
 fn open(
     config: &Config,
     seed: Option<[u8; 32]>,
-    (agreed, output): (handshake::Negotiated, TransmitBuf),
+    (agreed, output): (Negotiated, TransmitBuf),
 ) -> Connection {
-    let negotiated = Negotiated {
-        protocol: agreed.subprotocol().unwrap_or_default().to_owned(),
-        extensions: agreed.extensions_value().to_owned(),
-    };
-    let connection = Connection::opened(config, seed, negotiated, output);
+    let connection = Connection::opened(config, seed, output)
+        .with_negotiated(agreed.subprotocol().unwrap_or_default(), agreed.extensions_value());
     #[cfg(feature = "deflate")]
     if let Some(agreed) = agreed.deflate() {
         return connection.with_deflate(agreed);

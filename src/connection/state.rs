@@ -1,22 +1,19 @@
 //! The life of a connection, from its opening handshake's end to its own (§7); knows neither how
-//! frames are parsed nor how they are built.
+//! frames are parsed nor how they are built, and takes no commands.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
 use super::config::{AfterClose, Config, Delivery, Pong};
 use super::event::Event;
 use super::masks::Masks;
-use super::outgoing::{Compress, Outgoing, Refused, Source as Sent, close_body};
+use super::outgoing::Outgoing;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
-use crate::close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
-use crate::error::{ConnectionError, SendError};
+use crate::close::{CloseCode, Closed, ClosedBy};
+use crate::error::ConnectionError;
 #[cfg(feature = "deflate")]
 use crate::extension::{Deflate, Deflater};
 use crate::frame::{Decoder, Opcode};
-use crate::message::{
-    Assembler, Chunk, Limits, Message, MessageKind, Payload, Received, Source, Text,
-};
+use crate::message::{Assembler, Chunk, Limits, MessageKind, Payload, Received, Source, Text};
 use crate::role::Role;
 use crate::utf8::{Utf8Bytes, is_utf8};
 
@@ -69,19 +66,19 @@ use crate::utf8::{Utf8Bytes, is_utf8};
 #[derive(Debug)]
 pub struct Connection {
     role: Role,
-    phase: Phase,
+    pub(super) phase: Phase,
     pong: Pong,
     after_close: AfterClose,
     /// Whether the transport delivers nothing more.
     eof: bool,
     assembler: Assembler,
-    outgoing: Outgoing,
+    pub(super) outgoing: Outgoing,
     negotiated: Option<Box<Negotiated>>,
 }
 
 /// Where a connection is on its way to the end.
 #[derive(Debug)]
-enum Phase {
+pub(super) enum Phase {
     Open,
     /// Our Close has been queued, the peer's has not arrived.
     CloseSent,
@@ -92,7 +89,7 @@ enum Phase {
 }
 
 #[derive(Debug)]
-struct Failure {
+pub(super) struct Failure {
     error: ConnectionError,
     closed: Closed,
 }
@@ -113,13 +110,10 @@ pub enum ReadyState {
 }
 
 /// What the opening handshake agreed on.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Negotiated {
-    /// The subprotocol in use, or empty.
-    pub protocol: String,
-    /// The value of the `Sec-WebSocket-Extensions` header in use, or empty.
-    pub extensions: String,
+#[derive(Debug)]
+struct Negotiated {
+    protocol: Box<str>,
+    extensions: Box<str>,
 }
 
 impl Connection {
@@ -138,19 +132,12 @@ impl Connection {
         Self::new(Role::Client, config, Some(Box::new(Masks::new(seed))), TransmitBuf::new())
     }
 
-    /// Creates an end whose handshake is done, with what the handshake has not written yet. Only a
-    /// client has a seed.
+    /// Creates an end whose handshake has left bytes that are to be written first. Only a client has
+    /// a seed.
     #[cfg(feature = "handshake")]
-    pub(super) fn opened(
-        config: &Config,
-        seed: Option<[u8; 32]>,
-        negotiated: Negotiated,
-        output: TransmitBuf,
-    ) -> Self {
+    pub(super) fn opened(config: &Config, seed: Option<[u8; 32]>, output: TransmitBuf) -> Self {
         let role = if seed.is_some() { Role::Client } else { Role::Server };
-        let masks = seed.map(|seed| Box::new(Masks::new(seed)));
-        let negotiated = (negotiated != Negotiated::default()).then(|| Box::new(negotiated));
-        Self { negotiated, ..Self::new(role, config, masks, output) }
+        Self::new(role, config, seed.map(|seed| Box::new(Masks::new(seed))), output)
     }
 
     fn new(role: Role, config: &Config, masks: Option<Box<Masks>>, output: TransmitBuf) -> Self {
@@ -173,6 +160,18 @@ impl Connection {
             outgoing: Outgoing::new(config, masks, output),
             negotiated: None,
         }
+    }
+
+    /// Notes the subprotocol and the value of `Sec-WebSocket-Extensions` that were agreed on, each
+    /// possibly empty, for [`protocol`](Self::protocol) and [`extensions`](Self::extensions).
+    ///
+    /// A connection that comes from a [handshake](crate::handshake) knows them by itself.
+    #[must_use]
+    pub fn with_negotiated(mut self, protocol: &str, extensions: &str) -> Self {
+        let negotiated = Negotiated { protocol: protocol.into(), extensions: extensions.into() };
+        self.negotiated =
+            (!protocol.is_empty() || !extensions.is_empty()).then(|| Box::new(negotiated));
+        self
     }
 
     /// Compresses messages as permessage-deflate was negotiated (RFC 7692).
@@ -289,161 +288,6 @@ impl Connection {
         if output.is_empty() { None } else { Some(output) }
     }
 
-    /// Sends a message.
-    ///
-    /// A server keeps a large payload by reference; a client copies it once and masks the copy.
-    ///
-    /// # Errors
-    ///
-    /// [`Refused`] gives the message back: the connection is closing, the output is full, or a
-    /// message is being sent in parts.
-    pub fn send(&mut self, message: Message) -> Result<(), Refused> {
-        self.send_message(message, Compress::Auto)
-    }
-
-    /// Sends a message as it is, also where compression was negotiated.
-    ///
-    /// When a secret is compressed together with what an attacker can choose, the length of the
-    /// result tells how much the two have in common (RFC 7692, §8). Such a message is to be sent
-    /// like this.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_uncompressed(&mut self, message: Message) -> Result<(), Refused> {
-        self.send_message(message, Compress::Never)
-    }
-
-    /// Sends a message although the output may be fuller than it should be: whoever calls this
-    /// has seen that there was [room](Self::has_room).
-    #[cfg(feature = "tokio")]
-    pub(crate) fn send_into_room(&mut self, message: Message) -> Result<(), Refused> {
-        let sent = self
-            .check_open()
-            .and_then(|()| self.outgoing.message_into_room(message.kind(), message.as_shared()));
-        sent.map_err(|error| Refused { error, message })
-    }
-
-    /// Returns whether less waits to be written than may.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn has_room(&self) -> bool {
-        self.outgoing.has_room()
-    }
-
-    /// Sends a binary message, copied.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    #[inline]
-    pub fn send_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.send_source(MessageKind::Binary, Sent::Borrowed(payload), Compress::Auto)
-    }
-
-    /// Sends a text message, copied.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    #[inline]
-    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.send_source(MessageKind::Text, Sent::Borrowed(text.as_bytes()), Compress::Auto)
-    }
-
-    /// Begins a message that is sent in parts, by [`send_chunk`](Self::send_chunk) and
-    /// [`finish`](Self::finish).
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::MessageInProgress`], [`SendError::Full`], [`SendError::Closed`].
-    pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.begin(kind, Compress::Auto)
-    }
-
-    /// As [`begin`](Self::begin), for a message that is not to be compressed; see
-    /// [`send_uncompressed`](Self::send_uncompressed).
-    ///
-    /// # Errors
-    ///
-    /// As [`begin`](Self::begin).
-    pub fn begin_uncompressed(&mut self, kind: MessageKind) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.begin(kind, Compress::Never)
-    }
-
-    /// Sends the next part of a message, as a fragment of its own (§5.4).
-    ///
-    /// Parts of a text message may end inside a character.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::NoMessageInProgress`], [`SendError::InvalidUtf8`], [`SendError::Full`],
-    /// [`SendError::Closed`]. Nothing was sent; the message is still in progress.
-    pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.chunk(payload)
-    }
-
-    /// Finishes a message that is sent in parts.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`] when
-    /// a text would end inside a character: the message is still in progress then.
-    pub fn finish(&mut self) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.finish()
-    }
-
-    /// Sends a Ping with up to 125 bytes (§5.5.2).
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::ControlTooLong`], [`SendError::Full`], [`SendError::Closed`].
-    pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.control(Opcode::Ping, payload)
-    }
-
-    /// Sends a Pong with up to 125 bytes, asked for or not (§5.5.3).
-    ///
-    /// # Errors
-    ///
-    /// As [`ping`](Self::ping).
-    pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.control(Opcode::Pong, payload)
-    }
-
-    /// Begins the closing handshake (§7.1.2), behind all messages sent before.
-    ///
-    /// A message that is being sent in parts is left unfinished. Without effect on a connection that
-    /// is closing or closed.
-    ///
-    /// # Errors
-    ///
-    /// [`SendError::InvalidCloseCode`] for a code that this role may not send, and
-    /// [`SendError::ReasonTooLong`], whatever the state.
-    pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
-        let code = code.into();
-        if !code.may_be_sent_by(self.role) {
-            return Err(SendError::InvalidCloseCode { code: code.as_u16() });
-        }
-        if reason.len() > MAX_REASON_LEN {
-            return Err(SendError::ReasonTooLong { len: reason.len() });
-        }
-        let (body, len) = close_body(code, reason);
-        self.begin_close(body.get(..len).unwrap_or_default());
-        Ok(())
-    }
-
-    /// Begins the closing handshake with a Close frame that has neither code nor reason; otherwise
-    /// as [`close`](Self::close).
-    pub fn close_without_code(&mut self) {
-        self.begin_close(&[]);
-    }
-
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
     ///
     /// That includes the compressor and the decompressor, where no later message refers to what they
@@ -516,47 +360,6 @@ impl Connection {
     #[must_use]
     pub fn was_clean(&self) -> bool {
         matches!(&self.phase, Phase::Closed(closed) if closed.clean)
-    }
-
-    fn send_message(&mut self, message: Message, compress: Compress) -> Result<(), Refused> {
-        let (kind, bytes) = match &message {
-            Message::Binary(bytes) => (MessageKind::Binary, bytes),
-            Message::Text(text) => (MessageKind::Text, text.as_shared()),
-        };
-        self.send_source(kind, Sent::Owned(bytes), compress)
-            .map_err(|error| Refused { error, message })
-    }
-
-    #[inline]
-    fn send_source(
-        &mut self,
-        kind: MessageKind,
-        payload: Sent<'_>,
-        compress: Compress,
-    ) -> Result<(), SendError> {
-        if !matches!(self.phase, Phase::Open) {
-            // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
-            self.outgoing.note_unsent(payload.len());
-            return Err(SendError::Closed);
-        }
-        self.outgoing.message(kind, payload, compress)
-    }
-
-    #[inline]
-    const fn check_open(&self) -> Result<(), SendError> {
-        match self.phase {
-            Phase::Open => Ok(()),
-            Phase::CloseSent | Phase::Draining(_) | Phase::Failed(_) | Phase::Closed(_) => {
-                Err(SendError::Closed)
-            }
-        }
-    }
-
-    fn begin_close(&mut self, body: &[u8]) {
-        if matches!(self.phase, Phase::Open) {
-            self.outgoing.close(body);
-            self.phase = Phase::CloseSent;
-        }
     }
 
     const fn drops_messages(&self) -> bool {

@@ -72,7 +72,6 @@ impl Message {
     }
 
     /// Returns the payload as shared bytes.
-    #[cfg(feature = "tokio")]
     pub(crate) const fn as_shared(&self) -> &Bytes {
         match self {
             Self::Binary(bytes) => bytes,
