@@ -95,6 +95,7 @@ fn from_server() -> Vec<(&'static str, Vec<u8>)> {
         ),
         ("server-deflate-stored", b"\xc1\x0b\x00\x05\x00\xfa\xffHello\x00".to_vec()),
         ("server-deflate-final", b"\xc1\x08\xf3\x48\xcd\xc9\xc9\x07\x00\x00".to_vec()),
+        ("server-deflate-bad-text", b"\xc1\x07\xf2\x48\xff\xff\xff\xff\xff".to_vec()),
         (
             "server-deflate-blocks",
             b"\xc1\x0d\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00".to_vec(),
