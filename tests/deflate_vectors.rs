@@ -3,14 +3,20 @@
 
 use bytes::Buf;
 use sanswire::extension::{Deflate, DeflateConfig, parse_extensions};
-use sanswire::{Config, Connection, Event, ReceiveBuf, Role};
+use sanswire::{Config, Connection, ConnectionError, Event, ReceiveBuf, Role};
 
 fn client() -> Connection {
+    client_with_limit(Config::default().max_message_size)
+}
+
+fn client_with_limit(limit: usize) -> Connection {
     let agreed = parse_extensions([&b"permessage-deflate"[..]]).unwrap();
     let mut config = DeflateConfig::default();
     config.threshold = 0;
     let agreed = Deflate::from_agreed(Role::Client, &config, &agreed[0]).unwrap();
-    Connection::client(&Config::default(), [7; 32]).with_deflate(agreed)
+    let mut limited = Config::default();
+    limited.max_message_size = limit;
+    Connection::client(&limited, [7; 32]).with_deflate(agreed)
 }
 
 /// What a client makes of a server's frames, whole and byte by byte.
@@ -91,4 +97,26 @@ fn a_server_sends_the_bytes_of_the_examples() {
         output,
         &b"\xc1\x07\xf2\x48\xcd\xc9\xc9\x07\x00\xc1\x05\xf2\x00\x11\x00\x00\xc1\x01\x00"[..]
     );
+}
+
+/// A stored block of six bytes, with a block behind it that deflate does not know.
+#[test]
+fn what_is_wrong_first_is_the_error_however_the_bytes_are_split() {
+    let bad_text = b"\xc1\x0c\x00\x06\x00\xf9\xff\x48\xff\x6c\x6c\x6f\x21\x07";
+    let no_text = b"\xc1\x0c\x00\x06\x00\xf9\xff\x48\x65\x6c\x6c\x6f\x21\x07";
+    for (bytes, limit, expected) in [
+        (bad_text, 100, ConnectionError::InvalidUtf8),
+        (bad_text, 5, ConnectionError::InvalidUtf8),
+        (no_text, 100, ConnectionError::InvalidDeflate),
+        (no_text, 5, ConnectionError::MessageTooLarge { limit: 5 }),
+    ] {
+        for step in [1, bytes.len()] {
+            let (mut connection, mut input) = (client_with_limit(limit), ReceiveBuf::new());
+            let error = bytes.chunks(step).find_map(|piece| {
+                input.extend_from_slice(piece);
+                connection.poll_event(&mut input).err()
+            });
+            assert_eq!(error, Some(expected), "in pieces of {step}");
+        }
+    }
 }

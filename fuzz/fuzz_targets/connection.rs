@@ -69,7 +69,7 @@ impl Setup {
         config.max_frame_size = input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]);
         config.max_fragments = input.one_of(&[4096, 0, 1, 3, u32::MAX]);
         config.max_buffered = input.one_of(&[1 << 20, 0, 1, 300, 20_000]);
-        config.fragment_size = NonZeroUsize::new(input.one_of(&[0, 1, 100, 5000]));
+        config.fragment_size = NonZeroUsize::new(input.one_of(&[0, 7, 100, 5000]));
         let takeover = match input.byte() % 4 {
             1 => Some(Takeover::Keep),
             2 => Some(Takeover::Reset),
@@ -79,6 +79,10 @@ impl Setup {
             let mut config = DeflateConfig::default();
             config.takeover = takeover;
             config.peer_takeover = takeover;
+            // Little memory, so that making the streams does not take most of the time.
+            config.window_bits = 9;
+            config.peer_window_bits = 9;
+            config.mem_level = 1;
             let (agreed, response) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
             match role {
                 Role::Client => Deflate::confirm(&config, &response).unwrap(),
@@ -117,8 +121,8 @@ impl Setup {
         if self.deflate.is_none() {
             return plain;
         }
-        // Deflate makes at most 1032 bytes of one. The streams take 256 and 48 KiB, and some.
-        plain + 4 * (1032 * received).min(self.config.max_message_size) + (400 << 10)
+        // Deflate makes at most 1032 bytes of one, and its streams take some.
+        plain + 4 * (1032 * received).min(self.config.max_message_size) + (128 << 10)
     }
 }
 
@@ -275,7 +279,7 @@ impl<'a> Run<'a> {
         let accepted = match command % 16 {
             0 => self.connection.send_text(&text).is_ok(),
             1 => self.connection.send_binary(&vec![1; number]).is_ok(),
-            2 => self.connection.send(Message::from(vec![2; number * 64])).is_ok(),
+            2 => self.connection.send(Message::from(vec![2; number * 33])).is_ok(),
             3 => self.connection.begin(MessageKind::Text).is_ok(),
             4 => self.connection.begin(MessageKind::Binary).is_ok(),
             // Often cut inside a character.
@@ -294,7 +298,7 @@ impl<'a> Run<'a> {
         };
         assert!(open || !accepted, "nothing is sent behind the Close");
         if accepted {
-            let len = number * 64;
+            let len = number * 33;
             self.sent += len + 32;
             self.largest_sent = self.largest_sent.max(len);
         } else if open {

@@ -18,7 +18,8 @@ pub fn check_response(bytes: &[u8]) -> u16 {
         if name.eq_ignore_ascii_case("content-length") {
             assert_eq!(len.replace(value.parse().expect("a length")), None);
         }
-        closes |= name.eq_ignore_ascii_case("connection") && value == "close";
+        closes |= name.eq_ignore_ascii_case("connection")
+            && value.split(", ").any(|token| token == "close");
     }
     if status == 101 {
         assert!(len.is_none() && !closes && body.is_empty());

@@ -238,14 +238,17 @@ impl Assembler {
             return Err(ConnectionError::ReservedBits { bits: piece.header.rsv });
         };
         let before = self.data.len();
-        inflater.part(input.range(piece.fresh.clone()), &mut self.data)?;
-        if is_last {
-            inflater.finish(&mut self.data)?;
+        let mut inflated = inflater.part(input.range(piece.fresh.clone()), &mut self.data);
+        if is_last && inflated.is_ok() {
+            inflated = inflater.finish(&mut self.data);
         }
         if kind == MessageKind::Text {
+            // What came before the fault is judged first, so that the error does not depend on how
+            // the bytes were split.
             let fresh = self.data.get(before..).unwrap_or_default();
-            validate(&mut self.utf8, fresh, is_last)?;
+            validate(&mut self.utf8, fresh, is_last && inflated.is_ok())?;
         }
+        inflated?;
         if self.chunks {
             let source = Source::Assembled(core::mem::take(&mut self.data).into());
             return Ok(self.chunk(kind, piece, source));

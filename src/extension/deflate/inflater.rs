@@ -42,7 +42,8 @@ impl Inflater {
 
     /// Appends what `input`, the next part of a message, decompresses to.
     ///
-    /// Stops with an error as soon as the message is larger than it may be.
+    /// Stops with an error as soon as the message is larger than it may be. What was decompressed
+    /// before an error is appended, too.
     pub(crate) fn part(
         &mut self,
         input: &[u8],
@@ -67,16 +68,16 @@ impl Inflater {
             }
             loop {
                 let (read, written) = (stream.total_in(), stream.total_out());
-                let status = stream
-                    .decompress(rest, &mut piece, InflateFlush::SyncFlush)
-                    .map_err(|_| ConnectionError::InvalidDeflate)?;
+                let status = stream.decompress(rest, &mut piece, InflateFlush::SyncFlush);
                 rest = rest.get(since(read, stream.total_in())..).unwrap_or_default();
                 let written = piece.get(..since(written, stream.total_out())).unwrap_or_default();
+                let room = usize::try_from(self.limit - self.inflated).unwrap_or(usize::MAX);
+                output.extend_from_slice(written.get(..room).unwrap_or(written));
                 self.inflated += written.len() as u64;
                 if self.inflated > self.limit {
                     return Err(ConnectionError::MessageTooLarge { limit: self.limit });
                 }
-                output.extend_from_slice(written);
+                let status = status.map_err(|_| ConnectionError::InvalidDeflate)?;
                 remember(&mut self.history, written, 1 << window_bits);
                 if status == Status::StreamEnd {
                     self.ended = true;
