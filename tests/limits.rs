@@ -208,3 +208,13 @@ fn the_defaults_are_those_documented() {
         assert_eq!(outcome(role, &config, &bytes).error, None);
     }
 }
+
+#[test]
+fn a_limit_on_frames_spares_control_frames() {
+    for role in BOTH {
+        let config = config(|config| config.max_frame_size = 3);
+        let outcome = outcome(role, &config, &from(role.peer(), b"\x89\x05Hello"));
+        assert_eq!(outcome.error, None);
+        assert_eq!(outcome.got, [Got::Ping(b"Hello".to_vec())]);
+    }
+}

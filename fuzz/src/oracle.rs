@@ -119,7 +119,7 @@ fn frame(bytes: &[u8], rules: Rules) -> Result<Option<(Frame, usize)>, Vec<Conne
     } else {
         None
     };
-    if len > rules.max_frame_size {
+    if len > rules.max_frame_size && !is_control {
         let limit = rules.max_frame_size;
         faults.push(ConnectionError::FrameTooLarge { len, limit });
     }

@@ -21,7 +21,7 @@ pub struct Config {
     /// Default 16 MiB: more than chat, games and documents need, and little enough for a server to
     /// hold a few of. Memory is taken as bytes arrive, never by what a header announces.
     pub max_message_size: usize,
-    /// The largest frame that is accepted, in bytes of payload; beyond it the connection fails with
+    /// The largest data frame that is accepted, in bytes of payload; beyond it the connection fails with
     /// 1009. Default 16 MiB, as for messages.
     pub max_frame_size: usize,
     /// How many fragments a message may have, besides one for each 32 bytes of it; beyond them the

@@ -97,17 +97,17 @@ impl Decoder {
         self
     }
 
-    /// Refuses frames of more than `len` bytes of payload.
+    /// Refuses data frames of more than `len` bytes of payload.
     #[must_use]
     pub const fn max_frame_size(mut self, len: u64) -> Self {
         self.max_frame_size = len;
         self
     }
 
-    /// Reports at most `len` bytes at once of frames that are not held.
+    /// Reports at most `len` bytes at once of frames that are not held, and at least one.
     #[must_use]
     pub const fn max_piece(mut self, len: usize) -> Self {
-        self.max_piece = len;
+        self.max_piece = if len == 0 { 1 } else { len };
         self
     }
 
@@ -261,7 +261,8 @@ impl Decoder {
     #[inline]
     fn check(&self, header: &Header) -> Result<(), ConnectionError> {
         self.check_first_bytes(header.rsv, header.mask.is_some())?;
-        if header.payload_len > self.max_frame_size {
+        // A control frame has at most 125 bytes already.
+        if header.payload_len > self.max_frame_size && !header.opcode.is_control() {
             let (len, limit) = (header.payload_len, self.max_frame_size);
             return Err(ConnectionError::FrameTooLarge { len, limit });
         }
