@@ -13,14 +13,32 @@ use core::panic::PanicInfo;
 use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
-use sanswire::ReceiveBuf;
+use bytes::Buf;
+use sanswire::{Config, Connection, Event, Message, ReceiveBuf};
 
 /// The entry point that C's startup code calls; 0 is success.
 #[unsafe(no_mangle)]
 extern "C" fn main() -> i32 {
+    i32::from(echo("Hello") != Some(true))
+}
+
+/// Sends a text to a server, has it sent back, and says whether it is the same.
+fn echo(sent: &str) -> Option<bool> {
+    let mut client = Connection::client(&Config::default(), [7; 32]);
+    let mut server = Connection::server(&Config::default());
+    client.send_text(sent).ok()?;
+    let message = transfer(&mut client, &mut server)?;
+    server.send(message).ok()?;
+    Some(transfer(&mut server, &mut client)?.as_text() == Some(sent))
+}
+
+fn transfer(from: &mut Connection, to: &mut Connection) -> Option<Message> {
     let mut input = ReceiveBuf::new();
-    input.extend_from_slice(b"\x81\x05Hello");
-    i32::from(input.len() != 7)
+    while let Some(output) = from.poll_transmit() {
+        input.extend_from_slice(output.chunk());
+        output.advance(output.chunk().len());
+    }
+    to.poll_event(&mut input).ok()?.and_then(Event::into_message)
 }
 
 #[panic_handler]
