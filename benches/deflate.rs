@@ -45,32 +45,40 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Prints medians or minima of many short rounds.
+/// Prints medians or minima of many short rounds. The last column is for a connection that gives its
+/// memory back after each message.
 fn table() {
     let minimum = std::env::args().any(|arg| arg == "--min");
     println!("echo, ns per message");
-    println!("{:>9} {:>7} {:>9} {:>9} {:>6}", "takeover", "size", "raw", "ours", "ratio");
+    println!(
+        "{:>9} {:>7} {:>9} {:>9} {:>6} {:>9}",
+        "takeover", "size", "raw", "ours", "ratio", "idling"
+    );
     for takeover in BOTH {
         for size in SIZES {
             let messages = Messages::new(size, takeover);
             let (mut raw, mut ours) = (Raw::new(takeover), Ours::new(takeover));
             messages.check(&mut raw, &mut ours);
-            let mut times = [const { Vec::new() }; 2];
+            let mut idling = Ours { idles: true, ..Ours::new(takeover) };
+            let mut times = [const { Vec::new() }; 3];
             for _ in 0..ROUNDS {
-                let runs: [&mut dyn FnMut(); 2] =
-                    [&mut || messages.raw(&mut raw), &mut || messages.ours(&mut ours)];
+                let runs: [&mut dyn FnMut(); 3] =
+                    [&mut || messages.raw(&mut raw), &mut || messages.ours(&mut ours), &mut || {
+                        messages.ours(&mut idling)
+                    }];
                 for (run, times) in runs.into_iter().zip(&mut times) {
                     let begin = Instant::now();
                     run();
                     times.push(begin.elapsed().as_nanos() as f64 / messages.texts.len() as f64);
                 }
             }
-            let [raw, ours] = times.map(|mut times| {
+            let [raw, ours, idling] = times.map(|mut times| {
                 times.sort_by(f64::total_cmp);
                 times[if minimum { 0 } else { times.len() / 2 }]
             });
             let takeover = format!("{takeover:?}");
-            println!("{takeover:>9} {size:>7} {raw:>9.0} {ours:>9.0} {:>6.3}", ours / raw);
+            let ratio = ours / raw;
+            println!("{takeover:>9} {size:>7} {raw:>9.0} {ours:>9.0} {ratio:>6.3} {idling:>9.0}");
         }
     }
 }
@@ -99,6 +107,8 @@ struct Raw {
 struct Ours {
     connection: Connection,
     input: ReceiveBuf,
+    /// Whether it gives its memory back after each message.
+    idles: bool,
 }
 
 impl Messages {
@@ -185,7 +195,7 @@ impl Ours {
         (config.takeover, config.peer_takeover) = (takeover, takeover);
         let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
         let connection = Connection::server(&Config::default()).with_deflate(agreed);
-        Self { connection, input: ReceiveBuf::new() }
+        Self { connection, input: ReceiveBuf::new(), idles: false }
     }
 
     fn echo(&mut self, frame: &[u8], mut write: impl FnMut(&[u8])) {
@@ -197,6 +207,10 @@ impl Ours {
         while let Some(output) = self.connection.poll_transmit() {
             write(output.chunk());
             output.advance(output.chunk().len());
+        }
+        if self.idles {
+            self.input.release();
+            self.connection.release_memory();
         }
     }
 }

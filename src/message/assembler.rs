@@ -273,14 +273,16 @@ impl Assembler {
         Received::Message(kind, self.take())
     }
 
-    /// Takes what was assembled: without a copy, unless a small buffer would be taken for less than
-    /// half of it.
+    /// Takes what was assembled: without a copy, unless less than half of the buffer is used.
     fn take(&mut self) -> Source {
         let capacity = self.data.capacity();
-        if capacity > SMALL || self.data.len() > capacity / 2 {
+        if self.data.len() > capacity / 2 {
             return Source::Assembled(core::mem::take(&mut self.data).into());
         }
         let bytes = Bytes::copy_from_slice(&self.data);
+        if capacity > SMALL {
+            self.data = Vec::new();
+        }
         self.data.clear();
         Source::Assembled(bytes)
     }

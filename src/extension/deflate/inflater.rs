@@ -197,4 +197,4 @@ const ROOM_PER_BYTE: usize = 8;
 
 /// The least and the most room that is made at once.
 const MIN_ROOM: usize = 1 << 10;
-const MAX_ROOM: usize = 16 << 10;
+const MAX_ROOM: usize = 64 << 10;
