@@ -55,6 +55,18 @@ struct Note {
     payload: usize,
 }
 
+impl Note {
+    /// How much of the payload is not written, once `written` bytes of the output are. The payload
+    /// comes last; where it was compressed, it falls evenly.
+    fn left(&self, written: u64) -> usize {
+        let whole = u128::from(self.end - self.begin);
+        let left = u128::from(self.end - written.max(self.begin));
+        let payload = self.payload as u128;
+        let left = if payload <= whole { payload.min(left) } else { payload * left / whole };
+        usize::try_from(left).unwrap_or(usize::MAX)
+    }
+}
+
 impl TransmitBuf {
     /// Creates an empty buffer that holds no memory.
     pub(crate) fn new() -> Self {
@@ -107,7 +119,8 @@ impl TransmitBuf {
         let extra = self.extra.get_or_insert_default();
         extra.payload += payload;
         match extra.notes.back_mut() {
-            Some(last) if end - last.begin < MERGE_BELOW => {
+            // What is being written is not joined by more: its payload comes last.
+            Some(last) if last.begin >= self.written && end - last.begin < MERGE_BELOW => {
                 last.end = end;
                 last.payload += payload;
             }
@@ -119,8 +132,7 @@ impl TransmitBuf {
     pub(crate) fn noted_payload(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
         let Some(first) = extra.notes.front() else { return 0 };
-        let left = usize::try_from(first.end - self.written).unwrap_or(usize::MAX);
-        extra.payload - first.payload + first.payload.min(left)
+        extra.payload - first.payload + first.left(self.written)
     }
 
     /// Gives memory back if everything has been written.

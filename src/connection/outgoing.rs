@@ -152,10 +152,8 @@ impl Outgoing {
             && let Some(deflater) = &mut self.deflater
             && deflater.wants(payload.len())
         {
-            let mut compressed = Vec::new();
-            deflater.message(payload.as_slice(), &mut compressed)?;
-            let flags = Flags { rsv: RSV1, ..flags };
-            self.data(flags, Source::Owned(&compressed.into()), payload.len());
+            let compressed = deflater.message(payload.as_slice())?;
+            self.compressed(Flags { rsv: RSV1, ..flags }, compressed, payload.len());
         } else {
             self.data(flags, payload, payload.len());
         }
@@ -208,9 +206,8 @@ impl Outgoing {
         if part.compressed
             && let Some(deflater) = &mut self.deflater
         {
-            let mut compressed = Vec::new();
-            deflater.part(payload, &mut compressed)?;
-            self.data(flags, Source::Owned(&compressed.into()), payload.len());
+            let compressed = deflater.part(payload)?;
+            self.compressed(flags, compressed, payload.len());
         } else {
             self.data(flags, Source::Borrowed(payload), payload.len());
         }
@@ -224,13 +221,15 @@ impl Outgoing {
             return Err(SendError::InvalidUtf8);
         }
         self.part = None;
-        let mut payload = Vec::new();
+        let flags = part.next_flags(true);
         if part.compressed
             && let Some(deflater) = &mut self.deflater
         {
-            deflater.finish(&mut payload);
+            let compressed = deflater.finish();
+            self.compressed(flags, compressed, 0);
+        } else {
+            self.data(flags, Source::Borrowed(&[]), 0);
         }
-        self.data(part.next_flags(true), Source::Borrowed(&payload), 0);
         Ok(())
     }
 
@@ -261,6 +260,8 @@ impl Outgoing {
     /// Sends a Close, behind all messages that were sent before it.
     pub(super) fn close(&mut self, body: &[u8]) {
         self.part = None;
+        // Nothing is compressed any more.
+        self.deflater = None;
         match &mut self.waiting {
             Some(waiting) if !waiting.queue.is_empty() => {
                 waiting.close = Some(Bytes::copy_from_slice(body));
@@ -340,6 +341,17 @@ impl Outgoing {
         let before = self.output.len();
         self.frame(flags, payload);
         self.output.note_payload(before, amount);
+    }
+
+    /// Sends data that was compressed from `amount` bytes.
+    fn compressed(&mut self, flags: Flags, payload: Vec<u8>, amount: usize) {
+        if payload.len() >= SPLICE_FROM {
+            return self.data(flags, Source::Owned(&payload.into()), amount);
+        }
+        self.data(flags, Source::Borrowed(&payload), amount);
+        if let Some(deflater) = &mut self.deflater {
+            deflater.reuse(payload);
+        }
     }
 
     #[cold]

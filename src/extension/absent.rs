@@ -16,15 +16,19 @@ impl Deflater {
         match *self {}
     }
 
-    pub(crate) fn message(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), SendError> {
+    pub(crate) fn message(&mut self, _: &[u8]) -> Result<Vec<u8>, SendError> {
         match *self {}
     }
 
-    pub(crate) fn part(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), SendError> {
+    pub(crate) fn part(&mut self, _: &[u8]) -> Result<Vec<u8>, SendError> {
         match *self {}
     }
 
-    pub(crate) fn finish(&mut self, _: &mut Vec<u8>) {
+    pub(crate) fn finish(&mut self) -> Vec<u8> {
+        match *self {}
+    }
+
+    pub(crate) fn reuse(&mut self, _: Vec<u8>) {
         match *self {}
     }
 
@@ -34,11 +38,12 @@ impl Deflater {
 }
 
 impl Inflater {
-    pub(crate) fn part(&mut self, _: &[u8], _: &mut Vec<u8>) -> Result<(), ConnectionError> {
-        match *self {}
-    }
-
-    pub(crate) fn finish(&mut self, _: &mut Vec<u8>) -> Result<(), ConnectionError> {
+    pub(crate) fn part(
+        &mut self,
+        _: &[u8],
+        _: bool,
+        _: &mut Vec<u8>,
+    ) -> Result<(), ConnectionError> {
         match *self {}
     }
 

@@ -181,12 +181,14 @@ impl ClientRequest {
         Self { subprotocol_policy: policy, ..self }
     }
 
-    /// Offers permessage-deflate (RFC 7692), behind the extensions already offered.
+    /// Offers permessage-deflate (RFC 7692), behind the extensions already offered and instead of
+    /// what was offered of it before.
     ///
     /// The connection compresses and decompresses by itself if the server agrees.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
+        self.extensions.retain(|offered| !Deflate::is_named_by(offered));
         self.extensions.push(Deflate::offer(config));
         self.deflate = Some(*config);
         self

@@ -144,7 +144,7 @@ impl Acceptance {
     }
 
     /// Uses permessage-deflate (RFC 7692) if the client offers it in a form that can be served,
-    /// behind the extensions already chosen.
+    /// behind the other extensions that were chosen. One of that name chosen by hand is left out.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
@@ -173,7 +173,11 @@ impl Acceptance {
         let mut chosen = self.extensions.clone();
         #[cfg(feature = "deflate")]
         let deflate = match self.deflate {
-            Some(config) => Deflate::accept(&config, &request::extensions(offer)?),
+            Some(config) => {
+                // RFC 7692, §5: two that use the same reserved bit cannot be in use together.
+                chosen.retain(|extension| !Deflate::is_named_by(extension));
+                Deflate::accept(&config, &request::extensions(offer)?)
+            }
             None => None,
         }
         .map(|(agreed, extension)| {

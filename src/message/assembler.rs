@@ -154,6 +154,9 @@ impl Assembler {
         if let Some(inflater) = &mut self.inflater {
             inflater.release();
         }
+        if self.data.is_empty() {
+            self.data = Vec::new();
+        }
     }
 
     /// Checks the header of a data frame, before its payload.
@@ -238,19 +241,16 @@ impl Assembler {
             return Err(ConnectionError::ReservedBits { bits: piece.header.rsv });
         };
         let before = self.data.len();
-        let mut inflated = inflater.part(input.range(piece.fresh.clone()), &mut self.data);
-        if is_last && inflated.is_ok() {
-            inflated = inflater.finish(&mut self.data);
-        }
+        let inflated = inflater.part(input.range(piece.fresh.clone()), is_last, &mut self.data);
         if kind == MessageKind::Text {
-            // What came before the fault is judged first, so that the error does not depend on how
-            // the bytes were split.
+            // What comes before a fault of the stream is looked at first, as it is when it arrives
+            // first.
             let fresh = self.data.get(before..).unwrap_or_default();
             validate(&mut self.utf8, fresh, is_last && inflated.is_ok())?;
         }
         inflated?;
         if self.chunks {
-            let source = Source::Assembled(core::mem::take(&mut self.data).into());
+            let source = self.take();
             return Ok(self.chunk(kind, piece, source));
         }
         Ok(if is_last { Some(self.message(kind)) } else { None })
@@ -270,7 +270,21 @@ impl Assembler {
 
     fn message(&mut self, kind: MessageKind) -> Received {
         self.finish();
-        Received::Message(kind, Source::Assembled(core::mem::take(&mut self.data).into()))
+        Received::Message(kind, self.take())
+    }
+
+    /// Takes what was assembled: without a copy, unless less than half of the buffer is used.
+    fn take(&mut self) -> Source {
+        let capacity = self.data.capacity();
+        if self.data.len() > capacity / 2 {
+            return Source::Assembled(core::mem::take(&mut self.data).into());
+        }
+        let bytes = Bytes::copy_from_slice(&self.data);
+        if capacity > SMALL {
+            self.data = Vec::new();
+        }
+        self.data.clear();
+        Source::Assembled(bytes)
     }
 
     #[inline]
@@ -313,6 +327,9 @@ fn check_rsv(piece: &Piece) -> Result<(), ConnectionError> {
 /// Beyond the fragments that a limit allows for any message, one for each so many bytes: what cuts
 /// a large message into small frames passes, what sends next to nothing in each does not.
 const BYTES_PER_FRAGMENT: u64 = 32;
+
+/// A buffer up to this size may be kept from one message to the next.
+const SMALL: usize = 16 << 10;
 
 /// Where compressed messages are delivered in parts, they are decompressed by this many bytes at
 /// once: what comes of them is at most about a thousand times as much.

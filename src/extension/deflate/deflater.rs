@@ -11,16 +11,21 @@ use crate::error::SendError;
 /// Compresses messages, whole or in parts.
 pub(crate) struct Deflater {
     agreed: Deflate,
-    /// Taken on first use. Its window holds what the peer's does.
+    /// Taken on first use. What its window holds, the peer's does, too.
     stream: Option<zlib_rs::Deflate>,
+    /// Whether the stream has to begin anew before it is used: the last message was the last one
+    /// that its window may be used for.
+    stale: bool,
     /// Whether the end of the last part, [`TAIL`], is withheld: it is not sent at the end of a
     /// message.
     withheld: bool,
+    /// Empty, but for its capacity; at most `MAX_BUFFER` bytes.
+    buffer: Vec<u8>,
 }
 
 impl Deflater {
     pub(crate) const fn new(agreed: Deflate) -> Self {
-        Self { agreed, stream: None, withheld: false }
+        Self { agreed, stream: None, stale: false, withheld: false, buffer: Vec::new() }
     }
 
     /// Returns whether a message of `len` bytes is to be compressed. Asked before the window is
@@ -31,25 +36,68 @@ impl Deflater {
         len >= self.agreed.threshold && self.agreed.window_bits > 8
     }
 
-    /// Appends a whole message, compressed.
-    pub(crate) fn message(
-        &mut self,
-        payload: &[u8],
-        output: &mut Vec<u8>,
-    ) -> Result<(), SendError> {
-        self.part(payload, output)?;
-        self.finish(output);
-        Ok(())
+    /// Returns a whole message, compressed.
+    pub(crate) fn message(&mut self, payload: &[u8]) -> Result<Vec<u8>, SendError> {
+        let mut output = self.part(payload)?;
+        self.end(&mut output);
+        Ok(output)
     }
 
-    /// Appends the next part of a message, so that the peer can decompress it at once.
-    pub(crate) fn part(&mut self, payload: &[u8], output: &mut Vec<u8>) -> Result<(), SendError> {
+    /// Returns the next part of a message, compressed so that the peer can decompress it at once.
+    pub(crate) fn part(&mut self, payload: &[u8]) -> Result<Vec<u8>, SendError> {
+        let mut output = core::mem::take(&mut self.buffer);
         if payload.is_empty() {
-            return Ok(());
+            return Ok(output);
         }
         if self.withheld {
             output.extend_from_slice(&TAIL);
         }
+        if self.deflate(payload, &mut output).is_err() {
+            // The peer does without what it has not seen, and so does a new stream.
+            self.stream = None;
+            return Err(SendError::CompressionFailed);
+        }
+        // §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
+        debug_assert!(output.ends_with(&TAIL));
+        output.truncate(output.len().saturating_sub(TAIL.len()));
+        self.withheld = true;
+        Ok(output)
+    }
+
+    /// Ends a message of which parts were compressed, and returns what is still to be sent of it.
+    pub(crate) fn finish(&mut self) -> Vec<u8> {
+        let mut output = core::mem::take(&mut self.buffer);
+        self.end(&mut output);
+        output
+    }
+
+    /// Takes back what [`message`](Self::message), [`part`](Self::part) or
+    /// [`finish`](Self::finish) returned, to be used again.
+    pub(crate) fn reuse(&mut self, mut buffer: Vec<u8>) {
+        if buffer.capacity() <= MAX_BUFFER {
+            buffer.clear();
+            self.buffer = buffer;
+        }
+    }
+
+    /// Gives the memory back if no later message needs what is in it.
+    pub(crate) fn release(&mut self) {
+        self.buffer = Vec::new();
+        if self.stale {
+            self.stream = None;
+        }
+    }
+
+    fn end(&mut self, output: &mut Vec<u8>) {
+        if !self.withheld {
+            // §7.2.3.6: an empty message is an empty block.
+            output.push(0);
+        }
+        self.withheld = false;
+        self.stale = self.agreed.takeover == Takeover::Reset;
+    }
+
+    fn deflate(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<(), zlib_rs::DeflateError> {
         let agreed = self.agreed;
         let stream = self.stream.get_or_insert_with(|| {
             zlib_rs::Deflate::new_with_config(StreamConfig {
@@ -59,45 +107,25 @@ impl Deflater {
                 ..StreamConfig::default()
             })
         });
-        let mut piece = [0; PIECE];
-        let mut rest = payload;
-        loop {
-            let (read, written) = (stream.total_in(), stream.total_out());
-            stream
-                .compress(rest, &mut piece, DeflateFlush::SyncFlush)
-                .map_err(|_| SendError::CompressionFailed)?;
-            rest = rest.get(since(read, stream.total_in())..).unwrap_or_default();
-            let written = since(written, stream.total_out());
-            output.extend_from_slice(piece.get(..written).unwrap_or_default());
-            if rest.is_empty() && written < PIECE {
-                break;
-            }
-        }
-        // §7.2.1: "Remove 4 octets (that are 0x00 0x00 0xff 0xff) from the tail end."
-        debug_assert!(output.ends_with(&TAIL));
-        output.truncate(output.len().saturating_sub(TAIL.len()));
-        self.withheld = true;
-        Ok(())
-    }
-
-    /// Ends a message.
-    pub(crate) fn finish(&mut self, output: &mut Vec<u8>) {
-        if !self.withheld {
-            // §7.2.3.6: an empty message is an empty block.
-            output.push(0);
-        }
-        self.withheld = false;
-        if self.agreed.takeover == Takeover::Reset
-            && let Some(stream) = &mut self.stream
-        {
+        if core::mem::take(&mut self.stale) {
             stream.reset();
         }
-    }
-
-    /// Gives the memory back if no later message needs what is in it.
-    pub(crate) fn release(&mut self) {
-        if self.agreed.takeover == Takeover::Reset && !self.withheld {
-            self.stream = None;
+        let mut rest = input;
+        loop {
+            let len = output.len();
+            let room = (zlib_rs::compress_bound(rest.len()) + TAIL.len()).clamp(MIN_ROOM, MAX_ROOM);
+            output.resize(len + room, 0);
+            let (read, written) = (stream.total_in(), stream.total_out());
+            let free = output.get_mut(len..).unwrap_or_default();
+            let result = stream.compress(rest, free, DeflateFlush::SyncFlush);
+            rest = rest.get(since(read, stream.total_in())..).unwrap_or_default();
+            let written = since(written, stream.total_out());
+            output.truncate(len + written);
+            result?;
+            // While it has more to say, it fills what room there is.
+            if rest.is_empty() && written < room {
+                return Ok(());
+            }
         }
     }
 }
@@ -111,8 +139,13 @@ impl fmt::Debug for Deflater {
 /// The end of a sync flush: an empty stored block without its first byte (RFC 7692, §7.2.1).
 pub(super) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 
-/// The stream works through pieces of this size.
-pub(super) const PIECE: usize = 8192;
+/// The least and the most room that is made at once. A sync flush that begins with less than
+/// six bytes of room would be repeated.
+const MIN_ROOM: usize = 64;
+const MAX_ROOM: usize = 16 << 10;
+
+/// The largest buffer that is kept from one message to the next.
+const MAX_BUFFER: usize = 8 << 10;
 
 /// The difference of two positions in a stream, at most the size of a slice.
 pub(super) fn since(before: u64, after: u64) -> usize {

@@ -1,30 +1,47 @@
 //! The decompressor for the other end's messages (RFC 7692, §7.2.2); knows no frames.
 
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 use core::fmt;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
-use super::deflater::{PIECE, TAIL, since};
+use super::deflater::{TAIL, since};
+use super::history::History;
 use super::negotiate::{Deflate, Takeover};
 use crate::error::ConnectionError;
 
 /// Decompresses messages as they arrive.
+///
+/// ```text
+///             bytes                     a final block's end
+/// (between) ─────────▶ (within a block) ───────────────────▶ (ended)
+///     ▲                  │     ▲──────────── bytes ─────────────┘ ▲
+///     └─ message's end ──┘       (begins anew, with the history)  │
+///                        └──── message's end, without takeover ───┘
+/// ```
 pub(crate) struct Inflater {
     agreed: Deflate,
     /// The most that a message may decompress to, in bytes.
     limit: u64,
-    /// Taken on first use.
+    /// Taken on first use, and when it was given back.
     stream: Option<Inflate>,
-    /// The newest output, as much as the window holds, to begin anew with behind a final block.
-    history: VecDeque<u8>,
-    /// Whether the stream has ended with a final block and nothing has come behind it.
-    ended: bool,
-    /// Whether a part of a message has been decompressed, but not its end.
-    within: bool,
-    /// What it decompressed to, in bytes. At most `limit`.
+    position: Position,
+    /// What the window holds, to begin anew with. Without takeover only where a message came in
+    /// parts.
+    history: History,
+    /// What the message in progress decompressed to, in bytes. At most `limit`.
     inflated: u64,
+}
+
+/// Where the stream is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Position {
+    /// At the beginning of a block, which is the beginning of a message.
+    Between,
+    /// At its end: what comes next needs it to begin anew.
+    Ended,
+    /// Anywhere else.
+    Within,
 }
 
 impl Inflater {
@@ -33,92 +50,133 @@ impl Inflater {
             agreed,
             limit,
             stream: None,
-            history: VecDeque::new(),
-            ended: false,
-            within: false,
+            position: Position::Ended,
+            history: History::new(1 << window_bits(agreed)),
             inflated: 0,
         }
     }
 
-    /// Appends what `input`, the next part of a message, decompresses to.
+    /// Appends what `input`, the next part of a message or its last one, decompresses to.
     ///
     /// Stops with an error as soon as the message is larger than it may be. What was decompressed
-    /// before an error is appended, too.
+    /// before an error has been appended.
     pub(crate) fn part(
         &mut self,
         input: &[u8],
+        is_last: bool,
         output: &mut Vec<u8>,
     ) -> Result<(), ConnectionError> {
-        // zlib compresses with a window of 512 bytes when told to use one of 256.
-        let window_bits = self.agreed.peer_window_bits.max(9);
-        self.within = true;
-        let mut piece = [0; PIECE];
+        let before = output.len();
         let mut rest = input;
         while !rest.is_empty() {
-            let stream = self.stream.get_or_insert_with(|| Inflate::new(false, window_bits));
-            if self.ended {
-                // §7.2.3.4: a final block ends the stream, but neither the message nor the window.
-                stream.reset(false);
-                if !self.history.is_empty() {
-                    stream
-                        .set_dictionary(self.history.make_contiguous())
-                        .map_err(|_| ConnectionError::InvalidDeflate)?;
-                }
-                self.ended = false;
+            if self.position == Position::Ended {
+                self.begin_anew(output.get(before..).unwrap_or_default())?;
             }
-            loop {
-                let (read, written) = (stream.total_in(), stream.total_out());
-                let status = stream.decompress(rest, &mut piece, InflateFlush::SyncFlush);
-                rest = rest.get(since(read, stream.total_in())..).unwrap_or_default();
-                let written = piece.get(..since(written, stream.total_out())).unwrap_or_default();
-                let room = usize::try_from(self.limit - self.inflated).unwrap_or(usize::MAX);
-                output.extend_from_slice(written.get(..room).unwrap_or(written));
-                self.inflated += written.len() as u64;
-                if self.inflated > self.limit {
-                    return Err(ConnectionError::MessageTooLarge { limit: self.limit });
-                }
-                let status = status.map_err(|_| ConnectionError::InvalidDeflate)?;
-                remember(&mut self.history, written, 1 << window_bits);
-                if status == Status::StreamEnd {
-                    self.ended = true;
-                    break;
-                }
-                if written.len() < PIECE {
-                    if !rest.is_empty() {
-                        return Err(ConnectionError::InvalidDeflate);
-                    }
-                    break;
-                }
-            }
-        }
-        Ok(())
-    }
-
-    /// Ends a message.
-    pub(crate) fn finish(&mut self, output: &mut Vec<u8>) -> Result<(), ConnectionError> {
-        // §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
-        // message." Together with the last byte they are an empty block. Where they are
-        // anything else, the message ended inside a block.
-        if !self.ended {
-            let inflated = self.inflated;
-            self.part(&TAIL, output)?;
-            if self.inflated != inflated {
+            self.position = Position::Within;
+            let room = rest.len().saturating_mul(ROOM_PER_BYTE).clamp(MIN_ROOM, MAX_ROOM);
+            rest = self.inflate(rest, InflateFlush::SyncFlush, room, output)?;
+            if self.position == Position::Within && !rest.is_empty() {
                 return Err(ConnectionError::InvalidDeflate);
             }
         }
-        self.within = false;
-        self.inflated = 0;
-        if self.agreed.peer_takeover == Takeover::Reset {
+        if is_last {
+            self.finish(output)?;
+        }
+        if self.agreed.peer_takeover == Takeover::Keep || !is_last {
+            self.history.extend_from_slice(output.get(before..).unwrap_or_default());
+        } else {
             self.history.clear();
-            self.ended = true;
         }
         Ok(())
     }
 
-    /// Gives the memory back if no later message needs what is in it.
+    /// Gives the memory back, but for what later messages may refer to.
     pub(crate) fn release(&mut self) {
-        if self.agreed.peer_takeover == Takeover::Reset && !self.within {
-            *self = Self::new(self.agreed, self.limit);
+        if self.position != Position::Within {
+            self.stream = None;
+            self.position = Position::Ended;
+            self.history.release();
+        }
+    }
+
+    /// Ends a message.
+    fn finish(&mut self, output: &mut Vec<u8>) -> Result<(), ConnectionError> {
+        if self.position == Position::Within {
+            // §7.2.2: "Append 4 octets of 0x00 0x00 0xff 0xff to the tail end of the payload of the
+            // message." Together with the last byte they are an empty block, and the stream stops
+            // in front of what follows. Where it does not, the message ended inside a block.
+            let [a, b, c, d] = TAIL;
+            let tail_and_more = [a, b, c, d, 0];
+            let len = output.len();
+            let rest = self.inflate(&tail_and_more, InflateFlush::Block, 1, output);
+            if rest.map(<[u8]>::len) != Ok(1) || output.len() != len {
+                output.truncate(len);
+                return Err(ConnectionError::InvalidDeflate);
+            }
+            self.position = Position::Between;
+        }
+        if self.agreed.peer_takeover == Takeover::Reset {
+            self.position = Position::Ended;
+        }
+        self.inflated = 0;
+        Ok(())
+    }
+
+    /// Makes a stream that goes on behind the history and `newest`.
+    fn begin_anew(&mut self, newest: &[u8]) -> Result<(), ConnectionError> {
+        match &mut self.stream {
+            // §7.2.3.4: a final block ends the stream, but neither the message nor the window.
+            Some(stream) => stream.reset(false),
+            None => self.stream = Some(Inflate::new(false, window_bits(self.agreed))),
+        }
+        let (oldest, older) = self.history.as_slices();
+        for part in [oldest, older, newest] {
+            if let Some(stream) = &mut self.stream
+                && !part.is_empty()
+            {
+                stream.set_dictionary(part).map_err(|_| ConnectionError::InvalidDeflate)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Decompresses `input`, at first to at most `room` bytes, and returns what is left of it where
+    /// the stream stops: behind a final block, or before the next one if `flush` says so.
+    fn inflate<'a>(
+        &mut self,
+        input: &'a [u8],
+        flush: InflateFlush,
+        mut room: usize,
+        output: &mut Vec<u8>,
+    ) -> Result<&'a [u8], ConnectionError> {
+        let Some(stream) = &mut self.stream else { return Ok(input) };
+        let mut rest = input;
+        loop {
+            let left = self.limit - self.inflated;
+            // One byte more than may come shows that it does.
+            room = usize::try_from(left).map_or(room, |left| room.min(left.saturating_add(1)));
+            let len = output.len();
+            output.resize(len + room, 0);
+            let (read, written) = (stream.total_in(), stream.total_out());
+            let free = output.get_mut(len..).unwrap_or_default();
+            let result = stream.decompress(rest, free, flush);
+            rest = rest.get(since(read, stream.total_in())..).unwrap_or_default();
+            let written = since(written, stream.total_out());
+            if written as u64 > left {
+                output.truncate(len + written - 1);
+                return Err(ConnectionError::MessageTooLarge { limit: self.limit });
+            }
+            output.truncate(len + written);
+            self.inflated += written as u64;
+            let status = result.map_err(|_| ConnectionError::InvalidDeflate)?;
+            if status == Status::StreamEnd {
+                self.position = Position::Ended;
+                return Ok(rest);
+            }
+            if written < room {
+                return Ok(rest);
+            }
+            room = MAX_ROOM;
         }
     }
 }
@@ -129,10 +187,14 @@ impl fmt::Debug for Inflater {
     }
 }
 
-/// Appends to the history, which holds at most `window` bytes.
-fn remember(history: &mut VecDeque<u8>, output: &[u8], window: usize) {
-    let newest = output.get(output.len().saturating_sub(window)..).unwrap_or_default();
-    let excess = (history.len() + newest.len()).saturating_sub(window);
-    history.drain(..excess);
-    history.extend(newest);
+/// zlib compresses with a window of 512 bytes when told to use one of 256.
+const fn window_bits(agreed: Deflate) -> u8 {
+    if agreed.peer_window_bits < 9 { 9 } else { agreed.peer_window_bits }
 }
+
+/// How many bytes of output there is room for at first, for each byte of input.
+const ROOM_PER_BYTE: usize = 8;
+
+/// The least and the most room that is made at once.
+const MIN_ROOM: usize = 1 << 10;
+const MAX_ROOM: usize = 64 << 10;

@@ -1,6 +1,7 @@
 //! permessage-deflate (RFC 7692): what is agreed on, and the two streams; knows no frames.
 
 mod deflater;
+mod history;
 mod inflater;
 mod negotiate;
 

@@ -120,10 +120,10 @@ impl Deflate {
             .find_map(|offer| Self::accept_one(&config.clamped(), &Params::parse(offer)?))
     }
 
-    /// Returns whether an extension is permessage-deflate.
+    /// Returns whether an extension is permessage-deflate, written as it is registered.
     #[must_use]
     pub fn is_named_by(extension: &Extension) -> bool {
-        extension.name().eq_ignore_ascii_case(NAME)
+        extension.name() == NAME
     }
 
     fn accept_one(config: &DeflateConfig, offer: &Params) -> Option<(Self, Extension)> {
@@ -174,7 +174,7 @@ impl Deflate {
     /// connection (§7).
     pub fn confirm(config: &DeflateConfig, response: &Extension) -> Result<Self, &'static str> {
         let config = config.clamped();
-        let response = Params::parse(response).ok_or(NAME)?;
+        let response = Params::parse_response(response)?;
         let peer_window_bits = match response.server_max_window_bits {
             Some(bits) if bits <= config.peer_window_bits => bits,
             None if config.peer_window_bits == 15 => 15,
@@ -183,7 +183,6 @@ impl Deflate {
         let window_bits = match response.client_max_window_bits {
             Some(Some(bits)) if bits <= config.window_bits => bits,
             None => config.window_bits,
-            // §7.1.2.2: in a response it has a value.
             Some(_) => return Err(CLIENT_MAX_WINDOW_BITS),
         };
         if config.peer_takeover == Takeover::Reset && !response.server_no_context_takeover {
@@ -199,17 +198,17 @@ impl Deflate {
     }
 
     /// Returns what the header values of RFC 8441 or another handshake say, for a connection that
-    /// was negotiated elsewhere.
+    /// was negotiated elsewhere: `agreed` is an element of the response.
     ///
     /// # Errors
     ///
-    /// The name of a parameter that is invalid.
+    /// What is wrong with it, by the parameter's name.
     pub fn from_agreed(
         role: Role,
         config: &DeflateConfig,
         agreed: &Extension,
     ) -> Result<Self, &'static str> {
-        let params = Params::parse(agreed).ok_or(NAME)?;
+        let params = Params::parse_response(agreed)?;
         let server_bits = params.server_max_window_bits.unwrap_or(15);
         let client_bits = params.client_max_window_bits.flatten().unwrap_or(15);
         let server = Takeover::Keep.or_reset(params.server_no_context_takeover);
@@ -220,12 +219,38 @@ impl Deflate {
         };
         let config = config.clamped();
         Ok(Self {
+            // What this endpoint compresses with may always be less than it was granted.
             window_bits: window_bits.min(config.window_bits),
             peer_window_bits,
-            takeover,
+            takeover: config.takeover.or_reset(takeover == Takeover::Reset),
             peer_takeover,
             ..Self::with_streams_of(&config)
         })
+    }
+
+    /// Returns the window that this endpoint compresses with, as a power of two. With one of 8,
+    /// which zlib does not know, it sends everything plain.
+    #[must_use]
+    pub const fn window_bits(&self) -> u8 {
+        self.window_bits
+    }
+
+    /// Returns the largest window that the peer may compress with, as a power of two.
+    #[must_use]
+    pub const fn peer_window_bits(&self) -> u8 {
+        self.peer_window_bits
+    }
+
+    /// Returns whether this endpoint's messages refer to earlier ones.
+    #[must_use]
+    pub const fn takeover(&self) -> Takeover {
+        self.takeover
+    }
+
+    /// Returns whether the peer's messages may refer to earlier ones.
+    #[must_use]
+    pub const fn peer_takeover(&self) -> Takeover {
+        self.peer_takeover
     }
 
     const fn with_streams_of(config: &DeflateConfig) -> Self {
@@ -261,6 +286,19 @@ impl Takeover {
 }
 
 impl Params {
+    /// Parses a response, in which more has a value than in an offer.
+    fn parse_response(response: &Extension) -> Result<Self, &'static str> {
+        if !Deflate::is_named_by(response) {
+            return Err(NAME);
+        }
+        match Self::parse(response) {
+            // §7.1.2.2: in a response it has a value.
+            Some(Self { client_max_window_bits: Some(None), .. }) => Err(CLIENT_MAX_WINDOW_BITS),
+            Some(params) => Ok(params),
+            None => Err(NAME),
+        }
+    }
+
     /// Parses the parameters of an offer or response; none if one is undefined, repeated or has an
     /// invalid value.
     fn parse(extension: &Extension) -> Option<Self> {
