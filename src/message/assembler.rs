@@ -329,7 +329,7 @@ fn check_rsv(piece: &Piece) -> Result<(), ConnectionError> {
 const BYTES_PER_FRAGMENT: u64 = 32;
 
 /// A buffer up to this size may be kept from one message to the next.
-const SMALL: usize = 16 << 10;
+const SMALL: usize = 4 << 10;
 
 /// Where compressed messages are delivered in parts, they are decompressed by this many bytes at
 /// once: what comes of them is at most about a thousand times as much.

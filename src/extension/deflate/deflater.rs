@@ -145,7 +145,7 @@ const MIN_ROOM: usize = 64;
 const MAX_ROOM: usize = 16 << 10;
 
 /// The largest buffer that is kept from one message to the next.
-const MAX_BUFFER: usize = 8 << 10;
+const MAX_BUFFER: usize = 4 << 10;
 
 /// The difference of two positions in a stream, at most the size of a slice.
 pub(super) fn since(before: u64, after: u64) -> usize {
