@@ -182,8 +182,7 @@ impl Assembler {
             self.compressed = piece.header.rsv != 0;
         }
         let limit = self.max_message_size;
-        // Cannot overflow: a length is below 2^63, and the sum before is at most this limit.
-        let announced = self.announced + piece.header.payload_len;
+        let announced = self.announced.saturating_add(piece.header.payload_len);
         // What does not compress grows a little; the limit holds for what it decompresses to.
         if announced > if self.compressed { limit.saturating_mul(2).max(1024) } else { limit } {
             return Err(ConnectionError::MessageTooLarge { limit });

@@ -5,7 +5,8 @@ use core::fmt;
 
 use zlib_rs::{DeflateConfig as StreamConfig, DeflateFlush};
 
-use super::negotiate::{Deflate, Takeover};
+use super::config::Takeover;
+use super::negotiate::Deflate;
 use crate::error::SendError;
 
 /// Compresses messages, whole or in parts.
