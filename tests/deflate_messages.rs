@@ -240,6 +240,17 @@ fn the_reserved_bit_is_refused_wherever_it_has_no_meaning_6() {
     }
 }
 
+#[test]
+fn a_final_block_may_be_the_empty_one_at_the_end() {
+    // What is cut off belongs to the final block here.
+    let got = received(&[text(HELLO), text(b"\x01"), text(HELLO_AGAIN)]);
+    assert_eq!(got, (vec![Got::text("Hello"), Got::text(""), Got::text("Hello")], None));
+    let first = [HELLO, &TAIL, b"\x01"].concat();
+    assert_eq!(Puff::default().message(&first).unwrap(), b"Hello");
+    let got = received(&[text(&first), text(HELLO_AGAIN), text(&first)]);
+    assert_eq!(got, (vec![Got::text("Hello"); 3], None));
+}
+
 /// A part of a message, and whether it is a deflate stream of its own that ends in a final block.
 type Segment = (Vec<u8>, bool);
 
@@ -491,7 +502,7 @@ fn by_opcode(got: &Got) -> (u8, Vec<u8>) {
         Got::Binary(payload) => (BINARY, payload.clone()),
         Got::Text(text) => (TEXT, text.as_bytes().to_vec()),
         Got::Ping(payload) => (FIN | PING, payload.clone()),
-        other => panic!("{other:?}"),
+        Got::Chunk { .. } | Got::Closed(_) | Got::Pong(_) => panic!("{got:?}"),
     }
 }
 

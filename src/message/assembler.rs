@@ -182,8 +182,7 @@ impl Assembler {
             self.compressed = piece.header.rsv != 0;
         }
         let limit = self.max_message_size;
-        // Cannot overflow: a length is below 2^63, and the sum before is at most this limit.
-        let announced = self.announced + piece.header.payload_len;
+        let announced = self.announced.saturating_add(piece.header.payload_len);
         // What does not compress grows a little; the limit holds for what it decompresses to.
         if announced > if self.compressed { limit.saturating_mul(2).max(1024) } else { limit } {
             return Err(ConnectionError::MessageTooLarge { limit });
@@ -329,7 +328,7 @@ fn check_rsv(piece: &Piece) -> Result<(), ConnectionError> {
 const BYTES_PER_FRAGMENT: u64 = 32;
 
 /// A buffer up to this size may be kept from one message to the next.
-const SMALL: usize = 16 << 10;
+const SMALL: usize = 4 << 10;
 
 /// Where compressed messages are delivered in parts, they are decompressed by this many bytes at
 /// once: what comes of them is at most about a thousand times as much.

@@ -176,11 +176,13 @@ impl Puff {
                 return Ok(());
             }
             loop {
-                let is_final = self.bits(1)? == 1;
+                let is_final = self.bits(1)?;
                 let kind = self.bits(2)?;
                 if kind == 0 && self.at.div_ceil(8) == self.input.len() {
                     // Here the four bytes belong.
-                    return if is_final { Err(Fault::End) } else { Ok(()) };
+                    self.blocks[0] += 1;
+                    self.blocks[3] += is_final;
+                    return Ok(());
                 }
                 match kind {
                     0 => self.stored()?,
@@ -189,7 +191,7 @@ impl Puff {
                     _ => return Err(Fault::Malformed),
                 }
                 self.blocks[kind] += 1;
-                if is_final {
+                if is_final == 1 {
                     self.blocks[3] += 1;
                     break;
                 }

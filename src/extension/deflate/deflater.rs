@@ -5,7 +5,8 @@ use core::fmt;
 
 use zlib_rs::{DeflateConfig as StreamConfig, DeflateFlush};
 
-use super::negotiate::{Deflate, Takeover};
+use super::config::Takeover;
+use super::negotiate::Deflate;
 use crate::error::SendError;
 
 /// Compresses messages, whole or in parts.
@@ -145,7 +146,7 @@ const MIN_ROOM: usize = 64;
 const MAX_ROOM: usize = 16 << 10;
 
 /// The largest buffer that is kept from one message to the next.
-const MAX_BUFFER: usize = 8 << 10;
+const MAX_BUFFER: usize = 4 << 10;
 
 /// The difference of two positions in a stream, at most the size of a slice.
 pub(super) fn since(before: u64, after: u64) -> usize {

@@ -5,9 +5,10 @@ use core::fmt;
 
 use zlib_rs::{Inflate, InflateFlush, Status};
 
+use super::config::Takeover;
 use super::deflater::{TAIL, since};
 use super::history::History;
-use super::negotiate::{Deflate, Takeover};
+use super::negotiate::Deflate;
 use crate::error::ConnectionError;
 
 /// Decompresses messages as they arrive.
@@ -176,7 +177,7 @@ impl Inflater {
             if written < room {
                 return Ok(rest);
             }
-            room = MAX_ROOM;
+            room = (2 * room).min(MAX_ROOM);
         }
     }
 }

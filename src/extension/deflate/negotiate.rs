@@ -1,68 +1,9 @@
 //! The parameters of permessage-deflate (RFC 7692, §7.1): offered, judged and agreed on; compresses
 //! nothing.
 
+use super::config::{DeflateConfig, Takeover};
 use crate::extension::Extension;
 use crate::role::Role;
-
-/// How an endpoint wants to use permessage-deflate.
-///
-/// Memory is what compression costs a server with many connections. Of the sizes
-/// in the table below, a compressor and a decompressor are taken on first use.
-/// With [`Takeover::Reset`] they go back when a connection is idle, with [`Takeover::Keep`] they
-/// stay as long as the connection.
-///
-/// ```
-/// use sanswire::extension::{DeflateConfig, Takeover};
-///
-/// let mut config = DeflateConfig::default();
-/// config.takeover = Takeover::Reset;
-/// config.threshold = 512;
-/// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct DeflateConfig {
-    /// How hard to compress: 0 (stored) to 9 (smallest). Default 6, zlib's own.
-    pub level: u8,
-    /// How much memory the compressor takes for its working tables: 1 to 9. Default 8, zlib's own.
-    pub mem_level: u8,
-    /// The largest window this endpoint compresses with, as a power of two: 9 to 15. Default 15.
-    pub window_bits: u8,
-    /// The largest window the peer may compress with, as a power of two: 9 to 15. Default 15.
-    ///
-    /// Below 15 an offer that does not let the server ask for it is declined.
-    pub peer_window_bits: u8,
-    /// Whether this endpoint's messages refer to earlier ones. Default [`Takeover::Keep`]: small
-    /// messages that resemble each other shrink several times as much.
-    pub takeover: Takeover,
-    /// Whether the peer's messages may refer to earlier ones. Default [`Takeover::Keep`].
-    pub peer_takeover: Takeover,
-    /// Messages below this many bytes are sent plain. Default 64: what is shorter hardly shrinks.
-    pub threshold: usize,
-}
-
-/// Whether a compression window outlives a message (RFC 7692, §7.1.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a window is kept or it is not")]
-pub enum Takeover {
-    /// The window is kept for the next message.
-    Keep,
-    /// Each message begins with an empty window: `no_context_takeover`.
-    Reset,
-}
-
-impl Default for DeflateConfig {
-    fn default() -> Self {
-        Self {
-            level: 6,
-            mem_level: 8,
-            window_bits: 15,
-            peer_window_bits: 15,
-            takeover: Takeover::Keep,
-            peer_takeover: Takeover::Keep,
-            threshold: 64,
-        }
-    }
-}
 
 /// permessage-deflate as client and server agreed on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -263,25 +204,6 @@ impl Deflate {
             takeover: config.takeover,
             peer_takeover: config.peer_takeover,
         }
-    }
-}
-
-impl DeflateConfig {
-    /// Brings what is out of range to the nearest value that is not.
-    fn clamped(&self) -> Self {
-        Self {
-            level: self.level.min(9),
-            mem_level: self.mem_level.clamp(1, 9),
-            window_bits: self.window_bits.clamp(9, 15),
-            peer_window_bits: self.peer_window_bits.clamp(9, 15),
-            ..*self
-        }
-    }
-}
-
-impl Takeover {
-    const fn or_reset(self, reset: bool) -> Self {
-        if reset { Self::Reset } else { self }
     }
 }
 
