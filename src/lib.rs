@@ -85,6 +85,7 @@
 //! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
 //! | [`Connection`], [`Config`], [`Event`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
+//! | [`delivery`] | nothing lost, repeated or reordered across connections | |
 //! | [`io`] | sockets, clocks and entropy: the adapters | |
 //!
 //! Each uses only what stands above it.
@@ -110,6 +111,7 @@ extern crate std;
 mod buffer;
 mod close;
 mod connection;
+pub mod delivery;
 mod error;
 pub mod extension;
 pub mod frame;
