@@ -86,6 +86,7 @@
 //! | [`Connection`], [`Config`], [`Event`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
 //! | [`reconnect`] | when to try again | §7.2.3 |
+//! | [`delivery`] | nothing lost, repeated or reordered across connections | |
 //! | [`io`] | sockets, clocks and entropy: the adapters | |
 //!
 //! Each uses only what stands above it.
@@ -111,6 +112,7 @@ extern crate std;
 mod buffer;
 mod close;
 mod connection;
+pub mod delivery;
 mod error;
 pub mod extension;
 pub mod frame;

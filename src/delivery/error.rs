@@ -1,0 +1,181 @@
+//! What can go wrong with a session: what the peer did, what this end was asked; decides nothing.
+
+use core::fmt;
+
+use crate::close::CloseCode;
+use crate::message::Message;
+
+/// What the peer did wrong. The connection is to be closed; the session stays as it was, and may be
+/// resumed on another.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum DeliveryError {
+    /// A text message of the WebSocket: everything is carried in binary messages.
+    TextUnexpected,
+    /// A message of a kind that is not defined.
+    UnknownKind {
+        /// Its first byte: 4 to 255.
+        kind: u8,
+    },
+    /// A message whose length does not fit its kind.
+    WrongLength {
+        /// Its length in bytes.
+        len: usize,
+    },
+    /// The payload of a text is not UTF-8.
+    InvalidUtf8,
+    /// A Hello whose sender has no id.
+    IdMissing,
+    /// A Hello with the id of this end: the peer returns what it is sent.
+    IdReflected,
+    /// The first message is not a Hello, or there was no connection.
+    HelloMissing,
+    /// A second Hello on one connection.
+    HelloRepeated,
+    /// A message is missing: the peer skipped a number.
+    Gap {
+        /// The number that should have come.
+        expected: u64,
+        /// The number that came.
+        sequence: u64,
+    },
+    /// An acknowledgement of what was not sent, or, in a Hello, one that takes back an earlier one.
+    AcknowledgementOutOfRange {
+        /// The number of the message that the peer says to expect.
+        expected: u64,
+        /// The first number that it has not acknowledged.
+        first: u64,
+        /// The number behind the last that was sent.
+        end: u64,
+    },
+    /// The peer sent a message behind the last that can be numbered.
+    Exhausted,
+}
+
+impl DeliveryError {
+    /// Returns the code that the connection is to be closed with: 1007 for what is not text, 1002
+    /// for the rest.
+    #[must_use]
+    pub const fn close_code(self) -> CloseCode {
+        match self {
+            Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::TextUnexpected
+            | Self::UnknownKind { .. }
+            | Self::WrongLength { .. }
+            | Self::IdMissing
+            | Self::IdReflected
+            | Self::HelloMissing
+            | Self::HelloRepeated
+            | Self::Gap { .. }
+            | Self::AcknowledgementOutOfRange { .. }
+            | Self::Exhausted => CloseCode::PROTOCOL_ERROR,
+        }
+    }
+}
+
+impl fmt::Display for DeliveryError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::TextUnexpected => f.write_str("delivery is carried in binary messages only"),
+            Self::UnknownKind { kind } => write!(f, "delivery message of unknown kind {kind}"),
+            Self::WrongLength { len } => {
+                write!(f, "delivery message of {len} bytes does not fit its kind")
+            }
+            Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
+            Self::IdMissing => f.write_str("hello without the id of its sender"),
+            Self::IdReflected => f.write_str("hello with the id of its receiver"),
+            Self::HelloMissing => f.write_str("message before the hello"),
+            Self::HelloRepeated => f.write_str("second hello on one connection"),
+            Self::Gap { expected, sequence } => {
+                write!(f, "message {sequence} came where {expected} was expected")
+            }
+            Self::AcknowledgementOutOfRange { expected, first, end } => {
+                write!(f, "peer expects message {expected}, outside of {first} to {end}")
+            }
+            Self::Exhausted => f.write_str("message behind the last number"),
+        }
+    }
+}
+
+impl core::error::Error for DeliveryError {}
+
+/// Why a message was not taken; nothing changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SendError {
+    /// As many bytes wait to be acknowledged as may.
+    BytesFull {
+        /// Bytes that wait.
+        queued: usize,
+        /// Bytes that may wait at most.
+        limit: usize,
+    },
+    /// As many messages wait to be acknowledged as may.
+    MessagesFull {
+        /// Messages that may wait at most.
+        limit: usize,
+    },
+    /// The message alone is over the limit on bytes: it will never be taken.
+    TooLarge {
+        /// Its length in bytes.
+        len: usize,
+        /// Bytes that may wait at most.
+        limit: usize,
+    },
+    /// All 2^53 - 1 numbers are used up: a new session is needed.
+    Exhausted,
+}
+
+impl fmt::Display for SendError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::BytesFull { queued, limit } => {
+                write!(f, "{queued} bytes wait to be acknowledged, at the limit of {limit}")
+            }
+            Self::MessagesFull { limit } => {
+                write!(f, "as many messages wait to be acknowledged as may: {limit}")
+            }
+            Self::TooLarge { len, limit } => {
+                write!(f, "message of {len} bytes is over the limit of {limit}")
+            }
+            Self::Exhausted => f.write_str("no number is left for another message"),
+        }
+    }
+}
+
+impl core::error::Error for SendError {}
+
+/// A message that was not taken, given back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refused {
+    /// Why.
+    pub error: SendError,
+    /// The message.
+    pub message: Message,
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.error.fmt(f)
+    }
+}
+
+impl core::error::Error for Refused {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+/// A snapshot that no session can have made.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidSnapshot;
+
+impl fmt::Display for InvalidSnapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("snapshot contradicts itself")
+    }
+}
+
+impl core::error::Error for InvalidSnapshot {}

@@ -1,0 +1,43 @@
+//! What an application may choose about a session; decides nothing.
+
+use core::num::NonZeroU64;
+
+/// How much a session keeps, and how often it acknowledges.
+///
+/// ```
+/// use sanswire::delivery::Limits;
+///
+/// let mut limits = Limits::default();
+/// limits.max_messages = 16;
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// How many messages may wait to be acknowledged; more are refused.
+    ///
+    /// Default 1024: some seconds of lively traffic while a connection is made again.
+    pub max_messages: usize,
+    /// How many bytes of payload may wait to be acknowledged; more are refused.
+    ///
+    /// Default 1 MiB, as much as may wait in a connection.
+    pub max_bytes: usize,
+    /// After how many messages an acknowledgement is due without being asked for.
+    ///
+    /// Default 64: a small part of what the peer may keep, and little beside 64 messages.
+    pub acknowledge_messages: NonZeroU64,
+    /// After how many bytes of payload an acknowledgement is due without being asked for.
+    ///
+    /// Default 64 KiB, for the same reason.
+    pub acknowledge_bytes: usize,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_messages: 1024,
+            max_bytes: 1 << 20,
+            acknowledge_messages: NonZeroU64::MIN.saturating_add(63),
+            acknowledge_bytes: 64 << 10,
+        }
+    }
+}

@@ -1,0 +1,61 @@
+//! Delivery across connections: nothing lost, repeated or reordered while both ends keep their
+//! state; knows messages, but neither connects nor waits.
+//!
+//! A WebSocket that breaks takes along what was on its way, and neither end can tell how much. A
+//! [`Session`] outlives its connections: it numbers messages, keeps them until the peer has
+//! acknowledged them, and sends the rest again on the next connection. When the peer comes back
+//! without its state, the application is [told](Event::PeerForgot) what may be lost.
+//!
+//! Both ends offer and choose the subprotocol [`SUBPROTOCOL`]. There is one type for both: what is
+//! below drives a client's session over one connection; a server looks at the [`Hello`] first.
+//!
+//! ```
+//! use sanswire::delivery::{DeliveryError, Event, Hello, Limits, Session, SessionId};
+//! use std::collections::HashMap;
+//!
+//! # fn random(seed: u8) -> SessionId { SessionId::new([seed; 16]).unwrap() }
+//! let mut client = Session::new(random(1), Limits::default());
+//! client.send("first".into()).unwrap(); // Before there is a connection: it waits.
+//! client.handle_connected();
+//! let hello = client.poll_transmit().unwrap();
+//!
+//! // A server keeps its sessions by the ids of its clients.
+//! let mut sessions = HashMap::new();
+//! let from = Hello::parse(&hello)?.from;
+//! let new = || Session::new(random(2), Limits::default());
+//! let server = sessions.entry(from).or_insert_with(new);
+//! server.handle_connected();
+//! assert_eq!(server.handle_message(hello)?, Some(Event::Started));
+//!
+//! // What either end wants to send goes to the other, by `Connection::send` in earnest.
+//! while let Some(message) = server.poll_transmit() {
+//!     assert_eq!(client.handle_message(message)?, Some(Event::Started));
+//! }
+//! while let Some(message) = client.poll_transmit() {
+//!     assert_eq!(server.handle_message(message)?, Some(Event::Message("first".into())));
+//! }
+//!
+//! // Before an end waits, it acknowledges.
+//! server.acknowledge();
+//! let acknowledgement = server.poll_transmit().unwrap();
+//! assert_eq!(client.handle_message(acknowledgement)?, None);
+//! assert_eq!(client.buffered_messages(), 0);
+//! # Ok::<_, DeliveryError>(())
+//! ```
+//!
+#![doc = include_str!("../../docs/delivery.md")]
+
+mod error;
+mod limits;
+mod session;
+mod snapshot;
+mod wire;
+
+pub use error::{DeliveryError, InvalidSnapshot, Refused, SendError};
+pub use limits::Limits;
+pub use session::{Event, Lost, Session};
+pub use snapshot::Snapshot;
+pub use wire::{Hello, SessionId};
+
+/// The name of the subprotocol, with its version.
+pub const SUBPROTOCOL: &str = "sanswire.delivery.v1";

@@ -1,0 +1,470 @@
+//! One end of a session: numbers, keeps, acknowledges and resumes; knows no bytes and no transport.
+
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::error::{DeliveryError, InvalidSnapshot, Refused, SendError};
+use super::limits::Limits;
+use super::snapshot::Snapshot;
+use super::wire::{Frame, Hello, SessionId, encode_acknowledgement, encode_data};
+use crate::connection::Connection;
+use crate::message::Message;
+
+/// One end of a session, client or server, without the connections.
+///
+/// There are four kinds of methods, to be called in this order, over and over:
+///
+/// 1. `handle_*` says what happened: [`handle_connected`](Self::handle_connected) when a connection
+///    with [this subprotocol](super::SUBPROTOCOL) is open, [`handle_message`](Self::handle_message)
+///    for each message that came on it, [`handle_disconnected`](Self::handle_disconnected) when it
+///    is gone.
+/// 2. Commands: [`send`](Self::send), at any time, and [`acknowledge`](Self::acknowledge) before
+///    waiting for the transport.
+/// 3. [`poll_transmit`](Self::poll_transmit) until it returns `None`, or
+///    [`transmit`](Self::transmit): what goes to the peer.
+/// 4. Getters, at any time.
+///
+/// ```text
+///                 handle_connected                  Hello
+///     Offline ──────────────────────▶ Connected ───────────▶ Open
+///        ▲                                │                    │
+///        │                                │ DeliveryError      │ DeliveryError
+///        │      handle_disconnected       ▼                    ▼
+///        └───────────── from all ────── Failed ◀───────────────┘
+/// ```
+///
+/// Memory: messages up to the [`Limits`]. What arrives is handed on at once and not kept.
+#[derive(Debug)]
+pub struct Session {
+    id: SessionId,
+    /// The end that was met last.
+    peer: Option<SessionId>,
+    phase: Phase,
+    limits: Limits,
+
+    /// The number of the first message in `queue`.
+    first: u64,
+    /// What the peer has not acknowledged. first + queue.len() <= MAX_NUMBER
+    queue: VecDeque<Message>,
+    /// Bytes of payload in `queue`.
+    queued_bytes: usize,
+    /// The number of the next message for this connection. first <= next <= sent
+    next: u64,
+    /// The number behind the last that was ever given to a connection. sent <= first + queue.len()
+    sent: u64,
+
+    /// The number of the next message from the peer. expected <= MAX_NUMBER
+    expected: u64,
+    /// The number that the peer was told last to be expected. acknowledged <= expected
+    acknowledged: u64,
+    /// Bytes of payload that arrived since.
+    unacknowledged_bytes: usize,
+    /// Whether an acknowledgement goes out although there is no message to carry it.
+    acknowledgement_due: bool,
+}
+
+/// What comes of a message of the peer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Event {
+    /// The peer knows a session that this end does not: this end has lost its state. It begins a
+    /// new one, and the peer is told so.
+    Forgot,
+    /// A message from the peer, each once and in order.
+    Message(Message),
+    /// The peer has lost its state, or was replaced. A new session begins; this is what was not
+    /// acknowledged in the old one. Messages from the peer may be missing, too.
+    PeerForgot(Lost),
+    /// The session goes on where it was. Messages that were not received are sent again.
+    Resumed,
+    /// A new session, for both ends.
+    Started,
+}
+
+/// Messages that the peer has not acknowledged and cannot be asked about any more.
+///
+/// Whether they are to be sent again is the application's to decide: only it knows what harm is done
+/// by a message twice, or not at all.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Lost {
+    /// Messages that were sent, the oldest first: each may have been received or not.
+    pub sent: Vec<Message>,
+    /// Messages behind them that were never sent.
+    pub unsent: Vec<Message>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Offline,
+    /// The peer's Hello has not come.
+    Connected {
+        hello: OwnHello,
+    },
+    /// The peer's Hello has come.
+    Open {
+        hello: OwnHello,
+    },
+    Failed(DeliveryError),
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum OwnHello {
+    Sent,
+    /// To be sent, to the peer that was known when the connection began: the other end is to see what
+    /// this end knew before it heard from it.
+    Waiting {
+        to: Option<SessionId>,
+    },
+}
+
+/// What is handed to the transport next.
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Acknowledgement,
+    Data,
+    Hello,
+}
+
+impl Session {
+    /// Creates the end of a session that has met no other.
+    #[must_use]
+    pub const fn new(id: SessionId, limits: Limits) -> Self {
+        Self {
+            id,
+            peer: None,
+            phase: Phase::Offline,
+            limits,
+            first: 0,
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            next: 0,
+            sent: 0,
+            expected: 0,
+            acknowledged: 0,
+            unacknowledged_bytes: 0,
+            acknowledgement_due: false,
+        }
+    }
+
+    /// Creates a session from what was written down of it.
+    ///
+    /// All its messages count as sent, since nobody knows. More of them than `limits` allow are kept
+    /// all the same, and others refused for so long.
+    ///
+    /// # Errors
+    ///
+    /// [`InvalidSnapshot`] when no session can have been in that state.
+    pub fn restore(snapshot: Snapshot, limits: Limits) -> Result<Self, InvalidSnapshot> {
+        let Snapshot { id, peer, expected, first, unacknowledged } = snapshot;
+        let len = u64::try_from(unacknowledged.len()).map_err(|_| InvalidSnapshot)?;
+        let end = first.checked_add(len).ok_or(InvalidSnapshot)?;
+        let is_numbered = peer.is_some() || (first == 0 && expected == 0);
+        if end > MAX_NUMBER || expected > MAX_NUMBER || peer == Some(id) || !is_numbered {
+            return Err(InvalidSnapshot);
+        }
+        let mut session = Self::new(id, limits);
+        session.peer = peer;
+        session.first = first;
+        session.queued_bytes = unacknowledged.iter().map(Message::len).sum();
+        session.queue = unacknowledged.into();
+        session.next = first;
+        session.sent = if peer.is_some() { end } else { 0 };
+        session.expected = expected;
+        session.acknowledged = expected;
+        Ok(session)
+    }
+
+    /// Begins with a new connection. One that was there before counts as gone: its messages must not
+    /// be handled any more.
+    pub fn handle_connected(&mut self) {
+        self.phase = Phase::Connected { hello: OwnHello::Waiting { to: self.peer } };
+        self.acknowledgement_due = false;
+    }
+
+    /// Notes that the connection is gone. Messages are kept for the next one.
+    pub const fn handle_disconnected(&mut self) {
+        self.phase = Phase::Offline;
+    }
+
+    /// Takes a message from the connection, and returns what comes of it.
+    ///
+    /// # Errors
+    ///
+    /// [`DeliveryError`], when the peer broke the protocol. It is sticky until the next connection:
+    /// close this one with its [`close_code`](DeliveryError::close_code). The session is not harmed.
+    pub fn handle_message(&mut self, message: Message) -> Result<Option<Event>, DeliveryError> {
+        let handled = match self.phase {
+            Phase::Failed(error) => return Err(error),
+            Phase::Offline => return Err(DeliveryError::HelloMissing),
+            Phase::Connected { hello } => match Hello::parse(&message) {
+                Ok(peer) => self.receive_hello(&peer, hello).map(Some),
+                Err(error) => Err(error),
+            },
+            Phase::Open { .. } => Frame::parse(message).and_then(|frame| self.receive(frame)),
+        };
+        handled.inspect_err(|&error| self.phase = Phase::Failed(error))
+    }
+
+    /// Queues a message for the peer, connected or not. It is kept until it is acknowledged.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] gives the message back: as much waits as may, or the numbers are used up.
+    pub fn send(&mut self, message: Message) -> Result<(), Refused> {
+        if let Err(error) = self.check_room(message.len()) {
+            return Err(Refused { error, message });
+        }
+        self.queued_bytes += message.len();
+        self.queue.push_back(message);
+        Ok(())
+    }
+
+    /// Acknowledges all that has arrived, if anything was not acknowledged yet.
+    ///
+    /// To be called before waiting for the transport, or the peer keeps what it could drop and may be
+    /// out of room. In between, a session acknowledges by itself as the [`Limits`] say, and
+    /// with each message that it sends.
+    pub const fn acknowledge(&mut self) {
+        self.acknowledgement_due = self.acknowledged < self.expected;
+    }
+
+    /// Returns the next message for the connection, or `None` if there is none now.
+    ///
+    /// It is for the present connection only, in this order, without gaps: what cannot be sent is
+    /// to be kept for a while, or the connection to be closed.
+    #[must_use = "messages that are not sent do not reach the peer"]
+    pub fn poll_transmit(&mut self) -> Option<Message> {
+        let (message, step) = self.encode_next()?;
+        self.advance(step);
+        Some(message)
+    }
+
+    /// Sends as much as a connection takes; the rest stays here.
+    ///
+    /// # Errors
+    ///
+    /// What the connection refuses for, unless it is that its output is full. Nothing is lost: the
+    /// message stays here.
+    pub fn transmit(&mut self, connection: &mut Connection) -> Result<(), crate::SendError> {
+        while let Some((message, step)) = self.encode_next() {
+            match connection.send(message).map_err(|refused| refused.error) {
+                Ok(()) => self.advance(step),
+                Err(crate::SendError::Full { .. }) => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(())
+    }
+
+    /// Returns the id of this end.
+    #[must_use]
+    pub const fn id(&self) -> SessionId {
+        self.id
+    }
+
+    /// Returns the id of the end that was met last.
+    #[must_use]
+    pub const fn peer(&self) -> Option<SessionId> {
+        self.peer
+    }
+
+    /// Returns whether there is a connection on which the peer has said Hello.
+    #[must_use]
+    pub const fn is_open(&self) -> bool {
+        matches!(self.phase, Phase::Open { .. })
+    }
+
+    /// Returns how many messages wait to be acknowledged.
+    #[must_use]
+    pub fn buffered_messages(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Returns how many bytes of payload wait to be acknowledged.
+    #[must_use]
+    pub const fn buffered_amount(&self) -> usize {
+        self.queued_bytes
+    }
+
+    /// Returns what must be kept to [`restore`](Self::restore) the session. The payloads are shared,
+    /// not copied.
+    #[must_use]
+    pub fn snapshot(&self) -> Snapshot {
+        Snapshot {
+            id: self.id,
+            peer: self.peer,
+            expected: self.expected,
+            first: self.first,
+            unacknowledged: self.queue.iter().cloned().collect(),
+        }
+    }
+
+    fn check_room(&self, len: usize) -> Result<(), SendError> {
+        let Limits { max_messages, max_bytes, .. } = self.limits;
+        if len > max_bytes {
+            return Err(SendError::TooLarge { len, limit: max_bytes });
+        }
+        if self.end() >= MAX_NUMBER {
+            return Err(SendError::Exhausted);
+        }
+        if self.queue.len() >= max_messages {
+            return Err(SendError::MessagesFull { limit: max_messages });
+        }
+        if self.queued_bytes > max_bytes - len {
+            return Err(SendError::BytesFull { queued: self.queued_bytes, limit: max_bytes });
+        }
+        Ok(())
+    }
+
+    fn receive_hello(&mut self, hello: &Hello, own: OwnHello) -> Result<Event, DeliveryError> {
+        if hello.from == self.id {
+            return Err(DeliveryError::IdReflected);
+        }
+        let knows_us = hello.to == Some(self.id);
+        let knew_peer = self.peer;
+        let was_met = knew_peer == Some(hello.from);
+        let event = if knows_us && (was_met || knew_peer.is_none()) {
+            if hello.expected < self.first {
+                return Err(self.out_of_range(hello.expected));
+            }
+            self.receive_acknowledgement(hello.expected, self.sent)?;
+            if was_met { Event::Resumed } else { Event::Started }
+        } else if was_met && self.first == 0 && self.expected == 0 {
+            // The Hello of this end never arrived, so nothing behind it did.
+            Event::Resumed
+        } else if knew_peer.is_some() {
+            Event::PeerForgot(self.start_over())
+        } else if hello.to.is_some() {
+            Event::Forgot
+        } else {
+            Event::Started
+        };
+        self.peer = Some(hello.from);
+        self.next = self.first;
+        self.phase = Phase::Open { hello: own };
+        Ok(event)
+    }
+
+    fn receive(&mut self, frame: Frame) -> Result<Option<Event>, DeliveryError> {
+        match frame {
+            Frame::Acknowledgement { expected } => {
+                self.receive_acknowledgement(expected, self.next)?;
+                Ok(None)
+            }
+            Frame::Data { expected, sequence, message } => {
+                self.receive_acknowledgement(expected, self.next)?;
+                self.receive_data(sequence, message)
+            }
+            Frame::Hello(_) => Err(DeliveryError::HelloRepeated),
+        }
+    }
+
+    fn receive_data(
+        &mut self,
+        sequence: u64,
+        message: Message,
+    ) -> Result<Option<Event>, DeliveryError> {
+        if sequence >= MAX_NUMBER {
+            return Err(DeliveryError::Exhausted);
+        }
+        if sequence > self.expected {
+            return Err(DeliveryError::Gap { expected: self.expected, sequence });
+        }
+        if sequence < self.expected {
+            return Ok(None);
+        }
+        self.expected += 1;
+        self.unacknowledged_bytes = self.unacknowledged_bytes.saturating_add(message.len());
+        if self.expected - self.acknowledged >= self.limits.acknowledge_messages.get()
+            || self.unacknowledged_bytes >= self.limits.acknowledge_bytes
+        {
+            self.acknowledgement_due = true;
+        }
+        Ok(Some(Event::Message(message)))
+    }
+
+    /// Drops the messages below `expected`, all of which must be below `end`. An acknowledgement that
+    /// says less than an earlier one says nothing.
+    fn receive_acknowledgement(&mut self, expected: u64, end: u64) -> Result<(), DeliveryError> {
+        if expected > end {
+            return Err(self.out_of_range(expected));
+        }
+        while self.first < expected {
+            let Some(message) = self.queue.pop_front() else { break };
+            self.queued_bytes -= message.len();
+            self.first += 1;
+        }
+        Ok(())
+    }
+
+    fn out_of_range(&self, expected: u64) -> DeliveryError {
+        let end = if self.is_open() { self.next } else { self.sent };
+        DeliveryError::AcknowledgementOutOfRange { expected, first: self.first, end }
+    }
+
+    /// Forgets the numbers of both directions, and gives up the messages.
+    fn start_over(&mut self) -> Lost {
+        let sent = usize::try_from(self.sent - self.first).unwrap_or(usize::MAX);
+        let mut queue = core::mem::take(&mut self.queue);
+        let unsent = queue.split_off(sent.min(queue.len())).into();
+        let phase = self.phase;
+        *self = Self::new(self.id, self.limits);
+        self.phase = phase;
+        Lost { sent: queue.into(), unsent }
+    }
+
+    /// Returns what goes to the peer next; [`advance`](Self::advance) when it is on its way.
+    fn encode_next(&self) -> Option<(Message, Step)> {
+        let hello = match self.phase {
+            Phase::Offline | Phase::Failed(_) => return None,
+            Phase::Connected { hello } | Phase::Open { hello } => hello,
+        };
+        if let OwnHello::Waiting { to } = hello {
+            let hello = Hello { from: self.id, to, expected: self.expected };
+            return Some((hello.encode(), Step::Hello));
+        }
+        if !self.is_open() {
+            return None;
+        }
+        let index = usize::try_from(self.next - self.first).ok();
+        if let Some(message) = index.and_then(|index| self.queue.get(index)) {
+            return Some((encode_data(self.expected, self.next, message), Step::Data));
+        }
+        self.acknowledgement_due
+            .then(|| (encode_acknowledgement(self.expected), Step::Acknowledgement))
+    }
+
+    /// Notes that a message is on its way. Each of them acknowledges.
+    const fn advance(&mut self, step: Step) {
+        match step {
+            Step::Acknowledgement => {}
+            Step::Data => {
+                self.next += 1;
+                if self.sent < self.next {
+                    self.sent = self.next;
+                }
+            }
+            Step::Hello => {
+                let hello = OwnHello::Sent;
+                self.phase = match self.phase {
+                    Phase::Connected { .. } => Phase::Connected { hello },
+                    Phase::Open { .. } => Phase::Open { hello },
+                    Phase::Offline | Phase::Failed(_) => self.phase,
+                };
+            }
+        }
+        self.acknowledged = self.expected;
+        self.unacknowledged_bytes = 0;
+        self.acknowledgement_due = false;
+    }
+
+    /// Returns the number of the next message of the application.
+    fn end(&self) -> u64 {
+        let len = u64::try_from(self.queue.len()).unwrap_or(u64::MAX);
+        self.first.saturating_add(len)
+    }
+}
+
+/// Messages have numbers below this: the largest integer that JavaScript counts to exactly.
+const MAX_NUMBER: u64 = (1 << 53) - 1;
