@@ -69,13 +69,15 @@ impl Inflater {
     ) -> Result<(), ConnectionError> {
         let before = output.len();
         let mut rest = input;
+        let mut room = rest.len().saturating_mul(ROOM_PER_BYTE).clamp(MIN_ROOM, MAX_ROOM);
         while !rest.is_empty() {
             if self.position == Position::Ended {
                 self.begin_anew(output.get(before..).unwrap_or_default())?;
             }
             self.position = Position::Within;
-            let room = rest.len().saturating_mul(ROOM_PER_BYTE).clamp(MIN_ROOM, MAX_ROOM);
             rest = self.inflate(rest, InflateFlush::SyncFlush, room, output)?;
+            // Many final blocks with little in each would have much room made for nothing.
+            room = MIN_ROOM;
             if self.position == Position::Within && !rest.is_empty() {
                 return Err(ConnectionError::InvalidDeflate);
             }
