@@ -85,6 +85,7 @@
 //! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
 //! | [`Connection`], [`Config`], [`Event`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
+//! | [`reconnect`] | when to try again | §7.2.3 |
 //! | [`io`] | sockets, clocks and entropy: the adapters | |
 //!
 //! Each uses only what stands above it.
@@ -118,6 +119,7 @@ pub mod handshake;
 #[cfg(all(feature = "std", feature = "handshake"))]
 pub mod io;
 mod message;
+pub mod reconnect;
 mod role;
 mod utf8;
 
