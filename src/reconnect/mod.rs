@@ -1,0 +1,382 @@
+//! When a client tries again (RFC 6455, §7.2.3); knows no socket, no request and no clock.
+//!
+//! [`Reconnect`] is a machine like [`Connection`](crate::Connection): it is told what happened, and
+//! says when to connect. Time comes in as a [`Duration`] since a moment of the caller's choice,
+//! entropy as a seed.
+//!
+//! ```text
+//!                                  poll_action: Connect
+//!   Idle ──start──▶ Waiting ──────────────────────────────▶ Connecting
+//!                    ▲   ▲                                   │      │
+//!                    │   └─ handle_failed(Later or After) ───┘      │ handle_connected
+//!                    │                                              ▼
+//!                    └──── handle_disconnected(Later or After) ─── Open
+//!
+//!   Waiting, Connecting, Open ──Never, or a limit was passed──▶ GaveUp ──start──▶ Waiting
+//!   any state ──stop──▶ Stopped ──start──▶ Waiting
+//! ```
+//!
+//! # What is tried again
+//!
+//! [`Policy`] judges what the crate knows. What only the caller knows, it judges itself: the right
+//! column goes to [`handle_failed`](Reconnect::handle_failed) or
+//! [`handle_disconnected`](Reconnect::handle_disconnected). Each judgement can be replaced by
+//! another [`Retry`].
+//!
+//! | what happened | judged by | judgement |
+//! |---|---|---|
+//! | no route, refused, reset, timed out, a name not found | the caller | [`Retry::Later`]: so it looks when a device is offline |
+//! | the server's certificate or the TLS handshake was bad | the caller | [`Retry::Never`]: a downgrade or an attack must be seen |
+//! | a URL that is none, a header that cannot be written | [`judge_handshake`] | `Never` |
+//! | refused with 408, 425, 429 or 5xx | [`judge_handshake`] | `Later`, or [`Retry::After`] what `Retry-After` says |
+//! | any other status: 2xx, 3xx, other 4xx | [`judge_handshake`] | `Never`: the same request gets the same answer |
+//! | the stream ended within the handshake | [`judge_handshake`] | `Later` |
+//! | an answer that breaks HTTP or §4.1 | [`judge_handshake`] | `Never` |
+//! | closed with 1000 or without a code | [`judge_close_code`] | [`Policy::normal_close`] |
+//! | closed with 1001, 1011–1014, or lost (1006) | [`judge_close_code`] | `Later` |
+//! | closed with 1002, 1003, 1007–1010, or 1015 | [`judge_close_code`] | `Never`: the next connection breaks the same rule |
+//! | closed with 3000 or 3003 | [`judge_close_code`] | `Never`: registered as 401 and 403 |
+//! | closed with another code of 3000–4999 | [`judge_close_code`] | `Later`: only the application knows better |
+//! | closed with a code that nobody may send | [`judge_close_code`] | `Never`, as 1002 |
+//! | this end failed the connection | [`judge_error`] | as the code that the peer is told |
+//! | this end closed it by [`close`](crate::Connection::close) | [`judge_closed`] | `Never`: it was wanted |
+//!
+//! [`judge_close_code`]: Policy::judge_close_code
+//! [`judge_closed`]: Policy::judge_closed
+//! [`judge_error`]: Policy::judge_error
+//! [`judge_handshake`]: Policy::judge_handshake
+
+mod policy;
+
+use core::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+
+pub use policy::{Policy, Retry};
+
+/// Decides when a client connects, and connects again.
+///
+/// Three kinds of calls, in this order: tell what happened (`handle_*`) or what is wanted
+/// ([`start`](Self::start), [`stop`](Self::stop)); do what [`poll_action`](Self::poll_action) says
+/// until it says nothing; then sleep until [`poll_timeout`](Self::poll_timeout), or until something
+/// happens.
+///
+/// At most one attempt or connection exists at a time: between two [`Action::Connect`] there is
+/// always the end of the first, reported by the caller or demanded by [`Action::Disconnect`]. A call
+/// that does not fit the state changes nothing, so that an answer which comes too late does no harm.
+///
+/// `now` is the time since any moment that stays the same. It should not go backwards. If it does,
+/// no time has passed: delays are neither lost nor prolonged beyond what is left of them.
+///
+/// The delay before retry `n`, counted from 0, is random between zero and
+/// `min(max_delay, initial_delay * 2^n)`: truncated binary exponential backoff (§7.2.3) with full
+/// jitter, which of the usual kinds of jitter costs a recovering server the least work
+/// ([Brooker 2015]).
+///
+/// ```
+/// use core::time::Duration;
+/// use sanswire::reconnect::{Action, GaveUp, Policy, Reconnect, Retry, State};
+///
+/// // What the driver has: a clock, a transport, entropy.
+/// let mut now = Duration::ZERO;
+/// let mut answers = [Err("refused"), Ok(1012), Err("refused"), Ok(1008)].into_iter();
+/// let seed = [7; 32];
+///
+/// let mut reconnect = Reconnect::new(Policy::default(), seed);
+/// reconnect.start(now);
+/// loop {
+///     while let Some(action) = reconnect.poll_action(now) {
+///         match action {
+///             Action::Connect => match answers.next().unwrap() {
+///                 Ok(code) => {
+///                     reconnect.handle_connected(now);
+///                     // … the life of the connection, until it is closed with this code.
+///                     now += Duration::from_secs(600);
+///                     let retry = reconnect.policy().judge_close_code(code.into());
+///                     reconnect.handle_disconnected(now, retry);
+///                 }
+///                 Err(_) => reconnect.handle_failed(now, Retry::Later),
+///             },
+///             // `stop` was called from elsewhere: drop the attempt, or close the connection.
+///             Action::Disconnect => {}
+///             _ => {}
+///         }
+///     }
+///     match reconnect.poll_timeout() {
+///         Some(at) => now = at, // … or sleep until then
+///         None => break,
+///     }
+/// }
+/// assert_eq!(reconnect.state(), State::GaveUp(GaveUp::Final)); // by 1008
+/// ```
+///
+/// [Brooker 2015]: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+#[derive(Debug)]
+pub struct Reconnect {
+    policy: Policy,
+    rng: StdRng,
+    phase: Phase,
+    /// Whether the caller still has an attempt or a connection that was stopped. Only while the
+    /// phase is `Stopped` or `Waiting`.
+    is_abandoned: bool,
+    /// When the caller last said what time it is.
+    now: Duration,
+    /// How long it has been since `start`, or since the last stable connection ended.
+    outage: Duration,
+    /// How many attempts were begun within `outage`.
+    attempts: u32,
+    /// How many delays were drawn within `outage`.
+    retries: u32,
+}
+
+/// The state, with how long it lasts. No moments in time: they would not survive a clock that is
+/// set back.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Connecting,
+    GaveUp(GaveUp),
+    Idle,
+    /// For how long the connection has been open.
+    Open(Duration),
+    Stopped,
+    /// `left` <= `delay`.
+    Waiting {
+        delay: Duration,
+        left: Duration,
+    },
+}
+
+impl Reconnect {
+    /// Creates a machine that waits for [`start`](Self::start).
+    ///
+    /// The seed must differ between clients, or they all come back at the same moment: take it from
+    /// the operating system, or from any generator that was seeded by it.
+    #[must_use]
+    pub fn new(policy: Policy, seed: [u8; 32]) -> Self {
+        Self {
+            policy,
+            rng: StdRng::from_seed(seed),
+            phase: Phase::Idle,
+            is_abandoned: false,
+            now: Duration::ZERO,
+            outage: Duration::ZERO,
+            attempts: 0,
+            retries: 0,
+        }
+    }
+
+    /// Begins, or begins again after [`stop`](Self::stop) or after it gave up: connects at once, all
+    /// counts from zero.
+    ///
+    /// Changes nothing while it waits, connects or is open. To cut a delay short, because the
+    /// network is back or the user wants it, call `stop` first.
+    pub fn start(&mut self, now: Duration) {
+        match self.phase {
+            Phase::GaveUp(_) | Phase::Idle | Phase::Stopped => {
+                self.now = now;
+                self.begin_outage();
+                self.phase = Phase::Waiting { delay: Duration::ZERO, left: Duration::ZERO };
+            }
+            Phase::Connecting | Phase::Open(_) | Phase::Waiting { .. } => {}
+        }
+    }
+
+    /// Ends it, in any state: no attempt follows before the next [`start`](Self::start).
+    ///
+    /// When an attempt or a connection exists, [`Action::Disconnect`] comes once.
+    pub fn stop(&mut self) {
+        self.is_abandoned |= matches!(self.phase, Phase::Connecting | Phase::Open(_));
+        self.phase = Phase::Stopped;
+    }
+
+    /// Notes that the attempt succeeded: the handshake is complete.
+    pub fn handle_connected(&mut self, now: Duration) {
+        self.advance(now);
+        if self.phase == Phase::Connecting {
+            self.phase = Phase::Open(Duration::ZERO);
+        }
+    }
+
+    /// Notes that the attempt failed, anywhere from the name look-up to the handshake.
+    pub fn handle_failed(&mut self, now: Duration, retry: Retry) {
+        self.advance(now);
+        self.is_abandoned = false;
+        if self.phase == Phase::Connecting {
+            self.wait(retry);
+        }
+    }
+
+    /// Notes that the connection ended, in whatever way.
+    pub fn handle_disconnected(&mut self, now: Duration, retry: Retry) {
+        self.advance(now);
+        self.is_abandoned = false;
+        if let Phase::Open(lasted) = self.phase {
+            if lasted >= self.policy.stable_after {
+                self.begin_outage();
+            }
+            self.wait(retry);
+        }
+    }
+
+    /// Yields what the caller must do now; `None` when there is nothing to do.
+    #[must_use]
+    pub fn poll_action(&mut self, now: Duration) -> Option<Action> {
+        self.advance(now);
+        if self.is_abandoned {
+            self.is_abandoned = false;
+            return Some(Action::Disconnect);
+        }
+        let Phase::Waiting { left: Duration::ZERO, .. } = self.phase else { return None };
+        // The caller may be late: a device that slept.
+        if self.policy.max_outage.is_some_and(|max| self.outage > max) {
+            self.phase = Phase::GaveUp(GaveUp::Time);
+            return None;
+        }
+        self.attempts = self.attempts.saturating_add(1);
+        self.phase = Phase::Connecting;
+        Some(Action::Connect)
+    }
+
+    /// Returns when to call [`poll_action`](Self::poll_action) again, in the time of `now`; `None`
+    /// when nothing but a call can change the state.
+    ///
+    /// It may be in the past: then call at once.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Waiting { left, .. } => Some(self.now.saturating_add(left)),
+            Phase::Connecting
+            | Phase::GaveUp(_)
+            | Phase::Idle
+            | Phase::Open(_)
+            | Phase::Stopped => None,
+        }
+    }
+
+    /// Returns the state.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        match self.phase {
+            Phase::Connecting => State::Connecting,
+            Phase::GaveUp(why) => State::GaveUp(why),
+            Phase::Idle => State::Idle,
+            Phase::Open(_) => State::Open,
+            Phase::Stopped => State::Stopped,
+            Phase::Waiting { .. } => State::Waiting,
+        }
+    }
+
+    /// Returns how many attempts were begun since [`start`](Self::start), or since the last
+    /// connection that was stable ended.
+    #[must_use]
+    pub const fn attempts(&self) -> u32 {
+        self.attempts
+    }
+
+    /// Returns the whole delay before the next attempt, as it was drawn; `None` unless one is waited
+    /// for. It is zero after [`start`](Self::start).
+    #[must_use]
+    pub const fn delay(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Waiting { delay, .. } => Some(delay),
+            Phase::Connecting
+            | Phase::GaveUp(_)
+            | Phase::Idle
+            | Phase::Open(_)
+            | Phase::Stopped => None,
+        }
+    }
+
+    /// Returns the policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Lets the time pass that has passed since the last call.
+    fn advance(&mut self, now: Duration) {
+        let passed = now.saturating_sub(self.now);
+        self.now = now;
+        self.outage = self.outage.saturating_add(passed);
+        match &mut self.phase {
+            Phase::Open(lasted) => *lasted = lasted.saturating_add(passed),
+            Phase::Waiting { left, .. } => *left = left.saturating_sub(passed),
+            Phase::Connecting | Phase::GaveUp(_) | Phase::Idle | Phase::Stopped => {}
+        }
+    }
+
+    fn begin_outage(&mut self) {
+        self.outage = Duration::ZERO;
+        self.attempts = 0;
+        self.retries = 0;
+    }
+
+    /// Draws the next delay, unless it is over.
+    fn wait(&mut self, retry: Retry) {
+        let least = match retry {
+            Retry::After(delay) => delay,
+            Retry::Later => Duration::ZERO,
+            Retry::Never => {
+                self.phase = Phase::GaveUp(GaveUp::Final);
+                return;
+            }
+        };
+        if self.policy.max_attempts.is_some_and(|max| self.attempts >= max.get()) {
+            self.phase = Phase::GaveUp(GaveUp::Attempts);
+            return;
+        }
+        // All clients that were told the same moment would come at that moment: jitter here, too.
+        let jitter = self.rng.random_range(Duration::ZERO..=self.policy.ceiling(self.retries));
+        let delay = least.saturating_add(jitter);
+        self.retries = self.retries.saturating_add(1);
+        let is_too_late = |max| self.outage.saturating_add(delay) > max;
+        if self.policy.max_outage.is_some_and(is_too_late) {
+            self.phase = Phase::GaveUp(GaveUp::Time);
+            return;
+        }
+        self.phase = Phase::Waiting { delay, left: delay };
+    }
+}
+
+/// What the caller of [`Reconnect::poll_action`] must do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Action {
+    /// Begin an attempt, and report it by [`handle_connected`](Reconnect::handle_connected) or
+    /// [`handle_failed`](Reconnect::handle_failed). What the request needs (a fresh token, the URL)
+    /// is best read now.
+    Connect,
+    /// Drop the attempt, or close the connection, and report nothing more of it.
+    Disconnect,
+}
+
+/// What a [`Reconnect`] is doing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum State {
+    /// Nothing: it has not been started.
+    Idle,
+    /// It waits for the time of the next attempt.
+    Waiting,
+    /// An attempt is in flight.
+    Connecting,
+    /// A connection is open.
+    Open,
+    /// Nothing: it was stopped.
+    Stopped,
+    /// Nothing: another attempt would not help, or is not allowed.
+    GaveUp(GaveUp),
+}
+
+/// Why a [`Reconnect`] gave up.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum GaveUp {
+    /// [`Policy::max_attempts`] have been made.
+    Attempts,
+    /// What happened was judged [`Retry::Never`].
+    Final,
+    /// The next attempt would come later than [`Policy::max_outage`] allows.
+    Time,
+}
