@@ -42,6 +42,17 @@ impl Utf8Validator {
         Self { partial: [0; 4], partial_len: 0 }
     }
 
+    /// Creates a validator that has seen `bytes`, with which a valid text may begin.
+    pub(crate) fn behind(bytes: &[u8]) -> Self {
+        let mut validator = Self::new();
+        // An unfinished character is at most three bytes, of which the first tells that it is one.
+        let end = bytes.get(bytes.len().saturating_sub(3)..).unwrap_or_default();
+        let first = end.iter().rposition(|byte| *byte >= 0xc0).unwrap_or(end.len());
+        let seen = validator.push(end.get(first..).unwrap_or_default());
+        debug_assert!(seen.is_ok());
+        validator
+    }
+
     /// Checks the next bytes of the text.
     ///
     /// # Errors
@@ -244,7 +255,8 @@ pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
 
 /// Returns bytes that a [`Utf8Validator`] has seen from beginning to end as text.
 ///
-/// Private to the crate; every caller holds bytes that only a validator's success let it store.
+/// Private to the crate; every caller holds bytes that only a validator's success let it store, or
+/// borrows the receive buffer in which they were validated by the same call that lends them.
 #[inline]
 #[expect(
     unsafe_code,
@@ -253,8 +265,9 @@ pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
 )]
 pub(crate) fn validated_str(bytes: &[u8]) -> &str {
     debug_assert!(core::str::from_utf8(bytes).is_ok());
-    // SAFETY: the callers store these bytes only after `Utf8Validator` accepted every one of
-    // them and said that the text is complete, and lend them out only immutably.
+    // SAFETY: the callers store or borrow these bytes only after `Utf8Validator` accepted every one
+    // of them, all where they are now, and said that the text is complete; they are lent out only
+    // immutably.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }
 
@@ -306,6 +319,18 @@ mod tests {
             }
             let whole = result.is_ok() && validator.is_complete();
             prop_assert_eq!(whole, core::str::from_utf8(&bytes).is_ok());
+        }
+
+        #[test]
+        fn what_a_validator_has_seen_is_known_by_its_end(text in ".{0,9}", cut in 0..40_usize) {
+            let bytes = &text.as_bytes()[..cut.min(text.len())];
+            let mut validator = Utf8Validator::new();
+            validator.push(bytes).unwrap();
+            let behind = Utf8Validator::behind(bytes);
+            let partial = |validator: &Utf8Validator| {
+                validator.partial[..validator.partial_len.into()].to_vec()
+            };
+            prop_assert_eq!(partial(&behind), partial(&validator));
         }
     }
 }

@@ -2,6 +2,8 @@
 
 mod support;
 
+use core::num::NonZeroUsize;
+
 use bytes::Buf;
 use sanswire::{Config, ConnectionError, Pong, ReadyState, SendError};
 use support::{
@@ -137,6 +139,19 @@ fn a_peer_that_pings_and_never_reads_cannot_make_the_output_grow() {
         // §5.5.3: "MAY elect to send a Pong frame for only the most recently processed Ping frame"
         assert_eq!(answered.last(), Some(&199_999));
         assert!(answered.is_sorted());
+    }
+}
+
+#[test]
+fn pongs_that_cannot_leave_do_not_pile_up_to_the_size_of_fragments() {
+    let config = config(|config| config.fragment_size = NonZeroUsize::new(1 << 20));
+    for role in BOTH {
+        let mut end = End::new(role, &config);
+        for _ in 0..2_000 {
+            end.receive(&frame(FIN | PING, &[7; 125]));
+            let len = end.connection.poll_transmit().map_or(0, |output| output.len());
+            assert!(len < 64 << 10, "{len} bytes wait");
+        }
     }
 }
 

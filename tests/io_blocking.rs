@@ -19,7 +19,7 @@ use std::thread;
 use std::time::Duration;
 
 use io_support::{REQUEST, masked, response_to, unmasked};
-use sanswire::blocking::{Plain, WebSocket};
+use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::{
@@ -553,4 +553,51 @@ fn a_failed_write_does_not_hide_what_the_peer_sent_before() {
     assert_eq!(socket.recv().unwrap(), None);
     let closed = socket.closed().unwrap();
     assert_eq!((closed.code.as_u16(), closed.reason.as_str()), (4001, "why"));
+}
+
+#[test]
+fn the_last_writes_are_bounded_together_and_not_one_by_one() {
+    /// Takes one byte at a time, and counts what is asked of it.
+    #[derive(Debug, Default)]
+    struct Slow {
+        request: VecDeque<u8>,
+        timeouts: Vec<Duration>,
+        writes: usize,
+        unbounded: usize,
+    }
+
+    impl Read for Slow {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            self.request.read(buf)
+        }
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.writes += 1;
+            if self.timeouts.len() < self.writes {
+                self.unbounded += 1;
+            }
+            Ok(bytes.len().min(1))
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Transport for Slow {
+        fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+            self.timeouts.push(timeout);
+            Ok(())
+        }
+    }
+
+    let request = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n".to_vec().into();
+    let mut stream = Slow { request, ..Slow::default() };
+    let refused = WebSocket::accept(&mut stream, &Config::default()).unwrap_err();
+    assert!(matches!(refused, Error::Handshake(HandshakeError::NotUpgrade)));
+    assert!(stream.writes > 100);
+    assert_eq!(stream.unbounded, 0);
+    assert!(stream.timeouts.is_sorted_by(|earlier, later| earlier >= later));
 }

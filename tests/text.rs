@@ -3,7 +3,7 @@
 
 mod support;
 
-use sanswire::{Config, ConnectionError, Delivery};
+use sanswire::{Config, Connection, ConnectionError, Delivery, ReceiveBuf};
 use support::{BOTH, CONTINUATION, End, FIN, Got, TEXT, config, frame, from, outcome};
 
 /// Not the beginning of any valid text.
@@ -237,5 +237,22 @@ fn a_byte_order_mark_belongs_to_the_text() {
     for role in BOTH {
         let bytes = from(role.peer(), b"\x81\x04\xef\xbb\xbfa");
         outcome(role, &Config::default(), &bytes).assert_got(&[Got::text("\u{feff}a")]);
+    }
+}
+
+/// The caller owns the receive buffer, and may pass another one than the last time.
+#[test]
+fn bytes_put_in_the_place_of_validated_ones_are_not_text() {
+    for frames in [&[&b"\x81\x06aaaa"[..]][..], &[&b"\x01\x01a"[..], b"\x80\x06aaaa"]] {
+        let mut connection = Connection::client(&Config::default(), [7; 32]);
+        let mut input = ReceiveBuf::new();
+        for frame in frames {
+            input.extend_from_slice(frame);
+            assert!(connection.poll_event(&mut input).unwrap().is_none());
+        }
+        let mut other = ReceiveBuf::new();
+        other.extend_from_slice(b"\xff\xff\xff\xffaa");
+        let error = connection.poll_event(&mut other).unwrap_err();
+        assert_eq!(error, ConnectionError::InvalidUtf8);
     }
 }

@@ -33,8 +33,8 @@ pub struct ReceiveBuf {
     storage: BytesMut,
     /// start <= storage.len()
     start: usize,
-    /// Bytes of the allocation, counted from its beginning, that were written at least once:
-    /// either 0 (nothing is known) or storage.len() <= initialised <= storage.capacity().
+    /// Bytes of the allocation, counted from where `storage` begins, that were written at least
+    /// once; 0 when nothing is known. initialised <= storage.capacity()
     initialised: usize,
 }
 
@@ -110,10 +110,12 @@ impl ReceiveBuf {
     /// When `len` is more than was lent: the caller claims bytes that nobody wrote.
     #[expect(unsafe_code, reason = "the counterpart of spare_mut")]
     pub fn commit(&mut self, len: usize) {
+        // Without a sum that could overflow.
+        let lent = self.initialised.saturating_sub(self.storage.len());
+        assert!(len <= lent, "more bytes committed than were lent");
         let filled = self.storage.len() + len;
-        assert!(filled <= self.initialised, "more bytes committed than were lent");
-        // SAFETY: filled <= initialised <= capacity, and all bytes before `initialised` were
-        // written.
+        // SAFETY: filled <= initialised <= capacity unless `len` is 0, and all bytes before
+        // `initialised` were written.
         unsafe { self.storage.set_len(filled) }
     }
 
@@ -272,6 +274,15 @@ mod tests {
         let mut input = ReceiveBuf::new();
         let lent = input.spare_mut(10).len();
         input.commit(lent + 1);
+    }
+
+    #[test]
+    #[should_panic(expected = "more bytes committed")]
+    fn a_commit_cannot_overflow_into_what_is_there() {
+        let mut input = ReceiveBuf::new();
+        input.extend_from_slice(b"abc");
+        input.spare_mut(10);
+        input.commit(usize::MAX - 1);
     }
 
     #[test]

@@ -368,7 +368,9 @@ impl Outgoing {
 
     /// Moves what waits to the output as far as there is room.
     fn move_waiting(&mut self) {
-        while self.output.len() < self.fragment_size.map_or(PONG_ROOM, NonZeroUsize::get) {
+        // Not more than `PONG_ROOM`, or Pongs would pile up to the size of the fragments.
+        let room = self.fragment_size.map_or(PONG_ROOM, |size| size.get().min(PONG_ROOM));
+        while self.output.len() < room {
             let Some(waiting) = &mut self.waiting else { return };
             if let Some(payload) = waiting.pong.take() {
                 self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));

@@ -100,7 +100,7 @@ impl Request {
     /// | no `Transfer-Encoding`, no `Content-Length` but 0 | 400 |
     /// | `Sec-WebSocket-Version`, not repeated | 400 |
     /// | … and 13, not another one, not missing (what drafts before the header sent) | 426 with `Sec-WebSocket-Version: 13` |
-    /// | one `Sec-WebSocket-Key` of 16 bytes in canonical base64 | 400 |
+    /// | one `Sec-WebSocket-Key` of 16 bytes in base64 | 400 |
     /// | `Sec-WebSocket-Protocol`: unique tokens | 400 |
     /// | `Sec-WebSocket-Extensions`: the grammar of §9.1 | 400 |
     /// | at most one `Origin`, in ASCII | 400 |

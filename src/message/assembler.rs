@@ -215,7 +215,14 @@ impl Assembler {
     ) -> Result<Option<Received>, ConnectionError> {
         let is_last = piece.header.fin && piece.is_last;
         if kind == MessageKind::Text {
-            validate(&mut self.utf8, input.range(piece.fresh.clone()), is_last)?;
+            let mut unseen = piece.fresh.clone();
+            if piece.is_last && piece.fresh != piece.payload {
+                // The front of this frame was validated in a buffer that the caller owns: other
+                // bytes may be there by now, which must not be lent as text unseen.
+                self.utf8 = Utf8Validator::behind(&self.data);
+                unseen = piece.payload.clone();
+            }
+            validate(&mut self.utf8, input.range(unseen), is_last)?;
         }
         if self.chunks {
             return Ok(self.chunk(kind, &piece, Source::Input(piece.payload.clone())));

@@ -173,16 +173,24 @@ pub(super) fn write_all(
 pub(super) fn finish(stream: &mut impl Transport, output: Option<&mut TransmitBuf>, eof: bool) {
     let deadline = Instant::now() + LINGER_TIMEOUT;
     let is_bounded = stream.set_timeout(LINGER_TIMEOUT).is_ok();
+    if let Some(output) = output {
+        while !output.is_empty() {
+            // A peer that takes a little each time would make each write succeed, and all of them
+            // last forever.
+            if is_bounded && bound(stream, deadline).is_err() || write(stream, output).is_err() {
+                return;
+            }
+        }
+    }
     // Nobody is there to be told that the peer is gone already.
-    let written = write_all(stream, output).and_then(|()| stream.shutdown_write());
-    if written.is_err() || !is_bounded || eof {
+    let told = stream.flush().and_then(|()| stream.shutdown_write());
+    if told.is_err() || !is_bounded || eof {
         return;
     }
     let mut scratch = vec![0; READ_SIZE];
     let mut left = LINGER_BYTES;
     while left > 0 {
-        let now = Instant::now();
-        if now >= deadline || stream.set_timeout(deadline - now).is_err() {
+        if bound(stream, deadline).is_err() {
             return;
         }
         match stream.read(&mut scratch) {
@@ -191,6 +199,14 @@ pub(super) fn finish(stream: &mut impl Transport, output: Option<&mut TransmitBu
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(_) => return,
         }
+    }
+}
+
+/// Has the next read or write end by the deadline.
+fn bound(stream: &mut impl Transport, deadline: Instant) -> io::Result<()> {
+    match deadline.saturating_duration_since(Instant::now()) {
+        Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
+        left => stream.set_timeout(left),
     }
 }
 
