@@ -180,7 +180,7 @@ pub enum SendError {
     MessageInProgress,
     /// There is no message in progress to continue or to finish.
     NoMessageInProgress,
-    /// The compressor has no memory; later messages are sent plain.
+    /// The compressor failed; it begins anew with what is sent next.
     CompressionFailed,
     /// A chunk of a text message is not UTF-8, or the message ends inside a character (§8.1).
     InvalidUtf8,

@@ -69,7 +69,8 @@ impl Default for Config {
 #[non_exhaustive]
 pub enum Delivery {
     /// In parts, as they arrive, also inside one frame: [`Event::Chunk`](crate::Event::Chunk).
-    /// Nothing is assembled, so memory does not grow with the size of a message.
+    /// Nothing is assembled, so memory does not grow with the size of a message. Of a compressed
+    /// message, 1 KiB is decompressed at once, to 1 MiB at most.
     Chunks,
     /// Whole: [`Event::Binary`](crate::Event::Binary) and [`Event::Text`](crate::Event::Text).
     Messages,

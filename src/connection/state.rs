@@ -290,8 +290,8 @@ impl Connection {
 
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
     ///
-    /// That includes the compressor and the decompressor, where no later message refers to what they
-    /// hold.
+    /// Of compression, only what later messages refer to is kept: with takeover the compressor, and of
+    /// the decompressor its window.
     pub fn release_memory(&mut self) {
         self.assembler.release();
         self.outgoing.release();

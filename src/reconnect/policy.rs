@@ -1,0 +1,187 @@
+//! How long to wait, how often to try, and which failures are final; knows nothing of what goes on.
+
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use crate::close::{CloseCode, Closed, ClosedBy};
+use crate::error::ConnectionError;
+#[cfg(feature = "handshake")]
+use crate::handshake::{HandshakeError, Response};
+
+/// How patient and how persistent a client is.
+///
+/// The defaults are for clients that should come back by themselves, in numbers that can overwhelm a
+/// server. All fields can be set:
+///
+/// ```
+/// use core::time::Duration;
+/// use sanswire::reconnect::Policy;
+///
+/// let mut policy = Policy::default();
+/// policy.max_delay = Duration::from_secs(20);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Policy {
+    /// The first retry comes after a random delay between zero and this.
+    ///
+    /// Default 5 s. §7.2.3: "a value chosen randomly between 0 and 5 seconds is a reasonable initial
+    /// delay". Zero means no delays but those that a server names: only for tests.
+    pub initial_delay: Duration,
+    /// No random delay is longer than this.
+    ///
+    /// Default 60 s, between the 120 s of gRPC's connection backoff and the 5 s of socket.io: a
+    /// client is back half a minute after its server on average, and 10,000 clients make some 330
+    /// attempts a second. Less than `initial_delay` is allowed, and bounds that, too.
+    pub max_delay: Duration,
+    /// How many attempts may be made, the first one counted, before one leads to a stable
+    /// connection.
+    ///
+    /// Default `None`, without end: attempts are cheap at the pace of `max_delay`, and a client that
+    /// gave up while its device was offline never comes back.
+    pub max_attempts: Option<NonZeroU32>,
+    /// No attempt begins later than this after [`start`](super::Reconnect::start), or after the end of the
+    /// last stable connection. It gives up as soon as the next attempt would be too late.
+    ///
+    /// Default `None`, for the same reason. It does not bound the attempts themselves: each needs a
+    /// deadline of its own.
+    pub max_outage: Option<Duration>,
+    /// A connection that was open for this long was stable: when it ends, delays and limits begin
+    /// anew.
+    ///
+    /// Default 60 s, as `max_delay`: a server that accepts and then drops its clients gets no more
+    /// attempts than one that refuses them.
+    pub stable_after: Duration,
+    /// What happens after the peer closed with 1000, or without a code.
+    ///
+    /// Default [`Retry::Never`]. §7.4.1: 1000 means "that the purpose for which the connection was
+    /// established has been fulfilled". Some servers use it for restarts: then [`Retry::Later`].
+    pub normal_close: Retry,
+    /// The longest `Retry-After` that is obeyed; a longer one counts as this.
+    ///
+    /// Default 1 h: a slip in a server's configuration should not keep its clients away for days.
+    pub max_retry_after: Duration,
+}
+
+impl Policy {
+    /// Judges the code of a Close frame that the peer sent, or one of those that stand for what
+    /// happened instead: 1005, 1006 and 1015.
+    #[must_use]
+    pub const fn judge_close_code(&self, code: CloseCode) -> Retry {
+        match code.as_u16() {
+            1000 | 1005 => self.normal_close,
+            1001 | 1006 | 1011..=1014 => Retry::Later,
+            // IANA's registry: Unauthorized and Forbidden, equivalent to HTTP's 401 and 403.
+            3000 | 3003 => Retry::Never,
+            3001..=4999 => Retry::Later,
+            _ => Retry::Never,
+        }
+    }
+
+    /// Judges [`Event::Closed`](crate::Event::Closed). What this end began was wanted, and is final.
+    #[must_use]
+    pub const fn judge_closed(&self, closed: &Closed) -> Retry {
+        match closed.by {
+            ClosedBy::Local => Retry::Never,
+            ClosedBy::Peer => self.judge_close_code(closed.code),
+        }
+    }
+
+    /// Judges the failure of an open connection, by its
+    /// [`close_code`](ConnectionError::close_code).
+    #[must_use]
+    pub const fn judge_error(&self, error: ConnectionError) -> Retry {
+        self.judge_close_code(error.close_code())
+    }
+
+    /// Judges the failure of a handshake.
+    ///
+    /// `Retry-After` is read as a number of seconds. A date, which takes a clock that shows the same
+    /// time as the server's, is left out of account.
+    #[cfg(feature = "handshake")]
+    #[must_use]
+    pub fn judge_handshake(&self, error: &HandshakeError) -> Retry {
+        match error {
+            HandshakeError::EndOfStream => Retry::Later,
+            HandshakeError::Refused(response) => self.judge_response(response),
+            HandshakeError::DuplicateHeader(_)
+            | HandshakeError::DuplicateSubprotocol(_)
+            | HandshakeError::ForbiddenOrigin
+            | HandshakeError::IllegalHeader(_)
+            | HandshakeError::InvalidAuthority(_)
+            | HandshakeError::InvalidExtension(_)
+            | HandshakeError::InvalidHeader(_)
+            | HandshakeError::InvalidOrigin(_)
+            | HandshakeError::InvalidResource(_)
+            | HandshakeError::InvalidStatus(_)
+            | HandshakeError::InvalidSubprotocol(_)
+            | HandshakeError::InvalidTarget
+            | HandshakeError::InvalidUrl(_)
+            | HandshakeError::LimitExceeded(_)
+            | HandshakeError::Malformed(_)
+            | HandshakeError::MethodNotAllowed
+            | HandshakeError::MissingHeader(_)
+            | HandshakeError::NoSubprotocol
+            | HandshakeError::NotUpgrade
+            | HandshakeError::OutOfOrder
+            | HandshakeError::ReservedHeader(_)
+            | HandshakeError::UnexpectedBody
+            | HandshakeError::UnofferedExtension(_)
+            | HandshakeError::UnofferedSubprotocol(_)
+            | HandshakeError::UnsupportedHttpVersion
+            | HandshakeError::UnsupportedProtocol
+            | HandshakeError::UnsupportedVersion => Retry::Never,
+        }
+    }
+
+    #[cfg(feature = "handshake")]
+    fn judge_response(&self, response: &Response) -> Retry {
+        // RFC 9110, §15.5.9 (408), RFC 8470, §5.2 (425) and RFC 6585, §4 (429): the same request may
+        // succeed at another time.
+        if !matches!(response.status(), 408 | 425 | 429 | 500..=599) {
+            return Retry::Never;
+        }
+        // RFC 9110, §10.2.3: `Retry-After = HTTP-date / delay-seconds`, `delay-seconds = 1*DIGIT`
+        let is_seconds =
+            |text: &&str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        let Some(text) = response.headers().text("Retry-After").filter(is_seconds) else {
+            return Retry::Later;
+        };
+        // Digits that do not fit are too many.
+        let delay = Duration::from_secs(text.parse().unwrap_or(u64::MAX));
+        Retry::After(delay.min(self.max_retry_after))
+    }
+
+    /// Returns the longest delay before a retry, of which `retries` were made.
+    pub(super) fn ceiling(&self, retries: u32) -> Duration {
+        let factor = 1_u32.checked_shl(retries).unwrap_or(u32::MAX);
+        self.initial_delay.saturating_mul(factor).min(self.max_delay)
+    }
+}
+
+impl Default for Policy {
+    fn default() -> Self {
+        Self {
+            initial_delay: Duration::from_secs(5),
+            max_delay: Duration::from_secs(60),
+            max_attempts: None,
+            max_outage: None,
+            stable_after: Duration::from_secs(60),
+            normal_close: Retry::Never,
+            max_retry_after: Duration::from_secs(3600),
+        }
+    }
+}
+
+/// Whether another attempt is worth it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "no, yes, and yes but not before")]
+pub enum Retry {
+    /// After at least this long, whatever [`Policy::max_delay`] says: the server named it. The usual
+    /// random delay comes on top, since other clients were told the same.
+    After(Duration),
+    /// After the usual random delay.
+    Later,
+    /// Not at all.
+    Never,
+}
