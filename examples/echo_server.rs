@@ -61,7 +61,9 @@ fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
 
     fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
+        stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
         let mut socket = WebSocket::accept_with(stream, &config(), decide)?;
+        socket.stream().set_read_timeout(None)?;
         while let Some(refused) = socket.recv_with(echo)? {
             if let Some(message) = refused {
                 socket.feed(message)?;

@@ -75,6 +75,11 @@ pub enum ConnectionError {
     InvalidUtf8,
     /// RFC 7692, §7.2.2: a compressed message that cannot be decompressed.
     InvalidDeflate,
+    /// RFC 7692, §7.2.3.4: a compressed message with more final blocks than this endpoint accepts.
+    TooManyFinalBlocks {
+        /// How many were accepted.
+        limit: u32,
+    },
     /// §5.5.1: a Close frame with a body of one byte, too short for a code.
     CloseBodyTooShort,
     /// §7.4: a close code that nobody may send.
@@ -106,7 +111,9 @@ impl ConnectionError {
             | Self::CloseBodyTooShort
             | Self::InvalidCloseCode { .. } => CloseCode::PROTOCOL_ERROR,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
-            Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
+            Self::TooManyFinalBlocks { .. } | Self::TooManyFragments { .. } => {
+                CloseCode::POLICY_VIOLATION
+            }
             Self::InvalidDeflate | Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
             Self::UnexpectedEof => CloseCode::ABNORMAL,
         }
@@ -151,6 +158,9 @@ impl fmt::Display for ConnectionError {
                 write!(f, "message has more than {limit} fragments for its size")
             }
             Self::InvalidDeflate => f.write_str("compressed message is not a deflate stream"),
+            Self::TooManyFinalBlocks { limit } => {
+                write!(f, "compressed message has more than {limit} final blocks")
+            }
             Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
             Self::CloseBodyTooShort => f.write_str("close frame with a body of one byte"),
             Self::InvalidCloseCode { code } => write!(f, "close code {code} is not allowed"),

@@ -263,19 +263,36 @@ fn a_flood_of_blocks_without_content_needs_no_memory_and_is_limited_by_its_size(
     let limit = 50_000;
     let config = config(|c| c.max_message_size = limit);
     let filled = RawDeflate::new(6, 15, Takeover::Keep).message(&[7; 50_000]);
-    // Stored and fixed, as they are and as final ones, which make the stream begin anew each time.
-    for block in [&b"\x00\x00\x00\xff\xff"[..], b"\x01\x00\x00\xff\xff", b"\x03\x00"] {
-        let mut end = client(&config);
+    let block = b"\x00\x00\x00\xff\xff";
+    let mut end = client(&config);
+    end.feed(&frame(FIN | RSV1 | BINARY, &filled));
+    end.take_got();
+    let mut flood = block.repeat(2 * limit / block.len() - 1);
+    flood.push(0);
+    let bytes = frame(FIN | RSV1 | BINARY, &flood);
+    let heap = heap_of(|| bytes.chunks(1_000).for_each(|piece| end.feed(piece)));
+    assert_eq!((end.take_got(), end.error), (vec![Got::binary(b"")], None));
+    assert!(heap.peak < 50_000, "{heap:?}");
+    end.feed(&frame(FIN | RSV1 | BINARY, &block.repeat(2 * limit / block.len() + 1)));
+    assert_failed(&mut end, ConnectionError::MessageTooLarge { limit: limit as u64 }, 1009);
+}
+
+#[test]
+fn a_flood_of_final_blocks_is_limited_by_their_number() {
+    // Each makes the receiver begin anew behind its window.
+    let error = ConnectionError::TooManyFinalBlocks { limit: 1024 };
+    let filled = RawDeflate::new(6, 15, Takeover::Keep).message(&[7; 50_000]);
+    for block in [&b"\x01\x00\x00\xff\xff"[..], b"\x03\x00"] {
+        let mut end = client(&Config::default());
         end.feed(&frame(FIN | RSV1 | BINARY, &filled));
         end.take_got();
-        let mut flood = block.repeat(2 * limit / block.len() - 1);
-        flood.push(0);
-        let bytes = frame(FIN | RSV1 | BINARY, &flood);
-        let heap = heap_of(|| bytes.chunks(1_000).for_each(|piece| end.feed(piece)));
-        assert_eq!((end.take_got(), end.error), (vec![Got::binary(b"")], None));
+        let few = frame(FIN | RSV1 | BINARY, &block.repeat(1_000));
+        // The number is that of one message.
+        let heap = heap_of(|| [&few, &few].iter().for_each(|few| end.feed(few)));
+        assert_eq!((end.take_got(), end.error), (vec![Got::binary(b""); 2], None));
         assert!(heap.peak < 50_000, "{block:?} {heap:?}");
-        end.feed(&frame(FIN | RSV1 | BINARY, &block.repeat(2 * limit / block.len() + 1)));
-        assert_failed(&mut end, ConnectionError::MessageTooLarge { limit: limit as u64 }, 1009);
+        end.feed(&frame(FIN | RSV1 | BINARY, &block.repeat(1_100)));
+        assert_failed(&mut end, error, 1008);
     }
 }
 

@@ -36,6 +36,8 @@ pub struct ReceiveBuf {
     /// Bytes of the allocation, counted from where `storage` begins, that were written at least
     /// once; 0 when nothing is known. initialised <= storage.capacity()
     initialised: usize,
+    /// The size of the allocation that `storage` is what is left of.
+    allocation: usize,
 }
 
 impl ReceiveBuf {
@@ -48,7 +50,8 @@ impl ReceiveBuf {
     /// Creates an empty buffer with room for `capacity` bytes.
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
-        Self { storage: BytesMut::with_capacity(capacity), start: 0, initialised: 0 }
+        let storage = BytesMut::with_capacity(capacity);
+        Self { allocation: storage.capacity(), storage, start: 0, initialised: 0 }
     }
 
     /// Appends a copy of `bytes`.
@@ -76,6 +79,7 @@ impl ReceiveBuf {
         if self.storage.capacity() - self.storage.len() < additional {
             self.storage.reserve(additional);
             self.initialised = 0;
+            self.allocation = self.storage.capacity();
         }
     }
 
@@ -188,7 +192,7 @@ impl ReceiveBuf {
     /// Takes a consumed range out: without a copy where it is a good part of the allocation, as
     /// a copy where it would pin a much larger one.
     pub(crate) fn take(&mut self, range: Range<usize>) -> Bytes {
-        if range.len() < COPY_BELOW || range.len() < self.storage.capacity() / 4 {
+        if range.len() < COPY_BELOW || range.len() < self.allocation / 4 {
             return Bytes::copy_from_slice(self.range(range));
         }
         let end = range.end.min(self.start);
@@ -296,6 +300,16 @@ mod tests {
         assert_eq!(input.as_slice(), b"one two three four");
         input.consume(4);
         assert_eq!(input.into_bytes(), b"two three four".as_slice());
+    }
+
+    #[test]
+    fn what_is_left_of_an_allocation_does_not_make_a_small_range_large() {
+        let mut input = ReceiveBuf::with_capacity(16_384);
+        input.extend_from_slice(&[7; 16_000]);
+        input.consume(16_000);
+        drop(input.take(0..12_000));
+        let address = input.range(0..1).as_ptr();
+        assert_ne!(input.take(0..3_000).as_ptr(), address);
     }
 
     #[test]

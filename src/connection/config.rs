@@ -38,7 +38,8 @@ pub struct Config {
     /// a peer that does not read can cost.
     pub max_buffered: usize,
     /// Messages larger than this are sent in fragments of this many bytes, so that Pings, Pongs and
-    /// the Close of a failure can pass between them. Default `None`: one frame for each message.
+    /// the Close of a failure can pass between them. What has not been framed when the peer closes the
+    /// connection is dropped. Default `None`: one frame for each message.
     pub fragment_size: Option<NonZeroUsize>,
     /// Whether messages are delivered whole or in parts. Default whole.
     pub delivery: Delivery,

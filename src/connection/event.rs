@@ -26,6 +26,19 @@ pub enum Event<'a> {
 }
 
 impl Event<'_> {
+    /// Takes what the event lends; see [`Payload::into_bytes`] for when it is copied.
+    #[must_use]
+    pub fn into_owned(self) -> Event<'static> {
+        match self {
+            Self::Binary(payload) => Event::Binary(payload.into_owned()),
+            Self::Chunk(chunk) => Event::Chunk(chunk.into_owned()),
+            Self::Closed(closed) => Event::Closed(closed),
+            Self::Ping(payload) => Event::Ping(payload.into_owned()),
+            Self::Pong(payload) => Event::Pong(payload.into_owned()),
+            Self::Text(text) => Event::Text(text.into_owned()),
+        }
+    }
+
     /// Returns the message if this is one, owned; see [`Payload::into_bytes`] for when it is
     /// copied.
     #[must_use]

@@ -241,7 +241,8 @@ impl Decoder {
         if let Some(key) = header.mask {
             let offset = header.payload_len - frame.remaining + frame.unmasked as u64;
             // Only the two lowest bits matter.
-            mask::apply(input.range_mut(fresh.clone()), key, (offset & 3) as usize);
+            let offset = usize::try_from(offset & 3).unwrap_or_default();
+            mask::apply(input.range_mut(fresh.clone()), key, offset);
         }
         let is_last = arrived as u64 == frame.remaining;
         let payload = if is_last {

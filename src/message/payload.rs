@@ -46,6 +46,15 @@ impl<'a> Payload<'a> {
     }
 }
 
+impl Payload<'_> {
+    /// Takes the payload and keeps its type; see [`into_bytes`](Self::into_bytes) for when it is
+    /// copied.
+    #[must_use]
+    pub fn into_owned(self) -> Payload<'static> {
+        Payload::owned(self.into_bytes())
+    }
+}
+
 impl Deref for Payload<'_> {
     type Target = [u8];
 
@@ -103,6 +112,14 @@ impl<'a> Text<'a> {
     }
 }
 
+impl Text<'_> {
+    /// Takes the text and keeps its type; see [`Payload::into_bytes`] for when it is copied.
+    #[must_use]
+    pub fn into_owned(self) -> Text<'static> {
+        Text { payload: self.payload.into_owned() }
+    }
+}
+
 impl Deref for Text<'_> {
     type Target = str;
 
@@ -155,4 +172,13 @@ pub struct Chunk<'a> {
     /// The bytes. Those of a text message are valid UTF-8 put together; a chunk may begin or end
     /// inside a character.
     pub payload: Payload<'a>,
+}
+
+impl Chunk<'_> {
+    /// Takes the payload along; see [`Payload::into_bytes`] for when it is copied.
+    #[must_use]
+    pub fn into_owned(self) -> Chunk<'static> {
+        let Self { kind, is_first, is_last, payload } = self;
+        Chunk { kind, is_first, is_last, payload: payload.into_owned() }
+    }
 }

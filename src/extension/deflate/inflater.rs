@@ -32,6 +32,8 @@ pub(crate) struct Inflater {
     history: History,
     /// What the message in progress decompressed to, in bytes. At most `limit`.
     inflated: u64,
+    /// How often the stream began anew in it. At most MAX_BEGINNINGS.
+    beginnings: u32,
 }
 
 /// Where the stream is.
@@ -54,6 +56,7 @@ impl Inflater {
             position: Position::Ended,
             history: History::new(1 << window_bits(agreed)),
             inflated: 0,
+            beginnings: 0,
         }
     }
 
@@ -72,6 +75,10 @@ impl Inflater {
         let mut room = rest.len().saturating_mul(ROOM_PER_BYTE).clamp(MIN_ROOM, MAX_ROOM);
         while !rest.is_empty() {
             if self.position == Position::Ended {
+                self.beginnings += 1;
+                if self.beginnings > MAX_BEGINNINGS {
+                    return Err(ConnectionError::TooManyFinalBlocks { limit: MAX_BEGINNINGS });
+                }
                 self.begin_anew(output.get(before..).unwrap_or_default())?;
             }
             self.position = Position::Within;
@@ -122,6 +129,7 @@ impl Inflater {
             self.position = Position::Ended;
         }
         self.inflated = 0;
+        self.beginnings = 0;
         Ok(())
     }
 
@@ -201,3 +209,7 @@ const ROOM_PER_BYTE: usize = 8;
 /// The least and the most room that is made at once.
 const MIN_ROOM: usize = 1 << 10;
 const MAX_ROOM: usize = 64 << 10;
+
+/// How often the stream may begin anew within one message. To end it by a final block takes two
+/// bytes, to begin it anew takes a copy of the window.
+const MAX_BEGINNINGS: u32 = 1024;

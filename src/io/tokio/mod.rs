@@ -255,8 +255,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
     /// the end of the transport. Messages that arrive meanwhile are dropped.
     ///
-    /// It takes 15 seconds at most: what the peer does not do in 10 seconds is an [`Error::Io`] of
-    /// kind `TimedOut`, and the end of the transport may take 5.
+    /// It takes 15 seconds at most: a Close frame that does not come in 10 seconds is an
+    /// [`Error::Io`] of kind `TimedOut`, and the end of the transport may take 5.
     ///
     /// # Errors
     ///
