@@ -114,8 +114,8 @@ pub struct Closed {
     pub reason: Utf8Bytes,
     /// Who began the closing handshake, or broke off.
     pub by: ClosedBy,
-    /// Whether the peer's Close frame arrived, and this end sent its own or had it ready (§7.1.4). A peer
-    /// that closes the transport right behind its Close may not have got ours.
+    /// Whether the peer's Close frame arrived, and this end sent its own or had it ready (§7.1.4).
+    /// A peer that closes the transport right behind its Close may not have got ours.
     pub clean: bool,
 }
 
