@@ -2,9 +2,11 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::time::Duration;
 
 use super::body::BodyReader;
 use super::client_request::Expectation;
+use super::deadline::Deadline;
 use super::headers::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use super::http::HeadReader;
 use super::request::check_connection;
@@ -53,6 +55,7 @@ pub struct ClientHandshake {
     head: HeadReader<StatusLine>,
     state: State,
     is_ended: bool,
+    deadline: Deadline,
     output: TransmitBuf,
 }
 
@@ -84,6 +87,7 @@ impl ClientHandshake {
             head: HeadReader::new(head_limits, StatusLine::parse),
             state: State::Head,
             is_ended: false,
+            deadline: Deadline::new(head_limits.timeout),
             output,
         }
     }
@@ -121,6 +125,22 @@ impl ClientHandshake {
         self.is_ended = true;
     }
 
+    /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
+    /// does. The first time begins the wait for the response, which is bounded by
+    /// [`HeadLimits::timeout`](super::HeadLimits::timeout); [`poll_response`](Self::poll_response) is
+    /// to be called behind it, and returns what there is of the body of a refusal.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.deadline.handle_timeout(now);
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
+    /// once there is nothing to wait for. It may be in the past: then call at once.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        let waits = matches!(self.state, State::Head | State::Body(..));
+        self.deadline.poll_timeout().filter(|_| waits)
+    }
+
     /// Returns whether the response was good: the connection is open, frames follow.
     #[must_use]
     pub const fn is_open(&self) -> bool {
@@ -142,7 +162,8 @@ impl ClientHandshake {
             match &mut self.state {
                 State::Head => {}
                 State::Body(response, body) => {
-                    let Some((body, is_truncated)) = body.poll(input, self.is_ended) else {
+                    let is_ended = self.is_ended || self.deadline.check().is_err();
+                    let Some((body, is_truncated)) = body.poll(input, is_ended) else {
                         return Ok(None);
                     };
                     let response = response.clone().received(body, is_truncated);
@@ -155,6 +176,7 @@ impl ClientHandshake {
                 if self.is_ended {
                     return Err(HandshakeError::EndOfStream);
                 }
+                self.deadline.check()?;
                 return Ok(None);
             };
             match line.status {

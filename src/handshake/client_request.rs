@@ -4,6 +4,8 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
+#[cfg(feature = "std")]
+use core::time::Duration;
 
 use super::authority::Authority;
 use super::headers::{
@@ -279,6 +281,12 @@ impl ClientRequest {
         out.extend_from_slice(format!("GET {} HTTP/1.1\r\n", self.resource).as_bytes());
         headers.encode(out);
         out.extend_from_slice(b"\r\n");
+    }
+
+    /// Returns how long the other side may take.
+    #[cfg(feature = "std")]
+    pub(crate) const fn timeout(&self) -> Option<Duration> {
+        self.head_limits.timeout
     }
 
     pub(super) const fn limits(&self) -> (HeadLimits, usize) {

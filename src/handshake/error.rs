@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::string::String;
 use core::fmt;
+use core::time::Duration;
 
 use super::{HeadLimit, Response};
 
@@ -62,6 +63,8 @@ pub enum HandshakeError {
     Refused(Box<Response>),
     /// The caller's header is one that the handshake writes itself.
     ReservedHeader(String),
+    /// The peer's head did not arrive whole in time: [`HeadLimits::timeout`](super::HeadLimits).
+    Timeout(Duration),
     /// The message announces a body where there must be none.
     UnexpectedBody,
     /// An extension was chosen that the client did not offer.
@@ -92,6 +95,7 @@ impl HandshakeError {
             | Self::UnexpectedBody => 400,
             Self::ForbiddenOrigin => 403,
             Self::MethodNotAllowed => 405,
+            Self::Timeout(_) => 408,
             Self::LimitExceeded(HeadLimit::StartLine(_)) => 414,
             // §4.2.2: "an appropriate HTTP error code (such as 426 Upgrade Required)"
             Self::NotUpgrade | Self::UnsupportedVersion => 426,
@@ -137,6 +141,7 @@ impl fmt::Display for HandshakeError {
             Self::InvalidUrl(fact) => write!(f, "not a WebSocket URL: {fact}"),
             Self::LimitExceeded(limit) => write!(f, "HTTP head has {limit}"),
             Self::Malformed(part) => write!(f, "not an HTTP head: {part}"),
+            Self::Timeout(limit) => write!(f, "HTTP head not whole within {limit:?}"),
             Self::MethodNotAllowed => f.write_str("request method cannot open a WebSocket"),
             Self::MissingHeader(name) => write!(f, "header {name} is missing"),
             Self::NoSubprotocol => f.write_str("server chose none of the offered subprotocols"),

@@ -1,11 +1,12 @@
 //! The head of an HTTP/1.1 message, as it arrives; knows no header's meaning.
 
 use core::fmt;
+use core::time::Duration;
 
 use super::{HandshakeError, Headers};
 use crate::ReceiveBuf;
 
-/// How large the head of an HTTP message may be.
+/// How large the head of an HTTP message may be, and how long it may take.
 ///
 /// ```
 /// let mut limits = sanswire::handshake::HeadLimits::default();
@@ -22,11 +23,21 @@ pub struct HeadLimits {
     /// Bytes of the whole head with its line breaks. 16 KiB by default; above it a server answers
     /// 431. Responses before the final one count, too.
     pub max_size: usize,
+    /// The time that a handshake waits for the whole head, from the first
+    /// [`handle_timeout`](super::ServerHandshake::handle_timeout) on. 10 s by default, as Python's
+    /// `websockets` and Netty; above it a server answers 408. A client waits no longer for the body
+    /// of a refusal, too.
+    pub timeout: Option<Duration>,
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { max_start_line: 8 << 10, max_headers: 100, max_size: 16 << 10 }
+        Self {
+            max_start_line: 8 << 10,
+            max_headers: 100,
+            max_size: 16 << 10,
+            timeout: Some(Duration::from_secs(10)),
+        }
     }
 }
 

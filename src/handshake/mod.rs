@@ -36,6 +36,7 @@ mod authority;
 mod body;
 mod client;
 mod client_request;
+mod deadline;
 mod error;
 mod extended_connect;
 mod headers;

@@ -1,5 +1,8 @@
 //! The server's side of the opening handshake (RFC 6455, §4.2); knows no frames.
 
+use core::time::Duration;
+
+use super::deadline::Deadline;
 use super::headers::{ACCEPT, CONNECTION, KEY, UPGRADE};
 use super::http::HeadReader;
 use super::request::RequestLine;
@@ -45,6 +48,7 @@ pub struct ServerHandshake {
     head: HeadReader<RequestLine>,
     state: State,
     is_ended: bool,
+    deadline: Deadline,
     output: TransmitBuf,
 }
 
@@ -66,6 +70,7 @@ impl ServerHandshake {
             head: HeadReader::new(limits, RequestLine::parse),
             state: State::Reading,
             is_ended: false,
+            deadline: Deadline::new(limits.timeout),
             output: TransmitBuf::new(),
         }
     }
@@ -78,7 +83,7 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// When what arrives is no HTTP request, or passes a limit. The answer is queued already.
+    /// When what arrives is no HTTP request, passes a limit, or takes too long. The answer is queued already.
     /// When the stream ended before; then nobody is left to answer. Later calls return the same
     /// error, also one that `accept` returned for the request's fault.
     pub fn poll_request(
@@ -96,7 +101,10 @@ impl ServerHandshake {
                 self.state = State::Failed(HandshakeError::EndOfStream);
                 return Err(HandshakeError::EndOfStream);
             }
-            Ok(None) => return Ok(None),
+            Ok(None) => match self.deadline.check() {
+                Ok(()) => return Ok(None),
+                Err(error) => Err(error),
+            },
             Err(error) => Err(error),
         };
         match request {
@@ -112,6 +120,20 @@ impl ServerHandshake {
     /// Notes that the peer sends nothing more.
     pub fn handle_eof(&mut self) {
         self.is_ended = true;
+    }
+
+    /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
+    /// does. The first time begins the wait for the request, which is bounded by
+    /// [`HeadLimits::timeout`]; [`poll_request`](Self::poll_request) is to be called behind it.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.deadline.handle_timeout(now);
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
+    /// once there is nothing to wait for. It may be in the past: then call at once.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        self.deadline.poll_timeout().filter(|_| matches!(self.state, State::Reading))
     }
 
     /// Accepts `request`, which this handshake has yielded: queues a response with status 101.

@@ -1,0 +1,41 @@
+//! How long a handshake may take; reads no clock.
+
+use core::time::Duration;
+
+use super::HandshakeError;
+
+/// The time by which a handshake must be done.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Deadline {
+    limit: Option<Duration>,
+    /// Known once the time was told.
+    at: Option<Duration>,
+    has_passed: bool,
+}
+
+impl Deadline {
+    pub(super) const fn new(limit: Option<Duration>) -> Self {
+        Self { limit, at: None, has_passed: false }
+    }
+
+    /// Takes the time; the first one begins the wait.
+    pub(super) fn handle_timeout(&mut self, now: Duration) {
+        if let Some(limit) = self.limit {
+            let at = *self.at.get_or_insert(now.saturating_add(limit));
+            self.has_passed |= at <= now;
+        }
+    }
+
+    /// Returns when it is to be told the time: at once before the first time.
+    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+        self.limit.map(|_| self.at.unwrap_or_default())
+    }
+
+    /// Returns an error once the time is over.
+    pub(super) fn check(&self) -> Result<(), HandshakeError> {
+        match self.limit {
+            Some(limit) if self.has_passed => Err(HandshakeError::Timeout(limit)),
+            Some(_) | None => Ok(()),
+        }
+    }
+}
