@@ -61,9 +61,7 @@ fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
 
     fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(HANDSHAKE_TIMEOUT))?;
         let mut socket = WebSocket::accept_with(stream, &config(), decide)?;
-        socket.stream().set_read_timeout(None)?;
         while let Some(refused) = socket.recv_with(echo)? {
             if let Some(message) = refused {
                 socket.feed(message)?;
@@ -95,12 +93,7 @@ async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
 
     async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
-        let config = config();
-        let handshake = WebSocket::accept_with(stream, &config, decide);
-        let Ok(accepted) = tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await else {
-            return Ok(());
-        };
-        let mut socket = accepted?;
+        let mut socket = WebSocket::accept_with(stream, &config(), decide).await?;
         while let Some(refused) = socket.recv_with(echo).await? {
             if let Some(message) = refused {
                 socket.feed(message).await?;
@@ -209,9 +202,6 @@ const MAX_SIZE: usize = 32 << 20;
 
 /// From this size on, a reference costs less than a copy.
 const LARGE: usize = 4096;
-
-/// Who connects and asks for nothing is dropped.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The wait when the system has no more sockets to give.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -1,6 +1,7 @@
 //! What can go wrong on an open connection: by whose fault it is, and the close code for it (§7.1.7).
 
 use core::fmt;
+use core::time::Duration;
 
 use crate::close::CloseCode;
 
@@ -87,14 +88,68 @@ pub enum ConnectionError {
         /// The code as received.
         code: u16,
     },
+    /// The closing handshake was not complete in time: the peer's Close frame did not come.
+    CloseTimeout {
+        /// [`Config::close_timeout`](crate::Config::close_timeout).
+        limit: Duration,
+    },
+    /// No message went in either direction for too long.
+    IdleTimeout {
+        /// [`Config::idle_timeout`](crate::Config::idle_timeout).
+        limit: Duration,
+    },
+    /// A message did not arrive whole in time.
+    MessageTimeout {
+        /// [`Config::message_timeout`](crate::Config::message_timeout).
+        limit: Duration,
+    },
+    /// A message arrived more slowly than it has to.
+    MessageTooSlow {
+        /// [`Config::min_rate`](crate::Config::min_rate), in bytes a second.
+        limit: u32,
+    },
+    /// Nothing arrived for too long behind a Ping: the peer is dead, or the way to it.
+    PongTimeout {
+        /// [`Config::pong_timeout`](crate::Config::pong_timeout).
+        limit: Duration,
+    },
+    /// Output waited, and the transport took nothing of it for too long.
+    WriteTimeout {
+        /// [`Config::write_timeout`](crate::Config::write_timeout).
+        limit: Duration,
+    },
     /// §7.2.1: the stream ended before the closing handshake was complete.
     UnexpectedEof,
 }
 
 impl ConnectionError {
+    /// Returns whether a deadline of this end has passed, rather than that the peer broke a rule.
+    #[must_use]
+    pub const fn is_timeout(self) -> bool {
+        matches!(
+            self,
+            Self::CloseTimeout { .. }
+                | Self::IdleTimeout { .. }
+                | Self::MessageTimeout { .. }
+                | Self::MessageTooSlow { .. }
+                | Self::PongTimeout { .. }
+                | Self::WriteTimeout { .. }
+        )
+    }
+
+    /// Returns whether the peer does not read any more, so that nothing can be told it.
+    #[cfg(feature = "std")]
+    pub(crate) const fn is_peer_gone(self) -> bool {
+        matches!(
+            self,
+            Self::CloseTimeout { .. } | Self::PongTimeout { .. } | Self::WriteTimeout { .. }
+        )
+    }
+
     /// Returns the code that the peer is told in a Close frame.
     ///
-    /// [`UnexpectedEof`](Self::UnexpectedEof) is told nobody, and reported as 1006.
+    /// [`UnexpectedEof`](Self::UnexpectedEof) and [`CloseTimeout`](Self::CloseTimeout) are told nobody, and
+    /// reported as 1006.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
@@ -111,11 +166,16 @@ impl ConnectionError {
             | Self::CloseBodyTooShort
             | Self::InvalidCloseCode { .. } => CloseCode::PROTOCOL_ERROR,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
-            Self::TooManyFinalBlocks { .. } | Self::TooManyFragments { .. } => {
-                CloseCode::POLICY_VIOLATION
-            }
+            Self::MessageTimeout { .. }
+            | Self::MessageTooSlow { .. }
+            | Self::TooManyFinalBlocks { .. }
+            | Self::TooManyFragments { .. }
+            | Self::WriteTimeout { .. } => CloseCode::POLICY_VIOLATION,
+            Self::IdleTimeout { .. } => CloseCode::GOING_AWAY,
+            // As Python's `websockets` does.
+            Self::PongTimeout { .. } => CloseCode::INTERNAL_ERROR,
             Self::InvalidDeflate | Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
-            Self::UnexpectedEof => CloseCode::ABNORMAL,
+            Self::CloseTimeout { .. } | Self::UnexpectedEof => CloseCode::ABNORMAL,
         }
     }
 }
@@ -164,6 +224,16 @@ impl fmt::Display for ConnectionError {
             Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
             Self::CloseBodyTooShort => f.write_str("close frame with a body of one byte"),
             Self::InvalidCloseCode { code } => write!(f, "close code {code} is not allowed"),
+            Self::CloseTimeout { limit } => {
+                write!(f, "closing handshake not complete within {limit:?}")
+            }
+            Self::IdleTimeout { limit } => write!(f, "no message within {limit:?}"),
+            Self::MessageTimeout { limit } => write!(f, "message not whole within {limit:?}"),
+            Self::MessageTooSlow { limit } => {
+                write!(f, "message arrives with less than {limit} bytes a second")
+            }
+            Self::PongTimeout { limit } => write!(f, "nothing arrived within {limit:?} of a Ping"),
+            Self::WriteTimeout { limit } => write!(f, "nothing could be written for {limit:?}"),
             Self::UnexpectedEof => {
                 f.write_str("stream ended before the closing handshake was complete")
             }

@@ -38,6 +38,8 @@ pub struct ReceiveBuf {
     initialised: usize,
     /// The size of the allocation that `storage` is what is left of.
     allocation: usize,
+    /// Bytes appended since the buffer was made.
+    received: u64,
 }
 
 impl ReceiveBuf {
@@ -51,13 +53,14 @@ impl ReceiveBuf {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let storage = BytesMut::with_capacity(capacity);
-        Self { allocation: storage.capacity(), storage, start: 0, initialised: 0 }
+        Self { allocation: storage.capacity(), storage, ..Self::default() }
     }
 
     /// Appends a copy of `bytes`.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         self.storage.extend_from_slice(bytes);
+        self.received += bytes.len() as u64;
     }
 
     /// Makes room for at least `additional` bytes behind those that are there.
@@ -121,12 +124,13 @@ impl ReceiveBuf {
         // SAFETY: filled <= initialised <= capacity unless `len` is 0, and all bytes before
         // `initialised` were written.
         unsafe { self.storage.set_len(filled) }
+        self.received += len as u64;
     }
 
     /// Gives the memory back if the buffer is empty.
     pub fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::new();
+            *self = Self { received: self.received, ..Self::new() };
         }
     }
 
@@ -158,6 +162,11 @@ impl ReceiveBuf {
     pub fn into_bytes(mut self) -> Bytes {
         let start = self.start;
         self.storage.split_off(start).freeze()
+    }
+
+    /// Returns how many bytes were appended since the buffer was made.
+    pub(crate) const fn received(&self) -> u64 {
+        self.received
     }
 
     /// Returns the position of the first byte that waits, to be used with [`range`](Self::range).
@@ -218,6 +227,7 @@ unsafe impl BufMut for ReceiveBuf {
     unsafe fn advance_mut(&mut self, len: usize) {
         // SAFETY: the caller wrote `len` bytes to what chunk_mut lent, as the trait demands.
         unsafe { self.storage.advance_mut(len) }
+        self.received += len as u64;
         self.initialised = self.initialised.max(self.storage.len());
     }
 

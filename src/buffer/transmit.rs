@@ -85,6 +85,11 @@ impl TransmitBuf {
         self.remaining
     }
 
+    /// Returns how many bytes were written since the buffer was made.
+    pub(crate) const fn written(&self) -> u64 {
+        self.written
+    }
+
     /// Appends a copy of `bytes`.
     #[inline]
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
@@ -138,7 +143,7 @@ impl TransmitBuf {
     /// Gives memory back if everything has been written.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {
-            *self = Self::new();
+            *self = Self { written: self.written, ..Self::new() };
         }
     }
 

@@ -41,6 +41,7 @@ impl Connection {
         let sent = self
             .check_open()
             .and_then(|()| self.outgoing.message_into_room(message.kind(), message.as_shared()));
+        self.has_sent |= sent.is_ok();
         sent.map_err(|error| Refused { error, message })
     }
 
@@ -102,7 +103,9 @@ impl Connection {
     /// [`SendError::Closed`]. Nothing was sent; the message is still in progress.
     pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
-        self.outgoing.chunk(payload)
+        self.outgoing.chunk(payload)?;
+        self.has_sent = true;
+        Ok(())
     }
 
     /// Finishes a message that is sent in parts.
@@ -113,7 +116,9 @@ impl Connection {
     /// a text would end inside a character: the message is still in progress then.
     pub fn finish(&mut self) -> Result<(), SendError> {
         self.check_open()?;
-        self.outgoing.finish()
+        self.outgoing.finish()?;
+        self.has_sent = true;
+        Ok(())
     }
 
     /// Sends a Ping with up to 125 bytes (§5.5.2).
@@ -123,7 +128,9 @@ impl Connection {
     /// [`SendError::ControlTooLong`], [`SendError::Full`], [`SendError::Closed`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
-        self.outgoing.control(Opcode::Ping, payload)
+        self.outgoing.control(Opcode::Ping, payload)?;
+        self.timers.note_ping(payload);
+        Ok(())
     }
 
     /// Sends a Pong with up to 125 bytes, asked for or not (§5.5.3).
@@ -181,7 +188,9 @@ impl Connection {
             self.outgoing.note_unsent(payload.len());
             return Err(SendError::Closed);
         }
-        self.outgoing.message(kind, payload, compress)
+        self.outgoing.message(kind, payload, compress)?;
+        self.has_sent = true;
+        Ok(())
     }
 
     #[inline]

@@ -1,6 +1,7 @@
 //! What an application may choose about a connection; decides nothing.
 
-use core::num::NonZeroUsize;
+use core::num::{NonZeroU32, NonZeroUsize};
+use core::time::Duration;
 
 /// The limits and habits of a connection.
 ///
@@ -48,6 +49,54 @@ pub struct Config {
     /// What happens to messages that arrive after [`close`](crate::Connection::close). Default: they
     /// are dropped, as in a browser.
     pub after_close: AfterClose,
+    /// A Ping is sent this often, so that proxies and NATs keep the connection and a dead peer is
+    /// found.
+    ///
+    /// Default 20 s, as Python's `websockets`: a third of the 60 s after which nginx
+    /// (`proxy_read_timeout`) and most load balancers drop what is silent.
+    pub ping_interval: Option<Duration>,
+    /// Which connections are pinged. Default all.
+    pub ping_when: PingWhen,
+    /// The connection fails with 1011 when nothing at all arrives for this long behind a Ping of
+    /// [`ping_interval`](Self::ping_interval): the peer is dead, or the way to it.
+    ///
+    /// Default 20 s, as Python's `websockets`. The time begins when the Ping has been handed to the
+    /// transport, or, while it is stuck behind other output, when the transport took something last.
+    pub pong_timeout: Option<Duration>,
+    /// The connection fails with 1008 when output waits and the transport takes nothing for this
+    /// long: a peer that sends but does not read is not found by Pings.
+    ///
+    /// Default 60 s, as nginx (`send_timeout`).
+    pub write_timeout: Option<Duration>,
+    /// The connection fails with 1001 when no message went in either direction for this long.
+    ///
+    /// Default `None`: a chat may be silent for a day, and who is not there any more is found by
+    /// Pings. These do not count here, so that a server can end what is merely kept open; uWebSockets
+    /// does so after 120 s by default.
+    pub idle_timeout: Option<Duration>,
+    /// The closing handshake may take this long, from [`close`](crate::Connection::close) or the
+    /// peer's Close frame to the end of the transport. Then the connection ends without
+    /// ([`CloseTimeout`](crate::ConnectionError::CloseTimeout) when the peer's Close has not come).
+    ///
+    /// Default 10 s, as Python's `websockets`: more than any network needs, and not so much that
+    /// connections to dead peers pile up.
+    pub close_timeout: Option<Duration>,
+    /// A message may take this long from its first byte to its last; beyond it the connection fails
+    /// with 1008.
+    ///
+    /// Default `None`: how long a large message takes on a slow line is bounded by
+    /// [`min_rate`](Self::min_rate) and the limit of its size.
+    pub message_timeout: Option<Duration>,
+    /// A peer in the middle of a message must send at least so many bytes a second, once
+    /// [`rate_grace`](Self::rate_grace) is over; the connection fails with 1008 otherwise.
+    ///
+    /// Default 500, which Apache's `mod_reqtimeout` asks of the body of a request: a slow-loris
+    /// cannot hold messages open for nothing. `None` for peers that pause inside of messages,
+    /// because they send them as they come about.
+    pub min_rate: Option<NonZeroU32>,
+    /// How much longer a message may take than [`min_rate`](Self::min_rate) says. Default 20 s, as
+    /// Apache's `mod_reqtimeout`.
+    pub rate_grace: Duration,
 }
 
 impl Default for Config {
@@ -61,6 +110,15 @@ impl Default for Config {
             delivery: Delivery::Messages,
             pong: Pong::Automatic,
             after_close: AfterClose::Drop,
+            ping_interval: Some(Duration::from_secs(20)),
+            ping_when: PingWhen::Always,
+            pong_timeout: Some(Duration::from_secs(20)),
+            write_timeout: Some(Duration::from_secs(60)),
+            idle_timeout: None,
+            close_timeout: Some(Duration::from_secs(10)),
+            message_timeout: None,
+            min_rate: NonZeroU32::new(500),
+            rate_grace: Duration::from_secs(20),
         }
     }
 }
@@ -86,6 +144,16 @@ pub enum Pong {
     Automatic,
     /// The application, by [`Connection::pong`](crate::Connection::pong).
     Manual,
+}
+
+/// Which connections are pinged.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum PingWhen {
+    /// All, also those on which something arrives all the time: the round-trip time is measured.
+    Always,
+    /// Those on which nothing has arrived for the time of the interval.
+    Silent,
 }
 
 /// What happens to messages that arrive after this end has sent its Close frame.

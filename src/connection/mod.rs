@@ -3,14 +3,16 @@
 
 mod commands;
 mod config;
+mod deadlines;
 mod event;
 mod masks;
 #[cfg(feature = "handshake")]
 mod opening;
 mod outgoing;
 mod state;
+mod timers;
 
-pub use config::{AfterClose, Config, Delivery, Pong};
+pub use config::{AfterClose, Config, Delivery, PingWhen, Pong};
 pub use event::Event;
 pub use outgoing::Refused;
 pub use state::{Connection, ReadyState};

@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::config::Config;
 use super::masks::Masks;
+use super::timers::Output;
 use crate::buffer::TransmitBuf;
 use crate::close::CloseCode;
 use crate::error::SendError;
@@ -243,6 +244,11 @@ impl Outgoing {
         Ok(())
     }
 
+    /// Sends a Ping of at most 125 bytes, whatever waits: it is only one at a time.
+    pub(super) fn heartbeat(&mut self, payload: &[u8]) {
+        self.frame(Flags::control(Opcode::Ping), Source::Borrowed(payload));
+    }
+
     /// Answers a Ping: at once while little waits, else when the output has been written, and then
     /// only the newest one.
     pub(super) fn answer_ping(&mut self, payload: &[u8]) {
@@ -295,6 +301,11 @@ impl Outgoing {
             deflater.release();
         }
         self.waiting.take_if(|waiting| waiting.is_empty() && waiting.unsent == 0);
+    }
+
+    /// Returns how far the output is.
+    pub(super) fn progress(&self) -> Output {
+        Output { written: self.output.written(), is_empty: self.is_empty() }
     }
 
     /// Returns whether nothing waits to be written.

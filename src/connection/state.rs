@@ -7,6 +7,7 @@ use super::config::{AfterClose, Config, Delivery, Pong};
 use super::event::Event;
 use super::masks::Masks;
 use super::outgoing::Outgoing;
+use super::timers::Timers;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::close::{CloseCode, Closed, ClosedBy};
 use crate::error::ConnectionError;
@@ -68,11 +69,16 @@ pub struct Connection {
     role: Role,
     pub(super) phase: Phase,
     pong: Pong,
-    after_close: AfterClose,
+    pub(super) after_close: AfterClose,
     /// Whether the transport delivers nothing more.
-    eof: bool,
-    assembler: Assembler,
+    pub(super) eof: bool,
+    /// Whether a message has come to its end that the timers do not know of.
+    pub(super) has_received: bool,
+    /// Whether a message was sent that the timers do not know of.
+    pub(super) has_sent: bool,
+    pub(super) assembler: Assembler,
     pub(super) outgoing: Outgoing,
+    pub(super) timers: Box<Timers>,
     negotiated: Option<Box<Negotiated>>,
 }
 
@@ -156,8 +162,11 @@ impl Connection {
             pong: config.pong,
             after_close: config.after_close,
             eof: false,
+            has_received: false,
+            has_sent: false,
             assembler: Assembler::new(decoder, limits),
             outgoing: Outgoing::new(config, masks, output),
+            timers: Box::new(Timers::new(config)),
             negotiated: None,
         }
     }
@@ -218,6 +227,7 @@ impl Connection {
         if matches!(self.phase, Phase::Open)
             && let Some((opcode, range)) = self.assembler.poll_message(input)
         {
+            self.has_received = true;
             if opcode == Opcode::Binary {
                 return Ok(Some(Event::Binary(Payload::lent(input, range))));
             }
@@ -246,11 +256,17 @@ impl Connection {
             let received = match self.assembler.poll(input) {
                 Ok(Some(received)) => received,
                 Ok(None) if self.eof => return Err(self.fail(ConnectionError::UnexpectedEof)),
-                Ok(None) => return Ok(None),
+                Ok(None) => match self.settle(input) {
+                    Some(error) => return Err(self.fail(error)),
+                    None => return Ok(None),
+                },
                 Err(error) => return Err(self.fail(error)),
             };
+            if self.drops_messages() && received.is_message() {
+                continue;
+            }
+            self.has_received |= received.ends_message();
             return Ok(Some(match received {
-                Received::Message(..) | Received::Chunk { .. } if self.drops_messages() => continue,
                 Received::Message(MessageKind::Binary, source) => {
                     Event::Binary(payload(input, source))
                 }
@@ -267,7 +283,10 @@ impl Connection {
                     }
                     Event::Ping(Payload::lent(input, range))
                 }
-                Received::Pong(range) => Event::Pong(Payload::lent(input, range)),
+                Received::Pong(range) => {
+                    self.timers.note_pong(input.range(range.clone()));
+                    Event::Pong(Payload::lent(input, range))
+                }
                 Received::Close(range) => {
                     if let Err(error) = self.receive_close(input.range(range)) {
                         return Err(self.fail(error));
@@ -416,6 +435,8 @@ impl Connection {
     /// Fails the connection (§7.1.7).
     #[cold]
     fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+        // Nothing more comes of a peer that has not closed in time.
+        self.eof |= matches!(error, ConnectionError::CloseTimeout { .. });
         if matches!(self.phase, Phase::Open) && error != ConnectionError::UnexpectedEof {
             self.outgoing.close_now(&error.close_code().as_u16().to_be_bytes());
         }

@@ -225,6 +225,11 @@ impl Decoder {
         Some((opcode, payload))
     }
 
+    /// Returns whether the header of a frame has been consumed and its payload has not.
+    pub(crate) const fn is_within(&self) -> bool {
+        self.frame.is_some()
+    }
+
     /// Unmasks what has arrived since the last call.
     fn poll_unfinished(&mut self, input: &mut ReceiveBuf) -> Option<Piece> {
         let frame = self.frame.as_mut()?;

@@ -159,6 +159,11 @@ impl Assembler {
         }
     }
 
+    /// Returns whether there is a beginning of a message without its end.
+    pub(crate) const fn is_within(&self) -> bool {
+        self.kind.is_some() || self.decoder.is_within()
+    }
+
     /// Checks the header of a data frame, before its payload.
     #[inline]
     fn begin(&mut self, piece: &Piece) -> Result<MessageKind, ConnectionError> {
@@ -298,6 +303,16 @@ impl Assembler {
         self.kind = None;
         self.announced = 0;
         self.fragments = 0;
+    }
+}
+
+impl Received {
+    pub(crate) const fn is_message(&self) -> bool {
+        matches!(self, Self::Chunk { .. } | Self::Message(..))
+    }
+
+    pub(crate) const fn ends_message(&self) -> bool {
+        matches!(self, Self::Chunk { is_last: true, .. } | Self::Message(..))
     }
 }
 

@@ -88,9 +88,12 @@ impl Policy {
     }
 
     /// Judges the failure of an open connection, by its
-    /// [`close_code`](ConnectionError::close_code).
+    /// [`close_code`](ConnectionError::close_code). A deadline that passed is worth another attempt.
     #[must_use]
     pub const fn judge_error(&self, error: ConnectionError) -> Retry {
+        if error.is_timeout() {
+            return Retry::Later;
+        }
         self.judge_close_code(error.close_code())
     }
 
@@ -102,7 +105,7 @@ impl Policy {
     #[must_use]
     pub fn judge_handshake(&self, error: &HandshakeError) -> Retry {
         match error {
-            HandshakeError::EndOfStream => Retry::Later,
+            HandshakeError::EndOfStream | HandshakeError::Timeout(_) => Retry::Later,
             HandshakeError::Refused(response) => self.judge_response(response),
             HandshakeError::DuplicateHeader(_)
             | HandshakeError::DuplicateSubprotocol(_)

@@ -15,12 +15,16 @@
 //!
 //! # Timeouts
 //!
-//! A read blocks for as long as the peer is silent, also in the closing handshake: a client waits
-//! for the server to close the transport (§7.1.1). Bound it with
-//! [`TcpStream::set_read_timeout`](std::net::TcpStream::set_read_timeout) and
-//! [`set_write_timeout`](std::net::TcpStream::set_write_timeout), before the handshake. A wait that
-//! ends so is an [`Error::Io`] of kind `WouldBlock` or `TimedOut`. It loses nothing, and the call can
-//! be made again.
+//! Deadlines and heartbeats are those of the [`Config`](crate::Config), where the transport can
+//! bound its reads and writes ([`Transport::set_read_timeout`]), as sockets can: the
+//! WebSocket does so by itself, and overwrites bounds that were set otherwise. How long
+//! [`recv`](WebSocket::recv) may wait is set by [`WebSocket::set_read_timeout`]. Time passes for a
+//! connection while a call waits: a socket that is left alone sends no Pings.
+//!
+//! Of other transports a read blocks for as long as the peer is silent, also in the closing
+//! handshake: a client waits for the server to close the transport (§7.1.1). When a wait ends with
+//! `WouldBlock` or `TimedOut`, that is the [`Error::Io`] of the call. It loses nothing, and the call
+//! can be made again.
 //!
 //! # Threads
 //!
@@ -30,11 +34,14 @@
 //! threads have to say, set a read timeout and look at a channel whenever it passes, or use the
 //! halves of the tokio adapter.
 
+mod clock;
 mod opening;
 mod transport;
 
+use core::time::Duration;
 use std::io;
 
+use self::clock::Clock;
 use super::Error;
 use crate::buffer::ReceiveBuf;
 use crate::close::{CloseCode, Closed};
@@ -80,6 +87,9 @@ pub struct WebSocket<S> {
     stream: S,
     connection: Connection,
     input: ReceiveBuf,
+    clock: Clock,
+    /// How long a call may wait for the peer.
+    read_timeout: Option<Duration>,
     /// Whether the stream may keep bytes to itself that it was given.
     unflushed: bool,
     /// Whether the stream delivers nothing more.
@@ -98,11 +108,13 @@ impl<S: Transport> WebSocket<S> {
     /// `input` has what arrived behind the handshake; what `connection` has to write is written by
     /// the next call.
     #[must_use]
-    pub const fn from_parts(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
+    pub fn from_parts(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
         Self {
             stream,
             connection,
             input,
+            clock: Clock::new(),
+            read_timeout: None,
             // Whoever had the stream before may have left something in it.
             unflushed: true,
             eof: false,
@@ -160,6 +172,7 @@ impl<S: Transport> WebSocket<S> {
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Connection) -> T,
     ) -> Result<Option<T>, Error> {
+        let until = self.read_timeout.map(|timeout| self.clock.now().saturating_add(timeout));
         loop {
             let ended = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
@@ -171,13 +184,16 @@ impl<S: Transport> WebSocket<S> {
                 Ok(false) if self.connection.ready_state() == ReadyState::Closed => {
                     return Ok(None);
                 }
-                Ok(false) => self.advance()?,
+                Ok(false) => self.advance(until)?,
                 Ok(true) => {
                     self.end();
                     let closed = self.connection.closed().cloned().map(Event::Closed);
                     return Ok(closed.map(|event| take(event, &mut self.connection)));
                 }
                 Err(error) => {
+                    if error.is_peer_gone() {
+                        self.ended = true;
+                    }
                     self.end();
                     return Err(self.failure.take().map_or(error.into(), Error::Io));
                 }
@@ -210,7 +226,7 @@ impl<S: Transport> WebSocket<S> {
                 return Err(refused.into());
             };
             message = refused.message;
-            self.write_once()?;
+            self.make_room()?;
         }
     }
 
@@ -308,14 +324,19 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// [`Error::Io`], of kind `TimedOut` when a deadline has passed.
     pub fn flush(&mut self) -> Result<(), Error> {
-        while self.write_once()? {}
-        if self.unflushed {
-            self.stream.flush().map_err(|error| self.note_broken(error))?;
-            self.unflushed = false;
+        while self.write_all()? == Written::Some {
+            self.wait_stuck()?;
         }
         Ok(())
+    }
+
+    /// Sets how long [`recv`](Self::recv), [`recv_with`](Self::recv_with) and [`close`](Self::close)
+    /// may wait for an event, `None` without end: then they return [`Error::Io`] of kind `TimedOut`,
+    /// and can be called again. Works where the transport can bound its reads. Default `None`.
+    pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
+        self.read_timeout = timeout;
     }
 
     /// Takes the socket apart.
@@ -370,32 +391,110 @@ impl<S: Transport> WebSocket<S> {
         loop {
             match command(&mut self.connection) {
                 Ok(()) => return self.flush(),
-                Err(SendError::Full { .. }) => self.write_once()?,
+                Err(SendError::Full { .. }) => self.make_room()?,
                 Err(error) => return Err(error.into()),
-            };
+            }
         }
     }
 
-    /// Writes once; returns whether there was anything to write.
+    /// Writes once, waiting until something is written.
+    fn make_room(&mut self) -> io::Result<()> {
+        while !self.write_once()? {
+            self.wait_stuck()?;
+        }
+        Ok(())
+    }
+
+    /// Writes once what waits, which is not nothing; returns whether the stream took any of it.
     fn write_once(&mut self) -> io::Result<bool> {
         if let Some(kind) = self.broken {
             return Err(kind.into());
         }
-        let Some(output) = self.connection.poll_transmit() else { return Ok(false) };
-        write(&mut self.stream, output).map_err(|error| self.note_broken(error))?;
-        self.unflushed = true;
-        Ok(true)
+        let is_bounded = self.clock.bound_writes(&mut self.stream);
+        let Some(output) = self.connection.poll_transmit() else { return Ok(true) };
+        match write(&mut self.stream, output) {
+            Ok(()) => {
+                self.unflushed = true;
+                Ok(true)
+            }
+            Err(error) if is_bounded && is_timeout(&error) => Ok(false),
+            Err(error) => Err(self.note_broken(error)),
+        }
     }
 
-    /// Writes what waits, or else waits for input.
-    fn advance(&mut self) -> Result<(), Error> {
+    /// Writes until nothing waits or the stream takes no more.
+    fn write_all(&mut self) -> io::Result<Written> {
+        while self.connection.poll_transmit().is_some() {
+            if !self.write_once()? {
+                return Ok(Written::Some);
+            }
+        }
+        if let Some(kind) = self.broken {
+            return Err(kind.into());
+        }
+        if self.unflushed {
+            self.stream.flush().map_err(|error| self.note_broken(error))?;
+            self.unflushed = false;
+        }
+        Ok(Written::All)
+    }
+
+    /// Looks at what else goes on while a sender can write nothing.
+    ///
+    /// # Errors
+    ///
+    /// When that has taken too long.
+    fn wait_stuck(&mut self) -> io::Result<()> {
+        self.read_ahead();
+        let now = self.clock.now();
+        self.connection.handle_timeout(now);
+        if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed"));
+        }
+        Ok(())
+    }
+
+    /// Reads a little of what is there, to see that the peer lives.
+    fn read_ahead(&mut self) {
+        let wants = self.input.len() < READ_AHEAD && !self.eof;
+        if wants && self.clock.bound_read(&mut self.stream, Some(Duration::ZERO)) {
+            // Nothing there is no failure, and others are found when they are looked for.
+            let _ = self.read();
+            self.connection.note_input(&self.input);
+        } else {
+            self.connection.note_not_reading();
+        }
+    }
+
+    /// Reads once; only a wait that ended without input is an error.
+    fn read(&mut self) -> io::Result<()> {
+        match read(&mut self.stream, &mut self.input) {
+            Ok(0) => self.note_eof(),
+            Ok(_) => self.connection.handle_timeout(self.clock.now()),
+            Err(error) if is_timeout(&error) => return Err(error),
+            Err(error) => {
+                self.failure.get_or_insert(error);
+                self.note_eof();
+            }
+        }
+        Ok(())
+    }
+
+    /// Writes what waits, or else waits for input until the time is `until`.
+    fn advance(&mut self, until: Option<Duration>) -> Result<(), Error> {
         if self.broken.is_none() {
             let waits = self.unflushed || self.connection.poll_transmit().is_some();
-            match self.flush() {
+            match self.write_all() {
                 // The closing handshake may be complete now.
-                Ok(()) if waits => return Ok(()),
-                Err(Error::Io(error)) if self.broken.is_some() => self.failure = Some(error),
-                flushed => flushed?,
+                Ok(Written::All) if waits => return Ok(()),
+                Ok(Written::All) => {}
+                Ok(Written::Some) => {
+                    self.read_ahead();
+                    self.connection.handle_timeout(self.clock.now());
+                    return self.check_until(until);
+                }
+                Err(error) if self.broken.is_some() => self.failure = Some(error),
+                Err(error) => return Err(error.into()),
             }
         }
         // A Close frame came that cannot be answered any more.
@@ -403,14 +502,34 @@ impl<S: Transport> WebSocket<S> {
             self.note_eof();
             return Ok(());
         }
-        match read(&mut self.stream, &mut self.input) {
-            Ok(0) => self.note_eof(),
-            Ok(_) => {}
-            Err(error) if is_timeout(&error) => return Err(error.into()),
-            Err(error) => {
-                self.failure.get_or_insert(error);
-                self.note_eof();
+        self.wait(until)
+    }
+
+    /// Waits for input, for something to write, or for a deadline.
+    fn wait(&mut self, until: Option<Duration>) -> Result<(), Error> {
+        loop {
+            let now = self.clock.now();
+            if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+                self.connection.handle_timeout(now);
+                let is_due = self.connection.poll_timeout().is_some_and(|at| at <= now);
+                if is_due || self.connection.poll_transmit().is_some() {
+                    return Ok(());
+                }
             }
+            let next = self.connection.poll_timeout().into_iter().chain(until).min();
+            let left = next.map(|at| at.saturating_sub(now));
+            let is_bounded = self.clock.bound_read(&mut self.stream, left);
+            match self.read() {
+                Ok(()) => return Ok(()),
+                Err(_) if is_bounded => self.check_until(until)?,
+                Err(error) => return Err(error.into()),
+            }
+        }
+    }
+
+    fn check_until(&self, until: Option<Duration>) -> Result<(), Error> {
+        if until.is_some_and(|until| until <= self.clock.now()) {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no event in time").into());
         }
         Ok(())
     }
@@ -437,3 +556,13 @@ impl<S: Transport> WebSocket<S> {
         }
     }
 }
+
+/// How far writing got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Written {
+    All,
+    Some,
+}
+
+/// What is read while nobody asks for events, to see that the peer lives.
+const READ_AHEAD: usize = 64 << 10;

@@ -1,9 +1,12 @@
 //! Where a blocking WebSocket comes from: connecting, and both handshakes; knows no events.
 
-use std::net::TcpStream;
+use core::time::Duration;
+use std::io;
+use std::net::{TcpStream, ToSocketAddrs};
 
 use super::WebSocket;
-use super::transport::{Transport, finish, read, write_all};
+use super::clock::Clock;
+use super::transport::{Transport, finish, is_timeout, read, write_all};
 use crate::buffer::ReceiveBuf;
 use crate::connection::Config;
 use crate::handshake::{
@@ -28,12 +31,13 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client).
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting to each
+    /// address may take as long as the handshake: then it is an [`Error::Io`] of kind `TimedOut`.
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         if request.is_secure() {
             return Err(Error::TlsRequired);
         }
-        let stream = TcpStream::connect((request.host(), request.port()))?;
+        let stream = connect((request.host(), request.port()), request.timeout())?;
         stream.set_nodelay(true)?;
         Self::client(stream, request, config)
     }
@@ -44,14 +48,19 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer. [`Error::Io`].
+    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and
+    /// [`HandshakeError::Timeout`] comes after [`HeadLimits::timeout`]. [`Error::Io`].
     pub fn client(mut stream: S, request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         let mut handshake = ClientHandshake::new(request, entropy()?);
         let mut input = ReceiveBuf::new();
+        let mut clock = Clock::new();
+        handshake.handle_timeout(clock.now());
         write_all(&mut stream, handshake.poll_transmit())?;
         while handshake.poll_response(&mut input)?.is_none() {
-            if read(&mut stream, &mut input)? == 0 {
-                handshake.handle_eof();
+            match read_within(&mut stream, &mut input, &mut clock, handshake.poll_timeout())? {
+                Some(0) => handshake.handle_eof(),
+                Some(_) => {}
+                None => handshake.handle_timeout(clock.now()),
             }
         }
         let connection = handshake.into_connection(config, entropy()?);
@@ -76,7 +85,8 @@ impl<S: Transport> WebSocket<S> {
     /// # Errors
     ///
     /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
-    /// is at fault; the answer has been written whole in either case. [`Error::Io`].
+    /// is at fault or does not come within [`HeadLimits::timeout`]; the answer has been written
+    /// whole in either case. [`Error::Io`].
     pub fn accept_with(
         stream: S,
         config: &Config,
@@ -98,14 +108,18 @@ impl<S: Transport> WebSocket<S> {
     ) -> Result<Self, Error> {
         let mut handshake = ServerHandshake::new(limits);
         let mut input = ReceiveBuf::new();
+        let mut clock = Clock::new();
+        handshake.handle_timeout(clock.now());
         let answered = loop {
             match handshake.poll_request(&mut input) {
                 Ok(Some(request)) => break answer(&mut handshake, &request, decide(&request)),
                 Ok(None) => {}
                 Err(error) => break Err(error.into()),
             }
-            if read(&mut stream, &mut input)? == 0 {
-                handshake.handle_eof();
+            match read_within(&mut stream, &mut input, &mut clock, handshake.poll_timeout())? {
+                Some(0) => handshake.handle_eof(),
+                Some(_) => {}
+                None => handshake.handle_timeout(clock.now()),
             }
         };
         if let Err(error) = answered {
@@ -117,5 +131,38 @@ impl<S: Transport> WebSocket<S> {
         let mut socket = Self::from_parts(stream, connection, input);
         socket.flush()?;
         Ok(socket)
+    }
+}
+
+/// Connects to the first address that answers, waiting for each no longer than `limit`.
+fn connect(addresses: impl ToSocketAddrs, limit: Option<Duration>) -> io::Result<TcpStream> {
+    let Some(limit) = limit else { return TcpStream::connect(addresses) };
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
+    for address in addresses.to_socket_addrs()? {
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Reads once, or until the time is `deadline`: then it returns `None`.
+fn read_within(
+    stream: &mut impl Transport,
+    input: &mut ReceiveBuf,
+    clock: &mut Clock,
+    deadline: Option<Duration>,
+) -> io::Result<Option<usize>> {
+    loop {
+        let left = deadline.map(|at| at.saturating_sub(clock.now()));
+        if left == Some(Duration::ZERO) {
+            return Ok(None);
+        }
+        let is_bounded = clock.bound_read(stream, left);
+        match read(stream, input) {
+            Err(error) if is_bounded && is_timeout(&error) => {}
+            read => return read.map(Some),
+        }
     }
 }

@@ -17,17 +17,27 @@ use crate::io::{LINGER_BYTES, LINGER_TIMEOUT, READ_SIZE};
 
 /// A stream that a blocking WebSocket can be over.
 ///
-/// Anything that is `Read + Write` can be one: both methods have a default, and [`Plain`] makes
-/// one of types from elsewhere. They make for a better end of a connection: the peer gets the last
-/// Close frame or HTTP answer also if it was still sending.
+/// Anything that is `Read + Write` can be one: all methods have a default, and [`Plain`] makes
+/// one of types from elsewhere. They make for deadlines and heartbeats, and for a better end of a
+/// connection: the peer gets the last Close frame or HTTP answer also if it was still sending.
 pub trait Transport: Read + Write {
-    /// Bounds how long each read and each write may block from now on.
+    /// Bounds how long each read may block from now on. The bound is not zero.
     ///
     /// # Errors
     ///
-    /// When it cannot be bounded, as by default. Then nothing is read once the connection has
-    /// ended, because that might take forever.
-    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+    /// When it cannot be bounded, as by default. Then there are no deadlines while a read blocks,
+    /// and nothing is read once the connection has ended, because that might take forever.
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        let _ = timeout;
+        Err(io::ErrorKind::Unsupported.into())
+    }
+
+    /// Bounds how long each write may block from now on. The bound is not zero.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be bounded, as by default. Then there are no deadlines while a write blocks.
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         let _ = timeout;
         Err(io::ErrorKind::Unsupported.into())
     }
@@ -44,9 +54,12 @@ pub trait Transport: Read + Write {
 }
 
 impl Transport for TcpStream {
-    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(timeout))?;
-        self.set_write_timeout(Some(timeout))
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        Self::set_read_timeout(self, Some(timeout))
+    }
+
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        Self::set_write_timeout(self, Some(timeout))
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -56,9 +69,12 @@ impl Transport for TcpStream {
 
 #[cfg(unix)]
 impl Transport for UnixStream {
-    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        self.set_read_timeout(Some(timeout))?;
-        self.set_write_timeout(Some(timeout))
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        Self::set_read_timeout(self, Some(timeout))
+    }
+
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        Self::set_write_timeout(self, Some(timeout))
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -67,8 +83,12 @@ impl Transport for UnixStream {
 }
 
 impl<T: Transport + ?Sized> Transport for &mut T {
-    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        (**self).set_timeout(timeout)
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        (**self).set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        (**self).set_write_timeout(timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -77,8 +97,12 @@ impl<T: Transport + ?Sized> Transport for &mut T {
 }
 
 impl<T: Transport + ?Sized> Transport for Box<T> {
-    fn set_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-        (**self).set_timeout(timeout)
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        (**self).set_read_timeout(timeout)
+    }
+
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        (**self).set_write_timeout(timeout)
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
@@ -172,7 +196,7 @@ pub(super) fn write_all(
 /// nothing follows, and reads until the peer is done, all for a bounded time.
 pub(super) fn finish(stream: &mut impl Transport, output: Option<&mut TransmitBuf>, eof: bool) {
     let deadline = Instant::now() + LINGER_TIMEOUT;
-    let is_bounded = stream.set_timeout(LINGER_TIMEOUT).is_ok();
+    let is_bounded = bound(stream, deadline).is_ok();
     if let Some(output) = output {
         while !output.is_empty() {
             // A peer that takes a little each time would make each write succeed, and all of them
@@ -206,7 +230,10 @@ pub(super) fn finish(stream: &mut impl Transport, output: Option<&mut TransmitBu
 fn bound(stream: &mut impl Transport, deadline: Instant) -> io::Result<()> {
     match deadline.saturating_duration_since(Instant::now()) {
         Duration::ZERO => Err(io::ErrorKind::TimedOut.into()),
-        left => stream.set_timeout(left),
+        left => {
+            stream.set_read_timeout(left)?;
+            stream.set_write_timeout(left)
+        }
     }
 }
 

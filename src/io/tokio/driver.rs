@@ -10,7 +10,7 @@ use std::io;
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::{Sleep, sleep};
 
-use super::CLOSE_TIMEOUT;
+use super::clock::Clock;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::close::CloseCode;
 use crate::connection::{Connection, Event, ReadyState, Refused};
@@ -23,16 +23,16 @@ use crate::message::Message;
 /// Every state is in here and none in a future, so that a future can be dropped at any time.
 ///
 /// ```text
-///          Closing: a Close          the connection ended or failed,
-///          frame was sent            or the time is over
-/// Open ───────────────────▶ Closing ──────────────────────────────▶ Lingering ─────▶ Over
-///   └───────────────────────────────────────────────────────────────────▲
+///       the connection ended or failed
+/// Open ────────────────────────────────▶ Lingering ──────▶ Over
+///   └─────────────── the peer is gone ─────────────────────▲
 /// ```
 #[derive(Debug)]
 pub(super) struct Driver<S> {
     stream: S,
     connection: Connection,
     input: ReceiveBuf,
+    clock: Clock,
     stage: Stage,
     /// Whether the stream may keep bytes to itself that it was given.
     unflushed: bool,
@@ -51,8 +51,6 @@ pub(super) struct Driver<S> {
 #[derive(Debug)]
 enum Stage {
     Open,
-    /// Until the closing handshake must be complete.
-    Closing(Pin<Box<Sleep>>),
     Lingering(Linger),
     Over,
 }
@@ -81,21 +79,19 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             let polled = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
-                Ok(Some(event)) => {
-                    // A peer that still sends what the application wants to have gets more time.
-                    if let Stage::Closing(_) = self.stage
-                        && matches!(event, Event::Binary(_) | Event::Chunk(_) | Event::Text(_))
-                    {
-                        self.stage = Stage::Open;
-                    }
-                    return Poll::Ready(Ok(Some(take(event, &mut self.connection))));
-                }
+                Ok(Some(event)) => return Poll::Ready(Ok(Some(take(event, &mut self.connection)))),
                 Ok(None) => Ok(false),
                 Err(error) => Err(error),
             };
             match (polled, &self.stage) {
                 (Err(error), Stage::Over) => return Poll::Ready(Err(error.into())),
                 (Ok(_), Stage::Over) => return Poll::Ready(Ok(None)),
+                (Err(error), _) if error.is_peer_gone() => {
+                    // What can be written at once is: a peer that only seemed to be gone sees why.
+                    let _ = self.poll_write_all(cx);
+                    self.end();
+                    return Poll::Ready(self.report(take));
+                }
                 (Ok(true) | Err(_), _) => self.begin_linger(),
                 (Ok(false), _) if self.connection.ready_state() == ReadyState::Closed => {
                     return Poll::Ready(Ok(None));
@@ -144,7 +140,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 return Poll::Ready(Err(refused.into()));
             };
             *message = Some(refused.message);
-            ready!(self.poll_write(cx))?;
+            ready!(self.poll_room_once(cx))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -157,7 +153,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     ) -> Poll<Result<(), Error>> {
         loop {
             match command(&mut self.connection) {
-                Err(SendError::Full { .. }) => ready!(self.poll_write(cx))?,
+                Err(SendError::Full { .. }) => ready!(self.poll_room_once(cx))?,
                 result => return Poll::Ready(result.map_err(Error::from)),
             }
         }
@@ -169,7 +165,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Poll::Ready(Err(SendError::Closed.into()));
         }
         while !self.connection.has_room() {
-            ready!(self.poll_write(cx))?;
+            ready!(self.poll_room_once(cx))?;
         }
         Poll::Ready(Ok(()))
     }
@@ -192,6 +188,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Writes everything that waits.
     pub(super) fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.poll_write_all(cx) {
+            Poll::Pending => self.poll_stuck(cx),
+            ready => ready,
+        }
+    }
+
+    /// Writes once, to make room.
+    fn poll_room_once(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.poll_write(cx) {
+            Poll::Pending => self.poll_stuck(cx),
+            ready => ready,
+        }
+    }
+
+    /// Waits with a sender that can write nothing: ready when that has taken too long.
+    ///
+    /// Some input is read meanwhile, or a peer that waits until it is read from, too, would wait
+    /// forever, and one that is alive would seem to be silent.
+    fn poll_stuck(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.input.len() < READ_AHEAD && !self.eof {
+            if self.poll_input(cx).is_pending() {
+                break;
+            }
+        }
+        self.connection.note_input(&self.input);
+        loop {
+            let now = ready!(self.clock.poll(self.connection.poll_timeout(), cx));
+            if self.input.len() >= READ_AHEAD || self.eof {
+                self.connection.note_not_reading();
+            }
+            self.connection.handle_timeout(now);
+            if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+                let error = io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed");
+                return Poll::Ready(Err(error));
+            }
+        }
+    }
+
+    fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.connection.poll_transmit().is_some() {
             ready!(self.poll_write(cx))?;
         }
@@ -226,7 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
     fn poll_advance(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         if self.broken.is_none() {
             let waits = self.unflushed || self.connection.poll_transmit().is_some();
-            match self.poll_flush(cx) {
+            match self.poll_write_all(cx) {
                 // The closing handshake may be complete now.
                 Poll::Ready(Ok(())) if waits => return Poll::Ready(()),
                 Poll::Ready(Err(error)) => self.failure = Some(error),
@@ -238,43 +273,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             self.note_eof();
             return Poll::Ready(());
         }
-        if self.poll_close_timeout(cx).is_ready() {
-            let error = io::Error::new(
-                io::ErrorKind::TimedOut,
-                "closing handshake was not complete in time",
-            );
-            self.failure.get_or_insert(error);
-            self.note_eof();
+        if self.poll_input(cx).is_ready() || self.poll_deadlines(cx).is_ready() {
             return Poll::Ready(());
         }
-        match poll_read(&mut self.stream, &mut self.input, cx) {
-            Poll::Ready(Ok(0)) => self.note_eof(),
-            Poll::Ready(Ok(_)) => {}
-            Poll::Ready(Err(error)) => {
+        // An idle connection holds no memory.
+        self.input.release();
+        self.connection.release_memory();
+        Poll::Pending
+    }
+
+    /// Reads once.
+    fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        match ready!(poll_read(&mut self.stream, &mut self.input, cx)) {
+            Ok(0) => self.note_eof(),
+            Ok(_) => self.connection.handle_timeout(self.clock.now()),
+            Err(error) => {
                 self.failure.get_or_insert(error);
                 self.note_eof();
-            }
-            Poll::Pending => {
-                // An idle connection holds no memory.
-                self.input.release();
-                self.connection.release_memory();
-                return Poll::Pending;
             }
         }
         Poll::Ready(())
     }
 
-    /// Ready when the closing handshake has taken too long.
-    fn poll_close_timeout(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        if self.connection.ready_state() == ReadyState::Open {
-            return Poll::Pending;
-        }
-        if let Stage::Open = self.stage {
-            self.stage = Stage::Closing(Box::pin(sleep(CLOSE_TIMEOUT)));
-        }
-        match &mut self.stage {
-            Stage::Closing(deadline) => deadline.as_mut().poll(cx),
-            Stage::Open | Stage::Lingering(_) | Stage::Over => Poll::Pending,
+    /// Tells the connection the time whenever it wants to know; ready when there is something to be
+    /// written, or may be an event.
+    fn poll_deadlines(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let now = ready!(self.clock.poll(self.connection.poll_timeout(), cx));
+            self.connection.handle_timeout(now);
+            let is_due = self.connection.poll_timeout().is_some_and(|at| at <= now);
+            if is_due || self.connection.poll_transmit().is_some() {
+                return Poll::Ready(());
+            }
         }
     }
 
@@ -285,7 +315,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Closes the transport so that the peer gets all that was written.
     fn poll_linger(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let flushed = self.poll_flush(cx).is_ready();
+        let flushed = self.poll_write_all(cx).is_ready();
         let Stage::Lingering(linger) = &mut self.stage else { return Poll::Ready(()) };
         if flushed && !linger.shut_down {
             // Nobody is there to be told that the peer is gone already.
@@ -295,11 +325,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         let drained =
             self.eof || linger.poll_drain(&mut self.stream, &mut self.input, cx).is_ready();
         if drained && linger.shut_down || linger.deadline.as_mut().poll(cx).is_ready() {
-            self.stage = Stage::Over;
-            self.input = ReceiveBuf::new();
+            self.end();
             return Poll::Ready(());
         }
         Poll::Pending
+    }
+
+    fn end(&mut self) {
+        self.stage = Stage::Over;
+        self.input = ReceiveBuf::new();
     }
 
     /// Reports how the connection ended.
@@ -327,11 +361,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 }
 
 impl<S> Driver<S> {
-    pub(super) const fn new(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
+    pub(super) fn new(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
         Self {
             stream,
             connection,
             input,
+            clock: Clock::new(),
             stage: Stage::Open,
             // Whoever had the stream before may have left something in it.
             unflushed: true,
@@ -360,8 +395,8 @@ impl<S> Driver<S> {
     }
 
     /// Returns what changes when something happened that the other half may be waiting for.
-    pub(super) fn progress(&self) -> (u64, ReadyState) {
-        (self.written, self.connection.ready_state())
+    pub(super) fn progress(&self) -> (u64, usize, ReadyState) {
+        (self.written, self.input.len(), self.connection.ready_state())
     }
 }
 
@@ -407,3 +442,6 @@ fn poll_write_buf<S: AsyncWrite + Unpin>(
         written => Poll::Ready(written),
     }
 }
+
+/// What is read while nobody asks for events, to see that the peer lives.
+const READ_AHEAD: usize = 64 << 10;

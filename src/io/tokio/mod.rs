@@ -16,9 +16,12 @@
 //! All futures but those of the handshakes can be dropped at any time, in a `select!` or by a
 //! `timeout`, and the call be made again: nothing is lost or sent by halves.
 //!
-//! The end of a connection is bounded in time, and for that the runtime must have its time driver
-//! enabled. Everything else may be as slow as the peer is: use [`timeout`](::tokio::time::timeout).
+//! Deadlines and heartbeats are those of the [`Config`](crate::Config); there is one timer for each
+//! socket, and the runtime must have its time driver enabled. Time passes for a connection while
+//! it is waited on, by [`recv`](WebSocket::recv) or by sending when there is no room: a socket that
+//! is left alone sends no Pings and finds nobody dead.
 
+mod clock;
 mod driver;
 mod opening;
 mod split;
@@ -26,7 +29,6 @@ mod split;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use core::time::Duration;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use futures_core::Stream;
@@ -123,13 +125,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Sends a message: it has left when this returns. Waits for room while the output is full.
     ///
-    /// A peer that does not read makes it wait for as long, and two peers that both only send may
-    /// wait for each other: [`split`](Self::split) the socket where that can be.
+    /// A peer that does not read makes it wait, for [`Config::write_timeout`](crate::Config::write_timeout)
+    /// at most, and two peers that both only send may wait for each other: [`split`](Self::split) the
+    /// socket where that can be.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives the message back, [`Error::Io`]. When the peer broke off,
-    /// [`recv`](Self::recv) still delivers what it sent before, and may know why.
+    /// [`Error::Send`] gives the message back; [`Error::Io`], of kind `TimedOut` when a deadline has
+    /// passed. When the peer broke off, [`recv`](Self::recv) still delivers what it sent before, and
+    /// knows why.
     ///
     /// # Cancel safety
     ///
@@ -255,8 +259,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
     /// the end of the transport. Messages that arrive meanwhile are dropped.
     ///
-    /// It takes 15 seconds at most: a Close frame that does not come in 10 seconds is an
-    /// [`Error::Io`] of kind `TimedOut`, and the end of the transport may take 5.
+    /// It takes [`Config::close_timeout`](crate::Config::close_timeout) at most, and 5 seconds for the end
+    /// of the transport.
     ///
     /// # Errors
     ///
@@ -315,7 +319,7 @@ impl<S> WebSocket<S> {
     /// `input` has what arrived behind the handshake; what `connection` has to write is written by
     /// the next call that waits.
     #[must_use]
-    pub const fn from_parts(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
+    pub fn from_parts(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
         Self { driver: Driver::new(stream, connection, input) }
     }
 
@@ -401,8 +405,3 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         self.driver.poll_send_close(cx, CloseCode::NORMAL, "")
     }
 }
-
-/// How long a peer may take to answer a Close frame, and a server to close the transport behind it.
-/// As Python's `websockets` has it: more than any network needs, and not so much that
-/// connections to dead peers pile up.
-const CLOSE_TIMEOUT: Duration = Duration::from_secs(10);

@@ -1,6 +1,8 @@
 //! Where an asynchronous WebSocket comes from: connecting, and both handshakes; knows no events.
 
-use core::future::poll_fn;
+use core::future::{Future, poll_fn};
+use core::task::Poll;
+use core::time::Duration;
 use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -8,6 +10,7 @@ use ::tokio::net::TcpStream;
 use ::tokio::time::timeout;
 
 use super::WebSocket;
+use super::clock::Clock;
 use super::driver::poll_read;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::connection::Config;
@@ -26,7 +29,7 @@ impl WebSocket<TcpStream> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. Bound the wait by [`timeout`].
+    /// A dropped future drops the stream.
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Self::connect_with(&ClientRequest::from_url(url)?, &Config::default()).await
     }
@@ -36,7 +39,8 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client).
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting may take
+    /// as long as the handshake: then it is an [`Error::Io`] of kind `TimedOut`.
     ///
     /// # Cancel safety
     ///
@@ -45,7 +49,8 @@ impl WebSocket<TcpStream> {
         if request.is_secure() {
             return Err(Error::TlsRequired);
         }
-        let stream = TcpStream::connect((request.host(), request.port())).await?;
+        let connect = TcpStream::connect((request.host(), request.port()));
+        let stream = within(request.timeout(), connect).await?;
         stream.set_nodelay(true)?;
         Self::client(stream, request, config).await
     }
@@ -56,11 +61,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer. [`Error::Io`].
+    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and
+    /// [`HandshakeError::Timeout`] comes after [`HeadLimits::timeout`]. [`Error::Io`].
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. Bound the wait by [`timeout`].
+    /// A dropped future drops the stream.
     pub async fn client(
         mut stream: S,
         request: &ClientRequest,
@@ -68,10 +74,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ) -> Result<Self, Error> {
         let mut handshake = ClientHandshake::new(request, entropy()?);
         let mut input = ReceiveBuf::new();
-        write_all(&mut stream, handshake.poll_transmit()).await?;
+        let mut clock = Clock::new();
+        handshake.handle_timeout(clock.now());
+        within(request.timeout(), write_all(&mut stream, handshake.poll_transmit())).await?;
         while handshake.poll_response(&mut input)?.is_none() {
-            if read(&mut stream, &mut input).await? == 0 {
-                handshake.handle_eof();
+            match read(&mut stream, &mut input, &mut clock, handshake.poll_timeout()).await? {
+                Read::Eof => handshake.handle_eof(),
+                Read::Some => {}
+                Read::Timeout(now) => handshake.handle_timeout(now),
             }
         }
         let connection = handshake.into_connection(config, entropy()?);
@@ -100,12 +110,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # Errors
     ///
     /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
-    /// is at fault; the answer has been written whole in either case. [`Error::Io`].
+    /// is at fault or does not come within [`HeadLimits::timeout`]; the answer has been written
+    /// whole in either case. [`Error::Io`].
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. Bound the wait by [`timeout`], so that nobody can connect
-    /// and be silent forever.
+    /// A dropped future drops the stream.
     pub async fn accept_with(
         stream: S,
         config: &Config,
@@ -131,14 +141,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ) -> Result<Self, Error> {
         let mut handshake = ServerHandshake::new(limits);
         let mut input = ReceiveBuf::new();
+        let mut clock = Clock::new();
+        handshake.handle_timeout(clock.now());
         let answered = loop {
             match handshake.poll_request(&mut input) {
                 Ok(Some(request)) => break answer(&mut handshake, &request, decide(&request)),
                 Ok(None) => {}
                 Err(error) => break Err(error.into()),
             }
-            if read(&mut stream, &mut input).await? == 0 {
-                handshake.handle_eof();
+            match read(&mut stream, &mut input, &mut clock, handshake.poll_timeout()).await? {
+                Read::Eof => handshake.handle_eof(),
+                Read::Some => {}
+                Read::Timeout(now) => handshake.handle_timeout(now),
             }
         };
         if let Err(error) = answered {
@@ -152,9 +166,38 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// Reads once; 0 is the end of the stream.
-async fn read<S: AsyncRead + Unpin>(stream: &mut S, input: &mut ReceiveBuf) -> io::Result<usize> {
-    poll_fn(|cx| poll_read(stream, input, cx)).await
+/// What came of a read with a deadline.
+enum Read {
+    Eof,
+    Some,
+    Timeout(Duration),
+}
+
+/// Reads once, or waits for `deadline`.
+async fn read<S: AsyncRead + Unpin>(
+    stream: &mut S,
+    input: &mut ReceiveBuf,
+    clock: &mut Clock,
+    deadline: Option<Duration>,
+) -> io::Result<Read> {
+    poll_fn(|cx| match poll_read(stream, input, cx) {
+        Poll::Ready(Ok(0)) => Poll::Ready(Ok(Read::Eof)),
+        Poll::Ready(Ok(_)) => Poll::Ready(Ok(Read::Some)),
+        Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
+        Poll::Pending => clock.poll(deadline, cx).map(|now| Ok(Read::Timeout(now))),
+    })
+    .await
+}
+
+/// Waits for `future`, no longer than `limit`.
+async fn within<T>(
+    limit: Option<Duration>,
+    future: impl Future<Output = io::Result<T>>,
+) -> io::Result<T> {
+    match limit {
+        Some(limit) => timeout(limit, future).await?,
+        None => future.await,
+    }
 }
 
 /// Writes all of `output`.
@@ -181,7 +224,7 @@ async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
         let mut left = LINGER_BYTES;
         while left > 0 {
             input.clear();
-            match read(stream, input).await? {
+            match poll_fn(|cx| poll_read(stream, input, cx)).await? {
                 0 => break,
                 len => left = left.saturating_sub(len),
             }

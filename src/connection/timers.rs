@@ -1,0 +1,372 @@
+//! When something is due: heartbeats, deadlines, the round-trip time. Knows neither frames nor
+//! clocks, and decides by what it is told.
+
+use core::time::Duration;
+
+use super::config::{Config, PingWhen};
+use crate::error::ConnectionError;
+
+/// The times of one connection.
+///
+/// What the peer does is dated by the last [`advance`](Self::advance), what the application
+/// does by the next one, so that nothing is ever due too early.
+#[derive(Debug)]
+pub(super) struct Timers {
+    idle_timeout: Time,
+    close_timeout: Time,
+    ping_interval: Time,
+    pong_timeout: Time,
+    message_timeout: Time,
+    write_timeout: Time,
+    rate_grace: Time,
+    /// Bytes a second; 0 is no floor.
+    min_rate: u32,
+    ping_when: PingWhen,
+
+    /// Whether the time was ever told; nothing is due before.
+    started: bool,
+    now: Time,
+    /// Bytes of input and of output when they were last looked at.
+    received: u64,
+    written: u64,
+    /// When input was seen last.
+    heard: Time,
+    /// When a heartbeat was sent last, or was still on its way out.
+    pinged: Time,
+    heartbeat: Heartbeat,
+    /// Since when output waits and nothing is taken of it; `NEVER` when none waits.
+    stalled: Time,
+    /// When a message went in either direction last.
+    active: Time,
+    /// When the message that is arriving began; `NEVER` while there is none.
+    began: Time,
+    /// Of the bytes that had been received by then.
+    began_at: u64,
+    /// When the connection began to close; `NEVER` before that was dated.
+    closing: Time,
+    probe: Option<Probe>,
+    round_trip: Time,
+    pings: u32,
+}
+
+/// Whether the peer has to show that it lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Heartbeat {
+    /// It has, since the last Ping.
+    Heard,
+    /// The Ping has left.
+    Sent,
+    /// The Ping waits behind other output.
+    Waiting,
+}
+
+/// The newest Ping.
+#[derive(Clone, Copy, Debug)]
+struct Probe {
+    digest: u32,
+    /// `NEVER` until it is dated.
+    sent: Time,
+}
+
+/// A point in time or a span of it, in nanoseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Time(u64);
+
+/// How far the output is.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Output {
+    /// Bytes that were written so far.
+    pub(super) written: u64,
+    /// Whether nothing waits.
+    pub(super) is_empty: bool,
+}
+
+/// What a connection knows when nothing is left to process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Settled {
+    /// Bytes of input so far.
+    pub(super) received: u64,
+    /// Whether a message came to its end since the last time.
+    pub(super) delivered: bool,
+    /// Whether a message is arriving.
+    pub(super) is_within: bool,
+}
+
+impl Timers {
+    /// Creates the times of a connection whose clock has not been read.
+    pub(super) fn new(config: &Config) -> Self {
+        let span = |duration: Option<Duration>| duration.map_or(Time::NEVER, Time::from);
+        Self {
+            idle_timeout: span(config.idle_timeout),
+            close_timeout: span(config.close_timeout),
+            ping_interval: span(config.ping_interval),
+            pong_timeout: span(config.pong_timeout),
+            message_timeout: span(config.message_timeout),
+            write_timeout: span(config.write_timeout),
+            rate_grace: config.rate_grace.into(),
+            min_rate: config.min_rate.map_or(0, core::num::NonZeroU32::get),
+            ping_when: config.ping_when,
+            started: false,
+            now: Time(0),
+            received: 0,
+            written: 0,
+            heard: Time(0),
+            pinged: Time(0),
+            heartbeat: Heartbeat::Heard,
+            stalled: Time::NEVER,
+            active: Time(0),
+            began: Time::NEVER,
+            began_at: 0,
+            closing: Time::NEVER,
+            probe: None,
+            round_trip: Time::NEVER,
+            pings: 0,
+        }
+    }
+
+    /// Takes the time, which never goes back, and dates what the application did.
+    pub(super) fn advance(&mut self, now: Duration, output: Output, sent: bool) {
+        self.now = self.now.max(now.into());
+        if !self.started {
+            self.started = true;
+            (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);
+        }
+        if sent {
+            self.active = self.now;
+        }
+        if let Some(Probe { sent: sent @ Time::NEVER, .. }) = &mut self.probe {
+            *sent = self.now;
+        }
+        let Output { written, is_empty } = output;
+        let is_moving = self.written != written;
+        self.written = written;
+        if self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty) {
+            self.pinged = self.now;
+            if is_empty {
+                self.heartbeat = Heartbeat::Sent;
+            }
+        }
+        self.stalled = match is_empty {
+            true => Time::NEVER,
+            false if is_moving => self.now,
+            false => self.stalled.min(self.now),
+        };
+    }
+
+    /// Notes input that is not processed yet: the peer lives.
+    #[cfg(feature = "std")]
+    pub(super) fn note_input(&mut self, received: u64) {
+        if received != self.received {
+            self.received = received;
+            self.note_heard();
+        }
+    }
+
+    /// Notes that the peer lives, or that nobody listens to it.
+    pub(super) const fn note_heard(&mut self) {
+        self.heard = self.now;
+        self.heartbeat = Heartbeat::Heard;
+    }
+
+    /// Notes what has arrived by now; returns whether anything has since the last time.
+    pub(super) fn settle(&mut self, settled: Settled) -> bool {
+        let Settled { received, delivered, is_within } = settled;
+        let is_fresh = received != self.received;
+        if is_fresh {
+            self.note_heard();
+        }
+        if delivered {
+            self.active = self.active.max(self.now);
+        }
+        if delivered || !is_within {
+            self.began = Time::NEVER;
+        }
+        if is_within && self.began == Time::NEVER {
+            self.began = self.now;
+            self.began_at = self.received;
+        }
+        self.received = received;
+        is_fresh
+    }
+
+    /// Yields the payload of a heartbeat, when one is due.
+    pub(super) fn poll_ping(&mut self) -> Option<[u8; 4]> {
+        if self.heartbeat != Heartbeat::Heard || self.now < self.next_ping() {
+            return None;
+        }
+        self.pinged = self.now;
+        if self.pong_timeout != Time::NEVER {
+            self.heartbeat = Heartbeat::Waiting;
+        }
+        self.pings = self.pings.wrapping_add(1);
+        let payload = self.pings.to_be_bytes();
+        self.probe = Some(Probe { digest: digest(&payload), sent: self.now });
+        Some(payload)
+    }
+
+    /// Notes a Ping of the application's, to be dated.
+    pub(super) fn note_ping(&mut self, payload: &[u8]) {
+        self.probe = Some(Probe { digest: digest(payload), sent: Time::NEVER });
+    }
+
+    /// Notes a Pong: if it answers the newest Ping, the way there and back is known.
+    pub(super) fn note_pong(&mut self, payload: &[u8]) {
+        if let Some(Probe { digest: wanted, sent }) = self.probe
+            && sent != Time::NEVER
+            && wanted == digest(payload)
+        {
+            self.round_trip = self.now.since(sent);
+            self.probe = None;
+        }
+    }
+
+    /// Dates the beginning of the end, unless that was done.
+    pub(super) fn begin_close(&mut self) {
+        self.closing = self.closing.min(self.now);
+    }
+
+    /// Gives the peer the whole time again.
+    pub(super) const fn restart_close(&mut self) {
+        self.closing = self.now;
+    }
+
+    /// Returns whether the end takes too long.
+    pub(super) fn close_overdue(&self) -> Option<ConnectionError> {
+        let limit = self.close_timeout;
+        (self.closing.after(limit) <= self.now && self.now != Time::NEVER)
+            .then_some(ConnectionError::CloseTimeout { limit: limit.into() })
+    }
+
+    /// Returns what an open connection has waited for too long. `sent` says whether the application
+    /// has sent a message that is not dated.
+    pub(super) fn overdue(&self, sent: bool) -> Option<ConnectionError> {
+        if !self.started {
+            return None;
+        }
+        let is_due = |at: Time| at <= self.now && at != Time::NEVER;
+        if is_due(self.pong_deadline()) {
+            return Some(ConnectionError::PongTimeout { limit: self.pong_timeout.into() });
+        }
+        if is_due(self.stalled.after(self.write_timeout)) {
+            return Some(ConnectionError::WriteTimeout { limit: self.write_timeout.into() });
+        }
+        if is_due(self.began.after(self.message_timeout)) {
+            return Some(ConnectionError::MessageTimeout { limit: self.message_timeout.into() });
+        }
+        if is_due(self.rate_deadline()) {
+            return Some(ConnectionError::MessageTooSlow { limit: self.min_rate });
+        }
+        if is_due(self.idle_deadline()) && !sent {
+            return Some(ConnectionError::IdleTimeout { limit: self.idle_timeout.into() });
+        }
+        None
+    }
+
+    /// Returns when an open connection has something to do. `sent` is as in
+    /// [`overdue`](Self::overdue).
+    pub(super) fn next(&self, output: Output, sent: bool) -> Option<Duration> {
+        let Output { written, is_empty } = output;
+        let is_moving = self.written != written;
+        let undated = sent && self.idle_timeout != Time::NEVER
+            || self.probe.is_some_and(|probe| probe.sent == Time::NEVER)
+            || self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty)
+            || self.write_timeout != Time::NEVER
+                && !is_empty
+                && (is_moving || self.stalled == Time::NEVER);
+        if undated || !self.started {
+            return Some(self.now.into());
+        }
+        let ping = match self.heartbeat {
+            Heartbeat::Heard => self.next_ping(),
+            Heartbeat::Sent | Heartbeat::Waiting => self.pong_deadline(),
+        };
+        let message = self.began.after(self.message_timeout).min(self.rate_deadline());
+        let write = if is_empty { Time::NEVER } else { self.stalled.after(self.write_timeout) };
+        ping.min(message).min(write).min(self.idle_deadline()).to_timeout()
+    }
+
+    /// Returns when a closing connection has something to do.
+    pub(super) fn next_closing(&self) -> Option<Duration> {
+        if self.close_timeout == Time::NEVER {
+            return None;
+        }
+        if self.closing == Time::NEVER {
+            return Some(self.now.into());
+        }
+        self.closing.after(self.close_timeout).to_timeout()
+    }
+
+    /// Returns the round-trip time that was measured last.
+    pub(super) fn round_trip(&self) -> Option<Duration> {
+        self.round_trip.to_timeout()
+    }
+
+    fn next_ping(&self) -> Time {
+        let since = match self.ping_when {
+            PingWhen::Always => self.pinged,
+            PingWhen::Silent => self.pinged.max(self.heard),
+        };
+        since.after(self.ping_interval)
+    }
+
+    fn pong_deadline(&self) -> Time {
+        match self.heartbeat {
+            Heartbeat::Heard => Time::NEVER,
+            Heartbeat::Sent | Heartbeat::Waiting => self.pinged.after(self.pong_timeout),
+        }
+    }
+
+    /// A connection on which a message is arriving is not idle.
+    fn idle_deadline(&self) -> Time {
+        if self.began == Time::NEVER { self.active.after(self.idle_timeout) } else { Time::NEVER }
+    }
+
+    /// When the message that is arriving has come too slowly: each second's worth of bytes moves it
+    /// by a second.
+    fn rate_deadline(&self) -> Time {
+        if self.min_rate == 0 {
+            return Time::NEVER;
+        }
+        let arrived = u128::from(self.received - self.began_at);
+        let earned = arrived * u128::from(NANOS_PER_SEC) / u128::from(self.min_rate);
+        let earned = Time(u64::try_from(earned).unwrap_or(u64::MAX));
+        self.began.after(self.rate_grace).after(earned)
+    }
+}
+
+impl Time {
+    const NEVER: Self = Self(u64::MAX);
+
+    const fn after(self, span: Self) -> Self {
+        Self(self.0.saturating_add(span.0))
+    }
+
+    const fn since(self, earlier: Self) -> Self {
+        Self(self.0.saturating_sub(earlier.0))
+    }
+
+    fn to_timeout(self) -> Option<Duration> {
+        (self != Self::NEVER).then(|| self.into())
+    }
+}
+
+/// 584 years are as good as never.
+impl From<Duration> for Time {
+    fn from(duration: Duration) -> Self {
+        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Time> for Duration {
+    fn from(time: Time) -> Self {
+        Self::from_nanos(time.0)
+    }
+}
+
+/// What is kept of the payload of a Ping, to know its Pong by (FNV-1a).
+fn digest(payload: &[u8]) -> u32 {
+    let add = |digest: u32, byte: &u8| (digest ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
+    payload.iter().fold(0x811c_9dc5, add)
+}
+
+const NANOS_PER_SEC: u64 = 1_000_000_000;
