@@ -59,6 +59,11 @@
 //! # assert_eq!(memory.1, b"\x81\x05Hello\x88\x00");
 //! ```
 //!
+//! That loop has no clock, and so no deadlines. With one it calls
+//! [`handle_timeout`](Connection::handle_timeout) whenever it wakes up, and waits no longer than
+//! until [`poll_timeout`](Connection::poll_timeout): then dead peers are found by heartbeats, slow
+//! ones are cut, and a close ends, by the times in [`Config`].
+//!
 //! The handshake before that is a machine of its own with the same verbs:
 //! [`handshake::ServerHandshake`] and [`handshake::ClientHandshake`], which turn into a
 //! [`Connection`] without losing a byte that came behind it.

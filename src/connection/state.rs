@@ -22,14 +22,14 @@ use crate::utf8::{Utf8Bytes, is_utf8};
 ///
 /// There are four kinds of methods, to be called in this order, over and over:
 ///
-/// 1. `handle_*` says what the transport did: [`handle_eof`](Self::handle_eof). Bytes that arrived
-///    are appended to a [`ReceiveBuf`].
+/// 1. `handle_*` says what the transport and the clock did: [`handle_eof`](Self::handle_eof),
+///    [`handle_timeout`](Self::handle_timeout). Bytes that arrived are appended to a [`ReceiveBuf`].
 /// 2. [`poll_event`](Self::poll_event) until it returns `None`: what arrived.
 /// 3. Commands, also while an event is held: [`send`](Self::send), [`ping`](Self::ping),
 ///    [`close`](Self::close), …
 /// 4. [`poll_transmit`](Self::poll_transmit) until it returns `None`: what is to be written. If
 ///    anything was written, back to 2: a closing handshake may be complete now. Otherwise wait for
-///    the transport, and back to 1.
+///    the transport or for the time of [`poll_timeout`](Self::poll_timeout), and back to 1.
 ///
 /// Getters such as [`ready_state`](Self::ready_state) may be called at any time.
 ///
@@ -39,7 +39,8 @@ use crate::utf8::{Utf8Bytes, is_utf8};
 ///        │                        │                         ▼
 ///      Open ─── peer's Close (answered by itself) ─────▶ Closing ──── transport ────▶ Closed
 ///        │                        │                                     done            ▲
-///        │ error, limit, EOF      │ the same                                            │
+///        │ error, limit, EOF,     │ the same                                            │
+///        │ deadline               │                                                     │
 ///        └────────────────────────┴────────▶ Failed (Closing) ─── Close written ────────┘
 /// ```
 ///
