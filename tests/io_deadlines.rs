@@ -4,6 +4,7 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
+    clippy::panic,
     clippy::std_instead_of_core,
     clippy::unwrap_used,
     reason = "a test is an application, and ends at what it did not expect"
