@@ -59,7 +59,7 @@ impl Stream {
     }
 
     /// Returns the bytes as they are read from a socket.
-    pub(crate) fn reads(&self) -> impl Iterator<Item = &[u8]> {
+    pub(crate) fn reads(&self) -> impl Iterator<Item = &[u8]> + Clone {
         self.bytes[self.start..].chunks(READ)
     }
 

@@ -1,0 +1,201 @@
+//! The hot paths, one by one, for a tool that counts instructions: counts do not depend on what else
+//! a machine does. `benches/instructions.sh` runs them and compares with what was committed.
+//!
+//! `instructions NAME COUNT` does the work of a path COUNT times; without arguments, all names are
+//! listed. The counts for two values of COUNT tell what one more costs.
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    clippy::cast_possible_truncation,
+    reason = "a bench checks by failing and makes its own data"
+)]
+
+mod ideal;
+
+use core::hint::black_box;
+use core::time::Duration;
+
+use bytes::{Buf, Bytes};
+use ideal::{REPEAT, Stream};
+use sanswire::frame::{Header, Opcode};
+use sanswire::{Config, Connection, Event, Message, ReceiveBuf};
+
+/// A path, and what it does so many times.
+type Path = (&'static str, fn(usize));
+
+const PATHS: &[Path] = &[
+    ("receive_16", |count| receive(&Stream::binary(16), count, lent)),
+    ("receive_125", |count| receive(&Stream::binary(125), count, lent)),
+    ("receive_1024", |count| receive(&Stream::binary(1024), count, lent)),
+    ("receive_16384", |count| receive(&Stream::binary(16_384), count, lent)),
+    ("receive_65536", |count| receive(&Stream::binary(65_536), count, lent)),
+    ("receive_text_16", |count| receive(&Stream::text(16), count, lent)),
+    ("receive_text_1024", |count| receive(&Stream::text(1024), count, lent)),
+    ("receive_owned_16", |count| receive(&Stream::binary(16), count, owned)),
+    ("receive_owned_1024", |count| receive(&Stream::binary(1024), count, owned)),
+    ("receive_ping", receive_ping),
+    ("receive_fragmented", receive_fragmented),
+    ("receive_one_per_read", receive_one_per_read),
+    ("send_server_16", |count| send(false, 16, count)),
+    ("send_server_1024", |count| send(false, 1024, count)),
+    ("send_server_shared_16384", send_shared),
+    ("send_client_16", |count| send(true, 16, count)),
+    ("send_client_1024", |count| send(true, 1024, count)),
+    ("echo_16", echo),
+    ("header", header),
+];
+
+fn main() {
+    let mut arguments = std::env::args().skip(1).filter(|argument| argument != "--bench");
+    let Some(wanted) = arguments.next() else {
+        // `cargo test` runs benches too, to see that they work.
+        for (name, path) in PATHS {
+            path(2);
+            println!("{name}");
+        }
+        return;
+    };
+    let count = arguments.next().and_then(|count| count.parse().ok()).unwrap_or(1_000);
+    let (_, path) = PATHS.iter().find(|(name, _)| *name == wanted).unwrap();
+    path(count);
+}
+
+fn lent(event: Event<'_>) {
+    match event {
+        Event::Binary(payload) => _ = black_box(&*payload),
+        Event::Text(text) => _ = black_box(&*text),
+        event => panic!("{event:?}"),
+    }
+}
+
+fn owned(event: Event<'_>) {
+    let Event::Binary(payload) = event else { panic!("{event:?}") };
+    black_box(payload.into_bytes());
+}
+
+/// Receives so many messages, in reads of 64 KiB, which are copied into the buffer.
+fn receive(stream: &Stream, count: usize, take: fn(Event<'_>)) {
+    let mut connection = Connection::server(&Config::default());
+    let mut input = ReceiveBuf::new();
+    let mut left = count;
+    for read in stream.reads().cycle() {
+        input.extend_from_slice(read);
+        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+            take(event);
+            left -= 1;
+            if left == 0 {
+                return;
+            }
+        }
+    }
+}
+
+fn receive_ping(count: usize) {
+    let mut connection = Connection::server(&Config::default());
+    let mut input = ReceiveBuf::new();
+    for _ in 0..count {
+        input.extend_from_slice(b"\x89\x84\x01\x02\x03\x04ping");
+        black_box(connection.poll_event(&mut input).unwrap());
+        write(&mut connection);
+    }
+}
+
+/// Messages of four fragments with 256 bytes each.
+fn receive_fragmented(count: usize) {
+    let mut connection = Connection::client(&Config::default(), [7; 32]);
+    let mut input = ReceiveBuf::new();
+    let payload = [7; 256];
+    for _ in 0..count {
+        for first in [0x02, 0x00, 0x00, 0x80] {
+            input.extend_from_slice(&[first, 126, 1, 0]);
+            input.extend_from_slice(&payload);
+        }
+        black_box(connection.poll_event(&mut input).unwrap());
+    }
+}
+
+/// As on a quiet socket: one small message in each read, and the time is told.
+fn receive_one_per_read(count: usize) {
+    let mut connection = Connection::server(&Config::default());
+    let mut input = ReceiveBuf::new();
+    let mut now = Duration::ZERO;
+    for _ in 0..count {
+        now += Duration::from_micros(1);
+        input.extend_from_slice(b"\x82\x84\x01\x02\x03\x04ping");
+        connection.handle_timeout(now);
+        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+            lent(event);
+        }
+        black_box(connection.poll_timeout());
+    }
+}
+
+fn open(client: bool) -> Connection {
+    if client {
+        Connection::client(&Config::default(), [7; 32])
+    } else {
+        Connection::server(&Config::default())
+    }
+}
+
+fn send(client: bool, size: usize, count: usize) {
+    let mut connection = open(client);
+    let payload = vec![7; size];
+    for _ in 0..count.div_ceil(REPEAT) {
+        for _ in 0..REPEAT {
+            connection.send_binary(black_box(&payload)).unwrap();
+        }
+        write(&mut connection);
+    }
+}
+
+fn send_shared(count: usize) {
+    let mut connection = open(false);
+    let payload = Bytes::from(vec![7; 16_384]);
+    for _ in 0..count {
+        connection.send(Message::Binary(black_box(&payload).clone())).unwrap();
+        write(&mut connection);
+    }
+}
+
+/// Answers messages while they are lent, many in one write.
+fn echo(count: usize) {
+    let stream = Stream::binary(16);
+    let mut connection = open(false);
+    let mut input = ReceiveBuf::new();
+    let mut left = count;
+    for read in stream.reads().cycle() {
+        input.extend_from_slice(read);
+        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+            let Event::Binary(payload) = event else { panic!("{event:?}") };
+            connection.send_binary(&payload).unwrap();
+            left -= 1;
+            if left == 0 {
+                return;
+            }
+        }
+        write(&mut connection);
+    }
+}
+
+fn header(count: usize) {
+    for len in 0..count {
+        let payload_len = (len % 300) as u64;
+        let header = Header {
+            fin: true,
+            rsv: 0,
+            opcode: Opcode::Binary,
+            mask: Some([1, 2, 3, 4]),
+            payload_len,
+        };
+        let encoded = black_box(header.encode());
+        black_box(Header::parse(&encoded).unwrap());
+    }
+}
+
+fn write(connection: &mut Connection) {
+    while let Some(output) = connection.poll_transmit() {
+        black_box(output.chunk());
+        output.advance(output.remaining());
+    }
+}
