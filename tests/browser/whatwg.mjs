@@ -19,7 +19,7 @@ const PAUSE = 100;
 
 const FREE_REASON = 'RFC 6455, 7.1.7, leaves the reason of a failure open; the browser tells its diagnosis';
 const CODE_1002 = 'and it fails all with 1002, where 7.4.1 has 1007 for what is not UTF-8';
-const LOST = 'item 36: RFC 6455, 7.2.1, has the client fail when the transport is lost; '
+const LOST = 'RFC 6455, 7.2.1, has the client fail when the transport is lost; '
   + 'the browser calls it closed, not failed, and fires no error';
 const LOST_LINES = {
   core: ['   error: state 3', '   close: 1006 "" false, state 3'],
