@@ -135,7 +135,7 @@ impl Page {
     fn assert_failed(&mut self, failure: &Failure) {
         let lost =
             vec![(Event::Error, ReadyState::Closed), (close(1006, "", false), ReadyState::Closed)];
-        assert_eq!(std::mem::take(&mut self.fired), lost);
+        assert_eq!(core::mem::take(&mut self.fired), lost);
         assert_eq!(self.socket.failure(), Some(failure));
         self.assert_over();
     }

@@ -29,6 +29,8 @@
 //! of object, the conversion of arguments (`NaN` and 70000 to a 16-bit code, lone surrogates to
 //! U+FFFD) is done by Rust's types, and origins, cookies and proxies are the caller's to add to the
 //! request. There is no base URL, so a URL is absolute.
+//!
+//! [standard]: https://websockets.spec.whatwg.org/
 
 mod error;
 mod event;
