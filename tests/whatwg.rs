@@ -8,6 +8,8 @@
 
 mod support;
 
+use core::time::Duration;
+
 use bytes::Buf;
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -643,6 +645,81 @@ fn a_lost_transport_is_error_and_1006() {
     page.socket.handle_not_connected();
     page.poll();
     page.assert_failed(&Failure::Connection(ConnectionError::UnexpectedEof));
+}
+
+// 88 of the protocol, and 33: deadlines are failures like others.
+
+/// Lets the time pass that is waited for, until nothing is.
+#[track_caller]
+fn wait(page: &mut Page, waits: usize) {
+    for _ in 0..waits {
+        let Some(then) = page.socket.poll_timeout() else { return };
+        page.socket.handle_timeout(then);
+        page.poll();
+    }
+    assert_eq!(page.socket.poll_timeout(), None);
+}
+
+#[test]
+fn a_response_that_does_not_come_fails_the_connection_in_time() {
+    let mut page = Page::connecting();
+    page.socket.handle_timeout(Duration::from_secs(7));
+    page.write();
+    page.feed(RESPONSE);
+    assert!(page.socket.poll_timeout().unwrap() > Duration::from_secs(7));
+    wait(&mut page, 9);
+    let failure = page.socket.failure().cloned().unwrap();
+    assert!(matches!(failure, Failure::Handshake(HandshakeError::Timeout(_))), "{failure:?}");
+    page.assert_failed(&failure);
+}
+
+#[test]
+fn a_close_that_is_not_answered_fails_the_connection_in_time() {
+    let mut page = Page::open();
+    page.socket.handle_timeout(Duration::ZERO);
+    page.socket.close(Some(1000), None).unwrap();
+    page.write();
+    wait(&mut page, 9);
+    let failure = page.socket.failure().cloned().unwrap();
+    let error = ConnectionError::CloseTimeout { limit: Duration::ZERO };
+    let Failure::Connection(found) = &failure else { panic!("{failure:?}") };
+    assert_eq!(core::mem::discriminant(found), core::mem::discriminant(&error));
+    page.assert_failed(&failure);
+}
+
+#[test]
+fn a_server_that_leaves_the_transport_open_is_waited_for_no_longer_than_allowed() {
+    let mut page = Page::open();
+    page.socket.handle_timeout(Duration::ZERO);
+    page.feed(b"\x88\x00");
+    page.write();
+    wait(&mut page, 9);
+    assert_eq!(page.take(), [close(1005, "", true)]);
+    assert_eq!(page.socket.poll_timeout(), None);
+}
+
+#[test]
+fn a_failure_that_the_server_does_not_take_is_reported_in_time() {
+    let mut page = Page::open();
+    page.socket.handle_timeout(Duration::ZERO);
+    page.feed(b"\x83\x00");
+    assert_eq!(page.take(), []);
+    wait(&mut page, 9);
+    page.assert_failed(&Failure::Connection(ConnectionError::ReservedOpcode { opcode: 3 }));
+}
+
+#[test]
+fn the_connection_goes_on_with_the_time_of_the_handshake() {
+    let heartbeat = config(|config| config.ping_interval = Some(Duration::from_secs(10)));
+    let mut page = Page::with(&request(), &heartbeat);
+    page.socket.handle_timeout(Duration::from_secs(100));
+    page.write();
+    page.written.clear();
+    page.feed(RESPONSE);
+    page.feed(b"\r\n");
+    assert_eq!(page.socket.poll_timeout(), Some(Duration::from_secs(110)));
+    page.socket.handle_timeout(Duration::from_secs(110));
+    assert_eq!(page.sent().first().map(|(first, _)| *first), Some(0x89));
 }
 
 #[test]

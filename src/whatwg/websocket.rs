@@ -2,6 +2,7 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
+use core::time::Duration;
 
 use super::{Event, Exception, Failure};
 use crate::buffer::{ReceiveBuf, TransmitBuf};
@@ -17,12 +18,13 @@ use crate::utf8::Utf8Bytes;
 ///
 /// The methods are those of [`Connection`], in the same order:
 ///
-/// 1. `handle_*` says what the transport did; bytes that arrived are appended to a [`ReceiveBuf`].
+/// 1. `handle_*` says what the transport or the clock did; bytes that arrived are appended to a [`ReceiveBuf`].
 /// 2. [`poll_event`](Self::poll_event) until it returns `None`: the events of the standard, one for
 ///    each task that it queues. The state changes with the event, not before.
 /// 3. [`send`](Self::send) and [`close`](Self::close), whenever a page might.
 /// 4. [`poll_transmit`](Self::poll_transmit) until it returns `None`. If anything was written, back
-///    to 2. Otherwise wait for the transport, and back to 1.
+///    to 2. Otherwise wait for the transport, at most until [`poll_timeout`](Self::poll_timeout),
+///    and back to 1.
 ///
 /// [`Event::Close`] is the end: what [`poll_transmit`](Self::poll_transmit) still returns is to be
 /// written, and the transport to be closed.
@@ -70,8 +72,6 @@ pub struct WebSocket {
     opening: Option<Box<Opening>>,
     /// From then on: one of the two is there.
     connection: Option<Box<Connection>>,
-    /// Whether the transport delivers nothing more.
-    eof: bool,
     /// The standard's "fail the WebSocket connection", and its "flag as full".
     failure: Option<Failure>,
     last: Last,
@@ -84,6 +84,10 @@ struct Opening {
     handshake: ClientHandshake,
     config: Config,
     seed: [u8; 32],
+    /// What the connection is told first: the last time, and that the transport delivers nothing
+    /// more.
+    now: Option<Duration>,
+    eof: bool,
 }
 
 /// The last event, as far as it matters.
@@ -118,9 +122,8 @@ impl WebSocket {
         let handshake = ClientHandshake::new(&request, nonce);
         Self {
             url: request.url(),
-            opening: Some(Box::new(Opening { handshake, config, seed })),
+            opening: Some(Box::new(Opening { handshake, config, seed, now: None, eof: false })),
             connection: None,
-            eof: false,
             failure: None,
             last: Last::Other,
             unsent: 0,
@@ -142,12 +145,38 @@ impl WebSocket {
     /// What is still in the receive buffer is processed first. Then comes the end: clean if the
     /// closing handshake was complete, else a failure.
     pub fn handle_eof(&mut self) {
-        self.eof = true;
         if let Some(opening) = &mut self.opening {
+            opening.eof = true;
             opening.handshake.handle_eof();
         }
         if let Some(connection) = &mut self.connection {
             connection.handle_eof();
+        }
+    }
+
+    /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by it,
+    /// too.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if let Some(opening) = &mut self.opening {
+            opening.now = Some(now);
+            opening.handshake.handle_timeout(now);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.handle_timeout(now);
+        }
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None` if
+    /// there is nothing to wait for. See [`Connection::poll_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.is_cut_off() || self.last != Last::Other {
+            return None;
+        }
+        match (&self.opening, &self.connection) {
+            (Some(opening), _) => opening.handshake.poll_timeout(),
+            (None, Some(connection)) => connection.poll_timeout(),
+            (None, None) => None,
         }
     }
 
@@ -184,14 +213,8 @@ impl WebSocket {
     /// [`Connection::poll_transmit`].
     #[must_use = "bytes that are not written do not reach the peer"]
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
-        match self.failure {
-            None | Some(Failure::Connection(_)) => {}
-            Some(
-                Failure::ClosedEarly
-                | Failure::Full
-                | Failure::Handshake(_)
-                | Failure::NotConnected,
-            ) => return None,
+        if self.is_cut_off() {
+            return None;
         }
         if let Some(opening) = &mut self.opening {
             return opening.handshake.poll_transmit();
@@ -310,18 +333,27 @@ impl WebSocket {
         self.failure.as_ref()
     }
 
+    /// Returns whether it has failed in such a way that the peer is told nothing more.
+    const fn is_cut_off(&self) -> bool {
+        match self.failure {
+            None | Some(Failure::Connection(_)) => false,
+            Some(
+                Failure::ClosedEarly
+                | Failure::Full
+                | Failure::Handshake(_)
+                | Failure::NotConnected,
+            ) => true,
+        }
+    }
+
     /// Reports a failure as soon as the peer needs not be told of it any more.
     fn poll_failure(&self) -> Option<Event> {
-        let is_over = match self.failure.as_ref()? {
-            Failure::Connection(_) => self
+        self.failure.as_ref()?;
+        let is_over = self.is_cut_off()
+            || self
                 .connection
                 .as_ref()
-                .is_none_or(|connection| connection.ready_state() == ReadyState::Closed),
-            Failure::ClosedEarly
-            | Failure::Full
-            | Failure::Handshake(_)
-            | Failure::NotConnected => true,
-        };
+                .is_none_or(|connection| connection.ready_state() == ReadyState::Closed);
         is_over.then_some(Event::Error)
     }
 
@@ -364,9 +396,12 @@ impl WebSocket {
                 return self.poll_failure();
             }
         }
-        let Opening { handshake, config, seed } = *self.opening.take()?;
+        let Opening { handshake, config, seed, now, eof } = *self.opening.take()?;
         let mut connection = handshake.into_connection(&config, seed)?;
-        if self.eof {
+        if let Some(now) = now {
+            connection.handle_timeout(now);
+        }
+        if eof {
             connection.handle_eof();
         }
         self.connection = Some(Box::new(connection));
