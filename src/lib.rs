@@ -90,6 +90,7 @@
 //! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
 //! | [`Connection`], [`Config`], [`Event`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
+//! | [`whatwg`] | the two as the object that a page has | |
 //! | [`reconnect`] | when to try again | §7.2.3 |
 //! | [`delivery`] | nothing lost, repeated or reordered across connections | |
 //! | [`io`] | sockets, clocks and entropy: the adapters | |
@@ -129,6 +130,8 @@ mod message;
 pub mod reconnect;
 mod role;
 mod utf8;
+#[cfg(feature = "handshake")]
+pub mod whatwg;
 
 pub use buffer::{ReceiveBuf, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};

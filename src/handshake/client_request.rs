@@ -245,6 +245,14 @@ impl ClientRequest {
         &self.resource
     }
 
+    /// Returns the URL, with `ws` or `wss`, and without a port that is the default one. An empty
+    /// query is none (§3).
+    #[must_use]
+    pub fn url(&self) -> String {
+        let scheme = if self.is_secure { "wss" } else { "ws" };
+        format!("{scheme}://{}{}", self.host_header(), self.resource)
+    }
+
     /// Returns whether TLS comes before the handshake.
     #[must_use]
     pub const fn is_secure(&self) -> bool {

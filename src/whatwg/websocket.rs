@@ -1,0 +1,410 @@
+//! The `WebSocket` object of the standard; leaves the protocol to the handshake and the connection.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use core::time::Duration;
+
+use super::{Event, Exception, Failure};
+use crate::buffer::{ReceiveBuf, TransmitBuf};
+use crate::close::{CloseCode, MAX_REASON_LEN};
+use crate::connection::{
+    AfterClose, Config, Connection, Delivery, Event as Received, Pong, ReadyState,
+};
+use crate::handshake::{ClientHandshake, ClientRequest, SubprotocolPolicy};
+use crate::message::Message;
+use crate::utf8::Utf8Bytes;
+
+/// A WebSocket as a page has it, without the socket.
+///
+/// The methods are those of [`Connection`], in the same order:
+///
+/// 1. `handle_*` says what the transport or the clock did; bytes that arrived are appended to a [`ReceiveBuf`].
+/// 2. [`poll_event`](Self::poll_event) until it returns `None`: the events of the standard, one for
+///    each task that it queues. The state changes with the event, not before.
+/// 3. [`send`](Self::send) and [`close`](Self::close), whenever a page might.
+/// 4. [`poll_transmit`](Self::poll_transmit) until it returns `None`. If anything was written, back
+///    to 2. Otherwise wait for the transport, at most until [`poll_timeout`](Self::poll_timeout),
+///    and back to 1.
+///
+/// [`Event::Close`] is the end: what [`poll_transmit`](Self::poll_transmit) still returns is to be
+/// written, and the transport to be closed.
+///
+/// ```
+/// use bytes::Buf;
+/// use sanswire::handshake::ClientRequest;
+/// use sanswire::whatwg::{Event, Exception, WebSocket};
+/// use sanswire::{Config, ReadyState, ReceiveBuf};
+///
+/// let request = ClientRequest::new("server.example.com", "/chat")?;
+/// // Sixteen and thirty-two random bytes, fresh for each connection.
+/// let (nonce, seed) = (*b"the sample nonce", [7; 32]);
+/// let mut socket = WebSocket::new(&request, &Config::default(), nonce, seed);
+/// assert_eq!(socket.url(), "ws://server.example.com/chat");
+/// assert_eq!(socket.send("too early"), Err(Exception::InvalidStateError));
+///
+/// let output = socket.poll_transmit().unwrap();
+/// assert!(output.chunk().starts_with(b"GET /chat HTTP/1.1\r\n"));
+/// output.advance(output.remaining());
+///
+/// let mut input = ReceiveBuf::new();
+/// input.extend_from_slice(
+///     b"HTTP/1.1 101 Switching Protocols\r\n\
+///       Upgrade: websocket\r\n\
+///       Connection: Upgrade\r\n\
+///       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+///       \r\n\
+///       \x81\x05Hello",
+/// );
+/// assert_eq!(socket.poll_event(&mut input), Some(Event::Open));
+/// assert_eq!(socket.poll_event(&mut input), Some(Event::Message("Hello".into())));
+///
+/// socket.send("Hi")?;
+/// assert_eq!(socket.buffered_amount(), 2);
+/// assert!(socket.close(Some(1001), None).is_err());
+/// socket.close(Some(1000), Some("bye"))?;
+/// assert_eq!(socket.ready_state(), ReadyState::Closing);
+/// # Ok::<(), Box<dyn core::error::Error>>(())
+/// ```
+#[derive(Debug)]
+pub struct WebSocket {
+    url: String,
+    /// Until the connection is established.
+    opening: Option<Box<Opening>>,
+    /// From then on: one of the two is there.
+    connection: Option<Box<Connection>>,
+    /// The standard's "fail the WebSocket connection", and its "flag as full".
+    failure: Option<Failure>,
+    last: Last,
+    /// Payload bytes that the connection was not given.
+    unsent: usize,
+}
+
+#[derive(Debug)]
+struct Opening {
+    handshake: ClientHandshake,
+    config: Config,
+    seed: [u8; 32],
+    /// What the connection is told first: the last time, and that the transport delivers nothing
+    /// more.
+    now: Option<Duration>,
+    eof: bool,
+}
+
+/// The last event, as far as it matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Last {
+    Close,
+    Error,
+    Other,
+}
+
+impl WebSocket {
+    /// Creates a socket that is connecting, with `request` ready to be written.
+    ///
+    /// The rules of the standard's constructor are those of [`ClientRequest`]: where it refuses
+    /// a URL or a subprotocol, a page sees a `SyntaxError`. A server must choose one of the
+    /// subprotocols, if any is offered. Of `config`, `delivery`, `pong` and `after_close` are the
+    /// standard's: whole messages, Pongs by itself, and none delivered after `close()`.
+    ///
+    /// `nonce` and `seed` must come from the operating system's entropy and be used once; see
+    /// [`ClientHandshake::new`] and [`Connection::client`].
+    #[must_use]
+    pub fn new(request: &ClientRequest, config: &Config, nonce: [u8; 16], seed: [u8; 32]) -> Self {
+        let config = Config {
+            delivery: Delivery::Messages,
+            pong: Pong::Automatic,
+            after_close: AfterClose::Drop,
+            ..*config
+        };
+        // "Establish a WebSocket connection": where protocols were asked for and the response has
+        // none, fail.
+        let request = request.clone().subprotocol_policy(SubprotocolPolicy::Required);
+        let handshake = ClientHandshake::new(&request, nonce);
+        Self {
+            url: request.url(),
+            opening: Some(Box::new(Opening { handshake, config, seed, now: None, eof: false })),
+            connection: None,
+            failure: None,
+            last: Last::Other,
+            unsent: 0,
+        }
+    }
+
+    /// Says that the transport could not be connected: a name not found, refused, no TLS.
+    ///
+    /// Once the connection is established, it is the same as [`handle_eof`](Self::handle_eof).
+    pub fn handle_not_connected(&mut self) {
+        if self.opening.is_some() {
+            self.failure.get_or_insert(Failure::NotConnected);
+        }
+        self.handle_eof();
+    }
+
+    /// Says that the transport delivers nothing more: it has ended, or is lost.
+    ///
+    /// What is still in the receive buffer is processed first. Then comes the end: clean if the
+    /// closing handshake was complete, else a failure.
+    pub fn handle_eof(&mut self) {
+        if let Some(opening) = &mut self.opening {
+            opening.eof = true;
+            opening.handshake.handle_eof();
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.handle_eof();
+        }
+    }
+
+    /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by it,
+    /// too.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if let Some(opening) = &mut self.opening {
+            opening.now = Some(now);
+            opening.handshake.handle_timeout(now);
+        }
+        if let Some(connection) = &mut self.connection {
+            connection.handle_timeout(now);
+        }
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None` if
+    /// there is nothing to wait for. See [`Connection::poll_timeout`].
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.is_cut_off() || self.last != Last::Other {
+            return None;
+        }
+        match (&self.opening, &self.connection) {
+            (Some(opening), _) => opening.handshake.poll_timeout(),
+            (None, Some(connection)) => connection.poll_timeout(),
+            (None, None) => None,
+        }
+    }
+
+    /// Returns the next event, or `None` while `input` holds nothing whole, and at the end.
+    ///
+    /// The same `input` must be passed each time. The events of a failure come when the Close frame
+    /// that tells the peer has been taken from [`poll_transmit`](Self::poll_transmit), or the
+    /// transport is gone.
+    ///
+    /// # Panics
+    ///
+    /// Never.
+    #[must_use = "an event that is not looked at is lost"]
+    pub fn poll_event(&mut self, input: &mut ReceiveBuf) -> Option<Event> {
+        let event = match self.last {
+            Last::Other => self.poll_failure().or_else(|| self.poll_arrived(input)),
+            // No code that this end has sent: a script sees 1006, whatever the failure was.
+            Last::Error => Some(Event::Close {
+                code: CloseCode::ABNORMAL,
+                reason: Utf8Bytes::default(),
+                was_clean: false,
+            }),
+            Last::Close => None,
+        }?;
+        self.last = match event {
+            Event::Close { .. } => Last::Close,
+            Event::Error => Last::Error,
+            Event::Message(_) | Event::Open => Last::Other,
+        };
+        Some(event)
+    }
+
+    /// Returns the bytes that are to be written, or `None` if there are none; see
+    /// [`Connection::poll_transmit`].
+    #[must_use = "bytes that are not written do not reach the peer"]
+    pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
+        if self.is_cut_off() {
+            return None;
+        }
+        if let Some(opening) = &mut self.opening {
+            return opening.handshake.poll_transmit();
+        }
+        self.connection.as_mut()?.poll_transmit()
+    }
+
+    /// Sends a message, if the connection is open.
+    ///
+    /// If it is closing or closed, nothing is sent, but
+    /// [`buffered_amount`](Self::buffered_amount) grows all the same. If there is no room (see
+    /// [`Config::max_buffered`]), the socket is flagged as full: it is closing, nothing more is
+    /// written, and [`Event::Error`] and [`Event::Close`] follow.
+    ///
+    /// # Errors
+    ///
+    /// [`Exception::InvalidStateError`] while it is connecting.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Exception> {
+        if self.ready_state() == ReadyState::Connecting {
+            return Err(Exception::InvalidStateError);
+        }
+        let message = message.into();
+        let len = message.len();
+        let Some(connection) = self.connection.as_mut().filter(|_| self.failure.is_none()) else {
+            self.unsent = self.unsent.saturating_add(len);
+            return Ok(());
+        };
+        // A connection that is closing or closed refuses a message, too, but counts it by itself.
+        if connection.ready_state() != ReadyState::Open {
+            let _ = connection.send(message);
+        } else if connection.send(message).is_err() {
+            self.unsent = self.unsent.saturating_add(len);
+            self.failure = Some(Failure::Full);
+        }
+        Ok(())
+    }
+
+    /// Closes the connection.
+    ///
+    /// While it is connecting, it fails; once it is open, the closing handshake begins behind all
+    /// messages sent before; without effect when it is closing or closed. Without a code the Close
+    /// frame has no body, except that a reason brings 1000 with it: §5.5.1 knows none without a code.
+    ///
+    /// # Errors
+    ///
+    /// [`Exception::InvalidAccessError`] for the code, else [`Exception::SyntaxError`] for the
+    /// reason, whatever the state.
+    pub fn close(&mut self, code: Option<u16>, reason: Option<&str>) -> Result<(), Exception> {
+        if let Some(code) = code.filter(|code| !matches!(code, 1000 | 3000..=4999)) {
+            return Err(Exception::InvalidAccessError { code });
+        }
+        let reason = reason.unwrap_or_default();
+        if reason.len() > MAX_REASON_LEN {
+            return Err(Exception::SyntaxError { len: reason.len() });
+        }
+        if self.failure.is_some() {
+            return Ok(());
+        }
+        let Some(connection) = &mut self.connection else {
+            self.failure = Some(Failure::ClosedEarly);
+            return Ok(());
+        };
+        if code.is_none() && reason.is_empty() {
+            connection.close_without_code();
+            return Ok(());
+        }
+        // The checks above are narrower than those of the connection.
+        let code = code.map_or(CloseCode::NORMAL, CloseCode::from);
+        let closed = connection.close(code, reason);
+        debug_assert_eq!(closed, Ok(()));
+        Ok(())
+    }
+
+    /// Returns `readyState`; its numbers are the standard's constants.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        match (self.last, &self.failure, &self.connection) {
+            (Last::Close | Last::Error, ..) => ReadyState::Closed,
+            (Last::Other, Some(_), _) => ReadyState::Closing,
+            (Last::Other, None, Some(connection)) => connection.ready_state(),
+            (Last::Other, None, None) => ReadyState::Connecting,
+        }
+    }
+
+    /// Returns `bufferedAmount`: payload bytes that were sent and not handed to the transport yet,
+    /// and those that came too late to be sent. It is not reset when the connection closes.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        let buffered =
+            self.connection.as_ref().map_or(0, |connection| connection.buffered_amount());
+        self.unsent.saturating_add(buffered)
+    }
+
+    /// Returns `url`; see [`ClientRequest::url`].
+    #[must_use]
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Returns `protocol`: the subprotocol in use, or an empty string.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        self.connection.as_ref().map_or("", |connection| connection.protocol())
+    }
+
+    /// Returns `extensions`: the header value that names those in use, or an empty string.
+    #[must_use]
+    pub fn extensions(&self) -> &str {
+        self.connection.as_ref().map_or("", |connection| connection.extensions())
+    }
+
+    /// Returns why the connection failed, from the moment it does; the standard tells scripts no
+    /// more than [`Event::Error`] and 1006.
+    #[must_use]
+    pub const fn failure(&self) -> Option<&Failure> {
+        self.failure.as_ref()
+    }
+
+    /// Returns whether it has failed in such a way that the peer is told nothing more.
+    const fn is_cut_off(&self) -> bool {
+        match self.failure {
+            None | Some(Failure::Connection(_)) => false,
+            Some(
+                Failure::ClosedEarly
+                | Failure::Full
+                | Failure::Handshake(_)
+                | Failure::NotConnected,
+            ) => true,
+        }
+    }
+
+    /// Reports a failure as soon as the peer needs not be told of it any more.
+    fn poll_failure(&self) -> Option<Event> {
+        self.failure.as_ref()?;
+        let is_over = self.is_cut_off()
+            || self
+                .connection
+                .as_ref()
+                .is_none_or(|connection| connection.ready_state() == ReadyState::Closed);
+        is_over.then_some(Event::Error)
+    }
+
+    /// Returns what the handshake or the connection has to report, unless it has failed.
+    fn poll_arrived(&mut self, input: &mut ReceiveBuf) -> Option<Event> {
+        if self.failure.is_some() {
+            return None;
+        }
+        if self.opening.is_some() {
+            return self.poll_opening(input);
+        }
+        let connection = self.connection.as_mut()?;
+        loop {
+            match connection.poll_event(input) {
+                Ok(Some(Received::Closed(closed))) => {
+                    let (code, reason, was_clean) = (closed.code, closed.reason, closed.clean);
+                    return Some(Event::Close { code, reason, was_clean });
+                }
+                Ok(Some(event)) => {
+                    // Pings and Pongs are not a page's business.
+                    if let Some(message) = event.into_message() {
+                        return Some(Event::Message(message));
+                    }
+                }
+                Ok(None) => return None,
+                Err(error) => {
+                    self.failure = Some(Failure::Connection(error));
+                    return self.poll_failure();
+                }
+            }
+        }
+    }
+
+    fn poll_opening(&mut self, input: &mut ReceiveBuf) -> Option<Event> {
+        match self.opening.as_mut()?.handshake.poll_response(input) {
+            Ok(Some(_)) => {}
+            Ok(None) => return None,
+            Err(error) => {
+                self.failure = Some(Failure::Handshake(error));
+                return self.poll_failure();
+            }
+        }
+        let Opening { handshake, config, seed, now, eof } = *self.opening.take()?;
+        let mut connection = handshake.into_connection(&config, seed)?;
+        if let Some(now) = now {
+            connection.handle_timeout(now);
+        }
+        if eof {
+            connection.handle_eof();
+        }
+        self.connection = Some(Box::new(connection));
+        Some(Event::Open)
+    }
+}
