@@ -10,7 +10,7 @@ mod opening;
 mod outgoing;
 mod state;
 
-pub use config::{AfterClose, Config, Delivery, Pong};
+pub use config::{AfterClose, Config, Pong, Reassembly};
 pub use event::Event;
 pub use outgoing::Refused;
 pub use state::{Connection, ReadyState};
