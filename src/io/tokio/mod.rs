@@ -21,6 +21,7 @@
 
 mod driver;
 mod opening;
+pub mod reconnecting;
 mod split;
 
 use core::future::poll_fn;
