@@ -355,6 +355,11 @@ async fn connect_tcp(request: ClientRequest) -> Result<TcpStream, AttemptError> 
         return Err(AttemptError::new(Retry::Never, Error::TlsRequired));
     }
     let stream = TcpStream::connect((request.host(), request.port())).await?;
+    // Where nobody listens on this machine, a socket may be given the very port that it connects to,
+    // and be its own peer.
+    if stream.local_addr()? == stream.peer_addr()? {
+        return Err(io::Error::from(io::ErrorKind::ConnectionRefused).into());
+    }
     stream.set_nodelay(true)?;
     Ok(stream)
 }

@@ -2,7 +2,7 @@
 
 use alloc::sync::Arc;
 
-use super::error::Refused;
+use super::error::{Refused, SendError};
 use super::outbox::Shared;
 use crate::message::Message;
 
@@ -43,6 +43,20 @@ impl Handle {
     /// [`Refused`] gives the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), Refused> {
         self.shared.try_send(message.into())
+    }
+
+    /// Waits until no message waits any more: a connection has taken each, or, with
+    /// [`Options::delivery`](super::Options::delivery), the peer has acknowledged each.
+    ///
+    /// # Errors
+    ///
+    /// [`SendError::Ended`] when that will not happen.
+    ///
+    /// # Cancel safety
+    ///
+    /// Nothing depends on the future.
+    pub async fn drained(&self) -> Result<(), SendError> {
+        self.shared.drained().await
     }
 
     /// Has the client stop, as soon as it is driven; see [`Client::stop`](super::Client::stop).

@@ -72,6 +72,7 @@ impl<S> Link<S> {
 
     /// Begins to close the connection, behind what waits and finds room.
     pub(super) fn stop(&mut self, shared: &Shared) {
+        shared.acknowledge();
         shared.transmit(self.socket.connection_mut());
         self.close(CloseCode::NORMAL, "");
     }

@@ -77,6 +77,20 @@ impl Shared {
         }
     }
 
+    /// Waits until nothing waits any more.
+    pub(super) async fn drained(&self) -> Result<(), SendError> {
+        loop {
+            let room = self.room.notified();
+            if self.buffered().0 == 0 {
+                return Ok(());
+            }
+            if self.lock().is_ended {
+                return Err(SendError::Ended);
+            }
+            room.await;
+        }
+    }
+
     pub(super) fn want_stop(&self) {
         let mut outbox = self.lock();
         outbox.stop_wanted = true;
