@@ -318,7 +318,7 @@ async fn everything_arrives_once_and_in_order(memory: Memory, seed: u8) {
     let server = Server::new(memory, seed.into());
     let mut listener = listen("127.0.0.1:0".parse().unwrap()).await;
     let address = listener.local_addr().unwrap();
-    let process = {
+    let mut process = {
         let server = Arc::clone(&server);
         tokio::spawn(async move {
             for restart in 0..RESTARTS {
@@ -333,7 +333,10 @@ async fn everything_arrives_once_and_in_order(memory: Memory, seed: u8) {
             server.run(listener, false).await;
         })
     };
-    let connections = exchange(client(address, seed)).await;
+    let connections = tokio::select! {
+        connections = exchange(client(address, seed)) => connections,
+        ended = &mut process => panic!("the server has ended: {ended:?}"),
+    };
     assert!(connections > RESTARTS, "{connections}");
     server.due.notify_one();
     process.await.unwrap();

@@ -678,6 +678,27 @@ async fn a_client_is_a_stream() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_task_of_its_own_can_drive_a_client() {
+    let mut net = Net::new(options(|_| {}));
+    let handle = net.client.handle();
+    let driving = tokio::spawn(async move {
+        while let Some(event) = net.client.next().await {
+            assert!(!matches!(event, Event::GaveUp(_)));
+        }
+    });
+    let stream = net.streams.recv().await.unwrap();
+    let mut server = WebSocket::accept(stream, &Config::default()).await.unwrap();
+    handle.send("hello").await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some("hello".into()));
+    handle.drained().await.unwrap();
+    handle.stop();
+    assert_eq!(server.recv().await.unwrap(), None);
+    driving.await.unwrap();
+    assert_eq!(handle.send("late").await.unwrap_err().error, SendError::Ended);
+    assert_eq!(handle.drained().await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_server_without_delivery_is_given_up() {
     let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
     next_connecting(&mut net.client).await;

@@ -7,8 +7,8 @@
 //! without its state, the application is [told](Event::PeerForgot) what may be lost.
 //!
 //! Both ends offer and choose the subprotocol [`SUBPROTOCOL`]. There is one type for both: what is
-//! below drives a client's session over one connection; a server looks at the [`Hello`] first, and keeps
-//! its [`Sessions`] by it.
+//! below drives a client's session over one connection; a server looks at the [`Hello`] first, and
+//! keeps its [`Sessions`] by it. `tokio::reconnecting` is a client that does all this by itself.
 //!
 //! ```
 //! use core::time::Duration;

@@ -13,6 +13,8 @@
 //! # }
 //! ```
 //!
+//! A client that connects again by itself is in [`reconnecting`].
+//!
 //! All futures but those of the handshakes can be dropped at any time, in a `select!` or by a
 //! `timeout`, and the call be made again: nothing is lost or sent by halves.
 //!

@@ -260,7 +260,7 @@ impl<S> Client<S> {
     }
 
     /// Queues a message, online or not. It leaves when the client is driven and connected, in the
-    /// order of these calls.
+    /// order of these calls. To wait for room, use [`Handle::send`] in another task.
     ///
     /// # Errors
     ///

@@ -19,10 +19,6 @@ pub enum Event {
         /// Its number, from 1 on: since the start, or since the last stable connection ended.
         attempt: u32,
     },
-    /// The handshake is complete. What waited is sent now.
-    Open,
-    /// A message from the peer.
-    Message(Message),
     /// The attempt failed, or the connection ended.
     Disconnected {
         /// Why.
@@ -30,17 +26,23 @@ pub enum Event {
         /// When the next attempt begins; `None` when none does.
         delay: Option<Duration>,
     },
+    /// Behind `Open`, with [`Options::delivery`](super::Options::delivery): the peer knows a session
+    /// that this client does not. A new one begins.
+    Forgot,
     /// No attempt follows; what was queued is still there. The last event, unless the client is
     /// [started](super::Client::start) again.
     GaveUp(GaveUp),
-    /// Behind `Open`, with [`Options::delivery`](super::Options::delivery): the session goes on.
+    /// A message from the peer.
+    Message(Message),
+    /// The handshake is complete. What waited is sent now.
+    Open,
+    /// Behind `Open`, with `delivery`: the peer has lost its state. A new session begins; these
+    /// messages are in it no more.
+    PeerForgot(Lost),
+    /// Behind `Open`, with `delivery`: the session goes on where it was.
     Resumed,
     /// Behind `Open`, with `delivery`: a new session, for both ends.
     Started,
-    /// Behind `Open`, with `delivery`: the peer has lost its state, and the session begins anew.
-    PeerForgot(Lost),
-    /// Behind `Open`, with `delivery`: the peer knows a session that this client does not.
-    Forgot,
 }
 
 /// Why there is no connection any more, or none came about.
