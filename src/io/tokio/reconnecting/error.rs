@@ -11,8 +11,8 @@ use crate::reconnect::Retry;
 
 /// Why a callback has no request or no stream for an attempt, and whether another attempt may.
 ///
-/// `?` makes one of what usually fails: an [`io::Error`] may pass, unless its kind says that the
-/// data is at fault, as a certificate is (`InvalidData`, `InvalidInput`, `Unsupported`); a
+/// `?` makes one of what usually fails. An [`io::Error`] may pass, unless its kind is
+/// [`InvalidData`](io::ErrorKind::InvalidData): so TLS says that a certificate is bad. A
 /// [`HandshakeError`] is final: the request cannot be written.
 ///
 /// ```
@@ -65,13 +65,9 @@ impl From<HandshakeError> for AttemptError {
     }
 }
 
-/// Judges the failure of a transport: so it looks when a device is offline, unless the data was bad.
+/// Judges the failure of a transport: so it looks when a device is offline, unless data was bad.
 pub(super) fn judge_io(error: &io::Error) -> Retry {
-    let is_final = matches!(
-        error.kind(),
-        io::ErrorKind::InvalidData | io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-    );
-    if is_final { Retry::Never } else { Retry::Later }
+    if error.kind() == io::ErrorKind::InvalidData { Retry::Never } else { Retry::Later }
 }
 
 /// Why a message was not queued; nothing changed.
