@@ -43,7 +43,7 @@ export class Delivery {
   send(data) { // a string or a Uint8Array
     const isText = typeof data === "string";
     const payload = isText ? new TextEncoder().encode(data) : data.slice();
-    if (this.bytes + OVERHEAD + payload.length > 2 << 20) return false;
+    if (this.bytes + OVERHEAD + payload.length > (2 << 20)) return false;
     this.queue.push({ kind: isText ? 2 : 3, payload });
     this.bytes += OVERHEAD + payload.length;
     this.flush();
@@ -55,7 +55,7 @@ export class Delivery {
     const bytes = new Uint8Array(data), [kind] = bytes, { length } = bytes;
     const number = (at) => Number(new DataView(data).getBigUint64(at));
     check([length === 41, length === 9, length >= 17, length >= 17][kind], "malformed");
-    check(this.open === kind > 0, "hello missing or repeated");
+    check(this.open === (kind > 0), "hello missing or repeated");
     if (kind === 0) return this.meet(bytes.slice(1, 17), bytes.slice(17, 33), number(33));
     this.acknowledged(number(1), this.next);
     if (kind === 1 || number(9) < this.expected) return;

@@ -93,9 +93,21 @@ async fn serve(stream: TcpStream, state: &State) -> Result<(), sanswire::io::Err
         Ok(attachment) => attachment,
         Err(code) => return socket.close(code, "").await,
     };
-    let served = exchange(&mut socket, state, attachment, first).await;
-    state.sessions.lock().unwrap().disconnect(attachment, state.began.elapsed());
-    served
+    let attached = Attached { state, attachment };
+    exchange(&mut socket, &attached, first).await
+}
+
+/// A connection's claim on its session, which it gives up also when its task is aborted.
+struct Attached<'a> {
+    state: &'a State,
+    attachment: Attachment,
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        let now = self.state.began.elapsed();
+        self.state.sessions.lock().unwrap().disconnect(self.attachment, now);
+    }
 }
 
 /// Finds the session of a client by its first message.
@@ -110,13 +122,12 @@ fn attach(state: &State, first: &Message) -> Result<Attachment, CloseCode> {
 
 async fn exchange(
     socket: &mut WebSocket<TcpStream>,
-    state: &State,
-    attachment: Attachment,
+    attached: &Attached<'_>,
     first: Message,
 ) -> Result<(), sanswire::io::Error> {
     let mut message = Some(first);
     while let Some(received) = message {
-        if let Err(code) = advance(socket.connection_mut(), state, attachment, Some(received)) {
+        if let Err(code) = advance(socket.connection_mut(), attached, Some(received)) {
             return socket.close(code, "").await;
         }
         message = tokio::select! {
@@ -124,7 +135,7 @@ async fn exchange(
             received = socket.recv() => received?,
             // Nothing more has arrived.
             () = ready(()) => {
-                if let Err(code) = advance(socket.connection_mut(), state, attachment, None) {
+                if let Err(code) = advance(socket.connection_mut(), attached, None) {
                     return socket.close(code, "").await;
                 }
                 socket.recv().await?
@@ -137,13 +148,12 @@ async fn exchange(
 /// Answers a message, or acknowledges before a wait; then hands what there is to the connection.
 fn advance(
     connection: &mut Connection,
-    state: &State,
-    attachment: Attachment,
+    attached: &Attached<'_>,
     message: Option<Message>,
 ) -> Result<(), CloseCode> {
-    let mut sessions = state.sessions.lock().unwrap();
+    let mut sessions = attached.state.sessions.lock().unwrap();
     // The client has come back on another connection.
-    let session = sessions.get(attachment).ok_or(CloseCode::GOING_AWAY)?;
+    let session = sessions.get(attached.attachment).ok_or(CloseCode::GOING_AWAY)?;
     match message {
         Some(message) => {
             match session.handle_message(message).map_err(DeliveryError::close_code)? {

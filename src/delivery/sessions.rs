@@ -160,6 +160,9 @@ impl<U> Sessions<U> {
     }
 
     /// Notes the end of a connection. Of one that has lost its session already, it is nothing.
+    ///
+    /// Whatever ends a connection must come to this, an aborted task as well: a session that counts
+    /// as connected is kept forever.
     pub fn disconnect(&mut self, attachment: Attachment, now: Duration) {
         let Some(kept) = self.kept.get_mut(&attachment.client) else { return };
         if kept.presence == Presence::Connected(attachment.connection) {
