@@ -1,29 +1,29 @@
 // The client's end of `sanswire.delivery.v1` (docs/delivery.md): messages arrive once and in order,
 // also across reconnects. When to connect, and again, is the caller's business:
 //
-//   const session = new Delivery({ onmessage: console.log, onlost: console.warn });
+//   const session = new Delivery();
 //   const connect = () => session.attach(new WebSocket(url, Delivery.protocol));
-//   session.onclose = () => setTimeout(connect, 1000 + 4000 * Math.random());
+//   session.onmessage = (data) => …; // a string or a Uint8Array
+//   session.onlost = (unacknowledged) => …; // the server has lost its state: send them again?
+//   session.onclose = () => setTimeout(connect, 5000 * Math.random());
 //   connect();
 //   session.send("hello"); // false: as much waits to be acknowledged as may
-const u64 = (number) => {
-  const view = new DataView(new ArrayBuffer(8));
-  view.setBigUint64(0, BigInt(number));
-  return new Uint8Array(view.buffer);
-};
 const same = (one, two) => one.every((byte, index) => byte === two[index]);
 const check = (holds, what) => { if (!holds) throw new Error(what); };
+const byteOf = (number, index) => Math.floor(number / 256 ** (7 - index)) % 256;
+const u64 = (number) => Array.from({ length: 8 }, (_, index) => byteOf(number, index));
+const utf8 = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
+const decode = ({ kind, payload }) => (kind === 2 ? utf8.decode(payload) : payload);
+const OVERHEAD = 1024; // what a message counts besides its bytes, so that one limit bounds both
 
 export class Delivery {
   static protocol = "sanswire.delivery.v1";
   id = crypto.getRandomValues(new Uint8Array(16));
   peer = new Uint8Array(16); // zeros: none yet
-  expected = 0; told = 0; // from the peer: the next number, and the one that it was told last
-  first = 0; next = 0; sent = 0; // to the peer: unacknowledged; next on this socket; end of all sent
-  queue = []; bytes = 0; open = false; maxMessages = 1024; maxBytes = 1 << 20;
-
-  // onmessage(string or Uint8Array), onlost({ sent, unsent }), onclose(event)
-  constructor(handlers) { Object.assign(this, handlers); }
+  open = false; // whether the peer has said Hello on this socket
+  expected = 0; owed = 0; // the number of the peer's next message; bytes that it was not told of
+  queue = []; bytes = 0; // what the peer has not acknowledged, to 2 MiB at most
+  first = 0; next = 0; sent = 0; // numbers: of queue[0], next on this socket, behind all ever sent
 
   attach(socket) {
     if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
@@ -32,80 +32,75 @@ export class Delivery {
     socket.onopen = () => this.transmit(0, [...this.id, ...this.peer, ...u64(this.expected)]);
     socket.onclose = (event) => { this.open = false; this.onclose?.(event); };
     socket.onmessage = ({ data }) => {
-      let report;
-      try { report = this.receive(data); } catch (error) {
+      try { this.receive(data); } catch (error) {
         this.open = false;
         socket.onmessage = null;
-        return socket.close(4002, error.message);
+        socket.close(4002, error.message);
       }
-      report?.();
-      if (this.expected - this.told >= 64) this.flush(true);
-      else this.timer ??= setTimeout(() => { this.timer = null; this.flush(true); }, 50);
     };
   }
 
   send(data) { // a string or a Uint8Array
-    const kind = typeof data === "string" ? 2 : 3;
-    const payload = kind === 2 ? new TextEncoder().encode(data) : data.slice();
-    if (this.queue.length >= this.maxMessages || this.bytes + payload.length > this.maxBytes) return false;
-    this.queue.push({ kind, payload, data: kind === 2 ? data : payload });
-    this.bytes += payload.length;
+    const isText = typeof data === "string";
+    const payload = isText ? new TextEncoder().encode(data) : data.slice();
+    if (this.bytes + OVERHEAD + payload.length > (2 << 20)) return false;
+    this.queue.push({ kind: isText ? 2 : 3, payload });
+    this.bytes += OVERHEAD + payload.length;
     this.flush();
     return true;
   }
 
-  receive(data) { // returns what to tell the application
+  receive(data) { // The application is told later: what it throws is not the peer's fault.
     check(data instanceof ArrayBuffer, "text message");
-    const bytes = new Uint8Array(data), number = (at) => Number(new DataView(data).getBigUint64(at));
-    const [kind] = bytes, { length } = bytes;
-    check(kind < 2 ? length === [41, 9][kind] : kind < 4 && length >= 17, "malformed");
+    const bytes = new Uint8Array(data), [kind] = bytes, { length } = bytes;
+    const number = (at) => Number(new DataView(data).getBigUint64(at));
+    check([length === 41, length === 9, length >= 17, length >= 17][kind], "malformed");
     check(this.open === (kind > 0), "hello missing or repeated");
     if (kind === 0) return this.meet(bytes.slice(1, 17), bytes.slice(17, 33), number(33));
     this.acknowledged(number(1), this.next);
     if (kind === 1 || number(9) < this.expected) return;
     check(number(9) === this.expected, "gap");
-    const payload = bytes.slice(17);
-    const message = kind === 3 ? payload : new TextDecoder("utf-8", { fatal: true, ignoreBOM: true }).decode(payload);
+    const message = decode({ kind, payload: bytes.slice(17) });
+    queueMicrotask(() => this.onmessage?.(message));
     this.expected += 1;
-    return () => this.onmessage?.(message);
+    this.owed += OVERHEAD + length;
+    if (this.owed >= 64 * OVERHEAD) this.flush(true);
+    this.timer ??= setTimeout(() => { this.timer = null; this.flush(true); }, 50);
   }
 
-  meet(from, to, expected) { // the cases are those of the specification
-    const known = this.peer.some(Boolean), met = same(from, this.peer);
-    let lost = !known && to.some(Boolean) && !same(to, this.id) ? { sent: [], unsent: [] } : null;
+  meet(from, to, expected) { // The cases are those of the specification.
+    const known = this.peer.some(Boolean), met = same(from, this.peer), toMe = same(to, this.id);
     check(from.some(Boolean) && !same(from, this.id), "id");
-    if (same(to, this.id) && (met || !known)) {
+    if (toMe && (met || !known)) { // 1, or 2 where the peer has had our Hello before
       check(expected >= this.first, "acknowledgement taken back");
       this.acknowledged(expected, this.sent);
-    } else if (known && !(met && this.first + this.expected === 0)) {
-      const all = this.queue.map(({ data }) => data), count = this.sent - this.first;
-      lost = { sent: all.slice(0, count), unsent: all.slice(count) };
-      Object.assign(this, { expected: 0, told: 0, first: 0, sent: 0, queue: [], bytes: 0 });
+    } else if (known ? !met || this.first + this.expected > 0 : to.some(Boolean)) { // 4, or 2
+      const lost = this.queue.splice(0, known ? Infinity : 0).map(decode);
+      if (known) Object.assign(this, { expected: 0, owed: 0, first: 0, sent: 0, bytes: 0 });
+      queueMicrotask(() => this.onlost?.(lost));
     }
     Object.assign(this, { peer: from, next: this.first, open: true });
     this.flush();
-    return lost && (() => this.onlost?.(lost));
   }
 
   acknowledged(expected, end) {
     check(expected <= end, "acknowledgement of what was not sent");
-    for (; this.first < expected; this.first += 1) this.bytes -= this.queue.shift().payload.length;
+    for (; this.first < expected; this.first += 1) {
+      this.bytes -= OVERHEAD + this.queue.shift().payload.length;
+    }
   }
 
-  flush(due = false) { // all that waits; where nothing carries an acknowledgement that is due, it goes alone
+  flush(due = false) { // An acknowledgement that is due goes alone if no message carries it.
     if (!this.open || this.socket.readyState !== 1) return;
     for (let item; (item = this.queue[this.next - this.first]); this.next += 1) {
       this.transmit(item.kind, [...u64(this.expected), ...u64(this.next)], item.payload);
     }
     this.sent = Math.max(this.sent, this.next);
-    if (due && this.told < this.expected) this.transmit(1, u64(this.expected));
+    if (due && this.owed > 0) this.transmit(1, u64(this.expected));
   }
 
   transmit(kind, head, payload = []) {
-    const bytes = new Uint8Array(1 + head.length + payload.length);
-    bytes.set([kind, ...head]);
-    bytes.set(payload, 1 + head.length);
-    this.socket.send(bytes);
-    this.told = this.expected;
+    this.socket.send(Uint8Array.from([kind, ...head, ...payload]));
+    this.owed = 0; // Every form says what is expected.
   }
 }

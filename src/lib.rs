@@ -136,7 +136,7 @@ pub mod whatwg;
 pub use buffer::{ReceiveBuf, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
 pub use connection::{
-    AfterClose, Config, Connection, Delivery, Event, PingWhen, Pong, ReadyState, Refused,
+    AfterClose, Config, Connection, Event, PingWhen, Pong, ReadyState, Reassembly, Refused,
 };
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]

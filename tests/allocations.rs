@@ -9,7 +9,7 @@ mod support;
 use bytes::{Buf, Bytes};
 use heap::{Heap, heap_of, signed};
 use sanswire::{
-    Config, Connection, ConnectionError, Delivery, Event, Message, MessageKind, ReceiveBuf, Role,
+    Config, Connection, ConnectionError, Event, Message, MessageKind, Reassembly, ReceiveBuf, Role,
 };
 use support::{BINARY, BOTH, CONTINUATION, FIN, PING, TEXT, config, frame, from};
 
@@ -184,7 +184,7 @@ fn pings_and_pongs_need_no_allocation() {
 
 #[test]
 fn messages_in_chunks_need_no_allocation_whatever_their_size() {
-    let config = config(|config| config.delivery = Delivery::Chunks);
+    let config = config(|config| config.reassembly = Reassembly::Chunks);
     for role in BOTH {
         let bytes = from(role.peer(), &frame(FIN | TEXT, &[b'x'; 100_000]));
         let mut connection = connect(role, &config);
@@ -200,7 +200,7 @@ fn messages_in_chunks_need_no_allocation_whatever_their_size() {
 
 #[test]
 fn a_message_in_chunks_takes_no_memory_however_long_it_is() {
-    let config = config(|config| config.delivery = Delivery::Chunks);
+    let config = config(|config| config.reassembly = Reassembly::Chunks);
     for role in BOTH {
         let mut bytes = from(role.peer(), &frame(BINARY, &[7; 1_000]));
         bytes.extend(from(role.peer(), &frame(CONTINUATION, &[7; 1_000]).repeat(9_999)));
@@ -218,25 +218,25 @@ fn a_message_in_chunks_takes_no_memory_however_long_it_is() {
 
 #[test]
 fn an_announced_length_asks_for_no_memory() {
-    let unlimited = |delivery| {
+    let unlimited = |reassembly| {
         config(|config| {
             config.max_frame_size = usize::MAX;
             config.max_message_size = usize::MAX;
-            config.delivery = delivery;
+            config.reassembly = reassembly;
         })
     };
     for role in BOTH {
         for len in [1_u64 << 20, 16 << 20, 1 << 32, 1 << 40, 1 << 62, i64::MAX as u64] {
-            for (first, delivery) in [
-                (FIN | BINARY, Delivery::Messages),
-                (TEXT, Delivery::Messages),
-                (FIN | TEXT, Delivery::Chunks),
+            for (first, reassembly) in [
+                (FIN | BINARY, Reassembly::Messages),
+                (TEXT, Reassembly::Messages),
+                (FIN | TEXT, Reassembly::Chunks),
             ] {
                 let header = [&[first, 127][..], &len.to_be_bytes(), &[b'x'; 1_000]].concat();
                 let bytes = from(role.peer(), &header);
                 for pieces in [1, bytes.len()] {
                     let heap = heap_of(|| {
-                        let mut connection = connect(role, &unlimited(delivery));
+                        let mut connection = connect(role, &unlimited(reassembly));
                         let mut input = ReceiveBuf::new();
                         for piece in bytes.chunks(pieces) {
                             input.extend_from_slice(piece);

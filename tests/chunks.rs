@@ -3,13 +3,13 @@
 
 mod support;
 
-use sanswire::{Config, ConnectionError, Delivery, Event, MessageKind, ReadyState, Role};
+use sanswire::{Config, ConnectionError, Event, MessageKind, ReadyState, Reassembly, Role};
 use support::{
     BINARY, BOTH, CONTINUATION, End, FIN, Got, Random, TEXT, config, frame, from, outcome,
 };
 
 fn chunks() -> Config {
-    config(|config| config.delivery = Delivery::Chunks)
+    config(|config| config.reassembly = Reassembly::Chunks)
 }
 
 fn whole(kind: MessageKind, payload: impl AsRef<[u8]>) -> Got {

@@ -11,7 +11,7 @@ use flate2::{Compress, Compression, FlushCompress};
 use heap::heap_of;
 use proptest::prelude::*;
 use sanswire::extension::Takeover;
-use sanswire::{Config, ConnectionError, Delivery, ReadyState, Role};
+use sanswire::{Config, ConnectionError, ReadyState, Reassembly, Role};
 use support::deflate::{Fault, Puff, RSV1, RawDeflate, TAIL, agreed, deflate_config, plain_agreed};
 use support::{BINARY, CONTINUATION, End, FIN, Got, Random, TEXT, config, frame, from};
 
@@ -100,9 +100,10 @@ fn a_bomb_in_one_piece_is_refused_without_being_inflated() {
         stream.extend(piece);
         true
     });
-    for delivery in [Delivery::Messages, Delivery::Chunks] {
+    for reassembly in [Reassembly::Messages, Reassembly::Chunks] {
         for limit in [0, 1, 1_000, 100_000, LIMIT] {
-            let mut end = client(&config(|c| (c.max_message_size, c.delivery) = (limit, delivery)));
+            let mut end =
+                client(&config(|c| (c.max_message_size, c.reassembly) = (limit, reassembly)));
             let bytes = frame(FIN | RSV1 | BINARY, &stream);
             let heap = heap_of(|| end.feed(&bytes));
             assert_eq!(end.error, too_large(limit));
@@ -308,8 +309,12 @@ fn a_flood_of_empty_fragments_is_limited_by_their_number() {
 }
 
 /// What the crate makes of a payload, in pieces of `step` bytes.
-fn inflated(payload: &[u8], step: usize, delivery: Delivery) -> Result<Vec<u8>, ConnectionError> {
-    let mut end = client(&config(|c| c.delivery = delivery));
+fn inflated(
+    payload: &[u8],
+    step: usize,
+    reassembly: Reassembly,
+) -> Result<Vec<u8>, ConnectionError> {
+    let mut end = client(&config(|c| c.reassembly = reassembly));
     for piece in frame(FIN | RSV1 | BINARY, payload).chunks(step) {
         end.feed(piece);
     }
@@ -408,9 +413,9 @@ proptest! {
             Ok(output) => Ok(output),
             Err(Fault::End | Fault::Malformed) => Err(ConnectionError::InvalidDeflate),
         };
-        prop_assert!(inflated(&stream, usize::MAX, Delivery::Messages) == expected, "{stream:?} {:?}", expected.is_ok());
-        prop_assert!(inflated(&stream, 1, Delivery::Messages) == expected);
-        prop_assert!(inflated(&stream, step, Delivery::Chunks) == expected);
+        prop_assert!(inflated(&stream, usize::MAX, Reassembly::Messages) == expected, "{stream:?} {:?}", expected.is_ok());
+        prop_assert!(inflated(&stream, 1, Reassembly::Messages) == expected);
+        prop_assert!(inflated(&stream, step, Reassembly::Chunks) == expected);
     }
 
     #[test]

@@ -9,7 +9,7 @@ use core::num::NonZeroUsize;
 use proptest::prelude::*;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    Config, ConnectionError, Delivery, Message, MessageKind, ReadyState, Role, SendError,
+    Config, ConnectionError, Message, MessageKind, ReadyState, Reassembly, Role, SendError,
 };
 use support::deflate::{
     Puff, RSV1, RawDeflate, RawInflate, TAIL, agreed, deflate_config, negotiate, plain_agreed,
@@ -26,8 +26,8 @@ use support::{
 fn received_by(role: Role, agreed: Deflate, frames: &[u8]) -> (Vec<Got>, Option<ConnectionError>) {
     let bytes = from(role.peer(), frames);
     let mut random = Random::new(bytes.len() as u64);
-    let mut run = |delivery: Delivery, round: usize| {
-        let mut end = End::deflating(role, &config(|c| c.delivery = delivery), agreed);
+    let mut run = |reassembly: Reassembly, round: usize| {
+        let mut end = End::deflating(role, &config(|c| c.reassembly = reassembly), agreed);
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let piece;
@@ -44,12 +44,12 @@ fn received_by(role: Role, agreed: Deflate, frames: &[u8]) -> (Vec<Got>, Option<
         }
         (in_order(end.take_got()), end.error)
     };
-    let whole = run(Delivery::Messages, 0);
+    let whole = run(Reassembly::Messages, 0);
     for round in 1..4 {
-        assert!(run(Delivery::Messages, round) == whole, "in pieces, round {round}");
+        assert!(run(Reassembly::Messages, round) == whole, "in pieces, round {round}");
     }
     for round in 0..4 {
-        assert!(run(Delivery::Chunks, round) == whole, "chunks, round {round}");
+        assert!(run(Reassembly::Chunks, round) == whole, "chunks, round {round}");
     }
     whole
 }
@@ -551,8 +551,8 @@ proptest! {
         prop_assert!(puff.farthest <= 1 << of_sender.window_bits());
 
         // So does the other end, however the bytes come.
-        for delivery in [Delivery::Messages, Delivery::Chunks] {
-            let receives = config(|c| c.delivery = delivery);
+        for reassembly in [Reassembly::Messages, Reassembly::Chunks] {
+            let receives = config(|c| c.reassembly = reassembly);
             let mut end = End::deflating(sender.peer(), &receives, of_receiver);
             let mut random = Random::new(seed);
             let mut rest = &written[..];
@@ -716,7 +716,7 @@ fn a_window_of_256_bytes_is_not_compressed_with() {
 #[test]
 fn a_part_can_be_read_before_the_message_ends() {
     let mut end = End::deflating(Role::Server, &Config::default(), plain_agreed(Role::Server));
-    let chunks = config(|c| c.delivery = Delivery::Chunks);
+    let chunks = config(|c| c.reassembly = Reassembly::Chunks);
     let mut peer = End::deflating(Role::Client, &chunks, plain_agreed(Role::Client));
     end.connection.begin(MessageKind::Text).unwrap();
     for part in ["one", "two", "two"] {
@@ -854,7 +854,7 @@ fn buffered_amount_falls_as_compressed_fragments_leave() {
 fn chunks_are_bounded_by_what_is_decompressed_at_once() {
     // 16 MiB of zeros in 16 KiB, which arrive at once.
     let message = raw().message(&vec![0; 16 << 20]);
-    let chunks = config(|c| c.delivery = Delivery::Chunks);
+    let chunks = config(|c| c.reassembly = Reassembly::Chunks);
     let mut end = End::deflating(Role::Client, &chunks, plain_agreed(Role::Client));
     end.feed(&frame(FIN | RSV1 | BINARY, &message));
     let mut total = 0;

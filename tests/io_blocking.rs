@@ -23,8 +23,8 @@ use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Delivery, Event, Message,
-    MessageKind, ReadyState, SendError,
+    AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Event, Message, MessageKind,
+    ReadyState, Reassembly, SendError,
 };
 
 /// Two ends of a TCP connection: a client's and a server's.
@@ -363,7 +363,7 @@ fn events_are_lent_with_the_connection_to_answer_them() {
 #[test]
 fn messages_are_sent_and_received_in_parts() {
     let mut config = Config::default();
-    config.delivery = Delivery::Chunks;
+    config.reassembly = Reassembly::Chunks;
     let (mut client, mut server) = pair(Config::default(), config);
     client.begin(MessageKind::Text).unwrap();
     client.send_chunk(b"gr\xc3").unwrap();

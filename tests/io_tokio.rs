@@ -25,8 +25,8 @@ use sanswire::handshake::{ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Delivery, Event, Message,
-    MessageKind, ReadyState, ReceiveBuf, SendError, blocking,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
+    MessageKind, ReadyState, Reassembly, ReceiveBuf, SendError, blocking,
 };
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
@@ -287,7 +287,7 @@ async fn what_is_fed_leaves_in_one_write_before_waiting() {
 #[tokio::test]
 async fn messages_are_sent_and_received_in_parts() {
     let mut config = Config::default();
-    config.delivery = Delivery::Chunks;
+    config.reassembly = Reassembly::Chunks;
     let (mut client, mut server) = pair(5, &Config::default(), &config).await;
     let sending = async {
         client.begin(MessageKind::Text).unwrap();

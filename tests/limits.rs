@@ -2,7 +2,7 @@
 
 mod support;
 
-use sanswire::{Config, ConnectionError, Delivery, ReadyState, Role};
+use sanswire::{Config, ConnectionError, ReadyState, Reassembly, Role};
 use support::{BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, TEXT, config, frame, from, outcome};
 
 fn message_limit(limit: usize) -> Config {
@@ -137,7 +137,7 @@ fn limits_hold_for_chunks_too() {
     for role in BOTH {
         let chunks = |change: fn(&mut Config)| {
             config(|config| {
-                config.delivery = Delivery::Chunks;
+                config.reassembly = Reassembly::Chunks;
                 change(config);
             })
         };

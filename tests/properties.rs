@@ -6,8 +6,8 @@ mod support;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::{
-    AfterClose, Config, Connection, ConnectionError, Delivery, MessageKind, Pong, ReadyState, Role,
-    SendError,
+    AfterClose, Config, Connection, ConnectionError, MessageKind, Pong, ReadyState, Reassembly,
+    Role, SendError,
 };
 use support::{
     BINARY, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, config, frame, from, joined,
@@ -37,7 +37,7 @@ fn configs() -> impl Strategy<Value = Config> {
                 config.max_message_size = message;
                 config.max_frame_size = frame;
                 config.max_fragments = fragments;
-                config.delivery = if chunks { Delivery::Chunks } else { Delivery::Messages };
+                config.reassembly = if chunks { Reassembly::Chunks } else { Reassembly::Messages };
                 config.pong = if manual { Pong::Manual } else { Pong::Automatic };
                 config.after_close = if deliver { AfterClose::Deliver } else { AfterClose::Drop };
             })
@@ -135,7 +135,7 @@ fn receive(
         assert_eq!(end.state(), ReadyState::Closed);
     }
     let mut got = end.got;
-    if config.delivery == Delivery::Chunks {
+    if config.reassembly == Reassembly::Chunks {
         got = joined(got);
         if end.error == Some(ConnectionError::InvalidUtf8) {
             got.retain(|got| !matches!(got, Got::Chunk { is_last: false, .. }));
@@ -398,7 +398,7 @@ fn pair_configs() -> impl Strategy<Value = Config> {
             config(|config| {
                 config.fragment_size = fragment_size.and_then(|size| size.try_into().ok());
                 config.max_buffered = max_buffered;
-                config.delivery = if chunks { Delivery::Chunks } else { Delivery::Messages };
+                config.reassembly = if chunks { Reassembly::Chunks } else { Reassembly::Messages };
                 config.after_close = if deliver { AfterClose::Deliver } else { AfterClose::Drop };
                 // Fragments of a single byte are what some of these send.
                 config.max_fragments = u32::MAX;

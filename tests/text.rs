@@ -3,7 +3,7 @@
 
 mod support;
 
-use sanswire::{Config, Connection, ConnectionError, Delivery, ReceiveBuf};
+use sanswire::{Config, Connection, ConnectionError, Reassembly, ReceiveBuf};
 use support::{BOTH, CONTINUATION, End, FIN, Got, TEXT, config, frame, from, outcome};
 
 /// Not the beginning of any valid text.
@@ -127,8 +127,8 @@ fn an_unfinished_frame_fails_on_its_first_bad_byte() {
                 frames.truncate(header_len + text.len());
                 let bytes = from(role.peer(), &frames);
                 let known = bytes.len() - text.len() + known_after(&text);
-                for delivery in [Delivery::Messages, Delivery::Chunks] {
-                    let mut end = End::new(role, &config(|config| config.delivery = delivery));
+                for reassembly in [Reassembly::Messages, Reassembly::Chunks] {
+                    let mut end = End::new(role, &config(|config| config.reassembly = reassembly));
                     for (i, byte) in bytes[..known].iter().enumerate() {
                         assert_eq!(end.error, None, "before byte {i} of {known}");
                         end.feed(&[*byte]);

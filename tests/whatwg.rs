@@ -16,7 +16,7 @@ use proptest::prelude::*;
 use sanswire::handshake::{ClientRequest, HandshakeError};
 use sanswire::whatwg::{Event, Exception, Failure, WebSocket};
 use sanswire::{
-    AfterClose, Config, ConnectionError, Delivery, Message, Pong, ReadyState, ReceiveBuf, Role,
+    AfterClose, Config, ConnectionError, Message, Pong, ReadyState, Reassembly, ReceiveBuf, Role,
 };
 use support::{Frame, Random, config, parse, sent_by};
 
@@ -514,7 +514,7 @@ fn open_fires_in_open_with_protocol_and_extensions_set() {
 fn messages_that_arrive_after_close_are_dropped_whatever_the_configuration() {
     let odd = config(|config| {
         config.after_close = AfterClose::Deliver;
-        config.delivery = Delivery::Chunks;
+        config.reassembly = Reassembly::Chunks;
         config.pong = Pong::Manual;
     });
     let mut page = Page::open_with(&odd);

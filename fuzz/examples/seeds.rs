@@ -13,10 +13,10 @@ fn main() {
         for (name, stream) in streams {
             // Reserved bits, largest frame, sender, held, largest piece, chunk sizes.
             write("decoder", name, &[&[1, 0, 1 - role, 0, 0], &[2, 3, 1], stream]);
-            for delivery in [0, 1] {
-                let setup = [role, delivery, 0, 0, 0, 0, 0, 0, 0];
+            for reassembly in [0, 1] {
+                let setup = [role, reassembly, 0, 0, 0, 0, 0, 0, 0];
                 let deflate = u8::from(name.contains("deflate"));
-                let name = format!("{name}-{delivery}");
+                let name = format!("{name}-{reassembly}");
                 // Chunk sizes 3 and 1; send a text, ping, write, close with 1000.
                 let commands = [8, 0, 3, 7, 4, 15, 0, 9, 10];
                 let parts = [&setup[..], &[deflate], &[2, 3, 1], &commands, stream];

@@ -8,8 +8,8 @@ use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    AfterClose, Closed, ClosedBy, Config, Connection, ConnectionError, Delivery, Event, Message,
-    MessageKind, Pong, ReadyState, ReceiveBuf, Role,
+    AfterClose, Closed, ClosedBy, Config, Connection, ConnectionError, Event, Message, MessageKind,
+    Pong, ReadyState, Reassembly, ReceiveBuf, Role,
 };
 use sanswire_fuzz::memory::{self, Counting};
 use sanswire_fuzz::oracle::{self, Outcome, Rules};
@@ -62,7 +62,7 @@ impl Setup {
     fn read(input: &mut Input<'_>) -> Self {
         let role = input.one_of(&[Role::Client, Role::Server]);
         let mut config = Config::default();
-        config.delivery = input.one_of(&[Delivery::Messages, Delivery::Chunks]);
+        config.reassembly = input.one_of(&[Reassembly::Messages, Reassembly::Chunks]);
         config.pong = input.one_of(&[Pong::Automatic, Pong::Manual]);
         config.after_close = input.one_of(&[AfterClose::Drop, AfterClose::Deliver]);
         config.max_message_size = input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]);
@@ -344,7 +344,7 @@ impl<'a> Run<'a> {
             (outcome, Some(error)) => panic!("{error:?} instead of {outcome:?}"),
             (Outcome::Open(part), None) => {
                 assert_eq!(self.connection.ready_state(), ReadyState::Open);
-                if setup.config.delivery == Delivery::Chunks {
+                if setup.config.reassembly == Reassembly::Chunks {
                     assert_eq!(self.part, part);
                 }
             }

@@ -10,8 +10,8 @@ use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    AfterClose, Closed, Config, Connection, Delivery, Event, Message, MessageKind, Pong,
-    ReadyState, ReceiveBuf, SendError,
+    AfterClose, Closed, Config, Connection, Event, Message, MessageKind, Pong, ReadyState,
+    Reassembly, ReceiveBuf, SendError,
 };
 
 #[derive(Arbitrary, Debug)]
@@ -123,7 +123,7 @@ fuzz_target!(|plan: Plan| {
 impl Habits {
     fn config(&self) -> Config {
         let mut config = Config::default();
-        config.delivery = if self.chunks { Delivery::Chunks } else { Delivery::Messages };
+        config.reassembly = if self.chunks { Reassembly::Chunks } else { Reassembly::Messages };
         config.pong = if self.manual_pong { Pong::Manual } else { Pong::Automatic };
         config.after_close =
             if self.deliver_after_close { AfterClose::Deliver } else { AfterClose::Drop };

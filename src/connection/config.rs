@@ -42,8 +42,8 @@ pub struct Config {
     /// the Close of a failure can pass between them. What has not been framed when the peer closes the
     /// connection is dropped. Default `None`: one frame for each message.
     pub fragment_size: Option<NonZeroUsize>,
-    /// Whether messages are delivered whole or in parts. Default whole.
-    pub delivery: Delivery,
+    /// How fragments are reassembled for the application. Default: to whole messages.
+    pub reassembly: Reassembly,
     /// Who answers Pings. Default: the connection.
     pub pong: Pong,
     /// What happens to messages that arrive after [`close`](crate::Connection::close). Default: they
@@ -107,7 +107,7 @@ impl Default for Config {
             max_fragments: 4096,
             max_buffered: 1 << 20,
             fragment_size: None,
-            delivery: Delivery::Messages,
+            reassembly: Reassembly::Messages,
             pong: Pong::Automatic,
             after_close: AfterClose::Drop,
             ping_interval: Some(Duration::from_secs(20)),
@@ -123,10 +123,10 @@ impl Default for Config {
     }
 }
 
-/// How messages are delivered.
+/// How fragments are reassembled for the application (§5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Delivery {
+pub enum Reassembly {
     /// In parts, as they arrive, also inside one frame: [`Event::Chunk`](crate::Event::Chunk).
     /// Nothing is assembled, so memory does not grow with the size of a message. Of a compressed
     /// message, 1 KiB is decompressed at once, to 1 MiB at most.

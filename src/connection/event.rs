@@ -11,7 +11,7 @@ use crate::message::{Chunk, Message, Payload, Text};
 pub enum Event<'a> {
     /// A whole binary message.
     Binary(Payload<'a>),
-    /// A part of a message; only with [`Delivery::Chunks`](crate::Delivery::Chunks).
+    /// A part of a message; only with [`Reassembly::Chunks`](crate::Reassembly::Chunks).
     Chunk(Chunk<'a>),
     /// The connection ended by the closing handshake (§7.1.4). This is the last event, and reported
     /// once. A connection that fails reports an error instead.

@@ -12,7 +12,7 @@ mod outgoing;
 mod state;
 mod timers;
 
-pub use config::{AfterClose, Config, Delivery, PingWhen, Pong};
+pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly};
 pub use event::Event;
 pub use outgoing::Refused;
 pub use state::{Connection, ReadyState};

@@ -3,7 +3,7 @@
 
 use alloc::boxed::Box;
 
-use super::config::{AfterClose, Config, Delivery, Pong};
+use super::config::{AfterClose, Config, Pong, Reassembly};
 use super::event::Event;
 use super::masks::Masks;
 use super::outgoing::Outgoing;
@@ -148,7 +148,7 @@ impl Connection {
     }
 
     fn new(role: Role, config: &Config, masks: Option<Box<Masks>>, output: TransmitBuf) -> Self {
-        let chunks = config.delivery == Delivery::Chunks;
+        let chunks = config.reassembly == Reassembly::Chunks;
         let hold = if chunks { 0 } else { HOLD_UP_TO };
         let decoder =
             Decoder::new(role.peer()).hold_up_to(hold).max_frame_size(config.max_frame_size as u64);

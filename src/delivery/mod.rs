@@ -7,11 +7,12 @@
 //! without its state, the application is [told](Event::PeerForgot) what may be lost.
 //!
 //! Both ends offer and choose the subprotocol [`SUBPROTOCOL`]. There is one type for both: what is
-//! below drives a client's session over one connection; a server looks at the [`Hello`] first.
+//! below drives a client's session over one connection; a server looks at the [`Hello`] first, and
+//! keeps its [`Sessions`] by it. `tokio::reconnecting` is a client that does all this by itself.
 //!
 //! ```
-//! use sanswire::delivery::{DeliveryError, Event, Hello, Limits, Session, SessionId};
-//! use std::collections::HashMap;
+//! use core::time::Duration;
+//! use sanswire::delivery::{Event, Hello, Limits, Retention, Session, SessionId, Sessions};
 //!
 //! # fn random(seed: u8) -> SessionId { SessionId::new([seed; 16]).unwrap() }
 //! let mut client = Session::new(random(1), Limits::default());
@@ -20,11 +21,10 @@
 //! let hello = client.poll_transmit().unwrap();
 //!
 //! // A server keeps its sessions by the ids of its clients.
-//! let mut sessions = HashMap::new();
-//! let from = Hello::parse(&hello)?.from;
-//! let new = || Session::new(random(2), Limits::default());
-//! let server = sessions.entry(from).or_insert_with(new);
-//! server.handle_connected();
+//! let mut sessions = Sessions::new(Retention::default());
+//! let from = Hello::parse(&hello)?;
+//! let attachment = sessions.connect("user", &from, random(2), Duration::ZERO)?;
+//! let server = sessions.get(attachment).unwrap();
 //! assert_eq!(server.handle_message(hello)?, Some(Event::Started));
 //!
 //! // What either end wants to send goes to the other, by `Connection::send` in earnest.
@@ -40,7 +40,7 @@
 //! let acknowledgement = server.poll_transmit().unwrap();
 //! assert_eq!(client.handle_message(acknowledgement)?, None);
 //! assert_eq!(client.buffered_messages(), 0);
-//! # Ok::<_, DeliveryError>(())
+//! # Ok::<_, Box<dyn core::error::Error>>(())
 //! ```
 //!
 #![doc = include_str!("../../docs/delivery.md")]
@@ -48,12 +48,14 @@
 mod error;
 mod limits;
 mod session;
+mod sessions;
 mod snapshot;
 mod wire;
 
 pub use error::{DeliveryError, InvalidSnapshot, Refused, SendError};
 pub use limits::Limits;
 pub use session::{Event, Lost, Session};
+pub use sessions::{Attachment, Denied, Retention, Sessions};
 pub use snapshot::Snapshot;
 pub use wire::{Hello, SessionId};
 

@@ -2,7 +2,7 @@
 //!
 //! [`Reconnect`] is a machine like [`Connection`](crate::Connection): it is told what happened, and
 //! says when to connect. Time comes in as a [`Duration`] since a moment of the caller's choice,
-//! entropy as a seed.
+//! entropy as a seed. `tokio::reconnecting` drives it.
 //!
 //! ```text
 //!                                  poll_action: Connect

@@ -8,7 +8,7 @@ use super::{Event, Exception, Failure};
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::connection::{
-    AfterClose, Config, Connection, Delivery, Event as Received, Pong, ReadyState,
+    AfterClose, Config, Connection, Event as Received, Pong, ReadyState, Reassembly,
 };
 use crate::handshake::{ClientHandshake, ClientRequest, SubprotocolPolicy};
 use crate::message::Message;
@@ -111,7 +111,7 @@ impl WebSocket {
     #[must_use]
     pub fn new(request: &ClientRequest, config: &Config, nonce: [u8; 16], seed: [u8; 32]) -> Self {
         let config = Config {
-            delivery: Delivery::Messages,
+            reassembly: Reassembly::Messages,
             pong: Pong::Automatic,
             after_close: AfterClose::Drop,
             ..*config

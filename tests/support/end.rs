@@ -2,8 +2,8 @@
 
 use bytes::Buf;
 use sanswire::{
-    CloseCode, Closed, Config, Connection, ConnectionError, Delivery, Event, MessageKind,
-    ReadyState, ReceiveBuf, Role,
+    CloseCode, Closed, Config, Connection, ConnectionError, Event, MessageKind, ReadyState,
+    Reassembly, ReceiveBuf, Role,
 };
 
 use super::oracle::{Frame, from, sent_by};
@@ -244,7 +244,7 @@ pub(crate) fn deliver(
     let sent = end.take_sent();
     // A server's end comes when its Close has been written.
     end.poll();
-    if config.delivery == Delivery::Chunks {
+    if config.reassembly == Reassembly::Chunks {
         end.got = joined(end.got);
         if end.error == Some(ConnectionError::InvalidUtf8) {
             // How much of a bad text was delivered before depends on the pieces.

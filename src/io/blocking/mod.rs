@@ -127,8 +127,8 @@ impl<S: Transport> WebSocket<S> {
     /// Waits for the next message; `None` when the connection has been closed cleanly:
     /// [`closed`](Self::closed) says by whom and why.
     ///
-    /// Pings are answered on the way. With [`Delivery::Chunks`](crate::Delivery) there are no whole
-    /// messages: use [`recv_with`](Self::recv_with).
+    /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no
+    /// whole messages: use [`recv_with`](Self::recv_with).
     ///
     /// # Errors
     ///

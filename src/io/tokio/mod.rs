@@ -13,6 +13,8 @@
 //! # }
 //! ```
 //!
+//! A client that connects again by itself is in [`reconnecting`].
+//!
 //! All futures but those of the handshakes can be dropped at any time, in a `select!` or by a
 //! `timeout`, and the call be made again: nothing is lost or sent by halves.
 //!
@@ -24,6 +26,7 @@
 mod clock;
 mod driver;
 mod opening;
+pub mod reconnecting;
 mod split;
 
 use core::future::poll_fn;
@@ -82,8 +85,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Waits for the next message; `None` when the connection has been closed cleanly:
     /// [`closed`](Self::closed) says by whom and why.
     ///
-    /// Pings are answered on the way. With [`Delivery::Chunks`](crate::Delivery) there are no whole
-    /// messages: use [`recv_with`](Self::recv_with).
+    /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no
+    /// whole messages: use [`recv_with`](Self::recv_with).
     ///
     /// # Errors
     ///

@@ -1,0 +1,182 @@
+//! A server that sends every message back, each once and in order, however often a connection
+//! breaks.
+//!
+//! ```text
+//! cargo run --release --features tokio --example delivery_server -- [ADDR]
+//! ```
+//!
+//! ADDR is 127.0.0.1:9002 by default. `examples/reconnecting_client.rs` talks to it, and a page by
+//! `examples/delivery.js`. To see it at work, press Enter: all connections and the listener are
+//! dropped as by a crash, and it listens again; what it knows of its clients is in memory and
+//! survives that. `forget` and Enter drops that, too.
+#![expect(
+    clippy::disallowed_types,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "an example is an application"
+)]
+
+use std::error::Error;
+use std::future::ready;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use sanswire::delivery::{
+    Attachment, DeliveryError, Denied, Event, Hello, Retention, SUBPROTOCOL, SessionId, Sessions,
+};
+use sanswire::handshake::{Acceptance, Request, Response};
+use sanswire::tokio::WebSocket;
+use sanswire::{CloseCode, Config, Connection, Message};
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep, timeout};
+
+/// What outlives the connections. A server that knows its users has them in the place of `()`.
+struct State {
+    sessions: Mutex<Sessions<()>>,
+    began: Instant,
+}
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Box<dyn Error>> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".to_owned());
+    let state = Arc::new(State {
+        sessions: Mutex::new(Sessions::new(Retention::default())),
+        began: Instant::now(),
+    });
+    let mut listener = TcpListener::bind(&address).await?;
+    let address = listener.local_addr()?;
+    println!("listening on ws://{address}");
+    let mut lines = BufReader::new(tokio::io::stdin()).lines();
+    let mut connections = JoinSet::new();
+    loop {
+        tokio::select! {
+            accepted = listener.accept() => match accepted {
+                Ok((stream, _)) => {
+                    let state = Arc::clone(&state);
+                    connections.spawn(async move {
+                        if let Err(error) = serve(stream, &state).await {
+                            eprintln!("{error}");
+                        }
+                    });
+                }
+                // No more sockets to be had.
+                Err(_) => sleep(Duration::from_millis(50)).await,
+            },
+            Some(_) = connections.join_next() => {}
+            Ok(Some(line)) = lines.next_line() => {
+                drop(listener);
+                connections.shutdown().await;
+                if line == "forget" {
+                    *state.sessions.lock().unwrap() = Sessions::new(Retention::default());
+                }
+                listener = TcpListener::bind(address).await?;
+                println!("listening on ws://{address}");
+            }
+        }
+    }
+}
+
+async fn serve(stream: TcpStream, state: &State) -> Result<(), sanswire::io::Error> {
+    stream.set_nodelay(true)?;
+    let config = Config::default();
+    let opening = async {
+        let mut socket = WebSocket::accept_with(stream, &config, decide).await?;
+        let first = socket.recv().await?;
+        Ok::<_, sanswire::io::Error>((socket, first))
+    };
+    let Ok(opened) = timeout(OPENING_TIMEOUT, opening).await else { return Ok(()) };
+    let (mut socket, Some(first)) = opened? else { return Ok(()) };
+    let attachment = match attach(state, &first) {
+        Ok(attachment) => attachment,
+        Err(code) => return socket.close(code, "").await,
+    };
+    let attached = Attached { state, attachment };
+    exchange(&mut socket, &attached, first).await
+}
+
+/// A connection's claim on its session, which it gives up also when its task is aborted.
+struct Attached<'a> {
+    state: &'a State,
+    attachment: Attachment,
+}
+
+impl Drop for Attached<'_> {
+    fn drop(&mut self) {
+        let now = self.state.began.elapsed();
+        self.state.sessions.lock().unwrap().disconnect(self.attachment, now);
+    }
+}
+
+/// Finds the session of a client by its first message.
+fn attach(state: &State, first: &Message) -> Result<Attachment, CloseCode> {
+    let hello = Hello::parse(first).map_err(DeliveryError::close_code)?;
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).map_err(|_| CloseCode::INTERNAL_ERROR)?;
+    let new = SessionId::new(bytes).ok_or(CloseCode::INTERNAL_ERROR)?;
+    let mut sessions = state.sessions.lock().unwrap();
+    sessions.connect((), &hello, new, state.began.elapsed()).map_err(Denied::close_code)
+}
+
+async fn exchange(
+    socket: &mut WebSocket<TcpStream>,
+    attached: &Attached<'_>,
+    first: Message,
+) -> Result<(), sanswire::io::Error> {
+    let mut message = Some(first);
+    while let Some(received) = message {
+        if let Err(code) = advance(socket.connection_mut(), attached, Some(received)) {
+            return socket.close(code, "").await;
+        }
+        message = tokio::select! {
+            biased;
+            received = socket.recv() => received?,
+            // Nothing more has arrived.
+            () = ready(()) => {
+                if let Err(code) = advance(socket.connection_mut(), attached, None) {
+                    return socket.close(code, "").await;
+                }
+                socket.recv().await?
+            }
+        };
+    }
+    Ok(())
+}
+
+/// Answers a message, or acknowledges before a wait; then hands what there is to the connection.
+fn advance(
+    connection: &mut Connection,
+    attached: &Attached<'_>,
+    message: Option<Message>,
+) -> Result<(), CloseCode> {
+    let mut sessions = attached.state.sessions.lock().unwrap();
+    // The client has come back on another connection.
+    let session = sessions.get(attached.attachment).ok_or(CloseCode::GOING_AWAY)?;
+    match message {
+        Some(message) => {
+            match session.handle_message(message).map_err(DeliveryError::close_code)? {
+                // Who sends and sends, and does not take the answers, is not worth more memory.
+                Some(Event::Message(message)) => {
+                    session.send(message).map_err(|_| CloseCode::POLICY_VIOLATION)?;
+                }
+                Some(event) => eprintln!("{:?}: {event:?}", session.peer()),
+                None => {}
+            }
+        }
+        None => session.acknowledge(),
+    }
+    session.transmit(connection).map_err(|_| CloseCode::GOING_AWAY)
+}
+
+/// Accepts what speaks `delivery`.
+fn decide(request: &Request) -> Result<Acceptance, Response> {
+    match request.subprotocols().find(|&name| name == SUBPROTOCOL) {
+        Some(name) => Ok(Acceptance::new().subprotocol(Some(name))),
+        None => Err(Response::new(400).text("this server speaks sanswire.delivery.v1\n")),
+    }
+}
+
+/// Who connects and says nothing is dropped.
+const OPENING_TIMEOUT: Duration = Duration::from_secs(30);

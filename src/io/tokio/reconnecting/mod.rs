@@ -1,0 +1,63 @@
+//! A client that comes back: a [`Reconnect`] over real time and transports; knows no frames.
+//!
+//! ```no_run
+//! # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
+//! # async fn f() -> std::io::Result<()> {
+//! use sanswire::handshake::ClientRequest;
+//! use sanswire::tokio::reconnecting::{Client, Event, Options};
+//!
+//! // Asked before each attempt: a token that has expired is no reason to give up.
+//! let mut client = Client::new(Options::default(), async |_attempt| {
+//!     let token = fresh_token().await?;
+//!     let request = ClientRequest::from_url("ws://localhost:9001/chat")?;
+//!     Ok(request.header("Authorization", format!("Bearer {token}"))?)
+//! })?;
+//! client.try_send("hello").ok(); // It leaves when there is a connection.
+//! while let Some(event) = client.next().await {
+//!     match event {
+//!         Event::Message(message) => println!("{message:?}"),
+//!         Event::Disconnected { cause, delay } => eprintln!("{cause}; back in {delay:?}"),
+//!         _ => {}
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! There is no task behind it: [`Client::next`] does everything, and has to be called all the time.
+//! At most one attempt or connection exists.
+//!
+//! ```text
+//!          Connecting              Open                        Disconnected
+//!   wait ─────────────▶ attempt ───────────▶ connection ─────────────────────┐
+//!    ▲                     │ Disconnected    (Message …)                     │
+//!    │                     ▼                                                 │
+//!    └───────────────── judged ◀─────────────────────────────────────────────┘
+//!                          │
+//!                          └─▶ GaveUp, then None         stop: None, from everywhere
+//! ```
+//!
+//! # What becomes of messages
+//!
+//! What is sent waits in a queue until a connection takes it, in order, across attempts and breaks;
+//! a full queue gives the message back. A message that a connection has taken is lost when the
+//! connection breaks before it has left, or on its way, and nobody can tell. Where that matters, set
+//! [`Options::delivery`]: messages are kept until the peer has acknowledged them, and arrive each
+//! once and in order as [`delivery`](crate::delivery) has it.
+//!
+//! [`Reconnect`]: crate::reconnect::Reconnect
+
+mod attempt;
+mod client;
+mod error;
+mod event;
+mod handle;
+mod link;
+mod options;
+mod outbox;
+
+pub use client::Client;
+pub use error::{AttemptError, Refused, SendError};
+pub use event::{Cause, Event};
+pub use handle::Handle;
+pub use options::Options;
