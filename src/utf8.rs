@@ -248,10 +248,16 @@ impl fmt::Display for Utf8Bytes {
 }
 
 /// Returns whether `bytes` are a whole valid text.
-#[inline]
+#[inline(never)]
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
+    if bytes.len() <= SHORT && bytes.is_ascii() {
+        return true;
+    }
     simdutf8::basic::from_utf8(bytes).is_ok()
 }
+
+/// Of a text up to this length, it costs next to nothing to see first whether it is ASCII.
+const SHORT: usize = 256;
 
 /// Returns bytes that a [`Utf8Validator`] has seen from beginning to end as text.
 ///

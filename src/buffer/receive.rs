@@ -170,8 +170,16 @@ impl ReceiveBuf {
     }
 
     /// Returns the position of the first byte that waits, to be used with [`range`](Self::range).
-    pub(crate) fn start(&self) -> usize {
+    #[inline]
+    pub(crate) const fn start(&self) -> usize {
         self.start
+    }
+
+    /// As [`as_slice`](Self::as_slice), to be changed in place. Never `None`: a branch that is
+    /// foreseen costs less than a choice between two slices.
+    #[inline]
+    pub(crate) fn unread_mut(&mut self) -> Option<&mut [u8]> {
+        self.storage.get_mut(self.start..)
     }
 
     /// Returns bytes by the positions that [`start`](Self::start) counts, consumed or not.
@@ -191,6 +199,13 @@ impl ReceiveBuf {
     #[inline]
     pub(crate) fn consume(&mut self, len: usize) {
         self.start = self.storage.len().min(self.start + len);
+    }
+
+    /// As [`consume`](Self::consume), for a `len` that is known to be there.
+    #[inline]
+    pub(crate) fn consume_some(&mut self, len: usize) {
+        self.start += len;
+        debug_assert!(self.start <= self.storage.len());
     }
 
     /// Consumes everything.

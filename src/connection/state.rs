@@ -219,7 +219,7 @@ impl Connection {
     /// # Panics
     ///
     /// Never.
-    #[inline]
+    #[inline(always)]
     pub fn poll_event<'a>(
         &mut self,
         input: &'a mut ReceiveBuf,
@@ -232,11 +232,11 @@ impl Connection {
             if opcode == Opcode::Binary {
                 return Ok(Some(Event::Binary(Payload::lent(input, range))));
             }
-            if is_utf8(input.range(range.clone())) {
-                let payload = Payload::lent(input, range);
-                return Ok(Some(Event::Text(Text::from_validated(payload))));
+            if !is_utf8(input.range(range.clone())) {
+                return Err(self.fail(ConnectionError::InvalidUtf8));
             }
-            return Err(self.fail(ConnectionError::InvalidUtf8));
+            let payload = Payload::lent(input, range);
+            return Ok(Some(Event::Text(Text::from_validated(payload))));
         }
         self.poll_any_event(input)
     }

@@ -175,54 +175,60 @@ impl Decoder {
         }))
     }
 
-    /// Takes a frame that is a whole message of at most `limit` bytes and lies whole in the input,
-    /// or leaves everything as it is, for [`poll`](Self::poll) to take or to refuse.
+    /// Takes a frame that is a whole message of less than `below` bytes and lies whole in the input,
+    /// or leaves everything as it is, for [`poll`](Self::poll) to take or to refuse. No frame may be
+    /// unfinished.
     ///
     /// Nearly every frame is like that, and to know it saves most of the decisions.
     #[inline(always)]
     pub(crate) fn poll_message(
-        &mut self,
+        &self,
         input: &mut ReceiveBuf,
-        limit: u64,
+        below: u32,
     ) -> Option<(Opcode, Range<usize>)> {
-        let bytes = input.as_slice();
-        let [first, second, rest @ ..] = bytes else { return None };
+        let start = input.start();
+        let [first, second, rest @ ..] = input.unread_mut()? else { return None };
         let opcode = match *first {
             TEXT_MESSAGE => Opcode::Text,
             BINARY_MESSAGE => Opcode::Binary,
             _ => return None,
         };
-        let masked = self.sender == Role::Client;
-        let (len, header_len) = match (second & MASKED != 0, second & !MASKED) {
-            (mask, _) if mask != masked => return None,
-            (_, short @ 0..=125) => (usize::from(short), 2),
-            (_, 126) => match u16::from_be_bytes(*rest.first_chunk()?) {
-                0..=125 => return None,
-                long => (usize::from(long), 4),
-            },
+        let (is_masked, mask_bit) = match self.sender {
+            Role::Client => (true, MASKED),
+            Role::Server => (false, 0),
+        };
+        // A mask that is wrong makes it more than any length.
+        let (len, header_len, rest) = match *second ^ mask_bit {
+            short @ 0..=125 => (u32::from(short), 2, rest),
+            126 => {
+                let (len, rest) = rest.split_first_chunk_mut()?;
+                match u16::from_be_bytes(*len) {
+                    0..=125 => return None,
+                    long => (u32::from(long), 4, rest),
+                }
+            }
             _ => return None,
         };
-        if len as u64 > limit.min(self.max_frame_size) || self.frame.is_some() {
+        if len >= below {
             return None;
         }
-        let start = input.start();
-        let payload = if masked {
-            let (key, behind) = bytes.get(header_len..)?.split_first_chunk()?;
-            if behind.len() < len {
-                return None;
-            }
-            let payload = start + header_len + 4..start + header_len + 4 + len;
-            let key = *key;
-            mask::apply(input.range_mut(payload.clone()), key, 0);
-            payload
+        let len = len as usize;
+        let header_len = if is_masked {
+            let (key, rest) = rest.split_first_chunk_mut()?;
+            mask::apply(rest.get_mut(..len)?, *key, 0);
+            header_len + 4
         } else {
-            if bytes.len() < header_len + len {
-                return None;
-            }
-            start + header_len..start + header_len + len
+            rest.get(..len)?;
+            header_len
         };
-        input.consume(payload.end - start);
-        Some((opcode, payload))
+        input.consume_some(header_len + len);
+        let start = start + header_len;
+        Some((opcode, start..start + len))
+    }
+
+    /// Returns the largest data frame that is accepted, in bytes of payload.
+    pub(crate) const fn largest_frame(&self) -> u64 {
+        self.max_frame_size
     }
 
     /// Returns whether the header of a frame has been consumed and its payload has not.

@@ -32,6 +32,9 @@ pub(crate) struct Assembler {
     /// Below 2^63, so that sums of lengths do not overflow.
     max_message_size: u64,
     max_fragments: u32,
+    /// Messages of less than so many bytes that are one frame may be taken as they are: 0 within a
+    /// message, and where chunks are delivered.
+    whole_below: u32,
     /// Whether parts of a message are reported as they arrive.
     chunks: bool,
     /// The message in progress: fragmented, or larger than the receive buffer holds.
@@ -78,10 +81,11 @@ pub(crate) enum Source {
 
 impl Assembler {
     pub(crate) fn new(decoder: Decoder, limits: Limits) -> Self {
-        Self {
+        let mut assembler = Self {
             decoder,
             max_message_size: limits.max_message_size,
             max_fragments: limits.max_fragments,
+            whole_below: 0,
             chunks: limits.chunks,
             kind: None,
             utf8: Utf8Validator::new(),
@@ -90,20 +94,16 @@ impl Assembler {
             compressed: false,
             inflater: None,
             data: Vec::new(),
-        }
+        };
+        assembler.note_whole_below();
+        assembler
     }
 
     /// Takes a binary or text message that is one whole frame in `input` and nothing else. A text
     /// is not validated yet.
     #[inline(always)]
-    pub(crate) fn poll_message(
-        &mut self,
-        input: &mut ReceiveBuf,
-    ) -> Option<(Opcode, Range<usize>)> {
-        if self.kind.is_some() || self.chunks {
-            return None;
-        }
-        self.decoder.poll_message(input, self.max_message_size)
+    pub(crate) fn poll_message(&self, input: &mut ReceiveBuf) -> Option<(Opcode, Range<usize>)> {
+        self.decoder.poll_message(input, self.whole_below)
     }
 
     /// Takes the next message, chunk or control frame, or returns `Ok(None)` if `input` does not
@@ -112,6 +112,12 @@ impl Assembler {
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Result<Option<Received>, ConnectionError> {
+        let polled = self.poll_pieces(input);
+        self.note_whole_below();
+        polled
+    }
+
+    fn poll_pieces(&mut self, input: &mut ReceiveBuf) -> Result<Option<Received>, ConnectionError> {
         while let Some(piece) = self.decoder.poll(input)? {
             let opcode = piece.header.opcode;
             if opcode.is_control() {
@@ -162,6 +168,15 @@ impl Assembler {
     /// Returns whether there is a beginning of a message without its end.
     pub(crate) const fn is_within(&self) -> bool {
         self.kind.is_some() || self.decoder.is_within()
+    }
+
+    fn note_whole_below(&mut self) {
+        let limit = self.max_message_size.min(self.decoder.largest_frame());
+        self.whole_below = match u32::try_from(limit) {
+            _ if self.chunks || self.is_within() => 0,
+            Ok(limit) => limit.saturating_add(1),
+            Err(_) => u32::MAX,
+        };
     }
 
     /// Checks the header of a data frame, before its payload.
