@@ -1,11 +1,12 @@
 //! What an application wants of a connection (§5.5, §6.1): checks whether it may be, and hands it
 //! on; knows nothing of what arrives.
 
-use super::outgoing::{Compress, Refused, Source, close_body};
+use super::outbound::{Compress, Source};
+use super::refused::Refused;
 use super::state::{Connection, Phase};
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::error::SendError;
-use crate::frame::Opcode;
+use crate::frame::{MAX_CONTROL_LEN, Opcode};
 use crate::message::{Message, MessageKind};
 
 impl Connection {
@@ -200,4 +201,16 @@ impl Connection {
             self.phase = Phase::CloseSent;
         }
     }
+}
+
+/// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,
+/// and its length. `reason` is at most 123 bytes.
+fn close_body(code: CloseCode, reason: &str) -> ([u8; MAX_CONTROL_LEN], usize) {
+    let mut body = [0; MAX_CONTROL_LEN];
+    let (head, tail) = body.split_at_mut(2);
+    head.copy_from_slice(&code.as_u16().to_be_bytes());
+    for (slot, byte) in tail.iter_mut().zip(reason.bytes()) {
+        *slot = byte;
+    }
+    (body, MAX_CONTROL_LEN.min(2 + reason.len()))
 }

@@ -7,10 +7,13 @@ mod event;
 mod masks;
 #[cfg(feature = "handshake")]
 mod opening;
+mod outbound;
 mod outgoing;
+mod refused;
 mod state;
+mod waiting;
 
 pub use config::{AfterClose, Config, Delivery, Pong};
 pub use event::Event;
-pub use outgoing::Refused;
+pub use refused::Refused;
 pub use state::{Connection, ReadyState};

@@ -2,21 +2,20 @@
 //! connection is open.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::fmt;
 use core::num::NonZeroUsize;
 
 use bytes::Bytes;
 
 use super::config::Config;
 use super::masks::Masks;
+use super::outbound::{Compress, Flags, Source};
+use super::waiting::{Queued, Waiting};
 use crate::buffer::TransmitBuf;
-use crate::close::CloseCode;
 use crate::error::SendError;
 use crate::extension::Deflater;
-use crate::frame::{Header, MAX_CONTROL_LEN, Opcode, RSV1, mask};
-use crate::message::{Message, MessageKind};
+use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1, mask};
+use crate::message::MessageKind;
 use crate::utf8::Utf8Validator;
 
 /// Everything that waits to be written, and the frames that come from it.
@@ -46,63 +45,6 @@ struct Part {
     begun: bool,
     compressed: bool,
     utf8: Utf8Validator,
-}
-
-/// What cannot go to the output yet.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// Messages behind one that is being fragmented.
-    queue: VecDeque<Queued>,
-    /// Payload bytes in the queue.
-    queued: usize,
-    /// The payload of the newest Ping, when Pongs pile up.
-    pong: Option<Bytes>,
-    /// The body of a Close that must leave behind the queue.
-    close: Option<Bytes>,
-    /// Payload bytes of messages that came too late to be sent, or were dropped at the end.
-    unsent: usize,
-}
-
-/// A frame or message, of which fragments are taken from the front.
-#[derive(Debug)]
-struct Queued {
-    /// Of the next fragment; `fin` of the last one.
-    flags: Flags,
-    payload: Bytes,
-    /// How much payload it is to the application, before compression.
-    amount: usize,
-}
-
-/// What the first byte of a frame says.
-#[derive(Clone, Copy, Debug)]
-struct Flags {
-    opcode: Opcode,
-    rsv: u8,
-    fin: bool,
-}
-
-/// Whether a message may be compressed, where that was negotiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compress {
-    Auto,
-    Never,
-}
-
-/// A payload on its way out.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    Borrowed(&'a [u8]),
-    Owned(&'a Bytes),
-}
-
-/// A message that was refused, and why; nothing was sent of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// Why.
-    pub error: SendError,
-    /// The message, as it was given.
-    pub message: Message,
 }
 
 impl Outgoing {
@@ -263,7 +205,7 @@ impl Outgoing {
         // Nothing is compressed any more.
         self.deflater = None;
         match &mut self.waiting {
-            Some(waiting) if !waiting.queue.is_empty() => {
+            Some(waiting) if waiting.has_messages() => {
                 waiting.close = Some(Bytes::copy_from_slice(body));
             }
             _ => self.frame(Flags::control(Opcode::Close), Source::Borrowed(body)),
@@ -317,7 +259,7 @@ impl Outgoing {
     }
 
     fn queued(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.queued)
+        self.waiting.as_ref().map_or(0, |waiting| waiting.queued())
     }
 
     #[inline]
@@ -334,7 +276,7 @@ impl Outgoing {
     #[inline]
     fn data(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
         let fragments = self.fragment_size.is_some_and(|size| payload.len() > size.get());
-        let behind = self.waiting.as_ref().is_some_and(|waiting| !waiting.queue.is_empty());
+        let behind = self.waiting.as_ref().is_some_and(|waiting| waiting.has_messages());
         if fragments || behind {
             return self.queue(flags, payload, amount);
         }
@@ -356,13 +298,8 @@ impl Outgoing {
 
     #[cold]
     fn queue(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
-        let payload = match payload {
-            Source::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
-            Source::Owned(bytes) => bytes.clone(),
-        };
-        let waiting = self.waiting.get_or_insert_default();
-        waiting.queued += amount;
-        waiting.queue.push_back(Queued { flags, payload, amount });
+        let frame = Queued { flags, payload: payload.into_shared(), amount };
+        self.waiting.get_or_insert_default().push(frame);
         self.move_waiting();
     }
 
@@ -374,22 +311,10 @@ impl Outgoing {
             let Some(waiting) = &mut self.waiting else { return };
             if let Some(payload) = waiting.pong.take() {
                 self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));
-            } else if let Some(queued) = waiting.queue.front_mut() {
-                let size = self.fragment_size.map_or(usize::MAX, NonZeroUsize::get);
-                let payload = queued.payload.split_to(size.min(queued.payload.len()));
-                let is_last = queued.payload.is_empty();
-                let flags = Flags { fin: queued.flags.fin && is_last, ..queued.flags };
-                // RFC 7692, §6: only the first fragment says that the message is compressed.
-                queued.flags = Flags { opcode: Opcode::Continuation, rsv: 0, ..queued.flags };
-                let amount = if is_last { queued.amount } else { queued.amount.min(payload.len()) };
-                queued.amount -= amount;
-                waiting.queued -= amount;
-                if is_last {
-                    waiting.queue.pop_front();
-                }
+            } else if let Some(fragment) = waiting.next_fragment(self.fragment_size) {
                 let before = self.output.len();
-                self.frame(flags, Source::Owned(&payload));
-                self.output.note_payload(before, amount);
+                self.frame(fragment.flags, Source::Owned(&fragment.payload));
+                self.output.note_payload(before, fragment.amount);
             } else if let Some(body) = waiting.close.take() {
                 self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {
@@ -428,69 +353,6 @@ impl Part {
             Self { kind, .. } => Flags { opcode: kind.opcode(), rsv: 0, fin },
         }
     }
-}
-
-impl Flags {
-    const fn control(opcode: Opcode) -> Self {
-        Self { opcode, rsv: 0, fin: true }
-    }
-
-    #[inline]
-    const fn header(self, mask: Option<[u8; 4]>, len: usize) -> Header {
-        let Self { opcode, rsv, fin } = self;
-        Header { fin, rsv, opcode, mask, payload_len: len as u64 }
-    }
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.pong.is_none() && self.close.is_none()
-    }
-}
-
-impl<'a> Source<'a> {
-    #[inline]
-    pub(super) fn len(self) -> usize {
-        self.as_slice().len()
-    }
-
-    #[inline]
-    fn as_slice(self) -> &'a [u8] {
-        match self {
-            Source::Borrowed(bytes) => bytes,
-            Source::Owned(bytes) => bytes,
-        }
-    }
-}
-
-impl From<Refused> for SendError {
-    fn from(refused: Refused) -> Self {
-        refused.error
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for Refused {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-/// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,
-/// and its length. `reason` is at most 123 bytes.
-pub(super) fn close_body(code: CloseCode, reason: &str) -> ([u8; MAX_CONTROL_LEN], usize) {
-    let mut body = [0; MAX_CONTROL_LEN];
-    let (head, tail) = body.split_at_mut(2);
-    head.copy_from_slice(&code.as_u16().to_be_bytes());
-    for (slot, byte) in tail.iter_mut().zip(reason.bytes()) {
-        *slot = byte;
-    }
-    (body, MAX_CONTROL_LEN.min(2 + reason.len()))
 }
 
 /// Pongs are queued behind one another until the output has this many bytes.
