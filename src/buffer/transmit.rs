@@ -21,11 +21,8 @@ pub struct TransmitBuf {
     packed: Vec<u8>,
     /// head <= packed.len()
     head: usize,
-    /// Bytes of `packed[head..]` and of all spliced payloads.
-    remaining: usize,
-    /// Bytes written since the buffer was made.
-    written: u64,
-    /// What an output has that ever carried a message.
+    /// What an output has that ever carried a message. Behind a pointer, because an idle connection
+    /// has none.
     extra: Option<Box<Extra>>,
 }
 
@@ -33,8 +30,12 @@ pub struct TransmitBuf {
 struct Extra {
     /// Large payloads in order, each to be written before the packed byte at its position.
     spliced: VecDeque<Splice>,
+    /// Bytes of all spliced payloads.
+    spliced_len: usize,
+    /// Bytes written since the first note was made.
+    written: u64,
     /// How much of the output is payload of messages, for `bufferedAmount`: in order; no note ends
-    /// at or before `TransmitBuf::written`.
+    /// at or before `written`.
     notes: VecDeque<Note>,
     /// The payload of all notes together.
     payload: usize,
@@ -48,7 +49,7 @@ struct Splice {
 
 /// A stretch of output and how much of it is payload.
 struct Note {
-    /// Positions in the whole output, as `TransmitBuf::written` counts them.
+    /// Positions in the whole output, as `Extra::written` counts them.
     begin: u64,
     end: u64,
     /// Bytes of the application's payload, before compression.
@@ -74,30 +75,30 @@ impl TransmitBuf {
     }
 
     /// Returns whether everything has been written.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.remaining == 0
+        self.len() == 0
     }
 
     /// Returns how many bytes wait to be written.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.remaining
+        let spliced = self.extra.as_ref().map_or(0, |extra| extra.spliced_len);
+        self.packed.len() - self.head + spliced
     }
 
     /// Appends a copy of `bytes`.
     #[inline]
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.packed.extend_from_slice(bytes);
-        self.remaining += bytes.len();
     }
 
     /// Appends what `write` appends to the packed bytes.
     #[inline]
     pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let before = self.packed.len();
         write(&mut self.packed);
-        self.remaining += self.packed.len() - before;
     }
 
     /// Appends `bytes` by reference.
@@ -105,22 +106,24 @@ impl TransmitBuf {
         if bytes.is_empty() {
             return;
         }
-        self.remaining += bytes.len();
         let at = self.packed.len();
-        self.extra.get_or_insert_default().spliced.push_back(Splice { at, bytes });
+        let extra = self.extra.get_or_insert_default();
+        extra.spliced_len += bytes.len();
+        extra.spliced.push_back(Splice { at, bytes });
     }
 
     /// Notes that what was appended since `before` (an earlier [`len`](Self::len)) carries
     /// `payload` bytes of a message.
     #[inline]
     pub(crate) fn note_payload(&mut self, before: usize, payload: usize) {
-        let begin = self.written + before as u64;
-        let end = self.written + self.remaining as u64;
+        let packed = self.packed.len() - self.head;
         let extra = self.extra.get_or_insert_default();
+        let begin = extra.written + before as u64;
+        let end = extra.written + (packed + extra.spliced_len) as u64;
         extra.payload += payload;
         match extra.notes.back_mut() {
             // What is being written is not joined by more: its payload comes last.
-            Some(last) if last.begin >= self.written && end - last.begin < MERGE_BELOW => {
+            Some(last) if last.begin >= extra.written && end - last.begin < MERGE_BELOW => {
                 last.end = end;
                 last.payload += payload;
             }
@@ -132,7 +135,7 @@ impl TransmitBuf {
     pub(crate) fn noted_payload(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
         let Some(first) = extra.notes.front() else { return 0 };
-        extra.payload - first.payload + first.left(self.written)
+        extra.payload - first.payload + first.left(extra.written)
     }
 
     /// Gives memory back if everything has been written.
@@ -151,16 +154,18 @@ impl TransmitBuf {
         }
         if let Some(extra) = &mut self.extra {
             extra.spliced.clear();
+            extra.spliced_len = 0;
             extra.notes.clear();
             extra.payload = 0;
         }
     }
 
-    /// Drops the notes that have been written whole.
-    fn pass_notes(&mut self) {
+    /// Drops the notes that have been written whole, with the last `len` bytes.
+    fn pass_notes(&mut self, len: usize) {
         let Some(extra) = &mut self.extra else { return };
+        extra.written += len as u64;
         while let Some(first) = extra.notes.front() {
-            if first.end > self.written {
+            if first.end > extra.written {
                 return;
             }
             extra.payload -= first.payload;
@@ -194,7 +199,7 @@ impl TransmitBuf {
 
 impl Buf for TransmitBuf {
     fn remaining(&self) -> usize {
-        self.remaining
+        self.len()
     }
 
     fn chunk(&self) -> &[u8] {
@@ -233,10 +238,9 @@ impl Buf for TransmitBuf {
     ///
     /// When `len` is more than [`remaining`](Buf::remaining), as [`Buf`] demands.
     fn advance(&mut self, len: usize) {
-        assert!(len <= self.remaining, "more bytes taken than there were");
-        self.remaining -= len;
-        self.written += len as u64;
-        if self.remaining == 0 {
+        let remaining = self.len();
+        assert!(len <= remaining, "more bytes taken than there were");
+        if len == remaining {
             return self.reset();
         }
         let mut left = len;
@@ -249,20 +253,21 @@ impl Buf for TransmitBuf {
             if splice.at == self.head {
                 let taken = splice.bytes.len().min(left);
                 splice.bytes.advance(taken);
+                extra.spliced_len -= taken;
                 left -= taken;
                 if splice.bytes.is_empty() {
                     extra.spliced.pop_front();
                 }
             }
         }
-        self.pass_notes();
+        self.pass_notes(len);
         self.compact();
     }
 }
 
 impl fmt::Debug for TransmitBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TransmitBuf").field("len", &self.remaining).finish_non_exhaustive()
+        f.debug_struct("TransmitBuf").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 
