@@ -127,7 +127,9 @@ mod utf8;
 
 pub use buffer::{ReceiveBuf, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
-pub use connection::{AfterClose, Config, Connection, Delivery, Event, Pong, ReadyState, Refused};
+pub use connection::{
+    AfterClose, Config, Connection, Delivery, Drained, Event, Pong, ReadyState, Refused, WhenFull,
+};
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]
 pub use io::blocking;

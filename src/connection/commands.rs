@@ -1,11 +1,12 @@
 //! What an application wants of a connection (§5.5, §6.1): checks whether it may be, and hands it
 //! on; knows nothing of what arrives.
 
+use super::config::WhenFull;
 use super::outbound::{Compress, Source};
 use super::refused::Refused;
 use super::state::{Connection, Phase};
 use crate::close::{CloseCode, MAX_REASON_LEN};
-use crate::error::SendError;
+use crate::error::{ConnectionError, SendError};
 use crate::frame::{MAX_CONTROL_LEN, Opcode};
 use crate::message::{Message, MessageKind};
 
@@ -17,7 +18,8 @@ impl Connection {
     /// # Errors
     ///
     /// [`Refused`] gives the message back: the connection is closing, the output is full, or a
-    /// message is being sent in parts.
+    /// message is being sent in parts. [`Config::when_full`](crate::Config::when_full) has other
+    /// answers to a full output.
     pub fn send(&mut self, message: Message) -> Result<(), Refused> {
         self.send_message(message, Compress::Auto)
     }
@@ -182,7 +184,29 @@ impl Connection {
             self.outgoing.note_unsent(payload.len());
             return Err(SendError::Closed);
         }
-        self.outgoing.message(kind, payload, compress)
+        self.outgoing
+            .message(kind, payload, compress)
+            .or_else(|error| self.judge_refused(error, payload.len()))
+    }
+
+    /// Does with a message of `len` bytes that was refused what [`WhenFull`] says.
+    #[cold]
+    fn judge_refused(&mut self, error: SendError, len: usize) -> Result<(), SendError> {
+        let SendError::Full { queued, limit } = error else { return Err(error) };
+        match self.when_full {
+            WhenFull::Close(wanted) => {
+                let may_be_sent = wanted.may_be_sent_by(self.role());
+                let code = if may_be_sent { wanted } else { CloseCode::POLICY_VIOLATION };
+                self.fail(ConnectionError::PeerTooSlow { code, queued, limit });
+                self.outgoing.note_unsent(len);
+                Err(SendError::Closed)
+            }
+            WhenFull::Drop => {
+                self.outgoing.note_dropped(len);
+                Ok(())
+            }
+            WhenFull::Refuse => Err(error),
+        }
     }
 
     #[inline]

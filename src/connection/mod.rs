@@ -4,6 +4,7 @@
 mod commands;
 mod config;
 mod event;
+mod marks;
 mod masks;
 #[cfg(feature = "handshake")]
 mod opening;
@@ -13,7 +14,7 @@ mod refused;
 mod state;
 mod waiting;
 
-pub use config::{AfterClose, Config, Delivery, Pong};
-pub use event::Event;
+pub use config::{AfterClose, Config, Delivery, Pong, WhenFull};
+pub use event::{Drained, Event};
 pub use refused::Refused;
 pub use state::{Connection, ReadyState};

@@ -8,6 +8,8 @@ use core::num::NonZeroUsize;
 use bytes::Bytes;
 
 use super::config::Config;
+use super::event::Drained;
+use super::marks::Marks;
 use super::masks::Masks;
 use super::outbound::{Compress, Flags, Source};
 use super::waiting::{Queued, Waiting};
@@ -29,7 +31,7 @@ pub(super) struct Outgoing {
     output: TransmitBuf,
     /// A client's; a server has none and never masks.
     masks: Option<Box<Masks>>,
-    max_buffered: usize,
+    marks: Marks,
     fragment_size: Option<NonZeroUsize>,
     /// Where permessage-deflate was negotiated.
     deflater: Option<Box<Deflater>>,
@@ -53,7 +55,7 @@ impl Outgoing {
         Self {
             output,
             masks,
-            max_buffered: config.max_buffered,
+            marks: Marks::new(config),
             fragment_size: config.fragment_size,
             deflater: None,
             part: None,
@@ -89,6 +91,7 @@ impl Outgoing {
         payload: Source<'_>,
         compress: Compress,
     ) -> Result<(), SendError> {
+        let waiting = self.waiting_len();
         let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
         if compress == Compress::Auto
             && let Some(deflater) = &mut self.deflater
@@ -99,6 +102,7 @@ impl Outgoing {
         } else {
             self.data(flags, payload, payload.len());
         }
+        self.note_added(waiting);
         Ok(())
     }
 
@@ -118,8 +122,7 @@ impl Outgoing {
     /// Returns whether less waits than may, so that at least one more message is accepted.
     #[cfg(feature = "tokio")]
     pub(super) fn has_room(&self) -> bool {
-        let queued = self.output.len() + self.queued();
-        queued == 0 || queued < self.max_buffered
+        self.marks.has_room(self.waiting_len())
     }
 
     pub(super) fn begin(&mut self, kind: MessageKind, compress: Compress) -> Result<(), SendError> {
@@ -143,6 +146,7 @@ impl Outgoing {
         if payload.is_empty() {
             return Ok(());
         }
+        let waiting = self.waiting_len();
         let flags = part.next_flags(false);
         part.begun = true;
         if part.compressed
@@ -153,6 +157,7 @@ impl Outgoing {
         } else {
             self.data(flags, Source::Borrowed(payload), payload.len());
         }
+        self.note_added(waiting);
         self.part = Some(part);
         Ok(())
     }
@@ -163,6 +168,7 @@ impl Outgoing {
             return Err(SendError::InvalidUtf8);
         }
         self.part = None;
+        let waiting = self.waiting_len();
         let flags = part.next_flags(true);
         if part.compressed
             && let Some(deflater) = &mut self.deflater
@@ -172,6 +178,7 @@ impl Outgoing {
         } else {
             self.data(flags, Source::Borrowed(&[]), 0);
         }
+        self.note_added(waiting);
         Ok(())
     }
 
@@ -181,7 +188,9 @@ impl Outgoing {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
         self.check_room(payload.len())?;
+        let waiting = self.waiting_len();
         self.frame(Flags::control(opcode), Source::Borrowed(payload));
+        self.note_added(waiting);
         Ok(())
     }
 
@@ -193,7 +202,9 @@ impl Outgoing {
         // the most recently processed Ping frame."
         let one_waits = self.waiting.as_ref().is_some_and(|waiting| waiting.pong.is_some());
         if self.output.len() < PONG_ROOM && !one_waits {
+            let waiting = self.waiting_len();
             self.frame(Flags::control(Opcode::Pong), Source::Borrowed(payload));
+            self.note_added(waiting);
         } else {
             self.waiting.get_or_insert_default().pong = Some(Bytes::copy_from_slice(payload));
         }
@@ -236,7 +247,7 @@ impl Outgoing {
         if let Some(deflater) = &mut self.deflater {
             deflater.release();
         }
-        self.waiting.take_if(|waiting| waiting.is_empty() && waiting.unsent == 0);
+        self.waiting.take_if(|waiting| waiting.is_forgettable());
     }
 
     /// Returns whether nothing waits to be written.
@@ -258,18 +269,53 @@ impl Outgoing {
         waiting.unsent = waiting.unsent.saturating_add(len);
     }
 
+    /// Notes a message for which there was no room.
+    #[cold]
+    pub(super) fn note_dropped(&mut self, len: usize) {
+        let dropped = &mut self.waiting.get_or_insert_default().dropped;
+        dropped.dropped_messages += 1;
+        dropped.dropped_bytes += len as u64;
+    }
+
+    /// Returns whether the output has been too full, and has not been drained since.
+    #[inline]
+    pub(super) fn is_high(&self) -> bool {
+        self.marks.is_high(self.waiting_len())
+    }
+
+    /// Returns whether it is to be reported that the output has been drained.
+    pub(super) fn is_drained(&self) -> bool {
+        self.marks.is_drained(self.waiting_len())
+    }
+
+    /// Reports that the output has been drained, once.
+    pub(super) fn poll_drained(&mut self) -> Option<Drained> {
+        if !self.is_drained() {
+            return None;
+        }
+        self.marks.note_reported();
+        let waiting = self.waiting.as_mut();
+        Some(waiting.map(|waiting| core::mem::take(&mut waiting.dropped)).unwrap_or_default())
+    }
+
     fn queued(&self) -> usize {
         self.waiting.as_ref().map_or(0, |waiting| waiting.queued())
     }
 
+    /// Returns how many bytes wait to be written, of messages that are not framed yet the payload.
     #[inline]
-    fn check_room(&self, len: usize) -> Result<(), SendError> {
-        let queued = self.output.len() + self.queued();
-        let limit = self.max_buffered;
-        if queued > 0 && queued.saturating_add(len) > limit {
-            return Err(SendError::Full { queued, limit });
-        }
-        Ok(())
+    fn waiting_len(&self) -> usize {
+        self.output.len() + self.queued()
+    }
+
+    #[inline]
+    fn check_room(&mut self, len: usize) -> Result<(), SendError> {
+        self.marks.check(self.waiting_len(), len)
+    }
+
+    #[inline]
+    fn note_added(&mut self, before: usize) {
+        self.marks.note_added(before, self.waiting_len());
     }
 
     /// Sends data as one frame, or puts it in the queue to be fragmented.

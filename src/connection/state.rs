@@ -3,8 +3,8 @@
 
 use alloc::boxed::Box;
 
-use super::config::{AfterClose, Config, Delivery, Pong};
-use super::event::Event;
+use super::config::{AfterClose, Config, Delivery, Pong, WhenFull};
+use super::event::{Drained, Event};
 use super::masks::Masks;
 use super::outgoing::Outgoing;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
@@ -69,6 +69,7 @@ pub struct Connection {
     pub(super) phase: Phase,
     pong: Pong,
     after_close: AfterClose,
+    pub(super) when_full: WhenFull,
     /// Whether the transport delivers nothing more.
     eof: bool,
     assembler: Assembler,
@@ -155,6 +156,7 @@ impl Connection {
             phase: Phase::Open,
             pong: config.pong,
             after_close: config.after_close,
+            when_full: config.when_full,
             eof: false,
             assembler: Assembler::new(decoder, limits),
             outgoing: Outgoing::new(config, masks, output),
@@ -246,7 +248,7 @@ impl Connection {
             let received = match self.assembler.poll(input) {
                 Ok(Some(received)) => received,
                 Ok(None) if self.eof => return Err(self.fail(ConnectionError::UnexpectedEof)),
-                Ok(None) => return Ok(None),
+                Ok(None) => return Ok(self.poll_room().map(Event::Drained)),
                 Err(error) => return Err(self.fail(error)),
             };
             return Ok(Some(match received {
@@ -286,6 +288,22 @@ impl Connection {
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         let output = self.outgoing.output();
         if output.is_empty() { None } else { Some(output) }
+    }
+
+    /// Returns whether more should be read from the transport.
+    ///
+    /// It is false from when the output reaches [`Config::max_buffered`] until it has been written
+    /// down to [`Config::low_water`]. A driver that obeys stops reading from a peer that does not
+    /// read what it is answered, so that the peer is slowed down by its own transport instead of
+    /// filling this end's memory with replies that are refused or kept elsewhere.
+    ///
+    /// That is for a server whose output answers its input. Two peers that both wait for the other
+    /// to read first wait forever, and while nothing is read, neither Pongs nor a Close are seen: a
+    /// deadline has to end it. Always true once the connection is not open any more: then what
+    /// arrives makes no output.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        !matches!(self.phase, Phase::Open) || !self.outgoing.is_high()
     }
 
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
@@ -362,6 +380,17 @@ impl Connection {
         matches!(&self.phase, Phase::Closed(closed) if closed.clean)
     }
 
+    /// Returns whether [`Event::Drained`] is the next event that is there without more input.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_drained(&self) -> bool {
+        matches!(self.phase, Phase::Open) && self.outgoing.is_drained()
+    }
+
+    /// Reports that there is room in the output again.
+    fn poll_room(&mut self) -> Option<Drained> {
+        if matches!(self.phase, Phase::Open) { self.outgoing.poll_drained() } else { None }
+    }
+
     const fn drops_messages(&self) -> bool {
         matches!((&self.phase, self.after_close), (Phase::CloseSent, AfterClose::Drop))
     }
@@ -415,7 +444,7 @@ impl Connection {
 
     /// Fails the connection (§7.1.7).
     #[cold]
-    fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+    pub(super) fn fail(&mut self, error: ConnectionError) -> ConnectionError {
         if matches!(self.phase, Phase::Open) && error != ConnectionError::UnexpectedEof {
             self.outgoing.close_now(&error.close_code().as_u16().to_be_bytes());
         }

@@ -6,6 +6,7 @@ use core::num::NonZeroUsize;
 
 use bytes::Bytes;
 
+use super::event::Drained;
 use super::outbound::Flags;
 use crate::frame::Opcode;
 
@@ -22,6 +23,8 @@ pub(super) struct Waiting {
     pub(super) close: Option<Bytes>,
     /// Payload bytes of messages that came too late to be sent, or were dropped at the end.
     pub(super) unsent: usize,
+    /// Messages for which there was no room, since that was last reported.
+    pub(super) dropped: Drained,
 }
 
 /// A frame or message, of which fragments are taken from the front.
@@ -67,7 +70,13 @@ impl Waiting {
         self.queued
     }
 
+    /// Returns whether nothing of it is to be written.
     pub(super) fn is_empty(&self) -> bool {
         self.queue.is_empty() && self.pong.is_none() && self.close.is_none()
+    }
+
+    /// Returns whether nothing of it is to be written, counted or reported.
+    pub(super) fn is_forgettable(&self) -> bool {
+        self.is_empty() && self.unsent == 0 && self.dropped == Drained::default()
     }
 }
