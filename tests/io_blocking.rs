@@ -601,3 +601,19 @@ fn the_last_writes_are_bounded_together_and_not_one_by_one() {
     assert_eq!(stream.unbounded, 0);
     assert!(stream.timeouts.is_sorted_by(|earlier, later| earlier >= later));
 }
+
+#[test]
+fn try_send_gives_the_message_back_where_there_is_no_room() {
+    let mut config = Config::default();
+    config.max_buffered = 1_000;
+    let (mut client, mut server) = pair(Config::default(), config);
+    server.try_send(vec![1; 900]).unwrap();
+    let Err(Error::Send { error, message }) = server.try_send(vec![2; 900]) else { panic!() };
+    assert!(matches!(error, SendError::Full { queued: 904, limit: 1_000 }));
+    assert_eq!(message, Some(Message::from(vec![2; 900])));
+    server.flush().unwrap();
+    server.try_send("last").unwrap();
+    server.flush().unwrap();
+    assert_eq!(client.recv().unwrap(), Some(Message::from(vec![1; 900])));
+    assert_eq!(client.recv().unwrap(), Some(Message::from("last")));
+}

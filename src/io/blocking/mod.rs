@@ -197,7 +197,8 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Queues a message, which leaves before [`recv`](Self::recv) blocks or by
-    /// [`flush`](Self::flush). Blocks only while the output is full.
+    /// [`flush`](Self::flush). Blocks only while the output is full, and only with
+    /// [`WhenFull::Refuse`](crate::WhenFull).
     ///
     /// # Errors
     ///
@@ -212,6 +213,21 @@ impl<S: Transport> WebSocket<S> {
             message = refused.message;
             self.write_once()?;
         }
+    }
+
+    /// Queues a message if there is room for it, and gives it back at once if there is not. It leaves
+    /// as by [`feed`](Self::feed).
+    ///
+    /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
+    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
+    /// output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] gives the message back, with [`SendError::Full`](crate::SendError::Full) where
+    /// there is no room.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        Ok(self.connection.send(message.into())?)
     }
 
     /// Sends a text message; as [`send`](Self::send), but the text is copied.

@@ -230,6 +230,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 // The closing handshake may be complete now.
                 Poll::Ready(Ok(())) if waits => return Poll::Ready(()),
                 Poll::Ready(Err(error)) => self.failure = Some(error),
+                // Part of it was written, and that was enough.
+                Poll::Pending if self.connection.is_drained() => return Poll::Ready(()),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }

@@ -121,7 +121,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         .map(Option::flatten)
     }
 
-    /// Sends a message: it has left when this returns. Waits for room while the output is full.
+    /// Sends a message: it has left when this returns. Waits for room while the output is full,
+    /// unless [`Config::when_full`](crate::Config::when_full) says otherwise.
     ///
     /// A peer that does not read makes it wait for as long, and two peers that both only send may
     /// wait for each other: [`split`](Self::split) the socket where that can be.
@@ -142,7 +143,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Queues a message, which leaves before [`recv`](Self::recv) waits or by
-    /// [`flush`](Self::flush). Waits only while the output is full.
+    /// [`flush`](Self::flush). Waits only while the output is full, and only with
+    /// [`WhenFull::Refuse`](crate::WhenFull).
     ///
     /// # Errors
     ///
@@ -154,6 +156,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let mut message = Some(message.into());
         poll_fn(|cx| self.driver.poll_feed(cx, &mut message)).await
+    }
+
+    /// Queues a message if there is room for it, and gives it back at once if there is not. It leaves
+    /// as by [`feed`](Self::feed).
+    ///
+    /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
+    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
+    /// output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] gives the message back, with [`SendError::Full`](crate::SendError::Full) where
+    /// there is no room.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        Ok(self.driver.connection_mut().send(message.into())?)
     }
 
     /// Sends a text message; as [`send`](Self::send), but the text is copied.

@@ -106,6 +106,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
         poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_feed(cx, &mut message))).await
     }
 
+    /// Queues a message if there is room for it, and gives it back at once if there is not; see
+    /// [`WebSocket::try_send`]. It leaves as by [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::try_send`].
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        let message = message.into();
+        Ok(self.shared.drive(Half::Sender, |driver| driver.connection_mut().send(message))?)
+    }
+
     /// Sends a text message; see [`WebSocket::send_text`].
     ///
     /// # Errors
@@ -380,24 +391,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        let mut driver = self.driver();
-        self.wakers.register(half, cx.waker());
-        let before = driver.progress();
-        let polled = poll(&mut driver, &mut Context::from_waker(&self.waker));
-        let is_progress = driver.progress() != before;
-        drop(driver);
+        let polled = self.drive(half, |driver| {
+            self.wakers.register(half, cx.waker());
+            poll(driver, &mut Context::from_waker(&self.waker))
+        });
         if polled.is_ready() {
             self.wakers.take(half);
-        }
-        // What this half wrote may be the room, or the end, that the other one waits for.
-        if is_progress && let Some(waker) = self.wakers.take(half.other()) {
-            waker.wake();
         }
         polled
     }
 }
 
 impl<S> Shared<S> {
+    /// Does something with the driver, of which the other half may have to know.
+    fn drive<T>(&self, half: Half, work: impl FnOnce(&mut Driver<S>) -> T) -> T {
+        let mut driver = self.driver();
+        let before = driver.progress();
+        let done = work(&mut driver);
+        let is_progress = driver.progress() != before;
+        drop(driver);
+        // What this half wrote may be the room, or the end, that the other one waits for.
+        if is_progress && let Some(waker) = self.wakers.take(half.other()) {
+            waker.wake();
+        }
+        done
+    }
+
     fn driver(&self) -> MutexGuard<'_, Driver<S>> {
         // A panic in the application's code cannot leave the driver in pieces.
         self.driver.lock().unwrap_or_else(PoisonError::into_inner)
