@@ -21,6 +21,7 @@
 
 mod driver;
 mod opening;
+mod shared;
 mod split;
 
 use core::future::poll_fn;

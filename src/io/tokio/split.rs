@@ -1,12 +1,10 @@
 //! One WebSocket in two tasks; knows neither frames nor transports.
 
 use alloc::sync::Arc;
-use alloc::task::Wake;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use core::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use futures_core::Stream;
@@ -14,6 +12,7 @@ use futures_sink::Sink;
 
 use super::WebSocket;
 use super::driver::Driver;
+use super::shared::{Half, Shared};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState};
 use crate::error::SendError;
@@ -46,33 +45,8 @@ pub struct ReuniteError<S> {
     pub receiver: Receiver<S>,
 }
 
-#[derive(Debug)]
-struct Shared<S> {
-    /// Locked for the time of one poll, and never while a waker is called.
-    driver: Mutex<Driver<S>>,
-    wakers: Arc<Wakers>,
-    /// Wakes whoever is in `wakers`. The stream is always polled with this one: it remembers only
-    /// one waker for each direction, and both halves may be waiting for the same one.
-    waker: Waker,
-}
-
-/// Who waits, of the two halves.
-#[derive(Debug, Default)]
-struct Wakers {
-    receiver: Mutex<Option<Waker>>,
-    sender: Mutex<Option<Waker>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Half {
-    Receiver,
-    Sender,
-}
-
 pub(super) fn split<S>(driver: Driver<S>) -> (Sender<S>, Receiver<S>) {
-    let wakers = Arc::new(Wakers::default());
-    let waker = Waker::from(Arc::clone(&wakers));
-    let shared = Arc::new(Shared { driver: Mutex::new(driver), wakers, waker });
+    let shared = Arc::new(Shared::new(driver));
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
 }
 
@@ -265,10 +239,7 @@ impl<S> Sender<S> {
         }
         drop(receiver);
         match Arc::try_unwrap(self.shared) {
-            Ok(shared) => {
-                let driver = shared.driver.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Ok(WebSocket { driver })
-            }
+            Ok(shared) => Ok(WebSocket { driver: shared.into_driver() }),
             Err(shared) => {
                 let receiver = Receiver { shared: Arc::clone(&shared) };
                 Err(ReuniteError { sender: Self { shared }, receiver })
@@ -381,91 +352,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll(cx, |driver, cx| driver.poll_send_close(cx, CloseCode::NORMAL, ""))
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
-    fn poll<T>(
-        &self,
-        half: Half,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let polled = self.drive(half, |driver| {
-            self.wakers.register(half, cx.waker());
-            poll(driver, &mut Context::from_waker(&self.waker))
-        });
-        if polled.is_ready() {
-            self.wakers.take(half);
-        }
-        polled
-    }
-}
-
-impl<S> Shared<S> {
-    /// Does something with the driver, of which the other half may have to know.
-    fn drive<T>(&self, half: Half, work: impl FnOnce(&mut Driver<S>) -> T) -> T {
-        let mut driver = self.driver();
-        let before = driver.progress();
-        let done = work(&mut driver);
-        let is_progress = driver.progress() != before;
-        drop(driver);
-        // What this half wrote may be the room, or the end, that the other one waits for.
-        if is_progress && let Some(waker) = self.wakers.take(half.other()) {
-            waker.wake();
-        }
-        done
-    }
-
-    fn driver(&self) -> MutexGuard<'_, Driver<S>> {
-        // A panic in the application's code cannot leave the driver in pieces.
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wakers {
-    fn register(&self, half: Half, waker: &Waker) {
-        let mut slot = self.slot(half);
-        match &mut *slot {
-            Some(registered) => registered.clone_from(waker),
-            None => *slot = Some(waker.clone()),
-        }
-    }
-
-    fn take(&self, half: Half) -> Option<Waker> {
-        self.slot(half).take()
-    }
-
-    fn slot(&self, half: Half) -> MutexGuard<'_, Option<Waker>> {
-        let slot = match half {
-            Half::Receiver => &self.receiver,
-            Half::Sender => &self.sender,
-        };
-        slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wake for Wakers {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        for half in [Half::Receiver, Half::Sender] {
-            let waker = self.take(half);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-}
-
-impl Half {
-    const fn other(self) -> Self {
-        match self {
-            Self::Receiver => Self::Sender,
-            Self::Sender => Self::Receiver,
-        }
     }
 }
 
