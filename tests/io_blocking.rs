@@ -24,7 +24,7 @@ use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Delivery, Event, Message,
-    MessageKind, ReadyState, SendError,
+    MessageKind, Prepared, ReadyState, SendError,
 };
 
 /// Two ends of a TCP connection: a client's and a server's.
@@ -616,4 +616,24 @@ fn try_send_gives_the_message_back_where_there_is_no_room() {
     server.flush().unwrap();
     assert_eq!(client.recv().unwrap(), Some(Message::from(vec![1; 900])));
     assert_eq!(client.recv().unwrap(), Some(Message::from("last")));
+}
+
+#[test]
+fn prepared_messages_are_sent_fed_and_tried() {
+    let mut config = Config::default();
+    config.max_buffered = 1_000;
+    let (mut client, mut server) = pair(Config::default(), config);
+    let prepared = Prepared::text(&"x".repeat(600));
+    server.send_prepared(&prepared).unwrap();
+    server.try_send_prepared(&prepared).unwrap();
+    let refused = server.try_send_prepared(&prepared);
+    assert!(matches!(refused, Err(Error::Send { error: SendError::Full { .. }, .. })));
+    // Writes to make room.
+    server.feed_prepared(&prepared).unwrap();
+    server.flush().unwrap();
+    client.send_prepared(&prepared).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.recv().unwrap(), Some(Message::from("x".repeat(600))));
+    }
+    assert_eq!(server.recv().unwrap(), Some(Message::from("x".repeat(600))));
 }

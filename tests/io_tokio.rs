@@ -26,7 +26,7 @@ use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Delivery, Event, Message,
-    MessageKind, ReadyState, ReceiveBuf, SendError, WhenFull, blocking,
+    MessageKind, Prepared, ReadyState, ReceiveBuf, SendError, WhenFull, blocking,
 };
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
@@ -670,4 +670,29 @@ async fn a_slow_peer_is_closed_where_that_is_asked_for() {
     let Err(Error::Connection(ConnectionError::PeerTooSlow { code, .. })) = ended else { panic!() };
     assert_eq!(code, 1013);
     assert!(read.ends_with(&[0x88, 2, 3, 0xf5]));
+}
+
+#[tokio::test]
+async fn prepared_messages_are_sent_fed_and_tried() {
+    let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::Refuse));
+    let prepared = Prepared::binary(&[7; 600]);
+    let mut read = Vec::new();
+    let sending = async {
+        server.send_prepared(&prepared).await.unwrap();
+        server.try_send_prepared(&prepared).unwrap();
+        let refused = server.try_send_prepared(&prepared);
+        let full = matches!(refused, Err(Error::Send { error: SendError::Full { .. }, .. }));
+        assert!(full, "{refused:?}");
+        // Waits for room.
+        server.feed_prepared(&prepared).await.unwrap();
+        let (mut sender, receiver) = server.split();
+        sender.send_prepared(&prepared).await.unwrap();
+        sender.try_send_prepared(&prepared).unwrap();
+        sender.feed_prepared(&prepared).await.unwrap();
+        sender.flush().await.unwrap();
+        drop((sender, receiver));
+    };
+    let (read_to_end, ()) = tokio::join!(stream.read_to_end(&mut read), sending);
+    read_to_end.unwrap();
+    assert!(read == unmasked(0x82, &[7; 600]).repeat(6));
 }

@@ -8,7 +8,7 @@ use super::state::{Connection, Phase};
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::error::{ConnectionError, SendError};
 use crate::frame::{MAX_CONTROL_LEN, Opcode};
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Prepared};
 
 impl Connection {
     /// Sends a message.
@@ -35,6 +35,23 @@ impl Connection {
     /// As [`send`](Self::send).
     pub fn send_uncompressed(&mut self, message: Message) -> Result<(), Refused> {
         self.send_message(message, Compress::Never)
+    }
+
+    /// Sends a message that was framed once for many connections.
+    ///
+    /// A server appends it by reference where it is large, and by one copy where it is small; a
+    /// client masks a copy. Nothing is compressed: where permessage-deflate was negotiated, the
+    /// message leaves in the form that was [compressed for it](Prepared#compression), or as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        if !matches!(self.phase, Phase::Open) {
+            self.outgoing.note_unsent(prepared.len());
+            return Err(SendError::Closed);
+        }
+        self.outgoing.prepared(prepared).or_else(|error| self.judge_refused(error, prepared.len()))
     }
 
     /// Sends a message although the output may be fuller than it should be: whoever calls this

@@ -17,7 +17,7 @@ use crate::buffer::TransmitBuf;
 use crate::error::SendError;
 use crate::extension::Deflater;
 use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1, mask};
-use crate::message::MessageKind;
+use crate::message::{MessageKind, Prepared};
 use crate::utf8::Utf8Validator;
 
 /// Everything that waits to be written, and the frames that come from it.
@@ -101,6 +101,37 @@ impl Outgoing {
             self.compressed(Flags { rsv: RSV1, ..flags }, compressed, payload.len());
         } else {
             self.data(flags, payload, payload.len());
+        }
+        self.note_added(waiting);
+        Ok(())
+    }
+
+    /// Sends a whole message that was framed before.
+    pub(super) fn prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        if self.part.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.check_room(prepared.len())?;
+        let waiting = self.waiting_len();
+        let mut framed = prepared.plain();
+        if let Some(deflater) = &mut self.deflater
+            && let Some(compressed) = prepared.compressed_within(deflater.window_bits())
+        {
+            deflater.note_passed();
+            framed = compressed;
+        }
+        let bytes = framed.as_shared();
+        if self.masks.is_some() || self.is_queued(framed.payload().len()) {
+            let flags = Flags { opcode: prepared.kind().opcode(), rsv: framed.rsv(), fin: true };
+            self.data(flags, Source::Owned(&framed.shared_payload()), prepared.len());
+        } else {
+            let before = self.output.len();
+            if bytes.len() >= SHARE_FROM {
+                self.output.splice(bytes.clone());
+            } else {
+                self.output.extend_from_slice(bytes);
+            }
+            self.output.note_payload(before, prepared.len());
         }
         self.note_added(waiting);
         Ok(())
@@ -321,14 +352,19 @@ impl Outgoing {
     /// Sends data as one frame, or puts it in the queue to be fragmented.
     #[inline]
     fn data(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
-        let fragments = self.fragment_size.is_some_and(|size| payload.len() > size.get());
-        let behind = self.waiting.as_ref().is_some_and(|waiting| waiting.has_messages());
-        if fragments || behind {
+        if self.is_queued(payload.len()) {
             return self.queue(flags, payload, amount);
         }
         let before = self.output.len();
         self.frame(flags, payload);
         self.output.note_payload(before, amount);
+    }
+
+    /// Returns whether data of `len` bytes goes to the queue: to be fragmented, or behind what is.
+    #[inline]
+    fn is_queued(&self, len: usize) -> bool {
+        self.fragment_size.is_some_and(|size| len > size.get())
+            || self.waiting.as_ref().is_some_and(|waiting| waiting.has_messages())
     }
 
     /// Sends data that was compressed from `amount` bytes.
@@ -406,3 +442,7 @@ const PONG_ROOM: usize = 16 << 10;
 
 /// A server's payload of this size and more is kept by reference rather than copied.
 const SPLICE_FROM: usize = 4096;
+
+/// The same of a frame that was prepared. It lies in the cache and the many outputs do not, so a
+/// reference is worth its while earlier.
+const SHARE_FROM: usize = 2048;

@@ -40,7 +40,7 @@ use crate::buffer::ReceiveBuf;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState, Refused};
 use crate::error::SendError;
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Prepared};
 pub use transport::{Plain, Transport};
 use transport::{finish, is_timeout, read, write};
 
@@ -224,10 +224,40 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives the message back, with [`SendError::Full`](crate::SendError::Full) where
+    /// [`Error::Send`] gives the message back, with [`SendError::Full`] where
     /// there is no room.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         Ok(self.connection.send(message.into())?)
+    }
+
+    /// Sends a message that was framed once for many connections: it has left when this returns.
+    /// Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`], and [`Error::Io`].
+    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.command(|connection| connection.send_prepared(prepared))
+    }
+
+    /// Queues a message that was framed once for many connections; otherwise as
+    /// [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`send_prepared`](Self::send_prepared).
+    pub fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.queue(|connection| connection.send_prepared(prepared))
+    }
+
+    /// Queues a message that was framed once for many connections, if there is room for it; as
+    /// [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`].
+    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        Ok(self.connection.send_prepared(prepared)?)
     }
 
     /// Sends a text message; as [`send`](Self::send), but the text is copied.
@@ -381,11 +411,20 @@ impl<S: Transport> WebSocket<S> {
     /// Queues what `command` sends, waiting for room, and writes it.
     fn command(
         &mut self,
+        command: impl FnMut(&mut Connection) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        self.queue(command)?;
+        self.flush()
+    }
+
+    /// Queues what `command` sends, waiting for room.
+    fn queue(
+        &mut self,
         mut command: impl FnMut(&mut Connection) -> Result<(), SendError>,
     ) -> Result<(), Error> {
         loop {
             match command(&mut self.connection) {
-                Ok(()) => return self.flush(),
+                Ok(()) => return Ok(()),
                 Err(SendError::Full { .. }) => self.write_once()?,
                 Err(error) => return Err(error.into()),
             };

@@ -38,7 +38,7 @@ use super::Error;
 use crate::buffer::ReceiveBuf;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState};
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Prepared};
 pub use split::{Receiver, ReuniteError, Sender};
 
 /// A WebSocket over an asynchronous transport.
@@ -172,6 +172,46 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// there is no room.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         Ok(self.driver.connection_mut().send(message.into())?)
+    }
+
+    /// Sends a message that was framed once for many connections: it has left when this returns.
+    /// Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`], and [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.feed_prepared(prepared).await?;
+        self.flush().await
+    }
+
+    /// Queues a message that was framed once for many connections; otherwise as
+    /// [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`send_prepared`](Self::send_prepared).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let mut command = |connection: &mut Connection| connection.send_prepared(prepared);
+        poll_fn(|cx| self.driver.poll_command(cx, &mut command)).await
+    }
+
+    /// Queues a message that was framed once for many connections, if there is room for it; as
+    /// [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`].
+    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        Ok(self.driver.connection_mut().send_prepared(prepared)?)
     }
 
     /// Sends a text message; as [`send`](Self::send), but the text is copied.

@@ -17,7 +17,7 @@ use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState};
 use crate::error::SendError;
 use crate::io::Error;
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Prepared};
 
 /// The half of a [`WebSocket`] that sends.
 ///
@@ -89,6 +89,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let message = message.into();
         Ok(self.shared.drive(Half::Sender, |driver| driver.connection_mut().send(message))?)
+    }
+
+    /// Sends a message that was framed once for many connections; see
+    /// [`WebSocket::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send_prepared`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send`].
+    pub async fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.command(|connection| connection.send_prepared(prepared)).await
+    }
+
+    /// Queues a message that was framed once for many connections; see [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send_prepared`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let mut command = |connection: &mut Connection| connection.send_prepared(prepared);
+        poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_command(cx, &mut command))).await
+    }
+
+    /// Queues a message that was framed once for many connections, if there is room for it; see
+    /// [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::try_send_prepared`].
+    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let command = |driver: &mut Driver<S>| driver.connection_mut().send_prepared(prepared);
+        Ok(self.shared.drive(Half::Sender, command)?)
     }
 
     /// Sends a text message; see [`WebSocket::send_text`].
