@@ -10,7 +10,7 @@ use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    AfterClose, Closed, Config, Connection, Delivery, Event, Message, MessageKind, Pong,
+    AfterClose, Closed, Config, Connection, Delivery, Event, Message, MessageKind, Pong, Prepared,
     ReadyState, ReceiveBuf, SendError,
 };
 
@@ -52,6 +52,8 @@ struct Compression {
 enum Step {
     Binary(u8),
     Shared(u8),
+    /// Compressed or not, for a window of some size.
+    Prepared(u8, Option<u8>),
     Text(String),
     Begin(bool),
     Chunk(Vec<u8>),
@@ -205,6 +207,17 @@ impl End {
                     assert_eq!(refused.message.as_bytes(), payload);
                     refused.error
                 });
+                self.note(result, MessageKind::Binary, payload);
+            }
+            Step::Prepared(len, window_bits) => {
+                let payload = vec![len; usize::from(len) * 64];
+                let mut prepared = Prepared::binary(&payload);
+                if let Some(bits) = window_bits {
+                    let mut config = DeflateConfig::default();
+                    (config.mem_level, config.window_bits) = (1, 9 + bits % 3);
+                    prepared = prepared.compressed_for(&config);
+                }
+                let result = self.connection.send_prepared(&prepared);
                 self.note(result, MessageKind::Binary, payload);
             }
             Step::Text(text) => {
