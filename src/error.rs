@@ -81,6 +81,16 @@ pub enum ConnectionError {
         /// How many were accepted.
         limit: u32,
     },
+    /// The peer does not read as fast as messages are sent, and
+    /// [`WhenFull::Close`](crate::WhenFull) is set.
+    PeerTooSlow {
+        /// The code that the peer is told.
+        code: CloseCode,
+        /// Bytes that waited.
+        queued: usize,
+        /// Bytes that may wait at most.
+        limit: usize,
+    },
     /// §5.5.1: a Close frame with a body of one byte, too short for a code.
     CloseBodyTooShort,
     /// §7.4: a close code that nobody may send.
@@ -175,6 +185,7 @@ impl ConnectionError {
             // As Python's `websockets` does.
             Self::PongTimeout { .. } => CloseCode::INTERNAL_ERROR,
             Self::InvalidDeflate | Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
+            Self::PeerTooSlow { code, .. } => code,
             Self::CloseTimeout { .. } | Self::UnexpectedEof => CloseCode::ABNORMAL,
         }
     }
@@ -222,6 +233,9 @@ impl fmt::Display for ConnectionError {
                 write!(f, "compressed message has more than {limit} final blocks")
             }
             Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
+            Self::PeerTooSlow { queued, limit, .. } => {
+                write!(f, "peer is too slow: {queued} bytes wait of at most {limit}")
+            }
             Self::CloseBodyTooShort => f.write_str("close frame with a body of one byte"),
             Self::InvalidCloseCode { code } => write!(f, "close code {code} is not allowed"),
             Self::CloseTimeout { limit } => {

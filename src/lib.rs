@@ -87,6 +87,7 @@
 //! | [`ConnectionError`], [`SendError`] | whose fault it is | §7.1.7 |
 //! | [`frame`] | one frame: header, mask, decoder, encoder | §5.2, §5.3 |
 //! | [`Message`], [`Payload`], [`Text`], [`Chunk`] | fragments to messages | §5.4, §5.6 |
+//! | [`Prepared`] | one message to many connections | |
 //! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
 //! | [`Connection`], [`Config`], [`Event`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
@@ -136,14 +137,15 @@ pub mod whatwg;
 pub use buffer::{ReceiveBuf, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
 pub use connection::{
-    AfterClose, Config, Connection, Event, PingWhen, Pong, ReadyState, Reassembly, Refused,
+    AfterClose, Config, Connection, Drained, Event, PingWhen, Pong, ReadyState, Reassembly,
+    Refused, WhenFull,
 };
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]
 pub use io::blocking;
 #[cfg(feature = "tokio")]
 pub use io::tokio;
-pub use message::{Chunk, Message, MessageKind, Payload, Text};
+pub use message::{Chunk, Message, MessageKind, Payload, Prepared, Text};
 pub use role::Role;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};
 

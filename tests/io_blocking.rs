@@ -24,7 +24,7 @@ use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Event, Message, MessageKind,
-    ReadyState, Reassembly, SendError,
+    Prepared, ReadyState, Reassembly, SendError,
 };
 
 /// Two ends of a TCP connection: a client's and a server's.
@@ -602,4 +602,40 @@ fn the_last_writes_are_bounded_together_and_not_one_by_one() {
     assert!(stream.writes > 100);
     assert_eq!(stream.unbounded, 0);
     assert!(stream.timeouts.is_sorted_by(|earlier, later| earlier >= later));
+}
+
+#[test]
+fn try_send_gives_the_message_back_where_there_is_no_room() {
+    let mut config = Config::default();
+    config.max_buffered = 1_000;
+    let (mut client, mut server) = pair(Config::default(), config);
+    server.try_send(vec![1; 900]).unwrap();
+    let Err(Error::Send { error, message }) = server.try_send(vec![2; 900]) else { panic!() };
+    assert!(matches!(error, SendError::Full { queued: 904, limit: 1_000 }));
+    assert_eq!(message, Some(Message::from(vec![2; 900])));
+    server.flush().unwrap();
+    server.try_send("last").unwrap();
+    server.flush().unwrap();
+    assert_eq!(client.recv().unwrap(), Some(Message::from(vec![1; 900])));
+    assert_eq!(client.recv().unwrap(), Some(Message::from("last")));
+}
+
+#[test]
+fn prepared_messages_are_sent_fed_and_tried() {
+    let mut config = Config::default();
+    config.max_buffered = 1_000;
+    let (mut client, mut server) = pair(Config::default(), config);
+    let prepared = Prepared::text(&"x".repeat(600));
+    server.send_prepared(&prepared).unwrap();
+    server.try_send_prepared(&prepared).unwrap();
+    let refused = server.try_send_prepared(&prepared);
+    assert!(matches!(refused, Err(Error::Send { error: SendError::Full { .. }, .. })));
+    // Writes to make room.
+    server.feed_prepared(&prepared).unwrap();
+    server.flush().unwrap();
+    client.send_prepared(&prepared).unwrap();
+    for _ in 0..3 {
+        assert_eq!(client.recv().unwrap(), Some(Message::from("x".repeat(600))));
+    }
+    assert_eq!(server.recv().unwrap(), Some(Message::from("x".repeat(600))));
 }

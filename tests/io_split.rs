@@ -24,7 +24,7 @@ use sanswire::io::Error;
 use sanswire::tokio::{Receiver, Sender, WebSocket};
 use sanswire::{
     CloseCode, Config, Connection, ConnectionError, Event, Message, ReadyState, ReceiveBuf,
-    SendError,
+    SendError, WhenFull,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Barrier;
@@ -248,4 +248,38 @@ async fn halves_of_one_socket_reunite_and_others_do_not() {
     let mut socket = sender.reunite(refused.receiver).unwrap();
     socket.send("together").await.unwrap();
     assert_eq!(other.recv().await.unwrap(), Some("together".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_waits_learns_that_the_peer_is_too_slow_for_the_sender() {
+    let mut config = Config::default();
+    config.max_buffered = 1_000;
+    config.when_full = WhenFull::Close(1008.into());
+    let (server, mut stream) = server(100, &config);
+    let (mut sender, mut receiver) = server.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    yield_now().await;
+    sender.try_send(vec![7; 900]).unwrap();
+    let refused = sender.try_send(vec![7; 900]);
+    assert!(matches!(refused, Err(Error::Send { error: SendError::Closed, message: Some(_) })));
+    let reading = tokio::spawn(async move {
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.unwrap();
+        read
+    });
+    let ended = without_deadlock(receiving).await.unwrap();
+    assert!(matches!(ended, Err(Error::Connection(ConnectionError::PeerTooSlow { .. }))));
+    assert!(reading.await.unwrap().ends_with(&[0x88, 2, 3, 0xf0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tried_leaves_before_the_other_half_waits() {
+    let (server, mut stream) = server(1_000, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    sender.try_send("hello").unwrap();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    let mut read = [0; 7];
+    without_deadlock(stream.read_exact(&mut read)).await.unwrap();
+    assert_eq!(read, *b"\x81\x05hello");
+    receiving.abort();
 }

@@ -26,7 +26,7 @@ use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
-    MessageKind, ReadyState, Reassembly, ReceiveBuf, SendError, blocking,
+    MessageKind, Prepared, ReadyState, Reassembly, ReceiveBuf, SendError, WhenFull, blocking,
 };
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
@@ -611,4 +611,88 @@ async fn a_waiting_connection_holds_no_buffer() {
     }
     let (.., mut input) = server.into_parts();
     assert!(input.spare_mut(1).len() < 1000);
+}
+
+fn when_full(when_full: WhenFull) -> Config {
+    let mut config = Config::default();
+    config.max_buffered = 1_000;
+    config.low_water = 300;
+    config.when_full = when_full;
+    config
+}
+
+#[tokio::test]
+async fn try_send_gives_the_message_back_where_there_is_no_room() {
+    let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::Refuse));
+    server.try_send(vec![1; 900]).unwrap();
+    let Err(Error::Send { error, message }) = server.try_send(vec![2; 900]) else { panic!() };
+    assert!(matches!(error, SendError::Full { queued: 904, limit: 1_000 }));
+    assert_eq!(message, Some(Message::from(vec![2; 900])));
+    let mut frame = vec![0; 904];
+    let (flushed, read) = tokio::join!(server.flush(), stream.read_exact(&mut frame));
+    flushed.unwrap();
+    read.unwrap();
+    assert_eq!(frame, unmasked(0x82, &[1; 900]));
+    server.try_send(vec![2; 900]).unwrap();
+}
+
+#[tokio::test]
+async fn drained_is_reported_when_a_part_of_the_output_is_written() {
+    let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::Drop));
+    for _ in 0..5 {
+        // Whoever drops does not wait.
+        server.feed(vec![7; 500]).await.unwrap();
+    }
+    let mut read = vec![0; 250];
+    let waited = server.recv_with(|event, connection| match event {
+        Event::Drained(drained) => (drained.dropped_messages, connection.buffered_amount()),
+        event => panic!("{event:?}"),
+    });
+    let (drained, _) = tokio::join!(waited, stream.read_exact(&mut read));
+    let (dropped, left) = drained.unwrap().unwrap();
+    assert!(dropped == 4 && (1..300).contains(&left), "{dropped} {left}");
+}
+
+#[tokio::test]
+async fn a_slow_peer_is_closed_where_that_is_asked_for() {
+    let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::Close(1013.into())));
+    server.feed(vec![7; 900]).await.unwrap();
+    let Err(Error::Send { error: SendError::Closed, message: Some(_) }) =
+        server.feed(vec![7; 900]).await
+    else {
+        panic!()
+    };
+    let mut read = Vec::new();
+    let (ended, _) = tokio::join!(server.recv(), async {
+        stream.read_to_end(&mut read).await.unwrap();
+        stream.shutdown().await.unwrap();
+    });
+    let Err(Error::Connection(ConnectionError::PeerTooSlow { code, .. })) = ended else { panic!() };
+    assert_eq!(code, 1013);
+    assert!(read.ends_with(&[0x88, 2, 3, 0xf5]));
+}
+
+#[tokio::test]
+async fn prepared_messages_are_sent_fed_and_tried() {
+    let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::Refuse));
+    let prepared = Prepared::binary(&[7; 600]);
+    let mut read = Vec::new();
+    let sending = async {
+        server.send_prepared(&prepared).await.unwrap();
+        server.try_send_prepared(&prepared).unwrap();
+        let refused = server.try_send_prepared(&prepared);
+        let full = matches!(refused, Err(Error::Send { error: SendError::Full { .. }, .. }));
+        assert!(full, "{refused:?}");
+        // Waits for room.
+        server.feed_prepared(&prepared).await.unwrap();
+        let (mut sender, receiver) = server.split();
+        sender.send_prepared(&prepared).await.unwrap();
+        sender.try_send_prepared(&prepared).unwrap();
+        sender.feed_prepared(&prepared).await.unwrap();
+        sender.flush().await.unwrap();
+        drop((sender, receiver));
+    };
+    let (read_to_end, ()) = tokio::join!(stream.read_to_end(&mut read), sending);
+    read_to_end.unwrap();
+    assert!(read == unmasked(0x82, &[7; 600]).repeat(6));
 }

@@ -252,6 +252,7 @@ impl<'a> Run<'a> {
                     self.closed = Some(closed);
                     false
                 }
+                Event::Drained(_) => false,
                 event => panic!("{event:?} is new"),
             };
             if is_whole {

@@ -10,8 +10,7 @@ use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    AfterClose, Closed, Config, Connection, Event, Message, MessageKind, Pong, ReadyState,
-    Reassembly, ReceiveBuf, SendError,
+    AfterClose, Closed, Config, Connection, Event, Message, MessageKind, Pong, Prepared, ReadyState, Reassembly, ReceiveBuf, SendError,
 };
 
 #[derive(Arbitrary, Debug)]
@@ -52,6 +51,8 @@ struct Compression {
 enum Step {
     Binary(u8),
     Shared(u8),
+    /// Compressed or not, for a window of some size.
+    Prepared(u8, Option<u8>),
     Text(String),
     Begin(bool),
     Chunk(Vec<u8>),
@@ -207,6 +208,17 @@ impl End {
                 });
                 self.note(result, MessageKind::Binary, payload);
             }
+            Step::Prepared(len, window_bits) => {
+                let payload = vec![len; usize::from(len) * 64];
+                let mut prepared = Prepared::binary(&payload);
+                if let Some(bits) = window_bits {
+                    let mut config = DeflateConfig::default();
+                    (config.mem_level, config.window_bits) = (1, 9 + bits % 3);
+                    prepared = prepared.compressed_for(&config);
+                }
+                let result = self.connection.send_prepared(&prepared);
+                self.note(result, MessageKind::Binary, payload);
+            }
             Step::Text(text) => {
                 let result = self.connection.send_text(&text);
                 self.note(result, MessageKind::Text, text.into_bytes());
@@ -328,6 +340,7 @@ impl End {
                     }
                 }
                 Event::Ping(payload) => assert!(payload.len() <= 125),
+                Event::Drained(drained) => assert_eq!(drained.dropped_messages, 0),
                 event => {
                     let message = event.into_message().expect("nothing else is left");
                     self.received.push((message.kind(), message.into_bytes().to_vec()));

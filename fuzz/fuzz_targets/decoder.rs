@@ -16,7 +16,7 @@ fuzz_target!(|bytes: &[u8]| {
             ..Rules::unlimited(input.one_of(&[Role::Client, Role::Server]))
         },
         hold: input.one_of(&[0, 1, 20, 125, 300, 16 << 10, u32::MAX]),
-        max_piece: input.one_of(&[usize::MAX, 1, 7, 100]),
+        max_piece: input.one_of(&[u16::MAX, 1, 7, 100]),
     };
     let sizes = input.bytes();
     let stream = input.rest();
@@ -43,7 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
 struct Setup {
     rules: Rules,
     hold: u32,
-    max_piece: usize,
+    max_piece: u16,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -62,7 +62,7 @@ impl Setup {
             .allow_rsv(self.rules.allowed_rsv)
             .max_frame_size(self.rules.max_frame_size)
             .hold_up_to(self.hold)
-            .max_piece(self.max_piece);
+            .max_piece(self.max_piece.try_into().expect("none is 0"));
         let mut input = ReceiveBuf::new();
         let mut decoded = Decoded::default();
         for chunk in chunks {
@@ -84,7 +84,7 @@ impl Setup {
                 assert_eq!(unfilled(&piece.header), Frame { payload: Vec::new(), ..frame.clone() });
                 let held = self.holds(frame.opcode, frame.len);
                 assert!(piece.is_last || !held || piece.payload(&input).is_empty());
-                assert!(held || piece.payload(&input).len() <= self.max_piece);
+                assert!(held || piece.payload(&input).len() <= usize::from(self.max_piece));
                 frame.payload.extend_from_slice(piece.payload(&input));
                 assert_eq!(piece.is_last, frame.is_whole());
             }

@@ -21,11 +21,10 @@ pub struct TransmitBuf {
     packed: Vec<u8>,
     /// head <= packed.len()
     head: usize,
-    /// Bytes of `packed[head..]` and of all spliced payloads.
-    remaining: usize,
     /// Bytes written since the buffer was made.
     written: u64,
-    /// What an output has that ever carried a message.
+    /// What an output has that ever carried a message. Behind a pointer, because an idle connection
+    /// has none.
     extra: Option<Box<Extra>>,
 }
 
@@ -33,9 +32,13 @@ pub struct TransmitBuf {
 struct Extra {
     /// Large payloads in order, each to be written before the packed byte at its position.
     spliced: VecDeque<Splice>,
+    /// Bytes of all spliced payloads.
+    spliced_len: usize,
     /// How much of the output is payload of messages, for `bufferedAmount`: in order; no note ends
-    /// at or before `TransmitBuf::written`.
+    /// at or before `TransmitBuf::written`, but for `newest`.
     notes: VecDeque<Note>,
+    /// The note behind those.
+    newest: Note,
     /// The payload of all notes together.
     payload: usize,
 }
@@ -47,6 +50,7 @@ struct Splice {
 }
 
 /// A stretch of output and how much of it is payload.
+#[derive(Default)]
 struct Note {
     /// Positions in the whole output, as `TransmitBuf::written` counts them.
     begin: u64,
@@ -59,11 +63,27 @@ impl Note {
     /// How much of the payload is not written, once `written` bytes of the output are. The payload
     /// comes last; where it was compressed, it falls evenly.
     fn left(&self, written: u64) -> usize {
+        if self.end <= written {
+            return 0;
+        }
         let whole = u128::from(self.end - self.begin);
         let left = u128::from(self.end - written.max(self.begin));
         let payload = self.payload as u128;
         let left = if payload <= whole { payload.min(left) } else { payload * left / whole };
         usize::try_from(left).unwrap_or(usize::MAX)
+    }
+}
+
+impl Extra {
+    /// Begins a new note, and keeps the one before unless all of it is written.
+    #[cold]
+    fn note(&mut self, note: Note, written: u64) {
+        let before = core::mem::replace(&mut self.newest, note);
+        if before.end > written {
+            self.notes.push_back(before);
+        } else {
+            self.payload -= before.payload;
+        }
     }
 }
 
@@ -74,15 +94,18 @@ impl TransmitBuf {
     }
 
     /// Returns whether everything has been written.
+    #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.remaining == 0
+        self.len() == 0
     }
 
     /// Returns how many bytes wait to be written.
+    #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        self.remaining
+        let spliced = self.extra.as_ref().map_or(0, |extra| extra.spliced_len);
+        self.packed.len() - self.head + spliced
     }
 
     /// Returns how many bytes were written since the buffer was made.
@@ -94,15 +117,12 @@ impl TransmitBuf {
     #[inline]
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.packed.extend_from_slice(bytes);
-        self.remaining += bytes.len();
     }
 
     /// Appends what `write` appends to the packed bytes.
     #[inline]
     pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        let before = self.packed.len();
         write(&mut self.packed);
-        self.remaining += self.packed.len() - before;
     }
 
     /// Appends `bytes` by reference.
@@ -110,33 +130,34 @@ impl TransmitBuf {
         if bytes.is_empty() {
             return;
         }
-        self.remaining += bytes.len();
         let at = self.packed.len();
-        self.extra.get_or_insert_default().spliced.push_back(Splice { at, bytes });
+        let extra = self.extra.get_or_insert_default();
+        extra.spliced_len += bytes.len();
+        extra.spliced.push_back(Splice { at, bytes });
     }
 
     /// Notes that what was appended since `before` (an earlier [`len`](Self::len)) carries
     /// `payload` bytes of a message.
     #[inline]
     pub(crate) fn note_payload(&mut self, before: usize, payload: usize) {
-        let begin = self.written + before as u64;
-        let end = self.written + self.remaining as u64;
+        let packed = self.packed.len() - self.head;
         let extra = self.extra.get_or_insert_default();
+        let begin = self.written + before as u64;
+        let end = self.written + (packed + extra.spliced_len) as u64;
         extra.payload += payload;
-        match extra.notes.back_mut() {
-            // What is being written is not joined by more: its payload comes last.
-            Some(last) if last.begin >= self.written && end - last.begin < MERGE_BELOW => {
-                last.end = end;
-                last.payload += payload;
-            }
-            _ => extra.notes.push_back(Note { begin, end, payload }),
+        // What is being written is not joined by more: its payload comes last.
+        if extra.newest.begin >= self.written && end - extra.newest.begin < MERGE_BELOW {
+            extra.newest.end = end;
+            extra.newest.payload += payload;
+        } else {
+            extra.note(Note { begin, end, payload }, self.written);
         }
     }
 
     /// Returns the payload bytes noted and not written yet.
     pub(crate) fn noted_payload(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
-        let Some(first) = extra.notes.front() else { return 0 };
+        let first = extra.notes.front().unwrap_or(&extra.newest);
         extra.payload - first.payload + first.left(self.written)
     }
 
@@ -156,7 +177,9 @@ impl TransmitBuf {
         }
         if let Some(extra) = &mut self.extra {
             extra.spliced.clear();
+            extra.spliced_len = 0;
             extra.notes.clear();
+            extra.newest = Note { begin: self.written, end: self.written, payload: 0 };
             extra.payload = 0;
         }
     }
@@ -199,7 +222,7 @@ impl TransmitBuf {
 
 impl Buf for TransmitBuf {
     fn remaining(&self) -> usize {
-        self.remaining
+        self.len()
     }
 
     fn chunk(&self) -> &[u8] {
@@ -238,10 +261,10 @@ impl Buf for TransmitBuf {
     ///
     /// When `len` is more than [`remaining`](Buf::remaining), as [`Buf`] demands.
     fn advance(&mut self, len: usize) {
-        assert!(len <= self.remaining, "more bytes taken than there were");
-        self.remaining -= len;
+        let remaining = self.len();
+        assert!(len <= remaining, "more bytes taken than there were");
         self.written += len as u64;
-        if self.remaining == 0 {
+        if len == remaining {
             return self.reset();
         }
         let mut left = len;
@@ -254,6 +277,7 @@ impl Buf for TransmitBuf {
             if splice.at == self.head {
                 let taken = splice.bytes.len().min(left);
                 splice.bytes.advance(taken);
+                extra.spliced_len -= taken;
                 left -= taken;
                 if splice.bytes.is_empty() {
                     extra.spliced.pop_front();
@@ -267,7 +291,7 @@ impl Buf for TransmitBuf {
 
 impl fmt::Debug for TransmitBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TransmitBuf").field("len", &self.remaining).finish_non_exhaustive()
+        f.debug_struct("TransmitBuf").field("len", &self.len()).finish_non_exhaustive()
     }
 }
 

@@ -1,12 +1,14 @@
 //! What an application wants of a connection (§5.5, §6.1): checks whether it may be, and hands it
 //! on; knows nothing of what arrives.
 
-use super::outgoing::{Compress, Refused, Source, close_body};
+use super::config::WhenFull;
+use super::outbound::{Compress, Source};
+use super::refused::Refused;
 use super::state::{Connection, Phase};
 use crate::close::{CloseCode, MAX_REASON_LEN};
-use crate::error::SendError;
-use crate::frame::Opcode;
-use crate::message::{Message, MessageKind};
+use crate::error::{ConnectionError, SendError};
+use crate::frame::{MAX_CONTROL_LEN, Opcode};
+use crate::message::{Message, MessageKind, Prepared};
 
 impl Connection {
     /// Sends a message.
@@ -16,7 +18,8 @@ impl Connection {
     /// # Errors
     ///
     /// [`Refused`] gives the message back: the connection is closing, the output is full, or a
-    /// message is being sent in parts.
+    /// message is being sent in parts. [`Config::when_full`](crate::Config::when_full) has other
+    /// answers to a full output.
     pub fn send(&mut self, message: Message) -> Result<(), Refused> {
         self.send_message(message, Compress::Auto)
     }
@@ -32,6 +35,29 @@ impl Connection {
     /// As [`send`](Self::send).
     pub fn send_uncompressed(&mut self, message: Message) -> Result<(), Refused> {
         self.send_message(message, Compress::Never)
+    }
+
+    /// Sends a message that was framed once for many connections.
+    ///
+    /// A server appends it by reference where it is large, and by one copy where it is small; a
+    /// client masks a copy. Nothing is compressed: where permessage-deflate was negotiated, the
+    /// message leaves in the form that was [compressed for it](Prepared#compression), or as it is.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        if !matches!(self.phase, Phase::Open) {
+            self.outgoing.note_unsent(prepared.len());
+            return Err(SendError::Closed);
+        }
+        match self.outgoing.prepared(prepared) {
+            Ok(()) => {
+                self.has_sent = true;
+                Ok(())
+            }
+            Err(error) => self.judge_refused(error, prepared.len()),
+        }
     }
 
     /// Sends a message although the output may be fuller than it should be: whoever calls this
@@ -129,7 +155,7 @@ impl Connection {
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.check_open()?;
         self.outgoing.control(Opcode::Ping, payload)?;
-        self.timers.note_ping(payload);
+        self.rare.timers.note_ping(payload);
         Ok(())
     }
 
@@ -188,9 +214,33 @@ impl Connection {
             self.outgoing.note_unsent(payload.len());
             return Err(SendError::Closed);
         }
-        self.outgoing.message(kind, payload, compress)?;
-        self.has_sent = true;
-        Ok(())
+        match self.outgoing.message(kind, payload, compress) {
+            Ok(()) => {
+                self.has_sent = true;
+                Ok(())
+            }
+            Err(error) => self.judge_refused(error, payload.len()),
+        }
+    }
+
+    /// Does with a message of `len` bytes that was refused what [`WhenFull`] says.
+    #[cold]
+    fn judge_refused(&mut self, error: SendError, len: usize) -> Result<(), SendError> {
+        let SendError::Full { queued, limit } = error else { return Err(error) };
+        match self.rare.when_full {
+            WhenFull::Close(wanted) => {
+                let may_be_sent = wanted.may_be_sent_by(self.role());
+                let code = if may_be_sent { wanted } else { CloseCode::POLICY_VIOLATION };
+                self.fail(ConnectionError::PeerTooSlow { code, queued, limit });
+                self.outgoing.note_unsent(len);
+                Err(SendError::Closed)
+            }
+            WhenFull::Drop => {
+                self.outgoing.note_dropped(len);
+                Ok(())
+            }
+            WhenFull::Refuse => Err(error),
+        }
     }
 
     #[inline]
@@ -209,4 +259,16 @@ impl Connection {
             self.phase = Phase::CloseSent;
         }
     }
+}
+
+/// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,
+/// and its length. `reason` is at most 123 bytes.
+fn close_body(code: CloseCode, reason: &str) -> ([u8; MAX_CONTROL_LEN], usize) {
+    let mut body = [0; MAX_CONTROL_LEN];
+    let (head, tail) = body.split_at_mut(2);
+    head.copy_from_slice(&code.as_u16().to_be_bytes());
+    for (slot, byte) in tail.iter_mut().zip(reason.bytes()) {
+        *slot = byte;
+    }
+    (body, MAX_CONTROL_LEN.min(2 + reason.len()))
 }

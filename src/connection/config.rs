@@ -3,6 +3,8 @@
 use core::num::{NonZeroU32, NonZeroUsize};
 use core::time::Duration;
 
+use crate::close::CloseCode;
+
 /// The limits and habits of a connection.
 ///
 /// The defaults protect a server that talks to strangers. All fields can be set:
@@ -31,13 +33,23 @@ pub struct Config {
     /// Default 4096. Empty and tiny fragments cost their receiver work for no payload; a large
     /// message in fragments of 32 bytes and more is never refused for their number.
     pub max_fragments: u32,
-    /// How many bytes may wait to be written; a command that would exceed it is refused with
-    /// [`SendError::Full`](crate::SendError::Full).
+    /// How many bytes may wait to be written: the high water mark. What would exceed it is up to
+    /// [`when_full`](Self::when_full).
     ///
     /// One message is accepted whatever its size while nothing waits, so the output holds at most
     /// this much or one message. Default 1 MiB: enough to keep a fast peer busy, and a bound on what
     /// a peer that does not read can cost.
     pub max_buffered: usize,
+    /// The low water mark: at how many waiting bytes an output that had become too full counts as
+    /// drained. Then [`Event::Drained`](crate::Event::Drained) is reported and
+    /// [`wants_read`](crate::Connection::wants_read) is true again.
+    ///
+    /// Default 256 KiB, a quarter of `max_buffered`: far enough below it that a sender is
+    /// not stopped and started for each message, and enough to write while it gets going again. A
+    /// value that is not below `max_buffered` counts as one byte less than that; 4 GiB is the most.
+    pub low_water: usize,
+    /// What happens to a message that would exceed `max_buffered`. Default: it is refused.
+    pub when_full: WhenFull,
     /// Messages larger than this are sent in fragments of this many bytes, so that Pings, Pongs and
     /// the Close of a failure can pass between them. What has not been framed when the peer closes the
     /// connection is dropped. Default `None`: one frame for each message.
@@ -106,6 +118,8 @@ impl Default for Config {
             max_frame_size: 16 << 20,
             max_fragments: 4096,
             max_buffered: 1 << 20,
+            low_water: 256 << 10,
+            when_full: WhenFull::Refuse,
             fragment_size: None,
             reassembly: Reassembly::Messages,
             pong: Pong::Automatic,
@@ -164,4 +178,28 @@ pub enum AfterClose {
     Deliver,
     /// They are checked and dropped.
     Drop,
+}
+
+/// What happens to a message for which there is no room, because the peer does not read as fast as
+/// messages are sent.
+///
+/// It is asked about whole messages. A part of one is always refused, since a message with a hole
+/// would be none, and so are Pings and Pongs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum WhenFull {
+    /// The connection fails with [`ConnectionError::PeerTooSlow`](crate::ConnectionError), and the
+    /// peer is told this code behind what it has not read yet. The command is refused with
+    /// [`SendError::Closed`](crate::SendError::Closed).
+    ///
+    /// Usual are 1008 (the peer is against the policy) and 1013 (try again later, from servers
+    /// only). A code that this role may not send counts as 1008.
+    Close(CloseCode),
+    /// The message is dropped, and the command succeeds. How much was dropped is in the next
+    /// [`Event::Drained`](crate::Event::Drained). For messages of which only the newest matters;
+    /// not for what counts on each one, such as [`delivery`](crate::delivery).
+    Drop,
+    /// The command is refused with [`SendError::Full`](crate::SendError::Full), which gives the
+    /// message back. The adapters wait for room.
+    Refuse,
 }

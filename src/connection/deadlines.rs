@@ -21,7 +21,7 @@ impl Connection {
     ///
     /// A connection that is never told the time has no deadlines.
     pub fn handle_timeout(&mut self, now: Duration) {
-        let timers = &mut self.timers;
+        let timers = &mut self.rare.timers;
         timers.advance(now, self.outgoing.progress(), self.has_sent);
         self.has_sent = false;
         match self.phase {
@@ -49,12 +49,12 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         match self.phase {
-            Phase::Open => self.timers.next(self.outgoing.progress(), self.has_sent),
+            Phase::Open => self.rare.timers.next(self.outgoing.progress(), self.has_sent),
             Phase::CloseSent | Phase::Draining(_) | Phase::Failed(_) => {
                 if self.ready_state() == ReadyState::Closed {
                     None
                 } else {
-                    self.timers.next_closing()
+                    self.rare.timers.next_closing()
                 }
             }
             Phase::Closed(_) => None,
@@ -67,24 +67,24 @@ impl Connection {
     /// It is as exact as the times that [`handle_timeout`](Self::handle_timeout) is told.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.timers.round_trip()
+        self.rare.timers.round_trip()
     }
 
     /// Notes that something has arrived, although nobody asks for events: the peer lives.
     #[cfg(feature = "std")]
     pub(crate) fn note_input(&mut self, input: &ReceiveBuf) {
-        self.timers.note_input(input.received());
+        self.rare.timers.note_input(input.received());
     }
 
     /// Notes that nobody reads from the transport: the peer's silence means nothing.
     #[cfg(feature = "std")]
     pub(crate) fn note_not_reading(&mut self) {
-        self.timers.note_heard();
+        self.rare.timers.note_heard();
     }
 
     /// Returns what was waited for too long, now that all input is processed.
     pub(super) fn settle(&mut self, input: &ReceiveBuf) -> Option<ConnectionError> {
-        let timers = &mut self.timers;
+        let timers = &mut self.rare.timers;
         let delivered = core::mem::take(&mut self.has_received);
         let is_within = !input.is_empty() || self.assembler.is_within();
         let is_fresh = timers.settle(Settled { received: input.received(), delivered, is_within });

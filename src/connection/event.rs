@@ -16,6 +16,15 @@ pub enum Event<'a> {
     /// The connection ended by the closing handshake (§7.1.4). This is the last event, and reported
     /// once. A connection that fails reports an error instead.
     Closed(Closed),
+    /// Output that had become too full has been written, down to the low mark: there is room again.
+    ///
+    /// Reported once each time that the output has reached [`Config::max_buffered`] or a command was
+    /// refused or dropped for it, and only while the connection is open. See
+    /// [`Config::when_full`].
+    ///
+    /// [`Config::max_buffered`]: crate::Config::max_buffered
+    /// [`Config::when_full`]: crate::Config::when_full
+    Drained(Drained),
     /// A Ping, at most 125 bytes. It is answered already unless [`Pong::Manual`](crate::Pong) is
     /// set.
     Ping(Payload<'a>),
@@ -33,6 +42,7 @@ impl Event<'_> {
             Self::Binary(payload) => Event::Binary(payload.into_owned()),
             Self::Chunk(chunk) => Event::Chunk(chunk.into_owned()),
             Self::Closed(closed) => Event::Closed(closed),
+            Self::Drained(drained) => Event::Drained(drained),
             Self::Ping(payload) => Event::Ping(payload.into_owned()),
             Self::Pong(payload) => Event::Pong(payload.into_owned()),
             Self::Text(text) => Event::Text(text.into_owned()),
@@ -46,7 +56,22 @@ impl Event<'_> {
         match self {
             Self::Binary(payload) => Some(payload.into()),
             Self::Text(text) => Some(text.into()),
-            Self::Chunk(_) | Self::Closed(_) | Self::Ping(_) | Self::Pong(_) => None,
+            Self::Chunk(_) | Self::Closed(_) | Self::Drained(_) | Self::Ping(_) | Self::Pong(_) => {
+                None
+            }
         }
     }
+}
+
+/// What became of the messages that were sent while the output was full.
+///
+/// Both are 0 unless [`WhenFull::Drop`](crate::WhenFull) is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Drained {
+    /// How many messages were dropped since the last report. Whoever has to know all can be sent
+    /// them again, or the state that they led to.
+    pub dropped_messages: u64,
+    /// How many bytes of payload those had.
+    pub dropped_bytes: u64,
 }

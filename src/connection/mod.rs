@@ -5,14 +5,18 @@ mod commands;
 mod config;
 mod deadlines;
 mod event;
+mod marks;
 mod masks;
 #[cfg(feature = "handshake")]
 mod opening;
+mod outbound;
 mod outgoing;
+mod refused;
 mod state;
 mod timers;
+mod waiting;
 
-pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly};
-pub use event::Event;
-pub use outgoing::Refused;
+pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
+pub use event::{Drained, Event};
+pub use refused::Refused;
 pub use state::{Connection, ReadyState};

@@ -2,22 +2,23 @@
 //! connection is open.
 
 use alloc::boxed::Box;
-use alloc::collections::VecDeque;
 use alloc::vec::Vec;
-use core::fmt;
 use core::num::NonZeroUsize;
 
 use bytes::Bytes;
 
 use super::config::Config;
+use super::event::Drained;
+use super::marks::Marks;
 use super::masks::Masks;
+use super::outbound::{Compress, Flags, Source};
 use super::timers::Output;
+use super::waiting::{Queued, Waiting};
 use crate::buffer::TransmitBuf;
-use crate::close::CloseCode;
 use crate::error::SendError;
 use crate::extension::Deflater;
-use crate::frame::{Header, MAX_CONTROL_LEN, Opcode, RSV1, mask};
-use crate::message::{Message, MessageKind};
+use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1, mask};
+use crate::message::{MessageKind, Prepared};
 use crate::utf8::Utf8Validator;
 
 /// Everything that waits to be written, and the frames that come from it.
@@ -31,7 +32,7 @@ pub(super) struct Outgoing {
     output: TransmitBuf,
     /// A client's; a server has none and never masks.
     masks: Option<Box<Masks>>,
-    max_buffered: usize,
+    marks: Marks,
     fragment_size: Option<NonZeroUsize>,
     /// Where permessage-deflate was negotiated.
     deflater: Option<Box<Deflater>>,
@@ -49,70 +50,13 @@ struct Part {
     utf8: Utf8Validator,
 }
 
-/// What cannot go to the output yet.
-#[derive(Debug, Default)]
-struct Waiting {
-    /// Messages behind one that is being fragmented.
-    queue: VecDeque<Queued>,
-    /// Payload bytes in the queue.
-    queued: usize,
-    /// The payload of the newest Ping, when Pongs pile up.
-    pong: Option<Bytes>,
-    /// The body of a Close that must leave behind the queue.
-    close: Option<Bytes>,
-    /// Payload bytes of messages that came too late to be sent, or were dropped at the end.
-    unsent: usize,
-}
-
-/// A frame or message, of which fragments are taken from the front.
-#[derive(Debug)]
-struct Queued {
-    /// Of the next fragment; `fin` of the last one.
-    flags: Flags,
-    payload: Bytes,
-    /// How much payload it is to the application, before compression.
-    amount: usize,
-}
-
-/// What the first byte of a frame says.
-#[derive(Clone, Copy, Debug)]
-struct Flags {
-    opcode: Opcode,
-    rsv: u8,
-    fin: bool,
-}
-
-/// Whether a message may be compressed, where that was negotiated.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Compress {
-    Auto,
-    Never,
-}
-
-/// A payload on its way out.
-#[derive(Clone, Copy)]
-pub(super) enum Source<'a> {
-    Borrowed(&'a [u8]),
-    Owned(&'a Bytes),
-}
-
-/// A message that was refused, and why; nothing was sent of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// Why.
-    pub error: SendError,
-    /// The message, as it was given.
-    pub message: Message,
-}
-
 impl Outgoing {
     /// Continues an output in which a handshake may have left bytes.
     pub(super) fn new(config: &Config, masks: Option<Box<Masks>>, output: TransmitBuf) -> Self {
         Self {
             output,
             masks,
-            max_buffered: config.max_buffered,
+            marks: Marks::new(config),
             fragment_size: config.fragment_size,
             deflater: None,
             part: None,
@@ -148,6 +92,7 @@ impl Outgoing {
         payload: Source<'_>,
         compress: Compress,
     ) -> Result<(), SendError> {
+        let waiting = self.waiting_len();
         let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
         if compress == Compress::Auto
             && let Some(deflater) = &mut self.deflater
@@ -158,6 +103,38 @@ impl Outgoing {
         } else {
             self.data(flags, payload, payload.len());
         }
+        self.note_added(waiting);
+        Ok(())
+    }
+
+    /// Sends a whole message that was framed before.
+    pub(super) fn prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        if self.part.is_some() {
+            return Err(SendError::MessageInProgress);
+        }
+        self.check_room(prepared.len())?;
+        let waiting = self.waiting_len();
+        let mut framed = prepared.plain();
+        if let Some(deflater) = &mut self.deflater
+            && let Some(compressed) = prepared.compressed_within(deflater.window_bits())
+        {
+            deflater.note_passed();
+            framed = compressed;
+        }
+        let bytes = framed.as_shared();
+        if self.masks.is_some() || self.is_queued(framed.payload().len()) {
+            let flags = Flags { opcode: prepared.kind().opcode(), rsv: framed.rsv(), fin: true };
+            self.data(flags, Source::Owned(&framed.shared_payload()), prepared.len());
+        } else {
+            let before = self.output.len();
+            if bytes.len() >= SHARE_FROM {
+                self.output.splice(bytes.clone());
+            } else {
+                self.output.extend_from_slice(bytes);
+            }
+            self.output.note_payload(before, prepared.len());
+        }
+        self.note_added(waiting);
         Ok(())
     }
 
@@ -177,8 +154,7 @@ impl Outgoing {
     /// Returns whether less waits than may, so that at least one more message is accepted.
     #[cfg(feature = "tokio")]
     pub(super) fn has_room(&self) -> bool {
-        let queued = self.output.len() + self.queued();
-        queued == 0 || queued < self.max_buffered
+        self.marks.has_room(self.waiting_len())
     }
 
     pub(super) fn begin(&mut self, kind: MessageKind, compress: Compress) -> Result<(), SendError> {
@@ -202,6 +178,7 @@ impl Outgoing {
         if payload.is_empty() {
             return Ok(());
         }
+        let waiting = self.waiting_len();
         let flags = part.next_flags(false);
         part.begun = true;
         if part.compressed
@@ -212,6 +189,7 @@ impl Outgoing {
         } else {
             self.data(flags, Source::Borrowed(payload), payload.len());
         }
+        self.note_added(waiting);
         self.part = Some(part);
         Ok(())
     }
@@ -222,6 +200,7 @@ impl Outgoing {
             return Err(SendError::InvalidUtf8);
         }
         self.part = None;
+        let waiting = self.waiting_len();
         let flags = part.next_flags(true);
         if part.compressed
             && let Some(deflater) = &mut self.deflater
@@ -231,6 +210,7 @@ impl Outgoing {
         } else {
             self.data(flags, Source::Borrowed(&[]), 0);
         }
+        self.note_added(waiting);
         Ok(())
     }
 
@@ -240,7 +220,9 @@ impl Outgoing {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
         self.check_room(payload.len())?;
+        let waiting = self.waiting_len();
         self.frame(Flags::control(opcode), Source::Borrowed(payload));
+        self.note_added(waiting);
         Ok(())
     }
 
@@ -257,7 +239,9 @@ impl Outgoing {
         // the most recently processed Ping frame."
         let one_waits = self.waiting.as_ref().is_some_and(|waiting| waiting.pong.is_some());
         if self.output.len() < PONG_ROOM && !one_waits {
+            let waiting = self.waiting_len();
             self.frame(Flags::control(Opcode::Pong), Source::Borrowed(payload));
+            self.note_added(waiting);
         } else {
             self.waiting.get_or_insert_default().pong = Some(Bytes::copy_from_slice(payload));
         }
@@ -269,7 +253,7 @@ impl Outgoing {
         // Nothing is compressed any more.
         self.deflater = None;
         match &mut self.waiting {
-            Some(waiting) if !waiting.queue.is_empty() => {
+            Some(waiting) if waiting.has_messages() => {
                 waiting.close = Some(Bytes::copy_from_slice(body));
             }
             _ => self.frame(Flags::control(Opcode::Close), Source::Borrowed(body)),
@@ -300,7 +284,7 @@ impl Outgoing {
         if let Some(deflater) = &mut self.deflater {
             deflater.release();
         }
-        self.waiting.take_if(|waiting| waiting.is_empty() && waiting.unsent == 0);
+        self.waiting.take_if(|waiting| waiting.is_forgettable());
     }
 
     /// Returns how far the output is.
@@ -327,31 +311,71 @@ impl Outgoing {
         waiting.unsent = waiting.unsent.saturating_add(len);
     }
 
+    /// Notes a message for which there was no room.
+    #[cold]
+    pub(super) fn note_dropped(&mut self, len: usize) {
+        let dropped = &mut self.waiting.get_or_insert_default().dropped;
+        dropped.dropped_messages += 1;
+        dropped.dropped_bytes += len as u64;
+    }
+
+    /// Returns whether the output has been too full, and has not been drained since.
+    #[inline]
+    pub(super) fn is_high(&self) -> bool {
+        self.marks.is_high(self.waiting_len())
+    }
+
+    /// Returns whether it is to be reported that the output has been drained.
+    pub(super) fn is_drained(&self) -> bool {
+        self.marks.is_drained(self.waiting_len())
+    }
+
+    /// Reports that the output has been drained, once.
+    pub(super) fn poll_drained(&mut self) -> Option<Drained> {
+        if !self.is_drained() {
+            return None;
+        }
+        self.marks.note_reported();
+        let waiting = self.waiting.as_mut();
+        Some(waiting.map(|waiting| core::mem::take(&mut waiting.dropped)).unwrap_or_default())
+    }
+
     fn queued(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.queued)
+        self.waiting.as_ref().map_or(0, |waiting| waiting.queued())
+    }
+
+    /// Returns how many bytes wait to be written, of messages that are not framed yet the payload.
+    #[inline]
+    fn waiting_len(&self) -> usize {
+        self.output.len() + self.queued()
     }
 
     #[inline]
-    fn check_room(&self, len: usize) -> Result<(), SendError> {
-        let queued = self.output.len() + self.queued();
-        let limit = self.max_buffered;
-        if queued > 0 && queued.saturating_add(len) > limit {
-            return Err(SendError::Full { queued, limit });
-        }
-        Ok(())
+    fn check_room(&mut self, len: usize) -> Result<(), SendError> {
+        self.marks.check(self.waiting_len(), len)
+    }
+
+    #[inline]
+    fn note_added(&mut self, before: usize) {
+        self.marks.note_added(before, self.waiting_len());
     }
 
     /// Sends data as one frame, or puts it in the queue to be fragmented.
     #[inline]
     fn data(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
-        let fragments = self.fragment_size.is_some_and(|size| payload.len() > size.get());
-        let behind = self.waiting.as_ref().is_some_and(|waiting| !waiting.queue.is_empty());
-        if fragments || behind {
+        if self.is_queued(payload.len()) {
             return self.queue(flags, payload, amount);
         }
         let before = self.output.len();
         self.frame(flags, payload);
         self.output.note_payload(before, amount);
+    }
+
+    /// Returns whether data of `len` bytes goes to the queue: to be fragmented, or behind what is.
+    #[inline]
+    fn is_queued(&self, len: usize) -> bool {
+        self.fragment_size.is_some_and(|size| len > size.get())
+            || self.waiting.as_ref().is_some_and(|waiting| waiting.has_messages())
     }
 
     /// Sends data that was compressed from `amount` bytes.
@@ -367,13 +391,8 @@ impl Outgoing {
 
     #[cold]
     fn queue(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
-        let payload = match payload {
-            Source::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
-            Source::Owned(bytes) => bytes.clone(),
-        };
-        let waiting = self.waiting.get_or_insert_default();
-        waiting.queued += amount;
-        waiting.queue.push_back(Queued { flags, payload, amount });
+        let frame = Queued { flags, payload: payload.into_shared(), amount };
+        self.waiting.get_or_insert_default().push(frame);
         self.move_waiting();
     }
 
@@ -385,22 +404,10 @@ impl Outgoing {
             let Some(waiting) = &mut self.waiting else { return };
             if let Some(payload) = waiting.pong.take() {
                 self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));
-            } else if let Some(queued) = waiting.queue.front_mut() {
-                let size = self.fragment_size.map_or(usize::MAX, NonZeroUsize::get);
-                let payload = queued.payload.split_to(size.min(queued.payload.len()));
-                let is_last = queued.payload.is_empty();
-                let flags = Flags { fin: queued.flags.fin && is_last, ..queued.flags };
-                // RFC 7692, §6: only the first fragment says that the message is compressed.
-                queued.flags = Flags { opcode: Opcode::Continuation, rsv: 0, ..queued.flags };
-                let amount = if is_last { queued.amount } else { queued.amount.min(payload.len()) };
-                queued.amount -= amount;
-                waiting.queued -= amount;
-                if is_last {
-                    waiting.queue.pop_front();
-                }
+            } else if let Some(fragment) = waiting.next_fragment(self.fragment_size) {
                 let before = self.output.len();
-                self.frame(flags, Source::Owned(&payload));
-                self.output.note_payload(before, amount);
+                self.frame(fragment.flags, Source::Owned(&fragment.payload));
+                self.output.note_payload(before, fragment.amount);
             } else if let Some(body) = waiting.close.take() {
                 self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {
@@ -441,71 +448,12 @@ impl Part {
     }
 }
 
-impl Flags {
-    const fn control(opcode: Opcode) -> Self {
-        Self { opcode, rsv: 0, fin: true }
-    }
-
-    #[inline]
-    const fn header(self, mask: Option<[u8; 4]>, len: usize) -> Header {
-        let Self { opcode, rsv, fin } = self;
-        Header { fin, rsv, opcode, mask, payload_len: len as u64 }
-    }
-}
-
-impl Waiting {
-    fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.pong.is_none() && self.close.is_none()
-    }
-}
-
-impl<'a> Source<'a> {
-    #[inline]
-    pub(super) fn len(self) -> usize {
-        self.as_slice().len()
-    }
-
-    #[inline]
-    fn as_slice(self) -> &'a [u8] {
-        match self {
-            Source::Borrowed(bytes) => bytes,
-            Source::Owned(bytes) => bytes,
-        }
-    }
-}
-
-impl From<Refused> for SendError {
-    fn from(refused: Refused) -> Self {
-        refused.error
-    }
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for Refused {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
-    }
-}
-
-/// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,
-/// and its length. `reason` is at most 123 bytes.
-pub(super) fn close_body(code: CloseCode, reason: &str) -> ([u8; MAX_CONTROL_LEN], usize) {
-    let mut body = [0; MAX_CONTROL_LEN];
-    let (head, tail) = body.split_at_mut(2);
-    head.copy_from_slice(&code.as_u16().to_be_bytes());
-    for (slot, byte) in tail.iter_mut().zip(reason.bytes()) {
-        *slot = byte;
-    }
-    (body, MAX_CONTROL_LEN.min(2 + reason.len()))
-}
-
 /// Pongs are queued behind one another until the output has this many bytes.
 const PONG_ROOM: usize = 16 << 10;
 
 /// A server's payload of this size and more is kept by reference rather than copied.
 const SPLICE_FROM: usize = 4096;
+
+/// The same of a frame that was prepared. It lies in the cache and the many outputs do not, so a
+/// reference is worth its while earlier.
+const SHARE_FROM: usize = 2048;

@@ -3,8 +3,8 @@
 
 use alloc::boxed::Box;
 
-use super::config::{AfterClose, Config, Pong, Reassembly};
-use super::event::Event;
+use super::config::{AfterClose, Config, Pong, Reassembly, WhenFull};
+use super::event::{Drained, Event};
 use super::masks::Masks;
 use super::outgoing::Outgoing;
 use super::timers::Timers;
@@ -79,7 +79,14 @@ pub struct Connection {
     pub(super) has_sent: bool,
     pub(super) assembler: Assembler,
     pub(super) outgoing: Outgoing,
-    pub(super) timers: Box<Timers>,
+    pub(super) rare: Box<Rare>,
+}
+
+/// What is not needed for each message. Behind a pointer, so that connections are small.
+#[derive(Debug)]
+pub(super) struct Rare {
+    pub(super) timers: Timers,
+    pub(super) when_full: WhenFull,
     negotiated: Option<Box<Negotiated>>,
 }
 
@@ -167,8 +174,11 @@ impl Connection {
             has_sent: false,
             assembler: Assembler::new(decoder, limits),
             outgoing: Outgoing::new(config, masks, output),
-            timers: Box::new(Timers::new(config)),
-            negotiated: None,
+            rare: Box::new(Rare {
+                timers: Timers::new(config),
+                when_full: config.when_full,
+                negotiated: None,
+            }),
         }
     }
 
@@ -179,7 +189,7 @@ impl Connection {
     #[must_use]
     pub fn with_negotiated(mut self, protocol: &str, extensions: &str) -> Self {
         let negotiated = Negotiated { protocol: protocol.into(), extensions: extensions.into() };
-        self.negotiated =
+        self.rare.negotiated =
             (!protocol.is_empty() || !extensions.is_empty()).then(|| Box::new(negotiated));
         self
     }
@@ -259,7 +269,7 @@ impl Connection {
                 Ok(None) if self.eof => return Err(self.fail(ConnectionError::UnexpectedEof)),
                 Ok(None) => match self.settle(input) {
                     Some(error) => return Err(self.fail(error)),
-                    None => return Ok(None),
+                    None => return Ok(self.poll_room().map(Event::Drained)),
                 },
                 Err(error) => return Err(self.fail(error)),
             };
@@ -285,7 +295,7 @@ impl Connection {
                     Event::Ping(Payload::lent(input, range))
                 }
                 Received::Pong(range) => {
-                    self.timers.note_pong(input.range(range.clone()));
+                    self.rare.timers.note_pong(input.range(range.clone()));
                     Event::Pong(Payload::lent(input, range))
                 }
                 Received::Close(range) => {
@@ -306,6 +316,22 @@ impl Connection {
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         let output = self.outgoing.output();
         if output.is_empty() { None } else { Some(output) }
+    }
+
+    /// Returns whether more should be read from the transport.
+    ///
+    /// It is false from when the output reaches [`Config::max_buffered`] until it has been written
+    /// down to [`Config::low_water`]. A driver that obeys stops reading from a peer that does not
+    /// read what it is answered, so that the peer is slowed down by its own transport instead of
+    /// filling this end's memory with replies that are refused or kept elsewhere.
+    ///
+    /// That is for a server whose output answers its input. Two peers that both wait for the other
+    /// to read first wait forever, and while nothing is read, neither Pongs nor a Close are seen: a
+    /// deadline has to end it. Always true once the connection is not open any more: then what
+    /// arrives makes no output.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        !matches!(self.phase, Phase::Open) || !self.outgoing.is_high()
     }
 
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
@@ -349,13 +375,13 @@ impl Connection {
     /// Returns the subprotocol in use, or an empty string.
     #[must_use]
     pub fn protocol(&self) -> &str {
-        self.negotiated.as_ref().map_or("", |negotiated| &negotiated.protocol)
+        self.rare.negotiated.as_ref().map_or("", |negotiated| &negotiated.protocol)
     }
 
     /// Returns the extensions in use as the header value that was agreed on, or an empty string.
     #[must_use]
     pub fn extensions(&self) -> &str {
-        self.negotiated.as_ref().map_or("", |negotiated| &negotiated.extensions)
+        self.rare.negotiated.as_ref().map_or("", |negotiated| &negotiated.extensions)
     }
 
     /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
@@ -380,6 +406,17 @@ impl Connection {
     #[must_use]
     pub fn was_clean(&self) -> bool {
         matches!(&self.phase, Phase::Closed(closed) if closed.clean)
+    }
+
+    /// Returns whether [`Event::Drained`] is the next event that is there without more input.
+    #[cfg(feature = "tokio")]
+    pub(crate) fn is_drained(&self) -> bool {
+        matches!(self.phase, Phase::Open) && self.outgoing.is_drained()
+    }
+
+    /// Reports that there is room in the output again.
+    fn poll_room(&mut self) -> Option<Drained> {
+        if matches!(self.phase, Phase::Open) { self.outgoing.poll_drained() } else { None }
     }
 
     const fn drops_messages(&self) -> bool {
@@ -435,7 +472,7 @@ impl Connection {
 
     /// Fails the connection (§7.1.7).
     #[cold]
-    fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+    pub(super) fn fail(&mut self, error: ConnectionError) -> ConnectionError {
         // Nothing more comes of a peer that has not closed in time.
         self.eof |= matches!(error, ConnectionError::CloseTimeout { .. });
         if matches!(self.phase, Phase::Open) && error != ConnectionError::UnexpectedEof {

@@ -19,7 +19,7 @@ pub(crate) use absent::{Deflater, Inflater};
 #[cfg(feature = "deflate")]
 pub use deflate::{Deflate, DeflateConfig, Takeover};
 #[cfg(feature = "deflate")]
-pub(crate) use deflate::{Deflater, Inflater};
+pub(crate) use deflate::{Deflater, Inflater, deflate_alone};
 
 /// One element of `Sec-WebSocket-Extensions`: a name and its parameters in order.
 ///

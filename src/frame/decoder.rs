@@ -1,5 +1,6 @@
 //! Bytes to frames, piece by piece (§5.2); knows the role of the sender but no message.
 
+use core::num::NonZeroU16;
 use core::ops::Range;
 
 use super::header::{FIN, Header, MASKED, Opcode, RSV};
@@ -42,7 +43,7 @@ pub struct Decoder {
     hold: u32,
     max_frame_size: u64,
     /// The largest piece of a frame that is not held.
-    max_piece: usize,
+    max_piece: Option<NonZeroU16>,
     frame: Option<Unfinished>,
 }
 
@@ -85,7 +86,7 @@ impl Decoder {
             allowed_rsv: 0,
             hold: 0,
             max_frame_size: u64::MAX,
-            max_piece: usize::MAX,
+            max_piece: None,
             frame: None,
         }
     }
@@ -104,10 +105,10 @@ impl Decoder {
         self
     }
 
-    /// Reports at most `len` bytes at once of frames that are not held, and at least one.
+    /// Reports at most `len` bytes at once of frames that are not held.
     #[must_use]
-    pub const fn max_piece(mut self, len: usize) -> Self {
-        self.max_piece = if len == 0 { 1 } else { len };
+    pub const fn max_piece(mut self, len: NonZeroU16) -> Self {
+        self.max_piece = Some(len);
         self
     }
 
@@ -126,8 +127,8 @@ impl Decoder {
 
     /// As [`max_piece`](Self::max_piece), for a decoder in use.
     #[cfg(feature = "deflate")]
-    pub(crate) const fn set_max_piece(&mut self, len: usize) {
-        self.max_piece = len;
+    pub(crate) const fn set_max_piece(&mut self, len: NonZeroU16) {
+        self.max_piece = Some(len);
     }
 
     /// Takes the next piece, or returns `Ok(None)` if `input` holds nothing new.
@@ -153,7 +154,7 @@ impl Decoder {
         let arrived = input.len() - header_len;
         if let Ok(len) = usize::try_from(header.payload_len)
             && len <= arrived
-            && len <= self.max_piece
+            && self.max_piece.is_none_or(|most| len <= usize::from(most.get()))
         {
             let payload = start..start + len;
             if let Some(key) = header.mask {
@@ -241,7 +242,10 @@ impl Decoder {
         let frame = self.frame.as_mut()?;
         let held =
             frame.header.opcode.is_control() || frame.header.payload_len <= u64::from(self.hold);
-        let at_most = if held { input.len() } else { input.len().min(self.max_piece) };
+        let at_most = match self.max_piece {
+            Some(most) if !held => input.len().min(usize::from(most.get())),
+            _ => input.len(),
+        };
         let arrived = usize::try_from(frame.remaining).map_or(at_most, |left| left.min(at_most));
         if arrived <= frame.unmasked {
             return None;

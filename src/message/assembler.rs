@@ -2,6 +2,8 @@
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
+#[cfg(feature = "deflate")]
+use core::num::NonZeroU16;
 use core::ops::Range;
 
 use bytes::Bytes;
@@ -370,4 +372,4 @@ const SMALL: usize = 4 << 10;
 /// Where compressed messages are delivered in parts, they are decompressed by this many bytes at
 /// once: what comes of them is at most about a thousand times as much.
 #[cfg(feature = "deflate")]
-const COMPRESSED_PIECE: usize = 1024;
+const COMPRESSED_PIECE: NonZeroU16 = NonZeroU16::new(1024).unwrap();

@@ -3,6 +3,7 @@
 
 mod assembler;
 mod payload;
+mod prepared;
 
 use bytes::Bytes;
 
@@ -11,6 +12,7 @@ use crate::utf8::Utf8Bytes;
 
 pub(crate) use assembler::{Assembler, Limits, Received, Source};
 pub use payload::{Chunk, Payload, Text};
+pub use prepared::Prepared;
 
 /// A whole message that owns its payload.
 ///

@@ -2,8 +2,8 @@
 
 use bytes::Buf;
 use sanswire::{
-    CloseCode, Closed, Config, Connection, ConnectionError, Event, MessageKind, ReadyState,
-    Reassembly, ReceiveBuf, Role,
+    CloseCode, Closed, Config, Connection, ConnectionError, Drained, Event, MessageKind,
+    ReadyState, Reassembly, ReceiveBuf, Role,
 };
 
 use super::oracle::{Frame, from, sent_by};
@@ -15,6 +15,7 @@ pub(crate) enum Got {
     Binary(Vec<u8>),
     Chunk { kind: MessageKind, is_first: bool, is_last: bool, payload: Vec<u8> },
     Closed(Closed),
+    Drained(Drained),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Text(String),
@@ -49,6 +50,7 @@ impl From<Event<'_>> for Got {
                 payload: chunk.payload.to_vec(),
             },
             Event::Closed(closed) => Self::Closed(closed),
+            Event::Drained(drained) => Self::Drained(drained),
             Event::Ping(payload) => Self::Ping(payload.to_vec()),
             Event::Pong(payload) => Self::Pong(payload.to_vec()),
             Event::Text(text) => Self::Text(text.as_str().into()),
@@ -163,7 +165,12 @@ impl End {
     pub(crate) fn ended(&self) -> Option<&Closed> {
         self.got.iter().find_map(|got| match got {
             Got::Closed(closed) => Some(closed),
-            Got::Binary(_) | Got::Chunk { .. } | Got::Ping(_) | Got::Pong(_) | Got::Text(_) => None,
+            Got::Binary(_)
+            | Got::Chunk { .. }
+            | Got::Drained(_)
+            | Got::Ping(_)
+            | Got::Pong(_)
+            | Got::Text(_) => None,
         })
     }
 }

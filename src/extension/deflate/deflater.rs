@@ -5,17 +5,17 @@ use core::fmt;
 
 use zlib_rs::{DeflateConfig as StreamConfig, DeflateFlush};
 
-use super::config::Takeover;
+use super::config::{DeflateConfig, Takeover};
 use super::negotiate::Deflate;
 use crate::error::SendError;
 
 /// Compresses messages, whole or in parts.
 pub(crate) struct Deflater {
     agreed: Deflate,
-    /// Taken on first use. What its window holds, the peer's does, too.
+    /// Taken on first use. What its window holds, the peer's does, too, unless it is stale.
     stream: Option<zlib_rs::Deflate>,
     /// Whether the stream has to begin anew before it is used: the last message was the last one
-    /// that its window may be used for.
+    /// that its window may be used for, or the peer's window holds what this one does not.
     stale: bool,
     /// Whether the end of the last part, [`TAIL`], is withheld: it is not sent at the end of a
     /// message.
@@ -35,6 +35,20 @@ impl Deflater {
     pub(crate) const fn wants(&self, len: usize) -> bool {
         // A window of 256 bytes is one that zlib cannot compress with.
         len >= self.agreed.threshold && self.agreed.window_bits > 8
+    }
+
+    /// Returns the window that the peer decompresses with, as a power of two.
+    pub(crate) const fn window_bits(&self) -> u8 {
+        self.agreed.window_bits
+    }
+
+    /// Notes that the peer is sent a whole message that was [compressed elsewhere](deflate_alone).
+    ///
+    /// With takeover its window holds that message, and this one's does not: distances would not
+    /// agree. The cheapest way out is to refer to nothing before it, which the peer does not notice:
+    /// no compressor has to use its window.
+    pub(crate) const fn note_passed(&mut self) {
+        self.stale = true;
     }
 
     /// Returns a whole message, compressed.
@@ -95,7 +109,8 @@ impl Deflater {
             output.push(0);
         }
         self.withheld = false;
-        self.stale = self.agreed.takeover == Takeover::Reset;
+        // An empty message leaves the stream untouched, and as stale as it was.
+        self.stale |= self.agreed.takeover == Takeover::Reset;
     }
 
     fn deflate(&mut self, input: &[u8], output: &mut Vec<u8>) -> Result<(), zlib_rs::DeflateError> {
@@ -131,6 +146,25 @@ impl Deflater {
     }
 }
 
+/// Compresses a whole message for any connection, whatever it has sent before: it refers to nothing
+/// but itself. Returns with it the window that it takes to decompress, as a power of two.
+pub(crate) fn deflate_alone(
+    config: &DeflateConfig,
+    payload: &[u8],
+) -> Result<(Vec<u8>, u8), SendError> {
+    let agreed = Deflate::with_streams_of(&config.clamped());
+    // No distance is longer than the message. zlib itself uses a window but for its last bytes.
+    let window_bits = power_of_two(payload.len() + LOOKAHEAD).clamp(9, agreed.window_bits);
+    let compressed = Deflater::new(Deflate { window_bits, ..agreed }).message(payload)?;
+    Ok((compressed, power_of_two(payload.len()).clamp(8, window_bits)))
+}
+
+/// Returns the exponent of the least power of two that is not below `len`.
+fn power_of_two(len: usize) -> u8 {
+    let exponent = len.checked_next_power_of_two().map_or(usize::BITS, usize::trailing_zeros);
+    u8::try_from(exponent).unwrap_or(u8::MAX)
+}
+
 impl fmt::Debug for Deflater {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Deflater").field("agreed", &self.agreed).finish_non_exhaustive()
@@ -139,6 +173,9 @@ impl fmt::Debug for Deflater {
 
 /// The end of a sync flush: an empty stored block without its first byte (RFC 7692, §7.2.1).
 pub(super) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
+
+/// How much of its window zlib does not refer to: `MIN_LOOKAHEAD`.
+const LOOKAHEAD: usize = 262;
 
 /// The least and the most room that is made at once. A sync flush that begins with less than
 /// six bytes of room would be repeated.

@@ -7,6 +7,6 @@ mod inflater;
 mod negotiate;
 
 pub use config::{DeflateConfig, Takeover};
-pub(crate) use deflater::Deflater;
+pub(crate) use deflater::{Deflater, deflate_alone};
 pub(crate) use inflater::Inflater;
 pub use negotiate::Deflate;

@@ -194,7 +194,8 @@ impl Deflate {
         self.peer_takeover
     }
 
-    const fn with_streams_of(config: &DeflateConfig) -> Self {
+    /// Returns what `config` says, as if all of it had been agreed on.
+    pub(super) const fn with_streams_of(config: &DeflateConfig) -> Self {
         Self {
             level: config.level,
             mem_level: config.mem_level,

@@ -47,7 +47,7 @@ use crate::buffer::ReceiveBuf;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState, Refused};
 use crate::error::SendError;
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Prepared};
 pub use transport::{Plain, Transport};
 use transport::{finish, is_timeout, read, write};
 
@@ -213,7 +213,8 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Queues a message, which leaves before [`recv`](Self::recv) blocks or by
-    /// [`flush`](Self::flush). Blocks only while the output is full.
+    /// [`flush`](Self::flush). Blocks only while the output is full, and only with
+    /// [`WhenFull::Refuse`](crate::WhenFull).
     ///
     /// # Errors
     ///
@@ -228,6 +229,51 @@ impl<S: Transport> WebSocket<S> {
             message = refused.message;
             self.make_room()?;
         }
+    }
+
+    /// Queues a message if there is room for it, and gives it back at once if there is not. It leaves
+    /// as by [`feed`](Self::feed).
+    ///
+    /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
+    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
+    /// output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] gives the message back, with [`SendError::Full`] where
+    /// there is no room.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        Ok(self.connection.send(message.into())?)
+    }
+
+    /// Sends a message that was framed once for many connections: it has left when this returns.
+    /// Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`], and [`Error::Io`].
+    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.command(|connection| connection.send_prepared(prepared))
+    }
+
+    /// Queues a message that was framed once for many connections; otherwise as
+    /// [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`send_prepared`](Self::send_prepared).
+    pub fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.queue(|connection| connection.send_prepared(prepared))
+    }
+
+    /// Queues a message that was framed once for many connections, if there is room for it; as
+    /// [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`].
+    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        Ok(self.connection.send_prepared(prepared)?)
     }
 
     /// Sends a text message; as [`send`](Self::send), but the text is copied.
@@ -386,11 +432,20 @@ impl<S: Transport> WebSocket<S> {
     /// Queues what `command` sends, waiting for room, and writes it.
     fn command(
         &mut self,
+        command: impl FnMut(&mut Connection) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        self.queue(command)?;
+        self.flush()
+    }
+
+    /// Queues what `command` sends, waiting for room.
+    fn queue(
+        &mut self,
         mut command: impl FnMut(&mut Connection) -> Result<(), SendError>,
     ) -> Result<(), Error> {
         loop {
             match command(&mut self.connection) {
-                Ok(()) => return self.flush(),
+                Ok(()) => return Ok(()),
                 Err(SendError::Full { .. }) => self.make_room()?,
                 Err(error) => return Err(error.into()),
             }

@@ -34,6 +34,8 @@ pub(super) struct Driver<S> {
     input: ReceiveBuf,
     clock: Clock,
     stage: Stage,
+    /// Whether nothing is received until the output has been drained.
+    is_gated: bool,
     /// Whether the stream may keep bytes to itself that it was given.
     unflushed: bool,
     /// Whether the stream delivers nothing more.
@@ -72,6 +74,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         cx: &mut Context<'_>,
         take: impl FnOnce(Event<'_>, &mut Connection) -> T,
     ) -> Poll<Result<Option<T>, Error>> {
+        if self.is_gated {
+            ready!(self.poll_drain(cx));
+        }
         loop {
             if let Stage::Lingering(_) = self.stage {
                 ready!(self.poll_linger(cx));
@@ -79,7 +84,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             }
             let polled = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
-                Ok(Some(event)) => return Poll::Ready(Ok(Some(take(event, &mut self.connection)))),
+                Ok(Some(event)) => {
+                    let wanted = self.connection.wants_read();
+                    let taken = take(event, &mut self.connection);
+                    // Only for answers: two peers that would not read while they have
+                    // something to say could wait for each other.
+                    self.is_gated = wanted && !self.connection.wants_read();
+                    return Poll::Ready(Ok(Some(taken)));
+                }
                 Ok(None) => Ok(false),
                 Err(error) => Err(error),
             };
@@ -226,6 +238,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
+    /// Writes until the connection wants to read again, or cannot go on.
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.connection.wants_read() {
+            // What failed is found by who receives.
+            if ready!(self.poll_room_once(cx)).is_err() {
+                break;
+            }
+        }
+        self.is_gated = false;
+        Poll::Ready(())
+    }
+
     fn poll_write_all(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.connection.poll_transmit().is_some() {
             ready!(self.poll_write(cx))?;
@@ -265,6 +289,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 // The closing handshake may be complete now.
                 Poll::Ready(Ok(())) if waits => return Poll::Ready(()),
                 Poll::Ready(Err(error)) => self.failure = Some(error),
+                // Part of it was written, and that was enough.
+                Poll::Pending if self.connection.is_drained() => return Poll::Ready(()),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
@@ -368,6 +394,7 @@ impl<S> Driver<S> {
             input,
             clock: Clock::new(),
             stage: Stage::Open,
+            is_gated: false,
             // Whoever had the stream before may have left something in it.
             unflushed: true,
             eof: false,

@@ -27,6 +27,7 @@ mod clock;
 mod driver;
 mod opening;
 pub mod reconnecting;
+mod shared;
 mod split;
 
 use core::future::poll_fn;
@@ -42,7 +43,7 @@ use super::Error;
 use crate::buffer::ReceiveBuf;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState};
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Prepared};
 pub use split::{Receiver, ReuniteError, Sender};
 
 /// A WebSocket over an asynchronous transport.
@@ -126,7 +127,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         .map(Option::flatten)
     }
 
-    /// Sends a message: it has left when this returns. Waits for room while the output is full.
+    /// Sends a message: it has left when this returns. Waits for room while the output is full,
+    /// unless [`Config::when_full`](crate::Config::when_full) says otherwise.
     ///
     /// A peer that does not read makes it wait, for [`Config::write_timeout`](crate::Config::write_timeout)
     /// at most, and two peers that both only send may wait for each other: [`split`](Self::split) the
@@ -149,7 +151,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Queues a message, which leaves before [`recv`](Self::recv) waits or by
-    /// [`flush`](Self::flush). Waits only while the output is full.
+    /// [`flush`](Self::flush). Waits only while the output is full, and only with
+    /// [`WhenFull::Refuse`](crate::WhenFull).
     ///
     /// # Errors
     ///
@@ -161,6 +164,61 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let mut message = Some(message.into());
         poll_fn(|cx| self.driver.poll_feed(cx, &mut message)).await
+    }
+
+    /// Queues a message if there is room for it, and gives it back at once if there is not. It leaves
+    /// as by [`feed`](Self::feed).
+    ///
+    /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
+    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
+    /// output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] gives the message back, with [`SendError::Full`](crate::SendError::Full) where
+    /// there is no room.
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        Ok(self.driver.connection_mut().send(message.into())?)
+    }
+
+    /// Sends a message that was framed once for many connections: it has left when this returns.
+    /// Otherwise as [`send`](Self::send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`], and [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.feed_prepared(prepared).await?;
+        self.flush().await
+    }
+
+    /// Queues a message that was framed once for many connections; otherwise as
+    /// [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`send_prepared`](Self::send_prepared).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`feed`](Self::feed).
+    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let mut command = |connection: &mut Connection| connection.send_prepared(prepared);
+        poll_fn(|cx| self.driver.poll_command(cx, &mut command)).await
+    }
+
+    /// Queues a message that was framed once for many connections, if there is room for it; as
+    /// [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    ///
+    /// As [`Connection::send_prepared`].
+    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        Ok(self.driver.connection_mut().send_prepared(prepared)?)
     }
 
     /// Sends a text message; as [`send`](Self::send), but the text is copied.

@@ -1,12 +1,10 @@
 //! One WebSocket in two tasks; knows neither frames nor transports.
 
 use alloc::sync::Arc;
-use alloc::task::Wake;
 use core::fmt;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, Waker};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use core::task::{Context, Poll};
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use futures_core::Stream;
@@ -14,11 +12,12 @@ use futures_sink::Sink;
 
 use super::WebSocket;
 use super::driver::Driver;
+use super::shared::{Half, Shared};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState};
 use crate::error::SendError;
 use crate::io::Error;
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Prepared};
 
 /// The half of a [`WebSocket`] that sends.
 ///
@@ -46,33 +45,8 @@ pub struct ReuniteError<S> {
     pub receiver: Receiver<S>,
 }
 
-#[derive(Debug)]
-struct Shared<S> {
-    /// Locked for the time of one poll, and never while a waker is called.
-    driver: Mutex<Driver<S>>,
-    wakers: Arc<Wakers>,
-    /// Wakes whoever is in `wakers`. The stream is always polled with this one: it remembers only
-    /// one waker for each direction, and both halves may be waiting for the same one.
-    waker: Waker,
-}
-
-/// Who waits, of the two halves.
-#[derive(Debug, Default)]
-struct Wakers {
-    receiver: Mutex<Option<Waker>>,
-    sender: Mutex<Option<Waker>>,
-}
-
-#[derive(Clone, Copy, Debug)]
-enum Half {
-    Receiver,
-    Sender,
-}
-
 pub(super) fn split<S>(driver: Driver<S>) -> (Sender<S>, Receiver<S>) {
-    let wakers = Arc::new(Wakers::default());
-    let waker = Waker::from(Arc::clone(&wakers));
-    let shared = Arc::new(Shared { driver: Mutex::new(driver), wakers, waker });
+    let shared = Arc::new(Shared::new(driver));
     (Sender { shared: Arc::clone(&shared) }, Receiver { shared })
 }
 
@@ -104,6 +78,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sender<S> {
     pub async fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         let mut message = Some(message.into());
         poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_feed(cx, &mut message))).await
+    }
+
+    /// Queues a message if there is room for it, and gives it back at once if there is not; see
+    /// [`WebSocket::try_send`]. It leaves as by [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::try_send`].
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+        let message = message.into();
+        Ok(self.shared.drive(Half::Sender, |driver| driver.connection_mut().send(message))?)
+    }
+
+    /// Sends a message that was framed once for many connections; see
+    /// [`WebSocket::send_prepared`].
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send_prepared`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::send`].
+    pub async fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        self.command(|connection| connection.send_prepared(prepared)).await
+    }
+
+    /// Queues a message that was framed once for many connections; see [`feed`](Self::feed).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::send_prepared`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::feed`].
+    pub async fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let mut command = |connection: &mut Connection| connection.send_prepared(prepared);
+        poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_command(cx, &mut command))).await
+    }
+
+    /// Queues a message that was framed once for many connections, if there is room for it; see
+    /// [`try_send`](Self::try_send).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::try_send_prepared`].
+    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
+        let command = |driver: &mut Driver<S>| driver.connection_mut().send_prepared(prepared);
+        Ok(self.shared.drive(Half::Sender, command)?)
     }
 
     /// Sends a text message; see [`WebSocket::send_text`].
@@ -254,10 +278,7 @@ impl<S> Sender<S> {
         }
         drop(receiver);
         match Arc::try_unwrap(self.shared) {
-            Ok(shared) => {
-                let driver = shared.driver.into_inner().unwrap_or_else(PoisonError::into_inner);
-                Ok(WebSocket { driver })
-            }
+            Ok(shared) => Ok(WebSocket { driver: shared.into_driver() }),
             Err(shared) => {
                 let receiver = Receiver { shared: Arc::clone(&shared) };
                 Err(ReuniteError { sender: Self { shared }, receiver })
@@ -370,83 +391,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.poll(cx, |driver, cx| driver.poll_send_close(cx, CloseCode::NORMAL, ""))
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin> Shared<S> {
-    fn poll<T>(
-        &self,
-        half: Half,
-        cx: &mut Context<'_>,
-        poll: impl FnOnce(&mut Driver<S>, &mut Context<'_>) -> Poll<T>,
-    ) -> Poll<T> {
-        let mut driver = self.driver();
-        self.wakers.register(half, cx.waker());
-        let before = driver.progress();
-        let polled = poll(&mut driver, &mut Context::from_waker(&self.waker));
-        let is_progress = driver.progress() != before;
-        drop(driver);
-        if polled.is_ready() {
-            self.wakers.take(half);
-        }
-        // What this half wrote may be the room, or the end, that the other one waits for.
-        if is_progress && let Some(waker) = self.wakers.take(half.other()) {
-            waker.wake();
-        }
-        polled
-    }
-}
-
-impl<S> Shared<S> {
-    fn driver(&self) -> MutexGuard<'_, Driver<S>> {
-        // A panic in the application's code cannot leave the driver in pieces.
-        self.driver.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wakers {
-    fn register(&self, half: Half, waker: &Waker) {
-        let mut slot = self.slot(half);
-        match &mut *slot {
-            Some(registered) => registered.clone_from(waker),
-            None => *slot = Some(waker.clone()),
-        }
-    }
-
-    fn take(&self, half: Half) -> Option<Waker> {
-        self.slot(half).take()
-    }
-
-    fn slot(&self, half: Half) -> MutexGuard<'_, Option<Waker>> {
-        let slot = match half {
-            Half::Receiver => &self.receiver,
-            Half::Sender => &self.sender,
-        };
-        slot.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Wake for Wakers {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        for half in [Half::Receiver, Half::Sender] {
-            let waker = self.take(half);
-            if let Some(waker) = waker {
-                waker.wake();
-            }
-        }
-    }
-}
-
-impl Half {
-    const fn other(self) -> Self {
-        match self {
-            Self::Receiver => Self::Sender,
-            Self::Sender => Self::Receiver,
-        }
     }
 }
 

@@ -1,0 +1,153 @@
+//! A chat room: what one says all hear, and who reads too slowly is told how much was missed.
+//!
+//! ```text
+//! cargo run --release --features tokio --example chat_server -- [ADDR]
+//! ```
+//!
+//! Open `http://ADDR/` in two windows to try it out; ADDR is 127.0.0.1:9001 by default. With
+//! `--features tokio,deflate` each line is compressed, once for all.
+#![expect(
+    clippy::std_instead_of_core,
+    clippy::wildcard_enum_match_arm,
+    reason = "an example is an application"
+)]
+
+use std::io::Write as _;
+use std::time::Duration;
+
+use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
+use sanswire::io::Error;
+use sanswire::tokio::WebSocket;
+use sanswire::{Config, Event, Prepared, WhenFull};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::broadcast::{self, error::RecvError};
+
+#[tokio::main]
+async fn main() -> std::io::Result<()> {
+    let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
+    let listener = TcpListener::bind(address).await?;
+    let mut stdout = std::io::stdout().lock();
+    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
+    drop(stdout);
+    serve(listener).await;
+    Ok(())
+}
+
+/// One task for each member of the room.
+pub(crate) async fn serve(listener: TcpListener) {
+    let (room, _) = broadcast::channel(LINES);
+    for number in 1_u64.. {
+        match listener.accept().await {
+            Ok((stream, peer)) => {
+                let room = room.clone();
+                tokio::spawn(async move {
+                    match admit(stream, number, room).await {
+                        Ok(()) | Err(Error::Rejected { .. }) => {}
+                        Err(error) => eprintln!("{peer}: {error}"),
+                    }
+                });
+            }
+            Err(error) => {
+                eprintln!("accept: {error}");
+                tokio::time::sleep(PAUSE).await;
+            }
+        }
+    }
+}
+
+async fn admit(
+    stream: TcpStream,
+    number: u64,
+    room: broadcast::Sender<Prepared>,
+) -> Result<(), Error> {
+    stream.set_nodelay(true)?;
+    let config = config();
+    let handshake = WebSocket::accept_with(stream, &config, decide);
+    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
+        Ok(socket) => join(socket?, number, room).await,
+        Err(_) => Ok(()),
+    }
+}
+
+/// Takes part in the room until the end of the connection.
+async fn join(
+    mut socket: WebSocket<TcpStream>,
+    number: u64,
+    room: broadcast::Sender<Prepared>,
+) -> Result<(), Error> {
+    let mut lines = room.subscribe();
+    socket.feed(format!("you are number {number}")).await?;
+    loop {
+        tokio::select! {
+            said = lines.recv() => match said {
+                // Does not wait: where there is no room, the line is dropped and counted.
+                Ok(line) => socket.feed_prepared(&line).await?,
+                // This task was late itself.
+                Err(RecvError::Lagged(missed)) => socket.feed(complaint(missed)).await?,
+                Err(RecvError::Closed) => return socket.close(1001, "").await,
+            },
+            // Writes what was fed before it waits.
+            received = socket.recv_with(|event, connection| match event {
+                Event::Text(text) => {
+                    // There is at least one who listens.
+                    let _ = room.send(prepare(&format!("{number}: {}", &*text)));
+                    Ok(())
+                }
+                Event::Drained(drained) if drained.dropped_messages > 0 => {
+                    connection.send_text(&complaint(drained.dropped_messages))
+                }
+                _ => Ok(()),
+            }) => match received? {
+                Some(answered) => answered?,
+                None => return Ok(()),
+            },
+        }
+    }
+}
+
+fn prepare(line: &str) -> Prepared {
+    let prepared = Prepared::text(line);
+    #[cfg(feature = "deflate")]
+    let prepared = prepared.compressed_for(&sanswire::extension::DeflateConfig::default());
+    prepared
+}
+
+fn complaint(missed: u64) -> String {
+    format!("{missed} lines missed")
+}
+
+/// Accepts what asks for a WebSocket, and serves a page to what does not.
+fn decide(request: &Request) -> Result<Acceptance, Response> {
+    if request.headers().get("Upgrade").is_some() {
+        let acceptance = Acceptance::new();
+        #[cfg(feature = "deflate")]
+        let acceptance = acceptance.deflate(&sanswire::extension::DeflateConfig::default());
+        return Ok(acceptance);
+    }
+    let response = match (request.method(), request.path()) {
+        ("GET" | "HEAD", "/") => Response::new(200)
+            .body(include_str!("chat.html"))
+            .header("Content-Type", "text/html; charset=utf-8"),
+        _ => Ok(Response::new(404).text("not found\n")),
+    };
+    Err(response.unwrap_or_else(|error: HandshakeError| Response::from(&error)))
+}
+
+fn config() -> Config {
+    let mut config = Config::default();
+    config.max_message_size = 64 << 10;
+    // What a member who does not read may cost.
+    config.max_buffered = 64 << 10;
+    config.low_water = 16 << 10;
+    config.when_full = WhenFull::Drop;
+    config
+}
+
+/// How many lines may wait for a task that is late.
+const LINES: usize = 1024;
+
+/// Who connects and asks for nothing is dropped.
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The wait when the system has no more sockets to give.
+const PAUSE: Duration = Duration::from_millis(50);

@@ -1,0 +1,109 @@
+//! How much output may wait: the high and the low water mark; knows no bytes and no messages.
+
+use super::config::Config;
+use crate::error::SendError;
+
+/// The two marks, and between which the output is.
+///
+/// ```text
+///       the high mark is reached,           the low mark
+///       or something was refused            is reached          reported
+/// Low ───────────────────────────▶ High ─────────────▶ Drained ──────────▶ Low
+///  │                                ▲ │                 ▲ │
+///  │                                └─┼─────────────────┼─┘
+///  └─────────────▶ Full ◀─────────────┘    all written  │
+///    refused below  └───────────────────────────────────┘
+///    the low mark
+/// ```
+#[derive(Debug)]
+pub(super) struct Marks {
+    high: usize,
+    /// low < high, unless both are 0
+    low: u32,
+    level: Level,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Level {
+    /// The low mark was reached since, and nobody was told.
+    Drained,
+    /// As `High`, but what was refused may need all the room there is.
+    Full,
+    /// The high mark was reached, the low one not since.
+    High,
+    Low,
+}
+
+impl Marks {
+    pub(super) fn new(config: &Config) -> Self {
+        let high = config.max_buffered;
+        let low = config.low_water.min(high.saturating_sub(1));
+        Self { high, low: u32::try_from(low).unwrap_or(u32::MAX), level: Level::Low }
+    }
+
+    /// Returns whether `len` bytes may wait behind `waiting` ones.
+    #[inline]
+    pub(super) fn check(&mut self, waiting: usize, len: usize) -> Result<(), SendError> {
+        if waiting > 0 && waiting.saturating_add(len) > self.high {
+            return Err(self.refuse(waiting));
+        }
+        Ok(())
+    }
+
+    /// Returns whether less waits than may, so that at least one more message is accepted.
+    #[cfg(feature = "tokio")]
+    pub(super) const fn has_room(&self, waiting: usize) -> bool {
+        waiting == 0 || waiting < self.high
+    }
+
+    /// Notes that more waits now than before.
+    #[inline]
+    pub(super) fn note_added(&mut self, before: usize, waiting: usize) {
+        if waiting >= self.high || self.level != Level::Low {
+            self.rise(before, waiting);
+        }
+    }
+
+    /// Returns whether the output has been too full, and has not fallen to the low mark since.
+    #[inline]
+    pub(super) const fn is_high(&self, waiting: usize) -> bool {
+        match self.level {
+            Level::Drained | Level::Low => false,
+            Level::Full => waiting > 0,
+            Level::High => waiting > self.low as usize,
+        }
+    }
+
+    /// Returns whether the output has fallen to the low mark, and that is to be reported.
+    pub(super) fn is_drained(&self, waiting: usize) -> bool {
+        self.level != Level::Low && !self.is_high(waiting)
+    }
+
+    /// Notes that it was reported.
+    pub(super) const fn note_reported(&mut self) {
+        self.level = Level::Low;
+    }
+
+    #[cold]
+    fn refuse(&mut self, waiting: usize) -> SendError {
+        self.level = match self.level {
+            // Told at the low mark, whoever tries again could be refused again, without an end.
+            Level::Drained | Level::High | Level::Low if waiting <= self.low as usize => {
+                Level::Full
+            }
+            Level::Drained | Level::High | Level::Low => Level::High,
+            Level::Full => Level::Full,
+        };
+        SendError::Full { queued: waiting, limit: self.high }
+    }
+
+    #[cold]
+    fn rise(&mut self, before: usize, waiting: usize) {
+        if self.is_drained(before) {
+            self.level = Level::Drained;
+        }
+        if waiting >= self.high && self.level != Level::Full {
+            self.level = Level::High;
+        }
+    }
+}

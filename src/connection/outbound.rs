@@ -1,0 +1,61 @@
+//! What a frame is made of on its way out; knows no order and no limits.
+
+use bytes::Bytes;
+
+use crate::frame::{Header, Opcode};
+
+/// What the first byte of a frame says.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Flags {
+    pub(super) opcode: Opcode,
+    pub(super) rsv: u8,
+    pub(super) fin: bool,
+}
+
+/// Whether a message may be compressed, where that was negotiated.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Compress {
+    Auto,
+    Never,
+}
+
+/// A payload on its way out.
+#[derive(Clone, Copy)]
+pub(super) enum Source<'a> {
+    Borrowed(&'a [u8]),
+    Owned(&'a Bytes),
+}
+
+impl Flags {
+    pub(super) const fn control(opcode: Opcode) -> Self {
+        Self { opcode, rsv: 0, fin: true }
+    }
+
+    #[inline]
+    pub(super) const fn header(self, mask: Option<[u8; 4]>, len: usize) -> Header {
+        let Self { opcode, rsv, fin } = self;
+        Header { fin, rsv, opcode, mask, payload_len: len as u64 }
+    }
+}
+
+impl<'a> Source<'a> {
+    #[inline]
+    pub(super) fn len(self) -> usize {
+        self.as_slice().len()
+    }
+
+    #[inline]
+    pub(super) fn as_slice(self) -> &'a [u8] {
+        match self {
+            Source::Borrowed(bytes) => bytes,
+            Source::Owned(bytes) => bytes,
+        }
+    }
+    /// Returns the payload shared, copied if it is borrowed.
+    pub(super) fn into_shared(self) -> Bytes {
+        match self {
+            Source::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Source::Owned(bytes) => bytes.clone(),
+        }
+    }
+}
