@@ -38,8 +38,9 @@ const HOUR: Duration = Duration::from_secs(3600);
 fn options(change: impl FnOnce(&mut Options)) -> Options {
     let mut options = Options::default();
     options.seed = Some(SEED);
-    // The servers here answer no Pings.
+    // The servers here answer no Pings, and do not read.
     options.config.ping_interval = None;
+    options.config.write_timeout = None;
     change(&mut options);
     options
 }
