@@ -740,3 +740,17 @@ async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
     assert_eq!(closed.code, CloseCode::PROTOCOL_ERROR);
     assert!(closed.reason.contains("binary messages only"));
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_vanished_is_found_and_left() {
+    let heartbeats = Config::default();
+    let mut net = Net::new(options(|options| options.config = heartbeats));
+    let _server = net.open().await;
+    let begin = Instant::now();
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    let Cause::Failed(Error::Connection(error)) = cause else { panic!("{cause}") };
+    assert!(matches!(error, ConnectionError::PongTimeout { .. }), "{error}");
+    assert_eq!(begin.elapsed(), Duration::from_secs(40));
+    assert!(delay.is_some());
+    let _another = net.open().await;
+}

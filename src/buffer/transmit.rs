@@ -136,14 +136,15 @@ impl TransmitBuf {
         extra.spliced.push_back(Splice { at, bytes });
     }
 
-    /// Notes that what was appended since `before` (an earlier [`len`](Self::len)) carries
-    /// `payload` bytes of a message.
+    /// Notes that what was appended between two [lengths](Self::len), of which `end` is the present
+    /// one, carries `payload` bytes of a message.
     #[inline]
-    pub(crate) fn note_payload(&mut self, before: usize, payload: usize) {
-        let packed = self.packed.len() - self.head;
-        let extra = self.extra.get_or_insert_default();
-        let begin = self.written + before as u64;
-        let end = self.written + (packed + extra.spliced_len) as u64;
+    pub(crate) fn note_payload(&mut self, begin: usize, end: usize, payload: usize) {
+        let (begin, end) = (self.written + begin as u64, self.written + end as u64);
+        let extra = match &mut self.extra {
+            Some(extra) => extra,
+            none => none.insert(Box::default()),
+        };
         extra.payload += payload;
         // What is being written is not joined by more: its payload comes last.
         if extra.newest.begin >= self.written && end - extra.newest.begin < MERGE_BELOW {
@@ -372,7 +373,7 @@ mod tests {
         let mut output = TransmitBuf::new();
         output.extend_from_slice(&[0; 2]);
         output.splice(vec![1; 10_000].into());
-        output.note_payload(0, 10_000);
+        output.note_payload(0, output.len(), 10_000);
         assert_eq!(output.noted_payload(), 10_000);
         output.advance(2);
         assert_eq!(output.noted_payload(), 10_000);
@@ -380,7 +381,7 @@ mod tests {
         assert_eq!(output.noted_payload(), 6_000);
         let before = output.len();
         output.extend_from_slice(&[0; 7]);
-        output.note_payload(before, 5);
+        output.note_payload(before, output.len(), 5);
         assert_eq!(output.noted_payload(), 6_005);
         output.advance(6_000);
         assert_eq!(output.noted_payload(), 5);
@@ -394,7 +395,7 @@ mod tests {
         output.extend_from_slice(&[0; 1_000]);
         for _ in 0..10_000 {
             output.extend_from_slice(&[0; 1_000]);
-            output.note_payload(output.len() - 1_000, 998);
+            output.note_payload(output.len() - 1_000, output.len(), 998);
             output.advance(1_000);
         }
         assert!(output.packed.capacity() < 64 << 10);

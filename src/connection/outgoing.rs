@@ -17,7 +17,7 @@ use super::waiting::{Queued, Waiting};
 use crate::buffer::TransmitBuf;
 use crate::error::SendError;
 use crate::extension::Deflater;
-use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1, mask};
+use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1, encode};
 use crate::message::{MessageKind, Prepared};
 use crate::utf8::Utf8Validator;
 
@@ -78,6 +78,29 @@ impl Outgoing {
         payload: Source<'_>,
         compress: Compress,
     ) -> Result<(), SendError> {
+        let is_plain = self.part.is_none()
+            && self.waiting.is_none()
+            && self.deflater.is_none()
+            && self.fragment_size.is_none();
+        if !is_plain {
+            return self.any_message(kind, payload, compress);
+        }
+        let before = self.output.len();
+        self.marks.check(before, payload.len())?;
+        let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
+        let after = self.put_frame(before, flags, payload, payload.len());
+        self.marks.note_added(before, after);
+        Ok(())
+    }
+
+    /// As [`message`](Self::message), whatever else is being sent.
+    #[inline(never)]
+    fn any_message(
+        &mut self,
+        kind: MessageKind,
+        payload: Source<'_>,
+        compress: Compress,
+    ) -> Result<(), SendError> {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
@@ -85,7 +108,6 @@ impl Outgoing {
         self.put_message(kind, payload, compress)
     }
 
-    #[inline]
     fn put_message(
         &mut self,
         kind: MessageKind,
@@ -132,7 +154,7 @@ impl Outgoing {
             } else {
                 self.output.extend_from_slice(bytes);
             }
-            self.output.note_payload(before, prepared.len());
+            self.output.note_payload(before, self.output.len(), prepared.len());
         }
         self.note_added(waiting);
         Ok(())
@@ -366,9 +388,22 @@ impl Outgoing {
         if self.is_queued(payload.len()) {
             return self.queue(flags, payload, amount);
         }
-        let before = self.output.len();
+        self.put_frame(self.output.len(), flags, payload, amount);
+    }
+
+    /// Puts a frame to the output, which has `before` bytes; returns how many it has then.
+    #[inline]
+    fn put_frame(
+        &mut self,
+        before: usize,
+        flags: Flags,
+        payload: Source<'_>,
+        amount: usize,
+    ) -> usize {
         self.frame(flags, payload);
-        self.output.note_payload(before, amount);
+        let after = self.output.len();
+        self.output.note_payload(before, after, amount);
+        after
     }
 
     /// Returns whether data of `len` bytes goes to the queue: to be fragmented, or behind what is.
@@ -405,9 +440,8 @@ impl Outgoing {
             if let Some(payload) = waiting.pong.take() {
                 self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));
             } else if let Some(fragment) = waiting.next_fragment(self.fragment_size) {
-                let before = self.output.len();
-                self.frame(fragment.flags, Source::Owned(&fragment.payload));
-                self.output.note_payload(before, fragment.amount);
+                let payload = Source::Owned(&fragment.payload);
+                self.put_frame(self.output.len(), fragment.flags, payload, fragment.amount);
             } else if let Some(body) = waiting.close.take() {
                 self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {
@@ -418,22 +452,16 @@ impl Outgoing {
 
     #[inline]
     fn frame(&mut self, flags: Flags, payload: Source<'_>) {
-        let bytes = payload.as_slice();
         let key = self.masks.as_mut().map(|masks| masks.next());
-        let header = flags.header(key, bytes.len()).encode();
-        match (key, payload) {
-            (Some(key), _) => self.output.append_with(|output| {
-                output.extend_from_slice(&header);
-                mask::append(output, bytes, key);
-            }),
-            (None, Source::Owned(shared)) if shared.len() >= SPLICE_FROM => {
-                self.output.extend_from_slice(&header);
+        let header = flags.header(key, payload.len());
+        match payload {
+            Source::Owned(shared) if shared.len() >= SPLICE_FROM && key.is_none() => {
+                self.output.extend_from_slice(&header.encode());
                 self.output.splice(shared.clone());
             }
-            (None, _) => self.output.append_with(|output| {
-                output.extend_from_slice(&header);
-                output.extend_from_slice(bytes);
-            }),
+            Source::Borrowed(_) | Source::Owned(_) => {
+                self.output.append_with(|output| encode(output, header, payload.as_slice()));
+            }
         }
     }
 }

@@ -154,7 +154,7 @@ impl Header {
     #[must_use]
     pub fn encode(&self) -> EncodedHeader {
         let mut bytes = [0; MAX_HEADER_LEN];
-        bytes[0] = (if self.fin { FIN } else { 0 }) | (self.rsv & RSV) | self.opcode as u8;
+        bytes[0] = self.first_byte();
         let masked = if self.mask.is_some() { MASKED } else { 0 };
         let [.., a, b] = self.payload_len.to_be_bytes();
         let mut len = match self.payload_len {
@@ -179,6 +179,12 @@ impl Header {
             len += 4;
         }
         EncodedHeader { bytes, len }
+    }
+
+    /// Returns the first byte on the wire.
+    #[inline]
+    pub(super) const fn first_byte(&self) -> u8 {
+        (if self.fin { FIN } else { 0 }) | (self.rsv & RSV) | self.opcode as u8
     }
 }
 
