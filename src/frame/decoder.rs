@@ -92,6 +92,9 @@ impl Decoder {
     }
 
     /// Holds data frames of up to `len` bytes of payload in the input until they are whole.
+    ///
+    /// A binary message in one frame is held up to 64 times as much: nothing has to be done with its
+    /// pieces but to unmask them, and where it lies it need not be copied.
     #[must_use]
     pub const fn hold_up_to(mut self, len: u32) -> Self {
         self.hold = len;
@@ -240,8 +243,15 @@ impl Decoder {
     /// Unmasks what has arrived since the last call.
     fn poll_unfinished(&mut self, input: &mut ReceiveBuf) -> Option<Piece> {
         let frame = self.frame.as_mut()?;
-        let held =
-            frame.header.opcode.is_control() || frame.header.payload_len <= u64::from(self.hold);
+        let held = match (frame.header.opcode, frame.header.fin, frame.header.rsv) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, ..) => true,
+            (Opcode::Binary, true, 0) => {
+                frame.header.payload_len <= u64::from(self.hold) * HOLD_BINARY
+            }
+            (Opcode::Binary | Opcode::Continuation | Opcode::Text, ..) => {
+                frame.header.payload_len <= u64::from(self.hold)
+            }
+        };
         let at_most = match self.max_piece {
             Some(most) if !held => input.len().min(usize::from(most.get())),
             _ => input.len(),
@@ -336,6 +346,9 @@ impl Piece {
         input.range(self.payload.clone())
     }
 }
+
+/// How much more is held of a binary message.
+const HOLD_BINARY: u64 = 64;
 
 const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
 const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;
