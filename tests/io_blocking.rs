@@ -505,6 +505,30 @@ fn a_read_timeout_loses_nothing() {
 }
 
 #[test]
+fn a_read_timeout_passes_whatever_arrives_instead_of_a_message() {
+    let pings = unmasked(0x89, b"").repeat(100);
+    let beginning = [&unmasked(0x82, &[0; 1000])[..100]].concat();
+    for (bytes, step) in [(pings, 2), (beginning, 1)] {
+        let (client, mut server) = tcp();
+        let sender = thread::spawn(move || {
+            server.write_all(&response_to(&read_head(&server)))?;
+            for part in bytes.chunks(step) {
+                server.write_all(part)?;
+                thread::sleep(Duration::from_millis(20));
+            }
+            io::Result::Ok(())
+        });
+        let mut client = WebSocket::client(client, &request(), &Config::default()).unwrap();
+        client.set_read_timeout(Some(Duration::from_millis(200)));
+        let error = client.recv().unwrap_err();
+        assert!(matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::TimedOut));
+        drop(client);
+        // It may have been sending when nobody received any more.
+        let _ = sender.join().unwrap();
+    }
+}
+
+#[test]
 fn a_client_that_is_still_sending_receives_the_close_of_its_failure() {
     let mut config = Config::default();
     config.max_message_size = 1000;

@@ -15,6 +15,8 @@ use crate::close::CloseCode;
 /// let mut config = Config::default();
 /// config.max_message_size = 1 << 20;
 /// ```
+///
+#[doc = include_str!("../../docs/heartbeats.md")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -65,7 +67,8 @@ pub struct Config {
     /// found.
     ///
     /// Default 20 s, as Python's `websockets`: a third of the 60 s after which nginx
-    /// (`proxy_read_timeout`) and most load balancers drop what is silent.
+    /// (`proxy_read_timeout`) and most load balancers drop what is silent. What it does for browsers is
+    /// told [above](#heartbeats).
     pub ping_interval: Option<Duration>,
     /// Which connections are pinged. Default all.
     pub ping_when: PingWhen,

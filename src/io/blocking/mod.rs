@@ -134,10 +134,12 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Connection`], [`Error::Io`]. Everything that arrived before has been delivered.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
-        while let Some(message) = self.recv_with(|event, _| event.into_message())? {
+        let until = self.until();
+        while let Some(message) = self.recv_until(until, |event, _| event.into_message())? {
             if message.is_some() {
                 return Ok(message);
             }
+            self.check_until(until)?;
         }
         Ok(None)
     }
@@ -172,33 +174,7 @@ impl<S: Transport> WebSocket<S> {
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Connection) -> T,
     ) -> Result<Option<T>, Error> {
-        let until = self.read_timeout.map(|timeout| self.clock.now().saturating_add(timeout));
-        loop {
-            let ended = match self.connection.poll_event(&mut self.input) {
-                Ok(Some(Event::Closed(_))) => Ok(true),
-                Ok(Some(event)) => return Ok(Some(take(event, &mut self.connection))),
-                Ok(None) => Ok(false),
-                Err(error) => Err(error),
-            };
-            match ended {
-                Ok(false) if self.connection.ready_state() == ReadyState::Closed => {
-                    return Ok(None);
-                }
-                Ok(false) => self.advance(until)?,
-                Ok(true) => {
-                    self.end();
-                    let closed = self.connection.closed().cloned().map(Event::Closed);
-                    return Ok(closed.map(|event| take(event, &mut self.connection)));
-                }
-                Err(error) => {
-                    if error.is_peer_gone() {
-                        self.ended = true;
-                    }
-                    self.end();
-                    return Err(self.failure.take().map_or(error.into(), Error::Io));
-                }
-            }
-        }
+        self.recv_until(self.until(), take)
     }
 
     /// Sends a message: it has left when this returns.
@@ -349,7 +325,10 @@ impl<S: Transport> WebSocket<S> {
     /// [`recv`](Self::recv).
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.connection.close(code, reason)?;
-        while self.recv_with(|_, _| ())?.is_some() {}
+        let until = self.until();
+        while self.recv_until(until, |_, _| ())?.is_some() {
+            self.check_until(until)?;
+        }
         Ok(())
     }
 
@@ -378,9 +357,10 @@ impl<S: Transport> WebSocket<S> {
         Ok(())
     }
 
-    /// Sets how long [`recv`](Self::recv), [`recv_with`](Self::recv_with) and [`close`](Self::close)
-    /// may wait for an event, `None` without end: then they return [`Error::Io`] of kind `TimedOut`,
-    /// and can be called again. Works where the transport can bound its reads. Default `None`.
+    /// Sets how long [`recv`](Self::recv) may wait for a message, [`recv_with`](Self::recv_with) for
+    /// an event and [`close`](Self::close) for the end, whatever else arrives; `None` is without
+    /// end. Then they return [`Error::Io`] of kind `TimedOut`, and can be called again. Works where
+    /// the transport can bound its reads. Default `None`.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
         self.read_timeout = timeout;
     }
@@ -427,6 +407,48 @@ impl<S: Transport> WebSocket<S> {
     /// Returns how the connection ended; see [`Connection::closed`].
     pub fn closed(&self) -> Option<&Closed> {
         self.connection.closed()
+    }
+
+    /// As [`recv_with`](Self::recv_with), until the time is `until`.
+    fn recv_until<T>(
+        &mut self,
+        until: Option<Duration>,
+        take: impl FnOnce(Event<'_>, &mut Connection) -> T,
+    ) -> Result<Option<T>, Error> {
+        let mut has_waited = false;
+        loop {
+            let ended = match self.connection.poll_event(&mut self.input) {
+                Ok(Some(Event::Closed(_))) => Ok(true),
+                Ok(Some(event)) => return Ok(Some(take(event, &mut self.connection))),
+                Ok(None) => Ok(false),
+                Err(error) => Err(error),
+            };
+            match ended {
+                Ok(false) if self.connection.ready_state() == ReadyState::Closed => {
+                    return Ok(None);
+                }
+                Ok(false) => {
+                    // What came in time has been looked at.
+                    if has_waited {
+                        self.check_until(until)?;
+                    }
+                    self.advance(until)?;
+                    has_waited = true;
+                }
+                Ok(true) => {
+                    self.end();
+                    let closed = self.connection.closed().cloned().map(Event::Closed);
+                    return Ok(closed.map(|event| take(event, &mut self.connection)));
+                }
+                Err(error) => {
+                    if error.is_peer_gone() {
+                        self.ended = true;
+                    }
+                    self.end();
+                    return Err(self.failure.take().map_or(error.into(), Error::Io));
+                }
+            }
+        }
     }
 
     /// Queues what `command` sends, waiting for room, and writes it.
@@ -580,6 +602,11 @@ impl<S: Transport> WebSocket<S> {
                 Err(error) => return Err(error.into()),
             }
         }
+    }
+
+    /// Returns until when a call that begins now may wait.
+    fn until(&self) -> Option<Duration> {
+        self.read_timeout.map(|timeout| self.clock.now().saturating_add(timeout))
     }
 
     fn check_until(&self, until: Option<Duration>) -> Result<(), Error> {
