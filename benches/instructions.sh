@@ -2,11 +2,12 @@
 # Counts the instructions of the hot paths (benches/instructions.rs) by valgrind, and compares them
 # with benches/instructions.txt.
 #
-#   benches/instructions.sh            compares; fails if a path costs 3 % more, or 10 % less
+#   benches/instructions.sh            compares; fails if a path costs 3 % more, or 10 % less: then
+#                                    the file is to be written anew
 #   benches/instructions.sh --write    writes what it counted to the file
 #
-# Counts differ a little between compilers: the file says with which one it was made, and with
-# another version paths may cost 10 % more. Ends with `instructions: N passed, N failed`.
+# Counts differ a little between compilers, and between processors with and without AVX2: the file
+# says with which compiler it was made, and where one of both differs paths may cost 25 % more. Ends with `instructions: N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -53,7 +54,7 @@ if [ "${1:-}" = --write ]; then
 fi
 
 limit=3
-grep -q "rustc $rustc;" "$expected" || limit=10
+grep -q "rustc $rustc;" "$expected" && grep -qw avx2 /proc/cpuinfo || limit=25
 awk -v limit=$limit '
     /^#/ { next }
     NR == FNR { expected[$1] = $2; next }
