@@ -7,7 +7,8 @@
 #   benches/instructions.sh --write    writes what it counted to the file
 #
 # Counts differ a little between compilers, and between processors with and without AVX2: the file
-# says with which compiler it was made, and where one of both differs paths may cost 25 % more. Ends with `instructions: N passed, N failed`.
+# says with which compiler it was made, and where one of both differs paths may cost 25 % more.
+# Ends with `instructions: N passed, N failed`.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 

@@ -484,6 +484,26 @@ fn a_close_that_may_not_be_sent_changes_nothing() {
 }
 
 #[test]
+fn answers_to_what_arrived_together_leave_together() {
+    let script = Script {
+        reads: [REQUEST.to_vec(), masked(0x81, b"one").repeat(100), masked(0x88, b"")].into(),
+        ..Script::default()
+    };
+    let mut socket = WebSocket::accept(Plain(script), &Config::default()).unwrap();
+    socket
+        .run(|event, connection| {
+            if let Event::Text(text) = event {
+                connection.send_text(&text).unwrap();
+            }
+        })
+        .unwrap();
+    let (Plain(script), ..) = socket.into_parts();
+    // The response, the answers, the Close.
+    let [_, answers, close] = &script.writes[..] else { panic!("{:?}", script.writes.len()) };
+    assert_eq!((answers, close), (&unmasked(0x81, b"one").repeat(100), &unmasked(0x88, b"")));
+}
+
+#[test]
 fn a_read_timeout_loses_nothing() {
     let (mut client, server) = tcp();
     client.write_all(REQUEST).unwrap();

@@ -106,6 +106,67 @@ async fn messages_of_all_sizes_come_back_through_pipes_of_all_sizes() {
 }
 
 #[tokio::test]
+async fn a_handler_answers_all_that_comes_until_the_end() {
+    let (mut client, mut server) = pair(1 << 20, &Config::default(), &Config::default()).await;
+    let server = tokio::spawn(async move {
+        let mut events = 0;
+        let ended = server.run(|event, connection| {
+            events += 1;
+            if let Event::Binary(payload) = event {
+                connection.send_binary(&payload).unwrap();
+            }
+        });
+        ended.await.unwrap();
+        events
+    });
+    for round in 0..100_u8 {
+        client.feed(vec![round; 10]).await.unwrap();
+    }
+    for round in 0..100_u8 {
+        assert_eq!(client.recv().await.unwrap(), Some(vec![round; 10].into()));
+    }
+    client.close(1000, "").await.unwrap();
+    // And the end.
+    assert_eq!(server.await.unwrap(), 101);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handler_whose_answers_are_not_read_is_given_no_more() {
+    let mut config = Config::default();
+    (config.max_buffered, config.low_water) = (1000, 500);
+    let (mut server, mut peer) = server_and_stream(100, &config);
+    let flood = masked(0x82, &[7; 100]).repeat(1000);
+    let serve = tokio::spawn(async move {
+        let (mut answered, mut refused) = (0, 0);
+        let ended = server.run(|event, connection| {
+            if let Event::Binary(payload) = event {
+                match connection.send_binary(&payload) {
+                    Ok(()) => answered += 1,
+                    Err(_) => refused += 1,
+                }
+            }
+        });
+        ended.await.unwrap_err();
+        (answered, refused)
+    });
+    let (mut from, mut to) = tokio::io::split(&mut peer);
+    let send = async { to.write_all(&flood).await.unwrap() };
+    let receive = async {
+        let mut answers = Vec::new();
+        while answers.len() < 1000 * 102 {
+            // A peer that reads, slowly.
+            sleep(Duration::from_millis(10)).await;
+            let len = from.read_buf(&mut answers).await.unwrap();
+            assert_ne!(len, 0, "the end after {} bytes", answers.len());
+        }
+        assert_eq!(answers, unmasked(0x82, &[7; 100]).repeat(1000));
+    };
+    tokio::join!(send, receive);
+    drop(peer);
+    assert_eq!(serve.await.unwrap(), (1000, 0));
+}
+
+#[tokio::test]
 async fn large_messages_come_back_over_tcp() {
     let (client, server) = tcp().await;
     let server = tokio::spawn(async move {

@@ -74,6 +74,13 @@ impl Marks {
         }
     }
 
+    /// Returns whether less waits than the low mark.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(super) const fn is_low(&self, waiting: usize) -> bool {
+        waiting <= self.low as usize
+    }
+
     /// Returns whether the output has fallen to the low mark, and that is to be reported.
     pub(super) fn is_drained(&self, waiting: usize) -> bool {
         self.level != Level::Low && !self.is_high(waiting)

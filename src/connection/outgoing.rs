@@ -347,6 +347,13 @@ impl Outgoing {
         self.marks.is_high(self.waiting_len())
     }
 
+    /// Returns whether less waits than the low mark.
+    #[cfg(feature = "tokio")]
+    #[inline]
+    pub(super) fn is_low(&self) -> bool {
+        self.marks.is_low(self.waiting_len())
+    }
+
     /// Returns whether it is to be reported that the output has been drained.
     pub(super) fn is_drained(&self) -> bool {
         self.marks.is_drained(self.waiting_len())

@@ -34,7 +34,7 @@ pub(super) struct Driver<S> {
     input: ReceiveBuf,
     clock: Clock,
     stage: Stage,
-    /// Whether nothing is received until the output has been drained.
+    /// Whether no event is taken until the output has been drained.
     is_gated: bool,
     /// Whether the stream may keep bytes to itself that it was given.
     unflushed: bool,
@@ -85,11 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let polled = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
                 Ok(Some(event)) => {
-                    let wanted = self.connection.wants_read();
+                    let had_room = self.connection.has_room_to_answer();
                     let taken = take(event, &mut self.connection);
                     // Only for answers: two peers that would not read while they have
                     // something to say could wait for each other.
-                    self.is_gated = wanted && !self.connection.wants_read();
+                    self.is_gated = had_room && !self.connection.has_room_to_answer();
                     return Poll::Ready(Ok(Some(taken)));
                 }
                 Ok(None) => Ok(false),
@@ -111,6 +111,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 (Ok(false), _) => ready!(self.poll_advance(cx)),
             }
         }
+    }
+
+    /// Lends all events to `handle`; ready behind the end.
+    pub(super) fn poll_run(
+        &mut self,
+        cx: &mut Context<'_>,
+        handle: &mut impl FnMut(Event<'_>, &mut Connection),
+    ) -> Poll<Result<(), Error>> {
+        while ready!(self.poll_recv_with(cx, &mut *handle))?.is_some() {}
+        Poll::Ready(Ok(()))
     }
 
     /// Waits for the next message; `None` behind the end.
@@ -238,9 +248,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
     }
 
-    /// Writes until the connection wants to read again, or cannot go on.
+    /// Writes until there is room for more answers, or it cannot go on.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.connection.wants_read() {
+        while !self.connection.has_room_to_answer() {
             // What failed is found by who receives.
             if ready!(self.poll_room_once(cx)).is_err() {
                 break;

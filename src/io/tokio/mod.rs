@@ -127,6 +127,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         .map(Option::flatten)
     }
 
+    /// Lends all events to `handle` until the connection ends, with the connection to answer them
+    /// by.
+    ///
+    /// What `handle` sends in answer to everything that arrived together leaves in one write: the
+    /// quickest way to serve many small messages. While a peer does not read its answers, it is given
+    /// no more: `handle` is called when the output has fallen to
+    /// [`Config::low_water`](crate::Config::low_water), so that there is room for answers to one event
+    /// up to [`Config::max_buffered`](crate::Config::max_buffered).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has lost nothing: what `handle` was called for is done, and what it sent
+    /// leaves by the next call that waits.
+    pub async fn run(
+        &mut self,
+        mut handle: impl FnMut(Event<'_>, &mut Connection),
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.driver.poll_run(cx, &mut handle)).await
+    }
+
     /// Sends a message: it has left when this returns. Waits for room while the output is full,
     /// unless [`Config::when_full`](crate::Config::when_full) says otherwise.
     ///

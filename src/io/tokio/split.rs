@@ -341,6 +341,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
         .map(Option::flatten)
     }
 
+    /// Lends all events to `handle` until the end; see [`WebSocket::run`] and, for what `handle` must
+    /// not do, [`recv_with`](Self::recv_with).
+    ///
+    /// # Errors
+    ///
+    /// As [`WebSocket::run`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`WebSocket::run`].
+    pub async fn run(
+        &mut self,
+        mut handle: impl FnMut(Event<'_>, &mut Connection),
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.poll(cx, |driver, cx| driver.poll_run(cx, &mut handle))).await
+    }
+
     fn poll<T>(
         &self,
         cx: &mut Context<'_>,
