@@ -1,0 +1,367 @@
+//! The limit: loops as one would write them by hand for one purpose, without checks, limits or state.
+
+use std::io::{Read, Write};
+use std::sync::Arc;
+
+use bytes::{Buf, Bytes, BytesMut};
+use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush};
+
+use crate::ideal::{Output, parse, put_header, xor};
+use crate::memory::{Memory, Tap};
+use crate::peer::{
+    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Takeover, Transmit, Tuning,
+};
+use crate::wire::Kind;
+
+pub(super) struct Limit;
+
+impl Peer for Limit {
+    fn name(&self) -> &'static str {
+        "limit"
+    }
+
+    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
+        let lent = Reading { transport: transport(), buf: vec![0; READ], loops: Lent::default() };
+        let owned = Reading { transport: transport(), buf: vec![0; READ], loops: Owned::default() };
+        vec![
+            Receiver::new("limit", "lent", Assembling { reading: lent, message: Vec::new() }),
+            Receiver::new(
+                "limit",
+                "owned",
+                Assembling { reading: owned, message: BytesMut::new() },
+            ),
+        ]
+    }
+
+    fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
+        let sending = |put| Sending { transport: transport(), output: Output::default(), put };
+        match role {
+            Role::Client => vec![
+                Sender::new("limit", "slice", sending(|output, payload| output.mask(payload))),
+                Sender::new("limit", "bytes", sending(|output, payload| output.mask(payload))),
+            ],
+            Role::Server => vec![
+                Sender::new("limit", "slice", sending(|output, payload| output.copy(payload))),
+                Sender::new(
+                    "limit",
+                    "bytes",
+                    sending(|output, payload| {
+                        // What is as small as a reference is cheaper to copy.
+                        if payload.len() < REFER {
+                            output.copy(payload)
+                        } else {
+                            output.refer(payload)
+                        }
+                    }),
+                ),
+            ],
+        }
+    }
+
+    fn deflaters(&self, transport: &dyn Fn() -> Memory, takeover: Takeover) -> Vec<Deflater> {
+        vec![Deflater::new("limit: zlib-rs", "level 6", Raw::new(transport(), takeover))]
+    }
+}
+
+/// A loop that is filled from a transport.
+struct Reading<L> {
+    transport: Memory,
+    buf: Vec<u8>,
+    loops: L,
+}
+
+/// The loop, and where fragments are put together.
+struct Assembling<L, M> {
+    reading: Reading<L>,
+    message: M,
+}
+
+impl Receive for Assembling<Lent, Vec<u8>> {
+    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+        let Self { reading: Reading { transport, buf, loops }, message } = self;
+        let mut left = messages;
+        let mut kind = Kind::Binary;
+        while left > 0 {
+            loops.receive(|first, payload| {
+                if first & 0xf != 0 {
+                    kind = kind_of(first);
+                }
+                if first & 0x80 == 0 {
+                    message.extend_from_slice(payload);
+                    return true;
+                }
+                let payload = if message.is_empty() {
+                    &*payload
+                } else {
+                    message.extend_from_slice(payload);
+                    &message[..]
+                };
+                take(kind, checked(kind, payload));
+                message.clear();
+                left -= 1;
+                left > 0
+            });
+            if left > 0 {
+                let len = transport.read(buf).unwrap();
+                loops.fill(&buf[..len]);
+            }
+        }
+    }
+}
+
+impl Receive for Assembling<Owned, BytesMut> {
+    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+        let Self { reading: Reading { transport, buf, loops }, message } = self;
+        let mut left = messages;
+        let mut kind = Kind::Binary;
+        while left > 0 {
+            loops.receive(|first, payload| {
+                if first & 0xf != 0 {
+                    kind = kind_of(first);
+                }
+                if first & 0x80 == 0 {
+                    message.extend_from_slice(&payload);
+                    return true;
+                }
+                let payload = if message.is_empty() {
+                    payload
+                } else {
+                    message.extend_from_slice(&payload);
+                    message.split().freeze()
+                };
+                take(kind, checked(kind, &payload));
+                left -= 1;
+                left > 0
+            });
+            if left > 0 {
+                let len = transport.read(buf).unwrap();
+                loops.fill(&buf[..len]);
+            }
+        }
+    }
+}
+
+fn kind_of(first: u8) -> Kind {
+    if first & 0xf == 1 { Kind::Text } else { Kind::Binary }
+}
+
+/// Text is validated, whole.
+fn checked(kind: Kind, payload: &[u8]) -> &[u8] {
+    match kind {
+        Kind::Binary => payload,
+        Kind::Text => simdutf8::basic::from_utf8(payload).unwrap().as_bytes(),
+    }
+}
+
+struct Sending {
+    transport: Memory,
+    output: Output,
+    put: fn(&mut Output, &Bytes),
+}
+
+impl Transmit for Sending {
+    fn send(&mut self, payload: &Bytes, messages: usize) {
+        for _ in 0..messages {
+            (self.put)(&mut self.output, payload);
+            if self.output.bytes.len() >= WRITE {
+                self.write();
+            }
+        }
+        self.write();
+    }
+}
+
+impl Sending {
+    fn write(&mut self) {
+        let mut from = 0;
+        for (at, shared) in &self.output.shared {
+            let slices = [&self.output.bytes[from..*at], shared].map(std::io::IoSlice::new);
+            let _ = self.transport.write_vectored(&slices).unwrap();
+            from = *at;
+        }
+        if from < self.output.bytes.len() {
+            let _ = self.transport.write(&self.output.bytes[from..]).unwrap();
+        }
+        self.output.bytes.clear();
+        self.output.shared.clear();
+    }
+}
+
+/// zlib-rs with nothing around it but headers and the mask.
+struct Raw {
+    transport: Memory,
+    takeover: Takeover,
+    buf: Vec<u8>,
+    input: Lent,
+    inflate: Inflate,
+    deflate: Deflate,
+    compressed: Vec<u8>,
+    inflated: Vec<u8>,
+    deflated: Vec<u8>,
+    output: Vec<u8>,
+}
+
+impl Raw {
+    fn new(transport: Memory, takeover: Takeover) -> Self {
+        Self {
+            transport,
+            takeover,
+            buf: vec![0; READ],
+            input: Lent::default(),
+            inflate: Inflate::new(false, 15),
+            deflate: Deflate::new(6, false, 15),
+            compressed: Vec::new(),
+            inflated: vec![0; 128 << 10],
+            deflated: vec![0; 128 << 10],
+            output: Vec::new(),
+        }
+    }
+}
+
+impl Echo for Raw {
+    fn echo(&mut self, messages: usize) {
+        let Self { input, inflate, deflate, compressed, inflated, deflated, output, .. } = self;
+        let mut left = messages;
+        while left > 0 {
+            input.receive(|_, payload| {
+                compressed.clear();
+                compressed.extend_from_slice(payload);
+                compressed.extend_from_slice(&TAIL);
+                let before = inflate.total_out();
+                inflate.decompress(compressed, inflated, InflateFlush::SyncFlush).unwrap();
+                let len = (inflate.total_out() - before) as usize;
+                let text = simdutf8::basic::from_utf8(&inflated[..len]).unwrap();
+                let before = deflate.total_out();
+                deflate.compress(text.as_bytes(), deflated, DeflateFlush::SyncFlush).unwrap();
+                let len = (deflate.total_out() - before) as usize - TAIL.len();
+                if self.takeover == Takeover::Reset {
+                    inflate.reset(false);
+                    deflate.reset();
+                }
+                put_header(output, 0xc1, len, None);
+                output.extend_from_slice(&deflated[..len]);
+                left -= 1;
+                left > 0
+            });
+            let _ = self.transport.write(output).unwrap();
+            output.clear();
+            if left > 0 {
+                let len = self.transport.read(&mut self.buf).unwrap();
+                input.fill(&self.buf[..len]);
+            }
+        }
+    }
+}
+
+/// Compresses messages as a client does, each as a masked text frame.
+#[must_use]
+pub(crate) fn compress(texts: &[Vec<u8>], takeover: Takeover) -> Vec<u8> {
+    let mut deflate = Deflate::new(6, false, 15);
+    let mut deflated = vec![0; 128 << 10];
+    let mut frames = Vec::new();
+    for (index, text) in texts.iter().enumerate() {
+        let before = deflate.total_out();
+        deflate.compress(text, &mut deflated, DeflateFlush::SyncFlush).unwrap();
+        let len = (deflate.total_out() - before) as usize - TAIL.len();
+        if takeover == Takeover::Reset {
+            deflate.reset();
+        }
+        let key = (index as u32 + 1).wrapping_mul(0x9e37_79b9).to_le_bytes();
+        crate::wire::push_masked(&mut frames, 0xc1, &deflated[..len], key);
+    }
+    frames
+}
+
+/// Returns what is in compressed messages, and how long they are altogether.
+#[must_use]
+pub(crate) fn decompress(tap: &Arc<Tap>, takeover: Takeover) -> (Vec<Vec<u8>>, usize) {
+    let mut inflate = Inflate::new(false, 15);
+    let mut inflated = vec![0; 128 << 10];
+    let mut texts = Vec::new();
+    let sent = tap.take_kept();
+    for (first, mut payload) in crate::wire::read(&sent, false) {
+        assert_eq!(first, 0x41, "a reply is not compressed text");
+        payload.extend_from_slice(&TAIL);
+        let before = inflate.total_out();
+        inflate.decompress(&payload, &mut inflated, InflateFlush::SyncFlush).unwrap();
+        texts.push(inflated[..(inflate.total_out() - before) as usize].to_vec());
+        if takeover == Takeover::Reset {
+            inflate.reset(false);
+        }
+    }
+    (texts, sent.len())
+}
+
+/// A receive buffer and the loop that empties it: parse the header, unmask in place, call. As in
+/// `benches/ideal`, but with the first byte of each frame and a way to stop.
+#[derive(Default)]
+struct Lent {
+    bytes: Vec<u8>,
+    start: usize,
+}
+
+impl Lent {
+    fn fill(&mut self, read: &[u8]) {
+        if self.start == self.bytes.len() {
+            self.bytes.clear();
+            self.start = 0;
+        } else if self.bytes.capacity() - self.bytes.len() < read.len() {
+            self.bytes.copy_within(self.start.., 0);
+            self.bytes.truncate(self.bytes.len() - self.start);
+            self.start = 0;
+        }
+        self.bytes.extend_from_slice(read);
+    }
+
+    fn receive(&mut self, mut call: impl FnMut(u8, &[u8]) -> bool) {
+        while let Some((header, len, key)) = parse(&self.bytes[self.start..]) {
+            let first = self.bytes[self.start];
+            let from = self.start + header;
+            let Some(payload) = self.bytes.get_mut(from..from + len) else { return };
+            xor(payload, key);
+            self.start = from + len;
+            if !call(first, payload) {
+                return;
+            }
+        }
+    }
+}
+
+/// The same with messages that own their payload: split off the buffer, without a copy.
+#[derive(Default)]
+struct Owned {
+    bytes: BytesMut,
+}
+
+impl Owned {
+    fn fill(&mut self, read: &[u8]) {
+        self.bytes.extend_from_slice(read);
+    }
+
+    fn receive(&mut self, mut call: impl FnMut(u8, Bytes) -> bool) {
+        while let Some((header, len, key)) = parse(&self.bytes) {
+            if self.bytes.len() < header + len {
+                self.bytes.reserve(header + len - self.bytes.len());
+                return;
+            }
+            let first = self.bytes[0];
+            self.bytes.advance(header);
+            let mut payload = self.bytes.split_to(len);
+            xor(&mut payload, key);
+            if !call(first, payload.freeze()) {
+                return;
+            }
+        }
+    }
+}
+
+/// How much is read at once.
+const READ: usize = 64 << 10;
+
+/// How much waits before it is written.
+const WRITE: usize = 64 << 10;
+
+/// From which size on a payload is sent by reference.
+const REFER: usize = 4 << 10;
+
+const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
