@@ -77,6 +77,16 @@ impl Table {
         }
     }
 
+    /// Adds a column of values that have no limit.
+    pub fn add_values(&mut self, column: &str, contestants: &[Row], values: &[f64]) {
+        let rounds: Vec<_> = values.iter().map(|value| vec![*value]).collect();
+        self.add(column, contestants, &rounds);
+        let index = self.columns.len() - 1;
+        self.rows.iter_mut().filter_map(|row| row.cells[index].as_mut()).for_each(|cell| {
+            cell.ratio = None;
+        });
+    }
+
     fn row(&mut self, contestant: &Row, index: usize) -> &mut Values {
         let is_same = |row: &Values| row.name == contestant.name && row.class == contestant.class;
         let at = self.rows.iter().position(is_same).unwrap_or_else(|| {
@@ -130,8 +140,10 @@ pub fn number(value: f64) -> String {
         format!("{value:.0}")
     } else if value.abs() >= 10.0 {
         format!("{value:.1}")
-    } else {
+    } else if value.abs() >= 0.1 || value == 0.0 {
         format!("{value:.2}")
+    } else {
+        format!("{value:.4}")
     }
 }
 

@@ -34,7 +34,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
             Takeover::Reset => "no context takeover",
         };
         table.add(column, &rows, &times);
-        sizes.add(column, &rows, &lengths);
+        sizes.add_values(column, &rows, &lengths);
     }
     table.print();
     sizes.print();
@@ -42,11 +42,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
 }
 
 /// Returns all servers, each of which has sent back every text, and how much they sent.
-fn checked(
-    frames: &Arc<[u8]>,
-    texts: &[Vec<u8>],
-    takeover: Takeover,
-) -> (Vec<Deflater>, Vec<Vec<f64>>) {
+fn checked(frames: &Arc<[u8]>, texts: &[Vec<u8>], takeover: Takeover) -> (Vec<Deflater>, Vec<f64>) {
     let mut checked = Vec::new();
     let mut lengths = Vec::new();
     for peer in PEERS {
@@ -63,7 +59,7 @@ fn checked(
             tap.keep(false);
             let (echoed, len) = decompress(&tap, takeover);
             assert!(echoed == texts, "{} echoes something else", deflater.row.name);
-            lengths.push(vec![len as f64 / texts.len() as f64]);
+            lengths.push(len as f64 / texts.len() as f64);
             checked.push(deflater);
         }
     }

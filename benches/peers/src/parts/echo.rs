@@ -60,7 +60,7 @@ fn rounds(
     let (count, time) = if effort.is_quick {
         (1, Duration::from_millis(200))
     } else {
-        (effort.rounds.div_ceil(4), Duration::from_millis(1500))
+        (effort.rounds.div_ceil(4), Duration::from_secs(1))
     };
     let mut costs = vec![Vec::new(); programs.len()];
     let mut speeds = vec![Vec::new(); programs.len()];

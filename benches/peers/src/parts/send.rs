@@ -44,7 +44,7 @@ fn add(times: &mut Table, writes: &mut Table, role: Role, size: usize, effort: E
     for (sender, tap) in &mut senders {
         let before = tap.writes();
         sender.run.send(&payload, batch);
-        counts.push(vec![(tap.writes() - before) as f64 / batch as f64]);
+        counts.push((tap.writes() - before) as f64 / batch as f64);
     }
     let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
     for (sender, _) in &mut senders {
@@ -53,7 +53,7 @@ fn add(times: &mut Table, writes: &mut Table, role: Role, size: usize, effort: E
     let mut nanos = take_turns(&mut turns, effort.rounds);
     nanos.iter_mut().flatten().for_each(|time| *time /= (REPEAT * batch) as f64);
     times.add(&size_text(size), &rows, &nanos);
-    writes.add(&size_text(size), &rows, &counts);
+    writes.add_values(&size_text(size), &rows, &counts);
 }
 
 /// Returns all senders, each of which has shown what it writes.

@@ -1,6 +1,6 @@
 //! The limit: loops as one would write them by hand for one purpose, without checks, limits or state.
 
-use std::io::{Read, Write};
+use std::io::{IoSlice, Read, Write};
 use std::sync::Arc;
 
 use bytes::{Buf, Bytes, BytesMut};
@@ -37,23 +37,12 @@ impl Peer for Limit {
         let sending = |put| Sending { transport: transport(), output: Output::default(), put };
         match role {
             Role::Client => vec![
-                Sender::new("limit", "slice", sending(|output, payload| output.mask(payload))),
-                Sender::new("limit", "bytes", sending(|output, payload| output.mask(payload))),
+                Sender::new("limit", "slice", sending(Put::Mask)),
+                Sender::new("limit", "bytes", sending(Put::Mask)),
             ],
             Role::Server => vec![
-                Sender::new("limit", "slice", sending(|output, payload| output.copy(payload))),
-                Sender::new(
-                    "limit",
-                    "bytes",
-                    sending(|output, payload| {
-                        // What is as small as a reference is cheaper to copy.
-                        if payload.len() < REFER {
-                            output.copy(payload)
-                        } else {
-                            output.refer(payload)
-                        }
-                    }),
-                ),
+                Sender::new("limit", "slice", sending(Put::Write)),
+                Sender::new("limit", "bytes", sending(Put::Refer)),
             ],
         }
     }
@@ -156,13 +145,34 @@ fn checked(kind: Kind, payload: &[u8]) -> &[u8] {
 struct Sending {
     transport: Memory,
     output: Output,
-    put: fn(&mut Output, &Bytes),
+    put: Put,
+}
+
+/// What becomes of a payload that is too large to be copied for nothing.
+#[derive(Clone, Copy)]
+enum Put {
+    /// It is copied and masked.
+    Mask,
+    /// It waits by reference.
+    Refer,
+    /// It is written at once.
+    Write,
 }
 
 impl Transmit for Sending {
     fn send(&mut self, payload: &Bytes, messages: usize) {
         for _ in 0..messages {
-            (self.put)(&mut self.output, payload);
+            match self.put {
+                Put::Mask => self.output.mask(payload),
+                Put::Refer if payload.len() >= REFER => self.output.refer(payload),
+                Put::Write if payload.len() >= REFER => {
+                    put_header(&mut self.output.bytes, 0x82, payload.len(), None);
+                    let slices = [&self.output.bytes[..], payload].map(IoSlice::new);
+                    let _ = self.transport.write_vectored(&slices).unwrap();
+                    self.output.bytes.clear();
+                }
+                Put::Refer | Put::Write => self.output.copy(payload),
+            }
             if self.output.bytes.len() >= WRITE {
                 self.write();
             }
@@ -175,7 +185,7 @@ impl Sending {
     fn write(&mut self) {
         let mut from = 0;
         for (at, shared) in &self.output.shared {
-            let slices = [&self.output.bytes[from..*at], shared].map(std::io::IoSlice::new);
+            let slices = [&self.output.bytes[from..*at], shared].map(IoSlice::new);
             let _ = self.transport.write_vectored(&slices).unwrap();
             from = *at;
         }
@@ -361,7 +371,7 @@ const READ: usize = 64 << 10;
 /// How much waits before it is written.
 const WRITE: usize = 64 << 10;
 
-/// From which size on a payload is sent by reference.
+/// From which size on a payload is not copied: below, that is cheaper than a reference.
 const REFER: usize = 4 << 10;
 
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];

@@ -1,5 +1,6 @@
 //! tokio-websockets, with its fastest source of masks; SIMD is always on. What is fed waits up to
-//! 64 KiB, for which its documentation leaves the choice.
+//! 64 KiB, for which its documentation leaves the choice. It flushes whenever it is asked for a
+//! message, so that to gather replies one has to gather messages first.
 
 use bytes::Bytes;
 use futures_util::{SinkExt, StreamExt};
@@ -32,7 +33,7 @@ impl Peer for TokioWebSockets {
                 drop(tokio::spawn(streams::plain(open(stream, Role::Server), is_data)));
             }),
             Server::tokio("tokio-websockets, gathered", |stream, _| {
-                drop(tokio::spawn(streams::gathered(open(stream, Role::Server), is_data)));
+                drop(tokio::spawn(streams::batched(open(stream, Role::Server), is_data)));
             }),
         ]
     }
