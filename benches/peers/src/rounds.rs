@@ -29,8 +29,9 @@ pub fn take_turns(turns: &mut [Box<dyn FnMut() + '_>], rounds: usize) -> Vec<Vec
 
 /// Returns a number that has no divisor in common with `len`.
 fn step(len: usize, round: usize) -> usize {
-    let coprime =
-        |step: &usize| (2..=*step).all(|divisor| step % divisor != 0 || len % divisor != 0);
+    let coprime = |step: &usize| {
+        (2..=*step).all(|divisor| !step.is_multiple_of(divisor) || !len.is_multiple_of(divisor))
+    };
     let steps: Vec<_> = (1..=len.max(1)).filter(coprime).collect();
     steps[round % steps.len()]
 }

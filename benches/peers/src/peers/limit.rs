@@ -3,11 +3,11 @@
 use std::io::{IoSlice, Read, Write};
 use std::sync::Arc;
 
-use bytes::{Buf, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush};
 
 use crate::ideal::{Output, parse, put_header, xor};
-use crate::memory::{Memory, Tap};
+use crate::memory::{self, Memory, Tap};
 use crate::peer::{
     Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Takeover, Transmit, Tuning,
 };
@@ -21,8 +21,8 @@ impl Peer for Limit {
     }
 
     fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let lent = Reading { transport: transport(), buf: vec![0; READ], loops: Lent::default() };
-        let owned = Reading { transport: transport(), buf: vec![0; READ], loops: Owned::default() };
+        let lent = Reading { transport: transport(), loops: Lent::default() };
+        let owned = Reading { transport: transport(), loops: Owned::default() };
         vec![
             Receiver::new("limit", "lent", Assembling { reading: lent, message: Vec::new() }),
             Receiver::new(
@@ -55,7 +55,6 @@ impl Peer for Limit {
 /// A loop that is filled from a transport.
 struct Reading<L> {
     transport: Memory,
-    buf: Vec<u8>,
     loops: L,
 }
 
@@ -67,7 +66,7 @@ struct Assembling<L, M> {
 
 impl Receive for Assembling<Lent, Vec<u8>> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
-        let Self { reading: Reading { transport, buf, loops }, message } = self;
+        let Self { reading: Reading { transport, loops }, message } = self;
         let mut left = messages;
         let mut kind = Kind::Binary;
         while left > 0 {
@@ -80,7 +79,7 @@ impl Receive for Assembling<Lent, Vec<u8>> {
                     return true;
                 }
                 let payload = if message.is_empty() {
-                    &*payload
+                    payload
                 } else {
                     message.extend_from_slice(payload);
                     &message[..]
@@ -91,8 +90,7 @@ impl Receive for Assembling<Lent, Vec<u8>> {
                 left > 0
             });
             if left > 0 {
-                let len = transport.read(buf).unwrap();
-                loops.fill(&buf[..len]);
+                loops.fill(transport);
             }
         }
     }
@@ -100,7 +98,7 @@ impl Receive for Assembling<Lent, Vec<u8>> {
 
 impl Receive for Assembling<Owned, BytesMut> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
-        let Self { reading: Reading { transport, buf, loops }, message } = self;
+        let Self { reading: Reading { transport, loops }, message } = self;
         let mut left = messages;
         let mut kind = Kind::Binary;
         while left > 0 {
@@ -123,8 +121,7 @@ impl Receive for Assembling<Owned, BytesMut> {
                 left > 0
             });
             if left > 0 {
-                let len = transport.read(buf).unwrap();
-                loops.fill(&buf[..len]);
+                loops.fill(transport);
             }
         }
     }
@@ -201,7 +198,6 @@ impl Sending {
 struct Raw {
     transport: Memory,
     takeover: Takeover,
-    buf: Vec<u8>,
     input: Lent,
     inflate: Inflate,
     deflate: Deflate,
@@ -216,7 +212,6 @@ impl Raw {
         Self {
             transport,
             takeover,
-            buf: vec![0; READ],
             input: Lent::default(),
             inflate: Inflate::new(false, 15),
             deflate: Deflate::new(6, false, 15),
@@ -256,8 +251,7 @@ impl Echo for Raw {
             let _ = self.transport.write(output).unwrap();
             output.clear();
             if left > 0 {
-                let len = self.transport.read(&mut self.buf).unwrap();
-                input.fill(&self.buf[..len]);
+                input.fill(&mut self.transport);
             }
         }
     }
@@ -307,33 +301,47 @@ pub(crate) fn decompress(tap: &Arc<Tap>, takeover: Takeover) -> (Vec<Vec<u8>>, u
 #[derive(Default)]
 struct Lent {
     bytes: Vec<u8>,
+    /// `start <= end <= bytes.len()`
     start: usize,
+    end: usize,
 }
 
 impl Lent {
-    fn fill(&mut self, read: &[u8]) {
-        if self.start == self.bytes.len() {
-            self.bytes.clear();
-            self.start = 0;
-        } else if self.bytes.capacity() - self.bytes.len() < read.len() {
-            self.bytes.copy_within(self.start.., 0);
-            self.bytes.truncate(self.bytes.len() - self.start);
-            self.start = 0;
+    fn fill(&mut self, transport: &mut Memory) {
+        let room = room(&self.bytes[self.start..self.end]);
+        if self.bytes.len() - self.end < room {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+            if self.bytes.len() - self.end < room {
+                self.bytes.resize(self.end + room, 0);
+            }
         }
-        self.bytes.extend_from_slice(read);
+        self.end += transport.read(&mut self.bytes[self.end..][..room]).unwrap();
     }
 
     fn receive(&mut self, mut call: impl FnMut(u8, &[u8]) -> bool) {
-        while let Some((header, len, key)) = parse(&self.bytes[self.start..]) {
+        while let Some((header, len, key)) = parse(&self.bytes[self.start..self.end]) {
             let first = self.bytes[self.start];
             let from = self.start + header;
-            let Some(payload) = self.bytes.get_mut(from..from + len) else { return };
+            let Some(payload) = self.bytes[..self.end].get_mut(from..from + len) else { return };
             xor(payload, key);
             self.start = from + len;
             if !call(first, payload) {
                 return;
             }
         }
+        if self.start == self.end {
+            (self.start, self.end) = (0, 0);
+        }
+    }
+}
+
+/// Returns how much to read: of a large message what is missing and the next header, so that
+/// nothing of it is moved and the buffer stays in the cache.
+fn room(bytes: &[u8]) -> usize {
+    match parse(bytes) {
+        Some((header, len, _)) if header + len > READ / 2 => header + len - bytes.len() + 14,
+        _ => READ,
     }
 }
 
@@ -344,8 +352,12 @@ struct Owned {
 }
 
 impl Owned {
-    fn fill(&mut self, read: &[u8]) {
-        self.bytes.extend_from_slice(read);
+    fn fill(&mut self, transport: &mut Memory) {
+        let room = room(&self.bytes);
+        self.bytes.reserve(room);
+        // Into memory that is not zeroed before.
+        let mut bytes = (&mut self.bytes).limit(room);
+        memory::run(tokio::io::AsyncReadExt::read_buf(transport, &mut bytes)).unwrap();
     }
 
     fn receive(&mut self, mut call: impl FnMut(u8, Bytes) -> bool) {

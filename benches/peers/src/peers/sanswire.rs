@@ -99,7 +99,9 @@ impl Takes for Lends {
         match event {
             Event::Binary(payload) => call(Kind::Binary, &payload),
             Event::Text(text) => call(Kind::Text, text.as_bytes()),
-            _ => return false,
+            Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => {
+                return false;
+            }
         }
         true
     }
@@ -288,18 +290,14 @@ fn blocking(stream: std::net::TcpStream) {
 
 /// Answers a message while it is lent: small ones are copied, large ones handed on.
 fn reply(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
-    match &event {
-        Event::Binary(payload) if payload.len() < LARGE => {
-            if connection.send_binary(payload).is_ok() {
-                return None;
-            }
-        }
-        Event::Text(text) if text.len() < LARGE => {
-            if connection.send_text(text).is_ok() {
-                return None;
-            }
-        }
-        _ => {}
+    let is_sent = match &event {
+        Event::Binary(payload) if payload.len() < LARGE => connection.send_binary(payload).is_ok(),
+        Event::Text(text) if text.len() < LARGE => connection.send_text(text).is_ok(),
+        Event::Binary(_) | Event::Text(_) => false,
+        Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => true,
+    };
+    if is_sent {
+        return None;
     }
     connection.send(event.into_message()?).err().map(|refused| refused.message)
 }

@@ -74,7 +74,10 @@ impl Receive for Socket {
                 match self.0.next().await.unwrap().unwrap() {
                     Message::Binary(payload) => take(Kind::Binary, &payload),
                     Message::Text(text) => take(Kind::Text, text.as_bytes()),
-                    other => panic!("{other:?}"),
+                    other @ (Message::Close(_)
+                    | Message::Frame(_)
+                    | Message::Ping(_)
+                    | Message::Pong(_)) => panic!("{other:?}"),
                 }
             }
         });
