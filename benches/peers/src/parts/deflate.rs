@@ -12,8 +12,8 @@ use crate::table::{Better, Table};
 
 pub(super) const ABOUT: &str = "A server in memory receives compressed JSON of 1 KiB, and sends it \
 back compressed: with context takeover, and without. The limit is zlib-rs with nothing around it \
-but headers and the mask. soketto compresses at level 1, which cannot be changed, and never takes a \
-context over; everybody else at level 6. What was sent is inflated and compared.";
+but headers and the mask. Everybody compresses at level 6, and by zlib-rs. What was sent is inflated \
+and compared.";
 
 pub(super) fn measure(effort: Effort) -> Vec<Table> {
     let mut table = Table::new("JSON of 1 KiB", "ns per message", Better::Lower);

@@ -1,22 +1,17 @@
 //! soketto, behind buffers of the futures crate, since it writes header and payload one by one. What
 //! is received is appended to a buffer of the caller's, which is the next best thing to lending. It
-//! does not validate text; this adapter does, as an application must. Its deflate is fixed at
-//! level 1 and never takes a context over.
+//! does not validate text; this adapter does, as an application must.
 
 use bytes::Bytes;
 use futures_util::io::{BufReader, BufWriter};
 use soketto::connection::{Builder, Receiver as Receiving, Sender as Sending};
-use soketto::extension::Extension;
-use soketto::extension::deflate::Deflate;
 use soketto::{Data, Mode};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use crate::memory::{self, Memory};
-use crate::peer::{
-    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Transmit, Tuning,
-};
+use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Transmit, Tuning};
 use crate::wire::Kind;
 
 pub(super) struct Soketto;
@@ -27,25 +22,12 @@ impl Peer for Soketto {
     }
 
     fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let socket = Socket::new(transport(), Role::Server, None, Tuning::Speed);
+        let socket = Socket::new(transport(), Role::Server, Tuning::Speed);
         vec![Receiver::new("soketto", "lent", socket)]
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, tuning: Tuning) -> Vec<Sender> {
-        vec![Sender::new("soketto", "slice", Socket::new(transport(), role, None, tuning))]
-    }
-
-    fn deflaters(&self, transport: &dyn Fn() -> Memory, takeover: Takeover) -> Vec<Deflater> {
-        match takeover {
-            Takeover::Keep => Vec::new(),
-            Takeover::Reset => {
-                let mut deflate = Deflate::new(Mode::Server);
-                deflate.configure(&[]).unwrap();
-                let deflate: Box<dyn Extension + Send> = Box::new(deflate);
-                let socket = Socket::new(transport(), Role::Server, Some(deflate), Tuning::Speed);
-                vec![Deflater::new("soketto", "level 1", socket)]
-            }
-        }
+        vec![Sender::new("soketto", "slice", Socket::new(transport(), role, tuning))]
     }
 
     fn servers(&self) -> Vec<Server> {
@@ -60,12 +42,7 @@ struct Socket<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    fn new(
-        stream: S,
-        role: Role,
-        extension: Option<Box<dyn Extension + Send>>,
-        tuning: Tuning,
-    ) -> Self {
+    fn new(stream: S, role: Role, tuning: Tuning) -> Self {
         let capacity = match tuning {
             Tuning::Memory => 8 << 10,
             Tuning::Speed => 64 << 10,
@@ -75,9 +52,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             Role::Server => Mode::Server,
         };
         let stream = BufWriter::with_capacity(capacity, stream.compat());
-        let mut builder = Builder::new(BufReader::with_capacity(capacity, stream), mode);
-        builder.add_extensions(extension);
-        let (sender, receiver) = builder.finish();
+        let stream = BufReader::with_capacity(capacity, stream);
+        let (sender, receiver) = Builder::new(stream, mode).finish();
         Self { sender, receiver, message: Vec::new() }
     }
 
@@ -125,20 +101,8 @@ impl Transmit for Socket<Memory> {
     }
 }
 
-impl Echo for Socket<Memory> {
-    fn echo(&mut self, messages: usize) {
-        memory::run(async {
-            for _ in 0..messages {
-                let kind = self.next().await.unwrap();
-                self.reply(kind).await.unwrap();
-            }
-            self.sender.flush().await.unwrap();
-        });
-    }
-}
-
 async fn echo(stream: TcpStream, tuning: Tuning) {
-    let mut socket = Socket::new(stream, Role::Server, None, tuning);
+    let mut socket = Socket::new(stream, Role::Server, tuning);
     while let Some(kind) = socket.next().await {
         if socket.reply(kind).await.is_none() || socket.sender.flush().await.is_err() {
             return;
