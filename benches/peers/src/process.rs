@@ -7,7 +7,7 @@ use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::{env, fs};
 
 use crate::load::{Load, Outcome};
-use crate::peer::{Row, Start};
+use crate::peer::{Row, Start, Tuning};
 
 /// A server that can be started.
 #[derive(Clone, Debug)]
@@ -28,8 +28,11 @@ pub struct Process {
 impl Program {
     /// Returns the servers of this package: for speed, or those that count their heap.
     #[must_use]
-    pub fn ours(tuning: &str) -> Vec<Self> {
-        let bin = if tuning == "memory" { "idle" } else { "peers" };
+    pub fn ours(tuning: Tuning) -> Vec<Self> {
+        let bin = match tuning {
+            Tuning::Memory => "idle",
+            Tuning::Speed => "peers",
+        };
         let bin = env::current_exe().unwrap().with_file_name(bin);
         crate::serve::servers()
             .iter()

@@ -8,26 +8,22 @@ use std::{fs, io};
 
 use crate::parts::PARTS;
 use crate::plot;
-use crate::rounds::Effort;
 use crate::table::{Better, Table, Values, load};
 
 /// Writes `performance.md` and `plots/` from the results that are there.
-pub fn write(results: &Path, docs: &Path, effort: Effort) -> io::Result<()> {
+pub fn write(results: &Path, docs: &Path) -> io::Result<()> {
     let plots = docs.join("plots");
     fs::create_dir_all(&plots)?;
     let mut text = String::from("# Performance\n\n");
     text += "Written by `benches/peers/run`; do not edit. How it is measured, what counts as equal \
              work and which settings everybody has is told in \
              [benches/peers](../benches/peers/README.md).\n\n";
-    if effort.is_quick {
-        text += "**A quick run, to see that everything works: its figures mean nothing.**\n\n";
-    }
     text += &facts();
     text += "\nIn the tables, a value is the median of all rounds; in parentheses is the median of \
              its ratio to the limit of the same class in the same round. Bold is the best of its \
              class but for the limit.\n";
     for part in PARTS {
-        let tables = load(&results.join(format!("{}.tsv", part.name)));
+        let (tables, is_quick) = load(&results.join(format!("{}.tsv", part.name)));
         if tables.is_empty() {
             continue;
         }
@@ -38,6 +34,9 @@ pub fn write(results: &Path, docs: &Path, effort: Effort) -> io::Result<()> {
             &part.name[1..],
             part.about
         );
+        if is_quick {
+            text += "\n**A quick run, to see that everything works: its figures mean nothing.**\n";
+        }
         for (index, table) in tables.iter().enumerate() {
             section(&mut text, table);
             if table.is_plotted {
@@ -51,7 +50,7 @@ pub fn write(results: &Path, docs: &Path, effort: Effort) -> io::Result<()> {
             }
         }
     }
-    let counted = load(&results.join("callgrind.tsv"));
+    let (counted, _) = load(&results.join("callgrind.tsv"));
     if !counted.is_empty() {
         text += "\n## Instructions\n\nCounted by callgrind, whose processor has no AVX-512.\n";
         counted.iter().for_each(|table| section(&mut text, table));
@@ -60,7 +59,7 @@ pub fn write(results: &Path, docs: &Path, effort: Effort) -> io::Result<()> {
 }
 
 fn section(text: &mut String, table: &Table) {
-    let _ = write!(text, "\n### {}\n\n{}.\n\n| | |", table.title, capital(&table.unit));
+    let _ = write!(text, "\n### {}\n\n{}.\n\n| who | class |", table.title, capital(&table.unit));
     table.columns.iter().for_each(|column| {
         let _ = write!(text, " {column} |");
     });

@@ -147,9 +147,9 @@ pub fn number(value: f64) -> String {
     }
 }
 
-/// Keeps the tables of a part.
-pub fn save(path: &Path, tables: &[Table]) -> io::Result<()> {
-    let mut text = String::new();
+/// Keeps the tables of a part, and whether its figures mean anything.
+pub fn save(path: &Path, tables: &[Table], is_quick: bool) -> io::Result<()> {
+    let mut text = String::from(if is_quick { "quick\n" } else { "" });
     for table in tables {
         let better = match table.better {
             Better::Higher => "higher",
@@ -176,11 +176,12 @@ pub fn save(path: &Path, tables: &[Table]) -> io::Result<()> {
     fs::write(path, text)
 }
 
-/// Returns the tables of a part, if it was measured.
+/// Returns the tables of a part, if it was measured, and whether that was quick.
 #[must_use]
-pub fn load(path: &Path) -> Vec<Table> {
+pub fn load(path: &Path) -> (Vec<Table>, bool) {
     let mut tables: Vec<Table> = Vec::new();
-    for line in fs::read_to_string(path).unwrap_or_default().lines() {
+    let text = fs::read_to_string(path).unwrap_or_default();
+    for line in text.lines() {
         let mut fields = line.split('\t');
         match fields.next() {
             Some("table") => {
@@ -206,7 +207,7 @@ pub fn load(path: &Path) -> Vec<Table> {
             _ => {}
         }
     }
-    tables
+    (tables, text.starts_with("quick\n"))
 }
 
 fn cell(text: &str) -> Option<Cell> {
@@ -232,8 +233,10 @@ mod tests {
         assert_eq!(table.rows[1].cells[0], Some(Cell { value: 4.0, ratio: Some(2.0) }));
         assert_eq!(table.rows[2].cells, [None, Some(Cell { value: 5.0, ratio: None })]);
         let path = std::env::temp_dir().join(format!("peers-table-{}", std::process::id()));
-        save(&path, core::slice::from_ref(&table)).unwrap();
-        assert_eq!(load(&path), [table]);
+        for is_quick in [false, true] {
+            save(&path, core::slice::from_ref(&table), is_quick).unwrap();
+            assert_eq!(load(&path), (vec![table.clone()], is_quick));
+        }
         fs::remove_file(path).unwrap();
     }
 }

@@ -51,7 +51,8 @@ fn measure(arguments: &[String]) -> ExitCode {
     }
     let results = Path::new("target/peers/results");
     let keep = |name: &str, tables: &[table::Table]| {
-        table::save(&results.join(format!("{name}.tsv")), tables).expect("results can be kept");
+        let path = results.join(format!("{name}.tsv"));
+        table::save(&path, tables, effort.is_quick).expect("results can be kept");
     };
     if counts {
         keep("callgrind", &callgrind::measure());
@@ -63,7 +64,7 @@ fn measure(arguments: &[String]) -> ExitCode {
             keep(part.name, &tables);
         }
     }
-    report::write(results, Path::new("docs"), effort).expect("a report can be written");
+    report::write(results, Path::new("docs")).expect("a report can be written");
     println!("\nwrote docs/performance.md");
     ExitCode::SUCCESS
 }

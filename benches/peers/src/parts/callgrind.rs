@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::parts::receive::checked;
+use crate::parts::receive::{all, checked};
 use crate::parts::size_text;
 use crate::table::{Better, Table};
 use crate::wire::{Content, Stream};
@@ -25,7 +25,7 @@ pub fn measure() -> Vec<Table> {
 /// What a process under valgrind does: the same turn so many times.
 pub fn turn(size: usize, index: usize, turns: usize) {
     let stream = Stream::new(Content::Binary, size, 1);
-    let mut receivers = checked(&stream, READ);
+    let mut receivers = all(&stream, READ);
     for _ in 0..turns {
         receivers[index].run.turn(stream.messages.len());
     }
@@ -33,14 +33,16 @@ pub fn turn(size: usize, index: usize, turns: usize) {
 
 fn count(size: usize, index: usize) -> f64 {
     let messages = Stream::new(Content::Binary, size, 1).messages.len();
-    // What is done once falls out of the difference.
-    let (few, many) = (instructions(size, index, 2), instructions(size, index, 6));
-    (many - few) / (4 * messages) as f64
+    // What the first turn does once falls out of the difference.
+    let (few, many) = (instructions(size, index, 2), instructions(size, index, 4));
+    (many - few) / (2 * messages) as f64
 }
 
 fn instructions(size: usize, index: usize, turns: usize) -> f64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        // Only the turns: to set up takes more, and not always the same.
+        .arg("--toggle-collect=*RunReceive*::turn*")
         .arg(std::env::current_exe().unwrap())
         .args(["turn", &size.to_string(), &index.to_string(), &turns.to_string()])
         .output()

@@ -5,7 +5,7 @@ use std::thread::available_parallelism;
 
 use crate::load::Load;
 use crate::parts::size_text;
-use crate::peer::Row;
+use crate::peer::{Row, Tuning};
 use crate::process::{Program, tick};
 use crate::rounds::Effort;
 use crate::table::{Better, Table};
@@ -22,7 +22,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
         println!("!! one core only: echo is left out");
         return Vec::new();
     }
-    let mut programs = Program::ours("speed");
+    let mut programs = Program::ours(Tuning::Speed);
     programs.extend(Program::outside());
     let rows: Vec<Row> = programs.iter().map(|program| program.row).collect();
     let mut tables = Vec::new();

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::thread::{available_parallelism, sleep};
 
 use crate::load::Load;
-use crate::peer::Row;
+use crate::peer::{Row, Tuning};
 use crate::process::{Program, resident};
 use crate::rounds::Effort;
 use crate::table::{Better, Table};
@@ -20,7 +20,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
         println!("!! one core only: memory is left out");
         return Vec::new();
     }
-    let mut programs = Program::ours("memory");
+    let mut programs = Program::ours(Tuning::Memory);
     programs.extend(Program::outside());
     programs.retain(|program| program.row.class == "async");
     let rows: Vec<Row> = programs.iter().map(|program| program.row).collect();

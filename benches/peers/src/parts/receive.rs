@@ -56,8 +56,7 @@ fn table(content: Content, fragments: usize, read_size: usize, effort: Effort) -
 
 /// Returns all receivers, each of which has shown that it receives every byte, twice over.
 pub(super) fn checked(stream: &Stream, read_size: usize) -> Vec<Receiver> {
-    let transport = || Memory::new(&stream.bytes, read_size);
-    let mut receivers: Vec<_> = PEERS.iter().flat_map(|peer| peer.receivers(&transport)).collect();
+    let mut receivers = all(stream, read_size);
     for receiver in &mut receivers {
         for _ in 0..2 {
             let collected = receiver.run.collect(stream.messages.len());
@@ -65,6 +64,12 @@ pub(super) fn checked(stream: &Stream, read_size: usize) -> Vec<Receiver> {
         }
     }
     receivers
+}
+
+/// Returns all receivers.
+pub(super) fn all(stream: &Stream, read_size: usize) -> Vec<Receiver> {
+    let transport = || Memory::new(&stream.bytes, read_size);
+    PEERS.iter().flat_map(|peer| peer.receivers(&transport)).collect()
 }
 
 /// How much a read delivers.
