@@ -15,7 +15,8 @@ use crate::wire::{self, Content};
 pub(super) const ABOUT: &str = "An endpoint sends binary messages in batches of 32 KiB, or one \
 message, into a sink that takes all it is given; then it flushes. *slice*: the payload is given as \
 `&[u8]`; *bytes*: as `Bytes`, of which a reference may be queued. A client masks; the limit takes \
-its masks from a counter. The sink costs nothing, a system call does: the second table counts the \
+its masks from a counter. Who writes while it sends need not copy a large slice, who queues must; \
+`Bytes` can be queued without. The sink costs nothing, a system call does: the second table counts the \
 calls.";
 
 pub(super) fn measure(effort: Effort) -> Vec<Table> {
