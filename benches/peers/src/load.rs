@@ -37,7 +37,8 @@ pub struct Load {
 /// What came of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Outcome {
-    pub messages: u64,
+    /// Parts of messages count, too.
+    pub messages: f64,
     pub seconds: f64,
     /// Of the server.
     pub cpu_ticks: u64,
@@ -83,6 +84,7 @@ pub fn run(load: Load) -> Outcome {
             .into_iter()
             .map(|stream| spawn_local(check(stream, Rc::clone(&exchange))))
             .collect();
+        let reply_len = exchange.reply_len as f64;
         let count = Rc::new(Cell::new(0));
         let buf = Rc::new(RefCell::new(vec![0; 256 << 10]));
         let mut checked = Vec::new();
@@ -98,7 +100,7 @@ pub fn run(load: Load) -> Outcome {
         let (begin, before, ticks) = (Instant::now(), count.get(), cpu_ticks(load.pid));
         sleep(load.time).await;
         Outcome {
-            messages: count.get() - before,
+            messages: (count.get() - before) as f64 / reply_len,
             seconds: begin.elapsed().as_secs_f64(),
             cpu_ticks: cpu_ticks(load.pid) - ticks,
         }
@@ -165,7 +167,7 @@ async fn check(mut stream: TcpStream, exchange: Rc<Exchange>) -> TcpStream {
     stream
 }
 
-/// Keeps a window of messages under way, for ever.
+/// Keeps a window of messages under way, for ever, and counts the bytes that come back.
 async fn pump(
     mut stream: TcpStream,
     exchange: Rc<Exchange>,
@@ -197,10 +199,10 @@ async fn pump(
             if let Poll::Ready(read) = Pin::new(&mut stream).poll_read(cx, &mut buf) {
                 read.unwrap();
                 assert!(!buf.filled().is_empty(), "the server closed the connection");
+                count.set(count.get() + buf.filled().len() as u64);
                 partial += buf.filled().len();
                 let replies = partial / exchange.reply_len;
                 partial %= exchange.reply_len;
-                count.set(count.get() + replies as u64);
                 left += replies * exchange.frame_len;
                 is_stuck = false;
             }

@@ -75,9 +75,8 @@ fn rounds(
                 println!("!! {} did not pass its check or broke off", program.row.name);
                 continue;
             };
-            let messages = outcome.messages.max(1) as f64;
-            costs[index].push(outcome.cpu_ticks as f64 * tick * 1e6 / messages);
-            speeds[index].push(outcome.messages as f64 / outcome.seconds);
+            costs[index].push(outcome.cpu_ticks as f64 * tick * 1e6 / outcome.messages.max(1.0));
+            speeds[index].push(outcome.messages / outcome.seconds);
         }
     }
     (costs, speeds)
