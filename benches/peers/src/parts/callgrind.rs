@@ -1,0 +1,56 @@
+//! Instructions instead of time: what a busy machine cannot blur.
+
+use std::process::Command;
+
+use crate::parts::receive::{all, checked};
+use crate::parts::size_text;
+use crate::table::{Better, Table};
+use crate::wire::{Content, Stream};
+
+/// Counts the instructions of all receivers of whole binary messages.
+#[must_use]
+pub fn measure() -> Vec<Table> {
+    let title = "Binary, whole, reads of 64 KiB: instructions";
+    let mut table = Table::new(title, "instructions per message", Better::Lower);
+    for size in SIZES {
+        let stream = Stream::new(Content::Binary, size, 1);
+        let rows: Vec<_> = checked(&stream, READ).iter().map(|receiver| receiver.row).collect();
+        let counts: Vec<_> = (0..rows.len()).map(|index| vec![count(size, index)]).collect();
+        table.add(&size_text(size), &rows, &counts);
+    }
+    table.print();
+    vec![table]
+}
+
+/// What a process under valgrind does: the same turn so many times.
+pub fn turn(size: usize, index: usize, turns: usize) {
+    let stream = Stream::new(Content::Binary, size, 1);
+    let mut receivers = all(&stream, READ);
+    for _ in 0..turns {
+        receivers[index].run.turn(stream.messages.len());
+    }
+}
+
+fn count(size: usize, index: usize) -> f64 {
+    let messages = Stream::new(Content::Binary, size, 1).messages.len();
+    // What the first turn does once falls out of the difference.
+    let (few, many) = (instructions(size, index, 2), instructions(size, index, 4));
+    (many - few) / (2 * messages) as f64
+}
+
+fn instructions(size: usize, index: usize, turns: usize) -> f64 {
+    let output = Command::new("valgrind")
+        .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
+        // Only the turns: to set up takes more, and not always the same.
+        .arg("--toggle-collect=*RunReceive*::turn*")
+        .arg(std::env::current_exe().unwrap())
+        .args(["turn", &size.to_string(), &index.to_string(), &turns.to_string()])
+        .output()
+        .expect("valgrind is needed");
+    let text = String::from_utf8_lossy(&output.stderr);
+    let line = text.lines().find_map(|line| line.split_once("Collected :")).expect("a count");
+    line.1.trim().parse().expect("a count")
+}
+
+const SIZES: [usize; 4] = [16, 125, 1 << 10, 16 << 10];
+const READ: usize = 64 << 10;

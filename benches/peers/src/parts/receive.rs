@@ -1,0 +1,76 @@
+//! What it costs to receive messages that are in memory already.
+
+use crate::memory::Memory;
+use crate::parts::{size_text, sizes};
+use crate::peer::{Receiver, Row};
+use crate::peers::PEERS;
+use crate::rounds::{Effort, take_turns};
+use crate::table::{Better, Table};
+use crate::wire::{Content, Stream};
+
+pub(super) const ABOUT: &str = "A server receives masked messages from memory; a read delivers 64 \
+KiB or 1,460 bytes at most. *Lent*: the application looks at the payload where it lies, or in a \
+buffer that is used again. *Owned*: it gets a message that it could keep. Text is validated by \
+everybody. The limit is a loop that only parses the header, unmasks in place and calls a closure.";
+
+pub(super) fn measure(effort: Effort) -> Vec<Table> {
+    let mut tables = Vec::new();
+    for content in [Content::Binary, Content::Ascii, Content::MultiByte] {
+        for fragments in [1, 4] {
+            for read_size in READS {
+                tables.push(table(content, fragments, read_size, effort));
+            }
+        }
+    }
+    tables
+}
+
+fn table(content: Content, fragments: usize, read_size: usize, effort: Effort) -> Table {
+    let what = match content {
+        Content::Ascii => "ASCII text",
+        Content::Binary => "Binary",
+        Content::MultiByte => "Multi-byte text",
+    };
+    let how = if fragments == 1 { "whole" } else { "in 4 fragments" };
+    let reads = if read_size == 1460 { "1,460 B" } else { "64 KiB" };
+    let title = format!("{what}, {how}, reads of {reads}");
+    let mut table = Table::new(&title, "ns per message", Better::Lower);
+    table.is_plotted = read_size != 1460 && (fragments == 1) == (content == Content::Binary)
+        || content == Content::MultiByte && fragments == 1 && read_size != 1460;
+    for &size in sizes(effort) {
+        let stream = Stream::new(content, size, fragments);
+        let mut receivers = checked(&stream, read_size);
+        let rows: Vec<Row> = receivers.iter().map(|receiver| receiver.row).collect();
+        let messages = stream.messages.len();
+        let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
+        for receiver in &mut receivers {
+            turns.push(Box::new(|| receiver.run.turn(messages)));
+        }
+        let mut times = take_turns(&mut turns, effort.rounds);
+        times.iter_mut().flatten().for_each(|time| *time /= messages as f64);
+        table.add(&size_text(size), &rows, &times);
+    }
+    table.print();
+    table
+}
+
+/// Returns all receivers, each of which has shown that it receives every byte, twice over.
+pub(super) fn checked(stream: &Stream, read_size: usize) -> Vec<Receiver> {
+    let mut receivers = all(stream, read_size);
+    for receiver in &mut receivers {
+        for _ in 0..2 {
+            let collected = receiver.run.collect(stream.messages.len());
+            assert!(collected == stream.messages, "{} receives something else", receiver.row.name);
+        }
+    }
+    receivers
+}
+
+/// Returns all receivers.
+pub(super) fn all(stream: &Stream, read_size: usize) -> Vec<Receiver> {
+    let transport = || Memory::new(&stream.bytes, read_size);
+    PEERS.iter().flat_map(|peer| peer.receivers(&transport)).collect()
+}
+
+/// How much a read delivers.
+const READS: [usize; 2] = [64 << 10, 1460];

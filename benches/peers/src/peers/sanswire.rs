@@ -1,0 +1,309 @@
+//! sanswire: its core in a loop of one's own, and both adapters.
+
+use std::io::{Read, Write};
+
+use bytes::{Buf, Bytes};
+use sanswire::extension::{self, Deflate, DeflateConfig};
+use sanswire::{Config, Connection, Event, Message, ReceiveBuf, blocking};
+
+use crate::memory::{self, Memory};
+use crate::peer::{
+    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Transmit, Tuning,
+};
+use crate::wire::Kind;
+
+pub(super) struct Sanswire;
+
+impl Peer for Sanswire {
+    fn name(&self) -> &'static str {
+        "sanswire"
+    }
+
+    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
+        let tokio =
+            || sanswire::tokio::WebSocket::from_parts(transport(), server(), ReceiveBuf::new());
+        let blocking = || {
+            let stream = blocking::Plain(transport());
+            blocking::WebSocket::from_parts(stream, server(), ReceiveBuf::new())
+        };
+        vec![
+            Receiver::new("sanswire", "lent", Core::<Lends>::new(transport())),
+            Receiver::new("sanswire", "owned", Core::<Owns>::new(transport())),
+            Receiver::new("sanswire, tokio", "lent", Tokio(tokio(), Lends)),
+            Receiver::new("sanswire, tokio", "owned", Tokio(tokio(), Owns)),
+            Receiver::new("sanswire, blocking", "lent", Blocking(blocking(), Lends)),
+            Receiver::new("sanswire, blocking", "owned", Blocking(blocking(), Owns)),
+        ]
+    }
+
+    fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
+        let sending = |send| Sending { transport: transport(), connection: connection(role), send };
+        vec![
+            Sender::new(
+                "sanswire",
+                "slice",
+                sending(|connection, payload| connection.send_binary(payload).is_ok()),
+            ),
+            Sender::new(
+                "sanswire",
+                "bytes",
+                sending(|connection, payload| {
+                    connection.send(Message::Binary(payload.clone())).is_ok()
+                }),
+            ),
+        ]
+    }
+
+    fn deflaters(&self, transport: &dyn Fn() -> Memory, takeover: Takeover) -> Vec<Deflater> {
+        let takeover = match takeover {
+            Takeover::Keep => extension::Takeover::Keep,
+            Takeover::Reset => extension::Takeover::Reset,
+        };
+        let mut config = DeflateConfig::default();
+        (config.takeover, config.peer_takeover) = (takeover, takeover);
+        let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
+        let connection = server().with_deflate(agreed);
+        let echo = Echoing { transport: transport(), connection, input: ReceiveBuf::new() };
+        vec![Deflater::new("sanswire", "level 6", echo)]
+    }
+
+    fn servers(&self) -> Vec<Server> {
+        vec![
+            Server::tokio("sanswire", |stream, _| drop(tokio::spawn(plain(stream)))),
+            Server::tokio("sanswire, gathered", |stream, _| drop(tokio::spawn(gathered(stream)))),
+            Server::blocking("sanswire, blocking", blocking),
+        ]
+    }
+}
+
+fn server() -> Connection {
+    Connection::server(&Config::default())
+}
+
+fn connection(role: Role) -> Connection {
+    match role {
+        Role::Client => Connection::client(&Config::default(), [7; 32]),
+        Role::Server => server(),
+    }
+}
+
+/// What is made of an event.
+trait Takes {
+    fn take(event: Event<'_>, call: impl FnMut(Kind, &[u8])) -> bool;
+}
+
+struct Lends;
+
+impl Takes for Lends {
+    fn take(event: Event<'_>, mut call: impl FnMut(Kind, &[u8])) -> bool {
+        match event {
+            Event::Binary(payload) => call(Kind::Binary, &payload),
+            Event::Text(text) => call(Kind::Text, text.as_bytes()),
+            Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => {
+                return false;
+            }
+        }
+        true
+    }
+}
+
+struct Owns;
+
+impl Takes for Owns {
+    fn take(event: Event<'_>, mut call: impl FnMut(Kind, &[u8])) -> bool {
+        match event.into_message() {
+            Some(Message::Binary(payload)) => call(Kind::Binary, &payload),
+            Some(Message::Text(text)) => call(Kind::Text, text.as_bytes()),
+            None => return false,
+        }
+        true
+    }
+}
+
+/// The run loop of the documentation.
+struct Core<T> {
+    transport: Memory,
+    connection: Connection,
+    input: ReceiveBuf,
+    takes: core::marker::PhantomData<T>,
+}
+
+impl<T> Core<T> {
+    fn new(transport: Memory) -> Self {
+        let takes = core::marker::PhantomData;
+        Self { transport, connection: server(), input: ReceiveBuf::new(), takes }
+    }
+}
+
+impl<T: Takes> Receive for Core<T> {
+    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+        let mut left = messages;
+        while left > 0 {
+            match self.connection.poll_event(&mut self.input).unwrap() {
+                Some(event) => left -= usize::from(T::take(event, &mut take)),
+                None => {
+                    let len = self.transport.read(self.input.spare_mut(READ)).unwrap();
+                    self.input.commit(len);
+                }
+            }
+        }
+    }
+}
+
+struct Tokio<T>(sanswire::tokio::WebSocket<Memory>, T);
+
+impl Receive for Tokio<Lends> {
+    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+        memory::run(async {
+            let mut left = messages;
+            while left > 0 {
+                let taken = self.0.recv_with(|event, _| Lends::take(event, &mut take)).await;
+                left -= usize::from(taken.unwrap().unwrap());
+            }
+        });
+    }
+}
+
+impl Receive for Tokio<Owns> {
+    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+        memory::run(async {
+            for _ in 0..messages {
+                match self.0.recv().await.unwrap().unwrap() {
+                    Message::Binary(payload) => take(Kind::Binary, &payload),
+                    Message::Text(text) => take(Kind::Text, text.as_bytes()),
+                }
+            }
+        });
+    }
+}
+
+struct Blocking<T>(blocking::WebSocket<blocking::Plain<Memory>>, T);
+
+impl Receive for Blocking<Lends> {
+    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+        let mut left = messages;
+        while left > 0 {
+            let taken = self.0.recv_with(|event, _| Lends::take(event, &mut take));
+            left -= usize::from(taken.unwrap().unwrap());
+        }
+    }
+}
+
+impl Receive for Blocking<Owns> {
+    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+        for _ in 0..messages {
+            match self.0.recv().unwrap().unwrap() {
+                Message::Binary(payload) => take(Kind::Binary, &payload),
+                Message::Text(text) => take(Kind::Text, text.as_bytes()),
+            }
+        }
+    }
+}
+
+struct Sending {
+    transport: Memory,
+    connection: Connection,
+    /// Returns whether there was room.
+    send: fn(&mut Connection, &Bytes) -> bool,
+}
+
+impl Transmit for Sending {
+    fn send(&mut self, payload: &Bytes, messages: usize) {
+        for _ in 0..messages {
+            if !(self.send)(&mut self.connection, payload) {
+                write(&mut self.transport, &mut self.connection);
+                assert!((self.send)(&mut self.connection, payload));
+            }
+        }
+        write(&mut self.transport, &mut self.connection);
+    }
+}
+
+struct Echoing {
+    transport: Memory,
+    connection: Connection,
+    input: ReceiveBuf,
+}
+
+impl Echo for Echoing {
+    fn echo(&mut self, messages: usize) {
+        let mut left = messages;
+        while left > 0 {
+            match self.connection.poll_event(&mut self.input).unwrap() {
+                Some(Event::Text(text)) => {
+                    self.connection.send_text(&text).unwrap();
+                    left -= 1;
+                }
+                Some(event) => panic!("{event:?}"),
+                None => {
+                    write(&mut self.transport, &mut self.connection);
+                    let len = self.transport.read(self.input.spare_mut(READ)).unwrap();
+                    self.input.commit(len);
+                }
+            }
+        }
+        write(&mut self.transport, &mut self.connection);
+    }
+}
+
+/// Writes all that waits, with vectored writes.
+fn write(transport: &mut Memory, connection: &mut Connection) {
+    while let Some(output) = connection.poll_transmit() {
+        let mut slices = [std::io::IoSlice::new(&[]); 64];
+        let count = output.chunks_vectored(&mut slices);
+        let len = transport.write_vectored(&slices[..count]).unwrap();
+        output.advance(len);
+    }
+}
+
+/// The loop that everybody writes first.
+async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error> {
+    let mut socket = sanswire::tokio::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
+    while let Some(message) = socket.recv().await? {
+        socket.send(message).await?;
+    }
+    Ok(())
+}
+
+/// Replies are queued while the event is held, and leave together before a read would wait.
+async fn gathered(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error> {
+    let mut socket = sanswire::tokio::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
+    while let Some(refused) = socket.recv_with(reply).await? {
+        // There was no room: wait for it.
+        if let Some(message) = refused {
+            socket.feed(message).await?;
+        }
+    }
+    Ok(())
+}
+
+fn blocking(stream: std::net::TcpStream) {
+    let mut socket = blocking::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
+    while let Ok(Some(refused)) = socket.recv_with(reply) {
+        if let Some(message) = refused
+            && socket.feed(message).is_err()
+        {
+            return;
+        }
+    }
+}
+
+/// Answers a message while it is lent: small ones are copied, large ones handed on.
+fn reply(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
+    let is_sent = match &event {
+        Event::Binary(payload) if payload.len() < LARGE => connection.send_binary(payload).is_ok(),
+        Event::Text(text) if text.len() < LARGE => connection.send_text(text).is_ok(),
+        Event::Binary(_) | Event::Text(_) => false,
+        Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => true,
+    };
+    if is_sent {
+        return None;
+    }
+    connection.send(event.into_message()?).err().map(|refused| refused.message)
+}
+
+/// How much is read at once.
+const READ: usize = 64 << 10;
+
+/// From which size on a payload is handed on rather than copied.
+const LARGE: usize = 4 << 10;

@@ -1,0 +1,142 @@
+//! Prepared byte streams, and an oracle that reads what was sent; slow, plain code that none of the
+//! contestants has a part in.
+
+use std::sync::Arc;
+
+use crate::ideal::put_header;
+
+/// What is in a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    Binary,
+    Ascii,
+    MultiByte,
+}
+
+/// What a message says it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    Binary,
+    Text,
+}
+
+/// Masked frames as a client sends them, and what is in them.
+#[derive(Debug)]
+pub struct Stream {
+    pub bytes: Arc<[u8]>,
+    pub messages: Vec<(Kind, Vec<u8>)>,
+}
+
+impl Content {
+    #[must_use]
+    pub const fn kind(self) -> Kind {
+        match self {
+            Self::Binary => Kind::Binary,
+            Self::Ascii | Self::MultiByte => Kind::Text,
+        }
+    }
+
+    /// Makes a payload of exactly `size` bytes.
+    #[must_use]
+    pub fn payload(self, size: usize, seed: usize) -> Vec<u8> {
+        match self {
+            Self::Binary => (0..size).map(|at| ((at * 7 + seed) % 251) as u8).collect(),
+            Self::Ascii => (0..size).map(|at| b'0' + ((at + seed) % 64) as u8).collect(),
+            Self::MultiByte => {
+                let mut text = String::with_capacity(size);
+                let mut words = MULTI_BYTE.chars().cycle().skip(seed % 7);
+                while let Some(next) =
+                    words.next().filter(|next| text.len() + next.len_utf8() <= size)
+                {
+                    text.push(next);
+                }
+                let missing = size - text.len();
+                text.extend(core::iter::repeat_n('x', missing));
+                text.into_bytes()
+            }
+        }
+    }
+}
+
+impl Stream {
+    /// Makes about half a megabyte of messages, or four.
+    #[must_use]
+    pub fn new(content: Content, size: usize, fragments: usize) -> Self {
+        let count = (TOTAL / (size + 8)).max(4);
+        let mut bytes = Vec::new();
+        let mut messages = Vec::new();
+        for index in 0..count {
+            let payload = content.payload(size, index);
+            let mut key = (index as u32 + 1).wrapping_mul(0x9e37_79b9);
+            let cuts: Vec<_> = (0..=fragments).map(|cut| size * cut / fragments).collect();
+            for (fragment, cut) in cuts.windows(2).enumerate() {
+                let opcode = match (fragment, content.kind()) {
+                    (0, Kind::Text) => 0x1,
+                    (0, Kind::Binary) => 0x2,
+                    _ => 0x0,
+                };
+                let fin = if fragment + 1 == fragments { 0x80 } else { 0 };
+                key = key.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
+                push_masked(&mut bytes, fin | opcode, &payload[cut[0]..cut[1]], key.to_le_bytes());
+            }
+            messages.push((content.kind(), payload));
+        }
+        Self { bytes: bytes.into(), messages }
+    }
+}
+
+/// Appends a masked frame.
+pub fn push_masked(bytes: &mut Vec<u8>, first: u8, payload: &[u8], key: [u8; 4]) {
+    put_header(bytes, first, payload.len(), Some(key));
+    bytes.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]));
+}
+
+/// Returns the messages in `bytes`, which are whole frames, all masked or none.
+///
+/// # Panics
+///
+/// On anything else.
+#[must_use]
+pub fn read(mut bytes: &[u8], masked: bool) -> Vec<(u8, Vec<u8>)> {
+    let mut messages: Vec<(u8, Vec<u8>)> = Vec::new();
+    let mut open = false;
+    while let [first, second, rest @ ..] = bytes {
+        assert_eq!(second & 0x80 != 0, masked, "the mask bit is wrong");
+        let (len, rest) = match second & 0x7f {
+            126 => {
+                let (len, rest) = rest.split_first_chunk().expect("a length");
+                (usize::from(u16::from_be_bytes(*len)), rest)
+            }
+            127 => {
+                let (len, rest) = rest.split_first_chunk().expect("a length");
+                (u64::from_be_bytes(*len) as usize, rest)
+            }
+            len => (usize::from(len), rest),
+        };
+        let (key, rest) = if masked {
+            let (key, rest) = rest.split_first_chunk().expect("a key");
+            (*key, rest)
+        } else {
+            ([0; 4], rest)
+        };
+        let (payload, rest) = rest.split_at(len);
+        let payload = payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]);
+        if open {
+            assert_eq!(first & 0x7f, 0, "a fragment has an opcode");
+            messages.last_mut().expect("a message").1.extend(payload);
+        } else {
+            messages.push((first & 0x7f, payload.collect()));
+        }
+        open = first & 0x80 == 0;
+        bytes = rest;
+    }
+    assert!(bytes.is_empty() && !open, "half a message");
+    messages
+}
+
+/// Two, three and four bytes, as people write.
+const MULTI_BYTE: &str = "Zürich 東京都 Ελλάδα 😀 привет ";
+
+/// About how many bytes a stream has: with the buffer they fill, they fit a second-level cache, so
+/// that the crates are measured and not the memory.
+const TOTAL: usize = 512 << 10;
