@@ -6,13 +6,14 @@ use crate::memory::Memory;
 use crate::parts::size_text;
 use crate::peer::{Role, Row, Sender, Tuning};
 use crate::peers::PEERS;
+use crate::peers::sanswire::prepared;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
 use crate::wire::Content;
 
 pub(super) const ABOUT: &str = "One message goes to 10,000 connections in memory, each of which \
-writes it into a sink of its own. No crate here takes a message that was framed before; each sends \
-it to each connection.";
+writes it into a sink of its own. Of the crates here only sanswire takes a message that was framed \
+before (`Prepared`); the others send it to each connection.";
 
 pub(super) fn measure(effort: Effort) -> Vec<Table> {
     let mut table = Table::new("10,000 receivers", "ns per receiver", Better::Lower);
@@ -20,6 +21,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
     for size in SIZES {
         let payload = Bytes::from(Content::Binary.payload(size, 1));
         let mut groups = groups(receivers);
+        groups.push(prepared(&payload, receivers));
         let rows: Vec<Row> = groups.iter().map(|group| group[0].row).collect();
         let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
         for group in &mut groups {
@@ -38,9 +40,6 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
 }
 
 /// Returns groups of servers: in each, all connections of one contestant.
-///
-/// A message that is framed once, `Connection::send_prepared(&Prepared)`, joins here: as one more
-/// group whose first element prepares the message and whose others send it.
 fn groups(receivers: usize) -> Vec<Vec<Sender>> {
     let mut groups: Vec<Vec<Sender>> = Vec::new();
     for peer in PEERS {

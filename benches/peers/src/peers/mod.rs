@@ -3,7 +3,7 @@
 mod fastwebsockets;
 pub(crate) mod limit;
 mod raw;
-mod sanswire;
+pub(crate) mod sanswire;
 mod sockudo_ws;
 mod soketto;
 mod streams;

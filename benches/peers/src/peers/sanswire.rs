@@ -4,7 +4,7 @@ use std::io::{Read, Write};
 
 use bytes::{Buf, Bytes};
 use sanswire::extension::{self, Deflate, DeflateConfig};
-use sanswire::{Config, Connection, Event, Message, ReceiveBuf, blocking};
+use sanswire::{Config, Connection, Event, Message, Prepared, ReceiveBuf, blocking};
 
 use crate::memory::{self, Memory};
 use crate::peer::{
@@ -214,6 +214,33 @@ impl Transmit for Sending {
                 write(&mut self.transport, &mut self.connection);
                 assert!((self.send)(&mut self.connection, payload));
             }
+        }
+        write(&mut self.transport, &mut self.connection);
+    }
+}
+
+/// Servers that all send one message that was framed before.
+pub(crate) fn prepared(payload: &Bytes, count: usize) -> Vec<Sender> {
+    let prepared = Prepared::binary(payload);
+    let sender = || {
+        let prepared = prepared.clone();
+        let run = SendingPrepared { transport: Memory::sink(), connection: server(), prepared };
+        Sender::new("sanswire, prepared", "bytes", run)
+    };
+    (0..count).map(|_| sender()).collect()
+}
+
+struct SendingPrepared {
+    transport: Memory,
+    connection: Connection,
+    prepared: Prepared,
+}
+
+impl Transmit for SendingPrepared {
+    fn send(&mut self, payload: &Bytes, messages: usize) {
+        assert_eq!(payload.len(), self.prepared.len());
+        for _ in 0..messages {
+            self.connection.send_prepared(&self.prepared).unwrap();
         }
         write(&mut self.transport, &mut self.connection);
     }
