@@ -20,6 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
+use sanswire::delivery::{Limits, Session, SessionId};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::reconnect::{Action, GaveUp, Reconnect, Retry, State};
@@ -739,4 +740,31 @@ async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
     let closed = server.await.unwrap();
     assert_eq!(closed.code, CloseCode::PROTOCOL_ERROR);
     assert!(closed.reason.contains("binary messages only"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection() {
+    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    next_connecting(&mut net.client).await;
+    let server = tokio::spawn(async move {
+        let stream = net.streams.recv().await.unwrap();
+        let decide = |request: &sanswire::handshake::Request| {
+            Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
+        };
+        let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
+        let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
+        session.handle_connected();
+        session.handle_message(server.recv().await.unwrap().unwrap()).unwrap();
+        session.send("news".into()).unwrap();
+        session.transmit(server.connection_mut()).unwrap();
+        server.close(1001, "").await.unwrap();
+    });
+    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    assert!(matches!(net.client.next().await, Some(Event::Started)));
+    assert_eq!(next_message(&mut net.client).await, "news".into());
+    // Now it has something to say, and nobody that it could say it to.
+    let (cause, _) = next_disconnected(&mut net.client).await;
+    let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
+    assert_eq!(closed.code, CloseCode::GOING_AWAY);
+    server.await.unwrap();
 }
