@@ -28,7 +28,7 @@ use sanswire::tokio::WebSocket;
 use sanswire::tokio::reconnecting::{
     AttemptError, Cause, Client, Event, Handle, Options, Refused, SendError,
 };
-use sanswire::{CloseCode, ClosedBy, Config, ConnectionError, Message};
+use sanswire::{CloseCode, ClosedBy, Config, ConnectionError, Message, WhenFull};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -767,4 +767,25 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
     let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
     assert_eq!(closed.code, CloseCode::GOING_AWAY);
     server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen() {
+    for when_full in [WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)] {
+        let mut net = Net::new(options(|options| {
+            options.config.max_buffered = 10;
+            options.config.when_full = when_full;
+        }));
+        for i in 0..10_u8 {
+            net.client.try_send(vec![i; 8]).unwrap();
+        }
+        let mut server = net.open().await;
+        let received = tokio::spawn(async move {
+            for i in 0..10_u8 {
+                assert_eq!(server.recv().await.unwrap(), Some(vec![i; 8].into()));
+            }
+        });
+        let _ = timeout(Duration::from_secs(1), net.client.next()).await;
+        timeout(Duration::from_secs(1), received).await.unwrap().unwrap();
+    }
 }
