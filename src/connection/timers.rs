@@ -130,6 +130,11 @@ impl Timers {
         if !self.started {
             self.started = true;
             (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);
+            for before in [&mut self.began, &mut self.closing] {
+                if *before != Time::NEVER {
+                    *before = self.now;
+                }
+            }
         }
         if sent {
             self.active = self.now;
