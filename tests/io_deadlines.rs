@@ -292,3 +292,25 @@ fn blocking_a_request_that_trickles_in_is_answered_with_408() {
     let error = accepting.join().unwrap().unwrap_err();
     assert!(matches!(error, Error::Handshake(HandshakeError::Timeout(_))), "{error}");
 }
+
+#[test]
+fn blocking_the_deadline_of_the_handshake_ends_with_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let quiet = config(|config| config.ping_interval = None);
+    let client = thread::spawn(move || {
+        let request = ClientRequest::new(&address.to_string(), "/").unwrap();
+        let mut socket = blocking::WebSocket::connect_with(&request, &quiet).unwrap();
+        thread::sleep(millis(300));
+        socket.send("late").unwrap();
+        socket
+    });
+    let mut limits = HeadLimits::default();
+    limits.timeout = Some(millis(100));
+    let stream = listener.accept().unwrap().0;
+    let accepted = |_: &_| Ok(sanswire::handshake::Acceptance::new());
+    let mut socket =
+        blocking::WebSocket::accept_with_limits(stream, limits, &quiet, accepted).unwrap();
+    assert_eq!(socket.recv().unwrap(), Some("late".into()));
+    drop(client.join().unwrap());
+}
