@@ -293,6 +293,26 @@ fn blocking_a_request_that_trickles_in_is_answered_with_408() {
     assert!(matches!(error, Error::Handshake(HandshakeError::Timeout(_))), "{error}");
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_gets_on_is_not_ended_by_what_it_has_not_looked_at() {
+    let (mut server, mut peer) = server(100, &config(|config| config.ping_interval = None));
+    let frame = masked(0x82, b"in two parts");
+    peer.write_all(&frame[..8]).await.unwrap();
+    assert!(timeout(millis(10), server.recv()).await.is_err());
+    // The rest is there long before it is late, but the application sends.
+    peer.write_all(&frame[8..]).await.unwrap();
+    let reading = tokio::spawn(async move {
+        for _ in 0..101 {
+            sleep(Duration::from_secs(1)).await;
+            let _ = peer.read(&mut [0; 100]).await.unwrap();
+        }
+        peer
+    });
+    server.send(vec![7; 10_000]).await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some(b"in two parts".to_vec().into()));
+    drop(reading.await.unwrap());
+}
+
 #[test]
 fn blocking_the_deadline_of_the_handshake_ends_with_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -313,4 +333,13 @@ fn blocking_the_deadline_of_the_handshake_ends_with_it() {
         blocking::WebSocket::accept_with_limits(stream, limits, &quiet, accepted).unwrap();
     assert_eq!(socket.recv().unwrap(), Some("late".into()));
     drop(client.join().unwrap());
+}
+
+#[test]
+fn blocking_nobody_waits_for_what_can_never_be_written() {
+    let (mut socket, _peer) = over_tcp(Connection::server(&short()));
+    let sent = (0..1_000).find_map(|_| socket.send(vec![7; 1 << 20]).err());
+    assert!(matches!(sent, Some(Error::Io(_))), "{sent:?}");
+    assert!(matches!(socket.recv(), Err(Error::Connection(_))));
+    let Err(Error::Io(_)) = socket.flush() else { panic!("written to nobody") };
 }

@@ -500,10 +500,13 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// When that has taken too long.
     fn wait_stuck(&mut self) -> io::Result<()> {
+        if self.ended || self.connection.ready_state() == ReadyState::Closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         self.read_ahead();
         let now = self.clock.now();
         self.connection.handle_timeout(now);
-        if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+        if self.connection.poll_timeout_unread().is_some_and(|at| at <= now) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed"));
         }
         Ok(())

@@ -226,12 +226,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         self.connection.note_input(&self.input);
         loop {
-            let now = ready!(self.clock.poll(self.connection.poll_timeout(), cx));
+            let is_over = matches!(self.stage, Stage::Over);
+            if is_over || self.connection.ready_state() == ReadyState::Closed {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            let now = ready!(self.clock.poll(self.connection.poll_timeout_unread(), cx));
             if self.input.len() >= READ_AHEAD || self.eof {
                 self.connection.note_not_reading();
             }
             self.connection.handle_timeout(now);
-            if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+            if self.connection.poll_timeout_unread().is_some_and(|at| at <= now) {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed");
                 return Poll::Ready(Err(error));
             }
@@ -422,8 +426,9 @@ impl<S> Driver<S> {
     }
 
     /// Returns what changes when something happened that the other half may be waiting for.
-    pub(super) fn progress(&self) -> (u64, usize, ReadyState) {
-        (self.written, self.input.len(), self.connection.ready_state())
+    pub(super) fn progress(&self) -> (u64, usize, ReadyState, bool) {
+        let is_over = matches!(self.stage, Stage::Over);
+        (self.written, self.input.len(), self.connection.ready_state(), is_over)
     }
 }
 
