@@ -343,3 +343,53 @@ fn blocking_nobody_waits_for_what_can_never_be_written() {
     assert!(matches!(socket.recv(), Err(Error::Connection(_))));
     let Err(Error::Io(_)) = socket.flush() else { panic!("written to nobody") };
 }
+
+/// A transport that holds back what it is given, and takes its time to let it go: as TLS does.
+struct Lazy {
+    stream: TcpStream,
+    held: Vec<u8>,
+    waits: u32,
+}
+
+impl Read for Lazy {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buf)
+    }
+}
+
+impl Write for Lazy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waits > 0 {
+            self.waits -= 1;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.stream.write_all(&core::mem::take(&mut self.held))
+    }
+}
+
+impl blocking::Transport for Lazy {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(timeout))
+    }
+
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn blocking_a_transport_that_lets_go_slowly_is_waited_for() {
+    let (socket, mut peer) = over_tcp(Connection::server(&Config::default()));
+    let (stream, connection, input) = socket.into_parts();
+    let lazy = Lazy { stream, held: Vec::new(), waits: 3 };
+    let mut socket = blocking::WebSocket::from_parts(lazy, connection, input);
+    socket.send("held back").unwrap();
+    let mut seen = [0; 11];
+    peer.read_exact(&mut seen).unwrap();
+    assert_eq!(&seen[2..], b"held back");
+}

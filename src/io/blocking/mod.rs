@@ -488,8 +488,12 @@ impl<S: Transport> WebSocket<S> {
             return Err(kind.into());
         }
         if self.unflushed {
-            self.stream.flush().map_err(|error| self.note_broken(error))?;
-            self.unflushed = false;
+            let is_bounded = self.clock.bound_writes(&mut self.stream);
+            match self.stream.flush() {
+                Ok(()) => self.unflushed = false,
+                Err(error) if is_bounded && is_timeout(&error) => return Ok(Written::Some),
+                Err(error) => return Err(self.note_broken(error)),
+            }
         }
         Ok(Written::All)
     }
