@@ -88,7 +88,7 @@ pub enum ConnectionError {
         code: CloseCode,
         /// Bytes that waited.
         queued: usize,
-        /// Bytes that may wait at most.
+        /// [`Config::max_buffered`](crate::Config::max_buffered).
         limit: usize,
     },
     /// §5.5.1: a Close frame with a body of one byte, too short for a code.
@@ -263,11 +263,11 @@ impl core::error::Error for ConnectionError {}
 pub enum SendError {
     /// The connection is closing or closed: nothing more can be sent (§5.5.1, §6.1).
     Closed,
-    /// As much output waits as may: write some of it first.
+    /// As much output waits as may, or more: write some of it first.
     Full {
         /// Bytes that wait.
         queued: usize,
-        /// Bytes that may wait at most.
+        /// [`Config::max_buffered`](crate::Config::max_buffered).
         limit: usize,
     },
     /// A message is being sent in parts; another must wait until it is finished (§5.4).
@@ -300,7 +300,7 @@ impl fmt::Display for SendError {
         match *self {
             Self::Closed => f.write_str("connection is closing or closed"),
             Self::Full { queued, limit } => {
-                write!(f, "{queued} bytes wait to be written, over the limit of {limit}")
+                write!(f, "{queued} bytes wait to be written, where {limit} may")
             }
             Self::MessageInProgress => f.write_str("another message is being sent in parts"),
             Self::NoMessageInProgress => f.write_str("no message is being sent in parts"),

@@ -445,3 +445,22 @@ fn time_does_not_go_back_and_does_not_overflow() {
     end.receive(b"\x02\x01x");
     assert_eq!((end.connection.poll_timeout(), end.error), (None, None));
 }
+
+#[test]
+fn what_was_there_before_the_first_time_is_dated_by_it() {
+    let config = timeless(|config| {
+        config.min_rate = NonZeroU32::new(100);
+        config.message_timeout = Some(secs(30));
+        config.close_timeout = Some(secs(10));
+        config.after_close = AfterClose::Deliver;
+    });
+    for role in BOTH {
+        // A header, before anybody has read the clock.
+        let header = if role == Role::Server { 6 } else { 2 };
+        let mut end = End::new(role, &config);
+        end.receive(b"\x02\x00");
+        tell(&mut end, secs(1_000_000));
+        assert_eq!(end.error, None);
+        tell_at(&mut end, secs(1_000_000) + config.rate_grace + Duration::from_millis(header * 10));
+    }
+}

@@ -683,3 +683,18 @@ fn prepared_messages_are_sent_fed_and_tried() {
     }
     assert_eq!(server.recv().unwrap(), Some(Message::from("x".repeat(600))));
 }
+
+#[test]
+fn short_questions_with_long_answers_find_room_for_each() {
+    // All in one read: two of the answers are more than may wait.
+    let questions = masked(0x82, b"?").repeat(1_000);
+    let reads = [REQUEST.to_vec(), questions].into();
+    let mut config = Config::default();
+    config.max_buffered = 4 + 1_000;
+    let script = Script { reads, ..Script::default() };
+    let mut socket = WebSocket::accept(Plain(script), &config).unwrap();
+    for _ in 0..1_000 {
+        let answered = socket.recv_with(|_, connection| connection.send_binary(&[7; 1_000]));
+        assert_eq!(answered.unwrap(), Some(Ok(())));
+    }
+}

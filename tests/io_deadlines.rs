@@ -292,3 +292,104 @@ fn blocking_a_request_that_trickles_in_is_answered_with_408() {
     let error = accepting.join().unwrap().unwrap_err();
     assert!(matches!(error, Error::Handshake(HandshakeError::Timeout(_))), "{error}");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_gets_on_is_not_ended_by_what_it_has_not_looked_at() {
+    let (mut server, mut peer) = server(100, &config(|config| config.ping_interval = None));
+    let frame = masked(0x82, b"in two parts");
+    peer.write_all(&frame[..8]).await.unwrap();
+    assert!(timeout(millis(10), server.recv()).await.is_err());
+    // The rest is there long before it is late, but the application sends.
+    peer.write_all(&frame[8..]).await.unwrap();
+    let reading = tokio::spawn(async move {
+        for _ in 0..101 {
+            sleep(Duration::from_secs(1)).await;
+            let _ = peer.read(&mut [0; 100]).await.unwrap();
+        }
+        peer
+    });
+    server.send(vec![7; 10_000]).await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some(b"in two parts".to_vec().into()));
+    drop(reading.await.unwrap());
+}
+
+#[test]
+fn blocking_the_deadline_of_the_handshake_ends_with_it() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let quiet = config(|config| config.ping_interval = None);
+    let client = thread::spawn(move || {
+        let request = ClientRequest::new(&address.to_string(), "/").unwrap();
+        let mut socket = blocking::WebSocket::connect_with(&request, &quiet).unwrap();
+        thread::sleep(millis(300));
+        socket.send("late").unwrap();
+        socket
+    });
+    let mut limits = HeadLimits::default();
+    limits.timeout = Some(millis(100));
+    let stream = listener.accept().unwrap().0;
+    let accepted = |_: &_| Ok(sanswire::handshake::Acceptance::new());
+    let mut socket =
+        blocking::WebSocket::accept_with_limits(stream, limits, &quiet, accepted).unwrap();
+    assert_eq!(socket.recv().unwrap(), Some("late".into()));
+    drop(client.join().unwrap());
+}
+
+#[test]
+fn blocking_nobody_waits_for_what_can_never_be_written() {
+    let (mut socket, _peer) = over_tcp(Connection::server(&short()));
+    let sent = (0..1_000).find_map(|_| socket.send(vec![7; 1 << 20]).err());
+    assert!(matches!(sent, Some(Error::Io(_))), "{sent:?}");
+    assert!(matches!(socket.recv(), Err(Error::Connection(_))));
+    let Err(Error::Io(_)) = socket.flush() else { panic!("written to nobody") };
+}
+
+/// A transport that holds back what it is given, and takes its time to let it go: as TLS does.
+struct Lazy {
+    stream: TcpStream,
+    held: Vec<u8>,
+    waits: u32,
+}
+
+impl Read for Lazy {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.stream.read(buf)
+    }
+}
+
+impl Write for Lazy {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.held.extend(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        if self.waits > 0 {
+            self.waits -= 1;
+            return Err(io::ErrorKind::WouldBlock.into());
+        }
+        self.stream.write_all(&core::mem::take(&mut self.held))
+    }
+}
+
+impl blocking::Transport for Lazy {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.stream.set_read_timeout(Some(timeout))
+    }
+
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn blocking_a_transport_that_lets_go_slowly_is_waited_for() {
+    let (socket, mut peer) = over_tcp(Connection::server(&Config::default()));
+    let (stream, connection, input) = socket.into_parts();
+    let lazy = Lazy { stream, held: Vec::new(), waits: 3 };
+    let mut socket = blocking::WebSocket::from_parts(lazy, connection, input);
+    socket.send("held back").unwrap();
+    let mut seen = [0; 11];
+    peer.read_exact(&mut seen).unwrap();
+    assert_eq!(&seen[2..], b"held back");
+}

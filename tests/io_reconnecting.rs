@@ -20,6 +20,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
+use sanswire::delivery::{Limits, Session, SessionId};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::reconnect::{Action, GaveUp, Reconnect, Retry, State};
@@ -27,7 +28,7 @@ use sanswire::tokio::WebSocket;
 use sanswire::tokio::reconnecting::{
     AttemptError, Cause, Client, Event, Handle, Options, Refused, SendError,
 };
-use sanswire::{CloseCode, ClosedBy, Config, ConnectionError, Message};
+use sanswire::{CloseCode, ClosedBy, Config, ConnectionError, Message, WhenFull};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -753,4 +754,52 @@ async fn a_server_that_vanished_is_found_and_left() {
     assert_eq!(begin.elapsed(), Duration::from_secs(40));
     assert!(delay.is_some());
     let _another = net.open().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection() {
+    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    next_connecting(&mut net.client).await;
+    let server = tokio::spawn(async move {
+        let stream = net.streams.recv().await.unwrap();
+        let decide = |request: &sanswire::handshake::Request| {
+            Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
+        };
+        let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
+        let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
+        session.handle_connected();
+        session.handle_message(server.recv().await.unwrap().unwrap()).unwrap();
+        session.send("news".into()).unwrap();
+        session.transmit(server.connection_mut()).unwrap();
+        server.close(1001, "").await.unwrap();
+    });
+    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    assert!(matches!(net.client.next().await, Some(Event::Started)));
+    assert_eq!(next_message(&mut net.client).await, "news".into());
+    // Now it has something to say, and nobody that it could say it to.
+    let (cause, _) = next_disconnected(&mut net.client).await;
+    let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
+    assert_eq!(closed.code, CloseCode::GOING_AWAY);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen() {
+    for when_full in [WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)] {
+        let mut net = Net::new(options(|options| {
+            options.config.max_buffered = 10;
+            options.config.when_full = when_full;
+        }));
+        for i in 0..10_u8 {
+            net.client.try_send(vec![i; 8]).unwrap();
+        }
+        let mut server = net.open().await;
+        let received = tokio::spawn(async move {
+            for i in 0..10_u8 {
+                assert_eq!(server.recv().await.unwrap(), Some(vec![i; 8].into()));
+            }
+        });
+        let _ = timeout(Duration::from_secs(1), net.client.next()).await;
+        timeout(Duration::from_secs(1), received).await.unwrap().unwrap();
+    }
 }

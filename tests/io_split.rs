@@ -283,3 +283,22 @@ async fn what_is_tried_leaves_before_the_other_half_waits() {
     assert_eq!(read, *b"\x81\x05hello");
     receiving.abort();
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_does_not_wait_for_what_can_never_be_written() {
+    for says_more in [true, false] {
+        let (server, mut stream) = server(50, &Config::default());
+        let (mut sender, mut receiver) = server.split();
+        let receiving = tokio::spawn(async move { receiver.recv().await });
+        let sending = tokio::spawn(async move { sender.send(vec![7; 10_000]).await });
+        sleep(Duration::from_secs(1)).await;
+        // The peer reads nothing.
+        if !says_more {
+            stream.shutdown().await.unwrap();
+        }
+        assert!(without_deadlock(receiving).await.unwrap().is_err());
+        let error = without_deadlock(sending).await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Io(_)), "{error:?}");
+        drop(stream);
+    }
+}

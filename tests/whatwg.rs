@@ -16,7 +16,8 @@ use proptest::prelude::*;
 use sanswire::handshake::{ClientRequest, HandshakeError};
 use sanswire::whatwg::{Event, Exception, Failure, WebSocket};
 use sanswire::{
-    AfterClose, Config, ConnectionError, Message, Pong, ReadyState, Reassembly, ReceiveBuf, Role,
+    AfterClose, CloseCode, Config, ConnectionError, Message, Pong, ReadyState, Reassembly,
+    ReceiveBuf, Role, WhenFull,
 };
 use support::{Frame, Random, config, parse, sent_by};
 
@@ -348,18 +349,24 @@ fn buffered_amount_is_payload_until_it_is_written_and_not_reset_by_the_end() {
 
 #[test]
 fn a_message_without_room_flags_as_full_closes_and_fires_error_before_close() {
-    let mut page = Page::open_with(&config(|config| config.max_buffered = 100));
-    page.socket.send(vec![0; 90]).unwrap();
-    page.feed(b"\x81\x03one");
-    assert_eq!(page.take(), [message("one")]);
-    assert_eq!(page.socket.send(vec![0; 90]), Ok(()));
-    assert_eq!((page.state(), page.socket.buffered_amount()), (ReadyState::Closing, 180));
-    assert!(page.socket.poll_transmit().is_none());
-    page.socket.send("more").unwrap();
-    page.socket.close(Some(3000), None).unwrap();
-    page.feed(b"\x81\x03two");
-    page.assert_failed(&Failure::Full);
-    assert_eq!(page.socket.buffered_amount(), 184);
+    let chosen = [WhenFull::Refuse, WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)];
+    for when_full in chosen {
+        let mut page = Page::open_with(&config(|config| {
+            config.max_buffered = 100;
+            config.when_full = when_full;
+        }));
+        page.socket.send(vec![0; 90]).unwrap();
+        page.feed(b"\x81\x03one");
+        assert_eq!(page.take(), [message("one")]);
+        assert_eq!(page.socket.send(vec![0; 90]), Ok(()));
+        assert_eq!((page.state(), page.socket.buffered_amount()), (ReadyState::Closing, 180));
+        assert!(page.socket.poll_transmit().is_none());
+        page.socket.send("more").unwrap();
+        page.socket.close(Some(3000), None).unwrap();
+        page.feed(b"\x81\x03two");
+        page.assert_failed(&Failure::Full);
+        assert_eq!(page.socket.buffered_amount(), 184);
+    }
 }
 
 // 17 to 24: close().

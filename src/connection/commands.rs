@@ -60,17 +60,6 @@ impl Connection {
         }
     }
 
-    /// Sends a message although the output may be fuller than it should be: whoever calls this
-    /// has seen that there was [room](Self::has_room).
-    #[cfg(feature = "tokio")]
-    pub(crate) fn send_into_room(&mut self, message: Message) -> Result<(), Refused> {
-        let sent = self
-            .check_open()
-            .and_then(|()| self.outgoing.message_into_room(message.kind(), message.as_shared()));
-        self.has_sent |= sent.is_ok();
-        sent.map_err(|error| Refused { error, message })
-    }
-
     /// Returns whether less waits to be written than may.
     #[cfg(feature = "tokio")]
     pub(crate) fn has_room(&self) -> bool {

@@ -35,12 +35,12 @@ pub struct Config {
     /// Default 4096. Empty and tiny fragments cost their receiver work for no payload; a large
     /// message in fragments of 32 bytes and more is never refused for their number.
     pub max_fragments: u32,
-    /// How many bytes may wait to be written: the high water mark. What would exceed it is up to
+    /// How many bytes may wait to be written: the high water mark. What comes then is up to
     /// [`when_full`](Self::when_full).
     ///
-    /// One message is accepted whatever its size while nothing waits, so the output holds at most
-    /// this much or one message. Default 1 MiB: enough to keep a fast peer busy, and a bound on what
-    /// a peer that does not read can cost.
+    /// While less waits, a message is accepted whatever its size, so the output holds at most this
+    /// much and one message. Default 1 MiB: enough to keep a fast peer busy, and a bound on what a
+    /// peer that does not read can cost.
     pub max_buffered: usize,
     /// The low water mark: at how many waiting bytes an output that had become too full counts as
     /// drained. Then [`Event::Drained`](crate::Event::Drained) is reported and
@@ -50,7 +50,7 @@ pub struct Config {
     /// not stopped and started for each message, and enough to write while it gets going again. A
     /// value that is not below `max_buffered` counts as one byte less than that; 4 GiB is the most.
     pub low_water: usize,
-    /// What happens to a message that would exceed `max_buffered`. Default: it is refused.
+    /// What happens to a message while `max_buffered` bytes wait. Default: it is refused.
     pub when_full: WhenFull,
     /// Messages larger than this are sent in fragments of this many bytes, so that Pings, Pongs and
     /// the Close of a failure can pass between them. What has not been framed when the peer closes the

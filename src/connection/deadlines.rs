@@ -61,6 +61,18 @@ impl Connection {
         }
     }
 
+    /// As [`poll_timeout`](Self::poll_timeout), while nobody asks for events: whether a message is
+    /// late is not known then, since the rest of it may wait in the input.
+    #[cfg(feature = "std")]
+    pub(crate) fn poll_timeout_unread(&self) -> Option<Duration> {
+        match self.phase {
+            Phase::Open => self.rare.timers.next_unread(self.outgoing.progress(), self.has_sent),
+            Phase::CloseSent | Phase::Draining(_) | Phase::Failed(_) | Phase::Closed(_) => {
+                self.poll_timeout()
+            }
+        }
+    }
+
     /// Returns how long the newest Ping and its Pong took together, of those that were answered:
     /// heartbeats, and those of [`ping`](Self::ping).
     ///

@@ -6,14 +6,10 @@ use crate::error::SendError;
 /// The two marks, and between which the output is.
 ///
 /// ```text
-///       the high mark is reached,           the low mark
-///       or something was refused            is reached          reported
-/// Low ───────────────────────────▶ High ─────────────▶ Drained ──────────▶ Low
-///  │                                ▲ │                 ▲ │
-///  │                                └─┼─────────────────┼─┘
-///  └─────────────▶ Full ◀─────────────┘    all written  │
-///    refused below  └───────────────────────────────────┘
-///    the low mark
+///     the high mark is reached       the low mark is reached       reported
+/// Low ───────────────────────▶ High ────────────────────────▶ Drained ──────▶ Low
+///                                ▲                               │
+///                                └───────────────────────────────┘
 /// ```
 #[derive(Debug)]
 pub(super) struct Marks {
@@ -27,8 +23,6 @@ pub(super) struct Marks {
 enum Level {
     /// The low mark was reached since, and nobody was told.
     Drained,
-    /// As `High`, but what was refused may need all the room there is.
-    Full,
     /// The high mark was reached, the low one not since.
     High,
     Low,
@@ -41,19 +35,16 @@ impl Marks {
         Self { high, low: u32::try_from(low).unwrap_or(u32::MAX), level: Level::Low }
     }
 
-    /// Returns whether `len` bytes may wait behind `waiting` ones.
+    /// Returns whether another message may wait behind `waiting` bytes.
     #[inline]
-    pub(super) fn check(&mut self, waiting: usize, len: usize) -> Result<(), SendError> {
-        if waiting > 0 && waiting.saturating_add(len) > self.high {
-            return Err(self.refuse(waiting));
-        }
-        Ok(())
+    pub(super) const fn has_room(&self, waiting: usize) -> bool {
+        waiting < self.high || waiting == 0
     }
 
-    /// Returns whether less waits than may, so that at least one more message is accepted.
-    #[cfg(feature = "tokio")]
-    pub(super) const fn has_room(&self, waiting: usize) -> bool {
-        waiting == 0 || waiting < self.high
+    /// As [`has_room`](Self::has_room); what has none is refused.
+    #[inline]
+    pub(super) fn check(&mut self, waiting: usize) -> Result<(), SendError> {
+        if self.has_room(waiting) { Ok(()) } else { Err(self.refuse(waiting)) }
     }
 
     /// Notes that more waits now than before.
@@ -69,16 +60,8 @@ impl Marks {
     pub(super) const fn is_high(&self, waiting: usize) -> bool {
         match self.level {
             Level::Drained | Level::Low => false,
-            Level::Full => waiting > 0,
             Level::High => waiting > self.low as usize,
         }
-    }
-
-    /// Returns whether less waits than the low mark.
-    #[cfg(feature = "tokio")]
-    #[inline]
-    pub(super) const fn is_low(&self, waiting: usize) -> bool {
-        waiting <= self.low as usize
     }
 
     /// Returns whether the output has fallen to the low mark, and that is to be reported.
@@ -93,14 +76,7 @@ impl Marks {
 
     #[cold]
     fn refuse(&mut self, waiting: usize) -> SendError {
-        self.level = match self.level {
-            // Told at the low mark, whoever tries again could be refused again, without an end.
-            Level::Drained | Level::High | Level::Low if waiting <= self.low as usize => {
-                Level::Full
-            }
-            Level::Drained | Level::High | Level::Low => Level::High,
-            Level::Full => Level::Full,
-        };
+        self.level = Level::High;
         SendError::Full { queued: waiting, limit: self.high }
     }
 
@@ -109,7 +85,7 @@ impl Marks {
         if self.is_drained(before) {
             self.level = Level::Drained;
         }
-        if waiting >= self.high && self.level != Level::Full {
+        if waiting >= self.high {
             self.level = Level::High;
         }
     }

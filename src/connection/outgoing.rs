@@ -86,7 +86,7 @@ impl Outgoing {
             return self.any_message(kind, payload, compress);
         }
         let before = self.output.len();
-        self.marks.check(before, payload.len())?;
+        self.marks.check(before)?;
         let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
         let after = self.put_frame(before, flags, payload, payload.len());
         self.marks.note_added(before, after);
@@ -104,7 +104,7 @@ impl Outgoing {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
-        self.check_room(payload.len())?;
+        self.check_room()?;
         self.put_message(kind, payload, compress)
     }
 
@@ -134,7 +134,7 @@ impl Outgoing {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
-        self.check_room(prepared.len())?;
+        self.check_room()?;
         let waiting = self.waiting_len();
         let mut framed = prepared.plain();
         if let Some(deflater) = &mut self.deflater
@@ -160,19 +160,6 @@ impl Outgoing {
         Ok(())
     }
 
-    /// Sends a whole message of any size.
-    #[cfg(feature = "tokio")]
-    pub(super) fn message_into_room(
-        &mut self,
-        kind: MessageKind,
-        payload: &Bytes,
-    ) -> Result<(), SendError> {
-        if self.part.is_some() {
-            return Err(SendError::MessageInProgress);
-        }
-        self.put_message(kind, Source::Owned(payload), Compress::Auto)
-    }
-
     /// Returns whether less waits than may, so that at least one more message is accepted.
     #[cfg(feature = "tokio")]
     pub(super) fn has_room(&self) -> bool {
@@ -183,8 +170,7 @@ impl Outgoing {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
-        // Messages without payload have headers.
-        self.check_room(0)?;
+        self.check_room()?;
         let compressed = compress == Compress::Auto
             && self.deflater.as_ref().is_some_and(|deflater| deflater.wants(usize::MAX));
         self.part = Some(Part { kind, begun: false, compressed, utf8: Utf8Validator::new() });
@@ -193,7 +179,7 @@ impl Outgoing {
 
     pub(super) fn chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
         let mut part = self.part.ok_or(SendError::NoMessageInProgress)?;
-        self.check_room(payload.len())?;
+        self.check_room()?;
         if part.kind == MessageKind::Text {
             part.utf8.push(payload).map_err(|_| SendError::InvalidUtf8)?;
         }
@@ -241,7 +227,7 @@ impl Outgoing {
         if payload.len() > MAX_CONTROL_LEN {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
-        self.check_room(payload.len())?;
+        self.check_room()?;
         let waiting = self.waiting_len();
         self.frame(Flags::control(opcode), Source::Borrowed(payload));
         self.note_added(waiting);
@@ -347,13 +333,6 @@ impl Outgoing {
         self.marks.is_high(self.waiting_len())
     }
 
-    /// Returns whether less waits than the low mark.
-    #[cfg(feature = "tokio")]
-    #[inline]
-    pub(super) fn is_low(&self) -> bool {
-        self.marks.is_low(self.waiting_len())
-    }
-
     /// Returns whether it is to be reported that the output has been drained.
     pub(super) fn is_drained(&self) -> bool {
         self.marks.is_drained(self.waiting_len())
@@ -380,8 +359,8 @@ impl Outgoing {
     }
 
     #[inline]
-    fn check_room(&mut self, len: usize) -> Result<(), SendError> {
-        self.marks.check(self.waiting_len(), len)
+    fn check_room(&mut self) -> Result<(), SendError> {
+        self.marks.check(self.waiting_len())
     }
 
     #[inline]

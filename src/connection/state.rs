@@ -334,13 +334,6 @@ impl Connection {
         !matches!(self.phase, Phase::Open) || !self.outgoing.is_high()
     }
 
-    /// Returns whether there is all the room between the two marks for an answer to the next event.
-    #[cfg(feature = "tokio")]
-    #[inline]
-    pub(crate) fn has_room_to_answer(&self) -> bool {
-        !matches!(self.phase, Phase::Open) || self.outgoing.is_low()
-    }
-
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
     ///
     /// Of compression, only what later messages refer to is kept: with takeover the compressor, and of

@@ -130,6 +130,11 @@ impl Timers {
         if !self.started {
             self.started = true;
             (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);
+            for before in [&mut self.began, &mut self.closing] {
+                if *before != Time::NEVER {
+                    *before = self.now;
+                }
+            }
         }
         if sent {
             self.active = self.now;
@@ -265,6 +270,14 @@ impl Timers {
     /// Returns when an open connection has something to do. `sent` is as in
     /// [`overdue`](Self::overdue).
     pub(super) fn next(&self, output: Output, sent: bool) -> Option<Duration> {
+        let messages = self.began.after(self.message_timeout).min(self.rate_deadline());
+        let messages = messages.min(self.idle_deadline());
+        self.next_unread(output, sent).map(|at| at.min(messages.into())).or(messages.to_timeout())
+    }
+
+    /// As [`next`](Self::next), without what depends on messages: the input may have some that
+    /// nobody has looked at.
+    pub(super) fn next_unread(&self, output: Output, sent: bool) -> Option<Duration> {
         let Output { written, is_empty } = output;
         let is_moving = self.written != written;
         let undated = sent && self.idle_timeout != Time::NEVER
@@ -280,9 +293,8 @@ impl Timers {
             Heartbeat::Heard => self.next_ping(),
             Heartbeat::Sent | Heartbeat::Waiting => self.pong_deadline(),
         };
-        let message = self.began.after(self.message_timeout).min(self.rate_deadline());
         let write = if is_empty { Time::NEVER } else { self.stalled.after(self.write_timeout) };
-        ping.min(message).min(write).min(self.idle_deadline()).to_timeout()
+        ping.min(write).to_timeout()
     }
 
     /// Returns when a closing connection has something to do.

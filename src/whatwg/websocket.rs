@@ -8,7 +8,7 @@ use super::{Event, Exception, Failure};
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::connection::{
-    AfterClose, Config, Connection, Event as Received, Pong, ReadyState, Reassembly,
+    AfterClose, Config, Connection, Event as Received, Pong, ReadyState, Reassembly, WhenFull,
 };
 use crate::handshake::{ClientHandshake, ClientRequest, SubprotocolPolicy};
 use crate::message::Message;
@@ -103,8 +103,9 @@ impl WebSocket {
     ///
     /// The rules of the standard's constructor are those of [`ClientRequest`]: where it refuses
     /// a URL or a subprotocol, a page sees a `SyntaxError`. A server must choose one of the
-    /// subprotocols, if any is offered. Of `config`, `delivery`, `pong` and `after_close` are the
-    /// standard's: whole messages, Pongs by itself, and none delivered after `close()`.
+    /// subprotocols, if any is offered. Of `config`, `reassembly`, `pong`, `after_close` and
+    /// `when_full` are the standard's: whole messages, Pongs by itself, none delivered after
+    /// `close()`, and an end of the connection when there is no room.
     ///
     /// `nonce` and `seed` must come from the operating system's entropy and be used once; see
     /// [`ClientHandshake::new`] and [`Connection::client`].
@@ -114,6 +115,7 @@ impl WebSocket {
             reassembly: Reassembly::Messages,
             pong: Pong::Automatic,
             after_close: AfterClose::Drop,
+            when_full: WhenFull::Refuse,
             ..*config
         };
         // "Establish a WebSocket connection": where protocols were asked for and the response has

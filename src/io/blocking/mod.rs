@@ -90,6 +90,8 @@ pub struct WebSocket<S> {
     clock: Clock,
     /// How long a call may wait for the peer.
     read_timeout: Option<Duration>,
+    /// Whether nothing is received until the output has been drained.
+    is_gated: bool,
     /// Whether the stream may keep bytes to itself that it was given.
     unflushed: bool,
     /// Whether the stream delivers nothing more.
@@ -115,6 +117,7 @@ impl<S: Transport> WebSocket<S> {
             input,
             clock: Clock::new(),
             read_timeout: None,
+            is_gated: false,
             // Whoever had the stream before may have left something in it.
             unflushed: true,
             eof: false,
@@ -429,11 +432,21 @@ impl<S: Transport> WebSocket<S> {
         until: Option<Duration>,
         take: impl FnOnce(Event<'_>, &mut Connection) -> T,
     ) -> Result<Option<T>, Error> {
+        if self.is_gated {
+            self.drain(until)?;
+        }
         let mut has_waited = false;
         loop {
             let ended = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
-                Ok(Some(event)) => return Ok(Some(take(event, &mut self.connection))),
+                Ok(Some(event)) => {
+                    let wanted = self.connection.wants_read();
+                    let taken = take(event, &mut self.connection);
+                    // Only for answers: two peers that would not read while they have something to
+                    // say could wait for each other.
+                    self.is_gated = wanted && !self.connection.wants_read();
+                    return Ok(Some(taken));
+                }
                 Ok(None) => Ok(false),
                 Err(error) => Err(error),
             };
@@ -513,6 +526,26 @@ impl<S: Transport> WebSocket<S> {
         }
     }
 
+    /// Writes until the connection wants to read again, or cannot go on.
+    fn drain(&mut self, until: Option<Duration>) -> Result<(), Error> {
+        while !self.connection.wants_read() {
+            match self.write_once() {
+                Ok(true) => {}
+                Ok(false) => {
+                    // What failed is found by who receives, here and below.
+                    if self.wait_stuck().is_err() {
+                        break;
+                    }
+                    self.check_until(until)?;
+                }
+                Err(error) if is_timeout(&error) => return Err(error.into()),
+                Err(_) => break,
+            }
+        }
+        self.is_gated = false;
+        Ok(())
+    }
+
     /// Writes until nothing waits or the stream takes no more.
     fn write_all(&mut self) -> io::Result<Written> {
         while self.connection.poll_transmit().is_some() {
@@ -524,8 +557,12 @@ impl<S: Transport> WebSocket<S> {
             return Err(kind.into());
         }
         if self.unflushed {
-            self.stream.flush().map_err(|error| self.note_broken(error))?;
-            self.unflushed = false;
+            let is_bounded = self.clock.bound_writes(&mut self.stream);
+            match self.stream.flush() {
+                Ok(()) => self.unflushed = false,
+                Err(error) if is_bounded && is_timeout(&error) => return Ok(Written::Some),
+                Err(error) => return Err(self.note_broken(error)),
+            }
         }
         Ok(Written::All)
     }
@@ -536,10 +573,13 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// When that has taken too long.
     fn wait_stuck(&mut self) -> io::Result<()> {
+        if self.ended || self.connection.ready_state() == ReadyState::Closed {
+            return Err(io::ErrorKind::BrokenPipe.into());
+        }
         self.read_ahead();
         let now = self.clock.now();
         self.connection.handle_timeout(now);
-        if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+        if self.connection.poll_timeout_unread().is_some_and(|at| at <= now) {
             return Err(io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed"));
         }
         Ok(())

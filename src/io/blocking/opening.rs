@@ -65,7 +65,7 @@ impl<S: Transport> WebSocket<S> {
         }
         let connection = handshake.into_connection(config, entropy()?);
         let connection = connection.ok_or(HandshakeError::OutOfOrder)?;
-        Ok(Self::from_parts(stream, connection, input))
+        Ok(Self { clock, ..Self::from_parts(stream, connection, input) })
     }
 
     /// Does a server's handshake, and accepts every request that asks for a WebSocket.
@@ -128,7 +128,7 @@ impl<S: Transport> WebSocket<S> {
             return Err(error);
         }
         let connection = handshake.into_connection(config).ok_or(HandshakeError::OutOfOrder)?;
-        let mut socket = Self::from_parts(stream, connection, input);
+        let mut socket = Self { clock, ..Self::from_parts(stream, connection, input) };
         socket.flush()?;
         Ok(socket)
     }

@@ -85,11 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let polled = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
                 Ok(Some(event)) => {
-                    let had_room = self.connection.has_room_to_answer();
+                    let wanted = self.connection.wants_read();
                     let taken = take(event, &mut self.connection);
                     // Only for answers: two peers that would not read while they have
                     // something to say could wait for each other.
-                    self.is_gated = had_room && !self.connection.has_room_to_answer();
+                    self.is_gated = wanted && !self.connection.wants_read();
                     return Poll::Ready(Ok(Some(taken)));
                 }
                 Ok(None) => Ok(false),
@@ -194,7 +194,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Queues a message of any size; there is [room](Self::poll_room).
     pub(super) fn start_send(&mut self, message: Message) -> Result<(), Error> {
-        Ok(self.connection.send_into_room(message)?)
+        Ok(self.connection.send(message)?)
     }
 
     /// Sends a Close frame, unless one was sent.
@@ -236,21 +236,25 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         self.connection.note_input(&self.input);
         loop {
-            let now = ready!(self.clock.poll(self.connection.poll_timeout(), cx));
+            let is_over = matches!(self.stage, Stage::Over);
+            if is_over || self.connection.ready_state() == ReadyState::Closed {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            let now = ready!(self.clock.poll(self.connection.poll_timeout_unread(), cx));
             if self.input.len() >= READ_AHEAD || self.eof {
                 self.connection.note_not_reading();
             }
             self.connection.handle_timeout(now);
-            if self.connection.poll_timeout().is_some_and(|at| at <= now) {
+            if self.connection.poll_timeout_unread().is_some_and(|at| at <= now) {
                 let error = io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed");
                 return Poll::Ready(Err(error));
             }
         }
     }
 
-    /// Writes until there is room for more answers, or it cannot go on.
+    /// Writes until the connection wants to read again, or cannot go on.
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.connection.has_room_to_answer() {
+        while !self.connection.wants_read() {
             // What failed is found by who receives.
             if ready!(self.poll_room_once(cx)).is_err() {
                 break;
@@ -432,8 +436,9 @@ impl<S> Driver<S> {
     }
 
     /// Returns what changes when something happened that the other half may be waiting for.
-    pub(super) fn progress(&self) -> (u64, usize, ReadyState) {
-        (self.written, self.input.len(), self.connection.ready_state())
+    pub(super) fn progress(&self) -> (u64, usize, ReadyState, bool) {
+        let is_over = matches!(self.stage, Stage::Over);
+        (self.written, self.input.len(), self.connection.ready_state(), is_over)
     }
 }
 

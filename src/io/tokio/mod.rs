@@ -132,9 +132,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// What `handle` sends in answer to everything that arrived together leaves in one write: the
     /// quickest way to serve many small messages. While a peer does not read its answers, it is given
-    /// no more: `handle` is called when the output has fallen to
-    /// [`Config::low_water`](crate::Config::low_water), so that there is room for answers to one event
-    /// up to [`Config::max_buffered`](crate::Config::max_buffered).
+    /// no more ([`Connection::wants_read`]), so that there is room for an answer to each event.
     ///
     /// # Errors
     ///

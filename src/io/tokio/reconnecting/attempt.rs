@@ -15,7 +15,7 @@ use ::tokio::time::timeout;
 use super::error::AttemptError;
 use super::event::Cause;
 use super::options::Options;
-use crate::connection::{Config, Pong, Reassembly};
+use crate::connection::{Config, Pong, Reassembly, WhenFull};
 use crate::delivery::SUBPROTOCOL;
 use crate::handshake::{ClientRequest, HandshakeError, SubprotocolPolicy};
 use crate::io::Error;
@@ -52,6 +52,8 @@ impl<R, C> ByCallbacks<R, C> {
         let mut config = options.config;
         config.reassembly = Reassembly::Messages;
         config.pong = Pong::Automatic;
+        // What finds no room waits in the queue, or in the session.
+        config.when_full = WhenFull::Refuse;
         Self {
             request,
             connect: Arc::new(connect),

@@ -20,8 +20,8 @@ use crate::reconnect::Policy;
 pub struct Options {
     /// When to try again, and when to give up.
     pub policy: Policy,
-    /// The limits of each connection. Messages are always whole, and Pings answered by the
-    /// connection, whatever is said here.
+    /// The limits of each connection. Messages are always whole, Pings answered by the connection,
+    /// and messages kept for which its output has no room, whatever is said here.
     pub config: Config,
     /// How long an attempt may take: the request's callback, the name look-up, TCP, TLS and the
     /// handshake together.

@@ -211,9 +211,9 @@ impl Outbox {
             Content::Session(session) => {
                 // Each of its messages has some bytes.
                 let before = connection.buffered_amount();
-                // A connection that is closing takes nothing; the session keeps it.
-                let _ = session.transmit(connection);
-                connection.buffered_amount() > before
+                // A connection that is closing takes nothing, but counts what it refused; the
+                // session keeps it.
+                session.transmit(connection).is_ok() && connection.buffered_amount() > before
             }
         }
     }
