@@ -216,7 +216,7 @@ impl ReceiveBuf {
     /// Takes a consumed range out: without a copy where it is a good part of the allocation, as
     /// a copy where it would pin a much larger one.
     pub(crate) fn take(&mut self, range: Range<usize>) -> Bytes {
-        if range.len() < COPY_BELOW || range.len() < self.allocation / 4 {
+        if range.len() < COPY_BELOW || range.len() < self.allocation / MOST_PINNED {
             return Bytes::copy_from_slice(self.range(range));
         }
         let end = range.end.min(self.start);
@@ -262,6 +262,9 @@ impl fmt::Debug for ReceiveBuf {
 
 /// A payload below this is copied out: cheaper than sharing the allocation.
 const COPY_BELOW: usize = 2048;
+
+/// How many times its own length a payload may pin.
+const MOST_PINNED: usize = 8;
 
 /// What a reader that asks for memory without reserving any gets.
 const GROW_BY: usize = 4096;
@@ -329,7 +332,7 @@ mod tests {
 
     #[test]
     fn what_is_left_of_an_allocation_does_not_make_a_small_range_large() {
-        let mut input = ReceiveBuf::with_capacity(16_384);
+        let mut input = ReceiveBuf::with_capacity(32_768);
         input.extend_from_slice(&[7; 16_000]);
         input.consume(16_000);
         drop(input.take(0..12_000));

@@ -17,6 +17,38 @@ use alloc::vec::Vec;
 #[inline]
 pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
     let key = rotated(key, offset);
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if payload.len() >= WIDE_FROM && apply_avx2(payload, key) {
+        return;
+    }
+    apply_words(payload, key);
+}
+
+/// As [`apply_words`], with the instructions of newer processors; returns whether this is one.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[expect(
+    unsafe_code,
+    reason = "builds for all x86-64 processors have vectors of 16 bytes; of 32, payloads that lie \
+              in the cache are masked twice as fast"
+)]
+#[inline(never)]
+fn apply_avx2(payload: &mut [u8], key: [u8; 4]) -> bool {
+    #[target_feature(enable = "avx2")]
+    fn apply(payload: &mut [u8], key: [u8; 4]) {
+        apply_words(payload, key);
+    }
+
+    if !std::is_x86_feature_detected!("avx2") {
+        return false;
+    }
+    // SAFETY: the processor has AVX2.
+    unsafe { apply(payload, key) }
+    true
+}
+
+/// Masks or unmasks `payload`, word by word.
+#[inline(always)]
+fn apply_words(payload: &mut [u8], key: [u8; 4]) {
     let wide = widened(key);
     let (words, rest) = payload.as_chunks_mut::<8>();
     for word in words {
@@ -68,6 +100,10 @@ const fn widened(key: [u8; 4]) -> u64 {
     let half = u32::from_ne_bytes(key) as u64;
     half << 32 | half
 }
+
+/// From this length on, asking for the instructions of the processor is worth it.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+const WIDE_FROM: usize = 512;
 
 /// A multiple of four, so that each piece begins at the first octet of the key.
 const PIECE: usize = 4096;
