@@ -99,10 +99,10 @@ fn it_waits_behind_what_is_being_fragmented() {
 fn it_is_refused_as_any_message_is() {
     let prepared = Prepared::binary(&[7; 500]);
     for role in BOTH {
-        let mut end = End::new(role, &config(|c| c.max_buffered = 1_000));
+        let mut end = End::new(role, &config(|c| c.max_buffered = 500));
         end.connection.send_prepared(&prepared).unwrap();
         let refused = end.connection.send_prepared(&prepared);
-        assert!(matches!(refused, Err(SendError::Full { limit: 1_000, .. })));
+        assert!(matches!(refused, Err(SendError::Full { limit: 500, .. })));
         end.take_output();
         end.connection.begin(MessageKind::Text).unwrap();
         assert_eq!(end.connection.send_prepared(&prepared), Err(SendError::MessageInProgress));
@@ -117,7 +117,7 @@ fn when_full_holds_for_it_too() {
     let prepared = Prepared::binary(&[7; 500]);
     let full = |when_full| {
         let mut end =
-            End::new(Role::Server, &config(|c| (c.max_buffered, c.when_full) = (1_000, when_full)));
+            End::new(Role::Server, &config(|c| (c.max_buffered, c.when_full) = (500, when_full)));
         end.connection.send_prepared(&prepared).unwrap();
         end
     };

@@ -752,12 +752,12 @@ fn a_message_in_parts_of_nothing_is_empty() {
 
 #[test]
 fn a_refused_part_is_not_compressed() {
-    let small = config(|c| c.max_buffered = 50);
+    let small = config(|c| c.max_buffered = 5);
     let mut end = End::deflating(Role::Server, &small, plain_agreed(Role::Server));
     let mut puff = Puff::default();
     end.connection.begin(MessageKind::Text).unwrap();
-    end.connection.send_chunk(b"first").unwrap();
     assert_eq!(end.connection.send_chunk(b"\xff"), Err(SendError::InvalidUtf8));
+    end.connection.send_chunk(b"first").unwrap();
     let full = end.connection.send_chunk(&[b'x'; 60]);
     assert!(matches!(full, Err(SendError::Full { .. })), "{full:?}");
     assert_eq!(end.connection.send_text("other"), Err(SendError::MessageInProgress));

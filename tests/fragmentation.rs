@@ -455,11 +455,11 @@ fn parts_of_a_text_are_utf8_put_together() {
 #[test]
 fn a_part_that_finds_no_room_can_be_sent_later() {
     for role in BOTH {
-        let mut end = End::new(role, &config(|config| config.max_buffered = 100));
+        let mut end = End::new(role, &config(|config| config.max_buffered = 90));
         end.connection.begin(MessageKind::Text).unwrap();
         end.connection.send_chunk("x".repeat(90).as_bytes()).unwrap();
         let refused = end.connection.send_chunk("y".repeat(20).as_bytes());
-        assert!(matches!(refused, Err(SendError::Full { limit: 100, .. })));
+        assert!(matches!(refused, Err(SendError::Full { limit: 90, .. })));
         let mut bytes = end.take_output();
         end.connection.send_chunk("y".repeat(20).as_bytes()).unwrap();
         end.connection.finish().unwrap();

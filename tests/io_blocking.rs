@@ -651,11 +651,11 @@ fn the_last_writes_are_bounded_together_and_not_one_by_one() {
 #[test]
 fn try_send_gives_the_message_back_where_there_is_no_room() {
     let mut config = Config::default();
-    config.max_buffered = 1_000;
+    config.max_buffered = 900;
     let (mut client, mut server) = pair(Config::default(), config);
     server.try_send(vec![1; 900]).unwrap();
     let Err(Error::Send { error, message }) = server.try_send(vec![2; 900]) else { panic!() };
-    assert!(matches!(error, SendError::Full { queued: 904, limit: 1_000 }));
+    assert!(matches!(error, SendError::Full { queued: 904, limit: 900 }));
     assert_eq!(message, Some(Message::from(vec![2; 900])));
     server.flush().unwrap();
     server.try_send("last").unwrap();
@@ -667,7 +667,7 @@ fn try_send_gives_the_message_back_where_there_is_no_room() {
 #[test]
 fn prepared_messages_are_sent_fed_and_tried() {
     let mut config = Config::default();
-    config.max_buffered = 1_000;
+    config.max_buffered = 600;
     let (mut client, mut server) = pair(Config::default(), config);
     let prepared = Prepared::text(&"x".repeat(600));
     server.send_prepared(&prepared).unwrap();

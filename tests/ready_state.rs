@@ -146,7 +146,7 @@ fn buffered_amount_only_falls_while_bytes_are_written_and_never_below_what_is_le
 #[test]
 fn a_message_refused_for_lack_of_room_is_not_buffered() {
     for role in BOTH {
-        let mut end = End::new(role, &config(|config| config.max_buffered = 100));
+        let mut end = End::new(role, &config(|config| config.max_buffered = 90));
         end.connection.send_binary(&[0; 90]).unwrap();
         end.connection.send_binary(&[0; 90]).unwrap_err();
         end.connection.send(vec![0; 90].into()).unwrap_err();

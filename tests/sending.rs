@@ -98,7 +98,7 @@ fn a_full_output_refuses_a_message_and_gives_it_back() {
                 assert!(sent < 20, "nothing is refused");
             };
             let SendError::Full { queued, limit } = error else { panic!("{error:?}") };
-            assert!(limit == 1_000 && queued <= 1_000 && queued > 800);
+            assert!(limit == 1_000 && (1_000..1_110).contains(&queued));
             assert_eq!(queued, end.connection.poll_transmit().unwrap().len());
             assert_eq!(end.connection.buffered_amount(), sent * 100);
             assert_eq!(end.take_frames().len(), sent);
@@ -110,7 +110,7 @@ fn a_full_output_refuses_a_message_and_gives_it_back() {
 #[test]
 fn a_refused_message_is_given_back_without_a_copy() {
     for role in BOTH {
-        let mut end = End::new(role, &bounded(10));
+        let mut end = End::new(role, &bounded(1));
         end.connection.send_binary(b"a").unwrap();
         let bytes = Bytes::from(vec![7; 10_000]);
         let refused = end.connection.send(bytes.clone().into()).unwrap_err();
@@ -118,7 +118,7 @@ fn a_refused_message_is_given_back_without_a_copy() {
         let text = Utf8Bytes::from("x".repeat(10_000));
         let refused = end.connection.send(text.clone().into()).unwrap_err();
         assert_eq!(refused.message.as_bytes().as_ptr(), text.as_str().as_ptr());
-        assert!(refused.to_string().contains("limit of 10"));
+        assert!(refused.to_string().contains("where 1 may"));
         assert_eq!(end.take_frames().len(), 1);
     }
 }

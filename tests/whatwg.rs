@@ -352,7 +352,7 @@ fn a_message_without_room_flags_as_full_closes_and_fires_error_before_close() {
     let chosen = [WhenFull::Refuse, WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)];
     for when_full in chosen {
         let mut page = Page::open_with(&config(|config| {
-            config.max_buffered = 100;
+            config.max_buffered = 90;
             config.when_full = when_full;
         }));
         page.socket.send(vec![0; 90]).unwrap();
