@@ -176,14 +176,16 @@ impl ConnectionError {
             | Self::CloseBodyTooShort
             | Self::InvalidCloseCode { .. } => CloseCode::PROTOCOL_ERROR,
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
+            Self::TooManyFinalBlocks { .. } | Self::TooManyFragments { .. } => {
+                CloseCode::POLICY_VIOLATION
+            }
+            Self::IdleTimeout { .. } => CloseCode::GOING_AWAY,
+            // As Python's `websockets` does for Pings. Not a code that tells clients to stay away: a
+            // device that slept in the middle of a message may come back.
             Self::MessageTimeout { .. }
             | Self::MessageTooSlow { .. }
-            | Self::TooManyFinalBlocks { .. }
-            | Self::TooManyFragments { .. }
-            | Self::WriteTimeout { .. } => CloseCode::POLICY_VIOLATION,
-            Self::IdleTimeout { .. } => CloseCode::GOING_AWAY,
-            // As Python's `websockets` does.
-            Self::PongTimeout { .. } => CloseCode::INTERNAL_ERROR,
+            | Self::PongTimeout { .. }
+            | Self::WriteTimeout { .. } => CloseCode::INTERNAL_ERROR,
             Self::InvalidDeflate | Self::InvalidUtf8 => CloseCode::INVALID_PAYLOAD,
             Self::PeerTooSlow { code, .. } => code,
             Self::CloseTimeout { .. } | Self::UnexpectedEof => CloseCode::ABNORMAL,

@@ -164,6 +164,13 @@ fn a_peer_that_is_not_silent_need_not_be_pinged() {
 }
 
 #[test]
+fn an_interval_of_nothing_is_none() {
+    let config = timeless(|config| config.ping_interval = Some(Duration::ZERO));
+    let end = started(Role::Server, &config);
+    assert_eq!(end.connection.poll_timeout(), None);
+}
+
+#[test]
 fn without_a_deadline_for_pongs_pings_go_on() {
     let config = timeless(|config| config.ping_interval = Some(secs(7)));
     let mut end = started(Role::Server, &config);
@@ -240,7 +247,7 @@ fn a_message_must_be_whole_in_time() {
             assert_eq!(end.connection.poll_timeout(), Some(secs(130)));
             tell_at(&mut end, secs(130));
             assert_eq!(end.error, Some(ConnectionError::MessageTimeout { limit: secs(30) }));
-            assert_eq!(end.take_sent(), [(0x88, 1008_u16.to_be_bytes().to_vec())]);
+            assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
         }
     }
 }
@@ -279,7 +286,7 @@ fn a_message_must_not_arrive_too_slowly() {
         let expected = secs(60) + Duration::from_millis((header + 256) * 10);
         tell_at(&mut end, expected);
         assert_eq!(end.error, Some(ConnectionError::MessageTooSlow { limit: 100 }));
-        assert_eq!(end.take_sent(), [(0x88, 1008_u16.to_be_bytes().to_vec())]);
+        assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
     }
 }
 

@@ -63,7 +63,7 @@ pub struct Config {
     /// What happens to messages that arrive after [`close`](crate::Connection::close). Default: they
     /// are dropped, as in a browser.
     pub after_close: AfterClose,
-    /// A Ping is sent this often, so that proxies and NATs keep the connection and a dead peer is
+    /// A Ping is sent this often (zero counts as never), so that proxies and NATs keep the connection and a dead peer is
     /// found.
     ///
     /// Default 20 s, as Python's `websockets`: a third of the 60 s after which nginx
@@ -78,7 +78,7 @@ pub struct Config {
     /// Default 20 s, as Python's `websockets`. The time begins when the Ping has been handed to the
     /// transport, or, while it is stuck behind other output, when the transport took something last.
     pub pong_timeout: Option<Duration>,
-    /// The connection fails with 1008 when output waits and the transport takes nothing for this
+    /// The connection fails with 1011 when output waits and the transport takes nothing for this
     /// long: a peer that sends but does not read is not found by Pings.
     ///
     /// Default 60 s, as nginx (`send_timeout`).
@@ -89,21 +89,23 @@ pub struct Config {
     /// Pings. These do not count here, so that a server can end what is merely kept open; uWebSockets
     /// does so after 120 s by default.
     pub idle_timeout: Option<Duration>,
-    /// The closing handshake may take this long, from [`close`](crate::Connection::close) or the
-    /// peer's Close frame to the end of the transport. Then the connection ends without
-    /// ([`CloseTimeout`](crate::ConnectionError::CloseTimeout) when the peer's Close has not come).
+    /// A close may take this long, from [`close`](crate::Connection::close) or the peer's Close frame
+    /// to the end of the transport, with all that waits to be written before. Then the connection
+    /// ends without ([`CloseTimeout`](crate::ConnectionError::CloseTimeout) when the peer's Close has
+    /// not come), and what a slow peer has not read by then is lost: where that matters, wait for the
+    /// output to be written before.
     ///
     /// Default 10 s, as Python's `websockets`: more than any network needs, and not so much that
     /// connections to dead peers pile up.
     pub close_timeout: Option<Duration>,
     /// A message may take this long from its first byte to its last; beyond it the connection fails
-    /// with 1008.
+    /// with 1011.
     ///
     /// Default `None`: how long a large message takes on a slow line is bounded by
     /// [`min_rate`](Self::min_rate) and the limit of its size.
     pub message_timeout: Option<Duration>,
     /// A peer in the middle of a message must send at least so many bytes a second, once
-    /// [`rate_grace`](Self::rate_grace) is over; the connection fails with 1008 otherwise.
+    /// [`rate_grace`](Self::rate_grace) is over; the connection fails with 1011 otherwise.
     ///
     /// Default 500, which Apache's `mod_reqtimeout` asks of the body of a request: a slow-loris
     /// cannot hold messages open for nothing. `None` for peers that pause inside of messages,

@@ -99,7 +99,8 @@ impl Timers {
         Self {
             idle_timeout: span(config.idle_timeout),
             close_timeout: span(config.close_timeout),
-            ping_interval: span(config.ping_interval),
+            // All the time would be no interval.
+            ping_interval: span(config.ping_interval.filter(|interval| !interval.is_zero())),
             pong_timeout: span(config.pong_timeout),
             message_timeout: span(config.message_timeout),
             write_timeout: span(config.write_timeout),

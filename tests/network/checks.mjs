@@ -298,8 +298,8 @@ for (const adapter of ADAPTERS) {
       const took = Date.now() - began;
       clearInterval(writing);
       equal((await server.said(/^(failed|closed) .*/)).what, `failed ${error}`);
-      // Close with 1008.
-      equal(Buffer.concat(chunks).toString('hex'), '880203f0');
+      // Close with 1011.
+      equal(Buffer.concat(chunks).toString('hex'), '880203f3');
       return between(took, due - EARLY, due + PATIENCE);
     }]);
   }

@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use ::tokio::net::TcpStream;
+use ::tokio::net::{TcpStream, lookup_host};
 use ::tokio::time::timeout;
 
 use super::WebSocket;
@@ -39,8 +39,8 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting may take
-    /// as long as the handshake: then it is an [`Error::Io`] of kind `TimedOut`.
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting to each
+    /// address may take as long as the handshake: then it is an [`Error::Io`] of kind `TimedOut`.
     ///
     /// # Cancel safety
     ///
@@ -49,8 +49,7 @@ impl WebSocket<TcpStream> {
         if request.is_secure() {
             return Err(Error::TlsRequired);
         }
-        let connect = TcpStream::connect((request.host(), request.port()));
-        let stream = within(request.timeout(), connect).await?;
+        let stream = connect(request).await?;
         stream.set_nodelay(true)?;
         Self::client(stream, request, config).await
     }
@@ -164,6 +163,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         socket.flush().await?;
         Ok(socket)
     }
+}
+
+/// Connects to the first address that answers, waiting for each no longer than for the handshake: one
+/// that leads nowhere does not keep from the others.
+async fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
+    let limit = request.timeout();
+    let addresses = within(limit, lookup_host((request.host(), request.port()))).await?;
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
+    for address in addresses {
+        match within(limit, TcpStream::connect(address)).await {
+            Ok(stream) => return Ok(stream),
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
 }
 
 /// What came of a read with a deadline.
