@@ -10,7 +10,8 @@ use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    AfterClose, Closed, Config, Connection, Event, Message, MessageKind, Pong, Prepared, ReadyState, Reassembly, ReceiveBuf, SendError,
+    AfterClose, Closed, Config, Connection, Event, Message, MessageKind, Pong, Prepared,
+    ReadyState, Reassembly, ReceiveBuf, SendError,
 };
 
 #[derive(Arbitrary, Debug)]
