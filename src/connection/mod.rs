@@ -5,6 +5,7 @@ mod commands;
 mod config;
 mod deadlines;
 mod event;
+mod getters;
 mod marks;
 mod masks;
 #[cfg(feature = "handshake")]

@@ -67,7 +67,7 @@ use crate::utf8::{Utf8Bytes, is_utf8};
 /// ```
 #[derive(Debug)]
 pub struct Connection {
-    role: Role,
+    pub(super) role: Role,
     pub(super) phase: Phase,
     pong: Pong,
     pub(super) after_close: AfterClose,
@@ -87,7 +87,7 @@ pub struct Connection {
 pub(super) struct Rare {
     pub(super) timers: Timers,
     pub(super) when_full: WhenFull,
-    negotiated: Option<Box<Negotiated>>,
+    pub(super) negotiated: Option<Box<Negotiated>>,
 }
 
 /// Where a connection is on its way to the end.
@@ -105,7 +105,7 @@ pub(super) enum Phase {
 #[derive(Debug)]
 pub(super) struct Failure {
     error: ConnectionError,
-    closed: Closed,
+    pub(super) closed: Closed,
 }
 
 /// WHATWG `readyState`.
@@ -125,9 +125,9 @@ pub enum ReadyState {
 
 /// What the opening handshake agreed on.
 #[derive(Debug)]
-struct Negotiated {
-    protocol: Box<str>,
-    extensions: Box<str>,
+pub(super) struct Negotiated {
+    pub(super) protocol: Box<str>,
+    pub(super) extensions: Box<str>,
 }
 
 impl Connection {
@@ -318,22 +318,6 @@ impl Connection {
         if output.is_empty() { None } else { Some(output) }
     }
 
-    /// Returns whether more should be read from the transport.
-    ///
-    /// It is false from when the output reaches [`Config::max_buffered`] until it has been written
-    /// down to [`Config::low_water`]. A driver that obeys stops reading from a peer that does not
-    /// read what it is answered, so that the peer is slowed down by its own transport instead of
-    /// filling this end's memory with replies that are refused or kept elsewhere.
-    ///
-    /// That is for a server whose output answers its input. Two peers that both wait for the other
-    /// to read first wait forever, and while nothing is read, neither Pongs nor a Close are seen: a
-    /// deadline has to end it. Always true once the connection is not open any more: then what
-    /// arrives makes no output.
-    #[must_use]
-    pub fn wants_read(&self) -> bool {
-        !matches!(self.phase, Phase::Open) || !self.outgoing.is_high()
-    }
-
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
     ///
     /// Of compression, only what later messages refer to is kept: with takeover the compressor, and of
@@ -341,77 +325,6 @@ impl Connection {
     pub fn release_memory(&mut self) {
         self.assembler.release();
         self.outgoing.release();
-    }
-
-    /// Returns the role of this end.
-    #[must_use]
-    pub const fn role(&self) -> Role {
-        self.role
-    }
-
-    /// Returns the WHATWG `readyState`.
-    ///
-    /// Once it is [`Closed`](ReadyState::Closed), the transport is to be closed.
-    #[must_use]
-    pub fn ready_state(&self) -> ReadyState {
-        match self.phase {
-            Phase::Open => ReadyState::Open,
-            Phase::CloseSent | Phase::Draining(_) => ReadyState::Closing,
-            Phase::Failed(_) if !self.outgoing.is_empty() && !self.eof => ReadyState::Closing,
-            Phase::Failed(_) | Phase::Closed(_) => ReadyState::Closed,
-        }
-    }
-
-    /// Returns the WHATWG `bufferedAmount`: payload bytes of messages that were sent and not handed
-    /// to the transport yet.
-    ///
-    /// Headers, control frames, masking and compression do not count. As the standard has it,
-    /// a message refused because the connection is closing counts forever.
-    #[must_use]
-    pub fn buffered_amount(&self) -> usize {
-        self.outgoing.buffered_amount()
-    }
-
-    /// Returns the subprotocol in use, or an empty string.
-    #[must_use]
-    pub fn protocol(&self) -> &str {
-        self.rare.negotiated.as_ref().map_or("", |negotiated| &negotiated.protocol)
-    }
-
-    /// Returns the extensions in use as the header value that was agreed on, or an empty string.
-    #[must_use]
-    pub fn extensions(&self) -> &str {
-        self.rare.negotiated.as_ref().map_or("", |negotiated| &negotiated.extensions)
-    }
-
-    /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
-    /// has failed.
-    #[must_use]
-    pub fn closed(&self) -> Option<&Closed> {
-        match &self.phase {
-            Phase::Open | Phase::CloseSent => None,
-            Phase::Draining(closed) | Phase::Closed(closed) => Some(closed),
-            Phase::Failed(failure) => Some(&failure.closed),
-        }
-    }
-
-    /// Returns the code of the peer's Close frame; 1005 if it had none, 1006 if the connection
-    /// failed (§7.1.5). `None` before that.
-    #[must_use]
-    pub fn close_code(&self) -> Option<CloseCode> {
-        self.closed().map(|closed| closed.code)
-    }
-
-    /// Returns whether the connection ended by a complete closing handshake (§7.1.4).
-    #[must_use]
-    pub fn was_clean(&self) -> bool {
-        matches!(&self.phase, Phase::Closed(closed) if closed.clean)
-    }
-
-    /// Returns whether [`Event::Drained`] is the next event that is there without more input.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn is_drained(&self) -> bool {
-        matches!(self.phase, Phase::Open) && self.outgoing.is_drained()
     }
 
     /// Reports that there is room in the output again.
