@@ -203,6 +203,27 @@ fn the_round_trip_of_a_ping_of_the_application_is_measured() {
 }
 
 #[test]
+fn pings_that_come_faster_than_pongs_are_measured_too() {
+    let mut end = started(Role::Server, &timeless(|_| {}));
+    for second in 1..=5 {
+        end.connection.ping(&[second]).unwrap();
+        tell(&mut end, secs(second.into()));
+    }
+    tell(&mut end, secs(6));
+    end.receive(b"\x8a\x01\x01");
+    assert_eq!(end.connection.round_trip_time(), Some(secs(5)));
+    // Of the next, only the last is answered, after a while.
+    for second in [10, 15, 25] {
+        tell(&mut end, secs(second.into()));
+        end.connection.ping(&[second]).unwrap();
+        tell(&mut end, secs(second.into()));
+    }
+    tell(&mut end, secs(26));
+    end.receive(b"\x8a\x01\x19");
+    assert_eq!(end.connection.round_trip_time(), Some(secs(1)));
+}
+
+#[test]
 fn a_connection_without_messages_is_idle() {
     for role in BOTH {
         let config = timeless(|config| config.idle_timeout = Some(secs(60)));

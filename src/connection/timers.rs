@@ -60,7 +60,7 @@ enum Heartbeat {
     Waiting,
 }
 
-/// The newest Ping.
+/// The Ping by which the round trip is measured.
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     digest: u32,
@@ -210,12 +210,16 @@ impl Timers {
         Some(payload)
     }
 
-    /// Notes a Ping of the application's, to be dated.
+    /// Notes a Ping of the application's, to be dated; not while another one may still be answered,
+    /// or Pings that come faster than Pongs would measure nothing.
     pub(super) fn note_ping(&mut self, payload: &[u8]) {
-        self.probe = Some(Probe { digest: digest(payload), sent: Time::NEVER });
+        let is_awaited = |probe: &Probe| self.now < probe.sent.after(PROBE_TIMEOUT);
+        if !self.probe.as_ref().is_some_and(is_awaited) {
+            self.probe = Some(Probe { digest: digest(payload), sent: Time::NEVER });
+        }
     }
 
-    /// Notes a Pong: if it answers the newest Ping, the way there and back is known.
+    /// Notes a Pong: if it answers the Ping that was noted, the way there and back is known.
     pub(super) fn note_pong(&mut self, payload: &[u8]) {
         if let Some(Probe { digest: wanted, sent }) = self.probe
             && sent != Time::NEVER
@@ -381,5 +385,9 @@ fn digest(payload: &[u8]) -> u32 {
     let add = |digest: u32, byte: &u8| (digest ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
     payload.iter().fold(0x811c_9dc5, add)
 }
+
+/// How long the Pong to a Ping is awaited to measure the round trip: §5.5.3 allows that only later Pings
+/// are answered.
+const PROBE_TIMEOUT: Time = Time(10 * NANOS_PER_SEC);
 
 const NANOS_PER_SEC: u64 = 1_000_000_000;

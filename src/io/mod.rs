@@ -149,6 +149,10 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
 /// that what was read is still in the cache when it is parsed.
 const READ_SIZE: usize = 16 << 10;
 
+/// Room for one read of a head: more than most have, and not so much that thousands of peers that send
+/// theirs byte by byte could make a server hold it.
+const HEAD_SIZE: usize = 2 << 10;
+
 /// How long the end of a connection may take once all is said: writing what is left, and reading
 /// what the peer had under way, so that the kernel does not answer it with a reset that would
 /// destroy the Close frame or the HTTP answer before the peer has read it. As long as nginx

@@ -7,7 +7,7 @@ use super::WebSocket;
 use super::transport::{Transport, finish, is_timeout, read, write};
 use crate::connection::{Connection, Event, ReadyState};
 use crate::error::SendError;
-use crate::io::Error;
+use crate::io::{Error, READ_SIZE};
 
 impl<S: Transport> WebSocket<S> {
     /// As [`recv_with`](Self::recv_with), until the time is `until`.
@@ -183,7 +183,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Reads once; only a wait that ended without input is an error.
     fn read(&mut self) -> io::Result<()> {
-        match read(&mut self.stream, &mut self.input) {
+        match read(&mut self.stream, &mut self.input, READ_SIZE) {
             Ok(0) => self.note_eof(),
             Ok(_) => self.connection.handle_timeout(self.clock.now()),
             Err(error) if is_timeout(&error) => return Err(error),

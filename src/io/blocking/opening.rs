@@ -13,7 +13,7 @@ use crate::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
     ServerHandshake,
 };
-use crate::io::{Error, answer, entropy};
+use crate::io::{Error, HEAD_SIZE, answer, entropy};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -160,7 +160,7 @@ fn read_within(
             return Ok(None);
         }
         let is_bounded = clock.bound_read(stream, left);
-        match read(stream, input) {
+        match read(stream, input, HEAD_SIZE) {
             Err(error) if is_bounded && is_timeout(&error) => {}
             read => return read.map(Some),
         }

@@ -141,8 +141,12 @@ impl<S: Write> Write for Plain<S> {
 impl<S: Read + Write> Transport for Plain<S> {}
 
 /// Reads once; 0 is the end of the stream.
-pub(super) fn read(stream: &mut impl Read, input: &mut ReceiveBuf) -> io::Result<usize> {
-    let spare = input.spare_mut(READ_SIZE);
+pub(super) fn read(
+    stream: &mut impl Read,
+    input: &mut ReceiveBuf,
+    size: usize,
+) -> io::Result<usize> {
+    let spare = input.spare_mut(size);
     loop {
         match stream.read(spare) {
             Ok(len) => {

@@ -324,7 +324,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(poll_read(&mut self.stream, &mut self.input, cx)) {
+        match ready!(poll_read(&mut self.stream, &mut self.input, READ_SIZE, cx)) {
             Ok(0) => self.note_eof(),
             Ok(_) => self.connection.handle_timeout(self.clock.now()),
             Err(error) => {
@@ -452,7 +452,7 @@ impl Linger {
     ) -> Poll<()> {
         while self.left > 0 {
             input.clear();
-            match ready!(poll_read(stream, input, cx)) {
+            match ready!(poll_read(stream, input, READ_SIZE, cx)) {
                 Ok(0) | Err(_) => self.left = 0,
                 Ok(len) => self.left = self.left.saturating_sub(len),
             }
@@ -465,9 +465,10 @@ impl Linger {
 pub(super) fn poll_read<S: AsyncRead + Unpin>(
     stream: &mut S,
     input: &mut ReceiveBuf,
+    size: usize,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    input.reserve(READ_SIZE);
+    input.reserve(size);
     // The future has no state of its own.
     pin!(stream.read_buf(input)).poll(cx)
 }

@@ -18,7 +18,7 @@ use crate::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
     ServerHandshake,
 };
-use crate::io::{Error, LINGER_BYTES, LINGER_TIMEOUT, answer, entropy};
+use crate::io::{Error, HEAD_SIZE, LINGER_BYTES, LINGER_TIMEOUT, READ_SIZE, answer, entropy};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -194,7 +194,7 @@ async fn read<S: AsyncRead + Unpin>(
     clock: &mut Clock,
     deadline: Option<Duration>,
 ) -> io::Result<Read> {
-    poll_fn(|cx| match poll_read(stream, input, cx) {
+    poll_fn(|cx| match poll_read(stream, input, HEAD_SIZE, cx) {
         Poll::Ready(Ok(0)) => Poll::Ready(Ok(Read::Eof)),
         Poll::Ready(Ok(_)) => Poll::Ready(Ok(Read::Some)),
         Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
@@ -238,7 +238,7 @@ async fn finish<S: AsyncRead + AsyncWrite + Unpin>(
         let mut left = LINGER_BYTES;
         while left > 0 {
             input.clear();
-            match poll_fn(|cx| poll_read(stream, input, cx)).await? {
+            match poll_fn(|cx| poll_read(stream, input, READ_SIZE, cx)).await? {
                 0 => break,
                 len => left = left.saturating_sub(len),
             }
