@@ -53,8 +53,10 @@ struct Decoded {
 }
 
 impl Setup {
-    fn holds(&self, opcode: u8, len: u64) -> bool {
-        opcode >= 8 || len <= u64::from(self.hold)
+    fn holds(&self, frame: &Frame) -> bool {
+        let is_binary_message = frame.opcode == 2 && frame.fin && frame.rsv == 0;
+        let hold = u64::from(self.hold) * if is_binary_message { 64 } else { 1 };
+        frame.opcode >= 8 || frame.len <= hold
     }
 
     fn decode(&self, chunks: &[&[u8]]) -> Decoded {
@@ -82,7 +84,7 @@ impl Setup {
                 }
                 let frame = decoded.frames.last_mut().expect("a first piece comes first");
                 assert_eq!(unfilled(&piece.header), Frame { payload: Vec::new(), ..frame.clone() });
-                let held = self.holds(frame.opcode, frame.len);
+                let held = self.holds(frame);
                 assert!(piece.is_last || !held || piece.payload(&input).is_empty());
                 assert!(held || piece.payload(&input).len() <= usize::from(self.max_piece));
                 frame.payload.extend_from_slice(piece.payload(&input));
