@@ -29,7 +29,7 @@ fuzz_target!(|bytes: &[u8]| {
     // Of a frame that is held, nothing is seen before it is whole.
     if let Some(last) = frames.last_mut()
         && !last.is_whole()
-        && setup.holds(last.opcode, last.len)
+        && setup.holds(last)
     {
         last.payload.clear();
     }
