@@ -698,3 +698,20 @@ fn short_questions_with_long_answers_find_room_for_each() {
         assert_eq!(answered.unwrap(), Some(Ok(())));
     }
 }
+
+#[test]
+fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
+    let together = [masked(0x89, &[7; 120]), masked(0x82, b"?")].concat().repeat(10);
+    let reads = [REQUEST.to_vec(), together].into();
+    let mut config = Config::default();
+    config.max_buffered = 100;
+    let script = Script { reads, ..Script::default() };
+    let mut socket = WebSocket::accept(Plain(script), &config).unwrap();
+    for _ in 0..20 {
+        let answered = socket.recv_with(|event, connection| match event {
+            Event::Binary(_) => connection.send_binary(b"!"),
+            _ => Ok(()),
+        });
+        assert_eq!(answered.unwrap(), Some(Ok(())));
+    }
+}

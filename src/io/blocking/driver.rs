@@ -21,10 +21,10 @@ impl<S: Transport> WebSocket<S> {
         }
         let mut has_waited = false;
         loop {
+            let wanted = self.connection.wants_read();
             let ended = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
                 Ok(Some(event)) => {
-                    let wanted = self.connection.wants_read();
                     let taken = take(event, &mut self.connection);
                     // Only for answers: two peers that would not read while they have something to
                     // say could wait for each other.
