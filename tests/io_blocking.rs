@@ -23,8 +23,8 @@ use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Event, Message, MessageKind,
-    Prepared, ReadyState, Reassembly, SendError,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
+    MessageKind, Prepared, ReadyState, Reassembly, ReceiveBuf, SendError,
 };
 
 /// Two ends of a TCP connection: a client's and a server's.
@@ -713,5 +713,58 @@ fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
             _ => Ok(()),
         });
         assert_eq!(answered.unwrap(), Some(Ok(())));
+    }
+}
+
+#[test]
+fn a_read_timeout_passes_while_the_peer_reads_slowly() {
+    /// Takes byte by byte, and its time for each.
+    struct Slow(Script);
+
+    impl Read for Slow {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buf) {
+                Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+                read => read,
+            }
+        }
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            thread::sleep(Duration::from_millis(1));
+            self.0.write(&bytes[..1])
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Transport for Slow {
+        fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // Below the mark at which it is not read any more, and above.
+    for max_buffered in [1 << 20, 1_000] {
+        let mut config = Config::default();
+        config.max_buffered = max_buffered;
+        let mut input = ReceiveBuf::new();
+        input.extend_from_slice(&masked(0x82, b"?"));
+        let slow = Slow(Script::default());
+        let mut socket = WebSocket::from_parts(slow, Connection::server(&config), input);
+        socket.set_read_timeout(Some(Duration::from_millis(20)));
+        let answered = socket.recv_with(|_, connection| connection.send_binary(&[7; 5_000]));
+        assert_eq!(answered.unwrap(), Some(Ok(())));
+        let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let (slow, ..) = socket.into_parts();
+        assert!(slow.0.writes.len() < 1_000);
     }
 }

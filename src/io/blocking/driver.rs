@@ -114,26 +114,32 @@ impl<S: Transport> WebSocket<S> {
     fn drain(&mut self, until: Option<Duration>) -> Result<(), Error> {
         while !self.connection.wants_read() {
             match self.write_once() {
+                Ok(true) if self.connection.wants_read() => break,
                 Ok(true) => {}
                 Ok(false) => {
                     // What failed is found by who receives, here and below.
                     if self.wait_stuck().is_err() {
                         break;
                     }
-                    self.check_until(until)?;
                 }
                 Err(error) if is_timeout(&error) => return Err(error.into()),
                 Err(_) => break,
             }
+            self.check_until(until)?;
         }
         self.is_gated = false;
         Ok(())
     }
 
-    /// Writes until nothing waits or the stream takes no more.
-    pub(super) fn write_all(&mut self) -> io::Result<Written> {
+    /// Writes until nothing waits, the stream takes no more, or the time is `until`.
+    pub(super) fn write_all(&mut self, until: Option<Duration>) -> io::Result<Written> {
         while self.connection.poll_transmit().is_some() {
             if !self.write_once()? {
+                return Ok(Written::Some);
+            }
+            // A peer that takes a little each time would make each write succeed.
+            let is_time = until.is_some_and(|until| until <= self.clock.now());
+            if is_time && self.connection.poll_transmit().is_some() {
                 return Ok(Written::Some);
             }
         }
@@ -199,7 +205,7 @@ impl<S: Transport> WebSocket<S> {
     fn advance(&mut self, until: Option<Duration>) -> Result<(), Error> {
         if self.broken.is_none() {
             let waits = self.unflushed || self.connection.poll_transmit().is_some();
-            match self.write_all() {
+            match self.write_all(until) {
                 // The closing handshake may be complete now.
                 Ok(Written::All) if waits => return Ok(()),
                 Ok(Written::All) => {}

@@ -369,7 +369,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Io`], of kind `TimedOut` when a deadline has passed.
     pub fn flush(&mut self) -> Result<(), Error> {
-        while self.write_all()? == Written::Some {
+        while self.write_all(None)? == Written::Some {
             self.wait_stuck()?;
         }
         Ok(())
