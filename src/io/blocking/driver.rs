@@ -189,9 +189,11 @@ impl<S: Transport> WebSocket<S> {
 
     /// Reads once; only a wait that ended without input is an error.
     fn read(&mut self) -> io::Result<()> {
-        match read(&mut self.stream, &mut self.input, READ_SIZE) {
+        let read = read(&mut self.stream, &mut self.input, READ_SIZE);
+        self.looked = self.clock.now();
+        match read {
             Ok(0) => self.note_eof(),
-            Ok(_) => self.connection.handle_timeout(self.clock.now()),
+            Ok(_) => self.connection.handle_timeout(self.looked),
             Err(error) if is_timeout(&error) => return Err(error),
             Err(error) => {
                 self.failure.get_or_insert(error);
@@ -232,8 +234,15 @@ impl<S: Transport> WebSocket<S> {
             let now = self.clock.now();
             if self.connection.poll_timeout().is_some_and(|at| at <= now) {
                 self.connection.handle_timeout(now);
-                let is_due = self.connection.poll_timeout().is_some_and(|at| at <= now);
-                if is_due || self.connection.poll_transmit().is_some() {
+                let due = self.connection.poll_timeout().filter(|at| *at <= now);
+                // What came in time may wait in the transport, when the caller was busy elsewhere.
+                if due.is_some_and(|at| self.looked < at)
+                    && self.clock.bound_read(&mut self.stream, Some(Duration::ZERO))
+                {
+                    // Nothing there is no failure.
+                    let _ = self.read();
+                }
+                if due.is_some() || self.connection.poll_transmit().is_some() {
                     return Ok(());
                 }
             }
