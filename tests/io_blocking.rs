@@ -18,6 +18,7 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use bytes::BufMut;
 use io_support::{REQUEST, masked, response_to, unmasked};
 use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
@@ -767,4 +768,21 @@ fn a_read_timeout_passes_while_the_peer_reads_slowly() {
         let (slow, ..) = socket.into_parts();
         assert!(slow.0.writes.len() < 1_000);
     }
+}
+
+#[test]
+fn a_connection_on_which_nothing_happens_gives_its_memory_back() {
+    let (mut client, mut server) = pair(Config::default(), Config::default());
+    let sender = thread::spawn(move || client.send(vec![7; 1 << 20]).map(|()| client));
+    let len = server.recv_with(|event, _| match event {
+        Event::Binary(payload) => payload.len(),
+        event => panic!("{event:?}"),
+    });
+    assert_eq!(len.unwrap(), Some(1 << 20));
+    server.set_read_timeout(Some(Duration::from_millis(20)));
+    let Err(Error::Io(error)) = server.recv() else { panic!("nothing was sent") };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    let (_, _, mut input) = server.into_parts();
+    assert!(input.is_empty() && input.chunk_mut().len() < 64 << 10);
+    drop(sender.join().unwrap().unwrap());
 }

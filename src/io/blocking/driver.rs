@@ -251,7 +251,11 @@ impl<S: Transport> WebSocket<S> {
             let is_bounded = self.clock.bound_read(&mut self.stream, left);
             match self.read() {
                 Ok(()) => return Ok(()),
-                Err(_) if is_bounded => self.check_until(until)?,
+                Err(_) if is_bounded => {
+                    // A large message may have left a large buffer behind.
+                    self.input.release();
+                    self.check_until(until)?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }
