@@ -165,6 +165,22 @@ fn a_message_in_fragments_counts_before_it_is_framed() {
 }
 
 #[test]
+fn messages_without_payload_do_not_pile_up_behind_fragments() {
+    for role in BOTH {
+        let mut config = marks(1_000, 250, WhenFull::Refuse);
+        config.fragment_size = 100.try_into().ok();
+        let mut end = End::new(role, &config);
+        end.connection.send_binary(&[7; 500]).unwrap();
+        let sent = (0..1_000).take_while(|_| end.connection.send_text("").is_ok()).count();
+        assert!(sent < 500 && !end.connection.wants_read(), "{sent}");
+        while waiting(&mut end) > 0 {
+            end.take_some(50);
+        }
+        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+    }
+}
+
+#[test]
 fn nothing_is_drained_once_the_connection_is_closing() {
     for role in BOTH {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));

@@ -18,13 +18,14 @@ use std::net::{Shutdown, TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
+use bytes::BufMut;
 use io_support::{REQUEST, masked, response_to, unmasked};
 use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Event, Message, MessageKind,
-    Prepared, ReadyState, Reassembly, SendError,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
+    MessageKind, Prepared, ReadyState, Reassembly, ReceiveBuf, SendError,
 };
 
 /// Two ends of a TCP connection: a client's and a server's.
@@ -697,4 +698,91 @@ fn short_questions_with_long_answers_find_room_for_each() {
         let answered = socket.recv_with(|_, connection| connection.send_binary(&[7; 1_000]));
         assert_eq!(answered.unwrap(), Some(Ok(())));
     }
+}
+
+#[test]
+fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
+    let together = [masked(0x89, &[7; 120]), masked(0x82, b"?")].concat().repeat(10);
+    let reads = [REQUEST.to_vec(), together].into();
+    let mut config = Config::default();
+    config.max_buffered = 100;
+    let script = Script { reads, ..Script::default() };
+    let mut socket = WebSocket::accept(Plain(script), &config).unwrap();
+    for _ in 0..20 {
+        let answered = socket.recv_with(|event, connection| match event {
+            Event::Binary(_) => connection.send_binary(b"!"),
+            _ => Ok(()),
+        });
+        assert_eq!(answered.unwrap(), Some(Ok(())));
+    }
+}
+
+#[test]
+fn a_read_timeout_passes_while_the_peer_reads_slowly() {
+    /// Takes byte by byte, and its time for each.
+    struct Slow(Script);
+
+    impl Read for Slow {
+        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+            match self.0.read(buf) {
+                Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+                read => read,
+            }
+        }
+    }
+
+    impl Write for Slow {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            thread::sleep(Duration::from_millis(1));
+            self.0.write(&bytes[..1])
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    impl Transport for Slow {
+        fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    // Below the mark at which it is not read any more, and above.
+    for max_buffered in [1 << 20, 1_000] {
+        let mut config = Config::default();
+        config.max_buffered = max_buffered;
+        let mut input = ReceiveBuf::new();
+        input.extend_from_slice(&masked(0x82, b"?"));
+        let slow = Slow(Script::default());
+        let mut socket = WebSocket::from_parts(slow, Connection::server(&config), input);
+        socket.set_read_timeout(Some(Duration::from_millis(20)));
+        let answered = socket.recv_with(|_, connection| connection.send_binary(&[7; 5_000]));
+        assert_eq!(answered.unwrap(), Some(Ok(())));
+        let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
+        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let (slow, ..) = socket.into_parts();
+        assert!(slow.0.writes.len() < 1_000);
+    }
+}
+
+#[test]
+fn a_connection_on_which_nothing_happens_gives_its_memory_back() {
+    let (mut client, mut server) = pair(Config::default(), Config::default());
+    let sender = thread::spawn(move || client.send(vec![7; 1 << 20]).map(|()| client));
+    let len = server.recv_with(|event, _| match event {
+        Event::Binary(payload) => payload.len(),
+        event => panic!("{event:?}"),
+    });
+    assert_eq!(len.unwrap(), Some(1 << 20));
+    server.set_read_timeout(Some(Duration::from_millis(20)));
+    let Err(Error::Io(error)) = server.recv() else { panic!("nothing was sent") };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    let (_, _, mut input) = server.into_parts();
+    assert!(input.is_empty() && input.chunk_mut().len() < 64 << 10);
+    drop(sender.join().unwrap().unwrap());
 }

@@ -246,6 +246,23 @@ fn blocking_a_peer_that_answers_pings_lives_on() {
 }
 
 #[test]
+fn blocking_what_came_in_time_is_read_before_a_deadline_counts() {
+    let config = config(|config| {
+        config.ping_interval = Some(millis(20));
+        config.pong_timeout = Some(millis(500));
+    });
+    let (mut socket, mut peer) = over_tcp(Connection::server(&config));
+    socket.set_read_timeout(Some(millis(100)));
+    let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
+    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    // The Ping is answered, and the application is busy elsewhere until long after.
+    peer.read_exact(&mut [0; 6]).unwrap();
+    peer.write_all(&masked(0x81, b"alive")).unwrap();
+    thread::sleep(millis(700));
+    assert_eq!(socket.recv().unwrap(), Some("alive".into()));
+}
+
+#[test]
 fn blocking_a_close_that_is_not_answered_ends_in_time() {
     let (mut socket, _peer) = over_tcp(Connection::server(&short()));
     let limit = millis(60);

@@ -639,6 +639,24 @@ async fn a_client_that_never_reads_stops_the_echo_and_costs_a_bounded_amount() {
     server.abort();
 }
 
+#[tokio::test]
+async fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
+    let mut config = Config::default();
+    config.max_buffered = 100;
+    let mut input = ReceiveBuf::new();
+    let together = [masked(0x89, &[7; 120]), masked(0x82, b"?")].concat();
+    input.extend_from_slice(&together.repeat(10));
+    let (near, _far) = duplex(10_000);
+    let mut server = WebSocket::from_parts(near, Connection::server(&config), input);
+    for _ in 0..20 {
+        let answered = server.recv_with(|event, connection| match event {
+            Event::Binary(_) => connection.send_binary(b"!"),
+            _ => Ok(()),
+        });
+        assert_eq!(answered.await.unwrap(), Some(Ok(())));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn pings_to_a_server_whose_pongs_nobody_reads_cost_a_bounded_amount() {
     let (mut server, mut stream) = server_and_stream(1000, &Config::default());

@@ -352,10 +352,11 @@ impl Outgoing {
         self.waiting.as_ref().map_or(0, |waiting| waiting.queued())
     }
 
-    /// Returns how many bytes wait to be written, of messages that are not framed yet the payload.
+    /// Returns how many bytes wait to be written, of messages that are not framed yet the payload
+    /// and the longest header.
     #[inline]
     fn waiting_len(&self) -> usize {
-        self.output.len() + self.queued()
+        self.output.len() + self.waiting.as_ref().map_or(0, |waiting| waiting.size())
     }
 
     #[inline]

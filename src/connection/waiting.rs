@@ -8,7 +8,7 @@ use bytes::Bytes;
 
 use super::event::Drained;
 use super::outbound::Flags;
-use crate::frame::Opcode;
+use crate::frame::{MAX_HEADER_LEN, Opcode};
 
 /// What cannot go to the output yet.
 #[derive(Debug, Default)]
@@ -63,6 +63,12 @@ impl Waiting {
 
     pub(super) fn has_messages(&self) -> bool {
         !self.queue.is_empty()
+    }
+
+    /// Returns how many bytes the queue counts as: the payload, and a header for each message, or
+    /// empty ones would wait without end.
+    pub(super) fn size(&self) -> usize {
+        self.queued + self.queue.len() * MAX_HEADER_LEN
     }
 
     /// Returns the payload bytes in the queue.

@@ -21,10 +21,10 @@ impl<S: Transport> WebSocket<S> {
         }
         let mut has_waited = false;
         loop {
+            let wanted = self.connection.wants_read();
             let ended = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
                 Ok(Some(event)) => {
-                    let wanted = self.connection.wants_read();
                     let taken = take(event, &mut self.connection);
                     // Only for answers: two peers that would not read while they have something to
                     // say could wait for each other.
@@ -114,26 +114,32 @@ impl<S: Transport> WebSocket<S> {
     fn drain(&mut self, until: Option<Duration>) -> Result<(), Error> {
         while !self.connection.wants_read() {
             match self.write_once() {
+                Ok(true) if self.connection.wants_read() => break,
                 Ok(true) => {}
                 Ok(false) => {
                     // What failed is found by who receives, here and below.
                     if self.wait_stuck().is_err() {
                         break;
                     }
-                    self.check_until(until)?;
                 }
                 Err(error) if is_timeout(&error) => return Err(error.into()),
                 Err(_) => break,
             }
+            self.check_until(until)?;
         }
         self.is_gated = false;
         Ok(())
     }
 
-    /// Writes until nothing waits or the stream takes no more.
-    pub(super) fn write_all(&mut self) -> io::Result<Written> {
+    /// Writes until nothing waits, the stream takes no more, or the time is `until`.
+    pub(super) fn write_all(&mut self, until: Option<Duration>) -> io::Result<Written> {
         while self.connection.poll_transmit().is_some() {
             if !self.write_once()? {
+                return Ok(Written::Some);
+            }
+            // A peer that takes a little each time would make each write succeed.
+            let is_time = until.is_some_and(|until| until <= self.clock.now());
+            if is_time && self.connection.poll_transmit().is_some() {
                 return Ok(Written::Some);
             }
         }
@@ -183,9 +189,11 @@ impl<S: Transport> WebSocket<S> {
 
     /// Reads once; only a wait that ended without input is an error.
     fn read(&mut self) -> io::Result<()> {
-        match read(&mut self.stream, &mut self.input, READ_SIZE) {
+        let read = read(&mut self.stream, &mut self.input, READ_SIZE);
+        self.looked = self.clock.now();
+        match read {
             Ok(0) => self.note_eof(),
-            Ok(_) => self.connection.handle_timeout(self.clock.now()),
+            Ok(_) => self.connection.handle_timeout(self.looked),
             Err(error) if is_timeout(&error) => return Err(error),
             Err(error) => {
                 self.failure.get_or_insert(error);
@@ -199,7 +207,7 @@ impl<S: Transport> WebSocket<S> {
     fn advance(&mut self, until: Option<Duration>) -> Result<(), Error> {
         if self.broken.is_none() {
             let waits = self.unflushed || self.connection.poll_transmit().is_some();
-            match self.write_all() {
+            match self.write_all(until) {
                 // The closing handshake may be complete now.
                 Ok(Written::All) if waits => return Ok(()),
                 Ok(Written::All) => {}
@@ -226,8 +234,15 @@ impl<S: Transport> WebSocket<S> {
             let now = self.clock.now();
             if self.connection.poll_timeout().is_some_and(|at| at <= now) {
                 self.connection.handle_timeout(now);
-                let is_due = self.connection.poll_timeout().is_some_and(|at| at <= now);
-                if is_due || self.connection.poll_transmit().is_some() {
+                let due = self.connection.poll_timeout().filter(|at| *at <= now);
+                // What came in time may wait in the transport, when the caller was busy elsewhere.
+                if due.is_some_and(|at| self.looked < at)
+                    && self.clock.bound_read(&mut self.stream, Some(Duration::ZERO))
+                {
+                    // Nothing there is no failure.
+                    let _ = self.read();
+                }
+                if due.is_some() || self.connection.poll_transmit().is_some() {
                     return Ok(());
                 }
             }
@@ -236,7 +251,11 @@ impl<S: Transport> WebSocket<S> {
             let is_bounded = self.clock.bound_read(&mut self.stream, left);
             match self.read() {
                 Ok(()) => return Ok(()),
-                Err(_) if is_bounded => self.check_until(until)?,
+                Err(_) if is_bounded => {
+                    // A large message may have left a large buffer behind.
+                    self.input.release();
+                    self.check_until(until)?;
+                }
                 Err(error) => return Err(error.into()),
             }
         }

@@ -89,6 +89,8 @@ pub struct WebSocket<S> {
     connection: Connection,
     input: ReceiveBuf,
     clock: Clock,
+    /// When a read ended last.
+    looked: Duration,
     /// How long a call may wait for the peer.
     read_timeout: Option<Duration>,
     /// Whether nothing is received until the output has been drained.
@@ -117,6 +119,7 @@ impl<S: Transport> WebSocket<S> {
             connection,
             input,
             clock: Clock::new(),
+            looked: Duration::ZERO,
             read_timeout: None,
             is_gated: false,
             // Whoever had the stream before may have left something in it.
@@ -369,7 +372,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Io`], of kind `TimedOut` when a deadline has passed.
     pub fn flush(&mut self) -> Result<(), Error> {
-        while self.write_all()? == Written::Some {
+        while self.write_all(None)? == Written::Some {
             self.wait_stuck()?;
         }
         Ok(())

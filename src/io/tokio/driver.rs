@@ -82,10 +82,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
                 ready!(self.poll_linger(cx));
                 return Poll::Ready(self.report(take));
             }
+            let wanted = self.connection.wants_read();
             let polled = match self.connection.poll_event(&mut self.input) {
                 Ok(Some(Event::Closed(_))) => Ok(true),
                 Ok(Some(event)) => {
-                    let wanted = self.connection.wants_read();
                     let taken = take(event, &mut self.connection);
                     // Only for answers: two peers that would not read while they have
                     // something to say could wait for each other.
