@@ -51,6 +51,7 @@ impl<'a> Source<'a> {
             Source::Owned(bytes) => bytes,
         }
     }
+
     /// Returns the payload shared, copied if it is borrowed.
     pub(super) fn into_shared(self) -> Bytes {
         match self {

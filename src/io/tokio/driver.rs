@@ -192,7 +192,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Poll::Ready(Ok(()))
     }
 
-    /// Queues a message of any size; there is [room](Self::poll_room).
+    /// Queues a message; there was [room](Self::poll_room), unless the handler of another half has
+    /// filled it since.
     pub(super) fn start_send(&mut self, message: Message) -> Result<(), Error> {
         Ok(self.connection.send(message)?)
     }

@@ -390,7 +390,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Receiver<S> {
     }
 }
 
-/// Closing the sink sends a Close frame with 1000; the other half sees the end.
+/// Closing the sink sends a Close frame with 1000; the other half sees the end. If answers of that half
+/// fill the output between `poll_ready` and `start_send`, the message is given back by
+/// [`Error::Send`].
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
     type Error = Error;
 
