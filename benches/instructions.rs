@@ -32,8 +32,13 @@ const PATHS: &[Path] = &[
     ("receive_65536", |count| receive(&Stream::binary(65_536), count, lent)),
     ("receive_text_16", |count| receive(&Stream::text(16), count, lent)),
     ("receive_text_1024", |count| receive(&Stream::text(1024), count, lent)),
+    ("receive_segments_125", |count| receive_segments(&Stream::binary(125), count)),
+    ("receive_segments_1024", |count| receive_segments(&Stream::binary(1024), count)),
+    ("receive_segments_65536", |count| receive_segments(&Stream::binary(65_536), count)),
+    ("receive_segments_text_1024", |count| receive_segments(&Stream::text(1024), count)),
     ("receive_owned_16", |count| receive(&Stream::binary(16), count, owned)),
     ("receive_owned_1024", |count| receive(&Stream::binary(1024), count, owned)),
+    ("receive_owned_65536", |count| receive(&Stream::binary(65_536), count, owned)),
     ("receive_ping", receive_ping),
     ("receive_fragmented", receive_fragmented),
     ("receive_one_per_read", receive_one_per_read),
@@ -76,10 +81,23 @@ fn owned(event: Event<'_>) {
 
 /// Receives so many messages, in reads of 64 KiB, which are copied into the buffer.
 fn receive(stream: &Stream, count: usize, take: fn(Event<'_>)) {
+    receive_reads(stream.reads(), count, take);
+}
+
+/// As [`receive`], in reads of what a segment of TCP carries.
+fn receive_segments(stream: &Stream, count: usize) {
+    receive_reads(stream.reads_of(1460), count, lent);
+}
+
+fn receive_reads<'a>(
+    reads: impl Iterator<Item = &'a [u8]> + Clone,
+    count: usize,
+    take: fn(Event<'_>),
+) {
     let mut connection = Connection::server(&Config::default());
     let mut input = ReceiveBuf::new();
     let mut left = count;
-    for read in stream.reads().cycle() {
+    for read in reads.cycle() {
         input.extend_from_slice(read);
         while let Some(event) = connection.poll_event(&mut input).unwrap() {
             take(event);

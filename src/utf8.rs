@@ -22,7 +22,7 @@ use bytes::Bytes;
 /// assert!(validator.is_complete());
 /// assert!(validator.push(b"\xff").is_err());
 /// ```
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Utf8Validator {
     /// The first bytes of a character whose rest has not arrived.
     partial: [u8; 4],
@@ -40,17 +40,6 @@ impl Utf8Validator {
     #[must_use]
     pub const fn new() -> Self {
         Self { partial: [0; 4], partial_len: 0 }
-    }
-
-    /// Creates a validator that has seen `bytes`, with which a valid text may begin.
-    pub(crate) fn behind(bytes: &[u8]) -> Self {
-        let mut validator = Self::new();
-        // An unfinished character is at most three bytes, of which the first tells that it is one.
-        let end = bytes.get(bytes.len().saturating_sub(3)..).unwrap_or_default();
-        let first = end.iter().rposition(|byte| *byte >= 0xc0).unwrap_or(end.len());
-        let seen = validator.push(end.get(first..).unwrap_or_default());
-        debug_assert!(seen.is_ok());
-        validator
     }
 
     /// Checks the next bytes of the text.
@@ -100,7 +89,7 @@ impl Utf8Validator {
             let partial = self.partial.get(..self.partial_len.into()).unwrap_or_default();
             match core::str::from_utf8(partial) {
                 Ok(_) => {
-                    self.partial_len = 0;
+                    *self = Self::new();
                     return self.push(bytes.get(index + 1..).unwrap_or_default());
                 }
                 Err(error) if error.error_len().is_some() => return Err(InvalidUtf8),
@@ -325,18 +314,6 @@ mod tests {
             }
             let whole = result.is_ok() && validator.is_complete();
             prop_assert_eq!(whole, core::str::from_utf8(&bytes).is_ok());
-        }
-
-        #[test]
-        fn what_a_validator_has_seen_is_known_by_its_end(text in ".{0,9}", cut in 0..40_usize) {
-            let bytes = &text.as_bytes()[..cut.min(text.len())];
-            let mut validator = Utf8Validator::new();
-            validator.push(bytes).unwrap();
-            let behind = Utf8Validator::behind(bytes);
-            let partial = |validator: &Utf8Validator| {
-                validator.partial[..validator.partial_len.into()].to_vec()
-            };
-            prop_assert_eq!(partial(&behind), partial(&validator));
         }
     }
 }

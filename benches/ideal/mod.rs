@@ -60,7 +60,12 @@ impl Stream {
 
     /// Returns the bytes as they are read from a socket.
     pub(crate) fn reads(&self) -> impl Iterator<Item = &[u8]> + Clone {
-        self.bytes[self.start..].chunks(READ)
+        self.reads_of(READ)
+    }
+
+    /// Returns the bytes in pieces of a size.
+    pub(crate) fn reads_of(&self, size: usize) -> impl Iterator<Item = &[u8]> + Clone {
+        self.bytes[self.start..].chunks(size)
     }
 
     /// Returns how many bytes of payload there are.

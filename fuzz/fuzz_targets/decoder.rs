@@ -54,8 +54,8 @@ struct Decoded {
 
 impl Setup {
     fn holds(&self, frame: &Frame) -> bool {
-        let is_binary_message = frame.opcode == 2 && frame.fin && frame.rsv == 0;
-        let hold = u64::from(self.hold) * if is_binary_message { 64 } else { 1 };
+        let is_message = matches!(frame.opcode, 1 | 2) && frame.fin && frame.rsv == 0;
+        let hold = u64::from(self.hold) * if is_message { 64 } else { 1 };
         frame.opcode >= 8 || frame.len <= hold
     }
 

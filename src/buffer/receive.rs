@@ -1,11 +1,13 @@
-//! Bytes that came from the peer and are not consumed yet; knows neither transport nor protocol.
+//! Bytes that came from the peer and are not consumed yet; knows neither transport nor frames.
 
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use bytes::buf::UninitSlice;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use crate::utf8::Utf8Validator;
 
 /// The bytes received from a peer and not consumed yet.
 ///
@@ -13,9 +15,13 @@ use bytes::{BufMut, Bytes, BytesMut};
 /// which consumes from the front. From outside it is append-only: nobody can touch bytes that are
 /// half processed. Three ways to append, none of which zero-fills before each read:
 ///
-/// - [`BufMut`], for readers that write into uninitialised memory (`tokio::io::AsyncReadExt::read_buf`),
+/// - [`BufMut`], behind [`prepare`](Self::prepare), for readers that write into uninitialised memory
+///   (`tokio::io::AsyncReadExt::read_buf`),
 /// - [`spare_mut`](Self::spare_mut) and [`commit`](Self::commit), for `std::io::Read`,
 /// - [`extend_from_slice`](Self::extend_from_slice), for bytes that lie elsewhere.
+///
+/// The connection says how much is missing of a large frame, so that what is lent to a reader is what
+/// the frame needs: it is read to where it stays.
 ///
 /// An empty `ReceiveBuf` holds no heap memory until something is reserved, and gives back what it
 /// holds by [`release`](Self::release).
@@ -36,10 +42,30 @@ pub struct ReceiveBuf {
     /// Bytes of the allocation, counted from where `storage` begins, that were written at least
     /// once; 0 when nothing is known. initialised <= storage.capacity()
     initialised: usize,
-    /// The size of the allocation that `storage` is what is left of.
+    /// The size of the allocation that `storage` is, or is what is left of.
     allocation: usize,
+    /// Whether messages were taken out of the allocation.
+    is_shared: bool,
+    /// What to allocate for another message like the last large one that was taken.
+    like_last: usize,
     /// Bytes appended since the buffer was made.
     received: u64,
+    /// How many will have been when the large frame is whole that waits here; not more than
+    /// `received` when none does.
+    expected: u64,
+    /// The beginning of a text that waits here to be whole.
+    text: SeenText,
+}
+
+/// Bytes that are known to be the beginning of a text, and what is known of their end.
+#[derive(Clone, Debug, Default)]
+struct SeenText {
+    /// Positions in `ReceiveBuf::storage`. Nobody has changed these bytes since they were seen.
+    range: Range<usize>,
+    /// What had seen the text before them.
+    before: Utf8Validator,
+    /// What has seen them, too.
+    behind: Utf8Validator,
 }
 
 impl ReceiveBuf {
@@ -67,26 +93,35 @@ impl ReceiveBuf {
     ///
     /// Consumed bytes are reclaimed first; the allocation grows only when that is not enough.
     pub fn reserve(&mut self, additional: usize) {
-        if self.start == self.storage.len() {
-            self.storage.clear();
-            self.start = 0;
-        }
-        if self.storage.capacity() - self.storage.len() >= additional {
-            return;
-        }
-        if self.start > 0 {
-            self.storage.copy_within(self.start.., 0);
-            self.storage.truncate(self.storage.len() - self.start);
-            self.start = 0;
-        }
-        if self.storage.capacity() - self.storage.len() < additional {
-            self.storage.reserve(additional);
-            self.initialised = 0;
-            self.allocation = self.storage.capacity();
+        self.rewind();
+        if self.spare_len() < additional {
+            self.make_room(additional);
         }
     }
 
-    /// Returns at least `at_least` bytes of initialised memory to read into.
+    /// Makes room for a read that may bring `size` bytes.
+    ///
+    /// It is at least a quarter of that, so that what waits need not be moved for each read. Where most
+    /// of a large frame waits, it is what is missing of that; it grows with what has arrived, whatever
+    /// length was announced.
+    pub fn prepare(&mut self, size: usize) {
+        self.rewind();
+        let waiting = self.len();
+        let (least, room) = match self.missing() {
+            missing @ 1.. if waiting >= LITTLE => {
+                let room = missing.min(waiting.max(GROW_BY));
+                (room, room)
+            }
+            _ if waiting > 0 => (size / 4, size),
+            _ => (size, size),
+        };
+        if self.spare_len() < least {
+            self.make_room(room);
+        }
+    }
+
+    /// Returns initialised memory to read into: as much as [`prepare`](Self::prepare) makes room for,
+    /// never none unless `size` is 0.
     ///
     /// Memory is zeroed once, when it is first lent, not before each read. What was read becomes
     /// part of the buffer by [`commit`](Self::commit).
@@ -95,15 +130,17 @@ impl ReceiveBuf {
         reason = "std::io::Read wants initialised memory; zeroing it for each \
                                     read doubles the cost of bulk transfers"
     )]
-    pub fn spare_mut(&mut self, at_least: usize) -> &mut [u8] {
-        self.reserve(at_least);
+    pub fn spare_mut(&mut self, size: usize) -> &mut [u8] {
+        self.prepare(size);
+        let lent = self.lent_len();
         let filled = self.storage.len();
         let known = self.initialised.saturating_sub(filled);
         let spare = self.storage.spare_capacity_mut();
+        let spare = spare.get_mut(..lent).unwrap_or_default();
         if let Some(fresh) = spare.get_mut(known..) {
             fresh.fill(MaybeUninit::new(0));
         }
-        self.initialised = filled + spare.len();
+        self.initialised = self.initialised.max(filled + spare.len());
         // SAFETY: every element was written: those before `known` when they were lent or filled
         // earlier (`initialised` is reset whenever the allocation may have changed), the rest
         // just above. `MaybeUninit<u8>` and `u8` have the same layout.
@@ -118,7 +155,7 @@ impl ReceiveBuf {
     #[expect(unsafe_code, reason = "the counterpart of spare_mut")]
     pub fn commit(&mut self, len: usize) {
         // Without a sum that could overflow.
-        let lent = self.initialised.saturating_sub(self.storage.len());
+        let lent = self.initialised.saturating_sub(self.storage.len()).min(self.lent_len());
         assert!(len <= lent, "more bytes committed than were lent");
         let filled = self.storage.len() + len;
         // SAFETY: filled <= initialised <= capacity unless `len` is 0, and all bytes before
@@ -192,7 +229,38 @@ impl ReceiveBuf {
     /// As [`range`](Self::range), to be changed in place.
     #[inline]
     pub(crate) fn range_mut(&mut self, range: Range<usize>) -> &mut [u8] {
+        if range.start < self.text.range.end {
+            self.text = SeenText::default();
+        }
         self.storage.get_mut(range).unwrap_or_default()
+    }
+
+    /// Notes that a frame waits here of which `missing` bytes have not arrived.
+    pub(crate) fn expect(&mut self, missing: u64) {
+        self.expected = self.received.saturating_add(missing);
+    }
+
+    /// Notes that the bytes in `range`, which wait to be consumed, continue a text: a validator that was
+    /// `before` has seen them and is `behind` now.
+    pub(crate) fn note_text(
+        &mut self,
+        range: Range<usize>,
+        before: Utf8Validator,
+        behind: Utf8Validator,
+    ) {
+        self.text = SeenText { range, before, behind };
+    }
+
+    /// Returns how far what begins at `start` has been seen by a validator that was `before` then, and
+    /// what that is now.
+    pub(crate) fn seen_text(
+        &self,
+        start: usize,
+        before: Utf8Validator,
+    ) -> Option<(usize, Utf8Validator)> {
+        let text = &self.text;
+        let is_that = text.range.start == start && text.range.end > start && text.before == before;
+        is_that.then_some((text.range.end, text.behind))
     }
 
     /// Consumes `len` bytes, or all there are.
@@ -201,10 +269,11 @@ impl ReceiveBuf {
         self.start = self.storage.len().min(self.start + len);
     }
 
-    /// As [`consume`](Self::consume), for a `len` that is known to be there.
+    /// As [`consume`](Self::consume), for a `len` that is known to be there and was changed.
     #[inline]
-    pub(crate) fn consume_some(&mut self, len: usize) {
+    pub(crate) fn consume_changed(&mut self, len: usize) {
         self.start += len;
+        self.text.range.end = 0;
         debug_assert!(self.start <= self.storage.len());
     }
 
@@ -219,11 +288,91 @@ impl ReceiveBuf {
         if range.len() < COPY_BELOW || range.len() < self.allocation / MOST_PINNED {
             return Bytes::copy_from_slice(self.range(range));
         }
+        if range.len() >= LARGE {
+            self.like_last = (range.len() + MOST_BEFORE).min(LIKE_LAST_AT_MOST);
+        }
         let end = range.end.min(self.start);
-        let taken = self.storage.split_to(end).freeze();
+        let behind = self.storage.as_ptr().wrapping_add(end);
+        let mut taken = self.storage.split_to(end).freeze();
+        taken.advance(range.start);
         self.start -= end;
+        let is_rest = self.storage.as_ptr() == behind;
+        self.initialised = if is_rest { self.initialised.saturating_sub(end) } else { 0 };
+        self.is_shared = true;
+        self.text = SeenText::default();
+        taken
+    }
+
+    /// Begins at the front again, if nothing waits.
+    #[inline]
+    fn rewind(&mut self) {
+        if self.start == self.storage.len() {
+            self.storage.clear();
+            self.start = 0;
+            self.text = SeenText::default();
+        }
+    }
+
+    fn spare_len(&self) -> usize {
+        self.storage.capacity() - self.storage.len()
+    }
+
+    /// Returns how much of the frame that waits here has not arrived.
+    fn missing(&self) -> usize {
+        usize::try_from(self.expected.saturating_sub(self.received)).unwrap_or(usize::MAX)
+    }
+
+    /// Returns how much of the spare memory is lent for a read.
+    ///
+    /// Where large messages are taken, not more than the one needs that waits: what comes behind it
+    /// would have to be copied elsewhere.
+    fn lent_len(&self) -> usize {
+        let spare = self.spare_len();
+        match self.missing() {
+            missing @ 1.. if self.like_last > 0 && self.len() + missing >= LARGE => {
+                spare.min(missing)
+            }
+            _ => spare,
+        }
+    }
+
+    /// Makes room for `additional` bytes where there is less.
+    #[inline(never)]
+    fn make_room(&mut self, additional: usize) {
+        let waiting = self.len();
+        let fits = self.storage.capacity() - waiting >= additional;
+        // For each byte that is moved, one was consumed.
+        if self.start > 0 && fits && (waiting <= self.start || waiting < LITTLE) {
+            let moved = self.start;
+            self.storage.copy_within(moved.., 0);
+            self.storage.truncate(waiting);
+            return self.note_moved(moved);
+        }
         self.initialised = 0;
-        taken.slice(range.start..end)
+        if !self.is_shared && self.start < waiting {
+            self.storage.reserve(additional);
+        } else if self.start > 0 || !self.storage.try_reclaim(additional) {
+            let capacity = (waiting + additional).max(self.like_last);
+            let mut storage = BytesMut::with_capacity(capacity);
+            storage.extend_from_slice(self.as_slice());
+            self.storage = storage;
+            self.is_shared = false;
+            self.note_moved(self.start);
+        } else {
+            // The messages that were taken are gone.
+            return;
+        }
+        self.allocation = self.storage.capacity();
+    }
+
+    /// Notes that all that waits has moved by `len` bytes to the front of `storage`.
+    fn note_moved(&mut self, len: usize) {
+        self.start = 0;
+        let Range { start, end } = self.text.range.clone();
+        self.text.range = match start.checked_sub(len) {
+            Some(start) => start..end.saturating_sub(len),
+            None => 0..0,
+        };
     }
 }
 
@@ -248,9 +397,12 @@ unsafe impl BufMut for ReceiveBuf {
 
     fn chunk_mut(&mut self) -> &mut UninitSlice {
         if self.storage.capacity() == self.storage.len() {
-            self.reserve(GROW_BY);
+            self.prepare(UNASKED);
         }
-        self.storage.chunk_mut()
+        let lent = self.lent_len();
+        let chunk = self.storage.chunk_mut();
+        let lent = lent.min(chunk.len());
+        &mut chunk[..lent]
     }
 }
 
@@ -266,13 +418,30 @@ const COPY_BELOW: usize = 2048;
 /// How many times its own length a payload may pin.
 const MOST_PINNED: usize = 8;
 
-/// What a reader that asks for memory without reserving any gets.
-const GROW_BY: usize = 4096;
+/// What may be moved for each read.
+const LITTLE: usize = 4 << 10;
+
+/// A message of this size is worth a read of its own.
+const LARGE: usize = 16 << 10;
+
+/// What comes before a payload: the longest header.
+const MOST_BEFORE: usize = 14;
+
+/// The most that is allocated because of what the last message was like.
+const LIKE_LAST_AT_MOST: usize = 1 << 20;
+
+/// Where a large frame has begun to arrive, at least so much room is made at once.
+const GROW_BY: usize = 56 << 10;
+
+/// What a reader that asks for memory without preparing any gets.
+const UNASKED: usize = 4096;
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use alloc::vec;
+    use alloc::vec::Vec;
+    use proptest::prelude::*;
 
     #[test]
     fn consumed_bytes_are_reclaimed_before_the_buffer_grows() {
@@ -355,5 +524,99 @@ mod tests {
         input.commit(2);
         assert_eq!(input.len(), 1_002);
         assert_eq!(large, vec![7; 8_000]);
+    }
+
+    /// What drivers, decoders and applications do to a buffer.
+    #[derive(Clone, Debug)]
+    enum Step {
+        Append(usize),
+        Consume(usize),
+        Expect(u64),
+        Put { size: usize, len: usize },
+        Read { size: usize, len: usize },
+        Release,
+        Take { from: usize, len: usize, keeps: bool },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let len = || prop_oneof![0..40_usize, 0..5_000_usize, 0..70_000_usize];
+        prop_oneof![
+            len().prop_map(Step::Append),
+            len().prop_map(Step::Consume),
+            (0..200_000_u64).prop_map(Step::Expect),
+            (1..20_000_usize, len()).prop_map(|(size, len)| Step::Put { size, len }),
+            (1..20_000_usize, len()).prop_map(|(size, len)| Step::Read { size, len }),
+            Just(Step::Release),
+            (0..20_usize, len(), any::<bool>()).prop_map(|(from, len, keeps)| Step::Take {
+                from,
+                len,
+                keeps
+            }),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn nothing_is_lost_or_changed_however_it_comes_and_goes(
+            steps in proptest::collection::vec(step(), 1..60),
+        ) {
+            let mut input = ReceiveBuf::new();
+            let mut waiting = Vec::new();
+            let mut arrived = 0_u64;
+            let mut fresh = |len: usize| -> Vec<u8> {
+                let from = arrived;
+                arrived += len as u64;
+                (from..arrived).map(|at| (at % 251) as u8).collect()
+            };
+            let mut kept: Vec<(Bytes, Vec<u8>)> = Vec::new();
+            for step in steps {
+                match step {
+                    Step::Append(len) => {
+                        let bytes = fresh(len);
+                        input.extend_from_slice(&bytes);
+                        waiting.extend(bytes);
+                    }
+                    Step::Consume(len) => {
+                        input.consume(len);
+                        waiting.drain(..len.min(waiting.len()));
+                    }
+                    Step::Expect(missing) => input.expect(missing),
+                    Step::Put { size, len } => {
+                        input.prepare(size);
+                        prop_assert!(input.chunk_mut().len() > 0);
+                        let bytes = fresh(len);
+                        input.put_slice(&bytes);
+                        waiting.extend(bytes);
+                    }
+                    Step::Read { size, len } => {
+                        let spare = input.spare_mut(size);
+                        prop_assert!(!spare.is_empty());
+                        let bytes = fresh(len.min(spare.len()));
+                        spare[..bytes.len()].copy_from_slice(&bytes);
+                        input.commit(bytes.len());
+                        waiting.extend(bytes);
+                    }
+                    Step::Release => input.release(),
+                    // A frame: a header and a payload.
+                    Step::Take { from, len, keeps } if from + len <= waiting.len() => {
+                        let start = input.start() + from;
+                        input.consume(from + len);
+                        let taken = input.take(start..start + len);
+                        let bytes: Vec<u8> = waiting.drain(..from + len).skip(from).collect();
+                        prop_assert_eq!(&taken, &bytes);
+                        if keeps {
+                            kept.push((taken, bytes));
+                        }
+                    }
+                    Step::Take { .. } => {}
+                }
+                prop_assert_eq!(input.as_slice(), &waiting[..]);
+                prop_assert!(input.initialised <= input.storage.capacity());
+            }
+            // Nothing has been written to what was taken.
+            for (taken, bytes) in kept {
+                prop_assert_eq!(taken, bytes);
+            }
+        }
     }
 }

@@ -410,8 +410,8 @@ fn payload(input: &mut ReceiveBuf, source: Source) -> Payload<'_> {
 }
 
 /// Frames up to this size wait in the receive buffer until they are whole and are lent from there;
-/// larger ones are assembled, so that a receive buffer stays small. Of binary messages in one frame
-/// 64 times as much waits there, 1 MiB.
+/// larger ones are assembled, so that a receive buffer stays small. Of messages in one frame 64 times as
+/// much waits there, 1 MiB.
 const HOLD_UP_TO: u32 = 16 << 10;
 
 #[cfg(test)]

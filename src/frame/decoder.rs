@@ -51,10 +51,39 @@ pub struct Decoder {
 #[derive(Debug)]
 struct Unfinished {
     header: Header,
-    /// Payload bytes that are not consumed. 0 < remaining <= header.payload_len
-    remaining: u64,
-    /// How many of them lie at the beginning of the input, unmasked. unmasked < remaining
-    unmasked: usize,
+    /// How many bytes of the payload are unmasked: they wait in the input if the frame is held, else
+    /// they are consumed. unmasked < header.payload_len
+    unmasked: u64,
+    /// Whether the payload waits in the input until it is whole.
+    is_held: bool,
+    /// How many bytes more must arrive before there is something to do, at least 1.
+    least: u32,
+}
+
+impl Unfinished {
+    fn new(header: Header, is_held: bool) -> Self {
+        let mut frame = Self { header, unmasked: 0, is_held, least: 1 };
+        frame.note_unmasked(0);
+        frame
+    }
+
+    fn note_unmasked(&mut self, unmasked: u64) {
+        self.unmasked = unmasked;
+        // Nobody looks at the beginning of a binary message.
+        if self.is_held && self.header.opcode == Opcode::Binary {
+            let left = self.header.payload_len - unmasked;
+            self.least = u32::try_from(left).map_or(AT_ONCE, |left| left.min(AT_ONCE));
+        }
+    }
+
+    /// Returns how much of the payload lies at the beginning of the input, unmasked.
+    fn waiting(&self) -> usize {
+        if self.is_held { usize::try_from(self.unmasked).unwrap_or_default() } else { 0 }
+    }
+
+    fn is_waiting_for_more(&self, input: &ReceiveBuf) -> bool {
+        input.len() < self.waiting() + self.least as usize
+    }
 }
 
 /// What [`Decoder::poll`] found: a frame, or the next part of one.
@@ -93,8 +122,8 @@ impl Decoder {
 
     /// Holds data frames of up to `len` bytes of payload in the input until they are whole.
     ///
-    /// A binary message in one frame is held up to 64 times as much: nothing has to be done with its
-    /// pieces but to unmask them, and where it lies it need not be copied.
+    /// A message in one frame is held up to 64 times as much, unless it is compressed: where it lies it
+    /// need not be copied.
     #[must_use]
     pub const fn hold_up_to(mut self, len: u32) -> Self {
         self.hold = len;
@@ -168,7 +197,11 @@ impl Decoder {
             return Ok(Some(Piece { header, is_first: true, is_last: true, payload, fresh }));
         }
         input.consume(header_len);
-        self.frame = Some(Unfinished { header, remaining: header.payload_len, unmasked: 0 });
+        let is_held = self.holds(&header);
+        if is_held {
+            input.expect(header.payload_len.saturating_sub(arrived as u64));
+        }
+        self.frame = Some(Unfinished::new(header, is_held));
         Ok(Some(match self.poll_unfinished(input) {
             Some(piece) => Piece { is_first: true, ..piece },
             None => {
@@ -191,43 +224,63 @@ impl Decoder {
         below: u32,
     ) -> Option<(Opcode, Range<usize>)> {
         let start = input.start();
-        let [first, second, rest @ ..] = input.unread_mut()? else { return None };
+        let bytes = input.unread_mut()?;
+        let (opcode, header_len, len) = self.message_header(bytes, below)?;
+        let len = len as usize;
+        let payload = match self.sender {
+            Role::Client => {
+                let (key, rest) = bytes.get_mut(header_len..)?.split_first_chunk_mut()?;
+                mask::apply(rest.get_mut(..len)?, *key, 0);
+                header_len + 4
+            }
+            Role::Server => {
+                bytes.get(header_len..header_len + len)?;
+                header_len
+            }
+        };
+        input.consume_changed(payload + len);
+        Some((opcode, start + payload..start + payload + len))
+    }
+
+    /// Returns whether nothing can be done before more arrives: because the frame that is unfinished
+    /// waits for that, or because what comes next is a binary message of less than `below` bytes, which
+    /// may be left as it is until it is whole.
+    pub(crate) fn waits(&self, input: &ReceiveBuf, below: u32) -> bool {
+        if let Some(frame) = &self.frame {
+            return frame.is_waiting_for_more(input);
+        }
+        let Some((Opcode::Binary, header_len, len)) =
+            self.message_header(input.as_slice(), below.min(LEFT_BELOW))
+        else {
+            return false;
+        };
+        let key = if self.sender == Role::Client { 4 } else { 0 };
+        input.len() < header_len + key + len as usize
+    }
+
+    /// Parses the header of a message of less than `below` bytes that is one frame, up to the key.
+    #[inline(always)]
+    fn message_header(&self, bytes: &[u8], below: u32) -> Option<(Opcode, usize, u32)> {
+        let [first, second, rest @ ..] = bytes else { return None };
         let opcode = match *first {
             TEXT_MESSAGE => Opcode::Text,
             BINARY_MESSAGE => Opcode::Binary,
             _ => return None,
         };
-        let (is_masked, mask_bit) = match self.sender {
-            Role::Client => (true, MASKED),
-            Role::Server => (false, 0),
+        let mask_bit = match self.sender {
+            Role::Client => MASKED,
+            Role::Server => 0,
         };
         // A mask that is wrong makes it more than any length.
-        let (len, header_len, rest) = match *second ^ mask_bit {
-            short @ 0..=125 => (u32::from(short), 2, rest),
-            126 => {
-                let (len, rest) = rest.split_first_chunk_mut()?;
-                match u16::from_be_bytes(*len) {
-                    0..=125 => return None,
-                    long => (u32::from(long), 4, rest),
-                }
-            }
+        let (header_len, len) = match *second ^ mask_bit {
+            short @ 0..=125 => (2, u32::from(short)),
+            126 => match u16::from_be_bytes(*rest.first_chunk()?) {
+                0..=125 => return None,
+                long => (4, u32::from(long)),
+            },
             _ => return None,
         };
-        if len >= below {
-            return None;
-        }
-        let len = len as usize;
-        let header_len = if is_masked {
-            let (key, rest) = rest.split_first_chunk_mut()?;
-            mask::apply(rest.get_mut(..len)?, *key, 0);
-            header_len + 4
-        } else {
-            rest.get(..len)?;
-            header_len
-        };
-        input.consume_some(header_len + len);
-        let start = start + header_len;
-        Some((opcode, start..start + len))
+        (len < below).then_some((opcode, header_len, len))
     }
 
     /// Returns the largest data frame that is accepted, in bytes of payload.
@@ -240,46 +293,45 @@ impl Decoder {
         self.frame.is_some()
     }
 
+    /// Returns whether the payload of a frame waits in the input until it is whole.
+    fn holds(&self, header: &Header) -> bool {
+        let len = header.payload_len;
+        match (header.opcode, header.fin, header.rsv) {
+            (Opcode::Close | Opcode::Ping | Opcode::Pong, ..) => true,
+            (Opcode::Binary | Opcode::Text, true, 0) => len <= u64::from(self.hold) * HOLD_WHOLE,
+            (Opcode::Binary | Opcode::Continuation | Opcode::Text, ..) => {
+                len <= u64::from(self.hold)
+            }
+        }
+    }
+
     /// Unmasks what has arrived since the last call.
     fn poll_unfinished(&mut self, input: &mut ReceiveBuf) -> Option<Piece> {
         let frame = self.frame.as_mut()?;
-        let held = match (frame.header.opcode, frame.header.fin, frame.header.rsv) {
-            (Opcode::Close | Opcode::Ping | Opcode::Pong, ..) => true,
-            (Opcode::Binary, true, 0) => {
-                frame.header.payload_len <= u64::from(self.hold) * HOLD_BINARY
-            }
-            (Opcode::Binary | Opcode::Continuation | Opcode::Text, ..) => {
-                frame.header.payload_len <= u64::from(self.hold)
-            }
-        };
-        let at_most = match self.max_piece {
-            Some(most) if !held => input.len().min(usize::from(most.get())),
-            _ => input.len(),
-        };
-        let arrived = usize::try_from(frame.remaining).map_or(at_most, |left| left.min(at_most));
-        if arrived <= frame.unmasked {
+        if frame.is_waiting_for_more(input) {
             return None;
         }
         let header = frame.header;
+        let waiting = frame.waiting();
+        let at_most = match self.max_piece {
+            Some(most) if !frame.is_held => input.len().min(usize::from(most.get())),
+            _ => input.len() - waiting,
+        };
+        let left = header.payload_len - frame.unmasked;
+        let len = usize::try_from(left).map_or(at_most, |left| left.min(at_most));
         let start = input.start();
-        let fresh = start + frame.unmasked..start + arrived;
+        let fresh = start + waiting..start + waiting + len;
         if let Some(key) = header.mask {
-            let offset = header.payload_len - frame.remaining + frame.unmasked as u64;
             // Only the two lowest bits matter.
-            let offset = usize::try_from(offset & 3).unwrap_or_default();
+            let offset = usize::try_from(frame.unmasked & 3).unwrap_or_default();
             mask::apply(input.range_mut(fresh.clone()), key, offset);
         }
-        let is_last = arrived as u64 == frame.remaining;
-        let payload = if is_last {
+        let is_last = len as u64 == left;
+        let payload = if is_last || !frame.is_held { start..fresh.end } else { start..start };
+        frame.note_unmasked(frame.unmasked + len as u64);
+        if is_last {
             self.frame = None;
-            start..start + arrived
-        } else if held {
-            frame.unmasked = arrived;
-            start..start
-        } else {
-            frame.remaining -= arrived as u64;
-            start..start + arrived
-        };
+        }
         input.consume(payload.len());
         Some(Piece { header, is_first: false, is_last, payload, fresh })
     }
@@ -347,8 +399,14 @@ impl Piece {
     }
 }
 
-/// How much more is held of a binary message.
-const HOLD_BINARY: u64 = 64;
+/// How much more is held of a message in one frame.
+const HOLD_WHOLE: u64 = 64;
+
+/// How much is unmasked at once of what waits anyway: little enough that it is still in the cache.
+const AT_ONCE: u32 = 8 << 10;
+
+/// Binary messages of less than this wait as they are until they are whole.
+const LEFT_BELOW: u32 = 4 << 10;
 
 const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
 const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;

@@ -114,6 +114,10 @@ impl Assembler {
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Result<Option<Received>, ConnectionError> {
+        // What is left in the input is taken by `poll_message`.
+        if self.decoder.waits(input, self.whole_below) {
+            return Ok(None);
+        }
         let polled = self.poll_pieces(input);
         self.note_whole_below();
         polled
@@ -233,18 +237,11 @@ impl Assembler {
         &mut self,
         kind: MessageKind,
         piece: Piece,
-        input: &ReceiveBuf,
+        input: &mut ReceiveBuf,
     ) -> Result<Option<Received>, ConnectionError> {
         let is_last = piece.header.fin && piece.is_last;
         if kind == MessageKind::Text {
-            let mut unseen = piece.fresh.clone();
-            if piece.is_last && piece.fresh != piece.payload {
-                // The front of this frame was validated in a buffer that the caller owns: other
-                // bytes may be there by now, which must not be lent as text unseen.
-                self.utf8 = Utf8Validator::behind(&self.data);
-                unseen = piece.payload.clone();
-            }
-            validate(&mut self.utf8, input.range(unseen), is_last)?;
+            self.validate(&piece, input)?;
         }
         if self.chunks {
             return Ok(self.chunk(kind, &piece, Source::Input(piece.payload.clone())));
@@ -282,6 +279,26 @@ impl Assembler {
             return Ok(self.chunk(kind, piece, source));
         }
         Ok(if is_last { Some(self.message(kind)) } else { None })
+    }
+
+    /// Checks what has arrived of a text message with a piece.
+    ///
+    /// What is seen of a frame that is held is noted in the input: the caller owns that, and might poll
+    /// with another one next time, whose bytes must not be lent as text unseen.
+    #[inline]
+    fn validate(&mut self, piece: &Piece, input: &mut ReceiveBuf) -> Result<(), ConnectionError> {
+        let (start, end) = (piece.payload.start, piece.fresh.end);
+        let (from, mut utf8) = match input.seen_text(start, self.utf8) {
+            Some((seen, utf8)) if seen == piece.fresh.start => (seen, utf8),
+            _ => (start, self.utf8),
+        };
+        validate(&mut utf8, input.range(from..end), piece.header.fin && piece.is_last)?;
+        if piece.payload.end == end {
+            self.utf8 = utf8;
+        } else {
+            input.note_text(start..end, self.utf8, utf8);
+        }
+        Ok(())
     }
 
     fn chunk(&mut self, kind: MessageKind, piece: &Piece, source: Source) -> Option<Received> {

@@ -469,7 +469,7 @@ pub(super) fn poll_read<S: AsyncRead + Unpin>(
     size: usize,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    input.reserve(size);
+    input.prepare(size);
     // The future has no state of its own.
     pin!(stream.read_buf(input)).poll(cx)
 }
