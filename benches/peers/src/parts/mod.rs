@@ -16,7 +16,7 @@ use crate::table::Table;
 pub struct Part {
     pub name: &'static str,
     pub about: &'static str,
-    pub measure: fn(Effort) -> Vec<Table>,
+    pub measure: fn(&Effort) -> Vec<Table>,
 }
 
 /// All parts, in the order of the report.
@@ -35,8 +35,8 @@ const SIZES: [usize; 8] = [0, 16, 125, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 <
 /// What of them is enough to see that everything works.
 const QUICK_SIZES: [usize; 3] = [0, 125, 64 << 10];
 
-const fn sizes(effort: Effort) -> &'static [usize] {
-    if effort.is_quick { &QUICK_SIZES } else { &SIZES }
+fn sizes(effort: &Effort) -> &[usize] {
+    effort.sizes(if effort.is_quick { &QUICK_SIZES } else { &SIZES })
 }
 
 /// Writes a size as people do.
