@@ -6,6 +6,7 @@ pub mod deflate;
 pub mod echo;
 pub mod memory;
 pub mod receive;
+pub mod scale;
 pub mod send;
 
 use crate::rounds::Effort;
@@ -20,10 +21,11 @@ pub struct Part {
 }
 
 /// All parts, in the order of the report.
-pub const PARTS: [Part; 6] = [
+pub const PARTS: [Part; 7] = [
     Part { name: "receive", about: receive::ABOUT, measure: receive::measure },
     Part { name: "send", about: send::ABOUT, measure: send::measure },
     Part { name: "echo", about: echo::ABOUT, measure: echo::measure },
+    Part { name: "scale", about: scale::ABOUT, measure: scale::measure },
     Part { name: "memory", about: memory::ABOUT, measure: memory::measure },
     Part { name: "deflate", about: deflate::ABOUT, measure: deflate::measure },
     Part { name: "broadcast", about: broadcast::ABOUT, measure: broadcast::measure },
