@@ -1,5 +1,5 @@
-//! A transport without a socket: reads repeat a prepared stream without end, writes are taken whole;
-//! knows nothing of WebSockets.
+//! A transport without a socket: reads repeat a prepared stream, without end or so much in each turn;
+//! writes are taken whole. Knows nothing of WebSockets.
 
 use core::hint::black_box;
 use core::pin::{Pin, pin};
@@ -8,22 +8,33 @@ use core::task::{Context, Poll, Waker};
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::{Arc, Mutex};
 
+use bytes::BufMut;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
-/// The transport.
-#[derive(Debug)]
+/// The transport. Clones read the same from where they are, and write to the same tap.
+#[derive(Clone, Debug)]
 pub struct Memory {
     input: Arc<[u8]>,
     /// `at < input.len()`, unless there is no input.
     at: usize,
     /// The most that one read delivers.
     read_size: usize,
+    /// Where reads wait for the next turn.
+    pace: Option<Pace>,
     tap: Arc<Tap>,
+}
+
+/// How much of a turn was read.
+#[derive(Clone, Copy, Debug)]
+struct Pace {
+    turn: u64,
+    left: usize,
 }
 
 /// What was written.
 #[derive(Debug, Default)]
 pub struct Tap {
+    turn: AtomicU64,
     writes: AtomicU64,
     keeps: AtomicBool,
     kept: Mutex<Vec<u8>>,
@@ -32,7 +43,7 @@ pub struct Tap {
 impl Memory {
     #[must_use]
     pub fn new(input: &Arc<[u8]>, read_size: usize) -> Self {
-        Self { input: Arc::clone(input), at: 0, read_size, tap: Arc::default() }
+        Self { input: Arc::clone(input), at: 0, read_size, pace: None, tap: Arc::default() }
     }
 
     /// Makes a transport that is only written to.
@@ -41,21 +52,51 @@ impl Memory {
         Self::new(&Arc::from([].as_slice()), 1)
     }
 
+    /// Makes a transport that delivers so many bytes in each [turn](Tap::begin_turn), and then lets
+    /// its reader wait.
+    #[must_use]
+    pub fn paced(input: &Arc<[u8]>, in_turn: usize) -> Self {
+        Self { pace: Some(Pace { turn: 0, left: 0 }), ..Self::new(input, in_turn) }
+    }
+
+    /// Reads into memory that need not be initialised; `None` when nothing is there.
+    pub fn read_into(&mut self, buf: &mut impl BufMut, room: usize) -> Option<usize> {
+        let bytes = self.next(room)?;
+        buf.put_slice(bytes);
+        Some(bytes.len())
+    }
+
     #[must_use]
     pub fn tap(&self) -> Arc<Tap> {
         Arc::clone(&self.tap)
     }
 
     /// A read ends where the stream begins anew.
-    fn next(&mut self, room: usize) -> &[u8] {
+    fn next(&mut self, room: usize) -> Option<&[u8]> {
         let from = self.at;
-        let len = room.min(self.read_size).min(self.input.len() - from);
+        let mut len = room.min(self.read_size).min(self.input.len() - from);
+        if let Some(Pace { turn, left }) = &mut self.pace {
+            let now = self.tap.turn.load(Ordering::Relaxed);
+            if *turn != now {
+                (*turn, *left) = (now, self.read_size);
+            }
+            if *left == 0 {
+                return None;
+            }
+            len = len.min(*left);
+            *left -= len;
+        }
         self.at = if from + len == self.input.len() { 0 } else { from + len };
-        &self.input[from..from + len]
+        Some(&self.input[from..from + len])
     }
 }
 
 impl Tap {
+    /// Lets all who wait read.
+    pub fn begin_turn(&self) {
+        self.turn.fetch_add(1, Ordering::Relaxed);
+    }
+
     /// Keeps what is written from now on, or stops to.
     pub fn keep(&self, keeps: bool) {
         self.keeps.store(keeps, Ordering::Relaxed);
@@ -84,7 +125,7 @@ impl Tap {
 
 impl Read for Memory {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let bytes = self.next(buf.len());
+        let bytes = self.next(buf.len()).ok_or(io::ErrorKind::WouldBlock)?;
         let len = bytes.len();
         buf[..len].copy_from_slice(bytes);
         Ok(len)
@@ -111,7 +152,8 @@ impl AsyncRead for Memory {
         _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let bytes = self.next(buf.remaining());
+        // Nobody is woken: who waits is polled in the next turn.
+        let Some(bytes) = self.next(buf.remaining()) else { return Poll::Pending };
         buf.put_slice(bytes);
         Poll::Ready(Ok(()))
     }

@@ -1,6 +1,8 @@
 //! What an adapter gives: receivers and senders over memory, servers over sockets; knows no peer.
 
 use core::hint::black_box;
+use core::pin::Pin;
+use core::task::{Context, Poll};
 
 use bytes::Bytes;
 use tokio::net::TcpStream;
@@ -30,6 +32,11 @@ pub trait Peer: Sync {
 
     /// Servers that echo compressed text.
     fn deflaters(&self, _transport: &dyn Fn() -> Memory, _takeover: Takeover) -> Vec<Deflater> {
+        Vec::new()
+    }
+
+    /// Servers that echo what the transport delivers, until it lets them wait.
+    fn tasks(&self, _transport: &dyn Fn() -> Memory) -> Vec<Task> {
         Vec::new()
     }
 
@@ -138,6 +145,27 @@ pub struct Deflater {
 impl Deflater {
     pub fn new(name: &'static str, class: &'static str, echo: impl Echo + 'static) -> Self {
         Self { row: Row { name, class }, run: Box::new(echo) }
+    }
+}
+
+/// A connection of an echo server that takes part, to be polled whenever there is something to read.
+pub struct Task {
+    pub row: Row,
+    pub run: Pin<Box<dyn Future<Output = ()>>>,
+}
+
+impl Task {
+    pub fn new(name: &'static str, run: impl Future<Output = ()> + 'static) -> Self {
+        Self { row: Row { name, class: "echo" }, run: Box::pin(run) }
+    }
+
+    /// Makes a task of what does all that there is to do.
+    pub fn called(name: &'static str, mut serve: impl FnMut() + 'static) -> Self {
+        let poll = move |_: &mut Context<'_>| {
+            serve();
+            Poll::Pending
+        };
+        Self::new(name, core::future::poll_fn(poll))
     }
 }
 

@@ -11,8 +11,10 @@ pub fn lines(table: &Table) -> Option<String> {
         table.rows[row].cells.get(column)?.and_then(|cell| cell.ratio).filter(|ratio| *ratio > 0.0)
     };
     let rows: Vec<_> = (0..table.rows.len())
-        .filter(|row| !table.rows[*row].name.starts_with("limit"))
-        .filter(|row| (0..table.columns.len()).any(|column| ratio(*row, column).is_some()))
+        // What is only beside itself is a line already.
+        .filter(|row| {
+            (0..table.columns.len()).any(|at| ratio(*row, at).is_some_and(|at| at != 1.0))
+        })
         .collect();
     let all: Vec<_> = rows
         .iter()

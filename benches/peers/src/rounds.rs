@@ -3,11 +3,39 @@
 
 use std::time::Instant;
 
+use crate::peer::Row;
+
 /// How much is done.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Effort {
     pub rounds: usize,
     pub is_quick: bool,
+    /// Who takes part beside the limits; empty for everybody.
+    pub only: Vec<String>,
+    /// The payload sizes that are measured; empty for those of the part.
+    pub sizes: Vec<usize>,
+}
+
+impl Effort {
+    /// Returns whether a contestant takes part: a peer is asked for with all its interfaces.
+    #[must_use]
+    pub fn includes(&self, row: &Row) -> bool {
+        let peer = row.name.split([',', ' ']).next();
+        let is_asked = self.only.iter().any(|asked| peer == Some(asked));
+        self.only.is_empty() || row.name.starts_with("limit") || is_asked
+    }
+
+    /// Returns whether all that a part has is measured, so that its results may be kept.
+    #[must_use]
+    pub const fn is_whole(&self) -> bool {
+        self.only.is_empty() && self.sizes.is_empty()
+    }
+
+    /// Returns the sizes that are measured, of those that a part has and of others.
+    #[must_use]
+    pub fn sizes<'a>(&'a self, usual: &'a [usize]) -> &'a [usize] {
+        if self.sizes.is_empty() { usual } else { &self.sizes }
+    }
 }
 
 /// Runs all turns in each round; returns nanoseconds, a list of rounds for each contestant.
@@ -46,7 +74,21 @@ pub fn median(values: &[f64]) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::step;
+    use super::{Effort, step};
+    use crate::peer::Row;
+
+    #[test]
+    fn a_peer_is_asked_for_by_its_name() {
+        let only = vec!["sockudo-ws".into(), "ws".into(), "tokio".into(), "bun".into()];
+        let effort = Effort { rounds: 1, is_quick: false, only, sizes: Vec::new() };
+        let includes = |name| effort.includes(&Row { name, class: "" });
+        for name in ["limit: raw TCP, tokio", "sockudo-ws, gathered", "ws", "bun (uWebSockets)"] {
+            assert!(includes(name), "{name}");
+        }
+        for name in ["tokio-websockets", "sanswire", "sockudo", "tungstenite"] {
+            assert!(!includes(name), "{name}");
+        }
+    }
 
     #[test]
     fn everybody_has_a_turn_in_each_round() {

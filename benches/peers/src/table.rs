@@ -67,13 +67,26 @@ impl Table {
                 })
                 .or_else(|| contestants.iter().position(|limit| limit.name.starts_with("limit")))
                 .and_then(|limit| rounds.get(limit));
-            let ratio = limit.filter(|limit| limit.len() == values.len()).map(|limit| {
-                let ratios: Vec<_> =
-                    values.iter().zip(limit).map(|(value, limit)| value / limit).collect();
-                median(&ratios)
-            });
-            let ratio = ratio.filter(|ratio| ratio.is_finite());
-            self.row(contestant, index).cells[index] = Some(Cell { value: median(values), ratio });
+            let cell =
+                Cell { value: median(values), ratio: limit.and_then(|limit| ratio(values, limit)) };
+            self.row(contestant, index).cells[index] = Some(cell);
+        }
+    }
+
+    /// Adds a column whose ratios are to other values of the same contestant.
+    pub fn add_beside(
+        &mut self,
+        column: &str,
+        contestants: &[Row],
+        rounds: &[Vec<f64>],
+        others: &[Vec<f64>],
+    ) {
+        self.add(column, contestants, rounds);
+        let index = self.columns.len() - 1;
+        for ((contestant, values), others) in contestants.iter().zip(rounds).zip(others) {
+            if let Some(cell) = &mut self.row(contestant, index).cells[index] {
+                cell.ratio = ratio(values, others);
+            }
         }
     }
 
@@ -102,7 +115,7 @@ impl Table {
 
     /// Prints the table for a terminal.
     pub fn print(&self) {
-        println!("\n{}: {} (ratio to the limit)", self.title, self.unit);
+        println!("\n{}: {}", self.title, self.unit);
         print!("{:<32} {:<9}", "", "");
         self.columns.iter().for_each(|column| print!(" {column:>17}"));
         println!();
@@ -127,6 +140,14 @@ impl Cell {
             None => value,
         }
     }
+}
+
+/// Returns the median of the ratios in the same round.
+fn ratio(values: &[f64], others: &[f64]) -> Option<f64> {
+    let ratios = values.iter().zip(others).map(|(value, other)| value / other);
+    (values.len() == others.len())
+        .then(|| median(&ratios.collect::<Vec<_>>()))
+        .filter(|ratio| ratio.is_finite())
 }
 
 /// Three digits that matter, and no more.

@@ -62,7 +62,12 @@ impl Stream {
     /// Makes about half a megabyte of messages, or four.
     #[must_use]
     pub fn new(content: Content, size: usize, fragments: usize) -> Self {
-        let count = (TOTAL / (size + 8)).max(4);
+        Self::of((TOTAL / (size + 8)).max(4), content, size, fragments)
+    }
+
+    /// Makes so many messages.
+    #[must_use]
+    pub fn of(count: usize, content: Content, size: usize, fragments: usize) -> Self {
         let mut bytes = Vec::new();
         let mut messages = Vec::new();
         for index in 0..count {

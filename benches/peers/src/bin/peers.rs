@@ -1,4 +1,5 @@
-//! `peers [PART...] [--quick] [--rounds N] [--callgrind]`: measures, and writes the report.
+//! `peers [PART...] [--quick] [--rounds N] [--only PEER,...] [--size BYTES,...] [--callgrind]`: measures,
+//! and writes the report.
 
 use std::path::Path;
 use std::process::ExitCode;
@@ -19,10 +20,9 @@ fn main() -> ExitCode {
             println!("{} {} {}", outcome.messages, outcome.seconds, outcome.cpu_ticks);
         }
         [verb, rest @ ..] if verb == "hold" => load::hold(Load::parse(rest).expect("a load")),
-        [verb, rest @ ..] if verb == "turn" => {
-            let numbers: Vec<_> = rest.iter().filter_map(|number| number.parse().ok()).collect();
-            let [size, index, turns] = numbers[..] else { return ExitCode::FAILURE };
-            callgrind::turn(size, index, turns);
+        [verb, size, name, class, turns] if verb == "turn" => {
+            let [size, turns] = [size, turns].map(|number| number.parse().expect("a number"));
+            callgrind::turn(size, name, class, turns);
         }
         _ => return measure(&arguments),
     }
@@ -30,17 +30,25 @@ fn main() -> ExitCode {
 }
 
 fn measure(arguments: &[String]) -> ExitCode {
-    let mut effort = Effort { rounds: 16, is_quick: false };
+    let mut effort = Effort { rounds: 16, is_quick: false, only: Vec::new(), sizes: Vec::new() };
     let mut counts = false;
     let mut asked = Vec::new();
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--callgrind" => counts = true,
-            "--quick" => effort = Effort { rounds: 1, is_quick: true },
+            "--only" => match arguments.next() {
+                Some(peers) => effort.only = peers.split(',').map(str::to_owned).collect(),
+                None => return usage(),
+            },
+            "--quick" => (effort.rounds, effort.is_quick) = (1, true),
             "--rounds" => match arguments.next().and_then(|rounds| rounds.parse().ok()) {
                 Some(rounds @ 1..) => effort.rounds = rounds,
                 _ => return usage(),
+            },
+            "--size" => match arguments.next().and_then(|sizes| numbers(sizes)) {
+                Some(sizes) => effort.sizes = sizes,
+                None => return usage(),
             },
             "report" => asked.push("report"),
             name => match PARTS.iter().find(|part| part.name == name) {
@@ -51,27 +59,42 @@ fn measure(arguments: &[String]) -> ExitCode {
     }
     let results = Path::new("target/peers/results");
     let keep = |name: &str, tables: &[table::Table]| {
+        if !effort.is_whole() {
+            return;
+        }
         let path = results.join(format!("{name}.tsv"));
         table::save(&path, tables, effort.is_quick).expect("results can be kept");
     };
     if counts {
-        keep("callgrind", &callgrind::measure());
+        keep("callgrind", &callgrind::measure(&effort));
     }
     for part in PARTS {
         if asked.contains(&part.name) || asked.is_empty() && !counts {
             println!("\n== {}", part.name);
-            let tables = (part.measure)(effort);
+            let tables = (part.measure)(&effort);
             keep(part.name, &tables);
         }
+    }
+    if !effort.is_whole() {
+        println!("\nnot everything was measured: the report stays as it is");
+        return ExitCode::SUCCESS;
     }
     report::write(results, Path::new("docs")).expect("a report can be written");
     println!("\nwrote docs/performance.md");
     ExitCode::SUCCESS
 }
 
+/// Reads numbers with commas between them.
+fn numbers(text: &str) -> Option<Vec<usize>> {
+    text.split(',').map(|number| number.parse().ok()).collect()
+}
+
 fn usage() -> ExitCode {
     let parts: Vec<_> = PARTS.iter().map(|part| part.name).collect();
-    println!("peers [PART...] [--quick] [--rounds N] [--callgrind]");
+    println!("{USAGE}");
     println!("parts: {}; `report` only writes the report", parts.join(" "));
     ExitCode::FAILURE
 }
+
+const USAGE: &str =
+    "peers [PART...] [--quick] [--rounds N] [--only PEER,...] [--size BYTES,...] [--callgrind]";

@@ -15,13 +15,14 @@ pub(super) const ABOUT: &str = "One message goes to 10,000 connections in memory
 writes it into a sink of its own. Of the crates here only sanswire takes a message that was framed \
 before (`Prepared`); the others send it to each connection.";
 
-pub(super) fn measure(effort: Effort) -> Vec<Table> {
+pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     let mut table = Table::new("10,000 receivers", "ns per receiver", Better::Lower);
     let receivers = if effort.is_quick { RECEIVERS / 10 } else { RECEIVERS };
-    for size in SIZES {
+    for &size in effort.sizes(&SIZES) {
         let payload = Bytes::from(Content::Binary.payload(size, 1));
-        let mut groups = groups(receivers);
+        let mut groups = groups(receivers, effort);
         groups.push(prepared(&payload, receivers));
+        groups.retain(|group| effort.includes(&group[0].row));
         let rows: Vec<Row> = groups.iter().map(|group| group[0].row).collect();
         let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
         for group in &mut groups {
@@ -40,13 +41,14 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
 }
 
 /// Returns groups of servers: in each, all connections of one contestant.
-fn groups(receivers: usize) -> Vec<Vec<Sender>> {
+fn groups(receivers: usize, effort: &Effort) -> Vec<Vec<Sender>> {
     let mut groups: Vec<Vec<Sender>> = Vec::new();
     for peer in PEERS {
         let from = groups.len();
         for _ in 0..receivers {
             let senders = peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
-            for (index, sender) in senders.into_iter().enumerate() {
+            let senders = senders.into_iter().filter(|sender| effort.includes(&sender.row));
+            for (index, sender) in senders.enumerate() {
                 if groups.len() <= from + index {
                     groups.push(Vec::new());
                 }

@@ -4,18 +4,21 @@ use std::process::Command;
 
 use crate::parts::receive::{all, checked};
 use crate::parts::size_text;
+use crate::peer::Row;
+use crate::rounds::Effort;
 use crate::table::{Better, Table};
 use crate::wire::{Content, Stream};
 
 /// Counts the instructions of all receivers of whole binary messages.
 #[must_use]
-pub fn measure() -> Vec<Table> {
+pub fn measure(effort: &Effort) -> Vec<Table> {
     let title = "Binary, whole, reads of 64 KiB: instructions";
     let mut table = Table::new(title, "instructions per message", Better::Lower);
-    for size in SIZES {
+    for &size in effort.sizes(&SIZES) {
         let stream = Stream::new(Content::Binary, size, 1);
-        let rows: Vec<_> = checked(&stream, READ).iter().map(|receiver| receiver.row).collect();
-        let counts: Vec<_> = (0..rows.len()).map(|index| vec![count(size, index)]).collect();
+        let receivers = checked(&stream, READ, effort);
+        let rows: Vec<Row> = receivers.iter().map(|receiver| receiver.row).collect();
+        let counts: Vec<_> = rows.iter().map(|row| vec![count(size, row)]).collect();
         table.add(&size_text(size), &rows, &counts);
     }
     table.print();
@@ -23,28 +26,31 @@ pub fn measure() -> Vec<Table> {
 }
 
 /// What a process under valgrind does: the same turn so many times.
-pub fn turn(size: usize, index: usize, turns: usize) {
+pub fn turn(size: usize, name: &str, class: &str, turns: usize) {
     let stream = Stream::new(Content::Binary, size, 1);
-    let mut receivers = all(&stream, READ);
+    let mut receivers = all(&stream, READ, &Effort::default());
+    let is_asked = |row: Row| (row.name, row.class) == (name, class);
+    let receiver = receivers.iter_mut().find(|receiver| is_asked(receiver.row));
+    let receiver = receiver.expect("a receiver of that name");
     for _ in 0..turns {
-        receivers[index].run.turn(stream.messages.len());
+        receiver.run.turn(stream.messages.len());
     }
 }
 
-fn count(size: usize, index: usize) -> f64 {
+fn count(size: usize, row: &Row) -> f64 {
     let messages = Stream::new(Content::Binary, size, 1).messages.len();
     // What the first turn does once falls out of the difference.
-    let (few, many) = (instructions(size, index, 2), instructions(size, index, 4));
+    let (few, many) = (instructions(size, row, 2), instructions(size, row, 4));
     (many - few) / (2 * messages) as f64
 }
 
-fn instructions(size: usize, index: usize, turns: usize) -> f64 {
+fn instructions(size: usize, row: &Row, turns: usize) -> f64 {
     let output = Command::new("valgrind")
         .args(["--tool=callgrind", "--callgrind-out-file=/dev/null"])
         // Only the turns: to set up takes more, and not always the same.
         .arg("--toggle-collect=*RunReceive*::turn*")
         .arg(std::env::current_exe().unwrap())
-        .args(["turn", &size.to_string(), &index.to_string(), &turns.to_string()])
+        .args(["turn", &size.to_string(), row.name, row.class, &turns.to_string()])
         .output()
         .expect("valgrind is needed");
     let text = String::from_utf8_lossy(&output.stderr);

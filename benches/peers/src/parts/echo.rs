@@ -17,13 +17,14 @@ server process, system calls included, which are most of it; the limit is a raw 
 *gathered*: what is ready is answered before anything is flushed, where the crate makes that \
 possible. Where CPU time is close to the time that passed, the server was the bottleneck.";
 
-pub(super) fn measure(effort: Effort) -> Vec<Table> {
+pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     if available_parallelism().map_or(1, usize::from) < 2 {
         println!("!! one core only: echo is left out");
         return Vec::new();
     }
     let mut programs = Program::ours(Tuning::Speed);
     programs.extend(Program::outside());
+    programs.retain(|program| effort.includes(&program.row));
     let rows: Vec<Row> = programs.iter().map(|program| program.row).collect();
     let mut tables = Vec::new();
     let connections: &[usize] = if effort.is_quick { &[1, 32] } else { &[1, 32, 256] };
@@ -37,8 +38,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
         let speed_title = format!("{title}: throughput");
         let mut speed = Table::new(&speed_title, "messages per second", Better::Higher);
         cpu.is_plotted = true;
-        let sizes: &[usize] = if effort.is_quick { &SIZES[..3] } else { &SIZES };
-        for &size in sizes {
+        for &size in effort.sizes(if effort.is_quick { &SIZES[..3] } else { &SIZES }) {
             let (costs, speeds) = rounds(&programs, connections, size, effort);
             cpu.add(&size_text(size), &rows, &costs);
             speed.add(&size_text(size), &rows, &speeds);
@@ -55,7 +55,7 @@ fn rounds(
     programs: &[Program],
     connections: usize,
     size: usize,
-    effort: Effort,
+    effort: &Effort,
 ) -> (Vec<Vec<f64>>, Vec<Vec<f64>>) {
     let (count, time) = if effort.is_quick {
         (1, Duration::from_millis(200))

@@ -15,14 +15,14 @@ resident memory has grown, which has the allocator's own overhead and what it do
 The kernel's socket buffers are not in it. The limit is a task that holds its socket and nothing \
 else. Crates with settings for memory have those; see the README of the benches.";
 
-pub(super) fn measure(effort: Effort) -> Vec<Table> {
+pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     if available_parallelism().map_or(1, usize::from) < 2 {
         println!("!! one core only: memory is left out");
         return Vec::new();
     }
     let mut programs = Program::ours(Tuning::Memory);
     programs.extend(Program::outside());
-    programs.retain(|program| program.row.class == "async");
+    programs.retain(|program| program.row.class == "async" && effort.includes(&program.row));
     let rows: Vec<Row> = programs.iter().map(|program| program.row).collect();
     let mut heap = Table::new("Heap", "bytes per connection", Better::Lower);
     let mut rss = Table::new("Resident memory", "bytes per connection", Better::Lower);
@@ -45,7 +45,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
 }
 
 /// Returns bytes of heap, if the server counts them, and of resident memory.
-fn idle(program: &Program, connections: usize, effort: Effort) -> (Option<f64>, f64) {
+fn idle(program: &Program, connections: usize, effort: &Effort) -> (Option<f64>, f64) {
     let (mut server, port) = program.start();
     let load = Load {
         port,
@@ -69,6 +69,6 @@ fn idle(program: &Program, connections: usize, effort: Effort) -> (Option<f64>, 
     (in_heap, grown as f64 / count)
 }
 
-fn settle(effort: Effort) {
+fn settle(effort: &Effort) {
     sleep(Duration::from_millis(if effort.is_quick { 200 } else { 1000 }));
 }

@@ -6,6 +6,7 @@ pub mod deflate;
 pub mod echo;
 pub mod memory;
 pub mod receive;
+pub mod scale;
 pub mod send;
 
 use crate::rounds::Effort;
@@ -16,14 +17,15 @@ use crate::table::Table;
 pub struct Part {
     pub name: &'static str,
     pub about: &'static str,
-    pub measure: fn(Effort) -> Vec<Table>,
+    pub measure: fn(&Effort) -> Vec<Table>,
 }
 
 /// All parts, in the order of the report.
-pub const PARTS: [Part; 6] = [
+pub const PARTS: [Part; 7] = [
     Part { name: "receive", about: receive::ABOUT, measure: receive::measure },
     Part { name: "send", about: send::ABOUT, measure: send::measure },
     Part { name: "echo", about: echo::ABOUT, measure: echo::measure },
+    Part { name: "scale", about: scale::ABOUT, measure: scale::measure },
     Part { name: "memory", about: memory::ABOUT, measure: memory::measure },
     Part { name: "deflate", about: deflate::ABOUT, measure: deflate::measure },
     Part { name: "broadcast", about: broadcast::ABOUT, measure: broadcast::measure },
@@ -35,8 +37,8 @@ const SIZES: [usize; 8] = [0, 16, 125, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 <
 /// What of them is enough to see that everything works.
 const QUICK_SIZES: [usize; 3] = [0, 125, 64 << 10];
 
-const fn sizes(effort: Effort) -> &'static [usize] {
-    if effort.is_quick { &QUICK_SIZES } else { &SIZES }
+fn sizes(effort: &Effort) -> &[usize] {
+    effort.sizes(if effort.is_quick { &QUICK_SIZES } else { &SIZES })
 }
 
 /// Writes a size as people do.

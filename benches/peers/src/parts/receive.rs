@@ -13,7 +13,7 @@ KiB or 1,460 bytes at most. *Lent*: the application looks at the payload where i
 buffer that is used again. *Owned*: it gets a message that it could keep. Text is validated by \
 everybody. The limit is a loop that only parses the header, unmasks in place and calls a closure.";
 
-pub(super) fn measure(effort: Effort) -> Vec<Table> {
+pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     let mut tables = Vec::new();
     for content in [Content::Binary, Content::Ascii, Content::MultiByte] {
         for fragments in [1, 4] {
@@ -25,7 +25,7 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
     tables
 }
 
-fn table(content: Content, fragments: usize, read_size: usize, effort: Effort) -> Table {
+fn table(content: Content, fragments: usize, read_size: usize, effort: &Effort) -> Table {
     let what = match content {
         Content::Ascii => "ASCII text",
         Content::Binary => "Binary",
@@ -39,7 +39,7 @@ fn table(content: Content, fragments: usize, read_size: usize, effort: Effort) -
         || content == Content::MultiByte && fragments == 1 && read_size != 1460;
     for &size in sizes(effort) {
         let stream = Stream::new(content, size, fragments);
-        let mut receivers = checked(&stream, read_size);
+        let mut receivers = checked(&stream, read_size, effort);
         let rows: Vec<Row> = receivers.iter().map(|receiver| receiver.row).collect();
         let messages = stream.messages.len();
         let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
@@ -55,8 +55,8 @@ fn table(content: Content, fragments: usize, read_size: usize, effort: Effort) -
 }
 
 /// Returns all receivers, each of which has shown that it receives every byte, twice over.
-pub(super) fn checked(stream: &Stream, read_size: usize) -> Vec<Receiver> {
-    let mut receivers = all(stream, read_size);
+pub(super) fn checked(stream: &Stream, read_size: usize, effort: &Effort) -> Vec<Receiver> {
+    let mut receivers = all(stream, read_size, effort);
     for receiver in &mut receivers {
         for _ in 0..2 {
             let collected = receiver.run.collect(stream.messages.len());
@@ -66,10 +66,11 @@ pub(super) fn checked(stream: &Stream, read_size: usize) -> Vec<Receiver> {
     receivers
 }
 
-/// Returns all receivers.
-pub(super) fn all(stream: &Stream, read_size: usize) -> Vec<Receiver> {
+/// Returns all receivers that take part.
+pub(super) fn all(stream: &Stream, read_size: usize, effort: &Effort) -> Vec<Receiver> {
     let transport = || Memory::new(&stream.bytes, read_size);
-    PEERS.iter().flat_map(|peer| peer.receivers(&transport)).collect()
+    let receivers = PEERS.iter().flat_map(|peer| peer.receivers(&transport));
+    receivers.filter(|receiver| effort.includes(&receiver.row)).collect()
 }
 
 /// How much a read delivers.

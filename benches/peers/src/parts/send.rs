@@ -19,7 +19,7 @@ its masks from a counter. Who writes while it sends need not copy a large slice,
 `Bytes` can be queued without. The sink costs nothing, a system call does: the second table counts the \
 calls.";
 
-pub(super) fn measure(effort: Effort) -> Vec<Table> {
+pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     let mut tables = Vec::new();
     for role in [Role::Server, Role::Client] {
         let mut times = Table::new(&format!("{role:?}"), "ns per message", Better::Lower);
@@ -36,10 +36,10 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
     tables
 }
 
-fn add(times: &mut Table, writes: &mut Table, role: Role, size: usize, effort: Effort) {
+fn add(times: &mut Table, writes: &mut Table, role: Role, size: usize, effort: &Effort) {
     let payload = Bytes::from(Content::Binary.payload(size, 1));
     let batch = (BATCH / (size + 14)).max(1);
-    let mut senders = checked(role, &payload, batch);
+    let mut senders = checked(role, &payload, batch, effort);
     let rows: Vec<Row> = senders.iter().map(|(sender, _)| sender.row).collect();
     let mut counts = Vec::new();
     for (sender, tap) in &mut senders {
@@ -58,7 +58,7 @@ fn add(times: &mut Table, writes: &mut Table, role: Role, size: usize, effort: E
 }
 
 /// Returns all senders, each of which has shown what it writes.
-fn checked(role: Role, payload: &Bytes, batch: usize) -> Vec<(Sender, Arc<Tap>)> {
+fn checked(role: Role, payload: &Bytes, batch: usize, effort: &Effort) -> Vec<(Sender, Arc<Tap>)> {
     let mut senders = Vec::new();
     for peer in PEERS {
         let taps = core::cell::RefCell::new(Vec::new());
@@ -68,7 +68,8 @@ fn checked(role: Role, payload: &Bytes, batch: usize) -> Vec<(Sender, Arc<Tap>)>
             transport
         };
         let new = peer.senders(&transport, role, Tuning::Speed);
-        senders.extend(new.into_iter().zip(taps.into_inner()));
+        let new = new.into_iter().zip(taps.into_inner());
+        senders.extend(new.filter(|(sender, _)| effort.includes(&sender.row)));
     }
     for (sender, tap) in &mut senders {
         tap.keep(true);

@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role as TheirRole, WebSocket};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::memory::{self, Memory};
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Transmit, Tuning};
+use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
 use crate::wire::Kind;
 
 pub(super) struct FastWebSockets;
@@ -22,6 +22,10 @@ impl Peer for FastWebSockets {
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
         vec![Sender::new("fastwebsockets", "slice", open(transport(), role))]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        vec![Task::new("fastwebsockets", echo(transport()))]
     }
 
     fn servers(&self) -> Vec<Server> {
@@ -69,7 +73,7 @@ impl Transmit for Socket {
     }
 }
 
-async fn echo(stream: TcpStream) {
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
     let socket = WebSocket::after_handshake(stream, TheirRole::Server);
     let mut socket = FragmentCollector::new(socket);
     while let Ok(frame) = socket.read_frame().await {

@@ -1,5 +1,6 @@
 //! The limit: loops as one would write them by hand for one purpose, without checks, limits or state.
 
+use core::cell::RefCell;
 use std::io::{IoSlice, Read, Write};
 use std::sync::Arc;
 
@@ -9,7 +10,7 @@ use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush};
 use crate::ideal::{Output, parse, put_header, xor};
 use crate::memory::{self, Memory, Tap};
 use crate::peer::{
-    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Takeover, Transmit, Tuning,
+    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Takeover, Task, Transmit, Tuning,
 };
 use crate::wire::Kind;
 
@@ -45,6 +46,11 @@ impl Peer for Limit {
                 Sender::new("limit", "bytes", sending(Put::Refer)),
             ],
         }
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        let mut connection = Connection { transport: transport(), rest: Vec::new() };
+        vec![Task::called("limit", move || connection.serve())]
     }
 
     fn deflaters(&self, transport: &dyn Fn() -> Memory, takeover: Takeover) -> Vec<Deflater> {
@@ -90,7 +96,7 @@ impl Receive for Assembling<Lent, Vec<u8>> {
                 left > 0
             });
             if left > 0 {
-                loops.fill(transport);
+                assert!(loops.fill(transport));
             }
         }
     }
@@ -194,6 +200,32 @@ impl Sending {
     }
 }
 
+/// A connection as an event loop has it that was written by hand: buffers are the loop's.
+struct Connection {
+    transport: Memory,
+    /// The beginning of a message that is not whole.
+    rest: Vec<u8>,
+}
+
+impl Connection {
+    fn serve(&mut self) {
+        BUFFERS.with_borrow_mut(|(input, output)| {
+            input.put(&self.rest);
+            self.rest.clear();
+            while input.fill(&mut self.transport) {
+                input.receive(|first, payload| {
+                    put_header(output, first, payload.len(), None);
+                    output.extend_from_slice(payload);
+                    true
+                });
+            }
+            let _ = self.transport.write(output).unwrap();
+            output.clear();
+            self.rest.extend_from_slice(input.take());
+        });
+    }
+}
+
 /// zlib-rs with nothing around it but headers and the mask.
 struct Raw {
     transport: Memory,
@@ -251,7 +283,7 @@ impl Echo for Raw {
             let _ = self.transport.write(output).unwrap();
             output.clear();
             if left > 0 {
-                input.fill(&mut self.transport);
+                assert!(input.fill(&mut self.transport));
             }
         }
     }
@@ -307,7 +339,8 @@ struct Lent {
 }
 
 impl Lent {
-    fn fill(&mut self, transport: &mut Memory) {
+    /// Reads; returns whether anything came.
+    fn fill(&mut self, transport: &mut Memory) -> bool {
         let room = room(&self.bytes[self.start..self.end]);
         if self.bytes.len() - self.end < room {
             self.bytes.copy_within(self.start..self.end, 0);
@@ -316,7 +349,24 @@ impl Lent {
                 self.bytes.resize(self.end + room, 0);
             }
         }
-        self.end += transport.read(&mut self.bytes[self.end..][..room]).unwrap();
+        let read = transport.read(&mut self.bytes[self.end..][..room]);
+        self.end += read.as_ref().unwrap_or(&0);
+        read.is_ok()
+    }
+
+    /// Begins with bytes that were taken before.
+    fn put(&mut self, bytes: &[u8]) {
+        let room = self.bytes.len().max(bytes.len());
+        self.bytes.resize(room, 0);
+        self.bytes[..bytes.len()].copy_from_slice(bytes);
+        (self.start, self.end) = (0, bytes.len());
+    }
+
+    /// Takes what is left.
+    fn take(&mut self) -> &[u8] {
+        let left = &self.bytes[self.start..self.end];
+        (self.start, self.end) = (0, 0);
+        left
     }
 
     fn receive(&mut self, mut call: impl FnMut(u8, &[u8]) -> bool) {
@@ -375,6 +425,11 @@ impl Owned {
             }
         }
     }
+}
+
+thread_local! {
+    /// What is received and what is sent, of the connection that is being served.
+    static BUFFERS: RefCell<(Lent, Vec<u8>)> = RefCell::default();
 }
 
 /// How much is read at once.

@@ -1,14 +1,17 @@
 //! sanswire: its core in a loop of one's own, and both adapters.
 
+use core::time::Duration;
 use std::io::{Read, Write};
 
 use bytes::{Buf, Bytes};
 use sanswire::extension::{self, Deflate, DeflateConfig};
 use sanswire::{Config, Connection, Event, Message, Prepared, ReceiveBuf, blocking};
 
+use tokio::io::{AsyncRead, AsyncWrite};
+
 use crate::memory::{self, Memory};
 use crate::peer::{
-    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Transmit, Tuning,
+    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Task, Transmit, Tuning,
 };
 use crate::wire::Kind;
 
@@ -65,6 +68,16 @@ impl Peer for Sanswire {
         let connection = server().with_deflate(agreed);
         let echo = Echoing { transport: transport(), connection, input: ReceiveBuf::new() };
         vec![Deflater::new("sanswire", "level 6", echo)]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        let mut core =
+            Serving { transport: transport(), connection: server(), input: ReceiveBuf::new() };
+        let tokio = gathered(transport());
+        vec![
+            Task::called("sanswire", move || core.serve()),
+            Task::new("sanswire, tokio", async { tokio.await.unwrap() }),
+        ]
     }
 
     fn servers(&self) -> Vec<Server> {
@@ -273,6 +286,34 @@ impl Echo for Echoing {
     }
 }
 
+/// The run loop as an event loop of many connections has it: it is entered when there is something to
+/// read, and holds no memory when there is not.
+struct Serving {
+    transport: Memory,
+    connection: Connection,
+    input: ReceiveBuf,
+}
+
+impl Serving {
+    fn serve(&mut self) {
+        loop {
+            while let Some(event) = self.connection.poll_event(&mut self.input).unwrap() {
+                assert!(reply(event, &mut self.connection).is_none());
+            }
+            write(&mut self.transport, &mut self.connection);
+            self.input.reserve(READ);
+            if self.transport.read_into(&mut self.input, READ).is_none() {
+                break;
+            }
+            // An event loop reads its clock once for all who are ready.
+            self.connection.handle_timeout(NOW);
+        }
+        assert!(self.connection.poll_timeout() > Some(NOW));
+        self.input.release();
+        self.connection.release_memory();
+    }
+}
+
 /// Writes all that waits, with vectored writes.
 fn write(transport: &mut Memory, connection: &mut Connection) {
     while let Some(output) = connection.poll_transmit() {
@@ -293,7 +334,10 @@ async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error>
 }
 
 /// Replies are queued while the event is held, and leave together before a read would wait.
-async fn gathered(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error> {
+async fn gathered<S>(stream: S) -> Result<(), sanswire::io::Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     let mut socket = sanswire::tokio::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
     while let Some(refused) = socket.recv_with(reply).await? {
         // There was no room: wait for it.
@@ -331,6 +375,9 @@ fn reply(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
 
 /// How much is read at once.
 const READ: usize = 64 << 10;
+
+/// Any time will do.
+const NOW: Duration = Duration::from_secs(1);
 
 /// From which size on a payload is handed on rather than copied.
 const LARGE: usize = 4 << 10;

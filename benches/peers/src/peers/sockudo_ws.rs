@@ -1,6 +1,8 @@
 //! sockudo-ws, with SIMD and its fastest source of masks; Pings and deadlines are off, which others do
 //! not have. Its protocol machine can be driven without its stream, too.
 
+use std::io::Write;
+
 use bytes::{Bytes, BytesMut};
 use futures_util::{SinkExt, StreamExt};
 use sockudo_ws::protocol::Protocol;
@@ -13,7 +15,7 @@ use tokio::net::TcpStream;
 use super::streams;
 use crate::memory::{self, Memory};
 use crate::peer::{
-    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Transmit, Tuning,
+    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Task, Transmit, Tuning,
 };
 use crate::wire::Kind;
 
@@ -49,6 +51,15 @@ impl Peer for SockudoWs {
         };
         let socket = CompressedWebSocketStream::server(transport(), config(), deflate);
         vec![Deflater::new("sockudo-ws", "level 6", Compressed(socket))]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        let socket = WebSocketStream::server(transport(), config());
+        let mut machine = Machine::new(transport());
+        vec![
+            Task::new("sockudo-ws", streams::gathered(socket, is_data)),
+            Task::called("sockudo-ws, Protocol", move || machine.serve()),
+        ]
     }
 
     fn servers(&self) -> Vec<Server> {
@@ -120,6 +131,25 @@ impl Machine {
     fn new(transport: Memory) -> Self {
         let protocol = Protocol::new(TheirRole::Server, 16 << 20, 16 << 20);
         Self { transport, protocol, input: BytesMut::new(), messages: Vec::new(), shown: 0 }
+    }
+}
+
+impl Machine {
+    /// Holds no buffers when there is nothing to read.
+    fn serve(&mut self) {
+        let mut output = BytesMut::new();
+        self.input.reserve(READ);
+        while self.transport.read_into(&mut self.input, READ).is_some() {
+            self.protocol.process_into(&mut self.input, &mut self.messages).unwrap();
+            for message in self.messages.drain(..) {
+                self.protocol.encode_message(&message, &mut output).unwrap();
+            }
+        }
+        let _ = self.transport.write(&output).unwrap();
+        self.messages = Vec::new();
+        if self.input.is_empty() {
+            self.input = BytesMut::new();
+        }
     }
 }
 

@@ -7,11 +7,10 @@ use futures_util::io::{BufReader, BufWriter};
 use soketto::connection::{Builder, Receiver as Receiving, Sender as Sending};
 use soketto::{Data, Mode};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use crate::memory::{self, Memory};
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Transmit, Tuning};
+use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
 use crate::wire::Kind;
 
 pub(super) struct Soketto;
@@ -28,6 +27,10 @@ impl Peer for Soketto {
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, tuning: Tuning) -> Vec<Sender> {
         vec![Sender::new("soketto", "slice", Socket::new(transport(), role, tuning))]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        vec![Task::new("soketto", echo(transport(), Tuning::Memory))]
     }
 
     fn servers(&self) -> Vec<Server> {
@@ -101,7 +104,7 @@ impl Transmit for Socket<Memory> {
     }
 }
 
-async fn echo(stream: TcpStream, tuning: Tuning) {
+async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S, tuning: Tuning) {
     let mut socket = Socket::new(stream, Role::Server, tuning);
     while let Some(kind) = socket.next().await {
         if socket.reply(kind).await.is_none() || socket.sender.flush().await.is_err() {

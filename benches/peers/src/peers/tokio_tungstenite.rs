@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::Role as TheirRole;
 use super::streams;
 use super::tungstenite::config;
 use crate::memory::{self, Memory};
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Transmit, Tuning};
+use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
 use crate::wire::Kind;
 
 pub(super) struct TokioTungstenite;
@@ -32,6 +32,11 @@ impl Peer for TokioTungstenite {
         };
         let socket = memory::run(open(transport(), role, tuning));
         vec![Sender::new("tokio-tungstenite", "bytes", Socket(socket))]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        let socket = memory::run(open(transport(), TheirRole::Server, Tuning::Memory));
+        vec![Task::new("tokio-tungstenite", streams::gathered(socket, is_data))]
     }
 
     fn servers(&self) -> Vec<Server> {

@@ -9,7 +9,7 @@ use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketS
 
 use super::streams;
 use crate::memory::{self, Memory};
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Transmit, Tuning};
+use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
 use crate::wire::Kind;
 
 pub(super) struct TokioWebSockets;
@@ -25,6 +25,11 @@ impl Peer for TokioWebSockets {
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
         vec![Sender::new("tokio-websockets", "bytes", Socket(open(transport(), role)))]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        let socket = open(transport(), Role::Server);
+        vec![Task::new("tokio-websockets", streams::batched(socket, is_data))]
     }
 
     fn servers(&self) -> Vec<Server> {

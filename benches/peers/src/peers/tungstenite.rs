@@ -3,10 +3,10 @@
 
 use bytes::Bytes;
 use tungstenite::protocol::{Role as TheirRole, WebSocketConfig};
-use tungstenite::{Message, WebSocket};
+use tungstenite::{Error, Message, WebSocket};
 
 use crate::memory::Memory;
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Transmit, Tuning};
+use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
 use crate::wire::Kind;
 
 pub(super) struct Tungstenite;
@@ -31,6 +31,18 @@ impl Peer for Tungstenite {
         vec![Sender::new("tungstenite", "bytes", Socket(socket))]
     }
 
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        let config = Some(config(Tuning::Memory));
+        let mut socket = WebSocket::from_raw_socket(transport(), TheirRole::Server, config);
+        let serve = move || {
+            while let Some(message) = would_block(socket.read()) {
+                socket.write(message).unwrap();
+            }
+            socket.flush().unwrap();
+        };
+        vec![Task::called("tungstenite", serve)]
+    }
+
     fn servers(&self) -> Vec<Server> {
         vec![Server::blocking("tungstenite, blocking", echo)]
     }
@@ -42,6 +54,14 @@ pub(super) fn config(tuning: Tuning) -> WebSocketConfig {
         // "For scenarios where you expect a lot of connections [...] e.g. 4 KiB"
         Tuning::Memory => config.read_buffer_size(4 << 10),
         Tuning::Speed => config,
+    }
+}
+
+/// Returns `None` when there is nothing to read.
+fn would_block(read: Result<Message, Error>) -> Option<Message> {
+    match read {
+        Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => None,
+        read => Some(read.unwrap()),
     }
 }
 

@@ -4,11 +4,10 @@
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};
-use tokio::net::TcpStream;
 use web_socket::{DataType, Event, MessageType, Stream};
 
 use crate::memory::{self, Memory};
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Transmit, Tuning};
+use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
 use crate::wire::Kind;
 
 pub(super) struct WebSocket;
@@ -26,6 +25,10 @@ impl Peer for WebSocket {
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
         let stream = BufWriter::with_capacity(BUF, transport());
         vec![Sender::new("web-socket", "slice", Socket::new(stream, role))]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        vec![Task::new("web-socket", gathered(transport(), buf(Tuning::Memory)))]
     }
 
     fn servers(&self) -> Vec<Server> {
@@ -132,7 +135,7 @@ async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S) {
 }
 
 /// Flushes when the read buffer is empty.
-async fn gathered(stream: TcpStream, capacity: usize) {
+async fn gathered<S: AsyncRead + AsyncWrite + Unpin>(stream: S, capacity: usize) {
     let stream = BufReader::with_capacity(capacity, BufWriter::with_capacity(capacity, stream));
     let mut socket = Socket::new(stream, Role::Server);
     while let Some((kind, data)) = socket.next().await {

@@ -9,7 +9,7 @@ use yawc::{CompressionLevel, DeflateOptions, Frame, OpCode, Options, WebSocket};
 
 use crate::memory::{self, Memory};
 use crate::peer::{
-    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Transmit, Tuning,
+    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Task, Transmit, Tuning,
 };
 use crate::wire::Kind;
 
@@ -43,6 +43,10 @@ impl Peer for Yawc {
         let role = yawc::Role::Server;
         let socket = WebSocket::from_stream_with_extensions(transport(), role, extensions, options);
         vec![Deflater::new("yawc", "level 6", Socket(socket.unwrap()))]
+    }
+
+    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
+        vec![Task::new("yawc", gathered(transport(), Tuning::Memory))]
     }
 
     fn servers(&self) -> Vec<Server> {
@@ -130,7 +134,7 @@ async fn plain(stream: TcpStream, tuning: Tuning) {
     }
 }
 
-async fn gathered(stream: TcpStream, tuning: Tuning) {
+async fn gathered<S: AsyncRead + AsyncWrite + Unpin>(stream: S, tuning: Tuning) {
     use futures_util::FutureExt;
     let mut socket = open(stream, Role::Server, tuning);
     loop {
