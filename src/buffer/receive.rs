@@ -108,9 +108,10 @@ impl ReceiveBuf {
         self.rewind();
         let waiting = self.len();
         let (least, room) = match self.missing() {
+            // Sooner or later it would be moved.
+            missing @ 1.. if waiting >= LITTLE && self.has_capacity(missing) => (missing, missing),
             missing @ 1.. if waiting >= LITTLE => {
-                let room = missing.min(waiting.max(GROW_BY));
-                (room, room)
+                (missing.min(size), missing.min(waiting.max(GROW_BY)))
             }
             _ if waiting > 0 => (size / 4, size),
             _ => (size, size),
@@ -317,6 +318,11 @@ impl ReceiveBuf {
         self.storage.capacity() - self.storage.len()
     }
 
+    /// Returns whether `additional` bytes fit behind those that wait, if these are moved to the front.
+    fn has_capacity(&self, additional: usize) -> bool {
+        self.storage.capacity() - self.len() >= additional
+    }
+
     /// Returns how much of the frame that waits here has not arrived.
     fn missing(&self) -> usize {
         usize::try_from(self.expected.saturating_sub(self.received)).unwrap_or(usize::MAX)
@@ -340,9 +346,9 @@ impl ReceiveBuf {
     #[inline(never)]
     fn make_room(&mut self, additional: usize) {
         let waiting = self.len();
-        let fits = self.storage.capacity() - waiting >= additional;
-        // For each byte that is moved, one was consumed.
-        if self.start > 0 && fits && (waiting <= self.start || waiting < LITTLE) {
+        // For each byte that is moved, one was consumed, or one can be read before the next move.
+        let is_cheap = self.start > 0 && waiting <= self.start.max(additional);
+        if is_cheap && self.has_capacity(additional) {
             let moved = self.start;
             self.storage.copy_within(moved.., 0);
             self.storage.truncate(waiting);
@@ -428,7 +434,7 @@ const LARGE: usize = 16 << 10;
 const MOST_BEFORE: usize = 14;
 
 /// The most that is allocated because of what the last message was like.
-const LIKE_LAST_AT_MOST: usize = 1 << 20;
+const LIKE_LAST_AT_MOST: usize = (1 << 20) + MOST_BEFORE;
 
 /// Where a large frame has begun to arrive, at least so much room is made at once.
 const GROW_BY: usize = 56 << 10;

@@ -1,9 +1,9 @@
 //! sanswire: its core in a loop of one's own, and both adapters.
 
 use core::time::Duration;
-use std::io::{Read, Write};
+use std::io::Write;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use sanswire::extension::{self, Deflate, DeflateConfig};
 use sanswire::{Config, Connection, Event, Message, Prepared, ReceiveBuf, blocking};
 
@@ -155,8 +155,7 @@ impl<T: Takes> Receive for Core<T> {
             match self.connection.poll_event(&mut self.input).unwrap() {
                 Some(event) => left -= usize::from(T::take(event, &mut take)),
                 None => {
-                    let len = self.transport.read(self.input.spare_mut(READ)).unwrap();
-                    self.input.commit(len);
+                    read(&mut self.transport, &mut self.input).unwrap();
                 }
             }
         }
@@ -277,8 +276,7 @@ impl Echo for Echoing {
                 Some(event) => panic!("{event:?}"),
                 None => {
                     write(&mut self.transport, &mut self.connection);
-                    let len = self.transport.read(self.input.spare_mut(READ)).unwrap();
-                    self.input.commit(len);
+                    read(&mut self.transport, &mut self.input).unwrap();
                 }
             }
         }
@@ -302,7 +300,7 @@ impl Serving {
             }
             write(&mut self.transport, &mut self.connection);
             self.input.reserve(READ);
-            if self.transport.read_into(&mut self.input, READ).is_none() {
+            if read(&mut self.transport, &mut self.input).is_none() {
                 break;
             }
             // An event loop reads its clock once for all who are ready.
@@ -322,6 +320,13 @@ fn write(transport: &mut Memory, connection: &mut Connection) {
         let len = transport.write_vectored(&slices[..count]).unwrap();
         output.advance(len);
     }
+}
+
+/// Reads once, as much as there is room for; `None` when nothing is there.
+fn read(transport: &mut Memory, input: &mut ReceiveBuf) -> Option<usize> {
+    input.prepare(READ);
+    let room = input.chunk_mut().len();
+    transport.read_into(input, room)
 }
 
 /// The loop that everybody writes first.
@@ -374,7 +379,7 @@ fn reply(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
 }
 
 /// How much is read at once.
-const READ: usize = 64 << 10;
+const READ: usize = 16 << 10;
 
 /// Any time will do.
 const NOW: Duration = Duration::from_secs(1);
