@@ -17,7 +17,15 @@ use core::mem::MaybeUninit;
 /// ```
 #[inline]
 pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
-    on_widest(payload.len(), apply_words, (payload, rotated(key, offset)));
+    let key = rotated(key, offset);
+    if payload.len() < WIDE_FROM {
+        return apply_words((payload, key));
+    }
+    // An aligned vector lies in one line of the cache.
+    let unaligned = payload.as_ptr().align_offset(WIDEST).min(payload.len());
+    let (first, aligned) = payload.split_at_mut(unaligned);
+    apply_words((first, key));
+    widely(apply_words, (aligned, rotated(key, unaligned)));
 }
 
 /// Appends a masked copy of `payload` to `output`, in one pass.
@@ -37,7 +45,12 @@ pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
 pub fn append(output: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
     let len = payload.len();
     output.reserve(len);
-    on_widest(len, copy_words, (&mut output.spare_capacity_mut()[..len], payload, key));
+    let bytes = (&mut output.spare_capacity_mut()[..len], payload, key);
+    if len < WIDE_FROM {
+        copy_words(bytes)
+    } else {
+        widely(copy_words, bytes)
+    }
     // SAFETY: there is room for `len` more bytes, and all of them have been written.
     unsafe { output.set_len(output.len() + len) }
 }
@@ -73,17 +86,7 @@ fn copy_words((output, payload, key): (&mut [MaybeUninit<u8>], &[u8], [u8; 4])) 
     }
 }
 
-/// Does `work`, on `len` bytes, with vectors as wide as it is worth.
-#[inline(always)]
-fn on_widest<T>(len: usize, work: impl Fn(T), bytes: T) {
-    #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if len >= WIDE_FROM {
-        return with_avx2(work, bytes);
-    }
-    work(bytes);
-}
-
-/// Does `work` with the instructions of newer processors, if this is one.
+/// Does `work` with the widest vectors that the processor has.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 #[expect(
     unsafe_code,
@@ -91,7 +94,7 @@ fn on_widest<T>(len: usize, work: impl Fn(T), bytes: T) {
               in the cache are masked twice as fast"
 )]
 #[inline(never)]
-fn with_avx2<T>(work: impl Fn(T), bytes: T) {
+fn widely<T>(work: impl Fn(T), bytes: T) {
     #[target_feature(enable = "avx2")]
     fn run<T>(work: impl Fn(T), bytes: T) {
         work(bytes);
@@ -103,6 +106,12 @@ fn with_avx2<T>(work: impl Fn(T), bytes: T) {
     } else {
         work(bytes);
     }
+}
+
+/// Does `work` with the vectors that every processor has.
+#[cfg(not(all(feature = "std", target_arch = "x86_64")))]
+fn widely<T>(work: impl Fn(T), bytes: T) {
+    work(bytes);
 }
 
 /// The key as it applies from `offset` on.
@@ -124,8 +133,10 @@ const fn widened(key: [u8; 4]) -> u64 {
 }
 
 /// From this length on, asking for the instructions of the processor is worth it.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
 const WIDE_FROM: usize = 512;
+
+/// The size of the widest vectors.
+const WIDEST: usize = 32;
 
 #[cfg(test)]
 mod tests {
