@@ -53,10 +53,11 @@ impl Utf8Validator {
         if self.partial_len > 0 {
             return self.push_behind_partial(bytes);
         }
-        match simdutf8::compat::from_utf8(bytes) {
-            Ok(_) => Ok(()),
-            Err(error) => self.keep_partial(bytes, error.valid_up_to(), error.error_len()),
+        let (whole, partial) = bytes.split_at(bytes.len() - unfinished_len(bytes));
+        if !is_utf8(whole) {
+            return Err(InvalidUtf8);
         }
+        partial.iter().try_for_each(|&byte| self.append_partial(byte).map(|_| ()))
     }
 
     /// Returns whether the text may end here: not inside a character.
@@ -66,45 +67,46 @@ impl Utf8Validator {
         self.partial_len == 0
     }
 
-    #[cold]
-    fn keep_partial(
-        &mut self,
-        bytes: &[u8],
-        valid_up_to: usize,
-        error_len: Option<usize>,
-    ) -> Result<(), InvalidUtf8> {
-        let rest = bytes.get(valid_up_to..).unwrap_or_default();
-        if error_len.is_some() {
-            return Err(InvalidUtf8);
-        }
-        for &byte in rest {
-            self.append_partial(byte)?;
-        }
-        Ok(())
-    }
-
     fn push_behind_partial(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
         for (index, &byte) in bytes.iter().enumerate() {
-            self.append_partial(byte)?;
-            let partial = self.partial.get(..self.partial_len.into()).unwrap_or_default();
-            match core::str::from_utf8(partial) {
-                Ok(_) => {
-                    *self = Self::new();
-                    return self.push(bytes.get(index + 1..).unwrap_or_default());
-                }
-                Err(error) if error.error_len().is_some() => return Err(InvalidUtf8),
-                Err(_) => {}
+            if self.append_partial(byte)? {
+                return self.push(bytes.get(index + 1..).unwrap_or_default());
             }
         }
         Ok(())
     }
 
-    fn append_partial(&mut self, byte: u8) -> Result<(), InvalidUtf8> {
-        let slot = self.partial.get_mut(usize::from(self.partial_len)).ok_or(InvalidUtf8)?;
-        *slot = byte;
-        self.partial_len += 1;
-        Ok(())
+    /// Adds the next byte of a character; returns whether it is its last.
+    fn append_partial(&mut self, byte: u8) -> Result<bool, InvalidUtf8> {
+        let len = usize::from(self.partial_len) + 1;
+        let partial = self.partial.get_mut(..len).ok_or(InvalidUtf8)?;
+        partial[len - 1] = byte;
+        match core::str::from_utf8(partial) {
+            Ok(_) => {
+                *self = Self::new();
+                Ok(true)
+            }
+            Err(error) if error.error_len().is_some() => Err(InvalidUtf8),
+            Err(_) => {
+                self.partial_len += 1;
+                Ok(false)
+            }
+        }
     }
+}
+
+/// Returns how many bytes at the end are the beginning of a character, or seem to be.
+fn unfinished_len(bytes: &[u8]) -> usize {
+    let is_first = |byte: &u8| !(0x80..0xc0).contains(byte);
+    let Some(behind) = bytes.iter().rev().take(3).position(is_first) else { return 0 };
+    let len = behind + 1;
+    let whole = match bytes.get(bytes.len() - len) {
+        Some(0xc0..0xe0) => 2,
+        Some(0xe0..0xf0) => 3,
+        Some(0xf0..) => 4,
+        _ => 1,
+    };
+    if len < whole { len } else { 0 }
 }
 
 impl fmt::Display for InvalidUtf8 {

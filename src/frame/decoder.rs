@@ -403,7 +403,7 @@ impl Piece {
 const HOLD_WHOLE: u64 = 64;
 
 /// How much is unmasked at once of what waits anyway: little enough that it is still in the cache.
-const AT_ONCE: u32 = 8 << 10;
+const AT_ONCE: u32 = 64 << 10;
 
 /// Binary messages of less than this wait as they are until they are whole.
 const LEFT_BELOW: u32 = 4 << 10;

@@ -19,8 +19,14 @@ use core::mem::MaybeUninit;
 pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
     let key = rotated(key, offset);
     if payload.len() < WIDE_FROM {
-        return apply_words((payload, key));
+        apply_words((payload, key));
+    } else {
+        apply_widely(payload, key);
     }
+}
+
+#[inline(never)]
+fn apply_widely(payload: &mut [u8], key: [u8; 4]) {
     // An aligned vector lies in one line of the cache.
     let unaligned = payload.as_ptr().align_offset(WIDEST).min(payload.len());
     let (first, aligned) = payload.split_at_mut(unaligned);
