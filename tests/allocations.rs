@@ -6,7 +6,7 @@
 mod heap;
 mod support;
 
-use bytes::{Buf, Bytes};
+use bytes::{Buf, BufMut, Bytes};
 use heap::{Heap, heap_of, signed};
 use sanswire::{
     Config, Connection, ConnectionError, Event, Message, MessageKind, Prepared, Reassembly,
@@ -94,6 +94,68 @@ fn messages_that_arrive_in_pieces_are_lent_without_an_allocation() {
                 .sum();
             assert_eq!(events, 1);
         });
+    }
+}
+
+/// Reads from `bytes` as a socket is read, `most` at once; returns how much.
+fn read(input: &mut ReceiveBuf, bytes: &[u8], most: usize) -> usize {
+    input.prepare(16 << 10);
+    let len = input.chunk_mut().len().min(most).min(bytes.len());
+    input.put_slice(&bytes[..len]);
+    len
+}
+
+#[test]
+fn large_messages_are_lent_without_an_allocation() {
+    for role in BOTH {
+        for opcode in [TEXT, BINARY] {
+            for len in [20_000, 65_536, 300_000, 1 << 20] {
+                let bytes = from(role.peer(), &frame(FIN | opcode, &vec![b'x'; len]));
+                for most in [1_460, 16 << 10, usize::MAX] {
+                    let mut connection = open(role);
+                    let mut input = ReceiveBuf::new();
+                    let mut receive = || {
+                        let mut left = &bytes[..];
+                        while !left.is_empty() {
+                            left = &left[read(&mut input, left, most)..];
+                            let events = poll(&mut connection, &mut input);
+                            assert_eq!(events, usize::from(left.is_empty()));
+                        }
+                    };
+                    (0..3).for_each(|_| receive());
+                    let heap = heap_of(|| (0..5).for_each(|_| receive()));
+                    assert_eq!(heap.allocations, 0, "{len} in reads of {most}: {heap:?}");
+                }
+            }
+        }
+    }
+}
+
+/// Messages of one size after each other, as fast as they can be read: each is read to where it stays,
+/// and nothing else is.
+#[test]
+fn large_messages_are_taken_without_a_copy() {
+    for role in BOTH {
+        for len in [20_000, 65_536, 300_000, 1 << 20] {
+            let bytes = from(role.peer(), &frame(FIN | BINARY, &vec![7; len]).repeat(12));
+            for most in [1_460, 16 << 10, usize::MAX] {
+                let mut connection = open(role);
+                let mut input = ReceiveBuf::new();
+                let (mut left, mut kept) = (&bytes[..], Vec::with_capacity(12));
+                let heap = heap_of(|| {
+                    while kept.len() < 12 {
+                        left = &left[read(&mut input, left, most)..];
+                        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+                            kept.push(event.into_message().unwrap());
+                        }
+                    }
+                });
+                assert!(kept.iter().all(|message| message.len() == len));
+                // The buffer grows to what the first one needs, and may be larger than that.
+                let most_asked = 12 * (len + 200) + 3 * len + (80 << 10);
+                assert!(heap.bytes < most_asked, "{len} in reads of {most}: {heap:?}");
+            }
+        }
     }
 }
 

@@ -256,3 +256,20 @@ fn bytes_put_in_the_place_of_validated_ones_are_not_text() {
         assert_eq!(error, ConnectionError::InvalidUtf8);
     }
 }
+
+/// The same, when both wait for as much, but one of them behind half a character.
+#[test]
+fn bytes_that_continued_another_text_do_not_begin_one() {
+    let poll = |connection: &mut Connection, input: &mut ReceiveBuf, bytes: &[u8]| {
+        input.extend_from_slice(bytes);
+        assert!(connection.poll_event(input).unwrap().is_none());
+    };
+    let client = || Connection::client(&Config::default(), [7; 32]);
+    let (mut one, mut input) = (client(), ReceiveBuf::new());
+    poll(&mut one, &mut input, b"\x01\x02\xe2\x82");
+    poll(&mut one, &mut input, b"\x80\x06\xacaaa");
+    let (mut other, mut its_input) = (client(), ReceiveBuf::new());
+    poll(&mut other, &mut its_input, b"\x81\x06aaaa");
+    input.extend_from_slice(b"aa");
+    assert_eq!(other.poll_event(&mut input).unwrap_err(), ConnectionError::InvalidUtf8);
+}
