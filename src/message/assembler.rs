@@ -52,6 +52,8 @@ pub(crate) struct Assembler {
     inflater: Option<Box<Inflater>>,
     /// What has arrived of it; always empty where chunks are delivered.
     data: Vec<u8>,
+    /// How long the last message was that was assembled.
+    last_len: u32,
 }
 
 /// What a receiver accepts of one message.
@@ -96,6 +98,7 @@ impl Assembler {
             compressed: false,
             inflater: None,
             data: Vec::new(),
+            last_len: 0,
         };
         assembler.note_whole_below();
         assembler
@@ -250,7 +253,13 @@ impl Assembler {
             self.finish();
             return Ok(Some(Received::Message(kind, Source::Input(piece.payload))));
         }
-        self.data.extend_from_slice(input.range(piece.payload));
+        let payload = input.range(piece.payload);
+        if self.data.is_empty() {
+            // Another one like the last, unless its beginning is much smaller.
+            let room = (self.last_len as usize).min(payload.len() * 8);
+            self.data.reserve_exact(room);
+        }
+        self.data.extend_from_slice(payload);
         Ok(if is_last { Some(self.message(kind)) } else { None })
     }
 
@@ -321,6 +330,7 @@ impl Assembler {
     /// Takes what was assembled: without a copy, unless less than half of the buffer is used.
     fn take(&mut self) -> Source {
         let capacity = self.data.capacity();
+        self.last_len = u32::try_from(self.data.len()).unwrap_or_default();
         if self.data.len() > capacity / 2 {
             return Source::Assembled(core::mem::take(&mut self.data).into());
         }
