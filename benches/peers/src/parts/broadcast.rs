@@ -40,20 +40,17 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     vec![table]
 }
 
-/// Returns groups of servers: in each, all connections of one contestant.
+/// Returns groups of servers: in each, all connections of one contestant, side by side in memory
+/// also where a peer has several.
 fn groups(receivers: usize, effort: &Effort) -> Vec<Vec<Sender>> {
-    let mut groups: Vec<Vec<Sender>> = Vec::new();
+    let mut groups = Vec::new();
     for peer in PEERS {
-        let from = groups.len();
-        for _ in 0..receivers {
+        let senders = || {
             let senders = peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
-            let senders = senders.into_iter().filter(|sender| effort.includes(&sender.row));
-            for (index, sender) in senders.enumerate() {
-                if groups.len() <= from + index {
-                    groups.push(Vec::new());
-                }
-                groups[from + index].push(sender);
-            }
+            senders.into_iter().filter(|sender| effort.includes(&sender.row))
+        };
+        for class in 0..senders().count() {
+            groups.push((0..receivers).filter_map(|_| senders().nth(class)).collect());
         }
     }
     groups
