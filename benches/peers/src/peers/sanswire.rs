@@ -301,8 +301,8 @@ impl Serving {
                 assert!(reply(event, &mut self.connection).is_none());
             }
             write(&mut self.transport, &mut self.connection);
-            self.input.reserve(READ);
-            if self.transport.read_into(&mut self.input, READ).is_none() {
+            self.input.reserve(SMALL_READ);
+            if self.transport.read_into(&mut self.input, SMALL_READ).is_none() {
                 break;
             }
             // An event loop reads its clock once for all who are ready.
@@ -372,6 +372,9 @@ fn reply(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
     }
     connection.send(event.into_message()?).err().map(|refused| refused.message)
 }
+
+/// How much is read at once, as the adapters do, where buffers come and go.
+const SMALL_READ: usize = 16 << 10;
 
 /// How much is read at once.
 const READ: usize = 64 << 10;
