@@ -15,8 +15,8 @@ pub trait Peer: Sync {
     /// The name on its registry.
     fn name(&self) -> &'static str;
 
-    /// Servers that receive all that `transport` delivers.
-    fn receivers(&self, _transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
+    /// Endpoints that receive all that `transport` delivers.
+    fn receivers(&self, _transport: &dyn Fn() -> Memory, _role: Role) -> Vec<Receiver> {
         Vec::new()
     }
 

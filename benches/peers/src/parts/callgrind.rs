@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::parts::receive::{all, checked};
 use crate::parts::size_text;
-use crate::peer::Row;
+use crate::peer::{Role, Row};
 use crate::rounds::Effort;
 use crate::table::{Better, Table};
 use crate::wire::{Content, Stream};
@@ -16,7 +16,7 @@ pub fn measure(effort: &Effort) -> Vec<Table> {
     let mut table = Table::new(title, "instructions per message", Better::Lower);
     for &size in effort.sizes(&SIZES) {
         let stream = Stream::new(Content::Binary, size, 1);
-        let receivers = checked(&stream, READ, effort);
+        let receivers = checked(&stream, READ, Role::Server, effort);
         let rows: Vec<Row> = receivers.iter().map(|receiver| receiver.row).collect();
         let counts: Vec<_> = rows.iter().map(|row| vec![count(size, row)]).collect();
         table.add(&size_text(size), &rows, &counts);
@@ -28,7 +28,7 @@ pub fn measure(effort: &Effort) -> Vec<Table> {
 /// What a process under valgrind does: the same turn so many times.
 pub fn turn(size: usize, name: &str, class: &str, turns: usize) {
     let stream = Stream::new(Content::Binary, size, 1);
-    let mut receivers = all(&stream, READ, &Effort::default());
+    let mut receivers = all(&stream, READ, Role::Server, &Effort::default());
     let is_asked = |row: Row| (row.name, row.class) == (name, class);
     let receiver = receivers.iter_mut().find(|receiver| is_asked(receiver.row));
     let receiver = receiver.expect("a receiver of that name");

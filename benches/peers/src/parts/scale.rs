@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use crate::memory::{Memory, Tap};
 use crate::parts::size_text;
-use crate::peer::Row;
+use crate::peer::{Role, Row};
 use crate::peers::PEERS;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
@@ -83,7 +83,7 @@ fn serve(connection: &mut Pin<Box<dyn Future<Output = ()>>>) {
 
 /// Returns the connections of all contestants, each of which has echoed what it received.
 fn checked(count: usize, size: usize, batch: usize, effort: &Effort) -> Vec<Group> {
-    let stream = Stream::of(batch * TURNS, Content::Binary, size, 1);
+    let stream = Stream::of(batch * TURNS, Role::Client, Content::Binary, size, 1);
     let transport = Memory::paced(&stream.bytes, stream.bytes.len() / TURNS);
     let tap = transport.tap();
     let mut groups: Vec<Group> = Vec::new();
