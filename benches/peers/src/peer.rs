@@ -12,7 +12,7 @@ use crate::wire::Kind;
 
 /// A crate, or the limit. Everything but its name is optional.
 pub trait Peer: Sync {
-    /// The name on its registry.
+    /// The name on its registry. Those of its rows begin with it.
     fn name(&self) -> &'static str;
 
     /// Endpoints that receive all that `transport` delivers.

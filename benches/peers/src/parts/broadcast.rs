@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::memory::Memory;
 use crate::parts::size_text;
 use crate::peer::{Role, Row, Sender, Tuning};
-use crate::peers::PEERS;
+use crate::peers::asked;
 use crate::peers::sanswire::prepared;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
@@ -43,12 +43,11 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 /// Returns groups of servers: in each, all connections of one contestant.
 fn groups(receivers: usize, effort: &Effort) -> Vec<Vec<Sender>> {
     let mut groups: Vec<Vec<Sender>> = Vec::new();
-    for peer in PEERS {
+    for peer in asked(effort) {
         let from = groups.len();
         for _ in 0..receivers {
             let senders = peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
-            let senders = senders.into_iter().filter(|sender| effort.includes(&sender.row));
-            for (index, sender) in senders.enumerate() {
+            for (index, sender) in senders.into_iter().enumerate() {
                 if groups.len() <= from + index {
                     groups.push(Vec::new());
                 }

@@ -3,7 +3,7 @@
 use crate::memory::Memory;
 use crate::parts::{size_text, sizes};
 use crate::peer::{Receiver, Role, Row};
-use crate::peers::PEERS;
+use crate::peers::asked;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
 use crate::wire::{Content, Stream};
@@ -74,7 +74,7 @@ fn table(
 }
 
 /// Returns all receivers, each of which has shown that it receives every byte, twice over.
-pub(super) fn checked(
+pub(crate) fn checked(
     stream: &Stream,
     read_size: usize,
     role: Role,
@@ -93,8 +93,7 @@ pub(super) fn checked(
 /// Returns all receivers that take part.
 pub(super) fn all(stream: &Stream, read_size: usize, role: Role, effort: &Effort) -> Vec<Receiver> {
     let transport = || Memory::new(&stream.bytes, read_size);
-    let receivers = PEERS.iter().flat_map(|peer| peer.receivers(&transport, role));
-    receivers.filter(|receiver| effort.includes(&receiver.row)).collect()
+    asked(effort).flat_map(|peer| peer.receivers(&transport, role)).collect()
 }
 
 /// How much a read delivers.

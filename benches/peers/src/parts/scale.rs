@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::memory::{Memory, Tap};
 use crate::parts::size_text;
 use crate::peer::{Role, Row};
-use crate::peers::PEERS;
+use crate::peers::asked;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
 use crate::wire::{self, Content, Stream};
@@ -87,7 +87,7 @@ fn checked(count: usize, size: usize, batch: usize, effort: &Effort) -> Vec<Grou
     let transport = Memory::paced(&stream.bytes, stream.bytes.len() / TURNS);
     let tap = transport.tap();
     let mut groups: Vec<Group> = Vec::new();
-    for peer in PEERS {
+    for peer in asked(effort) {
         for _ in 0..count {
             for task in peer.tasks(&|| transport.clone()) {
                 match groups.iter_mut().find(|group| group.row == task.row) {
@@ -101,7 +101,6 @@ fn checked(count: usize, size: usize, batch: usize, effort: &Effort) -> Vec<Grou
             }
         }
     }
-    groups.retain(|group| effort.includes(&group.row));
     tap.keep(true);
     for group in &mut groups {
         for sent in stream.messages.chunks(batch) {
