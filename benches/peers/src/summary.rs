@@ -167,7 +167,7 @@ fn scale(results: &Results) -> Vec<Bar> {
     let mut cases = Vec::new();
     for table in tables(results, "scale", |_| true) {
         for row in table.rows.iter().filter(|row| is_ours(row)) {
-            for column in &table.columns {
+            for column in table.columns.iter().skip(1) {
                 if let Some(Cell { ratio: Some(value), .. }) = cell(table, row, column) {
                     let at = format!("{column} connections, {}, {}", table.title, row.name);
                     cases.push(Case { at, value, most: FLAT });
