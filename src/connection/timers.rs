@@ -10,21 +10,12 @@ use crate::error::ConnectionError;
 ///
 /// What the peer does is dated by the last [`advance`](Self::advance), what the application
 /// does by the next one, so that nothing is ever due too early.
+///
+/// They lie in memory as they stand here: what is looked at whenever something arrives comes first,
+/// so that a server of many connections waits for two cache lines and not for four.
 #[derive(Debug)]
+#[repr(C)]
 pub(super) struct Timers {
-    idle_timeout: Time,
-    close_timeout: Time,
-    ping_interval: Time,
-    pong_timeout: Time,
-    message_timeout: Time,
-    write_timeout: Time,
-    rate_grace: Time,
-    /// Bytes a second; 0 is no floor.
-    min_rate: u32,
-    ping_when: PingWhen,
-
-    /// Whether the time was ever told; nothing is due before.
-    started: bool,
     now: Time,
     /// Bytes of input and of output when they were last looked at.
     received: u64,
@@ -33,18 +24,31 @@ pub(super) struct Timers {
     heard: Time,
     /// When a heartbeat was sent last, or was still on its way out.
     pinged: Time,
-    heartbeat: Heartbeat,
+    ping_interval: Time,
     /// Since when output waits and nothing is taken of it; `NEVER` when none waits.
     stalled: Time,
-    /// When a message went in either direction last.
-    active: Time,
     /// When the message that is arriving began; `NEVER` while there is none.
     began: Time,
-    /// Of the bytes that had been received by then.
+    /// When a message went in either direction last.
+    active: Time,
+    idle_timeout: Time,
+    heartbeat: Heartbeat,
+    ping_when: PingWhen,
+    /// Whether the time was ever told; nothing is due before.
+    started: bool,
+    /// Bytes a second; 0 is no floor.
+    min_rate: u32,
+    probe: Option<Probe>,
+
+    pong_timeout: Time,
+    write_timeout: Time,
+    message_timeout: Time,
+    rate_grace: Time,
+    close_timeout: Time,
+    /// Of the bytes that had been received by then, when the message that is arriving began.
     began_at: u64,
     /// When the connection began to close; `NEVER` before that was dated.
     closing: Time,
-    probe: Option<Probe>,
     round_trip: Time,
     pings: u32,
 }
@@ -257,10 +261,10 @@ impl Timers {
         if is_due(self.pong_deadline()) {
             return Some(ConnectionError::PongTimeout { limit: self.pong_timeout.into() });
         }
-        if is_due(self.stalled.after(self.write_timeout)) {
+        if is_due(self.write_deadline()) {
             return Some(ConnectionError::WriteTimeout { limit: self.write_timeout.into() });
         }
-        if is_due(self.began.after(self.message_timeout)) {
+        if is_due(self.message_deadline()) {
             return Some(ConnectionError::MessageTimeout { limit: self.message_timeout.into() });
         }
         if is_due(self.rate_deadline()) {
@@ -275,7 +279,7 @@ impl Timers {
     /// Returns when an open connection has something to do. `sent` is as in
     /// [`overdue`](Self::overdue).
     pub(super) fn next(&self, output: Output, sent: bool) -> Option<Duration> {
-        let messages = self.began.after(self.message_timeout).min(self.rate_deadline());
+        let messages = self.message_deadline().min(self.rate_deadline());
         let messages = messages.min(self.idle_deadline());
         self.next_unread(output, sent).map(|at| at.min(messages.into())).or(messages.to_timeout())
     }
@@ -288,8 +292,8 @@ impl Timers {
         let undated = sent && self.idle_timeout != Time::NEVER
             || self.probe.is_some_and(|probe| probe.sent == Time::NEVER)
             || self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty)
-            || self.write_timeout != Time::NEVER
-                && !is_empty
+            || !is_empty
+                && self.write_timeout != Time::NEVER
                 && (is_moving || self.stalled == Time::NEVER);
         if undated || !self.started {
             return Some(self.now.into());
@@ -298,7 +302,7 @@ impl Timers {
             Heartbeat::Heard => self.next_ping(),
             Heartbeat::Sent | Heartbeat::Waiting => self.pong_deadline(),
         };
-        let write = if is_empty { Time::NEVER } else { self.stalled.after(self.write_timeout) };
+        let write = if is_empty { Time::NEVER } else { self.write_deadline() };
         ping.min(write).to_timeout()
     }
 
@@ -333,6 +337,18 @@ impl Timers {
         }
     }
 
+    fn write_deadline(&self) -> Time {
+        if self.stalled == Time::NEVER {
+            Time::NEVER
+        } else {
+            self.stalled.after(self.write_timeout)
+        }
+    }
+
+    fn message_deadline(&self) -> Time {
+        if self.began == Time::NEVER { Time::NEVER } else { self.began.after(self.message_timeout) }
+    }
+
     /// A connection on which a message is arriving is not idle.
     fn idle_deadline(&self) -> Time {
         if self.began == Time::NEVER { self.active.after(self.idle_timeout) } else { Time::NEVER }
@@ -341,7 +357,7 @@ impl Timers {
     /// When the message that is arriving has come too slowly: each second's worth of bytes moves it
     /// by a second.
     fn rate_deadline(&self) -> Time {
-        if self.min_rate == 0 {
+        if self.min_rate == 0 || self.began == Time::NEVER {
             return Time::NEVER;
         }
         let arrived = u128::from(self.received - self.began_at);

@@ -9,7 +9,8 @@
 //! | [`serve`], [`load`], [`process`] | echo servers and their load, in processes of their own |
 //! | [`rounds`] | contestants take turns; medians of ratios |
 //! | [`parts`] | what is measured, one module for each part |
-//! | [`table`], [`report`], [`plot`] | results, and what is made of them |
+//! | [`profile`] | where the time goes |
+//! | [`table`], [`report`], [`summary`], [`plot`] | results, and what is made of them |
 #![expect(
     clippy::cast_possible_truncation,
     clippy::cast_precision_loss,
@@ -28,8 +29,10 @@ pub mod peer;
 pub mod peers;
 pub mod plot;
 pub mod process;
+pub mod profile;
 pub mod report;
 pub mod rounds;
 pub mod serve;
+pub mod summary;
 pub mod table;
 pub mod wire;

@@ -12,11 +12,11 @@ use crate::wire::Kind;
 
 /// A crate, or the limit. Everything but its name is optional.
 pub trait Peer: Sync {
-    /// The name on its registry.
+    /// The name on its registry. Those of its rows begin with it.
     fn name(&self) -> &'static str;
 
-    /// Servers that receive all that `transport` delivers.
-    fn receivers(&self, _transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
+    /// Endpoints that receive all that `transport` delivers.
+    fn receivers(&self, _transport: &dyn Fn() -> Memory, _role: Role) -> Vec<Receiver> {
         Vec::new()
     }
 

@@ -67,6 +67,13 @@ impl Program {
             .collect()
     }
 
+    /// Has the server run by another program.
+    #[must_use]
+    pub fn under(mut self, program: &[&str]) -> Self {
+        self.command.splice(..0, program.iter().map(|&argument| argument.to_owned()));
+        self
+    }
+
     /// Starts the server on its core; returns its port, too.
     #[must_use]
     pub fn start(&self) -> (Process, u16) {

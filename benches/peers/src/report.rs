@@ -8,9 +8,11 @@ use std::{fs, io};
 
 use crate::parts::PARTS;
 use crate::plot;
+use crate::summary::summary;
 use crate::table::{Better, Table, Values, load};
 
-/// Writes `performance.md` and `plots/` from the results that are there.
+/// Writes `performance.md` and `plots/` from the results that are there, and from what `notes.md` says
+/// of them.
 pub fn write(results: &Path, docs: &Path) -> io::Result<()> {
     let plots = docs.join("plots");
     fs::create_dir_all(&plots)?;
@@ -22,8 +24,21 @@ pub fn write(results: &Path, docs: &Path) -> io::Result<()> {
     text += "\nIn the tables, a value is the median of all rounds; in parentheses is the median of \
              its ratio to the limit of the same class in the same round. Bold is the best of its \
              class but for the limit.\n";
-    for part in PARTS {
-        let (tables, is_quick) = load(&results.join(format!("{}.tsv", part.name)));
+    let notes = fs::read_to_string("benches/peers/notes.md").unwrap_or_default();
+    let measured = PARTS.map(|part| load(&results.join(format!("{}.tsv", part.name))));
+    let all = PARTS.iter().zip(&measured).map(|(part, (tables, _))| (part.name, tables.clone()));
+    let _ = write!(
+        text,
+        "\n## Summary\n\nWhat is to be reached, and the case that is the furthest from it, computed \
+         from the tables below. Ours is the best of our rows of a class; within 3 % of a peer is no \
+         slower.\n\n{}{}",
+        summary(&all.collect()),
+        note(&notes, "summary")
+    );
+    if measured.iter().any(|(_, is_quick)| *is_quick) {
+        let _ = write!(text, "\n{QUICK}\n");
+    }
+    for (part, (tables, is_quick)) in PARTS.iter().zip(measured) {
         if tables.is_empty() {
             continue;
         }
@@ -35,8 +50,9 @@ pub fn write(results: &Path, docs: &Path) -> io::Result<()> {
             part.about
         );
         if is_quick {
-            text += "\n**A quick run, to see that everything works: its figures mean nothing.**\n";
+            let _ = write!(text, "\n{QUICK}\n");
         }
+        text += &note(&notes, part.name);
         for (index, table) in tables.iter().enumerate() {
             section(&mut text, table);
             if table.is_plotted {
@@ -55,7 +71,18 @@ pub fn write(results: &Path, docs: &Path) -> io::Result<()> {
         text += "\n## Instructions\n\nCounted by callgrind, whose processor has no AVX-512.\n";
         counted.iter().for_each(|table| section(&mut text, table));
     }
+    if let Ok(profile) = fs::read_to_string(results.join("profile.md")) {
+        let _ = write!(text, "\n## Profile\n\n{}\n{profile}", crate::profile::ABOUT);
+        text += &note(&notes, "profile");
+    }
     fs::write(docs.join("performance.md"), text)
+}
+
+/// Returns what is said of a part by hand: what stands below its name.
+fn note(notes: &str, part: &str) -> String {
+    let sections = notes.split("\n## ").skip(1).filter_map(|section| section.split_once('\n'));
+    let said = sections.filter(|(name, _)| *name == part).map(|(_, said)| said.trim());
+    said.filter(|said| !said.is_empty()).map(|said| format!("\n{said}\n")).collect()
 }
 
 fn section(text: &mut String, table: &Table) {
@@ -214,6 +241,8 @@ fn capital(text: &str) -> String {
         }
     })
 }
+
+const QUICK: &str = "**A quick run, to see that everything works: its figures mean nothing.**";
 
 const CRATES: [&str; 13] = [
     "sanswire",

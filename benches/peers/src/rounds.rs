@@ -38,21 +38,40 @@ impl Effort {
     }
 }
 
+/// A turn that times what is to be timed of it.
+pub type Timed<'a> = Box<dyn FnMut() -> f64 + 'a>;
+
 /// Runs all turns in each round; returns nanoseconds, a list of rounds for each contestant.
 pub fn take_turns(turns: &mut [Box<dyn FnMut() + '_>], rounds: usize) -> Vec<Vec<f64>> {
+    let mut timed: Vec<Timed<'_>> = Vec::new();
+    for turn in turns {
+        timed.push(Box::new(|| time(&mut *turn)));
+    }
+    take_timed_turns(&mut timed, rounds)
+}
+
+/// As [`take_turns`], of turns that time themselves.
+pub fn take_timed_turns(turns: &mut [Timed<'_>], rounds: usize) -> Vec<Vec<f64>> {
     // Buffers grow in the first turn.
-    turns.iter_mut().for_each(|turn| turn());
+    for turn in &mut *turns {
+        let _ = turn();
+    }
     let mut times = vec![Vec::with_capacity(rounds); turns.len()];
     for round in 0..rounds {
         // Nobody has the same predecessor in every round.
         for index in 0..turns.len() {
             let index = (index * step(turns.len(), round) + round) % turns.len();
-            let begin = Instant::now();
-            turns[index]();
-            times[index].push(begin.elapsed().as_nanos() as f64);
+            times[index].push(turns[index]());
         }
     }
     times
+}
+
+/// Returns how long it takes, in nanoseconds.
+pub fn time(turn: impl FnOnce()) -> f64 {
+    let begin = Instant::now();
+    turn();
+    begin.elapsed().as_nanos() as f64
 }
 
 /// Returns a number that has no divisor in common with `len`.

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use crate::ideal::put_header;
+use crate::peer::Role;
 
 /// What is in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +21,7 @@ pub enum Kind {
     Text,
 }
 
-/// Masked frames as a client sends them, and what is in them.
+/// Frames as a client sends them, masked, or as a server, and what is in them.
 #[derive(Debug)]
 pub struct Stream {
     pub bytes: Arc<[u8]>,
@@ -62,12 +63,18 @@ impl Stream {
     /// Makes about half a megabyte of messages, or four.
     #[must_use]
     pub fn new(content: Content, size: usize, fragments: usize) -> Self {
-        Self::of((TOTAL / (size + 8)).max(4), content, size, fragments)
+        Self::of((TOTAL / (size + 8)).max(4), Role::Client, content, size, fragments)
+    }
+
+    /// As [`new`](Self::new), as a server sends it.
+    #[must_use]
+    pub fn from_server(content: Content, size: usize) -> Self {
+        Self::of((TOTAL / (size + 8)).max(4), Role::Server, content, size, 1)
     }
 
     /// Makes so many messages.
     #[must_use]
-    pub fn of(count: usize, content: Content, size: usize, fragments: usize) -> Self {
+    pub fn of(count: usize, sender: Role, content: Content, size: usize, fragments: usize) -> Self {
         let mut bytes = Vec::new();
         let mut messages = Vec::new();
         for index in 0..count {
@@ -82,7 +89,16 @@ impl Stream {
                 };
                 let fin = if fragment + 1 == fragments { 0x80 } else { 0 };
                 key = key.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-                push_masked(&mut bytes, fin | opcode, &payload[cut[0]..cut[1]], key.to_le_bytes());
+                let fragment = &payload[cut[0]..cut[1]];
+                match sender {
+                    Role::Client => {
+                        push_masked(&mut bytes, fin | opcode, fragment, key.to_le_bytes());
+                    }
+                    Role::Server => {
+                        put_header(&mut bytes, fin | opcode, fragment.len(), None);
+                        bytes.extend_from_slice(fragment);
+                    }
+                }
             }
             messages.push((content.kind(), payload));
         }

@@ -1,6 +1,7 @@
-//! `peers [PART...] [--quick] [--rounds N] [--only PEER,...] [--size BYTES,...] [--callgrind]`: measures,
-//! and writes the report.
+//! `peers [PART...] [--quick] [--rounds N] [--only PEER,...] [--size BYTES,...] [--callgrind] [--profile]`:
+//! measures, and writes the report.
 
+use std::fs;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -8,7 +9,7 @@ use peers::load::{self, Load};
 use peers::parts::{PARTS, callgrind};
 use peers::peer::Tuning;
 use peers::rounds::Effort;
-use peers::{report, serve, table};
+use peers::{profile, report, serve, table};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -20,9 +21,10 @@ fn main() -> ExitCode {
             println!("{} {} {}", outcome.messages, outcome.seconds, outcome.cpu_ticks);
         }
         [verb, rest @ ..] if verb == "hold" => load::hold(Load::parse(rest).expect("a load")),
-        [verb, size, name, class, turns] if verb == "turn" => {
-            let [size, turns] = [size, turns].map(|number| number.parse().expect("a number"));
-            callgrind::turn(size, name, class, turns);
+        [verb, size, read_size, name, class, turns] if verb == "turn" => {
+            let [size, read_size, turns] =
+                [size, read_size, turns].map(|number| number.parse().expect("a number"));
+            callgrind::turn(size, read_size, name, class, turns);
         }
         _ => return measure(&arguments),
     }
@@ -31,12 +33,13 @@ fn main() -> ExitCode {
 
 fn measure(arguments: &[String]) -> ExitCode {
     let mut effort = Effort { rounds: 16, is_quick: false, only: Vec::new(), sizes: Vec::new() };
-    let mut counts = false;
+    let (mut counts, mut profiles) = (false, false);
     let mut asked = Vec::new();
     let mut arguments = arguments.iter();
     while let Some(argument) = arguments.next() {
         match argument.as_str() {
             "--callgrind" => counts = true,
+            "--profile" => profiles = true,
             "--only" => match arguments.next() {
                 Some(peers) => effort.only = peers.split(',').map(str::to_owned).collect(),
                 None => return usage(),
@@ -68,8 +71,14 @@ fn measure(arguments: &[String]) -> ExitCode {
     if counts {
         keep("callgrind", &callgrind::measure(&effort));
     }
+    if profiles {
+        let profile = profile::measure(&effort);
+        if effort.is_whole() {
+            fs::write(results.join("profile.md"), profile).expect("results can be kept");
+        }
+    }
     for part in PARTS {
-        if asked.contains(&part.name) || asked.is_empty() && !counts {
+        if asked.contains(&part.name) || asked.is_empty() && !counts && !profiles {
             println!("\n== {}", part.name);
             let tables = (part.measure)(&effort);
             keep(part.name, &tables);
@@ -96,5 +105,4 @@ fn usage() -> ExitCode {
     ExitCode::FAILURE
 }
 
-const USAGE: &str =
-    "peers [PART...] [--quick] [--rounds N] [--only PEER,...] [--size BYTES,...] [--callgrind]";
+const USAGE: &str = "peers [PART...] [--quick] [--rounds N] [--only PEER,...] [--size BYTES,...] [--callgrind] [--profile]";

@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::memory::Memory;
 use crate::parts::size_text;
 use crate::peer::{Role, Row, Sender, Tuning};
-use crate::peers::PEERS;
+use crate::peers::asked;
 use crate::peers::sanswire::prepared;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
@@ -44,13 +44,10 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 /// also where a peer has several.
 fn groups(receivers: usize, effort: &Effort) -> Vec<Vec<Sender>> {
     let mut groups = Vec::new();
-    for peer in PEERS {
-        let senders = || {
-            let senders = peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
-            senders.into_iter().filter(|sender| effort.includes(&sender.row))
-        };
-        for class in 0..senders().count() {
-            groups.push((0..receivers).filter_map(|_| senders().nth(class)).collect());
+    for peer in asked(effort) {
+        let senders = || peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
+        for class in 0..senders().len() {
+            groups.push((0..receivers).map(|_| senders().swap_remove(class)).collect());
         }
     }
     groups

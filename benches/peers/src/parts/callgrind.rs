@@ -4,7 +4,7 @@ use std::process::Command;
 
 use crate::parts::receive::{all, checked};
 use crate::parts::size_text;
-use crate::peer::Row;
+use crate::peer::{Role, Row};
 use crate::rounds::Effort;
 use crate::table::{Better, Table};
 use crate::wire::{Content, Stream};
@@ -16,7 +16,7 @@ pub fn measure(effort: &Effort) -> Vec<Table> {
     let mut table = Table::new(title, "instructions per message", Better::Lower);
     for &size in effort.sizes(&SIZES) {
         let stream = Stream::new(Content::Binary, size, 1);
-        let receivers = checked(&stream, READ, effort);
+        let receivers = checked(&stream, READ, Role::Server, effort);
         let rows: Vec<Row> = receivers.iter().map(|receiver| receiver.row).collect();
         let counts: Vec<_> = rows.iter().map(|row| vec![count(size, row)]).collect();
         table.add(&size_text(size), &rows, &counts);
@@ -25,10 +25,13 @@ pub fn measure(effort: &Effort) -> Vec<Table> {
     vec![table]
 }
 
-/// What a process under valgrind does: the same turn so many times.
-pub fn turn(size: usize, name: &str, class: &str, turns: usize) {
+/// What a process does that is looked at from outside: the same turn so many times.
+pub fn turn(size: usize, read_size: usize, name: &str, class: &str, turns: usize) {
     let stream = Stream::new(Content::Binary, size, 1);
-    let mut receivers = all(&stream, READ, &Effort::default());
+    // Others do things when they are made.
+    let only = name.split(',').take(1).map(str::to_owned).collect();
+    let effort = Effort { only, ..Effort::default() };
+    let mut receivers = all(&stream, read_size, Role::Server, &effort);
     let is_asked = |row: Row| (row.name, row.class) == (name, class);
     let receiver = receivers.iter_mut().find(|receiver| is_asked(receiver.row));
     let receiver = receiver.expect("a receiver of that name");
@@ -50,7 +53,8 @@ fn instructions(size: usize, row: &Row, turns: usize) -> f64 {
         // Only the turns: to set up takes more, and not always the same.
         .arg("--toggle-collect=*RunReceive*::turn*")
         .arg(std::env::current_exe().unwrap())
-        .args(["turn", &size.to_string(), row.name, row.class, &turns.to_string()])
+        .args(["turn", &size.to_string(), &READ.to_string()])
+        .args([row.name, row.class, &turns.to_string()])
         .output()
         .expect("valgrind is needed");
     let text = String::from_utf8_lossy(&output.stderr);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use crate::memory::Memory;
 use crate::parts::size_text;
 use crate::peer::{Deflater, Row, Takeover};
-use crate::peers::PEERS;
+use crate::peers::asked;
 use crate::peers::limit::{compress, decompress};
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
@@ -50,7 +50,7 @@ fn checked(
 ) -> (Vec<Deflater>, Vec<f64>) {
     let mut checked = Vec::new();
     let mut lengths = Vec::new();
-    for peer in PEERS {
+    for peer in asked(effort) {
         let taps = core::cell::RefCell::new(Vec::new());
         let transport = || {
             let transport = Memory::new(frames, 64 << 10);
@@ -58,9 +58,7 @@ fn checked(
             transport
         };
         let deflaters = peer.deflaters(&transport, takeover);
-        let deflaters = deflaters.into_iter().zip(taps.into_inner());
-        for (mut deflater, tap) in deflaters.filter(|(deflater, _)| effort.includes(&deflater.row))
-        {
+        for (mut deflater, tap) in deflaters.into_iter().zip(taps.into_inner()) {
             tap.keep(true);
             deflater.run.echo(texts.len());
             tap.keep(false);

@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::thread::available_parallelism;
 
 use crate::load::Load;
-use crate::parts::size_text;
+use crate::parts::{size_text, window};
 use crate::peer::{Row, Tuning};
 use crate::process::{Program, tick};
 use crate::rounds::Effort;
@@ -80,16 +80,6 @@ fn rounds(
         }
     }
     (costs, speeds)
-}
-
-/// Returns how many messages of a connection are under way; `PEERS_WINDOW` says otherwise.
-fn window(size: usize) -> usize {
-    let asked = std::env::var("PEERS_WINDOW").ok().and_then(|window| window.parse().ok());
-    asked.unwrap_or(match size {
-        0..=0x400 => 64,
-        0x401..0x10_0000 => 4,
-        _ => 1,
-    })
 }
 
 const SIZES: [usize; 4] = [16, 1 << 10, 64 << 10, 1 << 20];

@@ -42,10 +42,20 @@ fn sizes(effort: &Effort) -> &[usize] {
 }
 
 /// Writes a size as people do.
-fn size_text(size: usize) -> String {
+pub(crate) fn size_text(size: usize) -> String {
     match size {
         0x10_0000.. => format!("{} MiB", size >> 20),
         0x400.. => format!("{} KiB", size >> 10),
         _ => format!("{size} B"),
     }
+}
+
+/// Returns how many messages of a connection are under way; `PEERS_WINDOW` says otherwise.
+pub(crate) fn window(size: usize) -> usize {
+    let asked = std::env::var("PEERS_WINDOW").ok().and_then(|window| window.parse().ok());
+    asked.unwrap_or(match size {
+        0..=0x400 => 64,
+        0x401..0x10_0000 => 4,
+        _ => 1,
+    })
 }

@@ -2,14 +2,14 @@
 
 use crate::memory::Memory;
 use crate::parts::{size_text, sizes};
-use crate::peer::{Receiver, Row};
-use crate::peers::PEERS;
+use crate::peer::{Receiver, Role, Row};
+use crate::peers::asked;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
 use crate::wire::{Content, Stream};
 
 pub(super) const ABOUT: &str = "A server receives masked messages from memory; a read delivers 64 \
-KiB or 1,460 bytes at most. *Lent*: the application looks at the payload where it lies, or in a \
+KiB or 1,460 bytes at most. A client receives the same unmasked. *Lent*: the application looks at the payload where it lies, or in a \
 buffer that is used again. *Owned*: it gets a message that it could keep. Text is validated by \
 everybody. The limit is a loop that only parses the header, unmasks in place and calls a closure.";
 
@@ -18,14 +18,26 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     for content in [Content::Binary, Content::Ascii, Content::MultiByte] {
         for fragments in [1, 4] {
             for read_size in READS {
-                tables.push(table(content, fragments, read_size, effort));
+                let title = title(content, fragments, read_size);
+                let is_plotted = read_size != 1460
+                    && (fragments == 1) == (content == Content::Binary)
+                    || content == Content::MultiByte && fragments == 1 && read_size != 1460;
+                let stream = |size| Stream::new(content, size, fragments);
+                let mut table = table(&title, &stream, read_size, Role::Server, effort);
+                table.is_plotted = is_plotted;
+                tables.push(table);
             }
         }
+    }
+    for content in [Content::Binary, Content::Ascii] {
+        let title = format!("As a client: {}", title(content, 1, READS[0]));
+        let stream = |size| Stream::from_server(content, size);
+        tables.push(table(&title, &stream, READS[0], Role::Client, effort));
     }
     tables
 }
 
-fn table(content: Content, fragments: usize, read_size: usize, effort: &Effort) -> Table {
+fn title(content: Content, fragments: usize, read_size: usize) -> String {
     let what = match content {
         Content::Ascii => "ASCII text",
         Content::Binary => "Binary",
@@ -33,13 +45,20 @@ fn table(content: Content, fragments: usize, read_size: usize, effort: &Effort) 
     };
     let how = if fragments == 1 { "whole" } else { "in 4 fragments" };
     let reads = if read_size == 1460 { "1,460 B" } else { "64 KiB" };
-    let title = format!("{what}, {how}, reads of {reads}");
-    let mut table = Table::new(&title, "ns per message", Better::Lower);
-    table.is_plotted = read_size != 1460 && (fragments == 1) == (content == Content::Binary)
-        || content == Content::MultiByte && fragments == 1 && read_size != 1460;
+    format!("{what}, {how}, reads of {reads}")
+}
+
+fn table(
+    title: &str,
+    stream: &dyn Fn(usize) -> Stream,
+    read_size: usize,
+    role: Role,
+    effort: &Effort,
+) -> Table {
+    let mut table = Table::new(title, "ns per message", Better::Lower);
     for &size in sizes(effort) {
-        let stream = Stream::new(content, size, fragments);
-        let mut receivers = checked(&stream, read_size, effort);
+        let stream = stream(size);
+        let mut receivers = checked(&stream, read_size, role, effort);
         let rows: Vec<Row> = receivers.iter().map(|receiver| receiver.row).collect();
         let messages = stream.messages.len();
         let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
@@ -55,8 +74,13 @@ fn table(content: Content, fragments: usize, read_size: usize, effort: &Effort) 
 }
 
 /// Returns all receivers, each of which has shown that it receives every byte, twice over.
-pub(super) fn checked(stream: &Stream, read_size: usize, effort: &Effort) -> Vec<Receiver> {
-    let mut receivers = all(stream, read_size, effort);
+pub(crate) fn checked(
+    stream: &Stream,
+    read_size: usize,
+    role: Role,
+    effort: &Effort,
+) -> Vec<Receiver> {
+    let mut receivers = all(stream, read_size, role, effort);
     for receiver in &mut receivers {
         for _ in 0..2 {
             let collected = receiver.run.collect(stream.messages.len());
@@ -67,10 +91,9 @@ pub(super) fn checked(stream: &Stream, read_size: usize, effort: &Effort) -> Vec
 }
 
 /// Returns all receivers that take part.
-pub(super) fn all(stream: &Stream, read_size: usize, effort: &Effort) -> Vec<Receiver> {
+pub(super) fn all(stream: &Stream, read_size: usize, role: Role, effort: &Effort) -> Vec<Receiver> {
     let transport = || Memory::new(&stream.bytes, read_size);
-    let receivers = PEERS.iter().flat_map(|peer| peer.receivers(&transport));
-    receivers.filter(|receiver| effort.includes(&receiver.row)).collect()
+    asked(effort).flat_map(|peer| peer.receivers(&transport, role)).collect()
 }
 
 /// How much a read delivers.

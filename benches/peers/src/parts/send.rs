@@ -7,7 +7,7 @@ use bytes::Bytes;
 use crate::memory::{Memory, Tap};
 use crate::parts::{size_text, sizes};
 use crate::peer::{Role, Row, Sender, Tuning};
-use crate::peers::PEERS;
+use crate::peers::asked;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
 use crate::wire::{self, Content};
@@ -60,7 +60,7 @@ fn add(times: &mut Table, writes: &mut Table, role: Role, size: usize, effort: &
 /// Returns all senders, each of which has shown what it writes.
 fn checked(role: Role, payload: &Bytes, batch: usize, effort: &Effort) -> Vec<(Sender, Arc<Tap>)> {
     let mut senders = Vec::new();
-    for peer in PEERS {
+    for peer in asked(effort) {
         let taps = core::cell::RefCell::new(Vec::new());
         let transport = || {
             let transport = Memory::sink();
@@ -68,8 +68,7 @@ fn checked(role: Role, payload: &Bytes, batch: usize, effort: &Effort) -> Vec<(S
             transport
         };
         let new = peer.senders(&transport, role, Tuning::Speed);
-        let new = new.into_iter().zip(taps.into_inner());
-        senders.extend(new.filter(|(sender, _)| effort.includes(&sender.row)));
+        senders.extend(new.into_iter().zip(taps.into_inner()));
     }
     for (sender, tap) in &mut senders {
         tap.keep(true);

@@ -16,8 +16,8 @@ impl Peer for FastWebSockets {
         "fastwebsockets"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        vec![Receiver::new("fastwebsockets", "owned", open(transport(), Role::Server))]
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
+        vec![Receiver::new("fastwebsockets", "owned", open(transport(), role))]
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {

@@ -21,17 +21,11 @@ impl Peer for Limit {
         "limit"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let lent = Reading { transport: transport(), loops: Lent::default() };
-        let owned = Reading { transport: transport(), loops: Owned::default() };
-        vec![
-            Receiver::new("limit", "lent", Assembling { reading: lent, message: Vec::new() }),
-            Receiver::new(
-                "limit",
-                "owned",
-                Assembling { reading: owned, message: BytesMut::new() },
-            ),
-        ]
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
+        match role {
+            Role::Client => receivers::<false>(transport),
+            Role::Server => receivers::<true>(transport),
+        }
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
@@ -58,6 +52,14 @@ impl Peer for Limit {
     }
 }
 
+fn receivers<const MASKED: bool>(transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
+    let lent = Reading { transport: transport(), loops: Lent::<MASKED>::default() };
+    let owned = Reading { transport: transport(), loops: Owned::<MASKED>::default() };
+    let lent = Assembling { reading: lent, message: Vec::new() };
+    let owned = Assembling { reading: owned, message: BytesMut::new() };
+    vec![Receiver::new("limit", "lent", lent), Receiver::new("limit", "owned", owned)]
+}
+
 /// A loop that is filled from a transport.
 struct Reading<L> {
     transport: Memory,
@@ -70,7 +72,7 @@ struct Assembling<L, M> {
     message: M,
 }
 
-impl Receive for Assembling<Lent, Vec<u8>> {
+impl<const MASKED: bool> Receive for Assembling<Lent<MASKED>, Vec<u8>> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
         let Self { reading: Reading { transport, loops }, message } = self;
         let mut left = messages;
@@ -102,7 +104,7 @@ impl Receive for Assembling<Lent, Vec<u8>> {
     }
 }
 
-impl Receive for Assembling<Owned, BytesMut> {
+impl<const MASKED: bool> Receive for Assembling<Owned<MASKED>, BytesMut> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
         let Self { reading: Reading { transport, loops }, message } = self;
         let mut left = messages;
@@ -230,7 +232,7 @@ impl Connection {
 struct Raw {
     transport: Memory,
     takeover: Takeover,
-    input: Lent,
+    input: Lent<true>,
     inflate: Inflate,
     deflate: Deflate,
     compressed: Vec<u8>,
@@ -331,17 +333,17 @@ pub(crate) fn decompress(tap: &Arc<Tap>, takeover: Takeover) -> (Vec<Vec<u8>>, u
 /// A receive buffer and the loop that empties it: parse the header, unmask in place, call. As in
 /// `benches/ideal`, but with the first byte of each frame and a way to stop.
 #[derive(Default)]
-struct Lent {
+struct Lent<const MASKED: bool> {
     bytes: Vec<u8>,
     /// `start <= end <= bytes.len()`
     start: usize,
     end: usize,
 }
 
-impl Lent {
+impl<const MASKED: bool> Lent<MASKED> {
     /// Reads; returns whether anything came.
     fn fill(&mut self, transport: &mut Memory) -> bool {
-        let room = room(&self.bytes[self.start..self.end]);
+        let room = room::<MASKED>(&self.bytes[self.start..self.end]);
         if self.bytes.len() - self.end < room {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);
@@ -370,11 +372,13 @@ impl Lent {
     }
 
     fn receive(&mut self, mut call: impl FnMut(u8, &[u8]) -> bool) {
-        while let Some((header, len, key)) = parse(&self.bytes[self.start..self.end]) {
+        while let Some((header, len, key)) = head::<MASKED>(&self.bytes[self.start..self.end]) {
             let first = self.bytes[self.start];
             let from = self.start + header;
             let Some(payload) = self.bytes[..self.end].get_mut(from..from + len) else { return };
-            xor(payload, key);
+            if MASKED {
+                xor(payload, key);
+            }
             self.start = from + len;
             if !call(first, payload) {
                 return;
@@ -386,10 +390,25 @@ impl Lent {
     }
 }
 
+/// Returns the lengths of header and payload, and the key, if there is one.
+#[inline]
+fn head<const MASKED: bool>(bytes: &[u8]) -> Option<(usize, usize, [u8; 4])> {
+    if MASKED {
+        return parse(bytes);
+    }
+    let [_, second, rest @ ..] = bytes else { return None };
+    let (header, len) = match second {
+        126 => (4, usize::from(u16::from_be_bytes(*rest.first_chunk()?))),
+        127 => (10, u64::from_be_bytes(*rest.first_chunk()?) as usize),
+        len => (2, usize::from(*len)),
+    };
+    Some((header, len, [0; 4]))
+}
+
 /// Returns how much to read: of a large message what is missing and the next header, so that
 /// nothing of it is moved and the buffer stays in the cache.
-fn room(bytes: &[u8]) -> usize {
-    match parse(bytes) {
+fn room<const MASKED: bool>(bytes: &[u8]) -> usize {
+    match head::<MASKED>(bytes) {
         Some((header, len, _)) if header + len > READ / 2 => header + len - bytes.len() + 14,
         _ => READ,
     }
@@ -397,13 +416,13 @@ fn room(bytes: &[u8]) -> usize {
 
 /// The same with messages that own their payload: split off the buffer, without a copy.
 #[derive(Default)]
-struct Owned {
+struct Owned<const MASKED: bool> {
     bytes: BytesMut,
 }
 
-impl Owned {
+impl<const MASKED: bool> Owned<MASKED> {
     fn fill(&mut self, transport: &mut Memory) {
-        let room = room(&self.bytes);
+        let room = room::<MASKED>(&self.bytes);
         self.bytes.reserve(room);
         // Into memory that is not zeroed before.
         let mut bytes = (&mut self.bytes).limit(room);
@@ -411,7 +430,7 @@ impl Owned {
     }
 
     fn receive(&mut self, mut call: impl FnMut(u8, Bytes) -> bool) {
-        while let Some((header, len, key)) = parse(&self.bytes) {
+        while let Some((header, len, key)) = head::<MASKED>(&self.bytes) {
             if self.bytes.len() < header + len {
                 self.bytes.reserve(header + len - self.bytes.len());
                 return;
@@ -419,7 +438,9 @@ impl Owned {
             let first = self.bytes[0];
             self.bytes.advance(header);
             let mut payload = self.bytes.split_to(len);
-            xor(&mut payload, key);
+            if MASKED {
+                xor(&mut payload, key);
+            }
             if !call(first, payload.freeze()) {
                 return;
             }
@@ -429,7 +450,7 @@ impl Owned {
 
 thread_local! {
     /// What is received and what is sent, of the connection that is being served.
-    static BUFFERS: RefCell<(Lent, Vec<u8>)> = RefCell::default();
+    static BUFFERS: RefCell<(Lent<true>, Vec<u8>)> = RefCell::default();
 }
 
 /// How much is read at once.

@@ -13,9 +13,15 @@ mod tungstenite;
 mod web_socket;
 mod yawc;
 
-use crate::peer::Peer;
+use crate::peer::{Peer, Row};
+use crate::rounds::Effort;
 
-/// All who take part; the limits come first.
+/// Returns those who are asked for; the limits come first.
+pub fn asked(effort: &Effort) -> impl Iterator<Item = &'static dyn Peer> {
+    PEERS.into_iter().filter(|peer| effort.includes(&Row { name: peer.name(), class: "" }))
+}
+
+/// All who take part.
 pub const PEERS: [&dyn Peer; 11] = [
     &limit::Limit,
     &raw::Raw,

@@ -22,16 +22,17 @@ impl Peer for Sanswire {
         "sanswire"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let tokio =
-            || sanswire::tokio::WebSocket::from_parts(transport(), server(), ReceiveBuf::new());
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
+        let tokio = || {
+            sanswire::tokio::WebSocket::from_parts(transport(), connection(role), ReceiveBuf::new())
+        };
         let blocking = || {
             let stream = blocking::Plain(transport());
-            blocking::WebSocket::from_parts(stream, server(), ReceiveBuf::new())
+            blocking::WebSocket::from_parts(stream, connection(role), ReceiveBuf::new())
         };
         vec![
-            Receiver::new("sanswire", "lent", Core::<Lends>::new(transport())),
-            Receiver::new("sanswire", "owned", Core::<Owns>::new(transport())),
+            Receiver::new("sanswire", "lent", Core::<Lends>::new(transport(), role)),
+            Receiver::new("sanswire", "owned", Core::<Owns>::new(transport(), role)),
             Receiver::new("sanswire, tokio", "lent", Tokio(tokio(), Lends)),
             Receiver::new("sanswire, tokio", "owned", Tokio(tokio(), Owns)),
             Receiver::new("sanswire, blocking", "lent", Blocking(blocking(), Lends)),
@@ -142,9 +143,9 @@ struct Core<T> {
 }
 
 impl<T> Core<T> {
-    fn new(transport: Memory) -> Self {
+    fn new(transport: Memory, role: Role) -> Self {
         let takes = core::marker::PhantomData;
-        Self { transport, connection: server(), input: ReceiveBuf::new(), takes }
+        Self { transport, connection: connection(role), input: ReceiveBuf::new(), takes }
     }
 }
 
@@ -381,7 +382,7 @@ fn reply(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
     connection.send(event.into_message()?).err().map(|refused| refused.message)
 }
 
-/// How much is read at once.
+/// How much is read at once, as the adapters do.
 const READ: usize = 16 << 10;
 
 /// Any time will do.

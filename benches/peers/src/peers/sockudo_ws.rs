@@ -9,8 +9,7 @@ use sockudo_ws::protocol::Protocol;
 use sockudo_ws::{
     CompressedWebSocketStream, Config, DeflateConfig, Message, Role as TheirRole, WebSocketStream,
 };
-use tokio::io::AsyncReadExt;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 
 use super::streams;
 use crate::memory::{self, Memory};
@@ -26,20 +25,15 @@ impl Peer for SockudoWs {
         "sockudo-ws"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let socket = WebSocketStream::server(transport(), config());
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
         vec![
-            Receiver::new("sockudo-ws", "owned", Socket(socket)),
-            Receiver::new("sockudo-ws, Protocol", "owned", Machine::new(transport())),
+            Receiver::new("sockudo-ws", "owned", Socket(open(transport(), role))),
+            Receiver::new("sockudo-ws, Protocol", "owned", Machine::new(transport(), role)),
         ]
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
-        let socket = match role {
-            Role::Client => WebSocketStream::client(transport(), config()),
-            Role::Server => WebSocketStream::server(transport(), config()),
-        };
-        vec![Sender::new("sockudo-ws", "bytes", Socket(socket))]
+        vec![Sender::new("sockudo-ws", "bytes", Socket(open(transport(), role)))]
     }
 
     fn deflaters(&self, transport: &dyn Fn() -> Memory, takeover: Takeover) -> Vec<Deflater> {
@@ -54,8 +48,8 @@ impl Peer for SockudoWs {
     }
 
     fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
-        let socket = WebSocketStream::server(transport(), config());
-        let mut machine = Machine::new(transport());
+        let socket = open(transport(), Role::Server);
+        let mut machine = Machine::new(transport(), Role::Server);
         vec![
             Task::new("sockudo-ws", streams::gathered(socket, is_data)),
             Task::called("sockudo-ws, Protocol", move || machine.serve()),
@@ -65,10 +59,10 @@ impl Peer for SockudoWs {
     fn servers(&self) -> Vec<Server> {
         vec![
             Server::tokio("sockudo-ws", |stream, _| {
-                drop(tokio::spawn(streams::plain(server(stream), is_data)));
+                drop(tokio::spawn(streams::plain(open(stream, Role::Server), is_data)));
             }),
             Server::tokio("sockudo-ws, gathered", |stream, _| {
-                drop(tokio::spawn(streams::gathered(server(stream), is_data)));
+                drop(tokio::spawn(streams::gathered(open(stream, Role::Server), is_data)));
             }),
         ]
     }
@@ -78,8 +72,11 @@ fn config() -> Config {
     Config::builder().auto_ping(false).ping_interval(0).idle_timeout(0).build()
 }
 
-fn server(stream: TcpStream) -> WebSocketStream<TcpStream> {
-    WebSocketStream::server(stream, config())
+fn open<S: AsyncRead + AsyncWrite + Unpin>(stream: S, role: Role) -> WebSocketStream<S> {
+    match role {
+        Role::Client => WebSocketStream::client(stream, config()),
+        Role::Server => WebSocketStream::server(stream, config()),
+    }
 }
 
 fn is_data(message: &Message) -> bool {
@@ -128,8 +125,12 @@ struct Machine {
 }
 
 impl Machine {
-    fn new(transport: Memory) -> Self {
-        let protocol = Protocol::new(TheirRole::Server, 16 << 20, 16 << 20);
+    fn new(transport: Memory, role: Role) -> Self {
+        let role = match role {
+            Role::Client => TheirRole::Client,
+            Role::Server => TheirRole::Server,
+        };
+        let protocol = Protocol::new(role, 16 << 20, 16 << 20);
         Self { transport, protocol, input: BytesMut::new(), messages: Vec::new(), shown: 0 }
     }
 }

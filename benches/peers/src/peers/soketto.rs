@@ -20,8 +20,8 @@ impl Peer for Soketto {
         "soketto"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let socket = Socket::new(transport(), Role::Server, Tuning::Speed);
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
+        let socket = Socket::new(transport(), role, Tuning::Speed);
         vec![Receiver::new("soketto", "lent", socket)]
     }
 

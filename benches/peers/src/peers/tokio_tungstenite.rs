@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Message;
 use tokio_tungstenite::tungstenite::protocol::Role as TheirRole;
 
 use super::streams;
-use super::tungstenite::config;
+use super::tungstenite::{config, their};
 use crate::memory::{self, Memory};
 use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
 use crate::wire::Kind;
@@ -20,17 +20,13 @@ impl Peer for TokioTungstenite {
         "tokio-tungstenite"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let socket = memory::run(open(transport(), TheirRole::Server, Tuning::Speed));
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
+        let socket = memory::run(open(transport(), their(role), Tuning::Speed));
         vec![Receiver::new("tokio-tungstenite", "owned", Socket(socket))]
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, tuning: Tuning) -> Vec<Sender> {
-        let role = match role {
-            Role::Client => TheirRole::Client,
-            Role::Server => TheirRole::Server,
-        };
-        let socket = memory::run(open(transport(), role, tuning));
+        let socket = memory::run(open(transport(), their(role), tuning));
         vec![Sender::new("tokio-tungstenite", "bytes", Socket(socket))]
     }
 

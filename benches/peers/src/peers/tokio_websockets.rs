@@ -19,8 +19,8 @@ impl Peer for TokioWebSockets {
         "tokio-websockets"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        vec![Receiver::new("tokio-websockets", "owned", Socket(open(transport(), Role::Server)))]
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
+        vec![Receiver::new("tokio-websockets", "owned", Socket(open(transport(), role)))]
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {

@@ -16,18 +16,14 @@ impl Peer for Tungstenite {
         "tungstenite"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
         let config = Some(config(Tuning::Speed));
-        let socket = WebSocket::from_raw_socket(transport(), TheirRole::Server, config);
+        let socket = WebSocket::from_raw_socket(transport(), their(role), config);
         vec![Receiver::new("tungstenite", "owned", Socket(socket))]
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, tuning: Tuning) -> Vec<Sender> {
-        let role = match role {
-            Role::Client => TheirRole::Client,
-            Role::Server => TheirRole::Server,
-        };
-        let socket = WebSocket::from_raw_socket(transport(), role, Some(config(tuning)));
+        let socket = WebSocket::from_raw_socket(transport(), their(role), Some(config(tuning)));
         vec![Sender::new("tungstenite", "bytes", Socket(socket))]
     }
 
@@ -45,6 +41,13 @@ impl Peer for Tungstenite {
 
     fn servers(&self) -> Vec<Server> {
         vec![Server::blocking("tungstenite, blocking", echo)]
+    }
+}
+
+pub(super) const fn their(role: Role) -> TheirRole {
+    match role {
+        Role::Client => TheirRole::Client,
+        Role::Server => TheirRole::Server,
     }
 }
 

@@ -17,9 +17,9 @@ impl Peer for WebSocket {
         "web-socket"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
         let stream = BufReader::with_capacity(BUF, transport());
-        vec![Receiver::new("web-socket", "owned", Socket::new(stream, Role::Server))]
+        vec![Receiver::new("web-socket", "owned", Socket::new(stream, role))]
     }
 
     fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {

@@ -20,8 +20,8 @@ impl Peer for Yawc {
         "yawc"
     }
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory) -> Vec<Receiver> {
-        let socket = open(transport(), Role::Server, Tuning::Speed);
+    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
+        let socket = open(transport(), role, Tuning::Speed);
         vec![Receiver::new("yawc", "owned", Socket(socket))]
     }
 
