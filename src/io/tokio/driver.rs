@@ -9,6 +9,7 @@ use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::{Sleep, sleep};
+use bytes::Buf;
 
 use super::clock::Clock;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
@@ -480,8 +481,15 @@ fn poll_write_buf<S: AsyncWrite + Unpin>(
     output: &mut TransmitBuf,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    // The future has no state of its own.
-    match ready!(pin!(stream.write_buf(output)).poll(cx)) {
+    let written = if output.chunk().len() == output.len() {
+        // One slice costs the kernel less than a list of them.
+        let written = ready!(Pin::new(stream).poll_write(cx, output.chunk()));
+        written.inspect(|&len| output.advance(len))
+    } else {
+        // The future has no state of its own.
+        ready!(pin!(stream.write_buf(output)).poll(cx))
+    };
+    match written {
         Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
         written => Poll::Ready(written),
     }
