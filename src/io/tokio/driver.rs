@@ -16,7 +16,8 @@ use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::close::CloseCode;
 use crate::connection::{Connection, Event, ReadyState, Refused};
 use crate::error::SendError;
-use crate::io::{Error, LINGER_BYTES, LINGER_TIMEOUT, READ_SIZE};
+use crate::io::reads::{READ_SIZE, Reads};
+use crate::io::{Error, LINGER_BYTES, LINGER_TIMEOUT};
 use crate::message::Message;
 
 /// A connection over a stream.
@@ -33,6 +34,7 @@ pub(super) struct Driver<S> {
     stream: S,
     connection: Connection,
     input: ReceiveBuf,
+    reads: Reads,
     clock: Clock,
     stage: Stage,
     /// Whether no event is taken until the output has been drained.
@@ -326,9 +328,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(poll_read(&mut self.stream, &mut self.input, READ_SIZE, cx)) {
+        let waiting = self.input.len();
+        match ready!(poll_read(&mut self.stream, &mut self.input, self.reads.size(), cx)) {
             Ok(0) => self.note_eof(),
-            Ok(_) => self.connection.handle_timeout(self.clock.now()),
+            Ok(len) => {
+                self.reads.note(waiting, len);
+                self.connection.handle_timeout(self.clock.now());
+            }
             Err(error) => {
                 self.failure.get_or_insert(error);
                 self.note_eof();
@@ -408,6 +414,7 @@ impl<S> Driver<S> {
             stream,
             connection,
             input,
+            reads: Reads::default(),
             clock: Clock::new(),
             stage: Stage::Open,
             is_gated: false,
