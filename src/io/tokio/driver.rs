@@ -186,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Waits until a message of any size can be queued.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.connection.ready_state() != ReadyState::Open {
+        if !self.is_open() {
             return Poll::Ready(Err(SendError::Closed.into()));
         }
         while !self.connection.has_room() {
@@ -305,10 +305,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let waits = self.unflushed || self.connection.poll_transmit().is_some();
             match self.poll_write_all(cx) {
                 // The closing handshake may be complete now.
-                Poll::Ready(Ok(())) if waits => return Poll::Ready(()),
+                Poll::Ready(Ok(())) if waits && !self.is_open() => return Poll::Ready(()),
                 Poll::Ready(Err(error)) => self.failure = Some(error),
-                // Part of it was written, and that was enough.
-                Poll::Pending if self.connection.is_drained() => return Poll::Ready(()),
+                // It may be that a part was written, and was enough.
+                _ if self.connection.is_drained() => return Poll::Ready(()),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
@@ -394,6 +394,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         }
         let closed = self.connection.closed().cloned().map(Event::Closed);
         Ok(closed.map(|event| take(event, &mut self.connection)))
+    }
+
+    fn is_open(&self) -> bool {
+        self.connection.ready_state() == ReadyState::Open
     }
 
     /// Notes that writing is over.
