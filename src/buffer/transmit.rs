@@ -143,7 +143,13 @@ impl TransmitBuf {
         let (begin, end) = (self.written + begin as u64, self.written + end as u64);
         let extra = match &mut self.extra {
             Some(extra) => extra,
-            none => none.insert(Box::default()),
+            none => {
+                // Many more small ones may follow.
+                if payload < FIRST_ROOM {
+                    self.packed.reserve(FIRST_ROOM);
+                }
+                none.insert(Box::default())
+            }
         };
         extra.payload += payload;
         // What is being written is not joined by more: its payload comes last.
@@ -296,8 +302,13 @@ impl fmt::Debug for TransmitBuf {
     }
 }
 
-/// An allocation larger than this is given back when everything has been written.
-const KEEP_AT_MOST: usize = 64 << 10;
+/// An allocation larger than this is given back when everything has been written: more than answers
+/// to all that is read at once.
+const KEEP_AT_MOST: usize = 128 << 10;
+
+/// What an output has room for behind its first small message, so that it need not grow from nothing
+/// each time that there is something to send.
+const FIRST_ROOM: usize = 1024;
 
 /// What is written stays in front of what waits until it is this much.
 const COMPACT_FROM: usize = 16 << 10;

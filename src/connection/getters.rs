@@ -87,6 +87,7 @@ impl Connection {
     /// to read first wait forever, and while nothing is read, neither Pongs nor a Close are seen: a
     /// deadline has to end it. Always true once the connection is not open any more: then what
     /// arrives makes no output.
+    #[inline]
     #[must_use]
     pub fn wants_read(&self) -> bool {
         !matches!(self.phase, Phase::Open) || !self.outgoing.is_high()

@@ -55,6 +55,13 @@ impl Marks {
         }
     }
 
+    /// Returns whether the output has been too full; it may have fallen to the low mark since. Tells
+    /// most callers what they ask for without `waiting`.
+    #[inline]
+    pub(super) fn was_high(&self) -> bool {
+        self.level == Level::High
+    }
+
     /// Returns whether the output has been too full, and has not fallen to the low mark since.
     #[inline]
     pub(super) const fn is_high(&self, waiting: usize) -> bool {

@@ -332,7 +332,7 @@ impl Outgoing {
     /// Returns whether the output has been too full, and has not been drained since.
     #[inline]
     pub(super) fn is_high(&self) -> bool {
-        self.marks.is_high(self.waiting_len())
+        self.marks.was_high() && self.marks.is_high(self.waiting_len())
     }
 
     /// Returns whether it is to be reported that the output has been drained.

@@ -20,6 +20,7 @@ use crate::handshake::{Acceptance, HandshakeError, Request, Response, ServerHand
 use crate::message::Message;
 
 pub mod blocking;
+mod reads;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 
@@ -144,10 +145,6 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
-
-/// Room for one read: large enough that the system call costs little for each byte, small enough
-/// that what was read is still in the cache when it is parsed.
-const READ_SIZE: usize = 16 << 10;
 
 /// Room for one read of a head: more than most have, and not so much that thousands of peers that send
 /// theirs byte by byte could make a server hold it.

@@ -7,7 +7,7 @@ use super::WebSocket;
 use super::transport::{Transport, finish, is_timeout, read, write};
 use crate::connection::{Connection, Event, ReadyState};
 use crate::error::SendError;
-use crate::io::{Error, READ_SIZE};
+use crate::io::Error;
 
 impl<S: Transport> WebSocket<S> {
     /// As [`recv_with`](Self::recv_with), until the time is `until`.
@@ -189,11 +189,15 @@ impl<S: Transport> WebSocket<S> {
 
     /// Reads once; only a wait that ended without input is an error.
     fn read(&mut self) -> io::Result<()> {
-        let read = read(&mut self.stream, &mut self.input, READ_SIZE);
+        let waiting = self.input.len();
+        let read = read(&mut self.stream, &mut self.input, self.reads.size());
         self.looked = self.clock.now();
         match read {
             Ok(0) => self.note_eof(),
-            Ok(_) => self.connection.handle_timeout(self.looked),
+            Ok(len) => {
+                self.reads.note(waiting, len);
+                self.connection.handle_timeout(self.looked);
+            }
             Err(error) if is_timeout(&error) => return Err(error),
             Err(error) => {
                 self.failure.get_or_insert(error);

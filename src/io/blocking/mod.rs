@@ -45,6 +45,7 @@ use std::io;
 use self::clock::Clock;
 use self::driver::Written;
 use super::Error;
+use super::reads::Reads;
 use crate::buffer::ReceiveBuf;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Connection, Event, ReadyState, Refused};
@@ -88,6 +89,7 @@ pub struct WebSocket<S> {
     stream: S,
     connection: Connection,
     input: ReceiveBuf,
+    reads: Reads,
     clock: Clock,
     /// When a read ended last.
     looked: Duration,
@@ -118,6 +120,7 @@ impl<S: Transport> WebSocket<S> {
             stream,
             connection,
             input,
+            reads: Reads::default(),
             clock: Clock::new(),
             looked: Duration::ZERO,
             read_timeout: None,

@@ -13,7 +13,8 @@ use std::time::Instant;
 use bytes::Buf;
 
 use crate::buffer::{ReceiveBuf, TransmitBuf};
-use crate::io::{LINGER_BYTES, LINGER_TIMEOUT, READ_SIZE};
+use crate::io::reads::READ_SIZE;
+use crate::io::{LINGER_BYTES, LINGER_TIMEOUT};
 
 /// A stream that a blocking WebSocket can be over.
 ///

@@ -9,13 +9,15 @@ use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use ::tokio::time::{Sleep, sleep};
+use bytes::Buf;
 
 use super::clock::Clock;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::close::CloseCode;
 use crate::connection::{Connection, Event, ReadyState, Refused};
 use crate::error::SendError;
-use crate::io::{Error, LINGER_BYTES, LINGER_TIMEOUT, READ_SIZE};
+use crate::io::reads::{READ_SIZE, Reads};
+use crate::io::{Error, LINGER_BYTES, LINGER_TIMEOUT};
 use crate::message::Message;
 
 /// A connection over a stream.
@@ -32,6 +34,7 @@ pub(super) struct Driver<S> {
     stream: S,
     connection: Connection,
     input: ReceiveBuf,
+    reads: Reads,
     clock: Clock,
     stage: Stage,
     /// Whether no event is taken until the output has been drained.
@@ -183,7 +186,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Waits until a message of any size can be queued.
     pub(super) fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        if self.connection.ready_state() != ReadyState::Open {
+        if !self.is_open() {
             return Poll::Ready(Err(SendError::Closed.into()));
         }
         while !self.connection.has_room() {
@@ -302,10 +305,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             let waits = self.unflushed || self.connection.poll_transmit().is_some();
             match self.poll_write_all(cx) {
                 // The closing handshake may be complete now.
-                Poll::Ready(Ok(())) if waits => return Poll::Ready(()),
+                Poll::Ready(Ok(())) if waits && !self.is_open() => return Poll::Ready(()),
                 Poll::Ready(Err(error)) => self.failure = Some(error),
-                // Part of it was written, and that was enough.
-                Poll::Pending if self.connection.is_drained() => return Poll::Ready(()),
+                // It may be that a part was written, and was enough.
+                _ if self.connection.is_drained() => return Poll::Ready(()),
                 Poll::Ready(Ok(())) | Poll::Pending => {}
             }
         }
@@ -325,9 +328,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        match ready!(poll_read(&mut self.stream, &mut self.input, READ_SIZE, cx)) {
+        let waiting = self.input.len();
+        match ready!(poll_read(&mut self.stream, &mut self.input, self.reads.size(), cx)) {
             Ok(0) => self.note_eof(),
-            Ok(_) => self.connection.handle_timeout(self.clock.now()),
+            Ok(len) => {
+                self.reads.note(waiting, len);
+                self.connection.handle_timeout(self.clock.now());
+            }
             Err(error) => {
                 self.failure.get_or_insert(error);
                 self.note_eof();
@@ -389,6 +396,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
         Ok(closed.map(|event| take(event, &mut self.connection)))
     }
 
+    fn is_open(&self) -> bool {
+        self.connection.ready_state() == ReadyState::Open
+    }
+
     /// Notes that writing is over.
     fn note_broken(&mut self, error: io::Error) -> io::Error {
         self.broken = Some(error.kind());
@@ -407,6 +418,7 @@ impl<S> Driver<S> {
             stream,
             connection,
             input,
+            reads: Reads::default(),
             clock: Clock::new(),
             stage: Stage::Open,
             is_gated: false,
@@ -480,8 +492,15 @@ fn poll_write_buf<S: AsyncWrite + Unpin>(
     output: &mut TransmitBuf,
     cx: &mut Context<'_>,
 ) -> Poll<io::Result<usize>> {
-    // The future has no state of its own.
-    match ready!(pin!(stream.write_buf(output)).poll(cx)) {
+    let written = if output.chunk().len() == output.len() {
+        // One slice costs the kernel less than a list of them.
+        let written = ready!(Pin::new(stream).poll_write(cx, output.chunk()));
+        written.inspect(|&len| output.advance(len))
+    } else {
+        // The future has no state of its own.
+        ready!(pin!(stream.write_buf(output)).poll(cx))
+    };
+    match written {
         Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
         written => Poll::Ready(written),
     }

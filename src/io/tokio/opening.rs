@@ -18,7 +18,8 @@ use crate::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
     ServerHandshake,
 };
-use crate::io::{Error, HEAD_SIZE, LINGER_BYTES, LINGER_TIMEOUT, READ_SIZE, answer, entropy};
+use crate::io::reads::READ_SIZE;
+use crate::io::{Error, HEAD_SIZE, LINGER_BYTES, LINGER_TIMEOUT, answer, entropy};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.

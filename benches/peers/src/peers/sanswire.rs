@@ -348,38 +348,26 @@ where
     S: AsyncRead + AsyncWrite + Unpin,
 {
     let mut socket = sanswire::tokio::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
-    while let Some(refused) = socket.recv_with(reply).await? {
-        // There was no room: wait for it.
-        if let Some(message) = refused {
-            socket.feed(message).await?;
-        }
-    }
-    Ok(())
+    socket.run(reply).await
 }
 
 fn blocking(stream: std::net::TcpStream) {
     let mut socket = blocking::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
-    while let Ok(Some(refused)) = socket.recv_with(reply) {
-        if let Some(message) = refused
-            && socket.feed(message).is_err()
-        {
-            return;
-        }
-    }
+    let _ = socket.run(reply);
 }
 
-/// Answers a message while it is lent: small ones are copied, large ones handed on.
-fn reply(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
-    let is_sent = match &event {
-        Event::Binary(payload) if payload.len() < LARGE => connection.send_binary(payload).is_ok(),
-        Event::Text(text) if text.len() < LARGE => connection.send_text(text).is_ok(),
-        Event::Binary(_) | Event::Text(_) => false,
-        Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => true,
-    };
-    if is_sent {
-        return None;
+/// Answers a message while it is lent: small ones are copied, large ones handed on. There is room for
+/// an answer to each event.
+fn reply(event: Event<'_>, connection: &mut Connection) {
+    match event {
+        Event::Binary(payload) if payload.len() < LARGE => {
+            connection.send_binary(&payload).unwrap();
+        }
+        Event::Text(text) if text.len() < LARGE => connection.send_text(&text).unwrap(),
+        Event::Binary(payload) => connection.send(payload.into()).unwrap(),
+        Event::Text(text) => connection.send(text.into()).unwrap(),
+        Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => {}
     }
-    connection.send(event.into_message()?).err().map(|refused| refused.message)
 }
 
 /// How much is read at once, as the adapters do.
