@@ -5,7 +5,7 @@ use bytes::Bytes;
 use crate::memory::Memory;
 use crate::parts::size_text;
 use crate::peer::{Role, Row, Sender, Tuning};
-use crate::peers::asked;
+use crate::peers::PEERS;
 use crate::peers::sanswire::prepared;
 use crate::rounds::{Effort, take_turns};
 use crate::table::{Better, Table};
@@ -20,7 +20,7 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     let receivers = if effort.is_quick { RECEIVERS / 10 } else { RECEIVERS };
     for &size in effort.sizes(&SIZES) {
         let payload = Bytes::from(Content::Binary.payload(size, 1));
-        let mut groups = groups(receivers, effort);
+        let mut groups = groups(receivers);
         groups.push(prepared(&payload, receivers));
         groups.retain(|group| effort.includes(&group[0].row));
         let rows: Vec<Row> = groups.iter().map(|group| group[0].row).collect();
@@ -41,9 +41,9 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 }
 
 /// Returns groups of servers: in each, all connections of one contestant.
-fn groups(receivers: usize, effort: &Effort) -> Vec<Vec<Sender>> {
+fn groups(receivers: usize) -> Vec<Vec<Sender>> {
     let mut groups: Vec<Vec<Sender>> = Vec::new();
-    for peer in asked(effort) {
+    for peer in PEERS {
         let from = groups.len();
         for _ in 0..receivers {
             let senders = peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
