@@ -123,5 +123,5 @@ const BATCHES: [usize; 2] = [1, 16];
 /// After how many turns a connection receives the same again.
 const TURNS: usize = 2;
 
-/// How often connections are served before the clock stops: the largest group four times.
-const SERVED: usize = 40_000;
+/// How often connections are served before the clock stops: the largest group twice.
+const SERVED: usize = 20_000;
