@@ -8,13 +8,13 @@ use core::task::{Context, Poll, Waker};
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::{Arc, Mutex};
 
-use bytes::BufMut;
+use bytes::{BufMut, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The transport. Clones read the same from where they are, and write to the same tap.
 #[derive(Clone, Debug)]
 pub struct Memory {
-    input: Arc<[u8]>,
+    input: Bytes,
     /// `at < input.len()`, unless there is no input.
     at: usize,
     /// The most that one read delivers.
@@ -42,20 +42,20 @@ pub struct Tap {
 
 impl Memory {
     #[must_use]
-    pub fn new(input: &Arc<[u8]>, read_size: usize) -> Self {
-        Self { input: Arc::clone(input), at: 0, read_size, pace: None, tap: Arc::default() }
+    pub fn new(input: &Bytes, read_size: usize) -> Self {
+        Self { input: input.clone(), at: 0, read_size, pace: None, tap: Arc::default() }
     }
 
     /// Makes a transport that is only written to.
     #[must_use]
     pub fn sink() -> Self {
-        Self::new(&Arc::from([].as_slice()), 1)
+        Self::new(&Bytes::new(), 1)
     }
 
     /// Makes a transport that delivers so many bytes in each [turn](Tap::begin_turn), and then lets
     /// its reader wait.
     #[must_use]
-    pub fn paced(input: &Arc<[u8]>, in_turn: usize) -> Self {
+    pub fn paced(input: &Bytes, in_turn: usize) -> Self {
         Self { pace: Some(Pace { turn: 0, left: 0 }), ..Self::new(input, in_turn) }
     }
 

@@ -1,7 +1,7 @@
 //! Prepared byte streams, and an oracle that reads what was sent; slow, plain code that none of the
 //! contestants has a part in.
 
-use std::sync::Arc;
+use bytes::{BufMut, Bytes, BytesMut};
 
 use crate::ideal::put_header;
 use crate::peer::Role;
@@ -24,7 +24,7 @@ pub enum Kind {
 /// Frames as a client sends them, masked, or as a server, and what is in them.
 #[derive(Debug)]
 pub struct Stream {
-    pub bytes: Arc<[u8]>,
+    pub bytes: Bytes,
     pub messages: Vec<(Kind, Vec<u8>)>,
 }
 
@@ -103,6 +103,17 @@ impl Stream {
             messages.push((content.kind(), payload));
         }
         Self { bytes: bytes.into(), messages }
+    }
+}
+
+impl Stream {
+    /// Moves the bytes by `offset`. Where in its page the source of a copy lies, seen from its
+    /// destination, can matter more than anything that is measured here.
+    #[must_use]
+    pub fn moved_by(self, offset: usize) -> Self {
+        let mut moved = BytesMut::zeroed(offset);
+        moved.put_slice(&self.bytes);
+        Self { bytes: moved.freeze().slice(offset..), ..self }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What permessage-deflate costs a server that echoes JSON.
 
-use std::sync::Arc;
+use bytes::Bytes;
 
 use crate::memory::Memory;
 use crate::parts::size_text;
@@ -20,7 +20,7 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     let mut sizes = Table::new("JSON of 1 KiB: size", "bytes sent per message", Better::Lower);
     for takeover in [Takeover::Reset, Takeover::Keep] {
         let texts: Vec<_> = (0..COUNT).map(|index| json(SIZE, index)).collect();
-        let frames: Arc<[u8]> = compress(&texts, takeover).into();
+        let frames: Bytes = compress(&texts, takeover).into();
         let (mut deflaters, lengths) = checked(&frames, &texts, takeover, effort);
         let rows: Vec<Row> = deflaters.iter().map(|deflater| deflater.row).collect();
         let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 
 /// Returns all servers, each of which has sent back every text, and how much they sent.
 fn checked(
-    frames: &Arc<[u8]>,
+    frames: &Bytes,
     texts: &[Vec<u8>],
     takeover: Takeover,
     effort: &Effort,
