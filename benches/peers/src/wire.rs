@@ -1,7 +1,7 @@
 //! Prepared byte streams, and an oracle that reads what was sent; slow, plain code that none of the
 //! contestants has a part in.
 
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::{Bytes, BytesMut};
 
 use crate::ideal::put_header;
 use crate::peer::Role;
@@ -111,9 +111,11 @@ impl Stream {
     /// destination, can matter more than anything that is measured here.
     #[must_use]
     pub fn moved_by(self, offset: usize) -> Self {
-        let mut moved = BytesMut::zeroed(offset);
-        moved.put_slice(&self.bytes);
-        Self { bytes: moved.freeze().slice(offset..), ..self }
+        // What is allocated behind it must not move along.
+        let mut moved = BytesMut::zeroed(PAGE + self.bytes.len());
+        let range = offset % PAGE..offset % PAGE + self.bytes.len();
+        moved[range.clone()].copy_from_slice(&self.bytes);
+        Self { bytes: moved.freeze().slice(range), ..self }
     }
 }
 
@@ -168,6 +170,9 @@ pub fn read(mut bytes: &[u8], masked: bool) -> Vec<(u8, Vec<u8>)> {
 
 /// Two, three and four bytes, as people write.
 const MULTI_BYTE: &str = "Zürich 東京都 Ελλάδα 😀 привет ";
+
+/// How far apart bytes lie that a processor may take for the same.
+const PAGE: usize = 4096;
 
 /// About how many bytes a stream has: with the buffer they fill, they fit a second-level cache, so
 /// that the crates are measured and not the memory.
