@@ -1,6 +1,7 @@
 //! The masking of §5.3: octet *i* of the payload is XORed with octet *i* mod 4 of the key.
 
 use alloc::vec::Vec;
+use core::mem::MaybeUninit;
 
 /// Masks or unmasks `payload` in place.
 ///
@@ -16,39 +17,34 @@ use alloc::vec::Vec;
 /// ```
 #[inline]
 pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
-    let key = rotated(key, offset);
-    #[cfg(all(feature = "std", target_arch = "x86_64"))]
-    if payload.len() >= WIDE_FROM && apply_avx2(payload, key) {
-        return;
-    }
-    apply_words(payload, key);
+    on_widest(payload.len(), apply_words, (payload, rotated(key, offset)));
 }
 
-/// As [`apply_words`], with the instructions of newer processors; returns whether this is one.
-#[cfg(all(feature = "std", target_arch = "x86_64"))]
+/// Appends a masked copy of `payload` to `output`, in one pass.
+///
+/// ```
+/// use sanswire::frame::mask;
+///
+/// let mut output = Vec::new();
+/// mask::append(&mut output, b"Hello", [0x37, 0xfa, 0x21, 0x3d]);
+/// assert_eq!(output, b"\x7f\x9f\x4d\x51\x58");
+/// ```
 #[expect(
     unsafe_code,
-    reason = "builds for all x86-64 processors have vectors of 16 bytes; of 32, payloads that lie \
-              in the cache are masked twice as fast"
+    reason = "to copy, and then to mask the copy, is a second pass: large payloads take twice as long"
 )]
-#[inline(never)]
-fn apply_avx2(payload: &mut [u8], key: [u8; 4]) -> bool {
-    #[target_feature(enable = "avx2")]
-    fn apply(payload: &mut [u8], key: [u8; 4]) {
-        apply_words(payload, key);
-    }
-
-    if !std::is_x86_feature_detected!("avx2") {
-        return false;
-    }
-    // SAFETY: the processor has AVX2.
-    unsafe { apply(payload, key) }
-    true
+#[inline]
+pub fn append(output: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
+    let len = payload.len();
+    output.reserve(len);
+    on_widest(len, copy_words, (&mut output.spare_capacity_mut()[..len], payload, key));
+    // SAFETY: there is room for `len` more bytes, and all of them have been written.
+    unsafe { output.set_len(output.len() + len) }
 }
 
 /// Masks or unmasks `payload`, word by word.
 #[inline(always)]
-fn apply_words(payload: &mut [u8], key: [u8; 4]) {
+fn apply_words((payload, key): (&mut [u8], [u8; 4])) {
     let wide = widened(key);
     let (words, rest) = payload.as_chunks_mut::<8>();
     for word in words {
@@ -63,23 +59,53 @@ fn apply_words(payload: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// Appends a masked copy of `payload` to `output`, in one pass.
-///
-/// ```
-/// use sanswire::frame::mask;
-///
-/// let mut output = Vec::new();
-/// mask::append(&mut output, b"Hello", [0x37, 0xfa, 0x21, 0x3d]);
-/// assert_eq!(output, b"\x7f\x9f\x4d\x51\x58");
-/// ```
-#[inline]
-pub fn append(output: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
-    // Copied in pieces that stay in the cache, each masked while it is hot.
-    output.reserve(payload.len());
-    for piece in payload.chunks(PIECE) {
-        let from = output.len();
-        output.extend_from_slice(piece);
-        apply(output.get_mut(from..).unwrap_or_default(), key, 0);
+/// Masks `payload` into `output`, which is as long, word by word.
+#[inline(always)]
+fn copy_words((output, payload, key): (&mut [MaybeUninit<u8>], &[u8], [u8; 4])) {
+    let wide = widened(key);
+    let (words, rest) = payload.as_chunks::<8>();
+    let (slots, last) = output.as_chunks_mut::<8>();
+    for (slot, word) in slots.iter_mut().zip(words) {
+        *slot = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes().map(MaybeUninit::new);
+    }
+    for ((slot, byte), key) in last.iter_mut().zip(rest).zip(wide.to_ne_bytes()) {
+        slot.write(byte ^ key);
+    }
+}
+
+/// Does `work`, on `len` bytes, with vectors as wide as it is worth.
+#[cfg_attr(
+    not(all(feature = "std", target_arch = "x86_64")),
+    expect(unused_variables, reason = "only there are wider vectors chosen at run time")
+)]
+#[inline(always)]
+fn on_widest<T>(len: usize, work: impl Fn(T), bytes: T) {
+    #[cfg(all(feature = "std", target_arch = "x86_64"))]
+    if len >= WIDE_FROM {
+        return with_avx2(work, bytes);
+    }
+    work(bytes);
+}
+
+/// Does `work` with the instructions of newer processors, if this is one.
+#[cfg(all(feature = "std", target_arch = "x86_64"))]
+#[expect(
+    unsafe_code,
+    reason = "builds for all x86-64 processors have vectors of 16 bytes; of 32, payloads that lie \
+              in the cache are masked twice as fast"
+)]
+#[inline(never)]
+fn with_avx2<T>(work: impl Fn(T), bytes: T) {
+    #[target_feature(enable = "avx2")]
+    fn run<T>(work: impl Fn(T), bytes: T) {
+        work(bytes);
+    }
+
+    if std::is_x86_feature_detected!("avx2") {
+        // SAFETY: the processor has AVX2.
+        unsafe { run(work, bytes) }
+    } else {
+        work(bytes);
     }
 }
 
@@ -104,9 +130,6 @@ const fn widened(key: [u8; 4]) -> u64 {
 /// From this length on, asking for the instructions of the processor is worth it.
 #[cfg(all(feature = "std", target_arch = "x86_64"))]
 const WIDE_FROM: usize = 512;
-
-/// A multiple of four, so that each piece begins at the first octet of the key.
-const PIECE: usize = 4096;
 
 #[cfg(test)]
 mod tests {
