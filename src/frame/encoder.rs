@@ -21,19 +21,28 @@ use super::mask;
 /// ```
 #[inline]
 pub fn encode(output: &mut Vec<u8>, header: Header, payload: &[u8]) {
-    // Most frames are short: then the header has one of two lengths, and is no copy of its own.
-    match (u8::try_from(payload.len()), header.mask) {
-        (Ok(len @ ..=125), None) => output.extend_from_slice(&[header.first_byte(), len]),
-        (Ok(len @ ..=125), Some([a, b, c, d])) => {
-            output.extend_from_slice(&[header.first_byte(), MASKED | len, a, b, c, d]);
-        }
-        _ => {
-            let header = Header { payload_len: payload.len() as u64, ..header };
-            output.extend_from_slice(&header.encode());
-        }
-    }
+    encode_header(output, Header { payload_len: payload.len() as u64, ..header });
     match header.mask {
         Some(key) => mask::append(output, payload, key),
         None => output.extend_from_slice(payload),
+    }
+}
+
+/// Appends a header.
+#[inline]
+pub(crate) fn encode_header(output: &mut Vec<u8>, header: Header) {
+    let first = header.first_byte();
+    let [.., c, d] = header.payload_len.to_be_bytes();
+    // All but the largest frames have a header of one of four lengths, which is no copy of its own.
+    match (header.payload_len, header.mask) {
+        (0..=125, None) => output.extend_from_slice(&[first, d]),
+        (0..=125, Some([k, l, m, n])) => {
+            output.extend_from_slice(&[first, MASKED | d, k, l, m, n]);
+        }
+        (126..=0xffff, None) => output.extend_from_slice(&[first, 126, c, d]),
+        (126..=0xffff, Some([k, l, m, n])) => {
+            output.extend_from_slice(&[first, MASKED | 126, c, d, k, l, m, n]);
+        }
+        (0x1_0000.., _) => output.extend_from_slice(&header.encode()),
     }
 }
