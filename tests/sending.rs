@@ -199,6 +199,37 @@ fn a_large_payload_of_a_server_is_queued_by_reference() {
 }
 
 #[test]
+fn a_client_masks_a_large_payload_that_nobody_else_holds_where_it_lies() {
+    for len in [16 << 10, 100_000] {
+        let payload: Vec<u8> = (0..=250).cycle().take(len).collect();
+        let mine = payload.clone();
+        let address = mine.as_ptr();
+        let mut client = End::open(Role::Client);
+        client.connection.send_text("small").unwrap();
+        client.connection.send(mine.into()).unwrap();
+        client.connection.send_text("small").unwrap();
+        let output = client.connection.poll_transmit().unwrap();
+        let mut slices = [std::io::IoSlice::new(&[]); 4];
+        assert_eq!(output.chunks_vectored(&mut slices), 3);
+        assert_eq!((slices[1].as_ptr(), slices[1].len()), (address, len));
+        let small = (TEXT, b"small".to_vec());
+        assert!(messages(&client.take_frames()) == [small.clone(), (BINARY, payload), small]);
+    }
+}
+
+#[test]
+fn a_refused_message_of_a_client_is_not_masked() {
+    let mut client = End::new(Role::Client, &bounded(1));
+    client.connection.send_binary(b"a").unwrap();
+    let refused = client.connection.send(vec![7; 100_000].into()).unwrap_err();
+    assert!(refused.message.as_bytes() == [7; 100_000]);
+    client.take_frames();
+    client.connection.close(1000, "").unwrap();
+    let refused = client.connection.send(refused.message).unwrap_err();
+    assert!(refused.error == SendError::Closed && refused.message.as_bytes() == [7; 100_000]);
+}
+
+#[test]
 fn fragments_of_a_large_payload_are_queued_by_reference() {
     let bytes = Bytes::from(vec![7; 100_000]);
     let config = config(|config| config.fragment_size = 25_000.try_into().ok());
@@ -230,7 +261,7 @@ fn all_that_waits_can_leave_in_one_vectored_write() {
 
 #[test]
 fn a_payload_is_not_changed_by_being_sent() {
-    // §10.3: what is being sent is masked in a copy; the application's stays as it is.
+    // §10.3: what the application still holds is masked in a copy.
     for role in BOTH {
         let mut end = End::open(role);
         let payload: Vec<u8> = (0..=255).cycle().take(20_000).collect();

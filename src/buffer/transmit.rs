@@ -177,7 +177,7 @@ impl TransmitBuf {
             self.packed = Vec::new();
         }
         if let Some(extra) = &mut self.extra {
-            extra.spliced.clear();
+            while extra.spliced.pop_front().is_some() {}
             extra.spliced_len = 0;
             extra.notes.clear();
             extra.newest = Note { begin: self.written, end: self.written, payload: 0 };

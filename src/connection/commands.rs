@@ -13,7 +13,8 @@ use crate::message::{Message, MessageKind, Prepared};
 impl Connection {
     /// Sends a message.
     ///
-    /// A server keeps a large payload by reference; a client copies it once and masks the copy.
+    /// A server keeps a large payload by reference. So does a client if nobody else holds it, and masks
+    /// it where it lies; otherwise it makes a masked copy.
     ///
     /// # Errors
     ///
@@ -186,8 +187,8 @@ impl Connection {
         self.begin_close(&[]);
     }
 
-    fn send_message(&mut self, message: Message, compress: Compress) -> Result<(), Refused> {
-        self.send_source(message.kind(), Source::Owned(message.as_shared()), compress)
+    fn send_message(&mut self, mut message: Message, compress: Compress) -> Result<(), Refused> {
+        self.send_source(message.kind(), Source::Owned(message.as_shared_mut()), compress)
             .map_err(|error| Refused { error, message })
     }
 
@@ -198,9 +199,10 @@ impl Connection {
         payload: Source<'_>,
         compress: Compress,
     ) -> Result<(), SendError> {
+        let len = payload.len();
         if !matches!(self.phase, Phase::Open) {
             // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
-            self.outgoing.note_unsent(payload.len());
+            self.outgoing.note_unsent(len);
             return Err(SendError::Closed);
         }
         match self.outgoing.message(kind, payload, compress) {
@@ -208,7 +210,7 @@ impl Connection {
                 self.has_sent = true;
                 Ok(())
             }
-            Err(error) => self.judge_refused(error, payload.len()),
+            Err(error) => self.judge_refused(error, len),
         }
     }
 

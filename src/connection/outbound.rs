@@ -20,10 +20,10 @@ pub(super) enum Compress {
 }
 
 /// A payload on its way out.
-#[derive(Clone, Copy)]
 pub(super) enum Source<'a> {
     Borrowed(&'a [u8]),
-    Owned(&'a Bytes),
+    /// An empty one is left where it is taken; where it is refused, it stays.
+    Owned(&'a mut Bytes),
 }
 
 impl Flags {
@@ -38,14 +38,14 @@ impl Flags {
     }
 }
 
-impl<'a> Source<'a> {
+impl Source<'_> {
     #[inline]
-    pub(super) fn len(self) -> usize {
+    pub(super) fn len(&self) -> usize {
         self.as_slice().len()
     }
 
     #[inline]
-    pub(super) fn as_slice(self) -> &'a [u8] {
+    pub(super) fn as_slice(&self) -> &[u8] {
         match self {
             Source::Borrowed(bytes) => bytes,
             Source::Owned(bytes) => bytes,
@@ -56,7 +56,7 @@ impl<'a> Source<'a> {
     pub(super) fn into_shared(self) -> Bytes {
         match self {
             Source::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
-            Source::Owned(bytes) => bytes.clone(),
+            Source::Owned(bytes) => core::mem::take(bytes),
         }
     }
 }

@@ -26,5 +26,6 @@ pub mod mask;
 
 pub use decoder::{Decoder, Piece};
 pub use encoder::encode;
+pub(crate) use encoder::encode_header;
 pub(crate) use header::RSV1;
 pub use header::{EncodedHeader, Header, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};

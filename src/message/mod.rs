@@ -73,11 +73,11 @@ impl Message {
         }
     }
 
-    /// Returns the payload as shared bytes.
-    pub(crate) const fn as_shared(&self) -> &Bytes {
+    /// Lends the payload as shared bytes, to be taken as they are or left.
+    pub(crate) const fn as_shared_mut(&mut self) -> &mut Bytes {
         match self {
             Self::Binary(bytes) => bytes,
-            Self::Text(text) => text.as_shared(),
+            Self::Text(text) => text.as_shared_mut(),
         }
     }
 
