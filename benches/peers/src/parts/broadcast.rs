@@ -39,19 +39,14 @@ pub(super) fn measure(effort: Effort) -> Vec<Table> {
     vec![table]
 }
 
-/// Returns groups of servers: in each, all connections of one contestant.
+/// Returns groups of servers: in each, all connections of one contestant, side by side in memory
+/// also where a peer has several.
 fn groups(receivers: usize) -> Vec<Vec<Sender>> {
-    let mut groups: Vec<Vec<Sender>> = Vec::new();
+    let mut groups = Vec::new();
     for peer in PEERS {
-        let from = groups.len();
-        for _ in 0..receivers {
-            let senders = peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
-            for (index, sender) in senders.into_iter().enumerate() {
-                if groups.len() <= from + index {
-                    groups.push(Vec::new());
-                }
-                groups[from + index].push(sender);
-            }
+        let senders = || peer.senders(&Memory::sink, Role::Server, Tuning::Memory);
+        for class in 0..senders().len() {
+            groups.push((0..receivers).map(|_| senders().swap_remove(class)).collect());
         }
     }
     groups
