@@ -460,7 +460,8 @@ impl Outgoing {
             mask::apply(&mut own, key, 0);
             payload = own.freeze();
         }
-        self.output.append_with(|output| encode_header(output, header));
+        let len = payload.len() as u64;
+        self.output.append_with(|output| encode_header(output, &header, len));
         self.output.splice(payload);
     }
 }
