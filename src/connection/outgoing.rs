@@ -494,7 +494,7 @@ const SPLICE_FROM: usize = 4096;
 
 /// The same of a frame that was prepared. It lies in the cache and the many outputs do not, so a
 /// reference is worth its while earlier.
-const SHARE_FROM: usize = 2048;
+const SHARE_FROM: usize = 1024;
 
 /// A client's payload of this size and more is masked where it lies if nobody else holds it. Below,
 /// a masked copy is made faster.
