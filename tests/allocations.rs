@@ -471,6 +471,22 @@ fn an_idle_connection_gives_its_memory_back() {
 }
 
 #[test]
+fn a_large_copy_is_given_back_once_it_is_written() {
+    for (role, header_len) in [(Role::Client, 14), (Role::Server, 10)] {
+        let mut connection = open(role);
+        let heap = heap_of(|| {
+            connection.send_text("small").unwrap();
+            drain(&mut connection);
+            connection.send_binary(&[7; 1_000_000]).unwrap();
+            connection.send_text("waits").unwrap();
+            connection.poll_transmit().unwrap().advance(header_len + 1_000_000);
+        });
+        assert!(heap.peak > 1_000_000 && heap.live < 1_000, "{heap:?}");
+        assert_eq!(connection.buffered_amount(), 5);
+    }
+}
+
+#[test]
 fn memory_in_use_is_not_given_back() {
     for role in BOTH {
         let bytes = from(role.peer(), b"\x81\x05Hello");

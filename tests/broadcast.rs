@@ -55,14 +55,16 @@ fn it_can_be_passed_to_all_tasks() {
 
 #[test]
 fn a_large_one_is_queued_by_reference_on_all_connections() {
-    let prepared = Prepared::binary(&[7; 100_000]);
-    let clone = prepared.clone();
-    for prepared in [&prepared, &clone, &prepared] {
-        let mut end = End::open(Role::Server);
-        end.connection.send_prepared(prepared).unwrap();
-        let output = end.connection.poll_transmit().unwrap();
-        assert_eq!(output.chunk().len(), 100_010, "header and payload in one");
-        assert_eq!(output.chunk()[10..].as_ptr(), clone.as_bytes().as_ptr());
+    for (len, header_len) in [(1_024, 4), (100_000, 10)] {
+        let prepared = Prepared::binary(&vec![7; len]);
+        let clone = prepared.clone();
+        for prepared in [&prepared, &clone, &prepared] {
+            let mut end = End::open(Role::Server);
+            end.connection.send_prepared(prepared).unwrap();
+            let output = end.connection.poll_transmit().unwrap();
+            assert_eq!(output.chunk().len(), header_len + len, "header and payload in one");
+            assert_eq!(output.chunk()[header_len..].as_ptr(), clone.as_bytes().as_ptr());
+        }
     }
 }
 

@@ -75,10 +75,9 @@ impl Note {
 }
 
 impl Extra {
-    /// Begins a new note, and keeps the one before unless all of it is written.
-    #[cold]
-    fn note(&mut self, note: Note, written: u64) {
-        let before = core::mem::replace(&mut self.newest, note);
+    /// Makes room for a new note: keeps the newest one unless all of it is written.
+    fn keep_newest(&mut self, written: u64) {
+        let before = core::mem::take(&mut self.newest);
         if before.end > written {
             self.notes.push_back(before);
         } else {
@@ -157,7 +156,8 @@ impl TransmitBuf {
             extra.newest.end = end;
             extra.newest.payload += payload;
         } else {
-            extra.note(Note { begin, end, payload }, self.written);
+            extra.keep_newest(self.written);
+            extra.newest = Note { begin, end, payload };
         }
     }
 

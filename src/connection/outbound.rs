@@ -1,8 +1,11 @@
-//! What a frame is made of on its way out; knows no order and no limits.
+//! What a frame is made of on its way out, and what of it is copied; knows no order and no limits.
 
-use bytes::Bytes;
+use alloc::vec::Vec;
 
-use crate::frame::{Header, Opcode};
+use bytes::{Bytes, BytesMut};
+
+use crate::buffer::TransmitBuf;
+use crate::frame::{Header, MAX_HEADER_LEN, Opcode, encode, encode_header, mask};
 
 /// What the first byte of a frame says.
 #[derive(Clone, Copy, Debug)]
@@ -59,4 +62,59 @@ impl Source<'_> {
             Source::Owned(bytes) => core::mem::take(bytes),
         }
     }
+
+    /// Appends a frame with this payload.
+    #[inline(always)]
+    pub(super) fn put(self, flags: Flags, key: Option<[u8; 4]>, output: &mut TransmitBuf) {
+        let payload = self.as_slice();
+        if payload.len() >= SPLICE_FROM {
+            return self.put_large(flags, key, output);
+        }
+        let header = flags.header(key, payload.len());
+        output.append_with(|packed| encode(packed, header, payload));
+    }
+
+    /// Appends a frame by reference to its payload, in memory of its own, or packed with others.
+    #[inline(never)]
+    fn put_large(self, flags: Flags, key: Option<[u8; 4]>, output: &mut TransmitBuf) {
+        let header = flags.header(key, self.len());
+        match (self, key) {
+            (Source::Owned(payload), None) => refer(core::mem::take(payload), header, output),
+            (Source::Owned(payload), Some(key)) if is_masked_in_place(payload) => {
+                let mut own = BytesMut::from(core::mem::take(payload));
+                mask::apply(&mut own, key, 0);
+                refer(own.freeze(), header, output);
+            }
+            (payload, _) if payload.len() >= ALONE_FROM => {
+                let mut frame = Vec::with_capacity(MAX_HEADER_LEN + payload.len());
+                encode(&mut frame, header, payload.as_slice());
+                output.splice(frame.into());
+            }
+            (payload, _) => {
+                output.append_with(|packed| encode(packed, header, payload.as_slice()));
+            }
+        }
+    }
 }
+
+/// Returns whether a payload is masked where it lies, which nobody else may see.
+fn is_masked_in_place(payload: &Bytes) -> bool {
+    payload.len() >= MASK_IN_PLACE_FROM && payload.is_unique()
+}
+
+fn refer(payload: Bytes, header: Header, output: &mut TransmitBuf) {
+    let len = payload.len() as u64;
+    output.append_with(|packed| encode_header(packed, &header, len));
+    output.splice(payload);
+}
+
+/// A server's payload of this size and more is kept by reference rather than copied.
+pub(super) const SPLICE_FROM: usize = 4096;
+
+/// A client's payload of this size and more is masked where it lies if nobody else holds it. Below,
+/// a masked copy is made faster.
+const MASK_IN_PLACE_FROM: usize = 16 << 10;
+
+/// A frame that copies a payload of this size and more has memory of its own: it is not moved to the
+/// front when a part of it has been written, and given back as soon as it has been written whole.
+const ALONE_FROM: usize = 64 << 10;

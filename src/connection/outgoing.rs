@@ -11,13 +11,13 @@ use super::config::Config;
 use super::event::Drained;
 use super::marks::Marks;
 use super::masks::Masks;
-use super::outbound::{Compress, Flags, Source};
+use super::outbound::{Compress, Flags, SPLICE_FROM, Source};
 use super::timers::Output;
 use super::waiting::{Queued, Waiting};
 use crate::buffer::TransmitBuf;
 use crate::error::SendError;
 use crate::extension::Deflater;
-use crate::frame::{Header, MAX_CONTROL_LEN, Opcode, RSV1, encode, encode_header, mask};
+use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1};
 use crate::message::{MessageKind, Prepared};
 use crate::utf8::Utf8Validator;
 
@@ -442,36 +442,7 @@ impl Outgoing {
     #[inline]
     fn frame(&mut self, flags: Flags, payload: Source<'_>) {
         let key = self.masks.as_mut().map(|masks| masks.next());
-        let header = flags.header(key, payload.len());
-        match payload {
-            Source::Owned(payload) if is_referred(payload, key) => {
-                self.large_frame(header, core::mem::take(payload));
-            }
-            Source::Borrowed(_) | Source::Owned(_) => {
-                self.output.append_with(|output| encode(output, header, payload.as_slice()));
-            }
-        }
-    }
-
-    /// Keeps a payload by reference; what is masked is nobody else's.
-    fn large_frame(&mut self, header: Header, mut payload: Bytes) {
-        if let Some(key) = header.mask {
-            let mut own = BytesMut::from(payload);
-            mask::apply(&mut own, key, 0);
-            payload = own.freeze();
-        }
-        self.output.append_with(|output| encode_header(output, header));
-        self.output.splice(payload);
-    }
-}
-
-/// Returns whether a payload is kept by reference rather than copied: if it is large, and need not
-/// be masked or can be where it lies.
-#[inline]
-fn is_referred(payload: &Bytes, key: Option<[u8; 4]>) -> bool {
-    match key {
-        None => payload.len() >= SPLICE_FROM,
-        Some(_) => payload.len() >= MASK_IN_PLACE_FROM && payload.is_unique(),
+        payload.put(flags, key, &mut self.output);
     }
 }
 
@@ -488,13 +459,6 @@ impl Part {
 /// Pongs are queued behind one another until the output has this many bytes.
 const PONG_ROOM: usize = 16 << 10;
 
-/// A server's payload of this size and more is kept by reference rather than copied.
-const SPLICE_FROM: usize = 4096;
-
-/// The same of a frame that was prepared. It lies in the cache and the many outputs do not, so a
-/// reference is worth its while earlier.
-const SHARE_FROM: usize = 2048;
-
-/// A client's payload of this size and more is masked where it lies if nobody else holds it. Below,
-/// a masked copy is made faster.
-const MASK_IN_PLACE_FROM: usize = 16 << 10;
+/// A prepared frame of this size and more is kept by reference rather than copied. It lies in the cache
+/// and the many outputs do not, so a reference is worth its while earlier.
+const SHARE_FROM: usize = 1024;

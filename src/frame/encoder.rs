@@ -21,20 +21,20 @@ use super::mask;
 /// ```
 #[inline]
 pub fn encode(output: &mut Vec<u8>, header: Header, payload: &[u8]) {
-    encode_header(output, Header { payload_len: payload.len() as u64, ..header });
+    encode_header(output, &header, payload.len() as u64);
     match header.mask {
         Some(key) => mask::append(output, payload, key),
         None => output.extend_from_slice(payload),
     }
 }
 
-/// Appends a header.
-#[inline]
-pub(crate) fn encode_header(output: &mut Vec<u8>, header: Header) {
+/// Appends a header to `output`, for a payload of `len` bytes, whatever `header.payload_len` says.
+#[inline(always)]
+pub(crate) fn encode_header(output: &mut Vec<u8>, header: &Header, len: u64) {
     let first = header.first_byte();
-    let [.., c, d] = header.payload_len.to_be_bytes();
+    let [.., c, d] = len.to_be_bytes();
     // All but the largest frames have a header of one of four lengths, which is no copy of its own.
-    match (header.payload_len, header.mask) {
+    match (len, header.mask) {
         (0..=125, None) => output.extend_from_slice(&[first, d]),
         (0..=125, Some([k, l, m, n])) => {
             output.extend_from_slice(&[first, MASKED | d, k, l, m, n]);
@@ -43,6 +43,9 @@ pub(crate) fn encode_header(output: &mut Vec<u8>, header: Header) {
         (126..=0xffff, Some([k, l, m, n])) => {
             output.extend_from_slice(&[first, MASKED | 126, c, d, k, l, m, n]);
         }
-        (0x1_0000.., _) => output.extend_from_slice(&header.encode()),
+        (0x1_0000.., _) => {
+            let header = Header { payload_len: len, ..*header };
+            output.extend_from_slice(&header.encode());
+        }
     }
 }
