@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use super::config::Config;
 use super::event::Drained;
