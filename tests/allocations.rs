@@ -481,7 +481,7 @@ fn a_large_copy_is_given_back_once_it_is_written() {
             connection.send_text("waits").unwrap();
             connection.poll_transmit().unwrap().advance(header_len + 1_000_000);
         });
-        assert!(heap.peak > 1_000_000 && heap.live < 1_000, "{heap:?}");
+        assert!(heap.peak > 1_000_000 && heap.live < 2_000, "{heap:?}");
         assert_eq!(connection.buffered_amount(), 5);
     }
 }
