@@ -357,18 +357,20 @@ impl ReceiveBuf {
         self.initialised = 0;
         if !self.is_shared && self.start < waiting {
             self.storage.reserve(additional);
-        } else if self.start > 0 || !self.storage.try_reclaim(additional) {
-            let capacity = (waiting + additional).max(self.like_last);
-            let mut storage = BytesMut::with_capacity(capacity);
-            storage.extend_from_slice(self.as_slice());
-            self.storage = storage;
-            self.is_shared = false;
-            self.note_moved(self.start);
-        } else {
-            // The messages that were taken are gone.
+            self.allocation = self.storage.capacity();
             return;
         }
-        self.allocation = self.storage.capacity();
+        self.storage.advance(self.start);
+        self.note_moved(self.start);
+        // Once the messages that were taken are gone, all of the allocation is free again.
+        if !self.storage.try_reclaim(additional) {
+            let capacity = (waiting + additional).max(self.like_last);
+            let mut storage = BytesMut::with_capacity(capacity);
+            storage.extend_from_slice(&self.storage);
+            self.storage = storage;
+            self.is_shared = false;
+            self.allocation = capacity;
+        }
     }
 
     /// Notes that all that waits has moved by `len` bytes to the front of `storage`.
