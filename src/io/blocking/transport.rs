@@ -248,4 +248,4 @@ pub(super) fn is_timeout(error: &io::Error) -> bool {
 }
 
 /// How many pieces of output go into one write. More than large messages that wait at once.
-const SLICES: usize = 16;
+const SLICES: usize = 64;

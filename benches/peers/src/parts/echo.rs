@@ -13,7 +13,8 @@ use crate::table::{Better, Table};
 pub(super) const ABOUT: &str = "A server echoes over loopback TCP, on a core of its own; the load \
 comes from a process on another core, which keeps a window of messages under way on each connection \
 (64 for up to 1 KiB, then 4, and 1 for 1 MiB). *CPU time* is what the kernel counts for the whole \
-server process, system calls included, which are most of it; the limit is a raw TCP echo. \
+server process, system calls included, which are most of it; the limits are a raw TCP echo and a \
+loop that parses, unmasks and answers whole frames and does nothing else. \
 *gathered*: what is ready is answered before anything is flushed, where the crate makes that \
 possible. Where CPU time is close to the time that passed, the server was the bottleneck.";
 

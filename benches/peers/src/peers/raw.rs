@@ -1,9 +1,10 @@
-//! The limit over sockets: bytes for bytes, no frames.
+//! The limits over sockets: bytes for bytes without frames, and frames without anything else.
 
 use std::io::{Read, Write};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use crate::ideal::{parse, put_header, xor};
 use crate::peer::{Peer, Row, Server, Start};
 
 pub(super) struct Raw;
@@ -23,6 +24,10 @@ impl Peer for Raw {
                 row: Row { name: "limit: raw TCP, blocking", class: "blocking" },
                 start: Start::RawBlocking(blocking),
             },
+            Server::tokio("limit: frames, tokio", |stream, _| {
+                drop(tokio::spawn(tokio_frames(stream)));
+            }),
+            Server::blocking("limit: frames, blocking", blocking_frames),
         ]
     }
 }
@@ -45,6 +50,51 @@ fn blocking(mut stream: std::net::TcpStream) {
             return;
         }
     }
+}
+
+async fn tokio_frames(mut stream: tokio::net::TcpStream) {
+    let mut input = Vec::new();
+    while stream.readable().await.is_ok() {
+        input.reserve(READ);
+        let Ok(1..) = stream.read_buf(&mut input).await else { return };
+        let output = reply(&mut input);
+        if stream.write_all(&output).await.is_err() {
+            return;
+        }
+        if input.is_empty() {
+            input = Vec::new();
+        }
+    }
+}
+
+fn blocking_frames(mut stream: std::net::TcpStream) {
+    let mut buf = vec![0; READ];
+    let mut input = Vec::new();
+    while let Ok(len @ 1..) = stream.read(&mut buf) {
+        input.extend_from_slice(&buf[..len]);
+        if stream.write_all(&reply(&mut input)).is_err() {
+            return;
+        }
+    }
+}
+
+/// Takes all frames that are whole out of `input`, and returns the answers.
+fn reply(input: &mut Vec<u8>) -> Vec<u8> {
+    let mut output = Vec::new();
+    let mut from = 0;
+    while let Some((header, len, key)) = parse(&input[from..]) {
+        let first = input[from];
+        let Some(payload) = input.get_mut(from + header..from + header + len) else { break };
+        if output.capacity() == 0 {
+            output.reserve(len.max(READ));
+        }
+        xor(payload, key);
+        put_header(&mut output, first, len, None);
+        output.extend_from_slice(payload);
+        from += header + len;
+    }
+    input.drain(..from);
+    output
 }
 
 /// How much is read at once.
