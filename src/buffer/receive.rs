@@ -113,7 +113,7 @@ impl ReceiveBuf {
             missing @ 1.. if waiting >= LITTLE => {
                 (missing.min(size), missing.min(waiting.max(GROW_BY)))
             }
-            _ if waiting > 0 => (size / 4, size),
+            _ if waiting > 0 => (size.div_ceil(4), size),
             _ => (size, size),
         };
         if self.spare_len() < least {
@@ -165,10 +165,13 @@ impl ReceiveBuf {
         self.received += len as u64;
     }
 
-    /// Gives the memory back if the buffer is empty.
+    /// Gives back the memory that nothing waits in: all of it if the buffer is empty, and most of it if
+    /// little waits in much.
     pub fn release(&mut self) {
         if self.is_empty() {
             *self = Self { received: self.received, ..Self::new() };
+        } else if self.len() < LITTLE && self.allocation > MUCH {
+            self.move_to(0);
         }
     }
 
@@ -364,13 +367,19 @@ impl ReceiveBuf {
         self.note_moved(self.start);
         // Once the messages that were taken are gone, all of the allocation is free again.
         if !self.storage.try_reclaim(additional) {
-            let capacity = (waiting + additional).max(self.like_last);
-            let mut storage = BytesMut::with_capacity(capacity);
-            storage.extend_from_slice(&self.storage);
-            self.storage = storage;
-            self.is_shared = false;
-            self.allocation = capacity;
+            self.move_to((waiting + additional).max(self.like_last));
         }
+    }
+
+    /// Moves what waits to an allocation of its own, of at least `capacity` bytes.
+    fn move_to(&mut self, capacity: usize) {
+        let mut storage = BytesMut::with_capacity(capacity.max(self.len()));
+        storage.extend_from_slice(self.as_slice());
+        self.storage = storage;
+        self.note_moved(self.start);
+        self.initialised = 0;
+        self.allocation = self.storage.capacity();
+        self.is_shared = false;
     }
 
     /// Notes that all that waits has moved by `len` bytes to the front of `storage`.
@@ -428,6 +437,9 @@ const MOST_PINNED: usize = 8;
 
 /// What may be moved for each read.
 const LITTLE: usize = 4 << 10;
+
+/// What is not held for a little that waits, once nothing more comes.
+const MUCH: usize = 32 << 10;
 
 /// A message of this size is worth a read of its own.
 const LARGE: usize = 16 << 10;
@@ -532,6 +544,28 @@ mod tests {
         input.commit(2);
         assert_eq!(input.len(), 1_002);
         assert_eq!(large, vec![7; 8_000]);
+    }
+
+    #[test]
+    fn something_is_lent_for_a_read_however_small() {
+        let mut input = ReceiveBuf::new();
+        for byte in 0..100 {
+            input.spare_mut(1)[0] = byte;
+            input.commit(1);
+        }
+    }
+
+    #[test]
+    fn a_little_that_waits_does_not_hold_much() {
+        let mut input = ReceiveBuf::with_capacity(1 << 20);
+        input.extend_from_slice(&[1; 100]);
+        input.consume(90);
+        input.release();
+        assert!(input.storage.capacity() < 100);
+        assert_eq!(input.as_slice(), [1; 10]);
+        input.spare_mut(16)[0] = 2;
+        input.commit(1);
+        assert_eq!(input.as_slice(), [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
     }
 
     /// What drivers, decoders and applications do to a buffer.

@@ -330,7 +330,8 @@ impl Assembler {
     /// Takes what was assembled: without a copy, unless less than half of the buffer is used.
     fn take(&mut self) -> Source {
         let capacity = self.data.capacity();
-        self.last_len = u32::try_from(self.data.len()).unwrap_or_default();
+        self.last_len =
+            u32::try_from(self.data.len()).unwrap_or(LIKE_LAST_AT_MOST).min(LIKE_LAST_AT_MOST);
         if self.data.len() > capacity / 2 {
             return Source::Assembled(core::mem::take(&mut self.data).into());
         }
@@ -392,6 +393,9 @@ fn check_rsv(piece: &Piece) -> Result<(), ConnectionError> {
 /// Beyond the fragments that a limit allows for any message, one for each so many bytes: what cuts
 /// a large message into small frames passes, what sends next to nothing in each does not.
 const BYTES_PER_FRAGMENT: u64 = 32;
+
+/// The most that is allocated because of what the last message was like.
+const LIKE_LAST_AT_MOST: u32 = 1 << 20;
 
 /// A buffer up to this size may be kept from one message to the next.
 const SMALL: usize = 4 << 10;
