@@ -3,16 +3,16 @@
 
 use alloc::boxed::Box;
 use core::future::Future;
-use core::pin::{Pin, pin};
+use core::pin::Pin;
 use core::task::{Context, Poll, ready};
 use std::io;
 
-use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::time::{Sleep, sleep};
-use bytes::Buf;
 
 use super::clock::Clock;
-use crate::buffer::{ReceiveBuf, TransmitBuf};
+use super::transport::{poll_read, poll_write};
+use crate::buffer::ReceiveBuf;
 use crate::close::CloseCode;
 use crate::connection::{Connection, Event, ReadyState, Refused};
 use crate::error::SendError;
@@ -289,7 +289,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
             return Poll::Ready(Err(kind.into()));
         }
         let Some(output) = self.connection.poll_transmit() else { return Poll::Ready(Ok(())) };
-        match ready!(poll_write_buf(&mut self.stream, output, cx)) {
+        match ready!(poll_write(&mut self.stream, output, cx)) {
             Ok(len) => {
                 self.written += len as u64;
                 self.unflushed = true;
@@ -471,38 +471,6 @@ impl Linger {
             }
         }
         Poll::Ready(())
-    }
-}
-
-/// Reads once, into memory that is not zeroed before; 0 is the end of the stream.
-pub(super) fn poll_read<S: AsyncRead + Unpin>(
-    stream: &mut S,
-    input: &mut ReceiveBuf,
-    size: usize,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    input.prepare(size);
-    // The future has no state of its own.
-    pin!(stream.read_buf(input)).poll(cx)
-}
-
-/// Writes once, as much as the stream takes of `output`, which is not empty.
-fn poll_write_buf<S: AsyncWrite + Unpin>(
-    stream: &mut S,
-    output: &mut TransmitBuf,
-    cx: &mut Context<'_>,
-) -> Poll<io::Result<usize>> {
-    let written = if output.chunk().len() == output.len() {
-        // One slice costs the kernel less than a list of them.
-        let written = ready!(Pin::new(stream).poll_write(cx, output.chunk()));
-        written.inspect(|&len| output.advance(len))
-    } else {
-        // The future has no state of its own.
-        ready!(pin!(stream.write_buf(output)).poll(cx))
-    };
-    match written {
-        Ok(0) => Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
-        written => Poll::Ready(written),
     }
 }
 

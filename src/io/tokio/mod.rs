@@ -18,17 +18,7 @@
 //! All futures but those of the handshakes can be dropped at any time, in a `select!` or by a
 //! `timeout`, and the call be made again: nothing is lost or sent by halves.
 //!
-//! # When bytes leave
-//!
-//! - [`send`](WebSocket::send) and whatever else is said to send: before it returns, by one write at
-//!   least.
-//! - What is queued, by [`feed`](WebSocket::feed) and the other methods that say so, by a callback that
-//!   is lent the [`Connection`], or by the connection itself (Pongs, heartbeats, a Close frame): when
-//!   all that was read has been handled and the next is to be read, so before
-//!   [`recv`](WebSocket::recv), [`recv_with`](WebSocket::recv_with) or [`run`](WebSocket::run) waits,
-//!   in one write as far as the stream takes it; or with the next that is sent or
-//!   [flushed](WebSocket::flush).
-//! - When a socket is dropped, what is queued does not leave.
+//! What is sent leaves as the module [`io`](super#when-bytes-leave) says.
 //!
 //! # Time
 //!
@@ -43,6 +33,7 @@ mod opening;
 pub mod reconnecting;
 mod shared;
 mod split;
+mod transport;
 
 use core::future::poll_fn;
 use core::pin::Pin;

@@ -11,7 +11,7 @@ use ::tokio::time::timeout;
 
 use super::WebSocket;
 use super::clock::Clock;
-use super::driver::poll_read;
+use super::transport::poll_read;
 use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::{
