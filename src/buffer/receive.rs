@@ -113,7 +113,7 @@ impl ReceiveBuf {
             missing @ 1.. if waiting >= LITTLE => {
                 (missing.min(size), missing.min(waiting.max(GROW_BY)))
             }
-            _ if waiting > 0 => (size / 4, size),
+            _ if waiting > 0 => (size.div_ceil(4), size),
             _ => (size, size),
         };
         if self.spare_len() < least {
@@ -473,6 +473,15 @@ mod tests {
         input.spare_mut(10)[0] = b'd';
         input.commit(1);
         assert_eq!(input.as_slice(), b"abcd");
+    }
+
+    #[test]
+    fn a_read_of_any_size_gets_some_room() {
+        for size in 1..10 {
+            let mut input = ReceiveBuf::with_capacity(64);
+            input.extend_from_slice(&vec![7; input.storage.capacity()]);
+            assert!(!input.spare_mut(size).is_empty(), "{size}");
+        }
     }
 
     #[test]
