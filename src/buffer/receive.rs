@@ -387,8 +387,8 @@ impl ReceiveBuf {
     reason = "the kernel writes into spare capacity without a zero-fill; \
                                 BufMut can only be implemented by an unsafe impl"
 )]
-// SAFETY: every method is BytesMut's own; `start` and `initialised` stay within their bounds when
-// bytes are appended.
+// SAFETY: every method is BytesMut's own, but that a chunk may be shorter than its; `start` and
+// `initialised` stay within their bounds when bytes are appended.
 unsafe impl BufMut for ReceiveBuf {
     fn remaining_mut(&self) -> usize {
         self.storage.remaining_mut()
