@@ -253,7 +253,8 @@ const SHORT: usize = 256;
 /// Returns bytes that a [`Utf8Validator`] has seen from beginning to end as text.
 ///
 /// Private to the crate; every caller holds bytes that only a validator's success let it store, or
-/// borrows the receive buffer in which they were validated by the same call that lends them.
+/// borrows the receive buffer, where they were validated by the call that lends them, or by earlier
+/// ones for whose part the buffer vouches: it forgets what was seen once it is changed.
 #[inline]
 #[expect(
     unsafe_code,
@@ -263,8 +264,8 @@ const SHORT: usize = 256;
 pub(crate) fn validated_str(bytes: &[u8]) -> &str {
     debug_assert!(core::str::from_utf8(bytes).is_ok());
     // SAFETY: the callers store or borrow these bytes only after `Utf8Validator` accepted every one
-    // of them, all where they are now, and said that the text is complete; they are lent out only
-    // immutably.
+    // of them and said that the text is complete. Since then nobody has changed them, only moved or
+    // copied: they are lent out only immutably.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }
 

@@ -398,8 +398,8 @@ impl ReceiveBuf {
     reason = "the kernel writes into spare capacity without a zero-fill; \
                                 BufMut can only be implemented by an unsafe impl"
 )]
-// SAFETY: every method is BytesMut's own; `start` and `initialised` stay within their bounds when
-// bytes are appended.
+// SAFETY: every method is BytesMut's own, but that a chunk may be shorter than its; `start` and
+// `initialised` stay within their bounds when bytes are appended.
 unsafe impl BufMut for ReceiveBuf {
     fn remaining_mut(&self) -> usize {
         self.storage.remaining_mut()
@@ -487,6 +487,15 @@ mod tests {
         input.spare_mut(10)[0] = b'd';
         input.commit(1);
         assert_eq!(input.as_slice(), b"abcd");
+    }
+
+    #[test]
+    fn a_read_of_any_size_gets_some_room() {
+        for size in 1..10 {
+            let mut input = ReceiveBuf::with_capacity(64);
+            input.extend_from_slice(&vec![7; input.storage.capacity()]);
+            assert!(!input.spare_mut(size).is_empty(), "{size}");
+        }
     }
 
     #[test]

@@ -117,7 +117,7 @@ impl Assembler {
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Result<Option<Received>, ConnectionError> {
-        // What is left in the input is taken by `poll_message`.
+        // A small message that is left as it is in the input has nothing wrong so far.
         if self.decoder.waits(input, self.whole_below) {
             return Ok(None);
         }
