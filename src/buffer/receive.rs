@@ -46,7 +46,7 @@ pub struct ReceiveBuf {
     allocation: usize,
     /// Whether messages were taken out of the allocation.
     is_shared: bool,
-    /// What to allocate for another message like the last large one that was taken.
+    /// How much another message like the last that was taken needs, if that was a large one; else 0.
     like_last: usize,
     /// Bytes appended since the buffer was made.
     received: u64,
@@ -112,6 +112,10 @@ impl ReceiveBuf {
             missing @ 1.. if waiting >= LITTLE && self.has_capacity(missing) => (missing, missing),
             missing @ 1.. if waiting >= LITTLE => {
                 (missing.min(size), missing.min(waiting.max(GROW_BY)))
+            }
+            // Room for another like the last from its beginning, or it would be moved later.
+            _ if self.like_last > size && waiting < LITTLE => {
+                (self.like_last - waiting, self.like_last - waiting)
             }
             _ if waiting > 0 => (size.div_ceil(4), size),
             _ => (size, size),
@@ -289,11 +293,12 @@ impl ReceiveBuf {
     /// Takes a consumed range out: without a copy where it is a good part of the allocation, as
     /// a copy where it would pin a much larger one.
     pub(crate) fn take(&mut self, range: Range<usize>) -> Bytes {
+        self.like_last = match range.len() {
+            0..LARGE => 0,
+            len => (len + MOST_BEFORE).min(LIKE_LAST_AT_MOST),
+        };
         if range.len() < COPY_BELOW || range.len() < self.allocation / MOST_PINNED {
             return Bytes::copy_from_slice(self.range(range));
-        }
-        if range.len() >= LARGE {
-            self.like_last = (range.len() + MOST_BEFORE).min(LIKE_LAST_AT_MOST);
         }
         let end = range.end.min(self.start);
         let behind = self.storage.as_ptr().wrapping_add(end);
