@@ -117,4 +117,4 @@ const MASK_IN_PLACE_FROM: usize = 16 << 10;
 
 /// A frame that copies a payload of this size and more has memory of its own: it is not moved to the
 /// front when a part of it has been written, and given back as soon as it has been written whole.
-const ALONE_FROM: usize = 64 << 10;
+const ALONE_FROM: usize = 128 << 10;
