@@ -11,8 +11,8 @@ use crate::role::Role;
 
 /// Takes frames out of a [`ReceiveBuf`].
 ///
-/// A header is checked before one byte of its payload is waited for. A payload is unmasked in place
-/// as it arrives and never copied.
+/// A header is checked before one byte of its payload is waited for. A payload is unmasked in place,
+/// as it arrives or, where nobody could look at its beginning, a good deal at once; it is never copied.
 ///
 /// ```text
 ///            header whole, payload not            payload whole
