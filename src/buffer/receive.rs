@@ -101,9 +101,9 @@ impl ReceiveBuf {
 
     /// Makes room for a read that may bring `size` bytes.
     ///
-    /// It is at least a quarter of that, so that what waits need not be moved for each read. Where most
-    /// of a large frame waits, it is what is missing of that; it grows with what has arrived, whatever
-    /// length was announced.
+    /// It is at least a quarter of that where something waits, which need not be moved for each read then.
+    /// Where a large frame has begun to arrive, it is what is missing of that, as far as what has arrived
+    /// allows, whatever length was announced; where a large message was taken last, room for another.
     pub fn prepare(&mut self, size: usize) {
         self.rewind();
         let waiting = self.len();

@@ -52,7 +52,7 @@ pub struct Decoder {
 struct Unfinished {
     header: Header,
     /// How many bytes of the payload are unmasked: they wait in the input if the frame is held, else
-    /// they are consumed. unmasked < header.payload_len
+    /// they are consumed. unmasked < header.payload_len while the frame is kept
     unmasked: u64,
     /// Whether the payload waits in the input until it is whole.
     is_held: bool,
