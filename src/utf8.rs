@@ -241,10 +241,16 @@ impl fmt::Display for Utf8Bytes {
 /// Returns whether `bytes` are a whole valid text.
 #[inline(never)]
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
-    if bytes.len() <= SHORT && bytes.is_ascii() {
-        return true;
-    }
-    simdutf8::basic::from_utf8(bytes).is_ok()
+    (bytes.len() <= SHORT && is_ascii(bytes)) || simdutf8::basic::from_utf8(bytes).is_ok()
+}
+
+/// Returns whether `bytes` are ASCII. That of the standard library stops at the first that is not, which
+/// takes longer if there is none.
+#[inline]
+fn is_ascii(bytes: &[u8]) -> bool {
+    let (words, rest) = bytes.as_chunks::<8>();
+    let seen = words.iter().fold(0, |seen, word| seen | u64::from_ne_bytes(*word));
+    seen & 0x8080_8080_8080_8080 == 0 && rest.is_ascii()
 }
 
 /// Of a text up to this length, it costs next to nothing to see first whether it is ASCII.

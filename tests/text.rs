@@ -240,10 +240,19 @@ fn a_byte_order_mark_belongs_to_the_text() {
     }
 }
 
+/// The beginning of a frame that is large enough to be held: its header, and `beginning`.
+fn begun(first: u8, beginning: &[u8]) -> Vec<u8> {
+    let header = frame(first, &[b'a'; LEN]);
+    [&header[..header.len() - LEN], beginning].concat()
+}
+
+const LEN: usize = 5_000;
+
 /// The caller owns the receive buffer, and may pass another one than the last time.
 #[test]
 fn bytes_put_in_the_place_of_validated_ones_are_not_text() {
-    for frames in [&[&b"\x81\x06aaaa"[..]][..], &[&b"\x01\x01a"[..], b"\x80\x06aaaa"]] {
+    let (message, fragment) = (begun(FIN | TEXT, b"aaaa"), begun(FIN | CONTINUATION, b"aaaa"));
+    for frames in [&[&message[..]][..], &[b"\x01\x01a", &fragment]] {
         let mut connection = Connection::client(&Config::default(), [7; 32]);
         let mut input = ReceiveBuf::new();
         for frame in frames {
@@ -251,7 +260,8 @@ fn bytes_put_in_the_place_of_validated_ones_are_not_text() {
             assert!(connection.poll_event(&mut input).unwrap().is_none());
         }
         let mut other = ReceiveBuf::new();
-        other.extend_from_slice(b"\xff\xff\xff\xffaa");
+        other.extend_from_slice(b"\xff\xff\xff\xff");
+        other.extend_from_slice(&[b'a'; LEN - 4]);
         let error = connection.poll_event(&mut other).unwrap_err();
         assert_eq!(error, ConnectionError::InvalidUtf8);
     }
@@ -267,9 +277,9 @@ fn bytes_that_continued_another_text_do_not_begin_one() {
     let client = || Connection::client(&Config::default(), [7; 32]);
     let (mut one, mut input) = (client(), ReceiveBuf::new());
     poll(&mut one, &mut input, b"\x01\x02\xe2\x82");
-    poll(&mut one, &mut input, b"\x80\x06\xacaaa");
+    poll(&mut one, &mut input, &begun(FIN | CONTINUATION, b"\xacaaa"));
     let (mut other, mut its_input) = (client(), ReceiveBuf::new());
-    poll(&mut other, &mut its_input, b"\x81\x06aaaa");
-    input.extend_from_slice(b"aa");
+    poll(&mut other, &mut its_input, &begun(FIN | TEXT, b"aaaa"));
+    input.extend_from_slice(&[b'a'; LEN - 4]);
     assert_eq!(other.poll_event(&mut input).unwrap_err(), ConnectionError::InvalidUtf8);
 }

@@ -13,7 +13,8 @@ use crate::close::{CloseCode, Closed, ClosedBy};
 use crate::error::ConnectionError;
 #[cfg(feature = "deflate")]
 use crate::extension::{Deflate, Deflater};
-use crate::frame::{Decoder, Opcode};
+use crate::frame::Decoder;
+use crate::frame::whole::{Content, Whole};
 use crate::message::{Assembler, Chunk, Limits, MessageKind, Payload, Received, Source, Text};
 use crate::role::Role;
 use crate::utf8::{Utf8Bytes, is_utf8};
@@ -236,16 +237,16 @@ impl Connection {
     ) -> Result<Option<Event<'a>>, ConnectionError> {
         // Nearly everything that arrives is a whole message on an open connection.
         if matches!(self.phase, Phase::Open)
-            && let Some((opcode, range)) = self.assembler.poll_message(input)
+            && let Some(Whole { content, payload }) = self.assembler.poll_frame(input)
         {
             self.has_received = true;
-            if opcode == Opcode::Binary {
-                return Ok(Some(Event::Binary(Payload::lent(input, range))));
+            if content == Content::Binary {
+                return Ok(Some(Event::Binary(Payload::lent(input, payload))));
             }
-            if !is_utf8(input.range(range.clone())) {
+            if content == Content::Text && !is_utf8(input.range(payload.clone())) {
                 return Err(self.fail(ConnectionError::InvalidUtf8));
             }
-            let payload = Payload::lent(input, range);
+            let payload = Payload::lent(input, payload);
             return Ok(Some(Event::Text(Text::from_validated(payload))));
         }
         self.poll_any_event(input)

@@ -3,7 +3,7 @@
 use core::num::NonZeroU16;
 use core::ops::Range;
 
-use super::header::{FIN, Header, MASKED, Opcode, RSV};
+use super::header::{Header, Opcode, RSV};
 use super::mask;
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
@@ -212,75 +212,15 @@ impl Decoder {
         }))
     }
 
-    /// Takes a frame that is a whole message of less than `below` bytes and lies whole in the input,
-    /// or leaves everything as it is, for [`poll`](Self::poll) to take or to refuse. No frame may be
-    /// unfinished.
-    ///
-    /// Nearly every frame is like that, and to know it saves most of the decisions.
-    #[inline(always)]
-    pub(crate) fn poll_message(
-        &self,
-        input: &mut ReceiveBuf,
-        below: u32,
-    ) -> Option<(Opcode, Range<usize>)> {
-        let start = input.start();
-        let bytes = input.unread_mut()?;
-        let (opcode, header_len, len) = self.message_header(bytes, below)?;
-        let len = len as usize;
-        let payload = match self.sender {
-            Role::Client => {
-                let (key, rest) = bytes.get_mut(header_len..)?.split_first_chunk_mut()?;
-                mask::apply(rest.get_mut(..len)?, *key, 0);
-                header_len + 4
-            }
-            Role::Server => {
-                bytes.get(header_len..header_len + len)?;
-                header_len
-            }
-        };
-        input.consume_changed(payload + len);
-        Some((opcode, start + payload..start + payload + len))
+    /// Returns whether nothing can be done before more of the frame arrives that is unfinished.
+    pub(crate) fn is_waiting_for_more(&self, input: &ReceiveBuf) -> bool {
+        self.frame.as_ref().is_some_and(|frame| frame.is_waiting_for_more(input))
     }
 
-    /// Returns whether nothing can be done before more arrives: because the frame that is unfinished
-    /// waits for that, or because what comes next is a binary message of less than `below` bytes, which
-    /// may be left as it is until it is whole.
-    pub(crate) fn waits(&self, input: &ReceiveBuf, below: u32) -> bool {
-        if let Some(frame) = &self.frame {
-            return frame.is_waiting_for_more(input);
-        }
-        let Some((Opcode::Binary, header_len, len)) =
-            self.message_header(input.as_slice(), below.min(LEFT_BELOW))
-        else {
-            return false;
-        };
-        let key = if self.sender == Role::Client { 4 } else { 0 };
-        input.len() < header_len + key + len as usize
-    }
-
-    /// Parses the header of a message of less than `below` bytes that is one frame, up to the key.
-    #[inline(always)]
-    fn message_header(&self, bytes: &[u8], below: u32) -> Option<(Opcode, usize, u32)> {
-        let [first, second, rest @ ..] = bytes else { return None };
-        let opcode = match *first {
-            TEXT_MESSAGE => Opcode::Text,
-            BINARY_MESSAGE => Opcode::Binary,
-            _ => return None,
-        };
-        let mask_bit = match self.sender {
-            Role::Client => MASKED,
-            Role::Server => 0,
-        };
-        // A mask that is wrong makes it more than any length.
-        let (header_len, len) = match *second ^ mask_bit {
-            short @ 0..=125 => (2, u32::from(short)),
-            126 => match u16::from_be_bytes(*rest.first_chunk()?) {
-                0..=125 => return None,
-                long => (4, u32::from(long)),
-            },
-            _ => return None,
-        };
-        (len < below).then_some((opcode, header_len, len))
+    /// Returns who sends the frames.
+    #[inline]
+    pub(crate) const fn sender(&self) -> Role {
+        self.sender
     }
 
     /// Returns the largest data frame that is accepted, in bytes of payload.
@@ -404,9 +344,3 @@ const HOLD_WHOLE: u64 = 64;
 
 /// How much is unmasked at once of what waits anyway: little enough that it is still in the cache.
 const AT_ONCE: u32 = 64 << 10;
-
-/// Binary messages of less than this wait as they are until they are whole.
-const LEFT_BELOW: u32 = 4 << 10;
-
-const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
-const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;

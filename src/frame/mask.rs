@@ -15,23 +15,43 @@ use core::mem::MaybeUninit;
 /// mask::apply(&mut payload, [0x37, 0xfa, 0x21, 0x3d], 0);
 /// assert_eq!(&payload, b"Hello");
 /// ```
-#[inline]
+#[inline(always)]
 pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
-    let key = rotated(key, offset);
+    let _ = apply_and_see::<false>(payload, rotated(key, offset));
+}
+
+/// As [`apply`], and returns whether what comes of it is ASCII: while the bytes are at hand, it costs
+/// next to nothing to see that.
+#[inline]
+pub(crate) fn apply_to_text(payload: &mut [u8], key: [u8; 4], offset: usize) -> bool {
+    is_ascii(apply_and_see::<true>(payload, rotated(key, offset)))
+}
+
+/// Returns whether `payload`, unmasked, is ASCII.
+pub(crate) fn hides_ascii(payload: &[u8], key: [u8; 4]) -> bool {
+    let wide = widened(key);
+    let (words, rest) = payload.as_chunks::<8>();
+    let seen = words.iter().fold(0, |seen, word| seen | (u64::from_ne_bytes(*word) ^ wide));
+    let keys = wide.to_ne_bytes();
+    is_ascii(seen) && rest.iter().zip(keys).all(|(byte, key)| (byte ^ key).is_ascii())
+}
+
+#[inline(always)]
+fn apply_and_see<const SEE: bool>(payload: &mut [u8], key: [u8; 4]) -> u64 {
     if payload.len() < WIDE_FROM {
-        apply_words((payload, key));
+        apply_words::<SEE>((payload, key))
     } else {
-        apply_widely(payload, key);
+        apply_widely::<SEE>(payload, key)
     }
 }
 
 #[inline(never)]
-fn apply_widely(payload: &mut [u8], key: [u8; 4]) {
+fn apply_widely<const SEE: bool>(payload: &mut [u8], key: [u8; 4]) -> u64 {
     // An aligned vector lies in one line of the cache.
     let unaligned = payload.as_ptr().align_offset(WIDEST).min(payload.len());
     let (first, aligned) = payload.split_at_mut(unaligned);
-    apply_words((first, key));
-    widely(apply_words, (aligned, rotated(key, unaligned)));
+    let seen = apply_words::<SEE>((first, key));
+    seen | widely(apply_words::<SEE>, (aligned, rotated(key, unaligned)))
 }
 
 /// Appends a masked copy of `payload` to `output`, in one pass.
@@ -61,21 +81,37 @@ pub fn append(output: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
     unsafe { output.set_len(output.len() + len) }
 }
 
-/// Masks or unmasks `payload`, word by word.
+/// Masks or unmasks `payload`, word by word, and returns the bits that are set in what comes of it, if
+/// they are to be seen.
 #[inline(always)]
-fn apply_words((payload, key): (&mut [u8], [u8; 4])) {
+fn apply_words<const SEE: bool>((payload, key): (&mut [u8], [u8; 4])) -> u64 {
+    let Some(last) = payload.last_chunk() else { return apply_bytes(payload, key) };
+    // The last word may begin in the one before.
+    let last = u64::from_ne_bytes(*last) ^ widened(rotated(key, payload.len()));
     let wide = widened(key);
-    let (words, rest) = payload.as_chunks_mut::<8>();
-    for word in words {
-        *word = (u64::from_ne_bytes(*word) ^ wide).to_ne_bytes();
+    let mut seen = last;
+    for bytes in payload.as_chunks_mut().0 {
+        let word = u64::from_ne_bytes(*bytes) ^ wide;
+        *bytes = word.to_ne_bytes();
+        if SEE {
+            seen |= word;
+        }
     }
-    let (half, rest) = rest.as_chunks_mut::<4>();
-    for word in half {
-        *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();
+    if let Some(bytes) = payload.last_chunk_mut() {
+        *bytes = last.to_ne_bytes();
     }
-    for (byte, key) in rest.iter_mut().zip(key) {
+    seen
+}
+
+/// As [`apply_words`], for what is shorter than a word.
+#[inline(always)]
+fn apply_bytes(payload: &mut [u8], key: [u8; 4]) -> u64 {
+    let mut seen = 0;
+    for (byte, key) in payload.iter_mut().zip(widened(key).to_ne_bytes()) {
         *byte ^= key;
+        seen |= u64::from(*byte);
     }
+    seen
 }
 
 /// Masks `payload` into `output`, which is as long, word by word.
@@ -100,24 +136,30 @@ fn copy_words((output, payload, key): (&mut [MaybeUninit<u8>], &[u8], [u8; 4])) 
               in the cache are masked twice as fast"
 )]
 #[inline(never)]
-fn widely<T>(work: impl Fn(T), bytes: T) {
+fn widely<T, R>(work: impl Fn(T) -> R, bytes: T) -> R {
     #[target_feature(enable = "avx2")]
-    fn run<T>(work: impl Fn(T), bytes: T) {
-        work(bytes);
+    fn run<T, R>(work: impl Fn(T) -> R, bytes: T) -> R {
+        work(bytes)
     }
 
     if std::is_x86_feature_detected!("avx2") {
         // SAFETY: the processor has AVX2.
         unsafe { run(work, bytes) }
     } else {
-        work(bytes);
+        work(bytes)
     }
 }
 
 /// Does `work` with the vectors that every processor has.
 #[cfg(not(all(feature = "std", target_arch = "x86_64")))]
-fn widely<T>(work: impl Fn(T), bytes: T) {
-    work(bytes);
+fn widely<T, R>(work: impl Fn(T) -> R, bytes: T) -> R {
+    work(bytes)
+}
+
+/// Returns whether none of the bits is set that ASCII leaves free.
+#[inline]
+const fn is_ascii(seen: u64) -> bool {
+    seen & 0x8080_8080_8080_8080 == 0
 }
 
 /// The key as it applies from `offset` on.
@@ -167,6 +209,24 @@ mod tests {
             let mut masked = payload.to_vec();
             apply(&mut masked, key, offset);
             prop_assert_eq!(&masked, &oracle(payload, key, offset));
+        }
+
+        #[test]
+        fn text_is_seen_to_be_ascii_when_it_is(
+            len in 0..1_200_usize,
+            key in any::<[u8; 4]>(),
+            others in proptest::collection::vec(any::<(proptest::sample::Index, u8)>(), 0..2),
+            skip in 0..20_usize,
+        ) {
+            let mut text: Vec<u8> = (0..0x80).cycle().take(len).collect();
+            if len > 0 {
+                others.iter().for_each(|(index, byte)| text[index.index(len)] = *byte);
+            }
+            let payload = &text[skip.min(len)..];
+            let mut masked = oracle(payload, key, 0);
+            prop_assert_eq!(hides_ascii(&masked, key), payload.is_ascii());
+            prop_assert_eq!(apply_to_text(&mut masked, key, 0), payload.is_ascii());
+            prop_assert_eq!(&masked, payload);
         }
 
         #[test]

@@ -23,6 +23,7 @@ mod decoder;
 mod encoder;
 mod header;
 pub mod mask;
+pub(crate) mod whole;
 
 pub use decoder::{Decoder, Piece};
 pub use encoder::encode;

@@ -16,8 +16,9 @@ use crate::extension::Deflate;
 use crate::extension::Inflater;
 #[cfg(feature = "deflate")]
 use crate::frame::RSV1;
+use crate::frame::whole::{self, Begins, Content, Whole};
 use crate::frame::{Decoder, Opcode, Piece};
-use crate::utf8::Utf8Validator;
+use crate::utf8::{Utf8Validator, is_utf8};
 
 /// Takes messages and control frames out of a receive buffer.
 ///
@@ -105,28 +106,47 @@ impl Assembler {
     }
 
     /// Takes a binary or text message that is one whole frame in `input` and nothing else. A text
-    /// is not validated yet.
+    /// may not be validated yet.
     #[inline(always)]
-    pub(crate) fn poll_message(&self, input: &mut ReceiveBuf) -> Option<(Opcode, Range<usize>)> {
-        self.decoder.poll_message(input, self.whole_below)
+    pub(crate) fn poll_frame(&self, input: &mut ReceiveBuf) -> Option<Whole> {
+        whole::take_frame(input, self.decoder.sender(), self.whole_below)
     }
 
     /// Takes the next message, chunk or control frame, or returns `Ok(None)` if `input` does not
     /// hold all of it.
+    #[inline]
     pub(crate) fn poll(
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Result<Option<Received>, ConnectionError> {
-        // A small message that is left as it is in the input has nothing wrong so far.
-        if self.decoder.waits(input, self.whole_below) {
-            return Ok(None);
+        match self.look(input) {
+            Begins::Part => Ok(None),
+            Begins::Unusual => self.poll_pieces(input),
+            Begins::Whole => {
+                let message = whole::take(input, self.decoder.sender());
+                Received::whole(message, input).map(Some)
+            }
         }
-        let polled = self.poll_pieces(input);
+    }
+
+    /// Looks whether what comes next is a whole message, or waits to be.
+    fn look(&self, input: &ReceiveBuf) -> Begins {
+        if self.whole_below > 0 {
+            return whole::look(input, self.decoder.sender(), self.whole_below, self.max_fragments);
+        }
+        if self.decoder.is_waiting_for_more(input) { Begins::Part } else { Begins::Unusual }
+    }
+
+    fn poll_pieces(&mut self, input: &mut ReceiveBuf) -> Result<Option<Received>, ConnectionError> {
+        let polled = self.poll_next_pieces(input);
         self.note_whole_below();
         polled
     }
 
-    fn poll_pieces(&mut self, input: &mut ReceiveBuf) -> Result<Option<Received>, ConnectionError> {
+    fn poll_next_pieces(
+        &mut self,
+        input: &mut ReceiveBuf,
+    ) -> Result<Option<Received>, ConnectionError> {
         while let Some(piece) = self.decoder.poll(input)? {
             let opcode = piece.header.opcode;
             if opcode.is_control() {
@@ -352,6 +372,19 @@ impl Assembler {
 }
 
 impl Received {
+    /// Validates a message.
+    fn whole(message: Whole, input: &ReceiveBuf) -> Result<Self, ConnectionError> {
+        let Whole { content, payload } = message;
+        let kind = match content {
+            Content::Text if !is_utf8(input.range(payload.clone())) => {
+                return Err(ConnectionError::InvalidUtf8);
+            }
+            Content::Ascii | Content::Text => MessageKind::Text,
+            Content::Binary => MessageKind::Binary,
+        };
+        Ok(Self::Message(kind, Source::Input(payload)))
+    }
+
     pub(crate) const fn is_message(&self) -> bool {
         matches!(self, Self::Chunk { .. } | Self::Message(..))
     }
