@@ -36,6 +36,7 @@ const PATHS: &[Path] = &[
     ("receive_segments_1024", |count| receive_segments(&Stream::binary(1024), count)),
     ("receive_segments_65536", |count| receive_segments(&Stream::binary(65_536), count)),
     ("receive_segments_text_1024", |count| receive_segments(&Stream::text(1024), count)),
+    ("receive_segments_text_65536", |count| receive_segments(&Stream::text(65_536), count)),
     ("receive_owned_16", |count| receive(&Stream::binary(16), count, owned)),
     ("receive_owned_1024", |count| receive(&Stream::binary(1024), count, owned)),
     ("receive_owned_65536", |count| receive(&Stream::binary(65_536), count, owned)),

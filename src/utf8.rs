@@ -57,7 +57,7 @@ impl Utf8Validator {
         if !is_utf8(whole) {
             return Err(InvalidUtf8);
         }
-        partial.iter().try_for_each(|&byte| self.append_partial(byte).map(|_| ()))
+        self.extend_partial(partial)
     }
 
     /// Returns whether the text may end here: not inside a character.
@@ -68,30 +68,23 @@ impl Utf8Validator {
     }
 
     fn push_behind_partial(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
-        for (index, &byte) in bytes.iter().enumerate() {
-            if self.append_partial(byte)? {
-                return self.push(bytes.get(index + 1..).unwrap_or_default());
-            }
-        }
-        Ok(())
+        let missing = char_len(self.partial[0]).saturating_sub(self.partial_len.into());
+        let (rest, behind) = bytes.split_at(missing.min(bytes.len()));
+        self.extend_partial(rest)?;
+        if self.is_complete() { self.push(behind) } else { Ok(()) }
     }
 
-    /// Adds the next byte of a character; returns whether it is its last.
-    fn append_partial(&mut self, byte: u8) -> Result<bool, InvalidUtf8> {
-        let len = usize::from(self.partial_len) + 1;
-        let partial = self.partial.get_mut(..len).ok_or(InvalidUtf8)?;
-        partial[len - 1] = byte;
+    /// Adds the next bytes of a character, at most all that are missing of it.
+    fn extend_partial(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        let known = usize::from(self.partial_len);
+        let partial = self.partial.get_mut(..known + bytes.len()).ok_or(InvalidUtf8)?;
+        partial[known..].copy_from_slice(bytes);
         match core::str::from_utf8(partial) {
-            Ok(_) => {
-                *self = Self::new();
-                Ok(true)
-            }
-            Err(error) if error.error_len().is_some() => Err(InvalidUtf8),
-            Err(_) => {
-                self.partial_len += 1;
-                Ok(false)
-            }
+            Ok(_) => *self = Self::new(),
+            Err(error) if error.error_len().is_some() => return Err(InvalidUtf8),
+            Err(_) => self.partial_len = u8::try_from(known + bytes.len()).unwrap_or_default(),
         }
+        Ok(())
     }
 }
 
@@ -100,13 +93,18 @@ fn unfinished_len(bytes: &[u8]) -> usize {
     let is_first = |byte: &u8| !(0x80..0xc0).contains(byte);
     let Some(behind) = bytes.iter().rev().take(3).position(is_first) else { return 0 };
     let len = behind + 1;
-    let whole = match bytes.get(bytes.len() - len) {
-        Some(0xc0..0xe0) => 2,
-        Some(0xe0..0xf0) => 3,
-        Some(0xf0..) => 4,
+    let first = bytes.get(bytes.len() - len).copied().unwrap_or_default();
+    if len < char_len(first) { len } else { 0 }
+}
+
+/// Returns how many bytes a character has that begins like this, if any does.
+const fn char_len(first: u8) -> usize {
+    match first {
+        0xf0.. => 4,
+        0xe0.. => 3,
+        0xc0.. => 2,
         _ => 1,
-    };
-    if len < whole { len } else { 0 }
+    }
 }
 
 impl fmt::Display for InvalidUtf8 {

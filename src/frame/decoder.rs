@@ -101,6 +101,8 @@ pub struct Piece {
     pub(crate) payload: Range<usize>,
     /// Positions of what arrived with this piece: the same, or the newest part of a held frame.
     pub(crate) fresh: Range<usize>,
+    /// Whether what arrived is known to be ASCII.
+    pub(crate) is_ascii: bool,
 }
 
 impl Decoder {
@@ -173,43 +175,11 @@ impl Decoder {
     /// however the bytes were split. Afterwards the decoder is of no use.
     #[inline]
     pub fn poll(&mut self, input: &mut ReceiveBuf) -> Result<Option<Piece>, ConnectionError> {
-        if self.frame.is_some() {
-            return Ok(self.poll_unfinished(input));
+        let is_first = self.frame.is_none();
+        if is_first && !self.begin(input)? {
+            return Ok(None);
         }
-        let (header, header_len) = match Header::parse(input.as_slice()) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) => return self.refuse_early(input.as_slice()),
-            Err(error) => return Err(self.first_fault(input.as_slice(), error)),
-        };
-        self.check(&header)?;
-        let start = input.start() + header_len;
-        let arrived = input.len() - header_len;
-        if let Ok(len) = usize::try_from(header.payload_len)
-            && len <= arrived
-            && self.max_piece.is_none_or(|most| len <= usize::from(most.get()))
-        {
-            let payload = start..start + len;
-            if let Some(key) = header.mask {
-                mask::apply(input.range_mut(payload.clone()), key, 0);
-            }
-            input.consume(header_len + len);
-            let fresh = payload.clone();
-            return Ok(Some(Piece { header, is_first: true, is_last: true, payload, fresh }));
-        }
-        input.consume(header_len);
-        let is_held = self.holds(&header);
-        if is_held {
-            input.expect(header.payload_len.saturating_sub(arrived as u64));
-        }
-        self.frame = Some(Unfinished::new(header, is_held));
-        Ok(Some(match self.poll_unfinished(input) {
-            Some(piece) => Piece { is_first: true, ..piece },
-            None => {
-                let nothing = start..start;
-                let fresh = nothing.clone();
-                Piece { header, is_first: true, is_last: false, payload: nothing, fresh }
-            }
-        }))
+        Ok(self.poll_begun(input, is_first))
     }
 
     /// Returns whether nothing can be done before more of the frame arrives that is unfinished.
@@ -245,27 +215,46 @@ impl Decoder {
         }
     }
 
-    /// Unmasks what has arrived since the last call.
-    fn poll_unfinished(&mut self, input: &mut ReceiveBuf) -> Option<Piece> {
+    /// Takes a header, if it has arrived; returns whether it has.
+    #[inline]
+    fn begin(&mut self, input: &mut ReceiveBuf) -> Result<bool, ConnectionError> {
+        let (header, header_len) = match Header::parse(input.as_slice()) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return self.refuse_early(input.as_slice()).map(|()| false),
+            Err(error) => return Err(self.first_fault(input.as_slice(), error)),
+        };
+        self.check(&header)?;
+        input.consume(header_len);
+        let is_held = self.holds(&header);
+        if is_held {
+            input.expect(header.payload_len.saturating_sub(input.len() as u64));
+        }
+        self.frame = Some(Unfinished::new(header, is_held));
+        Ok(true)
+    }
+
+    /// Unmasks what has arrived of a frame since the last call. The header is reported at once.
+    #[inline]
+    fn poll_begun(&mut self, input: &mut ReceiveBuf, is_first: bool) -> Option<Piece> {
         let frame = self.frame.as_mut()?;
-        if frame.is_waiting_for_more(input) {
+        let is_waiting = frame.is_waiting_for_more(input);
+        if is_waiting && !is_first {
             return None;
         }
         let header = frame.header;
         let waiting = frame.waiting();
-        let at_most = match self.max_piece {
-            Some(most) if !frame.is_held => input.len().min(usize::from(most.get())),
-            _ => input.len() - waiting,
+        let arrived = if is_waiting { 0 } else { input.len() - waiting };
+        let most = match self.max_piece {
+            Some(most) if !frame.is_held => usize::from(most.get()),
+            _ => usize::MAX,
         };
         let left = header.payload_len - frame.unmasked;
-        let len = usize::try_from(left).map_or(at_most, |left| left.min(at_most));
+        let len = usize::try_from(left).map_or(arrived, |left| left.min(arrived)).min(most);
         let start = input.start();
         let fresh = start + waiting..start + waiting + len;
-        if let Some(key) = header.mask {
-            // Only the two lowest bits matter.
-            let offset = usize::try_from(frame.unmasked & 3).unwrap_or_default();
-            mask::apply(input.range_mut(fresh.clone()), key, offset);
-        }
+        // Only the two lowest bits matter.
+        let offset = usize::try_from(frame.unmasked & 3).unwrap_or_default();
+        let is_ascii = unmask(input.range_mut(fresh.clone()), &header, offset);
         let is_last = len as u64 == left;
         let payload = if is_last || !frame.is_held { start..fresh.end } else { start..start };
         frame.note_unmasked(frame.unmasked + len as u64);
@@ -273,7 +262,7 @@ impl Decoder {
             self.frame = None;
         }
         input.consume(payload.len());
-        Some(Piece { header, is_first: false, is_last, payload, fresh })
+        Some(Piece { header, is_first, is_last, payload, fresh, is_ascii })
     }
 
     #[inline]
@@ -316,14 +305,12 @@ impl Decoder {
 
     /// Judges a header that is not whole by what has arrived of it.
     #[cold]
-    fn refuse_early(&self, bytes: &[u8]) -> Result<Option<Piece>, ConnectionError> {
+    fn refuse_early(&self, bytes: &[u8]) -> Result<(), ConnectionError> {
         let sound = self.sender == Role::Client;
         match bytes {
-            [] => Ok(None),
-            [first] => self.check_first_bytes(first & RSV, sound).map(|()| None),
-            [first, second, ..] => {
-                self.check_first_bytes(first & RSV, second & 0x80 != 0).map(|()| None)
-            }
+            [] => Ok(()),
+            [first] => self.check_first_bytes(first & RSV, sound),
+            [first, second, ..] => self.check_first_bytes(first & RSV, second & 0x80 != 0),
         }
     }
 }
@@ -336,6 +323,21 @@ impl Piece {
     #[must_use]
     pub fn payload<'a>(&self, input: &'a ReceiveBuf) -> &'a [u8] {
         input.range(self.payload.clone())
+    }
+}
+
+/// Unmasks a part of the payload of a frame, and returns whether it is known to be ASCII: of what cannot be
+/// text, nobody wants to know.
+fn unmask(payload: &mut [u8], header: &Header, offset: usize) -> bool {
+    match (header.mask, header.opcode) {
+        (Some(key), Opcode::Continuation | Opcode::Text) => {
+            mask::apply_to_text(payload, key, offset)
+        }
+        (Some(key), Opcode::Binary | Opcode::Close | Opcode::Ping | Opcode::Pong) => {
+            mask::apply(payload, key, offset);
+            false
+        }
+        (None, _) => false,
     }
 }
 

@@ -30,10 +30,14 @@ pub(crate) fn apply_to_text(payload: &mut [u8], key: [u8; 4], offset: usize) -> 
 /// Returns whether `payload`, unmasked, is ASCII.
 pub(crate) fn hides_ascii(payload: &[u8], key: [u8; 4]) -> bool {
     let wide = widened(key);
-    let (words, rest) = payload.as_chunks::<8>();
-    let seen = words.iter().fold(0, |seen, word| seen | (u64::from_ne_bytes(*word) ^ wide));
-    let keys = wide.to_ne_bytes();
-    is_ascii(seen) && rest.iter().zip(keys).all(|(byte, key)| (byte ^ key).is_ascii())
+    let (blocks, rest) = payload.as_chunks::<64>();
+    let (words, last) = rest.as_chunks::<8>();
+    let seen = |words: &[[u8; 8]]| {
+        words.iter().fold(0, |seen, word| seen | (u64::from_ne_bytes(*word) ^ wide))
+    };
+    blocks.iter().all(|block| is_ascii(seen(block.as_chunks().0)))
+        && is_ascii(seen(words))
+        && last.iter().zip(wide.to_ne_bytes()).all(|(byte, key)| (byte ^ key).is_ascii())
 }
 
 #[inline(always)]

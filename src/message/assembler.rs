@@ -321,7 +321,10 @@ impl Assembler {
             Some((seen, utf8)) if seen == piece.fresh.start => (seen, utf8),
             _ => (start, self.utf8),
         };
-        validate(&mut utf8, input.range(from..end), piece.header.fin && piece.is_last)?;
+        let is_end = piece.header.fin && piece.is_last;
+        if !(piece.is_ascii && from == piece.fresh.start && utf8.is_complete()) {
+            validate(&mut utf8, input.range(from..end), is_end)?;
+        }
         if piece.payload.end == end {
             self.utf8 = utf8;
         } else {
