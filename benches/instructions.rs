@@ -15,9 +15,11 @@ mod ideal;
 
 use core::hint::black_box;
 use core::time::Duration;
+use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes};
 use ideal::{REPEAT, Stream};
+use sanswire::blocking::{self, Plain};
 use sanswire::frame::{Header, Opcode};
 use sanswire::{Config, Connection, Event, Message, ReceiveBuf};
 
@@ -49,6 +51,8 @@ const PATHS: &[Path] = &[
     ("send_client_16", |count| send(true, 16, count)),
     ("send_client_1024", |count| send(true, 1024, count)),
     ("echo_16", echo),
+    ("echo_16_blocking", |count| echo_blocking(&Stream::binary(16), count)),
+    ("echo_1024_blocking", |count| echo_blocking(&Stream::binary(1024), count)),
     ("header", header),
 ];
 
@@ -195,6 +199,47 @@ fn echo(count: usize) {
             }
         }
         write(&mut connection);
+    }
+}
+
+/// The same with an adapter around it.
+fn echo_blocking(stream: &Stream, count: usize) {
+    let bytes = stream.reads_of(usize::MAX).next().unwrap();
+    let stream = Repeated { bytes, at: 0, left: bytes.len() / stream.payloads.len() * count };
+    let (connection, input) = (open(false), ReceiveBuf::new());
+    let mut socket = blocking::WebSocket::from_parts(Plain(stream), connection, input);
+    let end = socket.run(|event, connection| {
+        if let Event::Binary(payload) = event {
+            connection.send_binary(&payload).unwrap();
+        }
+    });
+    black_box(end.unwrap_err());
+}
+
+/// Bytes that come over and over, and a sink.
+struct Repeated<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    left: usize,
+}
+
+impl Read for Repeated<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = buf.len().min(self.bytes.len() - self.at).min(self.left);
+        buf[..len].copy_from_slice(&self.bytes[self.at..self.at + len]);
+        self.at = (self.at + len) % self.bytes.len();
+        self.left -= len;
+        Ok(len)
+    }
+}
+
+impl Write for Repeated<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(black_box(buf).len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
     }
 }
 
