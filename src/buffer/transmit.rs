@@ -17,34 +17,36 @@ use bytes::{Buf, Bytes};
 /// A short write is no problem: what was not taken stays for the next one.
 #[derive(Default)]
 pub struct TransmitBuf {
-    /// Headers and small payloads, one behind the other; what lies before `head` is written.
+    /// Headers and small payloads, one behind the other; what lies before `Extra::head` is written.
     packed: Vec<u8>,
-    /// head <= packed.len()
-    head: usize,
+    /// Bytes that wait, packed and spliced.
+    len: usize,
     /// Bytes written since the buffer was made.
     written: u64,
-    /// What an output has that ever carried a message. Behind a pointer, because an idle connection
-    /// has none.
+    /// What an output has that ever carried a message, or was written in part. Behind a pointer,
+    /// because an idle connection has none.
     extra: Option<Box<Extra>>,
 }
 
 #[derive(Default)]
 struct Extra {
+    /// How much of the packed bytes is written.
+    head: usize,
     /// Large payloads in order, each to be written before the packed byte at its position.
-    spliced: VecDeque<Splice>,
-    /// Bytes of all spliced payloads.
-    spliced_len: usize,
+    spliced: Vec<Splice>,
+    /// How many of those are written: they are empty and leave with many others.
+    passed: usize,
     /// How much of the output is payload of messages, for `bufferedAmount`: in order; no note ends
     /// at or before `TransmitBuf::written`, but for `newest`.
     notes: VecDeque<Note>,
+    /// The payload of `notes` together.
+    payload: usize,
     /// The note behind those.
     newest: Note,
-    /// The payload of all notes together.
-    payload: usize,
 }
 
 struct Splice {
-    /// head <= at <= packed.len()
+    /// Extra::head <= at <= packed.len(), unless it is written.
     at: usize,
     bytes: Bytes,
 }
@@ -75,13 +77,41 @@ impl Note {
 }
 
 impl Extra {
-    /// Makes room for a new note: keeps the newest one unless all of it is written.
-    fn keep_newest(&mut self, written: u64) {
-        let before = core::mem::take(&mut self.newest);
+    /// Notes a stretch behind all others.
+    #[inline]
+    fn note(&mut self, note: Note, written: u64) {
+        let before = core::mem::replace(&mut self.newest, note);
         if before.end > written {
+            self.payload += before.payload;
             self.notes.push_back(before);
-        } else {
-            self.payload -= before.payload;
+        }
+    }
+
+    /// Passes `len` bytes that have been written, after which `written` are.
+    fn pass(&mut self, len: usize, written: u64) {
+        self.head += len;
+        while let Some(splice) = self.spliced.get_mut(self.passed)
+            && splice.at < self.head
+        {
+            // What is beyond it was taken from it.
+            let taken = splice.bytes.len().min(self.head - splice.at);
+            self.head -= taken;
+            if taken < splice.bytes.len() {
+                splice.bytes.advance(taken);
+            } else {
+                splice.bytes = Bytes::new();
+                self.passed += 1;
+            }
+        }
+        if self.passed > self.spliced.len() / 2 {
+            self.spliced.drain(..self.passed);
+            self.passed = 0;
+        }
+        while let Some(first) = self.notes.front()
+            && first.end <= written
+        {
+            self.payload -= first.payload;
+            self.notes.pop_front();
         }
     }
 }
@@ -96,15 +126,14 @@ impl TransmitBuf {
     #[inline]
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.len() == 0
+        self.len == 0
     }
 
     /// Returns how many bytes wait to be written.
     #[inline]
     #[must_use]
     pub fn len(&self) -> usize {
-        let spliced = self.extra.as_ref().map_or(0, |extra| extra.spliced_len);
-        self.packed.len() - self.head + spliced
+        self.len
     }
 
     /// Returns how many bytes were written since the buffer was made.
@@ -115,31 +144,34 @@ impl TransmitBuf {
     /// Appends a copy of `bytes`.
     #[inline]
     pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
-        self.packed.extend_from_slice(bytes);
+        self.append_with(|packed| packed.extend_from_slice(bytes));
     }
 
     /// Appends what `write` appends to the packed bytes.
     #[inline]
     pub(crate) fn append_with(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
+        let before = self.packed.len();
         write(&mut self.packed);
+        self.len += self.packed.len() - before;
     }
 
     /// Appends `bytes` by reference.
+    #[inline]
     pub(crate) fn splice(&mut self, bytes: Bytes) {
         if bytes.is_empty() {
             return;
         }
         let at = self.packed.len();
         let extra = self.extra.get_or_insert_default();
-        extra.spliced_len += bytes.len();
-        extra.spliced.push_back(Splice { at, bytes });
+        self.len += bytes.len();
+        extra.spliced.push(Splice { at, bytes });
     }
 
-    /// Notes that what was appended between two [lengths](Self::len), of which `end` is the present
-    /// one, carries `payload` bytes of a message.
+    /// Notes that what was appended since the [length](Self::len) was `begin` carries `payload` bytes
+    /// of a message.
     #[inline]
-    pub(crate) fn note_payload(&mut self, begin: usize, end: usize, payload: usize) {
-        let (begin, end) = (self.written + begin as u64, self.written + end as u64);
+    pub(crate) fn note_payload(&mut self, begin: usize, payload: usize) {
+        let (begin, end) = (self.written + begin as u64, self.written + self.len as u64);
         let extra = match &mut self.extra {
             Some(extra) => extra,
             none => {
@@ -150,22 +182,21 @@ impl TransmitBuf {
                 none.insert(Box::default())
             }
         };
-        extra.payload += payload;
         // What is being written is not joined by more: its payload comes last.
         if extra.newest.begin >= self.written && end - extra.newest.begin < MERGE_BELOW {
             extra.newest.end = end;
             extra.newest.payload += payload;
         } else {
-            extra.keep_newest(self.written);
-            extra.newest = Note { begin, end, payload };
+            extra.note(Note { begin, end, payload }, self.written);
         }
     }
 
     /// Returns the payload bytes noted and not written yet.
     pub(crate) fn noted_payload(&self) -> usize {
         let Some(extra) = &self.extra else { return 0 };
-        let first = extra.notes.front().unwrap_or(&extra.newest);
-        extra.payload - first.payload + first.left(self.written)
+        let written =
+            extra.notes.front().map_or(0, |first| first.payload - first.left(self.written));
+        extra.payload - written + extra.newest.left(self.written)
     }
 
     /// Gives memory back if everything has been written.
@@ -177,122 +208,98 @@ impl TransmitBuf {
 
     /// Forgets what has been written; the allocation stays for what comes next unless it is large.
     fn reset(&mut self) {
-        self.head = 0;
+        self.len = 0;
         self.packed.clear();
         if self.packed.capacity() > KEEP_AT_MOST {
             self.packed = Vec::new();
         }
         if let Some(extra) = &mut self.extra {
-            while extra.spliced.pop_front().is_some() {}
-            extra.spliced_len = 0;
+            extra.head = 0;
+            extra.spliced.clear();
+            extra.passed = 0;
             extra.notes.clear();
-            extra.newest = Note { begin: self.written, end: self.written, payload: 0 };
             extra.payload = 0;
         }
     }
 
-    /// Drops the notes that have been written whole.
-    fn pass_notes(&mut self) {
-        let Some(extra) = &mut self.extra else { return };
-        while let Some(first) = extra.notes.front() {
-            if first.end > self.written {
-                return;
-            }
-            extra.payload -= first.payload;
-            extra.notes.pop_front();
+    /// Forgets `len` bytes that have been written, while more wait.
+    fn pass(&mut self, len: usize) {
+        self.len -= len;
+        let extra = self.extra.get_or_insert_default();
+        extra.pass(len, self.written);
+        // Moves what waits to the front once most of `packed` has been written, so that an output
+        // that is never quite empty does not grow.
+        let head = extra.head;
+        if head >= COMPACT_FROM && head >= self.packed.len() / 2 {
+            self.packed.drain(..head);
+            extra.spliced.iter_mut().skip(extra.passed).for_each(|splice| splice.at -= head);
+            extra.head = 0;
         }
     }
 
-    /// Moves what waits to the front once most of `packed` has been written, so that an output
-    /// that is never quite empty does not grow.
-    fn compact(&mut self) {
-        if self.head < COMPACT_FROM || self.head < self.packed.len() / 2 {
-            return;
-        }
-        self.packed.drain(..self.head);
-        for splice in self.extra.iter_mut().flat_map(|extra| &mut extra.spliced) {
-            splice.at -= self.head;
-        }
-        self.head = 0;
+    /// Returns where the packed bytes begin that wait.
+    #[inline]
+    fn head(&self) -> usize {
+        self.extra.as_ref().map_or(0, |extra| extra.head)
     }
 
-    fn next_splice(&self) -> Option<&Splice> {
-        self.extra.as_ref()?.spliced.front()
-    }
-
-    /// Returns the packed bytes before the first splice.
-    fn packed_chunk(&self) -> &[u8] {
-        let end = self.next_splice().map_or(self.packed.len(), |splice| splice.at);
-        self.packed.get(self.head..end).unwrap_or_default()
+    /// Returns the spliced payloads that wait.
+    #[inline]
+    fn waiting(&self) -> &[Splice] {
+        self.extra.as_ref().and_then(|extra| extra.spliced.get(extra.passed..)).unwrap_or_default()
     }
 }
 
 impl Buf for TransmitBuf {
+    #[inline]
     fn remaining(&self) -> usize {
         self.len()
     }
 
+    #[inline]
     fn chunk(&self) -> &[u8] {
-        match self.next_splice() {
-            Some(splice) if splice.at == self.head => &splice.bytes,
-            _ => self.packed_chunk(),
-        }
+        let head = self.head();
+        let packed = match self.waiting().first() {
+            Some(splice) if splice.at == head => return &splice.bytes,
+            Some(splice) => self.packed.get(head..splice.at),
+            None => self.packed.get(head..),
+        };
+        packed.unwrap_or_default()
     }
 
     #[cfg(feature = "std")]
+    #[inline]
     fn chunks_vectored<'a>(&'a self, dst: &mut [std::io::IoSlice<'a>]) -> usize {
+        let room = dst.len();
         let mut slots = dst.iter_mut();
-        let mut used = 0;
         let mut push = |bytes: &'a [u8]| {
-            if bytes.is_empty() {
-                return true;
-            }
-            let Some(slot) = slots.next() else { return false };
-            *slot = std::io::IoSlice::new(bytes);
-            used += 1;
-            true
+            bytes.is_empty()
+                || slots.next().map(|slot| *slot = std::io::IoSlice::new(bytes)).is_some()
         };
-        let mut from = self.head;
-        for splice in self.extra.iter().flat_map(|extra| &extra.spliced) {
+        let mut from = self.head();
+        for splice in self.waiting() {
             let packed = self.packed.get(from..splice.at).unwrap_or_default();
             if !push(packed) || !push(&splice.bytes) {
-                return used;
+                return room;
             }
             from = splice.at;
         }
         push(self.packed.get(from..).unwrap_or_default());
-        used
+        room - slots.len()
     }
 
     /// # Panics
     ///
     /// When `len` is more than [`remaining`](Buf::remaining), as [`Buf`] demands.
+    #[inline]
     fn advance(&mut self, len: usize) {
-        let remaining = self.len();
-        assert!(len <= remaining, "more bytes taken than there were");
+        assert!(len <= self.len, "more bytes taken than there were");
         self.written += len as u64;
-        if len == remaining {
-            return self.reset();
+        if len == self.len {
+            self.reset();
+        } else {
+            self.pass(len);
         }
-        let mut left = len;
-        while left > 0 {
-            let packed = self.packed_chunk().len();
-            self.head += packed.min(left);
-            left -= packed.min(left);
-            let Some(extra) = &mut self.extra else { break };
-            let Some(splice) = extra.spliced.front_mut() else { break };
-            if splice.at == self.head {
-                let taken = splice.bytes.len().min(left);
-                splice.bytes.advance(taken);
-                extra.spliced_len -= taken;
-                left -= taken;
-                if splice.bytes.is_empty() {
-                    extra.spliced.pop_front();
-                }
-            }
-        }
-        self.pass_notes();
-        self.compact();
     }
 }
 
@@ -340,9 +347,11 @@ mod tests {
         ]
     }
 
-    fn all(output: &TransmitBuf) -> Vec<u8> {
-        let mut slices = [std::io::IoSlice::new(&[]); 64];
+    /// Returns what is in so many slices.
+    fn first<const SLOTS: usize>(output: &TransmitBuf) -> Vec<u8> {
+        let mut slices = [std::io::IoSlice::new(&[]); SLOTS];
         let used = output.chunks_vectored(&mut slices);
+        assert!(slices[..used].iter().all(|slice| !slice.is_empty()));
         slices[..used].iter().flat_map(|slice| slice.to_vec()).collect()
     }
 
@@ -356,14 +365,17 @@ mod tests {
             let mut output = TransmitBuf::new();
             let mut model = Vec::new();
             for step in steps {
+                let before = output.len();
                 match step {
                     Step::Pack(bytes) => {
                         output.extend_from_slice(&bytes);
+                        output.note_payload(before, bytes.len());
                         model.extend(bytes);
                     }
                     Step::Splice(bytes) => {
                         model.extend(&bytes);
                         output.splice(bytes.into());
+                        output.note_payload(before, output.len() - before);
                     }
                     Step::Advance(len) => {
                         let len = len.min(model.len());
@@ -374,7 +386,10 @@ mod tests {
                 prop_assert_eq!(output.len(), model.len());
                 prop_assert!(!output.chunk().is_empty() || model.is_empty());
                 prop_assert_eq!(output.chunk(), &model[..output.chunk().len()]);
-                prop_assert_eq!(all(&output), &model[..]);
+                prop_assert_eq!(first::<64>(&output), &model[..]);
+                let some = first::<3>(&output);
+                prop_assert_eq!(&some, &model[..some.len()]);
+                prop_assert_eq!(output.noted_payload(), model.len());
             }
         }
     }
@@ -384,7 +399,7 @@ mod tests {
         let mut output = TransmitBuf::new();
         output.extend_from_slice(&[0; 2]);
         output.splice(vec![1; 10_000].into());
-        output.note_payload(0, output.len(), 10_000);
+        output.note_payload(0, 10_000);
         assert_eq!(output.noted_payload(), 10_000);
         output.advance(2);
         assert_eq!(output.noted_payload(), 10_000);
@@ -392,7 +407,7 @@ mod tests {
         assert_eq!(output.noted_payload(), 6_000);
         let before = output.len();
         output.extend_from_slice(&[0; 7]);
-        output.note_payload(before, output.len(), 5);
+        output.note_payload(before, 5);
         assert_eq!(output.noted_payload(), 6_005);
         output.advance(6_000);
         assert_eq!(output.noted_payload(), 5);
@@ -401,15 +416,32 @@ mod tests {
     }
 
     #[test]
+    fn a_spliced_payload_is_let_go_when_it_is_written() {
+        let mut output = TransmitBuf::new();
+        let payloads = [1, 2, 3].map(|byte| Bytes::from(vec![byte; 5_000]));
+        for payload in &payloads {
+            output.splice(payload.clone());
+        }
+        output.advance(4_999);
+        assert!(payloads.iter().all(|payload| !payload.is_unique()));
+        output.advance(2);
+        assert_eq!(payloads.each_ref().map(Bytes::is_unique), [true, false, false]);
+        output.advance(9_999);
+        assert!(payloads.iter().all(Bytes::is_unique));
+    }
+
+    #[test]
     fn an_output_that_is_never_empty_does_not_grow() {
         let mut output = TransmitBuf::new();
         output.extend_from_slice(&[0; 1_000]);
         for _ in 0..10_000 {
             output.extend_from_slice(&[0; 1_000]);
-            output.note_payload(output.len() - 1_000, output.len(), 998);
-            output.advance(1_000);
+            output.note_payload(output.len() - 1_000, 998);
+            output.splice(Bytes::from_static(b"spliced"));
+            output.advance(1_007);
         }
         assert!(output.packed.capacity() < 64 << 10);
-        assert!(output.extra.unwrap().notes.len() < 3);
+        let extra = output.extra.unwrap();
+        assert!(extra.notes.len() < 3 && extra.spliced.len() < 5);
     }
 }

@@ -21,6 +21,7 @@ impl Connection {
     /// [`Refused`] gives the message back: the connection is closing, the output is full, or a
     /// message is being sent in parts. [`Config::when_full`](crate::Config::when_full) has other
     /// answers to a full output.
+    #[inline]
     pub fn send(&mut self, message: Message) -> Result<(), Refused> {
         self.send_message(message, Compress::Auto)
     }
@@ -34,6 +35,7 @@ impl Connection {
     /// # Errors
     ///
     /// As [`send`](Self::send).
+    #[inline]
     pub fn send_uncompressed(&mut self, message: Message) -> Result<(), Refused> {
         self.send_message(message, Compress::Never)
     }
@@ -192,7 +194,7 @@ impl Connection {
             .map_err(|error| Refused { error, message })
     }
 
-    #[inline]
+    #[inline(always)]
     fn send_source(
         &mut self,
         kind: MessageKind,

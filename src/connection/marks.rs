@@ -37,8 +37,9 @@ impl Marks {
 
     /// Returns whether another message may wait behind `waiting` bytes.
     #[inline]
-    pub(super) const fn has_room(&self, waiting: usize) -> bool {
-        waiting < self.high || waiting == 0
+    pub(super) fn has_room(&self, waiting: usize) -> bool {
+        // Behind nothing one always may.
+        waiting < self.high.max(1)
     }
 
     /// As [`has_room`](Self::has_room); what has none is refused.
@@ -88,6 +89,7 @@ impl Marks {
     }
 
     #[cold]
+    #[inline(never)]
     fn rise(&mut self, before: usize, waiting: usize) {
         if self.is_drained(before) {
             self.level = Level::Drained;

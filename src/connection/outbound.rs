@@ -66,20 +66,21 @@ impl Source<'_> {
     /// Appends a frame with this payload.
     #[inline(always)]
     pub(super) fn put(self, flags: Flags, key: Option<[u8; 4]>, output: &mut TransmitBuf) {
-        let payload = self.as_slice();
-        if payload.len() >= SPLICE_FROM {
-            return self.put_large(flags, key, output);
+        let len = self.len();
+        match (self, key) {
+            (Source::Owned(payload), None) if len >= SPLICE_FROM => {
+                refer(core::mem::take(payload), flags.header(None, len), output);
+            }
+            (payload, key) if len >= SPLICE_FROM => payload.put_large(flags, key, output),
+            (payload, key) => payload.pack(flags.header(key, len), output),
         }
-        let header = flags.header(key, payload.len());
-        output.append_with(|packed| encode(packed, header, payload));
     }
 
-    /// Appends a frame by reference to its payload, in memory of its own, or packed with others.
+    /// Appends a frame with a copy of its payload, or with the payload itself, masked where it lies.
     #[inline(never)]
     fn put_large(self, flags: Flags, key: Option<[u8; 4]>, output: &mut TransmitBuf) {
         let header = flags.header(key, self.len());
         match (self, key) {
-            (Source::Owned(payload), None) => refer(core::mem::take(payload), header, output),
             (Source::Owned(payload), Some(key)) if is_masked_in_place(payload) => {
                 let mut own = BytesMut::from(core::mem::take(payload));
                 mask::apply(&mut own, key, 0);
@@ -90,10 +91,14 @@ impl Source<'_> {
                 encode(&mut frame, header, payload.as_slice());
                 output.splice(frame.into());
             }
-            (payload, _) => {
-                output.append_with(|packed| encode(packed, header, payload.as_slice()));
-            }
+            (payload, _) => payload.pack(header, output),
         }
+    }
+
+    /// Appends a frame with a copy of its payload, packed with others.
+    #[inline(always)]
+    fn pack(&self, header: Header, output: &mut TransmitBuf) {
+        output.append_with(|packed| encode(packed, header, self.as_slice()));
     }
 }
 
@@ -102,6 +107,8 @@ fn is_masked_in_place(payload: &Bytes) -> bool {
     payload.len() >= MASK_IN_PLACE_FROM && payload.is_unique()
 }
 
+/// Appends a frame by reference to its payload.
+#[inline]
 fn refer(payload: Bytes, header: Header, output: &mut TransmitBuf) {
     let len = payload.len() as u64;
     output.append_with(|packed| encode_header(packed, &header, len));

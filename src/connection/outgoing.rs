@@ -89,8 +89,8 @@ impl Outgoing {
         self.marks.check(before)?;
         let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
         let amount = payload.len();
-        let after = self.put_frame(before, flags, payload, amount);
-        self.marks.note_added(before, after);
+        self.put_frame(flags, payload, amount);
+        self.marks.note_added(before, self.output.len());
         Ok(())
     }
 
@@ -156,7 +156,7 @@ impl Outgoing {
             } else {
                 self.output.extend_from_slice(bytes);
             }
-            self.output.note_payload(before, self.output.len(), prepared.len());
+            self.output.note_payload(before, prepared.len());
         }
         self.note_added(waiting);
         Ok(())
@@ -281,6 +281,7 @@ impl Outgoing {
     }
 
     /// Brings the output up to date and returns it.
+    #[inline]
     pub(super) fn output(&mut self) -> &mut TransmitBuf {
         if self.waiting.is_some() {
             self.move_waiting();
@@ -377,22 +378,15 @@ impl Outgoing {
         if self.is_queued(payload.len()) {
             return self.queue(flags, payload, amount);
         }
-        self.put_frame(self.output.len(), flags, payload, amount);
+        self.put_frame(flags, payload, amount);
     }
 
-    /// Puts a frame to the output, which has `before` bytes; returns how many it has then.
+    /// Puts a frame to the output that carries `amount` bytes of a message.
     #[inline]
-    fn put_frame(
-        &mut self,
-        before: usize,
-        flags: Flags,
-        payload: Source<'_>,
-        amount: usize,
-    ) -> usize {
+    fn put_frame(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
+        let before = self.output.len();
         self.frame(flags, payload);
-        let after = self.output.len();
-        self.output.note_payload(before, after, amount);
-        after
+        self.output.note_payload(before, amount);
     }
 
     /// Returns whether data of `len` bytes goes to the queue: to be fragmented, or behind what is.
@@ -430,7 +424,7 @@ impl Outgoing {
                 self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));
             } else if let Some(mut fragment) = waiting.next_fragment(self.fragment_size) {
                 let payload = Source::Owned(&mut fragment.payload);
-                self.put_frame(self.output.len(), fragment.flags, payload, fragment.amount);
+                self.put_frame(fragment.flags, payload, fragment.amount);
             } else if let Some(body) = waiting.close.take() {
                 self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {

@@ -314,6 +314,7 @@ impl Connection {
     /// Call it until it returns `None`, or until the transport takes no more: the buffer fills up
     /// again where large messages are sent in fragments.
     #[must_use = "bytes that are not written do not reach the peer"]
+    #[inline]
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         let output = self.outgoing.output();
         if output.is_empty() { None } else { Some(output) }
