@@ -48,6 +48,8 @@ pub struct ReceiveBuf {
     is_shared: bool,
     /// How much another message like the last that was taken needs, if that was a large one; else 0.
     like_last: usize,
+    /// Where in `storage` what is lent ends, if there is more.
+    lent_end: usize,
     /// Bytes appended since the buffer was made.
     received: u64,
     /// How many will have been when the large frame is whole that waits here; not more than
@@ -79,7 +81,8 @@ impl ReceiveBuf {
     #[must_use]
     pub fn with_capacity(capacity: usize) -> Self {
         let storage = BytesMut::with_capacity(capacity);
-        Self { allocation: storage.capacity(), storage, ..Self::default() }
+        let allocation = storage.capacity();
+        Self { allocation, storage, lent_end: usize::MAX, ..Self::default() }
     }
 
     /// Appends a copy of `bytes`.
@@ -102,22 +105,31 @@ impl ReceiveBuf {
     /// Makes room for a read that may bring `size` bytes.
     ///
     /// It is at least a quarter of that where something waits, which need not be moved for each read then.
-    /// Where a large frame has begun to arrive, it is what is missing of that, as far as what has arrived
-    /// allows, whatever length was announced; where a large message was taken last, room for another.
+    /// Where a frame has begun to arrive that is about as large as a read, or larger, it is what is missing
+    /// of that, as far as what has arrived allows, whatever length was announced, and little more; where a
+    /// large message was taken last, room for another.
     pub fn prepare(&mut self, size: usize) {
         self.rewind();
         let waiting = self.len();
-        let (least, room) = match self.missing() {
+        let missing = self.missing();
+        if missing > 0 && missing >= (size - size / 8).saturating_sub(waiting) {
+            return self.prepare_rest(missing, size);
+        }
+        self.lent_end = usize::MAX;
+        if waiting <= MOST_BEFORE && self.start > 0 {
+            self.move_to_front();
+        }
+        let quarter = size.div_ceil(4);
+        let (least, room) = match missing {
             // Sooner or later it would be moved.
-            missing @ 1.. if waiting >= LITTLE && self.has_capacity(missing) => (missing, missing),
-            missing @ 1.. if waiting >= LITTLE => {
-                (missing.min(size), missing.min(waiting.max(GROW_BY)))
+            1.. if waiting >= LITTLE && self.has_capacity(missing.max(quarter)) => {
+                (missing.max(quarter), missing.max(quarter))
             }
             // Room for another like the last from its beginning, or it would be moved later.
             _ if self.like_last > size && waiting < LITTLE => {
                 (self.like_last - waiting, self.like_last - waiting)
             }
-            _ if waiting > 0 => (size.div_ceil(4), size),
+            _ if waiting > 0 => (quarter, size),
             _ => (size, size),
         };
         if self.spare_len() < least {
@@ -322,6 +334,14 @@ impl ReceiveBuf {
         }
     }
 
+    /// Moves what waits to the front of `storage`.
+    fn move_to_front(&mut self) {
+        let (start, waiting) = (self.start, self.len());
+        self.storage.copy_within(start.., 0);
+        self.storage.truncate(waiting);
+        self.note_moved(start);
+    }
+
     fn spare_len(&self) -> usize {
         self.storage.capacity() - self.storage.len()
     }
@@ -336,18 +356,27 @@ impl ReceiveBuf {
         usize::try_from(self.expected.saturating_sub(self.received)).unwrap_or(usize::MAX)
     }
 
-    /// Returns how much of the spare memory is lent for a read.
-    ///
-    /// Where large messages are taken, not more than the one needs that waits: what comes behind it
-    /// would have to be copied elsewhere.
-    fn lent_len(&self) -> usize {
-        let spare = self.spare_len();
-        match self.missing() {
-            missing @ 1.. if self.like_last > 0 && self.len().saturating_add(missing) >= LARGE => {
-                spare.min(missing)
+    /// Makes room for what is `missing` of a large frame, and lends no more than that and the header
+    /// behind it: then the next one is read to where it stays, too, instead of being moved there.
+    #[inline]
+    fn prepare_rest(&mut self, missing: usize, size: usize) {
+        let rest = missing.saturating_add(MOST_BEFORE);
+        if self.spare_len() < rest {
+            let waiting = self.len();
+            let earned = if waiting < LITTLE { size } else { waiting.max(GROW_BY) };
+            let earned = earned.max(self.like_last);
+            if rest <= earned || self.has_capacity(rest) {
+                self.make_room(rest);
+            } else if self.spare_len() < size {
+                self.make_room(earned);
             }
-            _ => spare,
         }
+        self.lent_end = self.storage.len().saturating_add(rest);
+    }
+
+    /// Returns how much of the spare memory is lent for a read.
+    fn lent_len(&self) -> usize {
+        self.storage.capacity().min(self.lent_end).saturating_sub(self.storage.len())
     }
 
     /// Makes room for `additional` bytes where there is less.
@@ -357,10 +386,7 @@ impl ReceiveBuf {
         // For each byte that is moved, one was consumed, or one can be read before the next move.
         let is_cheap = self.start > 0 && waiting <= self.start.max(additional);
         if is_cheap && self.has_capacity(additional) {
-            let moved = self.start;
-            self.storage.copy_within(moved.., 0);
-            self.storage.truncate(waiting);
-            return self.note_moved(moved);
+            return self.move_to_front();
         }
         self.initialised = 0;
         if !self.is_shared && self.start < waiting {
@@ -418,10 +444,11 @@ unsafe impl BufMut for ReceiveBuf {
     }
 
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        if self.storage.capacity() == self.storage.len() {
+        let mut lent = self.lent_len();
+        if lent == 0 {
             self.prepare(UNASKED);
+            lent = self.lent_len();
         }
-        let lent = self.lent_len();
         let chunk = self.storage.chunk_mut();
         let lent = lent.min(chunk.len());
         &mut chunk[..lent]
@@ -501,6 +528,27 @@ mod tests {
             input.extend_from_slice(&vec![7; input.storage.capacity()]);
             assert!(!input.spare_mut(size).is_empty(), "{size}");
         }
+    }
+
+    #[test]
+    fn a_large_frame_is_read_with_the_header_behind_it_and_no_more() {
+        let mut input = ReceiveBuf::with_capacity(64 << 10);
+        input.extend_from_slice(&[7; 100]);
+        input.expect(20_000);
+        assert_eq!(input.spare_mut(16 << 10).len(), 20_000 + MOST_BEFORE);
+        input.commit(20_000 + MOST_BEFORE);
+        input.consume(20_100);
+        // That is moved to where there is room for what follows.
+        assert_eq!(input.spare_mut(16 << 10).len(), (64 << 10) - MOST_BEFORE);
+    }
+
+    #[test]
+    fn a_header_makes_nobody_hold_what_it_announces() {
+        let mut input = ReceiveBuf::new();
+        input.extend_from_slice(&[7; 4]);
+        input.expect(1 << 40);
+        input.prepare(16 << 10);
+        assert!(input.storage.capacity() <= 17 << 10);
     }
 
     #[test]

@@ -189,13 +189,12 @@ impl<S: Transport> WebSocket<S> {
 
     /// Reads once; only a wait that ended without input is an error.
     fn read(&mut self) -> io::Result<()> {
-        let waiting = self.input.len();
         let read = read(&mut self.stream, &mut self.input, self.reads.size());
         self.looked = self.clock.now();
         match read {
             Ok(0) => self.note_eof(),
             Ok(len) => {
-                self.reads.note(waiting, len);
+                self.reads.note(len);
                 self.connection.handle_timeout(self.looked);
             }
             Err(error) if is_timeout(&error) => return Err(error),

@@ -328,11 +328,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Driver<S> {
 
     /// Reads once.
     fn poll_input(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let waiting = self.input.len();
         match ready!(poll_read(&mut self.stream, &mut self.input, self.reads.size(), cx)) {
             Ok(0) => self.note_eof(),
             Ok(len) => {
-                self.reads.note(waiting, len);
+                self.reads.note(len);
                 self.connection.handle_timeout(self.clock.now());
             }
             Err(error) => {
