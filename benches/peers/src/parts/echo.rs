@@ -61,7 +61,7 @@ fn rounds(
     let (count, time) = if effort.is_quick {
         (1, Duration::from_millis(200))
     } else {
-        (effort.rounds.div_ceil(4), Duration::from_secs(1))
+        (effort.rounds.div_ceil(3), Duration::from_millis(400))
     };
     let mut costs = vec![Vec::new(); programs.len()];
     let mut speeds = vec![Vec::new(); programs.len()];
