@@ -57,7 +57,7 @@ impl Utf8Validator {
         if !is_utf8(whole) {
             return Err(InvalidUtf8);
         }
-        self.extend_partial(partial)
+        if partial.is_empty() { Ok(()) } else { self.extend_partial(partial) }
     }
 
     /// Returns whether the text may end here: not inside a character.

@@ -152,6 +152,8 @@ impl ReceiveBuf {
         let lent = self.lent_len();
         let filled = self.storage.len();
         let known = self.initialised.saturating_sub(filled);
+        // What is zeroed is still in the cache when it is read to.
+        let lent = lent.min(known.max(ZEROED_AT_ONCE));
         let spare = self.storage.spare_capacity_mut();
         let spare = spare.get_mut(..lent).unwrap_or_default();
         if let Some(fresh) = spare.get_mut(known..) {
@@ -484,6 +486,9 @@ const LIKE_LAST_AT_MOST: usize = (1 << 20) + MOST_BEFORE;
 
 /// Where a large frame has begun to arrive, at least so much room is made at once.
 const GROW_BY: usize = 56 << 10;
+
+/// How much memory is zeroed for one read.
+const ZEROED_AT_ONCE: usize = 128 << 10;
 
 /// What a reader that asks for memory without preparing any gets.
 const UNASKED: usize = 4096;

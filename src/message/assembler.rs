@@ -274,6 +274,9 @@ impl Assembler {
             return Ok(Some(Received::Message(kind, Source::Input(piece.payload))));
         }
         let payload = input.range(piece.payload);
+        if payload.is_empty() && !is_last {
+            return Ok(None);
+        }
         if self.data.is_empty() {
             // Another one like the last, unless its beginning is much smaller.
             let room = (self.last_len as usize).min(payload.len() * 8);
