@@ -56,33 +56,19 @@ struct Unfinished {
     unmasked: u64,
     /// Whether the payload waits in the input until it is whole.
     is_held: bool,
-    /// How many bytes more must arrive before there is something to do, at least 1.
-    least: u32,
+    /// How many bytes more must arrive before there is something to do, unless these are the last.
+    at_once: u32,
 }
 
 impl Unfinished {
-    fn new(header: Header, is_held: bool) -> Self {
-        let mut frame = Self { header, unmasked: 0, is_held, least: 1 };
-        frame.note_unmasked(0);
-        frame
-    }
-
-    fn note_unmasked(&mut self, unmasked: u64) {
-        self.unmasked = unmasked;
-        // Nobody looks at the beginning of a binary message.
-        if self.is_held && self.header.opcode == Opcode::Binary {
-            let left = self.header.payload_len - unmasked;
-            self.least = u32::try_from(left).map_or(AT_ONCE, |left| left.min(AT_ONCE));
-        }
-    }
-
     /// Returns how much of the payload lies at the beginning of the input, unmasked.
     fn waiting(&self) -> usize {
         if self.is_held { usize::try_from(self.unmasked).unwrap_or_default() } else { 0 }
     }
 
     fn is_waiting_for_more(&self, input: &ReceiveBuf) -> bool {
-        input.len() < self.waiting() + self.least as usize
+        let left = self.header.payload_len - self.unmasked;
+        ((input.len() - self.waiting()) as u64) < left.min(self.at_once.into())
     }
 }
 
@@ -175,8 +161,19 @@ impl Decoder {
     /// however the bytes were split. Afterwards the decoder is of no use.
     #[inline]
     pub fn poll(&mut self, input: &mut ReceiveBuf) -> Result<Option<Piece>, ConnectionError> {
+        self.poll_within(input, true)
+    }
+
+    /// As [`poll`](Self::poll), by who knows whether anybody looks at the beginning of fragments that
+    /// continue a message.
+    #[inline]
+    pub(crate) fn poll_within(
+        &mut self,
+        input: &mut ReceiveBuf,
+        is_looked_at: bool,
+    ) -> Result<Option<Piece>, ConnectionError> {
         let is_first = self.frame.is_none();
-        if is_first && !self.begin(input)? {
+        if is_first && !self.begin(input, is_looked_at)? {
             return Ok(None);
         }
         Ok(self.poll_begun(input, is_first))
@@ -217,7 +214,11 @@ impl Decoder {
 
     /// Takes a header, if it has arrived; returns whether it has.
     #[inline]
-    fn begin(&mut self, input: &mut ReceiveBuf) -> Result<bool, ConnectionError> {
+    fn begin(
+        &mut self,
+        input: &mut ReceiveBuf,
+        is_looked_at: bool,
+    ) -> Result<bool, ConnectionError> {
         let (header, header_len) = match Header::parse(input.as_slice()) {
             Ok(Some(parsed)) => parsed,
             Ok(None) => return self.refuse_early(input.as_slice()).map(|()| false),
@@ -229,7 +230,17 @@ impl Decoder {
         if is_held {
             input.expect(header.payload_len.saturating_sub(input.len() as u64));
         }
-        self.frame = Some(Unfinished::new(header, is_held));
+        let is_looked_at = match header.opcode {
+            Opcode::Binary => header.rsv != 0,
+            Opcode::Continuation => is_looked_at,
+            Opcode::Close | Opcode::Ping | Opcode::Pong | Opcode::Text => true,
+        };
+        let at_once = match is_held {
+            _ if is_looked_at => 1,
+            true => AT_ONCE,
+            false => self.hold.max(1),
+        };
+        self.frame = Some(Unfinished { header, unmasked: 0, is_held, at_once });
         Ok(true)
     }
 
@@ -257,7 +268,7 @@ impl Decoder {
         let is_ascii = unmask(input.range_mut(fresh.clone()), &header, offset);
         let is_last = len as u64 == left;
         let payload = if is_last || !frame.is_held { start..fresh.end } else { start..start };
-        frame.note_unmasked(frame.unmasked + len as u64);
+        frame.unmasked += len as u64;
         if is_last {
             self.frame = None;
         }

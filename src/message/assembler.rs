@@ -147,7 +147,12 @@ impl Assembler {
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Result<Option<Received>, ConnectionError> {
-        while let Some(piece) = self.decoder.poll(input)? {
+        loop {
+            // A text is validated, and what is compressed is decompressed, as it arrives.
+            let is_looked_at = self.kind != Some(MessageKind::Binary) || self.compressed;
+            let Some(piece) = self.decoder.poll_within(input, is_looked_at)? else {
+                return Ok(None);
+            };
             let opcode = piece.header.opcode;
             if opcode.is_control() {
                 check_rsv(&piece)?;
@@ -170,7 +175,6 @@ impl Assembler {
                 return Ok(received);
             }
         }
-        Ok(None)
     }
 
     /// Decompresses what is marked as compressed from now on.
