@@ -111,7 +111,8 @@ impl Decoder {
     /// Holds data frames of up to `len` bytes of payload in the input until they are whole.
     ///
     /// A message in one frame is held up to 64 times as much, unless it is compressed: where it lies it
-    /// need not be copied.
+    /// need not be copied. Of a larger one that is binary, at least `len` bytes are reported at once, or the
+    /// rest of it.
     #[must_use]
     pub const fn hold_up_to(mut self, len: u32) -> Self {
         self.hold = len;
