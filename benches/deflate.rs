@@ -1,9 +1,9 @@
-//! What permessage-deflate costs beside raw zlib-rs on the same data: a server that echoes text like
-//! JSON, with and without context takeover.
+//! What permessage-deflate costs beside raw zlib-rs on the same data: a server that echoes text
+//! like JSON, with and without context takeover.
 //!
-//! `cargo bench --features deflate --bench deflate`; with `-- --ratio` a table instead, for which the
-//! two take turns, so that a noisy machine is noisy for both alike; with `-- --ratio --min` of minima
-//! instead of medians.
+//! `cargo bench --features deflate --bench deflate`; with `-- --ratio` a table instead, for which
+//! the two take turns, so that a noisy machine is noisy for both alike; with `-- --ratio --min` of
+//! minima instead of medians.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,
@@ -45,8 +45,8 @@ fn main() {
     criterion.final_summary();
 }
 
-/// Prints medians or minima of many short rounds. The last column is for a connection that gives its
-/// memory back after each message.
+/// Prints medians or minima of many short rounds. The last column is for a connection that gives
+/// its memory back after each message.
 fn table() {
     let minimum = std::env::args().any(|arg| arg == "--min");
     println!("echo, ns per message");

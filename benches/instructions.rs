@@ -1,5 +1,5 @@
-//! The hot paths, one by one, for a tool that counts instructions: counts do not depend on what else
-//! a machine does. `benches/instructions.sh` runs them and compares with what was committed.
+//! The hot paths, one by one, for a tool that counts instructions: counts do not depend on what
+//! else a machine does. `benches/instructions.sh` runs them and compares with what was committed.
 //!
 //! `instructions NAME COUNT` does the work of a path COUNT times; without arguments, all names are
 //! listed. The counts for two values of COUNT tell what one more costs.

@@ -4,8 +4,8 @@
 //! cargo run --features url --example whatwg -- SERVER CLOSED_PORT FILE
 //! ```
 //!
-//! `tests/browser/whatwg.txt` says what may be in the file, `tests/browser/whatwg.mjs` is the server
-//! and compares this with a browser.
+//! `tests/browser/whatwg.txt` says what may be in the file, `tests/browser/whatwg.mjs` is the
+//! server and compares this with a browser.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -196,8 +196,8 @@ fn thrown(result: Result<(), Exception>) -> String {
     result.map_or_else(|exception| format!(" {},", exception.name()), |()| String::new())
 }
 
-/// Converts a number as WebIDL's `[Clamp] unsigned short` does: a Rust caller has a `u16` and no need
-/// of this.
+/// Converts a number as WebIDL's `[Clamp] unsigned short` does: a Rust caller has a `u16` and no
+/// need of this.
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "it is the clamp")]
 fn clamp(code: &str) -> u16 {
     code.parse::<f64>().unwrap_or(f64::NAN).round_ties_even() as u16

@@ -1,4 +1,5 @@
-//! What can go wrong on an open connection: by whose fault it is, and the close code for it (§7.1.7).
+//! What can go wrong on an open connection: by whose fault it is, and the close code for it
+//! (§7.1.7).
 
 use core::fmt;
 use core::time::Duration;
@@ -158,8 +159,8 @@ impl ConnectionError {
 
     /// Returns the code that the peer is told in a Close frame.
     ///
-    /// [`UnexpectedEof`](Self::UnexpectedEof) and [`CloseTimeout`](Self::CloseTimeout) are told nobody, and
-    /// reported as 1006.
+    /// [`UnexpectedEof`](Self::UnexpectedEof) and [`CloseTimeout`](Self::CloseTimeout) are told
+    /// nobody, and reported as 1006.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
@@ -180,8 +181,8 @@ impl ConnectionError {
                 CloseCode::POLICY_VIOLATION
             }
             Self::IdleTimeout { .. } => CloseCode::GOING_AWAY,
-            // As Python's `websockets` does for Pings. Not a code that tells clients to stay away: a
-            // device that slept in the middle of a message may come back.
+            // As Python's `websockets` does for Pings. Not a code that tells clients to stay away:
+            // a device that slept in the middle of a message may come back.
             Self::MessageTimeout { .. }
             | Self::MessageTooSlow { .. }
             | Self::PongTimeout { .. }

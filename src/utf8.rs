@@ -242,8 +242,8 @@ pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
     (bytes.len() <= SHORT && is_ascii(bytes)) || simdutf8::basic::from_utf8(bytes).is_ok()
 }
 
-/// Returns whether `bytes` are ASCII. That of the standard library stops at the first that is not, which
-/// takes longer if there is none.
+/// Returns whether `bytes` are ASCII. That of the standard library stops at the first that is not,
+/// which takes longer if there is none.
 #[inline]
 fn is_ascii(bytes: &[u8]) -> bool {
     let (words, rest) = bytes.as_chunks::<8>();

@@ -131,8 +131,8 @@ fn large_messages_are_lent_without_an_allocation() {
     }
 }
 
-/// Messages of one size after each other, as fast as they can be read: each is read to where it stays,
-/// and nothing else is.
+/// Messages of one size after each other, as fast as they can be read: each is read to where it
+/// stays, and nothing else is.
 #[test]
 fn large_messages_are_taken_without_a_copy() {
     for role in BOTH {

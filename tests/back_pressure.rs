@@ -1,5 +1,5 @@
-//! A peer that reads too slowly: the water marks, what is reported, and what becomes of messages for
-//! which there is no room.
+//! A peer that reads too slowly: the water marks, what is reported, and what becomes of messages
+//! for which there is no room.
 
 mod support;
 

@@ -1,5 +1,5 @@
-//! One message to many connections: framed once, appended by reference or by one copy, and compressed
-//! once for each setting.
+//! One message to many connections: framed once, appended by reference or by one copy, and
+//! compressed once for each setting.
 #![cfg_attr(
     feature = "deflate",
     expect(clippy::unwrap_used, reason = "a test that cannot go on fails")

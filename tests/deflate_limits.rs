@@ -1,5 +1,5 @@
-//! RFC 7692, §8, and RFC 6455, §10.4: compressed messages that are too large, broken, or built to cost
-//! their receiver more than they cost their sender.
+//! RFC 7692, §8, and RFC 6455, §10.4: compressed messages that are too large, broken, or built to
+//! cost their receiver more than they cost their sender.
 #![cfg(feature = "deflate")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 

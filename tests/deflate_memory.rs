@@ -92,8 +92,8 @@ fn measure(config: &DeflateConfig) -> Used {
     }
     connection.finish().unwrap();
     write(&mut connection);
-    // The output buffer is no part of it, but for what is taken again at once; a large message that was
-    // compressed is never in it.
+    // The output buffer is no part of it, but for what is taken again at once; a large message that
+    // was compressed is never in it.
     let output = {
         let mut plain = Connection::server(&Config::default());
         let before = live();

@@ -1,5 +1,5 @@
-//! The WHATWG `WebSocket` interface (standard of 14 July 2025): its constructor, `send()`, `close()`,
-//! `bufferedAmount`, states and events.
+//! The WHATWG `WebSocket` interface (standard of 14 July 2025): its constructor, `send()`,
+//! `close()`, `bufferedAmount`, states and events.
 //!
 //! The number before each group is that of the requirement; `tests/browser/whatwg.txt` has the same
 //! ones, and what a page can see of them is compared with a browser there.
@@ -812,7 +812,8 @@ impl Model {
         let (frames, rest) = parse(frames);
         let data = frames.iter().filter(|frame| !frame.is_control());
         let written: usize = data.map(|frame| frame.payload.len()).sum();
-        // While a stretch of small messages is being written, its payload is taken for the end of it.
+        // While a stretch of small messages is being written, its payload is taken for the end of
+        // it.
         assert!(written + rest.len() + buffered >= self.sent);
         // What is left when the socket was flagged as full is never written.
         let is_full = page.socket.failure() == Some(&Failure::Full);

@@ -242,8 +242,8 @@ pub(crate) fn xor(payload: &mut [u8], key: [u8; 4]) {
     }
 }
 
-/// About how many bytes a stream of messages has: with the buffer they fill, they fit a second-level
-/// cache, so that the loops are measured and not the memory.
+/// About how many bytes a stream of messages has: with the buffer they fill, they fit a
+/// second-level cache, so that the loops are measured and not the memory.
 const TOTAL: usize = 512 << 10;
 
 /// About how many bytes a batch has: below what an output buffer keeps.

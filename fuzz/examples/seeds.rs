@@ -1,5 +1,5 @@
-//! Writes the seed corpus: the examples of RFC 6455 and RFC 7692, and what once broke, in the layout
-//! that each target reads. `cargo run --example seeds` in this directory.
+//! Writes the seed corpus: the examples of RFC 6455 and RFC 7692, and what once broke, in the
+//! layout that each target reads. `cargo run --example seeds` in this directory.
 
 use std::fs;
 use std::path::Path;

@@ -113,8 +113,8 @@ impl Setup {
         }
     }
 
-    /// A message that is assembled, the receive buffer and the output, each of which may have doubled
-    /// once too often, and what a connection costs.
+    /// A message that is assembled, the receive buffer and the output, each of which may have
+    /// doubled once too often, and what a connection costs.
     fn memory_bound(&self, received: usize, sent: usize) -> usize {
         let held = received.min(self.config.max_message_size.saturating_add(16 << 10));
         let plain = 8 * held + 4 * received + 8 * sent + (64 << 10);

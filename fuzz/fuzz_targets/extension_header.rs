@@ -1,5 +1,5 @@
-//! `Sec-WebSocket-Extensions`: what is parsed is written and parsed again; what a server makes of an
-//! offer is a response; what it makes of our own client's offer, that client confirms.
+//! `Sec-WebSocket-Extensions`: what is parsed is written and parsed again; what a server makes of
+//! an offer is a response; what it makes of our own client's offer, that client confirms.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

@@ -15,13 +15,13 @@ use crate::utf8::Utf8Validator;
 /// which consumes from the front. From outside it is append-only: nobody can touch bytes that are
 /// half processed. Three ways to append, none of which zero-fills before each read:
 ///
-/// - [`BufMut`], behind [`prepare`](Self::prepare), for readers that write into uninitialised memory
-///   (`tokio::io::AsyncReadExt::read_buf`),
+/// - [`BufMut`], behind [`prepare`](Self::prepare), for readers that write into uninitialised
+///   memory (`tokio::io::AsyncReadExt::read_buf`),
 /// - [`spare_mut`](Self::spare_mut) and [`commit`](Self::commit), for `std::io::Read`,
 /// - [`extend_from_slice`](Self::extend_from_slice), for bytes that lie elsewhere.
 ///
-/// The connection says how much is missing of a large frame, so that what is lent to a reader is what
-/// the frame needs: it is read to where it stays.
+/// The connection says how much is missing of a large frame, so that what is lent to a reader is
+/// what the frame needs: it is read to where it stays.
 ///
 /// An empty `ReceiveBuf` holds no heap memory until something is reserved, and gives back what it
 /// holds by [`release`](Self::release).
@@ -46,7 +46,8 @@ pub struct ReceiveBuf {
     allocation: usize,
     /// Whether messages were taken out of the allocation.
     is_shared: bool,
-    /// How much another message like the last that was taken needs, if that was a large one; else 0.
+    /// How much another message like the last that was taken needs, if that was a large one; else
+    /// 0.
     like_last: usize,
     /// Where in `storage` what is lent ends, if there is more.
     lent_end: usize,
@@ -104,10 +105,10 @@ impl ReceiveBuf {
 
     /// Makes room for a read that may bring `size` bytes.
     ///
-    /// It is at least a quarter of that where something waits, which need not be moved for each read then.
-    /// Where a frame has begun to arrive that is about as large as a read, or larger, it is what is missing
-    /// of that, as far as what has arrived allows, whatever length was announced, and little more; where a
-    /// large message was taken last, room for another.
+    /// It is at least a quarter of that where something waits, which need not be moved for each
+    /// read then. Where a frame has begun to arrive that is about as large as a read, or larger, it
+    /// is what is missing of that, as far as what has arrived allows, whatever length was
+    /// announced, and little more; where a large message was taken last, room for another.
     pub fn prepare(&mut self, size: usize) {
         self.rewind();
         let waiting = self.len();
@@ -137,8 +138,8 @@ impl ReceiveBuf {
         }
     }
 
-    /// Returns initialised memory to read into: as much as [`prepare`](Self::prepare) makes room for,
-    /// never none unless `size` is 0.
+    /// Returns initialised memory to read into: as much as [`prepare`](Self::prepare) makes room
+    /// for, never none unless `size` is 0.
     ///
     /// Memory is zeroed once, when it is first lent, not before each read. What was read becomes
     /// part of the buffer by [`commit`](Self::commit).
@@ -183,8 +184,8 @@ impl ReceiveBuf {
         self.received += len as u64;
     }
 
-    /// Gives back the memory that nothing waits in: all of it if the buffer is empty, and most of it if
-    /// little waits in much.
+    /// Gives back the memory that nothing waits in: all of it if the buffer is empty, and most of
+    /// it if little waits in much.
     pub fn release(&mut self) {
         if self.is_empty() {
             *self = Self { received: self.received, ..Self::new() };
@@ -262,8 +263,8 @@ impl ReceiveBuf {
         self.expected = self.received.saturating_add(missing);
     }
 
-    /// Notes that the bytes in `range`, which wait to be consumed, continue a text: a validator that was
-    /// `before` has seen them and is `behind` now.
+    /// Notes that the bytes in `range`, which wait to be consumed, continue a text: a validator
+    /// that was `before` has seen them and is `behind` now.
     pub(crate) fn note_text(
         &mut self,
         range: Range<usize>,
@@ -273,8 +274,8 @@ impl ReceiveBuf {
         self.text = SeenText { range, before, behind };
     }
 
-    /// Returns how far what begins at `start` has been seen by a validator that was `before` then, and
-    /// what that is now.
+    /// Returns how far what begins at `start` has been seen by a validator that was `before` then,
+    /// and what that is now.
     pub(crate) fn seen_text(
         &self,
         start: usize,
@@ -348,7 +349,8 @@ impl ReceiveBuf {
         self.storage.capacity() - self.storage.len()
     }
 
-    /// Returns whether `additional` bytes fit behind those that wait, if these are moved to the front.
+    /// Returns whether `additional` bytes fit behind those that wait, if these are moved to the
+    /// front.
     fn has_capacity(&self, additional: usize) -> bool {
         self.storage.capacity() - self.len() >= additional
     }
@@ -358,8 +360,9 @@ impl ReceiveBuf {
         usize::try_from(self.expected.saturating_sub(self.received)).unwrap_or(usize::MAX)
     }
 
-    /// Makes room for what is `missing` of a large frame, and lends no more than that and the header
-    /// behind it: then the next one is read to where it stays, too, instead of being moved there.
+    /// Makes room for what is `missing` of a large frame, and lends no more than that and the
+    /// header behind it: then the next one is read to where it stays, too, instead of being moved
+    /// there.
     #[inline]
     fn prepare_rest(&mut self, missing: usize, size: usize) {
         let rest = missing.saturating_add(MOST_BEFORE);

@@ -167,8 +167,8 @@ impl TransmitBuf {
         extra.spliced.push(Splice { at, bytes });
     }
 
-    /// Notes that what was appended since the [length](Self::len) was `begin` carries `payload` bytes
-    /// of a message.
+    /// Notes that what was appended since the [length](Self::len) was `begin` carries `payload`
+    /// bytes of a message.
     #[inline]
     pub(crate) fn note_payload(&mut self, begin: usize, payload: usize) {
         let (begin, end) = (self.written + begin as u64, self.written + self.len as u64);
@@ -313,8 +313,8 @@ impl fmt::Debug for TransmitBuf {
 /// to all that is read at once.
 const KEEP_AT_MOST: usize = 128 << 10;
 
-/// What an output has room for behind its first small message, so that it need not grow from nothing
-/// each time that there is something to send.
+/// What an output has room for behind its first small message, so that it need not grow from
+/// nothing each time that there is something to send.
 const FIRST_ROOM: usize = 1024;
 
 /// What is written stays in front of what waits until it is this much.

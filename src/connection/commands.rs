@@ -13,8 +13,8 @@ use crate::message::{Message, MessageKind, Prepared};
 impl Connection {
     /// Sends a message.
     ///
-    /// A server keeps a large payload by reference. So does a client if nobody else holds it, and masks
-    /// it where it lies; otherwise it makes a masked copy.
+    /// A server keeps a large payload by reference. So does a client if nobody else holds it, and
+    /// masks it where it lies; otherwise it makes a masked copy.
     ///
     /// # Errors
     ///
@@ -130,8 +130,8 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`] when
-    /// a text would end inside a character: the message is still in progress then.
+    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`]
+    /// when a text would end inside a character: the message is still in progress then.
     pub fn finish(&mut self) -> Result<(), SendError> {
         self.check_open()?;
         self.outgoing.finish()?;
@@ -163,8 +163,8 @@ impl Connection {
 
     /// Begins the closing handshake (§7.1.2), behind all messages sent before.
     ///
-    /// A message that is being sent in parts is left unfinished. Without effect on a connection that
-    /// is closing or closed.
+    /// A message that is being sent in parts is left unfinished. Without effect on a connection
+    /// that is closing or closed.
     ///
     /// # Errors
     ///

@@ -26,7 +26,8 @@ pub struct Config {
     /// Default 16 MiB: more than chat, games and documents need, and little enough for a server to
     /// hold a few of. Memory is taken as bytes arrive, never by what a header announces.
     pub max_message_size: usize,
-    /// The largest data frame that is accepted, in bytes of payload; beyond it the connection fails with
+    /// The largest data frame that is accepted, in bytes of payload; beyond it the connection fails
+    /// with
     /// 1009. Default 16 MiB, as for messages.
     pub max_frame_size: usize,
     /// How many fragments a message may have, besides one for each 32 bytes of it; beyond them the
@@ -53,22 +54,22 @@ pub struct Config {
     /// What happens to a message while `max_buffered` bytes wait. Default: it is refused.
     pub when_full: WhenFull,
     /// Messages larger than this are sent in fragments of this many bytes, so that Pings, Pongs and
-    /// the Close of a failure can pass between them. What has not been framed when the peer closes the
-    /// connection is dropped. Default `None`: one frame for each message.
+    /// the Close of a failure can pass between them. What has not been framed when the peer closes
+    /// the connection is dropped. Default `None`: one frame for each message.
     pub fragment_size: Option<NonZeroUsize>,
     /// How fragments are reassembled for the application. Default: to whole messages.
     pub reassembly: Reassembly,
     /// Who answers Pings. Default: the connection.
     pub pong: Pong,
-    /// What happens to messages that arrive after [`close`](crate::Connection::close). Default: they
-    /// are dropped, as in a browser.
+    /// What happens to messages that arrive after [`close`](crate::Connection::close). Default:
+    /// they are dropped, as in a browser.
     pub after_close: AfterClose,
-    /// A Ping is sent this often (zero counts as never), so that proxies and NATs keep the connection and a dead peer is
-    /// found.
+    /// A Ping is sent this often (zero counts as never), so that proxies and NATs keep the
+    /// connection and a dead peer is found.
     ///
     /// Default 20 s, as Python's `websockets`: a third of the 60 s after which nginx
-    /// (`proxy_read_timeout`) and most load balancers drop what is silent. What it does for browsers is
-    /// told [above](#heartbeats).
+    /// (`proxy_read_timeout`) and most load balancers drop what is silent. What it does for
+    /// browsers is told [above](#heartbeats).
     pub ping_interval: Option<Duration>,
     /// Which connections are pinged. Default all.
     pub ping_when: PingWhen,
@@ -76,7 +77,8 @@ pub struct Config {
     /// [`ping_interval`](Self::ping_interval): the peer is dead, or the way to it.
     ///
     /// Default 20 s, as Python's `websockets`. The time begins when the Ping has been handed to the
-    /// transport, or, while it is stuck behind other output, when the transport took something last.
+    /// transport, or, while it is stuck behind other output, when the transport took something
+    /// last.
     pub pong_timeout: Option<Duration>,
     /// The connection fails with 1011 when output waits and the transport takes nothing for this
     /// long: a peer that sends but does not read is not found by Pings.
@@ -86,14 +88,14 @@ pub struct Config {
     /// The connection fails with 1001 when no message went in either direction for this long.
     ///
     /// Default `None`: a chat may be silent for a day, and who is not there any more is found by
-    /// Pings. These do not count here, so that a server can end what is merely kept open; uWebSockets
-    /// does so after 120 s by default.
+    /// Pings. These do not count here, so that a server can end what is merely kept open;
+    /// uWebSockets does so after 120 s by default.
     pub idle_timeout: Option<Duration>,
-    /// A close may take this long, from [`close`](crate::Connection::close) or the peer's Close frame
-    /// to the end of the transport, with all that waits to be written before. Then the connection
-    /// ends without ([`CloseTimeout`](crate::ConnectionError::CloseTimeout) when the peer's Close has
-    /// not come), and what a slow peer has not read by then is lost: where that matters, wait for the
-    /// output to be written before.
+    /// A close may take this long, from [`close`](crate::Connection::close) or the peer's Close
+    /// frame to the end of the transport, with all that waits to be written before. Then the
+    /// connection ends without ([`CloseTimeout`](crate::ConnectionError::CloseTimeout) when the
+    /// peer's Close has not come), and what a slow peer has not read by then is lost: where that
+    /// matters, wait for the output to be written before.
     ///
     /// Default 10 s, as Python's `websockets`: more than any network needs, and not so much that
     /// connections to dead peers pile up.

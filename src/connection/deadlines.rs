@@ -73,8 +73,8 @@ impl Connection {
         }
     }
 
-    /// Returns how long a Ping and its Pong took together, by the newest measurement: of heartbeats,
-    /// and of [`ping`](Self::ping).
+    /// Returns how long a Ping and its Pong took together, by the newest measurement: of
+    /// heartbeats, and of [`ping`](Self::ping).
     ///
     /// It is as exact as the times that [`handle_timeout`](Self::handle_timeout) is told.
     #[must_use]

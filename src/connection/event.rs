@@ -18,8 +18,8 @@ pub enum Event<'a> {
     Closed(Closed),
     /// Output that had become too full has been written, down to the low mark: there is room again.
     ///
-    /// Reported once each time that the output has reached [`Config::max_buffered`] or a command was
-    /// refused or dropped for it, and only while the connection is open. See
+    /// Reported once each time that the output has reached [`Config::max_buffered`] or a command
+    /// was refused or dropped for it, and only while the connection is open. See
     /// [`Config::when_full`].
     ///
     /// [`Config::max_buffered`]: crate::Config::max_buffered

@@ -78,10 +78,12 @@ impl Connection {
 
     /// Returns whether more should be read from the transport.
     ///
-    /// It is false from when the output reaches [`Config::max_buffered`](crate::Config::max_buffered) until it has been written
-    /// down to [`Config::low_water`](crate::Config::low_water). A driver that obeys stops reading from a peer that does not
-    /// read what it is answered, so that the peer is slowed down by its own transport instead of
-    /// filling this end's memory with replies that are refused or kept elsewhere.
+    /// It is false from when the output reaches
+    /// [`Config::max_buffered`](crate::Config::max_buffered) until it has been written down to
+    /// [`Config::low_water`](crate::Config::low_water). A driver that obeys stops reading from a
+    /// peer that does not read what it is answered, so that the peer is slowed down by its own
+    /// transport instead of filling this end's memory with replies that are refused or kept
+    /// elsewhere.
     ///
     /// That is for a server whose output answers its input. Two peers that both wait for the other
     /// to read first wait forever, and while nothing is read, neither Pongs nor a Close are seen: a

@@ -56,8 +56,8 @@ impl Marks {
         }
     }
 
-    /// Returns whether the output has been too full; it may have fallen to the low mark since. Tells
-    /// most callers what they ask for without `waiting`.
+    /// Returns whether the output has been too full; it may have fallen to the low mark since.
+    /// Tells most callers what they ask for without `waiting`.
     #[inline]
     pub(super) fn was_high(&self) -> bool {
         self.level == Level::High

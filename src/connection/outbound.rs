@@ -76,7 +76,8 @@ impl Source<'_> {
         }
     }
 
-    /// Appends a frame with a copy of its payload, or with the payload itself, masked where it lies.
+    /// Appends a frame with a copy of its payload, or with the payload itself, masked where it
+    /// lies.
     #[inline(never)]
     fn put_large(self, flags: Flags, key: Option<[u8; 4]>, output: &mut TransmitBuf) {
         let header = flags.header(key, self.len());
@@ -122,6 +123,7 @@ pub(super) const SPLICE_FROM: usize = 4096;
 /// a masked copy is made faster.
 const MASK_IN_PLACE_FROM: usize = 16 << 10;
 
-/// A frame that copies a payload of this size and more has memory of its own: it is not moved to the
-/// front when a part of it has been written, and given back as soon as it has been written whole.
+/// A frame that copies a payload of this size and more has memory of its own: it is not moved to
+/// the front when a part of it has been written, and given back as soon as it has been written
+/// whole.
 const ALONE_FROM: usize = 128 << 10;

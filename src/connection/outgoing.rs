@@ -453,6 +453,6 @@ impl Part {
 /// Pongs are queued behind one another until the output has this many bytes.
 const PONG_ROOM: usize = 16 << 10;
 
-/// A prepared frame of this size and more is kept by reference rather than copied. It lies in the cache
-/// and the many outputs do not, so a reference is worth its while earlier.
+/// A prepared frame of this size and more is kept by reference rather than copied. It lies in the
+/// cache and the many outputs do not, so a reference is worth its while earlier.
 const SHARE_FROM: usize = 1024;

@@ -24,7 +24,8 @@ use crate::utf8::{Utf8Bytes, is_utf8};
 /// There are four kinds of methods, to be called in this order, over and over:
 ///
 /// 1. `handle_*` says what the transport and the clock did: [`handle_eof`](Self::handle_eof),
-///    [`handle_timeout`](Self::handle_timeout). Bytes that arrived are appended to a [`ReceiveBuf`].
+///    [`handle_timeout`](Self::handle_timeout). Bytes that arrived are appended to a
+///    [`ReceiveBuf`].
 /// 2. [`poll_event`](Self::poll_event) until it returns `None`: what arrived.
 /// 3. Commands, also while an event is held: [`send`](Self::send), [`ping`](Self::ping),
 ///    [`close`](Self::close), …
@@ -147,8 +148,8 @@ impl Connection {
         Self::new(Role::Client, config, Some(Box::new(Masks::new(seed))), TransmitBuf::new())
     }
 
-    /// Creates an end whose handshake has left bytes that are to be written first. Only a client has
-    /// a seed.
+    /// Creates an end whose handshake has left bytes that are to be written first. Only a client
+    /// has a seed.
     #[cfg(feature = "handshake")]
     pub(super) fn opened(config: &Config, seed: Option<[u8; 32]>, output: TransmitBuf) -> Self {
         let role = if seed.is_some() { Role::Client } else { Role::Server };
@@ -322,8 +323,8 @@ impl Connection {
 
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.
     ///
-    /// Of compression, only what later messages refer to is kept: with takeover the compressor, and of
-    /// the decompressor its window.
+    /// Of compression, only what later messages refer to is kept: with takeover the compressor, and
+    /// of the decompressor its window.
     pub fn release_memory(&mut self) {
         self.assembler.release();
         self.outgoing.release();
@@ -412,8 +413,8 @@ fn payload(input: &mut ReceiveBuf, source: Source) -> Payload<'_> {
 }
 
 /// Frames up to this size wait in the receive buffer until they are whole and are lent from there;
-/// larger ones are assembled, so that a receive buffer stays small. Of messages in one frame 64 times as
-/// much waits there, 1 MiB.
+/// larger ones are assembled, so that a receive buffer stays small. Of messages in one frame 64
+/// times as much waits there, 1 MiB.
 const HOLD_UP_TO: u32 = 16 << 10;
 
 #[cfg(test)]

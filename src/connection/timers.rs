@@ -402,8 +402,8 @@ fn digest(payload: &[u8]) -> u32 {
     payload.iter().fold(0x811c_9dc5, add)
 }
 
-/// How long the Pong to a Ping is awaited to measure the round trip: §5.5.3 allows that only later Pings
-/// are answered.
+/// How long the Pong to a Ping is awaited to measure the round trip: §5.5.3 allows that only later
+/// Pings are answered.
 const PROBE_TIMEOUT: Time = Time(10 * NANOS_PER_SEC);
 
 const NANOS_PER_SEC: u64 = 1_000_000_000;

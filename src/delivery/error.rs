@@ -7,8 +7,8 @@ use crate::message::Message;
 
 /// What the peer did wrong.
 ///
-/// The connection is to be closed. The session stays as it was, and may be resumed on another; where
-/// that fails, too, the peer is broken or has an old state, and only a new session will do.
+/// The connection is to be closed. The session stays as it was, and may be resumed on another;
+/// where that fails, too, the peer is broken or has an old state, and only a new session will do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DeliveryError {

@@ -19,9 +19,9 @@ pub struct Limits {
     pub max_messages: usize,
     /// How many bytes of payload may wait to be acknowledged; more are refused.
     ///
-    /// Default 1 MiB, as much as may wait in a connection. It bounds a single message, too: one over
-    /// the peer's [`max_message_size`](crate::Config::max_message_size) would end every connection
-    /// that it is sent on again.
+    /// Default 1 MiB, as much as may wait in a connection. It bounds a single message, too: one
+    /// over the peer's [`max_message_size`](crate::Config::max_message_size) would end every
+    /// connection that it is sent on again.
     pub max_bytes: usize,
     /// After how many messages an acknowledgement is due without being asked for.
     ///

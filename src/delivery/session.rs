@@ -83,8 +83,8 @@ pub enum Event {
 
 /// Messages that the peer has not acknowledged and cannot be asked about any more.
 ///
-/// Whether they are to be sent again is the application's to decide: only it knows what harm is done
-/// by a message twice, or not at all.
+/// Whether they are to be sent again is the application's to decide: only it knows what harm is
+/// done by a message twice, or not at all.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
@@ -111,8 +111,8 @@ enum Phase {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OwnHello {
     Sent,
-    /// To be sent, to the peer that was known when the connection began: the other end is to see what
-    /// this end knew before it heard from it.
+    /// To be sent, to the peer that was known when the connection began: the other end is to see
+    /// what this end knew before it heard from it.
     Waiting {
         to: Option<SessionId>,
     },
@@ -149,8 +149,8 @@ impl Session {
 
     /// Creates a session from what was written down of it.
     ///
-    /// All its messages count as sent, since nobody knows. More of them than `limits` allow are kept
-    /// all the same, and others refused for so long.
+    /// All its messages count as sent, since nobody knows. More of them than `limits` allow are
+    /// kept all the same, and others refused for so long.
     ///
     /// # Errors
     ///
@@ -175,8 +175,8 @@ impl Session {
         Ok(session)
     }
 
-    /// Begins with a new connection. One that was there before counts as gone: its messages must not
-    /// be handled any more.
+    /// Begins with a new connection. One that was there before counts as gone: its messages must
+    /// not be handled any more.
     pub fn handle_connected(&mut self) {
         self.phase = Phase::Connected { hello: OwnHello::Waiting { to: self.peer } };
         self.acknowledgement_due = false;
@@ -192,7 +192,8 @@ impl Session {
     /// # Errors
     ///
     /// [`DeliveryError`], when the peer broke the protocol. It is sticky until the next connection:
-    /// close this one with its [`close_code`](DeliveryError::close_code). The session is not harmed.
+    /// close this one with its [`close_code`](DeliveryError::close_code). The session is not
+    /// harmed.
     pub fn handle_message(&mut self, message: Message) -> Result<Option<Event>, DeliveryError> {
         let handled = match self.phase {
             Phase::Failed(error) => return Err(error),
@@ -222,9 +223,9 @@ impl Session {
 
     /// Acknowledges all that has arrived, if anything was not acknowledged yet.
     ///
-    /// To be called before waiting for the transport, or the peer keeps what it could drop and may be
-    /// out of room. In between, a session acknowledges by itself as the [`Limits`] say, and
-    /// with each message that it sends.
+    /// To be called before waiting for the transport, or the peer keeps what it could drop and may
+    /// be out of room. In between, a session acknowledges by itself as the [`Limits`] say, and with
+    /// each message that it sends.
     pub const fn acknowledge(&mut self) {
         self.acknowledgement_due = self.acknowledged < self.expected;
     }
@@ -287,8 +288,8 @@ impl Session {
         self.queued_bytes
     }
 
-    /// Returns what must be kept to [`restore`](Self::restore) the session. The payloads are shared,
-    /// not copied.
+    /// Returns what must be kept to [`restore`](Self::restore) the session. The payloads are
+    /// shared, not copied.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {
         Snapshot {
@@ -384,8 +385,8 @@ impl Session {
         Ok(Some(Event::Message(message)))
     }
 
-    /// Drops the messages below `expected`, all of which must be below `end`. An acknowledgement that
-    /// says less than an earlier one says nothing.
+    /// Drops the messages below `expected`, all of which must be below `end`. An acknowledgement
+    /// that says less than an earlier one says nothing.
     fn receive_acknowledgement(&mut self, expected: u64, end: u64) -> Result<(), DeliveryError> {
         if expected > end {
             return Err(self.out_of_range(expected));

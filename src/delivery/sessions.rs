@@ -115,7 +115,8 @@ impl<U: PartialEq> Sessions<U> {
             self.make_room()?;
         }
         let kept = match self.kept.entry(hello.from) {
-            // Whoever knows the ids of both ends can take a session over, but not from another user.
+            // Whoever knows the ids of both ends can take a session over, but not from another
+            // user.
             Entry::Occupied(entry) if entry.get().user != user => return Err(Denied::OtherUser),
             Entry::Occupied(entry) => entry.into_mut(),
             Entry::Vacant(entry) => {
@@ -129,8 +130,8 @@ impl<U: PartialEq> Sessions<U> {
         Ok(Attachment { client: hello.from, connection: self.connections })
     }
 
-    /// Keeps a session that was [restored](Session::restore), until its client comes back. It replaces
-    /// what there was of that client.
+    /// Keeps a session that was [restored](Session::restore), until its client comes back. It
+    /// replaces what there was of that client.
     ///
     /// # Errors
     ///

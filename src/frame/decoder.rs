@@ -11,8 +11,9 @@ use crate::role::Role;
 
 /// Takes frames out of a [`ReceiveBuf`].
 ///
-/// A header is checked before one byte of its payload is waited for. A payload is unmasked in place,
-/// as it arrives or, where nobody could look at its beginning, a good deal at once; it is never copied.
+/// A header is checked before one byte of its payload is waited for. A payload is unmasked in
+/// place, as it arrives or, where nobody could look at its beginning, a good deal at once; it is
+/// never copied.
 ///
 /// ```text
 ///            header whole, payload not            payload whole
@@ -51,8 +52,8 @@ pub struct Decoder {
 #[derive(Debug)]
 struct Unfinished {
     header: Header,
-    /// How many bytes of the payload are unmasked: they wait in the input if the frame is held, else
-    /// they are consumed. unmasked < header.payload_len while the frame is kept
+    /// How many bytes of the payload are unmasked: they wait in the input if the frame is held,
+    /// else they are consumed. unmasked < header.payload_len while the frame is kept
     unmasked: u64,
     /// Whether the payload waits in the input until it is whole.
     is_held: bool,
@@ -110,9 +111,9 @@ impl Decoder {
 
     /// Holds data frames of up to `len` bytes of payload in the input until they are whole.
     ///
-    /// A message in one frame is held up to 64 times as much, unless it is compressed: where it lies it
-    /// need not be copied. Of a larger one that is binary, at least `len` bytes are reported at once, or the
-    /// rest of it.
+    /// A message in one frame is held up to 64 times as much, unless it is compressed: where it
+    /// lies it need not be copied. Of a larger one that is binary, at least `len` bytes are
+    /// reported at once, or the rest of it.
     #[must_use]
     pub const fn hold_up_to(mut self, len: u32) -> Self {
         self.hold = len;
@@ -165,8 +166,8 @@ impl Decoder {
         self.poll_within(input, true)
     }
 
-    /// As [`poll`](Self::poll), by who knows whether anybody looks at the beginning of fragments that
-    /// continue a message.
+    /// As [`poll`](Self::poll), by who knows whether anybody looks at the beginning of fragments
+    /// that continue a message.
     #[inline]
     pub(crate) fn poll_within(
         &mut self,
@@ -338,8 +339,8 @@ impl Piece {
     }
 }
 
-/// Unmasks a part of the payload of a frame, and returns whether it is known to be ASCII: of what cannot be
-/// text, nobody wants to know.
+/// Unmasks a part of the payload of a frame, and returns whether it is known to be ASCII: of what
+/// cannot be text, nobody wants to know.
 fn unmask(payload: &mut [u8], header: &Header, offset: usize) -> bool {
     match (header.mask, header.opcode) {
         (Some(key), Opcode::Continuation | Opcode::Text) => {

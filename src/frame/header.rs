@@ -93,8 +93,8 @@ impl Header {
     /// # Errors
     ///
     /// What §5.2 and §5.5 forbid whatever the role: a reserved opcode, a length that is not minimal
-    /// or has its top bit set, a control frame that is fragmented or too long. Reserved bits and the
-    /// mask are for the caller to judge ([`Decoder`](super::Decoder) does).
+    /// or has its top bit set, a control frame that is fragmented or too long. Reserved bits and
+    /// the mask are for the caller to judge ([`Decoder`](super::Decoder) does).
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ConnectionError> {
         let [first, second, rest @ ..] = bytes else {

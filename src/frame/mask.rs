@@ -20,8 +20,8 @@ pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
     let _ = apply_and_see::<false>(payload, rotated(key, offset));
 }
 
-/// As [`apply`], and returns whether what comes of it is ASCII: while the bytes are at hand, it costs
-/// next to nothing to see that.
+/// As [`apply`], and returns whether what comes of it is ASCII: while the bytes are at hand, it
+/// costs next to nothing to see that.
 #[inline]
 pub(crate) fn apply_to_text(payload: &mut [u8], key: [u8; 4], offset: usize) -> bool {
     is_ascii(apply_and_see::<true>(payload, rotated(key, offset)))
@@ -85,8 +85,8 @@ pub fn append(output: &mut Vec<u8>, payload: &[u8], key: [u8; 4]) {
     unsafe { output.set_len(output.len() + len) }
 }
 
-/// Masks or unmasks `payload`, word by word, and returns the bits that are set in what comes of it, if
-/// they are to be seen.
+/// Masks or unmasks `payload`, word by word, and returns the bits that are set in what comes of it,
+/// if they are to be seen.
 #[inline(always)]
 fn apply_words<const SEE: bool>((payload, key): (&mut [u8], [u8; 4])) -> u64 {
     let Some(last) = payload.last_chunk() else { return apply_bytes(payload, key) };

@@ -1,8 +1,9 @@
-//! Messages that lie in the input as they came, whole or begun (§5.2, §5.4); knows no limit but those of
-//! a message, and leaves to the [`Decoder`](super::Decoder) whatever is unusual.
+//! Messages that lie in the input as they came, whole or begun (§5.2, §5.4); knows no limit but
+//! those of a message, and leaves to the [`Decoder`](super::Decoder) whatever is unusual.
 //!
-//! Nearly everything that arrives is a frame that is a whole message, and to know that saves most of the
-//! decisions. What has only begun is looked at, left as it is, and looked at again when more has arrived.
+//! Nearly everything that arrives is a frame that is a whole message, and to know that saves most
+//! of the decisions. What has only begun is looked at, left as it is, and looked at again when more
+//! has arrived.
 
 use core::ops::Range;
 
@@ -69,8 +70,8 @@ enum Parsed {
     Whole(Frame),
 }
 
-/// Takes a message of less than `below` bytes that is one frame and lies whole in the input, or leaves
-/// everything as it is.
+/// Takes a message of less than `below` bytes that is one frame and lies whole in the input, or
+/// leaves everything as it is.
 #[inline(always)]
 pub(crate) fn take_frame(input: &mut ReceiveBuf, sender: Role, below: u32) -> Option<Whole> {
     let begin = input.start();
@@ -100,7 +101,8 @@ pub(crate) fn take_frame(input: &mut ReceiveBuf, sender: Role, below: u32) -> Op
     Some(Whole { content, payload: begin + at..begin + at + len })
 }
 
-/// Looks for a message of less than `below` bytes in at most so many fragments, which [`take`] may take.
+/// Looks for a message of less than `below` bytes in at most so many fragments, which [`take`] may
+/// take.
 pub(crate) fn look(input: &ReceiveBuf, sender: Role, below: u32, fragments: u32) -> Begins {
     let bytes = input.as_slice();
     let (mut at, mut len) = (0, 0);
@@ -232,8 +234,8 @@ fn parse(bytes: &[u8], sender: Role) -> Parsed {
     Parsed::Whole(Frame { first, key, start, end: start + len as usize })
 }
 
-/// Parses the length of a payload of at most 65,535 bytes; returns where the header goes on, and the
-/// length.
+/// Parses the length of a payload of at most 65,535 bytes; returns where the header goes on, and
+/// the length.
 #[inline(always)]
 fn parse_len(bytes: &[u8], sender: Role) -> Option<(usize, u32)> {
     let [_, second, rest @ ..] = bytes else { return None };

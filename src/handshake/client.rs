@@ -127,8 +127,8 @@ impl ClientHandshake {
 
     /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
     /// does. The first time begins the wait for the response, which is bounded by
-    /// [`HeadLimits::timeout`](super::HeadLimits::timeout); [`poll_response`](Self::poll_response) is
-    /// to be called behind it, and returns what there is of the body of a refusal.
+    /// [`HeadLimits::timeout`](super::HeadLimits::timeout); [`poll_response`](Self::poll_response)
+    /// is to be called behind it, and returns what there is of the body of a refusal.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.deadline.handle_timeout(now);
     }

@@ -1,4 +1,5 @@
-//! `Sec-WebSocket-Key` and `Sec-WebSocket-Accept` (RFC 6455, §4.1 and §4.2.2); knows no header list.
+//! `Sec-WebSocket-Key` and `Sec-WebSocket-Accept` (RFC 6455, §4.1 and §4.2.2); knows no header
+//! list.
 
 use alloc::string::String;
 

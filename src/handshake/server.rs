@@ -83,9 +83,9 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// When what arrives is no HTTP request, passes a limit, or takes too long. The answer is queued already.
-    /// When the stream ended before; then nobody is left to answer. Later calls return the same
-    /// error, also one that `accept` returned for the request's fault.
+    /// When what arrives is no HTTP request, passes a limit, or takes too long. The answer is
+    /// queued already. When the stream ended before; then nobody is left to answer. Later calls
+    /// return the same error, also one that `accept` returned for the request's fault.
     pub fn poll_request(
         &mut self,
         input: &mut ReceiveBuf,

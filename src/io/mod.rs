@@ -8,9 +8,10 @@
 //!
 //! - What `send` and other methods are said to send: before they return.
 //! - What is queued, by `feed` and the other methods that say so, by a callback that is lent the
-//!   [`Connection`](crate::Connection), or by the connection itself (Pongs, heartbeats, a Close frame):
-//!   when all that was read has been handled and the next is to be read, so before `recv`, `recv_with` or
-//!   `run` waits, in one write as far as the stream takes it; or with the next that is sent or flushed.
+//!   [`Connection`](crate::Connection), or by the connection itself (Pongs, heartbeats, a Close
+//!   frame): when all that was read has been handled and the next is to be read, so before `recv`,
+//!   `recv_with` or `run` waits, in one write as far as the stream takes it; or with the next that
+//!   is sent or flushed.
 //! - When a socket is dropped, what is queued does not leave.
 
 #![expect(
@@ -155,8 +156,8 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Room for one read of a head: more than most have, and not so much that thousands of peers that send
-/// theirs byte by byte could make a server hold it.
+/// Room for one read of a head: more than most have, and not so much that thousands of peers that
+/// send theirs byte by byte could make a server hold it.
 const HEAD_SIZE: usize = 2 << 10;
 
 /// How long the end of a connection may take once all is said: writing what is left, and reading

@@ -3,8 +3,9 @@
 /// How much room the next read gets.
 ///
 /// At first little: what was read is still in the cache when it is parsed, and a peer that sends a
-/// little at a time makes nobody hold much. More once that is filled: then it is the number of system
-/// calls that costs. The rest of a message that is as large is read to where it stays, whatever this is.
+/// little at a time makes nobody hold much. More once that is filled: then it is the number of
+/// system calls that costs. The rest of a message that is as large is read to where it stays,
+/// whatever this is.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Reads {
     /// How many reads get more room, unless another one is filled.

@@ -319,8 +319,8 @@ impl Assembler {
 
     /// Checks what has arrived of a text message with a piece.
     ///
-    /// What is seen of a frame that is held is noted in the input: the caller owns that, and might poll
-    /// with another one next time, whose bytes must not be lent as text unseen.
+    /// What is seen of a frame that is held is noted in the input: the caller owns that, and might
+    /// poll with another one next time, whose bytes must not be lent as text unseen.
     #[inline]
     fn validate(&mut self, piece: &Piece, input: &mut ReceiveBuf) -> Result<(), ConnectionError> {
         let (start, end) = (piece.payload.start, piece.fresh.end);

@@ -59,8 +59,9 @@ impl Prepared {
     ///
     /// The others get it as it is, and so do all where it is below
     /// [`threshold`](DeflateConfig::threshold) or does not shrink. A peer may have asked for a
-    /// smaller window than [`window_bits`](DeflateConfig::window_bits). It is served, too, while the
-    /// message is no longer than its window; for longer ones, call this again with a smaller one.
+    /// smaller window than [`window_bits`](DeflateConfig::window_bits). It is served, too, while
+    /// the message is no longer than its window; for longer ones, call this again with a smaller
+    /// one.
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn compressed_for(mut self, config: &DeflateConfig) -> Self {

@@ -63,8 +63,9 @@ pub use policy::{Policy, Retry};
 /// happens.
 ///
 /// At most one attempt or connection exists at a time: between two [`Action::Connect`] there is
-/// always the end of the first, reported by the caller or demanded by [`Action::Disconnect`]. A call
-/// that does not fit the state changes nothing, so that an answer which comes too late does no harm.
+/// always the end of the first, reported by the caller or demanded by [`Action::Disconnect`]. A
+/// call that does not fit the state changes nothing, so that an answer which comes too late does no
+/// harm.
 ///
 /// `now` is the time since any moment that stays the same. It should not go backwards. If it does,
 /// no time has passed: delays are neither lost nor prolonged beyond what is left of them.
@@ -166,8 +167,8 @@ impl Reconnect {
         }
     }
 
-    /// Begins, or begins again after [`stop`](Self::stop) or after it gave up: connects at once, all
-    /// counts from zero.
+    /// Begins, or begins again after [`stop`](Self::stop) or after it gave up: connects at once,
+    /// all counts from zero.
     ///
     /// Changes nothing while it waits, connects or is open. To cut a delay short, because the
     /// network is back or the user wants it, call `stop` first.
@@ -274,8 +275,8 @@ impl Reconnect {
         self.attempts
     }
 
-    /// Returns the whole delay before the next attempt, as it was drawn; `None` unless one is waited
-    /// for. It is zero after [`start`](Self::start).
+    /// Returns the whole delay before the next attempt, as it was drawn; `None` unless one is
+    /// waited for. It is zero after [`start`](Self::start).
     #[must_use]
     pub const fn delay(&self) -> Option<Duration> {
         match self.phase {

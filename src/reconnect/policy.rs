@@ -10,8 +10,8 @@ use crate::handshake::{HandshakeError, Response};
 
 /// How patient and how persistent a client is.
 ///
-/// The defaults are for clients that should come back by themselves, in numbers that can overwhelm a
-/// server. All fields can be set:
+/// The defaults are for clients that should come back by themselves, in numbers that can overwhelm
+/// a server. All fields can be set:
 ///
 /// ```
 /// use core::time::Duration;
@@ -25,8 +25,8 @@ use crate::handshake::{HandshakeError, Response};
 pub struct Policy {
     /// The first retry comes after a random delay between zero and this.
     ///
-    /// Default 5 s. §7.2.3: "a value chosen randomly between 0 and 5 seconds is a reasonable initial
-    /// delay". Zero means no delays but those that a server names: only for tests.
+    /// Default 5 s. §7.2.3: "a value chosen randomly between 0 and 5 seconds is a reasonable
+    /// initial delay". Zero means no delays but those that a server names: only for tests.
     pub initial_delay: Duration,
     /// No random delay is longer than this.
     ///
@@ -37,11 +37,11 @@ pub struct Policy {
     /// How many attempts may be made, the first one counted, before one leads to a stable
     /// connection.
     ///
-    /// Default `None`, without end: attempts are cheap at the pace of `max_delay`, and a client that
-    /// gave up while its device was offline never comes back.
+    /// Default `None`, without end: attempts are cheap at the pace of `max_delay`, and a client
+    /// that gave up while its device was offline never comes back.
     pub max_attempts: Option<NonZeroU32>,
-    /// No attempt begins later than this after [`start`](super::Reconnect::start), or after the end of the
-    /// last stable connection. It gives up as soon as the next attempt would be too late.
+    /// No attempt begins later than this after [`start`](super::Reconnect::start), or after the end
+    /// of the last stable connection. It gives up as soon as the next attempt would be too late.
     ///
     /// Default `None`, for the same reason. It does not bound the attempts themselves: each needs a
     /// deadline of its own.
@@ -78,7 +78,8 @@ impl Policy {
         }
     }
 
-    /// Judges [`Event::Closed`](crate::Event::Closed). What this end began was wanted, and is final.
+    /// Judges [`Event::Closed`](crate::Event::Closed). What this end began was wanted, and is
+    /// final.
     #[must_use]
     pub const fn judge_closed(&self, closed: &Closed) -> Retry {
         match closed.by {
@@ -88,7 +89,8 @@ impl Policy {
     }
 
     /// Judges the failure of an open connection, by its
-    /// [`close_code`](ConnectionError::close_code). A deadline that passed is worth another attempt.
+    /// [`close_code`](ConnectionError::close_code). A deadline that passed is worth another
+    /// attempt.
     #[must_use]
     pub const fn judge_error(&self, error: ConnectionError) -> Retry {
         if error.is_timeout() {
@@ -99,8 +101,8 @@ impl Policy {
 
     /// Judges the failure of a handshake.
     ///
-    /// `Retry-After` is read as a number of seconds. A date, which takes a clock that shows the same
-    /// time as the server's, is left out of account.
+    /// `Retry-After` is read as a number of seconds. A date, which takes a clock that shows the
+    /// same time as the server's, is left out of account.
     #[cfg(feature = "handshake")]
     #[must_use]
     pub fn judge_handshake(&self, error: &HandshakeError) -> Retry {
@@ -139,8 +141,8 @@ impl Policy {
 
     #[cfg(feature = "handshake")]
     fn judge_response(&self, response: &Response) -> Retry {
-        // RFC 9110, §15.5.9 (408), RFC 8470, §5.2 (425) and RFC 6585, §4 (429): the same request may
-        // succeed at another time.
+        // RFC 9110, §15.5.9 (408), RFC 8470, §5.2 (425) and RFC 6585, §4 (429): the same request
+        // may succeed at another time.
         if !matches!(response.status(), 408 | 425 | 429 | 500..=599) {
             return Retry::Never;
         }
@@ -180,8 +182,8 @@ impl Default for Policy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "no, yes, and yes but not before")]
 pub enum Retry {
-    /// After at least this long, whatever [`Policy::max_delay`] says: the server named it. The usual
-    /// random delay comes on top, since other clients were told the same.
+    /// After at least this long, whatever [`Policy::max_delay`] says: the server named it. The
+    /// usual random delay comes on top, since other clients were told the same.
     After(Duration),
     /// After the usual random delay.
     Later,

@@ -19,8 +19,8 @@ pub enum Event {
     Error,
     /// `close`: the connection is over.
     Close {
-        /// The code that was received; 1005 when the peer's Close frame had none, 1006 when no Close
-        /// frame came or the connection failed. Never a code that this end has sent.
+        /// The code that was received; 1005 when the peer's Close frame had none, 1006 when no
+        /// Close frame came or the connection failed. Never a code that this end has sent.
         code: CloseCode,
         /// The reason that was received, or an empty one.
         reason: Utf8Bytes,

@@ -2,8 +2,8 @@
 //! nor clocks.
 //!
 //! [`WebSocket`] is the object that a page makes by `new WebSocket(url)`: a client from its
-//! construction on, with the states, checks, counts and events of the [standard]. It is a thin layer
-//! over [`ClientHandshake`](crate::handshake::ClientHandshake) and
+//! construction on, with the states, checks, counts and events of the [standard]. It is a thin
+//! layer over [`ClientHandshake`](crate::handshake::ClientHandshake) and
 //! [`Connection`](crate::Connection), which know the protocol, and has the same kinds of methods.
 //!
 //! ```text

@@ -18,7 +18,8 @@ use crate::utf8::Utf8Bytes;
 ///
 /// The methods are those of [`Connection`], in the same order:
 ///
-/// 1. `handle_*` says what the transport or the clock did; bytes that arrived are appended to a [`ReceiveBuf`].
+/// 1. `handle_*` says what the transport or the clock did; bytes that arrived are appended to a
+///    [`ReceiveBuf`].
 /// 2. [`poll_event`](Self::poll_event) until it returns `None`: the events of the standard, one for
 ///    each task that it queues. The state changes with the event, not before.
 /// 3. [`send`](Self::send) and [`close`](Self::close), whenever a page might.
@@ -156,8 +157,8 @@ impl WebSocket {
         }
     }
 
-    /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by it,
-    /// too.
+    /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by
+    /// it, too.
     pub fn handle_timeout(&mut self, now: Duration) {
         if let Some(opening) = &mut self.opening {
             opening.now = Some(now);
@@ -168,8 +169,8 @@ impl WebSocket {
         }
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None` if
-    /// there is nothing to wait for. See [`Connection::poll_timeout`].
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
+    /// if there is nothing to wait for. See [`Connection::poll_timeout`].
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         if self.is_cut_off() || self.last != Last::Other {
@@ -258,7 +259,8 @@ impl WebSocket {
     ///
     /// While it is connecting, it fails; once it is open, the closing handshake begins behind all
     /// messages sent before; without effect when it is closing or closed. Without a code the Close
-    /// frame has no body, except that a reason brings 1000 with it: §5.5.1 knows none without a code.
+    /// frame has no body, except that a reason brings 1000 with it: §5.5.1 knows none without a
+    /// code.
     ///
     /// # Errors
     ///

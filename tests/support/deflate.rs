@@ -137,8 +137,8 @@ impl RawInflate {
     }
 }
 
-/// RFC 1951 bit by bit, from §3.2 and with the shape of Mark Adler's `puff`; shares no code with any
-/// zlib.
+/// RFC 1951 bit by bit, from §3.2 and with the shape of Mark Adler's `puff`; shares no code with
+/// any zlib.
 #[derive(Default)]
 pub(crate) struct Puff {
     /// All that was ever decompressed.

@@ -1,4 +1,5 @@
-//! sanswire beside other WebSocket crates: the same work, checked byte by byte, then timed in turns.
+//! sanswire beside other WebSocket crates: the same work, checked byte by byte, then timed in
+//! turns.
 //!
 //! | module | what it does |
 //! |---|---|

@@ -1,5 +1,5 @@
-//! A transport without a socket: reads repeat a prepared stream, without end or so much in each turn;
-//! writes are taken whole. Knows nothing of WebSockets.
+//! A transport without a socket: reads repeat a prepared stream, without end or so much in each
+//! turn; writes are taken whole. Knows nothing of WebSockets.
 
 use core::hint::black_box;
 use core::pin::{Pin, pin};

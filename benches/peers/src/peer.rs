@@ -148,7 +148,8 @@ impl Deflater {
     }
 }
 
-/// A connection of an echo server that takes part, to be polled whenever there is something to read.
+/// A connection of an echo server that takes part, to be polled whenever there is something to
+/// read.
 pub struct Task {
     pub row: Row,
     pub run: Pin<Box<dyn Future<Output = ()>>>,

@@ -11,8 +11,8 @@ use crate::plot;
 use crate::summary::summary;
 use crate::table::{Better, Table, Values, load};
 
-/// Writes `performance.md` and `plots/` from the results that are there, and from what `notes.md` says
-/// of them.
+/// Writes `performance.md` and `plots/` from the results that are there, and from what `notes.md`
+/// says of them.
 pub fn write(results: &Path, docs: &Path) -> io::Result<()> {
     let plots = docs.join("plots");
     fs::create_dir_all(&plots)?;

@@ -1,5 +1,5 @@
-//! Echo servers in a process of their own: accepts, does the same small handshake for everybody, and
-//! hands over; knows no frames.
+//! Echo servers in a process of their own: accepts, does the same small handshake for everybody,
+//! and hands over; knows no frames.
 
 use std::io::{BufRead, Read, Write};
 use std::sync::Arc;

@@ -1,5 +1,5 @@
-//! The bars: what this crate is to reach, and whether what was measured does; knows tables and not how
-//! they came about.
+//! The bars: what this crate is to reach, and whether what was measured does; knows tables and not
+//! how they came about.
 
 use std::fmt::Write as _;
 

@@ -5,18 +5,18 @@
 /// # Memory
 ///
 /// Memory is what compression costs a server with many connections. It is taken on first use, so a
-/// connection that has neither sent nor received a compressed message holds 0.4 KiB. From then on, in
-/// KiB:
+/// connection that has neither sent nor received a compressed message holds 0.4 KiB. From then on,
+/// in KiB:
 ///
 /// | | in use | idle, [`Takeover::Keep`] | idle, [`Takeover::Reset`] |
 /// |-|-|-|-|
 /// | compressor | see below | the same | 0 |
 /// | decompressor | 47 and the window | the window | 0 |
 ///
-/// Idle means after [`release_memory`](crate::Connection::release_memory). The decompressor's window
-/// is 2^`peer_window_bits` bytes (0.5 to 32 KiB), or as many as the peer has sent, if they are fewer.
-/// Either end may keep up to 4 KiB for small messages while in use; a message that is being assembled
-/// comes on top. The compressor:
+/// Idle means after [`release_memory`](crate::Connection::release_memory). The decompressor's
+/// window is 2^`peer_window_bits` bytes (0.5 to 32 KiB), or as many as the peer has sent, if they
+/// are fewer. Either end may keep up to 4 KiB for small messages while in use; a message that is
+/// being assembled comes on top. The compressor:
 ///
 /// | `window_bits` | `mem_level` 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 |
 /// |-|-|-|-|-|-|-|-|-|-|
@@ -75,7 +75,8 @@ impl DeflateConfig {
     /// needs more than `bytes` for compression, or `None` if there is none. The smallest need
     /// 192 KiB, those of full size 459 KiB.
     ///
-    /// Both windows are of one size, and `mem_level` is `window_bits - 7`, as in zlib's own defaults.
+    /// Both windows are of one size, and `mem_level` is `window_bits - 7`, as in zlib's own
+    /// defaults.
     ///
     /// ```
     /// use sanswire::extension::DeflateConfig;
@@ -140,8 +141,8 @@ impl Takeover {
     }
 }
 
-/// What a compressor needs whatever its parameters: a hash table of 128 KiB, its state, and a buffer
-/// for small messages.
+/// What a compressor needs whatever its parameters: a hash table of 128 KiB, its state, and a
+/// buffer for small messages.
 const COMPRESSOR: usize = 136 << 10;
 
 /// The same of a decompressor: a window of 32 KiB that it has of its own whatever was agreed on,

@@ -45,8 +45,8 @@ impl Deflater {
     /// Notes that the peer is sent a whole message that was [compressed elsewhere](deflate_alone).
     ///
     /// With takeover its window holds that message, and this one's does not: distances would not
-    /// agree. The cheapest way out is to refer to nothing before it, which the peer does not notice:
-    /// no compressor has to use its window.
+    /// agree. The cheapest way out is to refer to nothing before it, which the peer does not
+    /// notice: no compressor has to use its window.
     pub(crate) const fn note_passed(&mut self) {
         self.stale = true;
     }

@@ -35,8 +35,8 @@ impl Clock {
 
     /// Has the next read end within `left`; returns whether it will.
     ///
-    /// A read may end earlier: the stream is told anew only when the bound that it has is too long, or
-    /// much too short.
+    /// A read may end earlier: the stream is told anew only when the bound that it has is too long,
+    /// or much too short.
     pub(super) fn bound_read(
         &mut self,
         stream: &mut impl Transport,

@@ -25,8 +25,8 @@
 //!
 //! Of other transports a read blocks for as long as the peer is silent, also in the closing
 //! handshake: a client waits for the server to close the transport (§7.1.1). When a wait ends with
-//! `WouldBlock` or `TimedOut`, that is the [`Error::Io`] of the call. It loses nothing, and the call
-//! can be made again.
+//! `WouldBlock` or `TimedOut`, that is the [`Error::Io`] of the call. It loses nothing, and the
+//! call can be made again.
 //!
 //! # Threads
 //!
@@ -233,8 +233,8 @@ impl<S: Transport> WebSocket<S> {
         }
     }
 
-    /// Queues a message if there is room for it, and gives it back at once if there is not. It leaves
-    /// as by [`feed`](Self::feed).
+    /// Queues a message if there is room for it, and gives it back at once if there is not. It
+    /// leaves as by [`feed`](Self::feed).
     ///
     /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
     /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
@@ -383,10 +383,10 @@ impl<S: Transport> WebSocket<S> {
         Ok(())
     }
 
-    /// Sets how long [`recv`](Self::recv) may wait for a message, [`recv_with`](Self::recv_with) for
-    /// an event and [`close`](Self::close) for the end, whatever else arrives; `None` is without
-    /// end. Then they return [`Error::Io`] of kind `TimedOut`, and can be called again. Works where
-    /// the transport can bound its reads. Default `None`.
+    /// Sets how long [`recv`](Self::recv) may wait for a message, [`recv_with`](Self::recv_with)
+    /// for an event and [`close`](Self::close) for the end, whatever else arrives; `None` is
+    /// without end. Then they return [`Error::Io`] of kind `TimedOut`, and can be called again.
+    /// Works where the transport can bound its reads. Default `None`.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
         self.read_timeout = timeout;
     }

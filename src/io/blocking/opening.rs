@@ -31,8 +31,9 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting to each
-    /// address may take as long as the handshake: then it is an [`Error::Io`] of kind `TimedOut`.
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting
+    /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
+    /// `TimedOut`.
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         if request.is_secure() {
             return Err(Error::TlsRequired);

@@ -53,9 +53,9 @@ pub use split::{Receiver, ReuniteError, Sender};
 
 /// A WebSocket over an asynchronous transport.
 ///
-/// It is a [`Stream`] and a [`Sink`] of messages, too. What is sent by [`send`](Self::send) has left
-/// when that returns. What is [fed](Self::feed), and what the connection answers by itself, leaves
-/// before [`recv`](Self::recv) waits: many replies in one write.
+/// It is a [`Stream`] and a [`Sink`] of messages, too. What is sent by [`send`](Self::send) has
+/// left when that returns. What is [fed](Self::feed), and what the connection answers by itself,
+/// leaves before [`recv`](Self::recv) waits: many replies in one write.
 ///
 /// While it waits, an idle connection holds no buffers.
 ///
@@ -136,8 +136,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// by.
     ///
     /// What `handle` sends in answer to everything that arrived together leaves in one write: the
-    /// quickest way to serve many small messages. While a peer does not read its answers, it is given
-    /// no more ([`Connection::wants_read`]), so that there is room for an answer to each event.
+    /// quickest way to serve many small messages. While a peer does not read its answers, it is
+    /// given no more ([`Connection::wants_read`]), so that there is room for an answer to each
+    /// event.
     ///
     /// # Errors
     ///
@@ -157,15 +158,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sends a message: it has left when this returns. Waits for room while the output is full,
     /// unless [`Config::when_full`](crate::Config::when_full) says otherwise.
     ///
-    /// A peer that does not read makes it wait, for [`Config::write_timeout`](crate::Config::write_timeout)
-    /// at most, and two peers that both only send may wait for each other: [`split`](Self::split) the
-    /// socket where that can be.
+    /// A peer that does not read makes it wait, for
+    /// [`Config::write_timeout`](crate::Config::write_timeout) at most, and two peers that both
+    /// only send may wait for each other: [`split`](Self::split) the socket where that can be.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives the message back; [`Error::Io`], of kind `TimedOut` when a deadline has
-    /// passed. When the peer broke off, [`recv`](Self::recv) still delivers what it sent before, and
-    /// knows why.
+    /// [`Error::Send`] gives the message back; [`Error::Io`], of kind `TimedOut` when a deadline
+    /// has passed. When the peer broke off, [`recv`](Self::recv) still delivers what it sent
+    /// before, and knows why.
     ///
     /// # Cancel safety
     ///
@@ -193,8 +194,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.driver.poll_feed(cx, &mut message)).await
     }
 
-    /// Queues a message if there is room for it, and gives it back at once if there is not. It leaves
-    /// as by [`feed`](Self::feed).
+    /// Queues a message if there is room for it, and gives it back at once if there is not. It
+    /// leaves as by [`feed`](Self::feed).
     ///
     /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
     /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
@@ -202,8 +203,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives the message back, with [`SendError::Full`](crate::SendError::Full) where
-    /// there is no room.
+    /// [`Error::Send`] gives the message back, with [`SendError::Full`](crate::SendError::Full)
+    /// where there is no room.
     pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
         Ok(self.driver.connection_mut().send(message.into())?)
     }
@@ -347,8 +348,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
     /// the end of the transport. Messages that arrive meanwhile are dropped.
     ///
-    /// It takes [`Config::close_timeout`](crate::Config::close_timeout) at most, and 5 seconds for the end
-    /// of the transport.
+    /// It takes [`Config::close_timeout`](crate::Config::close_timeout) at most, and 5 seconds for
+    /// the end of the transport.
     ///
     /// # Errors
     ///

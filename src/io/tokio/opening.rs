@@ -40,8 +40,9 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting to each
-    /// address may take as long as the handshake: then it is an [`Error::Io`] of kind `TimedOut`.
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting
+    /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
+    /// `TimedOut`.
     ///
     /// # Cancel safety
     ///
@@ -166,8 +167,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 }
 
-/// Connects to the first address that answers, waiting for each no longer than for the handshake: one
-/// that leads nowhere does not keep from the others.
+/// Connects to the first address that answers, waiting for each no longer than for the handshake:
+/// one that leads nowhere does not keep from the others.
 async fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
     let limit = request.timeout();
     let addresses = within(limit, lookup_host((request.host(), request.port()))).await?;

@@ -27,7 +27,8 @@ pub struct Sender<S> {
     shared: Arc<Shared<S>>,
 }
 
-/// The half of a [`WebSocket`] that receives, and that answers Pings and Close frames while it does.
+/// The half of a [`WebSocket`] that receives, and that answers Pings and Close frames while it
+/// does.
 ///
 /// It is a [`Stream`] of messages. While nobody waits on it, nothing is read and nothing answered.
 #[derive(Debug)]
@@ -341,8 +342,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Receiver<S> {
         .map(Option::flatten)
     }
 
-    /// Lends all events to `handle` until the end; see [`WebSocket::run`] and, for what `handle` must
-    /// not do, [`recv_with`](Self::recv_with).
+    /// Lends all events to `handle` until the end; see [`WebSocket::run`] and, for what `handle`
+    /// must not do, [`recv_with`](Self::recv_with).
     ///
     /// # Errors
     ///
@@ -390,8 +391,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for Receiver<S> {
     }
 }
 
-/// Closing the sink sends a Close frame with 1000; the other half sees the end. If answers of that half
-/// fill the output between `poll_ready` and `start_send`, the message is given back by
+/// Closing the sink sends a Close frame with 1000; the other half sees the end. If answers of that
+/// half fill the output between `poll_ready` and `start_send`, the message is given back by
 /// [`Error::Send`].
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for Sender<S> {
     type Error = Error;

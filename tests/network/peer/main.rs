@@ -7,9 +7,9 @@
 //! ```
 //!
 //! The server sends text back, and `pong` to `ping`; it shows a browser a page with
-//! examples/heartbeat.js. The client only receives, asks for an echo in the end and closes. The options
-//! are those of `Settings::set`. A line of the output is the Unix time in milliseconds, the number
-//! of the connection and what happened to it.
+//! examples/heartbeat.js. The client only receives, asks for an echo in the end and closes. The
+//! options are those of `Settings::set`. A line of the output is the Unix time in milliseconds, the
+//! number of the connection and what happened to it.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,

@@ -1,5 +1,5 @@
-//! The echo servers with an allocator that counts, to see what an idle connection holds. A program of
-//! its own, so that nobody pays for the counting who is timed.
+//! The echo servers with an allocator that counts, to see what an idle connection holds. A program
+//! of its own, so that nobody pays for the counting who is timed.
 
 use core::sync::atomic::{AtomicUsize, Ordering};
 use std::alloc::{GlobalAlloc, Layout, System};

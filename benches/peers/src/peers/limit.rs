@@ -1,4 +1,5 @@
-//! The limit: loops as one would write them by hand for one purpose, without checks, limits or state.
+//! The limit: loops as one would write them by hand for one purpose, without checks, limits or
+//! state.
 
 use core::cell::RefCell;
 use std::io::{IoSlice, Read, Write};

@@ -299,8 +299,8 @@ fn write(transport: &mut Memory, connection: &mut Connection) {
     }
 }
 
-/// The run loop as an event loop of many connections has it: it is entered when there is something to
-/// read, and holds no memory when there is not.
+/// The run loop as an event loop of many connections has it: it is entered when there is something
+/// to read, and holds no memory when there is not.
 struct Serving {
     transport: Memory,
     connection: Connection,
@@ -356,8 +356,8 @@ fn blocking(stream: std::net::TcpStream) {
     let _ = socket.run(reply);
 }
 
-/// Answers a message while it is lent: small ones are copied, large ones handed on. There is room for
-/// an answer to each event.
+/// Answers a message while it is lent: small ones are copied, large ones handed on. There is room
+/// for an answer to each event.
 fn reply(event: Event<'_>, connection: &mut Connection) {
     match event {
         Event::Binary(payload) if payload.len() < LARGE => {

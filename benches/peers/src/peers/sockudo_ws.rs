@@ -1,5 +1,5 @@
-//! sockudo-ws, with SIMD and its fastest source of masks; Pings and deadlines are off, which others do
-//! not have. Its protocol machine can be driven without its stream, too.
+//! sockudo-ws, with SIMD and its fastest source of masks; Pings and deadlines are off, which others
+//! do not have. Its protocol machine can be driven without its stream, too.
 
 use std::io::Write;
 

@@ -1,6 +1,6 @@
-//! soketto, behind buffers of the futures crate, since it writes header and payload one by one. What
-//! is received is appended to a buffer of the caller's, which is the next best thing to lending. It
-//! does not validate text; this adapter does, as an application must.
+//! soketto, behind buffers of the futures crate, since it writes header and payload one by one.
+//! What is received is appended to a buffer of the caller's, which is the next best thing to
+//! lending. It does not validate text; this adapter does, as an application must.
 
 use bytes::Bytes;
 use futures_util::io::{BufReader, BufWriter};

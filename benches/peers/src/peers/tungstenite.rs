@@ -1,5 +1,5 @@
-//! tungstenite, which blocks. Its write buffer gathers what is written until it is flushed; its read
-//! buffer has the default of 128 KiB, which its documentation recommends for high load.
+//! tungstenite, which blocks. Its write buffer gathers what is written until it is flushed; its
+//! read buffer has the default of 128 KiB, which its documentation recommends for high load.
 
 use bytes::Bytes;
 use tungstenite::protocol::{Role as TheirRole, WebSocketConfig};

@@ -1,6 +1,6 @@
 //! web-socket, which reads and writes its stream in small pieces and leaves buffers to its user: it
-//! has tokio's, of 64 KiB, as its own benchmark has. It neither puts fragments together nor validates
-//! text; this adapter does, as an application must.
+//! has tokio's, of 64 KiB, as its own benchmark has. It neither puts fragments together nor
+//! validates text; this adapter does, as an application must.
 
 use bytes::Bytes;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, BufReader, BufWriter};

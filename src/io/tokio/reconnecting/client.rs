@@ -30,8 +30,8 @@ use crate::reconnect::{Action, Policy, Reconnect, Retry, State};
 
 /// A client that connects again when its connection is lost.
 ///
-/// [`next`](Self::next) drives it: while that is not called, nothing is sent or received, no Ping is
-/// answered and no attempt goes on. It is a [`Stream`] of the same events, too.
+/// [`next`](Self::next) drives it: while that is not called, nothing is sent or received, no Ping
+/// is answered and no attempt goes on. It is a [`Stream`] of the same events, too.
 ///
 /// Memory: what waits to be sent, up to the limits of the [`Options`], and one connection.
 pub struct Client<S> {
@@ -61,8 +61,8 @@ impl Client<TcpStream> {
     /// Creates a client over TCP. It connects as soon as it is driven.
     ///
     /// `request` is called before each attempt, with its number as in [`Event::Connecting`], and
-    /// may read anew what changes: a token, the URL. If it fails, so has the attempt, finally or for
-    /// now.
+    /// may read anew what changes: a token, the URL. If it fails, so has the attempt, finally or
+    /// for now.
     ///
     /// # Errors
     ///
@@ -79,8 +79,8 @@ impl Client<TcpStream> {
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
     /// Creates a client over streams of any kind, such as those of TLS.
     ///
-    /// `connect` is given the request of the attempt, to see where it goes and whether over TLS, and
-    /// returns a stream over which the handshake is done.
+    /// `connect` is given the request of the attempt, to see where it goes and whether over TLS,
+    /// and returns a stream over which the handshake is done.
     ///
     /// # Errors
     ///
@@ -117,8 +117,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         Ok(client)
     }
 
-    /// Waits for the next event; `None` when the client was stopped or gave up, and nothing of it is
-    /// left.
+    /// Waits for the next event; `None` when the client was stopped or gave up, and nothing of it
+    /// is left.
     ///
     /// # Cancel safety
     ///
@@ -176,9 +176,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
     /// Stops: an attempt or a delay ends at once, a connection is closed with 1000.
     ///
     /// To let the closing handshake take place, call [`next`](Self::next) until it returns `None`;
-    /// it takes no longer than [`WebSocket::close`]. What waits is sent before the Close frame as far
-    /// as the connection's output has room; the rest stays queued. Dropping the client instead drops
-    /// everything.
+    /// it takes no longer than [`WebSocket::close`]. What waits is sent before the Close frame as
+    /// far as the connection's output has room; the rest stays queued. Dropping the client instead
+    /// drops everything.
     pub fn stop(&mut self) {
         self.reconnect.stop();
         // The one action that follows is taken here.
@@ -244,8 +244,8 @@ impl<S> Client<S> {
         self
     }
 
-    /// Begins again after [`stop`](Self::stop), or after it gave up, with all counts from zero; what
-    /// was queued is still there. A connection that is being closed comes to its end first.
+    /// Begins again after [`stop`](Self::stop), or after it gave up, with all counts from zero;
+    /// what was queued is still there. A connection that is being closed comes to its end first.
     ///
     /// Changes nothing while it goes on.
     pub fn start(&mut self) {
@@ -355,8 +355,8 @@ async fn connect_tcp(request: ClientRequest) -> Result<TcpStream, AttemptError> 
         return Err(AttemptError::new(Retry::Never, Error::TlsRequired));
     }
     let stream = TcpStream::connect((request.host(), request.port())).await?;
-    // Where nobody listens on this machine, a socket may be given the very port that it connects to,
-    // and be its own peer.
+    // Where nobody listens on this machine, a socket may be given the very port that it connects
+    // to, and be its own peer.
     if stream.local_addr()? == stream.peer_addr()? {
         return Err(io::Error::from(io::ErrorKind::ConnectionRefused).into());
     }

@@ -26,8 +26,8 @@ pub enum Event {
         /// When the next attempt begins; `None` when none does.
         delay: Option<Duration>,
     },
-    /// Behind `Open`, with [`Options::delivery`](super::Options::delivery): the peer knows a session
-    /// that this client does not. A new one begins.
+    /// Behind `Open`, with [`Options::delivery`](super::Options::delivery): the peer knows a
+    /// session that this client does not. A new one begins.
     Forgot,
     /// No attempt follows; what was queued is still there. The last event, unless the client is
     /// [started](super::Client::start) again.

@@ -41,9 +41,9 @@
 //!
 //! What is sent waits in a queue until a connection takes it, in order, across attempts and breaks;
 //! a full queue gives the message back. A message that a connection has taken is lost when the
-//! connection breaks before it has left, or on its way, and nobody can tell. Where that matters, set
-//! [`Options::delivery`]: messages are kept until the peer has acknowledged them, and arrive each
-//! once and in order as [`delivery`](crate::delivery) has it.
+//! connection breaks before it has left, or on its way, and nobody can tell. Where that matters,
+//! set [`Options::delivery`]: messages are kept until the peer has acknowledged them, and arrive
+//! each once and in order as [`delivery`](crate::delivery) has it.
 //!
 //! [`Reconnect`]: crate::reconnect::Reconnect
 
