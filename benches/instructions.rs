@@ -44,6 +44,7 @@ const PATHS: &[Path] = &[
     ("receive_owned_65536", |count| receive(&Stream::binary(65_536), count, owned)),
     ("receive_ping", receive_ping),
     ("receive_fragmented", receive_fragmented),
+    ("receive_byte_by_byte", receive_byte_by_byte),
     ("receive_one_per_read", receive_one_per_read),
     ("send_server_16", |count| send(false, 16, count)),
     ("send_server_1024", |count| send(false, 1024, count)),
@@ -134,6 +135,22 @@ fn receive_fragmented(count: usize) {
             input.extend_from_slice(&[first, 126, 1, 0]);
             input.extend_from_slice(&payload);
         }
+        black_box(connection.poll_event(&mut input).unwrap());
+    }
+}
+
+/// A text in fragments of one byte, half a character each, that comes byte by byte.
+fn receive_byte_by_byte(count: usize) {
+    let mut connection = Connection::server(&Config::default());
+    let mut input = ReceiveBuf::new();
+    let mut stream = Vec::new();
+    for index in 0..1000 {
+        let first = [0x01, 0x00][usize::from(index > 0)];
+        stream.extend([first, 0x81, 0, 0, 0, 0, [0xc3, 0xa4][index % 2]]);
+    }
+    let end = [0x80, 0x80, 0, 0, 0, 0];
+    for byte in stream.into_iter().chain(end).cycle().take(count) {
+        input.extend_from_slice(&[byte]);
         black_box(connection.poll_event(&mut input).unwrap());
     }
 }

@@ -254,9 +254,10 @@ fn is_ascii(bytes: &[u8]) -> bool {
 /// Of a text up to this length, it costs next to nothing to see first whether it is ASCII.
 const SHORT: usize = 256;
 
-/// Returns bytes that a [`Utf8Validator`] has seen from beginning to end as text.
+/// Returns bytes as text that were seen to be valid from beginning to end: by a [`Utf8Validator`],
+/// by [`is_utf8`], or to be ASCII while they were unmasked.
 ///
-/// Private to the crate; every caller holds bytes that only a validator's success let it store, or
+/// Private to the crate; every caller holds bytes that only such a success let it store, or
 /// borrows the receive buffer, where they were validated by the call that lends them, or by earlier
 /// ones for whose part the buffer vouches: it forgets what was seen once it is changed.
 #[inline]
@@ -267,9 +268,10 @@ const SHORT: usize = 256;
 )]
 pub(crate) fn validated_str(bytes: &[u8]) -> &str {
     debug_assert!(core::str::from_utf8(bytes).is_ok());
-    // SAFETY: the callers store or borrow these bytes only after `Utf8Validator` accepted every one
-    // of them and said that the text is complete. Since then nobody has changed them, only moved or
-    // copied: they are lent out only immutably.
+    // SAFETY: the callers store or borrow these bytes only after all of them were accepted: pieces
+    // by `Utf8Validator`, which also said that the text is complete, a whole by `is_utf8`, and what
+    // is ASCII, at the beginning of a character, by who unmasked it and looked at each bit. Since
+    // then nobody has changed them, only moved or copied: they are lent out only immutably.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }
 

@@ -16,23 +16,33 @@ fuzz_target!(|bytes: &[u8]| {
             ..Rules::unlimited(input.one_of(&[Role::Client, Role::Server]))
         },
         hold: input.one_of(&[0, 1, 20, 125, 300, 16 << 10, u32::MAX]),
-        max_piece: input.one_of(&[u16::MAX, 1, 7, 100]),
+        max_piece: input.one_of(&[None, Some(u16::MAX), Some(1), Some(7), Some(100)]),
     };
     let sizes = input.bytes();
     let stream = input.rest();
 
-    let whole = setup.decode(&[stream]);
-    let pieces = setup.decode(&cut(stream, sizes));
-    assert_eq!(pieces, whole);
-
+    let mut whole = setup.decode(&[stream]);
+    let mut pieces = setup.decode(&cut(stream, sizes));
     let (mut frames, faults) = oracle::frames(stream, setup.rules);
-    // Of a frame that is held, nothing is seen before it is whole.
     if let Some(last) = frames.last_mut()
         && !last.is_whole()
-        && setup.holds(last)
     {
-        last.payload.clear();
+        // Of a frame that is held, nothing is seen before it is whole.
+        if setup.holds(last) {
+            last.payload.clear();
+        } else if setup.gathers(last) {
+            // What has not been seen yet is less than what is gathered.
+            for seen in
+                [&mut whole, &mut pieces].into_iter().filter_map(|seen| seen.frames.last_mut())
+            {
+                let unseen = last.payload.strip_prefix(&seen.payload[..]).expect("the beginning");
+                assert!(unseen.len() < setup.hold as usize);
+                seen.payload.clear();
+            }
+            last.payload.clear();
+        }
     }
+    assert_eq!(pieces, whole);
     assert_eq!(whole.frames, frames);
     match whole.error {
         Some(error) => assert!(faults.contains(&error), "{error:?}, not {faults:?}"),
@@ -43,7 +53,7 @@ fuzz_target!(|bytes: &[u8]| {
 struct Setup {
     rules: Rules,
     hold: u32,
-    max_piece: u16,
+    max_piece: Option<u16>,
 }
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -59,12 +69,19 @@ impl Setup {
         frame.opcode >= 8 || frame.len <= hold
     }
 
+    /// Returns whether a frame that is not held is seen in larger pieces than it arrives in.
+    fn gathers(&self, frame: &Frame) -> bool {
+        self.max_piece.is_none() && frame.opcode == 2 && frame.rsv == 0 && self.hold > 0
+    }
+
     fn decode(&self, chunks: &[&[u8]]) -> Decoded {
         let mut decoder = Decoder::new(self.rules.sender)
             .allow_rsv(self.rules.allowed_rsv)
             .max_frame_size(self.rules.max_frame_size)
-            .hold_up_to(self.hold)
-            .max_piece(self.max_piece.try_into().expect("none is 0"));
+            .hold_up_to(self.hold);
+        if let Some(most) = self.max_piece {
+            decoder = decoder.max_piece(most.try_into().expect("none is 0"));
+        }
         let mut input = ReceiveBuf::new();
         let mut decoded = Decoded::default();
         for chunk in chunks {
@@ -86,7 +103,8 @@ impl Setup {
                 assert_eq!(unfilled(&piece.header), Frame { payload: Vec::new(), ..frame.clone() });
                 let held = self.holds(frame);
                 assert!(piece.is_last || !held || piece.payload(&input).is_empty());
-                assert!(held || piece.payload(&input).len() <= usize::from(self.max_piece));
+                let most = self.max_piece.map_or(usize::MAX, usize::from);
+                assert!(held || piece.payload(&input).len() <= most);
                 frame.payload.extend_from_slice(piece.payload(&input));
                 assert_eq!(piece.is_last, frame.is_whole());
             }

@@ -49,7 +49,8 @@ pub struct ReceiveBuf {
     /// How much another message like the last that was taken needs, if that was a large one; else
     /// 0.
     like_last: usize,
-    /// Where in `storage` what is lent ends, if there is more.
+    /// Where in `storage` what is lent for the next read ends, if there is more; 0 before any was
+    /// prepared. Said anew by each `prepare`, so that nobody else need keep it true.
     lent_end: usize,
     /// Bytes appended since the buffer was made.
     received: u64,
@@ -98,6 +99,7 @@ impl ReceiveBuf {
     /// Consumed bytes are reclaimed first; the allocation grows only when that is not enough.
     pub fn reserve(&mut self, additional: usize) {
         self.rewind();
+        self.lent_end = usize::MAX;
         if self.spare_len() < additional {
             self.make_room(additional);
         }
@@ -141,8 +143,8 @@ impl ReceiveBuf {
     /// Returns initialised memory to read into: as much as [`prepare`](Self::prepare) makes room
     /// for, never none unless `size` is 0.
     ///
-    /// Memory is zeroed once, when it is first lent, not before each read. What was read becomes
-    /// part of the buffer by [`commit`](Self::commit).
+    /// Memory is zeroed once, when it is first lent, not before each read, and 128 KiB at most for
+    /// one read. What was read becomes part of the buffer by [`commit`](Self::commit).
     #[expect(
         unsafe_code,
         reason = "std::io::Read wants initialised memory; zeroing it for each \
@@ -235,8 +237,9 @@ impl ReceiveBuf {
         self.start
     }
 
-    /// As [`as_slice`](Self::as_slice), to be changed in place. Never `None`: a branch that is
-    /// foreseen costs less than a choice between two slices.
+    /// As [`as_slice`](Self::as_slice), to be changed in place: who does so must consume it by
+    /// [`consume_changed`](Self::consume_changed), which forgets what was seen of a text. Never
+    /// `None`: a branch that is foreseen costs less than a choice between two slices.
     #[inline]
     pub(crate) fn unread_mut(&mut self) -> Option<&mut [u8]> {
         self.storage.get_mut(self.start..)

@@ -14,8 +14,9 @@ use crate::error::ConnectionError;
 #[cfg(feature = "deflate")]
 use crate::extension::{Deflate, Deflater};
 use crate::frame::Decoder;
-use crate::frame::whole::{Content, Whole};
-use crate::message::{Assembler, Chunk, Limits, MessageKind, Payload, Received, Source, Text};
+use crate::message::{
+    Assembler, Chunk, Content, Limits, MessageKind, Payload, Received, Source, Text, Whole,
+};
 use crate::role::Role;
 use crate::utf8::{Utf8Bytes, is_utf8};
 

@@ -113,7 +113,7 @@ impl Decoder {
     ///
     /// A message in one frame is held up to 64 times as much, unless it is compressed: where it
     /// lies it need not be copied. Of a larger one that is binary, at least `len` bytes are
-    /// reported at once, or the rest of it.
+    /// reported at once, or the rest of it, unless there is a [largest piece](Self::max_piece).
     #[must_use]
     pub const fn hold_up_to(mut self, len: u32) -> Self {
         self.hold = len;
@@ -175,8 +175,18 @@ impl Decoder {
         is_looked_at: bool,
     ) -> Result<Option<Piece>, ConnectionError> {
         let is_first = self.frame.is_none();
-        if is_first && !self.begin(input, is_looked_at)? {
-            return Ok(None);
+        if is_first {
+            let (header, header_len) = match Header::parse(input.as_slice()) {
+                Ok(Some(parsed)) => parsed,
+                Ok(None) => return self.refuse_early(input.as_slice()).map(|()| None),
+                Err(error) => return Err(self.first_fault(input.as_slice(), error)),
+            };
+            self.check(&header)?;
+            input.consume(header_len);
+            if let Some(piece) = self.poll_whole(input, &header) {
+                return Ok(Some(piece));
+            }
+            self.begin(input, header, is_looked_at);
         }
         Ok(self.poll_begun(input, is_first))
     }
@@ -214,20 +224,24 @@ impl Decoder {
         }
     }
 
-    /// Takes a header, if it has arrived; returns whether it has.
+    /// Takes the payload of a frame that has arrived as a whole, as most have when their header is
+    /// looked at.
     #[inline]
-    fn begin(
-        &mut self,
-        input: &mut ReceiveBuf,
-        is_looked_at: bool,
-    ) -> Result<bool, ConnectionError> {
-        let (header, header_len) = match Header::parse(input.as_slice()) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) => return self.refuse_early(input.as_slice()).map(|()| false),
-            Err(error) => return Err(self.first_fault(input.as_slice(), error)),
-        };
-        self.check(&header)?;
-        input.consume(header_len);
+    fn poll_whole(&self, input: &mut ReceiveBuf, header: &Header) -> Option<Piece> {
+        let most = self.max_piece.map_or(usize::MAX, |most| most.get().into());
+        let len = usize::try_from(header.payload_len).ok()?;
+        if len > input.len().min(most) {
+            return None;
+        }
+        let payload = input.start()..input.start() + len;
+        let is_ascii = unmask(input.range_mut(payload.clone()), header, 0);
+        input.consume(len);
+        let fresh = payload.clone();
+        let (header, is_first, is_last) = (*header, true, true);
+        Some(Piece { header, is_first, is_last, payload, fresh, is_ascii })
+    }
+
+    fn begin(&mut self, input: &mut ReceiveBuf, header: Header, is_looked_at: bool) {
         let is_held = self.holds(&header);
         if is_held {
             input.expect(header.payload_len.saturating_sub(input.len() as u64));
@@ -240,10 +254,10 @@ impl Decoder {
         let at_once = match is_held {
             _ if is_looked_at => 1,
             true => AT_ONCE,
+            false if self.max_piece.is_some() => 1,
             false => self.hold.max(1),
         };
         self.frame = Some(Unfinished { header, unmasked: 0, is_held, at_once });
-        Ok(true)
     }
 
     /// Unmasks what has arrived of a frame since the last call. The header is reported at once.

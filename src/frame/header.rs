@@ -75,8 +75,8 @@ pub struct Header {
 pub(crate) const RSV1: u8 = 0x40;
 /// RSV1, RSV2 and RSV3.
 pub(super) const RSV: u8 = 0x70;
-pub(super) const FIN: u8 = 0x80;
-pub(super) const MASKED: u8 = 0x80;
+pub(crate) const FIN: u8 = 0x80;
+pub(crate) const MASKED: u8 = 0x80;
 
 /// The longest header: two bytes, a 64-bit length and a masking key.
 pub const MAX_HEADER_LEN: usize = 14;

@@ -23,10 +23,9 @@ mod decoder;
 mod encoder;
 mod header;
 pub mod mask;
-pub(crate) mod whole;
 
 pub use decoder::{Decoder, Piece};
 pub use encoder::encode;
 pub(crate) use encoder::encode_header;
-pub(crate) use header::RSV1;
 pub use header::{EncodedHeader, Header, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};
+pub(crate) use header::{FIN, MASKED, RSV1};

@@ -9,6 +9,7 @@ use core::ops::Range;
 use bytes::Bytes;
 
 use super::MessageKind;
+use super::whole::{self, Begins, Content, Whole};
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
 #[cfg(feature = "deflate")]
@@ -16,7 +17,6 @@ use crate::extension::Deflate;
 use crate::extension::Inflater;
 #[cfg(feature = "deflate")]
 use crate::frame::RSV1;
-use crate::frame::whole::{self, Begins, Content, Whole};
 use crate::frame::{Decoder, Opcode, Piece};
 use crate::utf8::{Utf8Validator, is_utf8};
 
@@ -35,8 +35,8 @@ pub(crate) struct Assembler {
     /// Below 2^63, so that sums of lengths do not overflow.
     max_message_size: u64,
     max_fragments: u32,
-    /// Messages of less than so many bytes that are one frame may be taken as they are: 0 within a
-    /// message, and where chunks are delivered.
+    /// Messages of less than so many bytes may be taken as they lie: 0 within a message, and where
+    /// chunks are delivered.
     whole_below: u32,
     /// Whether parts of a message are reported as they arrive.
     chunks: bool,

@@ -4,6 +4,7 @@
 mod assembler;
 mod payload;
 mod prepared;
+mod whole;
 
 use bytes::Bytes;
 
@@ -13,6 +14,7 @@ use crate::utf8::Utf8Bytes;
 pub(crate) use assembler::{Assembler, Limits, Received, Source};
 pub use payload::{Chunk, Payload, Text};
 pub use prepared::Prepared;
+pub(crate) use whole::{Content, Whole};
 
 /// A whole message that owns its payload.
 ///

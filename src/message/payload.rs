@@ -92,7 +92,7 @@ pub struct Text<'a> {
 }
 
 impl<'a> Text<'a> {
-    /// Wraps a payload that a `Utf8Validator` has seen from beginning to end.
+    /// Wraps a payload that was seen to be valid from beginning to end.
     #[inline]
     pub(crate) const fn from_validated(payload: Payload<'a>) -> Self {
         Self { payload }

@@ -1,5 +1,5 @@
-//! Messages that lie in the input as they came, whole or begun (§5.2, §5.4); knows no limit but
-//! those of a message, and leaves to the [`Decoder`](super::Decoder) whatever is unusual.
+//! Messages that lie in the input as they came, whole or begun (§5.4); leaves to the
+//! [`Assembler`](super::Assembler) whatever is unusual, and knows nothing of what came before.
 //!
 //! Nearly everything that arrives is a frame that is a whole message, and to know that saves most
 //! of the decisions. What has only begun is looked at, left as it is, and looked at again when more
@@ -7,11 +7,10 @@
 
 use core::ops::Range;
 
-use super::header::{FIN, MASKED, Opcode};
-use super::mask;
 use crate::buffer::ReceiveBuf;
+use crate::frame::{FIN, MASKED, Opcode, mask};
 use crate::role::Role;
-use crate::utf8::Utf8Validator;
+use crate::utf8::{InvalidUtf8, Utf8Validator};
 
 /// A message that was taken out of the input.
 #[derive(Debug)]
@@ -24,7 +23,7 @@ pub(crate) struct Whole {
 /// What is known of a payload.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Content {
-    /// Text that is ASCII.
+    /// Text that is ASCII, as far as it was looked at.
     Ascii,
     Binary,
     /// Text that is not validated yet.
@@ -44,7 +43,7 @@ impl Content {
 /// What begins the input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Begins {
-    /// A small message that is not whole and has nothing wrong so far.
+    /// A message that is not whole and waits to be, with nothing wrong so far.
     Part,
     /// Something that is not for us to judge.
     Unusual,
@@ -119,7 +118,7 @@ pub(crate) fn look(input: &ReceiveBuf, sender: Role, below: u32, fragments: u32)
         };
         let frame = match parsed {
             Parsed::Whole(frame) => frame,
-            Parsed::Part => return part(bytes, at, sender),
+            Parsed::Part => return part(bytes, at, sender, fragment),
             Parsed::Unusual => return Begins::Unusual,
         };
         at += frame.end;
@@ -128,7 +127,7 @@ pub(crate) fn look(input: &ReceiveBuf, sender: Role, below: u32, fragments: u32)
             return Begins::Unusual;
         }
         if at > bytes.len() {
-            return part(bytes, at, sender);
+            return part(bytes, at, sender, fragment);
         }
         if frame.first & FIN != 0 {
             return Begins::Whole;
@@ -137,10 +136,12 @@ pub(crate) fn look(input: &ReceiveBuf, sender: Role, below: u32, fragments: u32)
     Begins::Unusual
 }
 
-/// Returns whether a message that goes on behind `end` may be left as it is until it is whole.
-fn part(bytes: &[u8], end: usize, sender: Role) -> Begins {
+/// Returns whether a message that goes on behind `end`, and behind so many fragments, may be left as
+/// it is until it is whole: it is looked at anew each time that somebody asks.
+fn part(bytes: &[u8], end: usize, sender: Role, fragments: u32) -> Begins {
+    let is_small = end < LEFT_BELOW && fragments < LEFT_FRAGMENTS;
     let is_text = bytes.first().is_some_and(|first| first & !FIN == TEXT);
-    if end >= LEFT_BELOW || (is_text && !is_text_so_far(bytes, sender)) {
+    if !is_small || (is_text && !is_text_so_far(bytes, sender)) {
         return Begins::Unusual;
     }
     Begins::Part
@@ -200,20 +201,28 @@ fn is_text_so_far(bytes: &[u8], sender: Role) -> bool {
     while let Parsed::Whole(frame) = parse(rest, sender) {
         let end = frame.end.min(rest.len());
         let payload = rest.get(frame.start..end).unwrap_or_default();
-        if !(utf8.is_complete() && mask::hides_ascii(payload, frame.key)) {
-            let mut copy = [0; COPIED_AT_ONCE];
-            for part in payload.chunks(COPIED_AT_ONCE) {
-                let copy = &mut copy[..part.len()];
-                copy.copy_from_slice(part);
-                mask::apply(copy, frame.key, 0);
-                if utf8.push(copy).is_err() {
-                    return false;
-                }
-            }
+        if !(utf8.is_complete() && mask::hides_ascii(payload, frame.key))
+            && push_masked(&mut utf8, payload, frame.key).is_err()
+        {
+            return false;
         }
         rest = rest.get(end..).unwrap_or_default();
     }
     true
+}
+
+/// Checks the next bytes of a text, in a copy.
+fn push_masked(utf8: &mut Utf8Validator, payload: &[u8], key: [u8; 4]) -> Result<(), InvalidUtf8> {
+    if key == [0; 4] {
+        return utf8.push(payload);
+    }
+    let mut copy = [0; COPIED_AT_ONCE];
+    payload.chunks(COPIED_AT_ONCE).try_for_each(|part| {
+        let copy = &mut copy[..part.len()];
+        copy.copy_from_slice(part);
+        mask::apply(copy, key, 0);
+        utf8.push(copy)
+    })
 }
 
 /// Parses the header of a frame of at most 65,535 bytes; leaves its first byte to the caller.
@@ -258,8 +267,11 @@ const fn mask_bit(sender: Role) -> u8 {
     }
 }
 
-/// Messages that end before this position wait as they are until they are whole.
+/// Messages that end before this position wait as they are until they are whole, ...
 const LEFT_BELOW: usize = 4 << 10;
+
+/// ... unless they have begun with so many fragments.
+const LEFT_FRAGMENTS: u32 = 8;
 
 /// Text that may not be changed is unmasked in a copy of so many bytes, a multiple of the key.
 const COPIED_AT_ONCE: usize = 512;
