@@ -145,11 +145,7 @@ impl ReceiveBuf {
     ///
     /// Memory is zeroed once, when it is first lent, not before each read, and 128 KiB at most for
     /// one read. What was read becomes part of the buffer by [`commit`](Self::commit).
-    #[expect(
-        unsafe_code,
-        reason = "std::io::Read wants initialised memory; zeroing it for each \
-                                    read doubles the cost of bulk transfers"
-    )]
+    #[expect(unsafe_code, reason = "to zero memory for each read doubles what a large one costs")]
     pub fn spare_mut(&mut self, size: usize) -> &mut [u8] {
         self.prepare(size);
         let lent = self.lent_len();
@@ -437,11 +433,7 @@ impl ReceiveBuf {
     }
 }
 
-#[expect(
-    unsafe_code,
-    reason = "the kernel writes into spare capacity without a zero-fill; \
-                                BufMut can only be implemented by an unsafe impl"
-)]
+#[expect(unsafe_code, reason = "BufMut, for reads without a zero-fill, is an unsafe trait")]
 // SAFETY: every method is BytesMut's own, but that a chunk may be shorter than its; `start` and
 // `initialised` stay within their bounds when bytes are appended.
 unsafe impl BufMut for ReceiveBuf {
