@@ -125,27 +125,28 @@ pub mod extension;
 pub mod frame;
 #[cfg(feature = "handshake")]
 pub mod handshake;
-#[cfg(all(feature = "std", feature = "handshake"))]
+#[cfg(any())]
 pub mod io;
 mod message;
+mod receive;
 pub mod reconnect;
 mod role;
 mod utf8;
 #[cfg(feature = "handshake")]
 pub mod whatwg;
 
-pub use buffer::{ReceiveBuf, TransmitBuf};
+pub use buffer::{Input, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
 pub use connection::{
-    AfterClose, Config, Connection, Drained, Event, PingWhen, Pong, ReadyState, Reassembly,
-    Refused, WhenFull,
+    AfterClose, Commands, Config, Connection, Drained, Event, PingWhen, Pong, ReadyState,
+    Reassembly, Refused, WhenFull,
 };
 pub use error::{ConnectionError, SendError};
-#[cfg(all(feature = "std", feature = "handshake"))]
+#[cfg(any())]
 pub use io::blocking;
-#[cfg(feature = "tokio")]
+#[cfg(any())]
 pub use io::tokio;
-pub use message::{Chunk, Message, MessageKind, Payload, Prepared, Text};
+pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
 pub use role::Role;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};
 

@@ -1,10 +1,12 @@
 //! The two ends of a byte's way through the crate; knows no protocol.
 //!
-//! [`ReceiveBuf`] is filled by the transport and emptied by a state machine, [`TransmitBuf`] the
-//! other way round. Neither does any I/O.
+//! A [`ReceiveBuf`] is filled by the transport, through an [`Input`], and emptied by the state
+//! machine that owns it; a [`TransmitBuf`] the other way round. Neither does any I/O.
 
+mod input;
 mod receive;
 mod transmit;
 
-pub use receive::ReceiveBuf;
+pub use input::Input;
+pub(crate) use receive::ReceiveBuf;
 pub use transmit::TransmitBuf;

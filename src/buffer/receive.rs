@@ -11,30 +11,14 @@ use crate::utf8::Utf8Validator;
 
 /// The bytes received from a peer and not consumed yet.
 ///
-/// A driver owns one for each connection, appends what it reads, and hands it to a state machine,
-/// which consumes from the front. From outside it is append-only: nobody can touch bytes that are
-/// half processed. Three ways to append, none of which zero-fills before each read:
+/// The state machine that they are for owns it, and consumes from the front; the transport appends
+/// by an [`Input`](super::Input). The machine says how much is missing of a large frame, so that
+/// what is lent to a reader is what the frame needs: it is read to where it stays.
 ///
-/// - [`BufMut`], behind [`prepare`](Self::prepare), for readers that write into uninitialised
-///   memory (`tokio::io::AsyncReadExt::read_buf`),
-/// - [`spare_mut`](Self::spare_mut) and [`commit`](Self::commit), for `std::io::Read`,
-/// - [`extend_from_slice`](Self::extend_from_slice), for bytes that lie elsewhere.
-///
-/// The connection says how much is missing of a large frame, so that what is lent to a reader is
-/// what the frame needs: it is read to where it stays.
-///
-/// An empty `ReceiveBuf` holds no heap memory until something is reserved, and gives back what it
-/// holds by [`release`](Self::release).
-///
-/// ```
-/// use sanswire::ReceiveBuf;
-///
-/// let mut input = ReceiveBuf::new();
-/// input.extend_from_slice(b"\x81\x05Hello");
-/// assert_eq!(input.len(), 7);
-/// ```
+/// An empty buffer holds no heap memory until something is reserved, and gives back what it holds
+/// by [`release`](Self::release).
 #[derive(Default)]
-pub struct ReceiveBuf {
+pub(crate) struct ReceiveBuf {
     /// Everything received; what lies before `start` is consumed.
     storage: BytesMut,
     /// start <= storage.len()
@@ -75,20 +59,20 @@ struct SeenText {
 impl ReceiveBuf {
     /// Creates an empty buffer that holds no memory.
     #[must_use]
-    pub fn new() -> Self {
+    pub(crate) fn new() -> Self {
         Self::default()
     }
 
     /// Creates an empty buffer with room for `capacity` bytes.
     #[must_use]
-    pub fn with_capacity(capacity: usize) -> Self {
+    pub(crate) fn with_capacity(capacity: usize) -> Self {
         let storage = BytesMut::with_capacity(capacity);
         let allocation = storage.capacity();
         Self { allocation, storage, lent_end: usize::MAX, ..Self::default() }
     }
 
     /// Appends a copy of `bytes`.
-    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+    pub(crate) fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.reserve(bytes.len());
         self.storage.extend_from_slice(bytes);
         self.received += bytes.len() as u64;
@@ -97,7 +81,7 @@ impl ReceiveBuf {
     /// Makes room for at least `additional` bytes behind those that are there.
     ///
     /// Consumed bytes are reclaimed first; the allocation grows only when that is not enough.
-    pub fn reserve(&mut self, additional: usize) {
+    pub(crate) fn reserve(&mut self, additional: usize) {
         self.rewind();
         self.lent_end = usize::MAX;
         if self.spare_len() < additional {
@@ -111,7 +95,7 @@ impl ReceiveBuf {
     /// read then. Where a frame has begun to arrive that is about as large as a read, or larger, it
     /// is what is missing of that, as far as what has arrived allows, whatever length was
     /// announced, and little more; where a large message was taken last, room for another.
-    pub fn prepare(&mut self, size: usize) {
+    pub(crate) fn prepare(&mut self, size: usize) {
         self.rewind();
         let waiting = self.len();
         let missing = self.missing();
@@ -146,7 +130,7 @@ impl ReceiveBuf {
     /// Memory is zeroed once, when it is first lent, not before each read, and 128 KiB at most for
     /// one read. What was read becomes part of the buffer by [`commit`](Self::commit).
     #[expect(unsafe_code, reason = "to zero memory for each read doubles what a large one costs")]
-    pub fn spare_mut(&mut self, size: usize) -> &mut [u8] {
+    pub(crate) fn spare_mut(&mut self, size: usize) -> &mut [u8] {
         self.prepare(size);
         let lent = self.lent_len();
         let filled = self.storage.len();
@@ -171,7 +155,7 @@ impl ReceiveBuf {
     ///
     /// When `len` is more than was lent: the caller claims bytes that nobody wrote.
     #[expect(unsafe_code, reason = "the counterpart of spare_mut")]
-    pub fn commit(&mut self, len: usize) {
+    pub(crate) fn commit(&mut self, len: usize) {
         // Without a sum that could overflow.
         let lent = self.initialised.saturating_sub(self.storage.len()).min(self.lent_len());
         assert!(len <= lent, "more bytes committed than were lent");
@@ -184,7 +168,7 @@ impl ReceiveBuf {
 
     /// Gives back the memory that nothing waits in: all of it if the buffer is empty, and most of
     /// it if little waits in much.
-    pub fn release(&mut self) {
+    pub(crate) fn release(&mut self) {
         if self.is_empty() {
             *self = Self { received: self.received, ..Self::new() };
         } else if self.len() < LITTLE && self.allocation > MUCH {
@@ -194,13 +178,13 @@ impl ReceiveBuf {
 
     /// Returns how many bytes wait to be consumed.
     #[must_use]
-    pub fn len(&self) -> usize {
+    pub(crate) fn len(&self) -> usize {
         self.storage.len() - self.start
     }
 
     /// Returns whether nothing waits to be consumed.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
+    pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
@@ -208,7 +192,7 @@ impl ReceiveBuf {
     ///
     /// The beginning of a payload that is not whole yet may be unmasked already.
     #[must_use]
-    pub fn as_slice(&self) -> &[u8] {
+    pub(crate) fn as_slice(&self) -> &[u8] {
         self.storage.get(self.start..).unwrap_or_default()
     }
 
@@ -217,7 +201,7 @@ impl ReceiveBuf {
     /// After an upgrade to another protocol, or when a driver is taken apart, these are the bytes
     /// that came behind the last message.
     #[must_use]
-    pub fn into_bytes(mut self) -> Bytes {
+    pub(crate) fn into_bytes(mut self) -> Bytes {
         let start = self.start;
         self.storage.split_off(start).freeze()
     }

@@ -1,92 +1,88 @@
-//! What an application wants of a connection (§5.5, §6.1): checks whether it may be, and hands it
-//! on; knows nothing of what arrives.
+//! What an application may ask of a connection while it holds an event of it; knows nothing of what
+//! arrives.
 
-use super::config::WhenFull;
-use super::outbound::{Compress, Source};
+use core::fmt;
+use core::time::Duration;
+
+use super::endpoint::Endpoint;
+use super::framing::Compress;
+use super::life::ReadyState;
 use super::refused::Refused;
-use super::state::{Connection, Phase};
-use crate::close::{CloseCode, MAX_REASON_LEN};
-use crate::error::{ConnectionError, SendError};
-use crate::frame::{MAX_CONTROL_LEN, Opcode};
-use crate::message::{Message, MessageKind, Prepared};
+use crate::close::{CloseCode, Closed};
+use crate::error::SendError;
+use crate::message::{MessageKind, Outgoing};
+use crate::role::Role;
 
-impl Connection {
-    /// Sends a message.
+/// The commands of a [`Connection`](super::Connection): what it sends, and how it is closed.
+///
+/// They are lent together with each event, so that it can be answered while it is held, and by
+/// [`Connection::commands`](super::Connection::commands) at any other time. What they queue leaves
+/// by [`Connection::poll_transmit`](super::Connection::poll_transmit).
+///
+/// ```
+/// use sanswire::{Config, Connection, Event};
+///
+/// let mut connection = Connection::server(&Config::default());
+/// connection.input().extend_from_slice(b"\x81\x85\0\0\0\0Hello");
+/// while let Some((event, mut commands)) = connection.poll_event()? {
+///     if let Event::Text(text) = event {
+///         commands.send(&text)?;
+///     }
+/// }
+/// connection.commands().close(1000, "that is all")?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub struct Commands<'a> {
+    // No `Drop`, or it would keep its borrow in every arm of a `match` on an event.
+    endpoint: &'a mut Endpoint,
+}
+
+impl<'a> Commands<'a> {
+    #[inline(always)]
+    pub(super) const fn new(endpoint: &'a mut Endpoint) -> Self {
+        Self { endpoint }
+    }
+
+    /// Lends the same commands for a shorter time, to pass them on by value.
+    #[must_use]
+    pub const fn reborrow(&mut self) -> Commands<'_> {
+        Commands { endpoint: self.endpoint }
+    }
+
+    /// Sends a message: text, bytes, a [`Message`](crate::Message), a
+    /// [`&Prepared`](crate::Prepared), or what an event lends. See [`Outgoing`] for when it is
+    /// copied.
     ///
-    /// A server keeps a large payload by reference. So does a client if nobody else holds it, and
-    /// masks it where it lies; otherwise it makes a masked copy.
+    /// Where permessage-deflate was negotiated the message is compressed, unless it is below
+    /// [`DeflateConfig::threshold`](crate::extension::DeflateConfig). A prepared one leaves in the
+    /// form that was [compressed for it](crate::Prepared#compression), or as it is.
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back: the connection is closing, the output is full, or a
-    /// message is being sent in parts. [`Config::when_full`](crate::Config::when_full) has other
-    /// answers to a full output.
-    #[inline]
-    pub fn send(&mut self, message: Message) -> Result<(), Refused> {
-        self.send_message(message, Compress::Auto)
+    /// [`Refused`] gives a message back that was passed by value: the connection is closing
+    /// ([`SendError::Closed`]), the output is full ([`SendError::Full`]), or a message is being
+    /// sent in parts. [`Config::when_full`](crate::Config::when_full) has other answers to a full
+    /// output.
+    #[inline(always)]
+    pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Refused> {
+        self.endpoint.send(message.into(), Compress::Auto)
     }
 
     /// Sends a message as it is, also where compression was negotiated.
     ///
     /// When a secret is compressed together with what an attacker can choose, the length of the
-    /// result tells how much the two have in common (RFC 7692, §8). Such a message is to be sent
-    /// like this.
+    /// result tells how much the two have in common (RFC 7692, §8). Send such a message like this.
+    /// Without effect on a [`Prepared`](crate::Prepared) message.
     ///
     /// # Errors
     ///
     /// As [`send`](Self::send).
     #[inline]
-    pub fn send_uncompressed(&mut self, message: Message) -> Result<(), Refused> {
-        self.send_message(message, Compress::Never)
-    }
-
-    /// Sends a message that was framed once for many connections.
-    ///
-    /// A server appends it by reference where it is large, and by one copy where it is small; a
-    /// client masks a copy. Nothing is compressed: where permessage-deflate was negotiated, the
-    /// message leaves in the form that was [compressed for it](Prepared#compression), or as it is.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
-        if !matches!(self.phase, Phase::Open) {
-            self.outgoing.note_unsent(prepared.len());
-            return Err(SendError::Closed);
-        }
-        match self.outgoing.prepared(prepared) {
-            Ok(()) => {
-                self.has_sent = true;
-                Ok(())
-            }
-            Err(error) => self.judge_refused(error, prepared.len()),
-        }
-    }
-
-    /// Returns whether less waits to be written than may.
-    #[cfg(feature = "tokio")]
-    pub(crate) fn has_room(&self) -> bool {
-        self.outgoing.has_room()
-    }
-
-    /// Sends a binary message, copied.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    #[inline]
-    pub fn send_binary(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.send_source(MessageKind::Binary, Source::Borrowed(payload), Compress::Auto)
-    }
-
-    /// Sends a text message, copied.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    #[inline]
-    pub fn send_text(&mut self, text: &str) -> Result<(), SendError> {
-        self.send_source(MessageKind::Text, Source::Borrowed(text.as_bytes()), Compress::Auto)
+    pub fn send_uncompressed<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> Result<(), Refused> {
+        self.endpoint.send(message.into(), Compress::Never)
     }
 
     /// Begins a message that is sent in parts, by [`send_chunk`](Self::send_chunk) and
@@ -96,8 +92,7 @@ impl Connection {
     ///
     /// [`SendError::MessageInProgress`], [`SendError::Full`], [`SendError::Closed`].
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.begin(kind, Compress::Auto)
+        self.endpoint.begin(kind, Compress::Auto)
     }
 
     /// As [`begin`](Self::begin), for a message that is not to be compressed; see
@@ -107,8 +102,7 @@ impl Connection {
     ///
     /// As [`begin`](Self::begin).
     pub fn begin_uncompressed(&mut self, kind: MessageKind) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.begin(kind, Compress::Never)
+        self.endpoint.begin(kind, Compress::Never)
     }
 
     /// Sends the next part of a message, as a fragment of its own (§5.4).
@@ -120,10 +114,7 @@ impl Connection {
     /// [`SendError::NoMessageInProgress`], [`SendError::InvalidUtf8`], [`SendError::Full`],
     /// [`SendError::Closed`]. Nothing was sent; the message is still in progress.
     pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.chunk(payload)?;
-        self.has_sent = true;
-        Ok(())
+        self.endpoint.send_chunk(payload)
     }
 
     /// Finishes a message that is sent in parts.
@@ -133,10 +124,7 @@ impl Connection {
     /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`]
     /// when a text would end inside a character: the message is still in progress then.
     pub fn finish(&mut self) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.finish()?;
-        self.has_sent = true;
-        Ok(())
+        self.endpoint.finish()
     }
 
     /// Sends a Ping with up to 125 bytes (§5.5.2).
@@ -145,10 +133,7 @@ impl Connection {
     ///
     /// [`SendError::ControlTooLong`], [`SendError::Full`], [`SendError::Closed`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.control(Opcode::Ping, payload)?;
-        self.rare.timers.note_ping(payload);
-        Ok(())
+        self.endpoint.ping(payload)
     }
 
     /// Sends a Pong with up to 125 bytes, asked for or not (§5.5.3).
@@ -157,8 +142,7 @@ impl Connection {
     ///
     /// As [`ping`](Self::ping).
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.outgoing.control(Opcode::Pong, payload)
+        self.endpoint.pong(payload)
     }
 
     /// Begins the closing handshake (§7.1.2), behind all messages sent before.
@@ -169,99 +153,65 @@ impl Connection {
     /// # Errors
     ///
     /// [`SendError::InvalidCloseCode`] for a code that this role may not send, and
-    /// [`SendError::ReasonTooLong`], whatever the state.
+    /// [`SendError::ReasonTooLong`] for a reason of more than 123 bytes, whatever the state.
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
-        let code = code.into();
-        if !code.may_be_sent_by(self.role()) {
-            return Err(SendError::InvalidCloseCode { code: code.as_u16() });
-        }
-        if reason.len() > MAX_REASON_LEN {
-            return Err(SendError::ReasonTooLong { len: reason.len() });
-        }
-        let (body, len) = close_body(code, reason);
-        self.begin_close(body.get(..len).unwrap_or_default());
-        Ok(())
+        self.endpoint.close(code.into(), reason)
     }
 
     /// Begins the closing handshake with a Close frame that has neither code nor reason; otherwise
     /// as [`close`](Self::close).
     pub fn close_without_code(&mut self) {
-        self.begin_close(&[]);
+        self.endpoint.close_without_code();
     }
 
-    fn send_message(&mut self, mut message: Message, compress: Compress) -> Result<(), Refused> {
-        self.send_source(message.kind(), Source::Owned(message.as_shared_mut()), compress)
-            .map_err(|error| Refused { error, message })
+    /// Returns the role of this end.
+    #[must_use]
+    pub const fn role(&self) -> Role {
+        self.endpoint.role()
     }
 
-    #[inline(always)]
-    fn send_source(
-        &mut self,
-        kind: MessageKind,
-        payload: Source<'_>,
-        compress: Compress,
-    ) -> Result<(), SendError> {
-        let len = payload.len();
-        if !matches!(self.phase, Phase::Open) {
-            // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
-            self.outgoing.note_unsent(len);
-            return Err(SendError::Closed);
-        }
-        match self.outgoing.message(kind, payload, compress) {
-            Ok(()) => {
-                self.has_sent = true;
-                Ok(())
-            }
-            Err(error) => self.judge_refused(error, len),
-        }
+    /// Returns the WHATWG `readyState`.
+    #[must_use]
+    pub fn ready_state(&self) -> ReadyState {
+        self.endpoint.ready_state()
     }
 
-    /// Does with a message of `len` bytes that was refused what [`WhenFull`] says.
-    #[cold]
-    fn judge_refused(&mut self, error: SendError, len: usize) -> Result<(), SendError> {
-        let SendError::Full { queued, limit } = error else { return Err(error) };
-        match self.rare.when_full {
-            WhenFull::Close(wanted) => {
-                let may_be_sent = wanted.may_be_sent_by(self.role());
-                let code = if may_be_sent { wanted } else { CloseCode::POLICY_VIOLATION };
-                self.fail(ConnectionError::PeerTooSlow { code, queued, limit });
-                self.outgoing.note_unsent(len);
-                Err(SendError::Closed)
-            }
-            WhenFull::Drop => {
-                self.outgoing.note_dropped(len);
-                Ok(())
-            }
-            WhenFull::Refuse => Err(error),
-        }
+    /// Returns the WHATWG `bufferedAmount`; see
+    /// [`Connection::buffered_amount`](super::Connection::buffered_amount).
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.endpoint.buffered_amount()
     }
 
-    #[inline]
-    const fn check_open(&self) -> Result<(), SendError> {
-        match self.phase {
-            Phase::Open => Ok(()),
-            Phase::CloseSent | Phase::Draining(_) | Phase::Failed(_) | Phase::Closed(_) => {
-                Err(SendError::Closed)
-            }
-        }
+    /// Returns whether a message that is sent now is accepted by the output: less than
+    /// [`Config::max_buffered`](crate::Config::max_buffered) waits.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.endpoint.has_room()
     }
 
-    fn begin_close(&mut self, body: &[u8]) {
-        if matches!(self.phase, Phase::Open) {
-            self.outgoing.close(body);
-            self.phase = Phase::CloseSent;
-        }
+    /// Returns the subprotocol in use, or an empty string.
+    #[must_use]
+    pub fn protocol(&self) -> &str {
+        self.endpoint.protocol()
+    }
+
+    /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
+    /// has failed.
+    #[must_use]
+    pub fn closed(&self) -> Option<&Closed> {
+        self.endpoint.life().closed()
+    }
+
+    /// Returns how long a Ping and its Pong took together, by the newest measurement.
+    #[must_use]
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.endpoint.round_trip_time()
     }
 }
 
-/// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,
-/// and its length. `reason` is at most 123 bytes.
-fn close_body(code: CloseCode, reason: &str) -> ([u8; MAX_CONTROL_LEN], usize) {
-    let mut body = [0; MAX_CONTROL_LEN];
-    let (head, tail) = body.split_at_mut(2);
-    head.copy_from_slice(&code.as_u16().to_be_bytes());
-    for (slot, byte) in tail.iter_mut().zip(reason.bytes()) {
-        *slot = byte;
+impl fmt::Debug for Commands<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Commands").field("ready_state", &self.ready_state()).finish_non_exhaustive()
     }
-    (body, MAX_CONTROL_LEN.min(2 + reason.len()))
 }

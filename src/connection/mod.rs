@@ -1,23 +1,37 @@
 //! An open connection (§5.5, §6, §7): what arrives becomes events, commands become bytes; knows
-//! neither sockets nor clocks.
+//! neither sockets nor clocks nor handshakes.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `machine` | [`Connection`]: what arrives, put together with the end that it is for |
+//! | `event`, `commands` | what it reports, and what can be asked of it |
+//! | `endpoint` | one end: what its application, its peer and the clock do to it |
+//! | `life` | the phases and transitions |
+//! | `output` | the order in which frames leave |
+//! | `framing`, `masking_keys` | one frame on its way out |
+//! | `backlog` | what has to wait before it is framed |
+//! | `water_marks` | how much may wait |
+//! | `timers` | heartbeats and deadlines |
+//! | `config` | what an application may choose |
 
+mod backlog;
 mod commands;
 mod config;
-mod deadlines;
+mod endpoint;
 mod event;
-mod getters;
-mod marks;
-mod masks;
-#[cfg(feature = "handshake")]
-mod opening;
-mod outbound;
-mod outgoing;
+mod framing;
+mod life;
+mod machine;
+mod masking_keys;
+mod output;
 mod refused;
-mod state;
 mod timers;
-mod waiting;
+mod water_marks;
 
+pub use commands::Commands;
 pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
 pub use event::{Drained, Event};
+pub use life::ReadyState;
+pub use machine::Connection;
+pub(crate) use machine::Ready;
 pub use refused::Refused;
-pub use state::{Connection, ReadyState};

@@ -11,8 +11,8 @@ use crate::message::Message;
 pub struct Refused {
     /// Why.
     pub error: SendError,
-    /// The message, as it was given.
-    pub message: Message,
+    /// The message, if it was given by value.
+    pub message: Option<Message>,
 }
 
 impl From<Refused> for SendError {

@@ -78,7 +78,7 @@ pub(super) struct Time(u64);
 
 /// How far the output is.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Output {
+pub(super) struct Progress {
     /// Bytes that were written so far.
     pub(super) written: u64,
     /// Whether nothing waits.
@@ -130,7 +130,7 @@ impl Timers {
     }
 
     /// Takes the time, which never goes back, and dates what the application did.
-    pub(super) fn advance(&mut self, now: Duration, output: Output, sent: bool) {
+    pub(super) fn advance(&mut self, now: Duration, output: Progress, sent: bool) {
         self.now = self.now.max(now.into());
         if !self.started {
             self.started = true;
@@ -147,7 +147,7 @@ impl Timers {
         if let Some(Probe { sent: sent @ Time::NEVER, .. }) = &mut self.probe {
             *sent = self.now;
         }
-        let Output { written, is_empty } = output;
+        let Progress { written, is_empty } = output;
         let is_moving = self.written != written;
         self.written = written;
         if self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty) {
@@ -278,7 +278,7 @@ impl Timers {
 
     /// Returns when an open connection has something to do. `sent` is as in
     /// [`overdue`](Self::overdue).
-    pub(super) fn next(&self, output: Output, sent: bool) -> Option<Duration> {
+    pub(super) fn next(&self, output: Progress, sent: bool) -> Option<Duration> {
         let messages = self.message_deadline().min(self.rate_deadline());
         let messages = messages.min(self.idle_deadline());
         self.next_unread(output, sent).map(|at| at.min(messages.into())).or(messages.to_timeout())
@@ -286,8 +286,8 @@ impl Timers {
 
     /// As [`next`](Self::next), without what depends on messages: the input may have some that
     /// nobody has looked at.
-    pub(super) fn next_unread(&self, output: Output, sent: bool) -> Option<Duration> {
-        let Output { written, is_empty } = output;
+    pub(super) fn next_unread(&self, output: Progress, sent: bool) -> Option<Duration> {
+        let Progress { written, is_empty } = output;
         let is_moving = self.written != written;
         let undated = sent && self.idle_timeout != Time::NEVER
             || self.probe.is_some_and(|probe| probe.sent == Time::NEVER)

@@ -7,7 +7,7 @@ use super::error::{DeliveryError, InvalidSnapshot, Refused, SendError};
 use super::limits::Limits;
 use super::snapshot::Snapshot;
 use super::wire::{Frame, Hello, SessionId, encode_acknowledgement, encode_data};
-use crate::connection::Connection;
+use crate::connection::Commands;
 use crate::message::Message;
 
 /// One end of a session, client or server, without the connections.
@@ -247,9 +247,9 @@ impl Session {
     ///
     /// What the connection refuses for, unless it is that its output is full. Nothing is lost: the
     /// message stays here.
-    pub fn transmit(&mut self, connection: &mut Connection) -> Result<(), crate::SendError> {
+    pub fn transmit(&mut self, commands: &mut Commands<'_>) -> Result<(), crate::SendError> {
         while let Some((message, step)) = self.encode_next() {
-            match connection.send(message).map_err(|refused| refused.error) {
+            match commands.send(message).map_err(|refused| refused.error) {
                 Ok(()) => self.advance(step),
                 Err(crate::SendError::Full { .. }) => break,
                 Err(error) => return Err(error),

@@ -23,9 +23,11 @@ mod decoder;
 mod encoder;
 mod header;
 pub mod mask;
+mod reader;
 
 pub use decoder::{Decoder, Piece};
 pub use encoder::encode;
 pub(crate) use encoder::encode_header;
 pub use header::{EncodedHeader, Header, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};
 pub(crate) use header::{FIN, MASKED, RSV1};
+pub(crate) use reader::{FrameReader, Part};

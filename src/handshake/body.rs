@@ -6,7 +6,7 @@ use httparse::{InvalidChunkSize, Status};
 
 use super::Headers;
 use super::headers::{CONTENT_LENGTH, TRANSFER_ENCODING};
-use crate::ReceiveBuf;
+use crate::buffer::ReceiveBuf;
 
 /// Collects a body, up to a limit.
 #[derive(Debug)]

@@ -9,21 +9,22 @@ use super::client_request::Expectation;
 use super::deadline::Deadline;
 use super::headers::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
 use super::http::HeadReader;
+use super::opening::Finished;
 use super::request::check_connection;
 use super::response::StatusLine;
 use super::{
     ClientRequest, HandshakeError, Headers, HttpVersion, Negotiated, Response, accept_value, key,
 };
-use crate::{ReceiveBuf, TransmitBuf};
+use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 
 /// The client's side of the opening handshake, for one connection.
 ///
-/// Write what [`poll_transmit`](Self::poll_transmit) returns and feed what arrives until
+/// Write what [`poll_transmit`](Self::poll_transmit) returns and append what arrives to
+/// [`input`](Self::input) until
 /// [`poll_response`](Self::poll_response) yields the response: then the connection is open.
 ///
 /// ```
 /// use bytes::Buf;
-/// use sanswire::ReceiveBuf;
 /// use sanswire::handshake::{ClientHandshake, ClientRequest};
 ///
 /// let request = ClientRequest::new("server.example.com", "/chat")?;
@@ -33,15 +34,14 @@ use crate::{ReceiveBuf, TransmitBuf};
 /// assert!(output.chunk().starts_with(b"GET /chat HTTP/1.1\r\nHost: server.example.com\r\n"));
 /// output.advance(output.remaining());
 ///
-/// let mut input = ReceiveBuf::new();
-/// input.extend_from_slice(
+/// handshake.input().extend_from_slice(
 ///     b"HTTP/1.1 101 Switching Protocols\r\n\
 ///       Upgrade: websocket\r\n\
 ///       Connection: Upgrade\r\n\
 ///       Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
 ///       \r\n",
 /// );
-/// assert!(handshake.poll_response(&mut input)?.is_some());
+/// assert!(handshake.poll_response()?.is_some());
 /// assert!(handshake.is_open());
 /// # Ok::<(), sanswire::handshake::HandshakeError>(())
 /// ```
@@ -56,6 +56,7 @@ pub struct ClientHandshake {
     state: State,
     is_ended: bool,
     deadline: Deadline,
+    input: ReceiveBuf,
     output: TransmitBuf,
 }
 
@@ -87,6 +88,7 @@ impl ClientHandshake {
             head: HeadReader::new(head_limits, StatusLine::parse),
             state: State::Head,
             is_ended: false,
+            input: ReceiveBuf::new(),
             deadline: Deadline::new(head_limits.timeout),
             output,
         }
@@ -99,18 +101,15 @@ impl ClientHandshake {
     }
 
     /// Yields the response that opens the connection, once; `None` before it is complete, and
-    /// afterwards. Nothing behind its head is consumed: frames may have come along.
+    /// afterwards. What came behind its head is kept for the connection.
     ///
     /// # Errors
     ///
     /// [`HandshakeError::Refused`] when the server answers with another status than 101, once the
     /// body is complete or as long as is allowed. Others when the response is no HTTP, passes a
     /// limit, breaks a rule of §4.1, or does not come. Later calls return the same error.
-    pub fn poll_response(
-        &mut self,
-        input: &mut ReceiveBuf,
-    ) -> Result<Option<Response>, HandshakeError> {
-        match self.advance(input) {
+    pub fn poll_response(&mut self) -> Result<Option<Response>, HandshakeError> {
+        match self.advance() {
             Ok(response) => Ok(response),
             Err(error) => {
                 self.state = State::Failed(error.clone());
@@ -147,23 +146,37 @@ impl ClientHandshake {
         matches!(self.state, State::Open(_))
     }
 
-    /// Returns what was agreed on and what is not written yet; `None` unless the connection is
-    /// open.
+    /// Returns what was agreed on; `None` unless the connection is open.
     #[must_use]
-    pub fn into_parts(self) -> Option<(Negotiated, TransmitBuf)> {
-        match self.state {
-            State::Open(negotiated) => Some((negotiated, self.output)),
+    pub const fn negotiated(&self) -> Option<&Negotiated> {
+        match &self.state {
+            State::Open(negotiated) => Some(negotiated),
             State::Head | State::Body(..) | State::Failed(_) => None,
         }
     }
 
-    fn advance(&mut self, input: &mut ReceiveBuf) -> Result<Option<Response>, HandshakeError> {
+    /// Lends the input, for the bytes that arrive.
+    pub const fn input(&mut self) -> Input<'_> {
+        Input::new(&mut self.input)
+    }
+
+    /// Takes what the handshake leaves behind, once it has succeeded.
+    pub(super) fn take_finished(&mut self) -> Option<Finished> {
+        let State::Open(negotiated) = &self.state else { return None };
+        Some(Finished {
+            negotiated: negotiated.clone(),
+            input: core::mem::take(&mut self.input),
+            output: core::mem::take(&mut self.output),
+        })
+    }
+
+    fn advance(&mut self) -> Result<Option<Response>, HandshakeError> {
         loop {
             match &mut self.state {
                 State::Head => {}
                 State::Body(response, body) => {
                     let is_ended = self.is_ended || self.deadline.check().is_err();
-                    let Some((body, is_truncated)) = body.poll(input, is_ended) else {
+                    let Some((body, is_truncated)) = body.poll(&mut self.input, is_ended) else {
                         return Ok(None);
                     };
                     let response = response.clone().received(body, is_truncated);
@@ -172,7 +185,7 @@ impl ClientHandshake {
                 State::Open(_) => return Ok(None),
                 State::Failed(error) => return Err(error.clone()),
             }
-            let Some((line, headers)) = self.head.poll(input)? else {
+            let Some((line, headers)) = self.head.poll(&mut self.input)? else {
                 if self.is_ended {
                     return Err(HandshakeError::EndOfStream);
                 }

@@ -4,7 +4,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::{HandshakeError, Headers};
-use crate::ReceiveBuf;
+use crate::buffer::ReceiveBuf;
 
 /// How large the head of an HTTP message may be, and how long it may take.
 ///

@@ -1,7 +1,8 @@
 //! How a connection begins (RFC 6455, §4); knows no frames.
 //!
-//! Each role has a machine of its own. Bytes go in by a [`ReceiveBuf`](crate::ReceiveBuf), come out
-//! by a [`TransmitBuf`](crate::TransmitBuf), and what came behind the handshake stays where it is.
+//! Each role has a machine of its own. Bytes go in by an [`Input`](crate::Input), come out by a
+//! [`TransmitBuf`](crate::TransmitBuf), and what came behind the handshake is handed over to the
+//! connection.
 //!
 //! ```text
 //!  ServerHandshake                                ClientHandshake
@@ -12,10 +13,10 @@
 //!         ▼                         Failed             │   breaks a rule of §4.1      ▲
 //!     Requested ──accept, but not─────▶ (4xx           ▼                              │
 //!       │   │     an upgrade            queued)      Open        other status: Body ──┘
-//!  accept   reject                                (into_parts)           (Refused, with the
+//!  accept   reject                                (into_connection)      (Refused, with the
 //!       ▼   ▼                                                             status and body)
 //!  Accepted Rejected (answer queued)
-//!  (101 queued; into_parts)
+//!  (101 queued; into_connection)
 //! ```
 //!
 //! | file | what it has | RFC |
@@ -26,6 +27,7 @@
 //! | `request`, `server` | [`ServerHandshake`] | §4.2 |
 //! | `response`, `client` | [`ClientHandshake`] | §4.1 |
 //! | `negotiated`, `subprotocol` | what both ends agree on | §4.2.2, §11.3 |
+//! | `opening` | into a [`Connection`](crate::Connection) | |
 //! | `origin` | [`OriginPolicy`] | §10.2 |
 //! | `extended_connect` | [`ExtendedConnect`] | RFC 8441, RFC 9220 |
 //!
@@ -43,6 +45,7 @@ mod headers;
 mod http;
 mod key;
 mod negotiated;
+mod opening;
 mod origin;
 mod request;
 mod response;

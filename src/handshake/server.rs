@@ -5,28 +5,27 @@ use core::time::Duration;
 use super::deadline::Deadline;
 use super::headers::{ACCEPT, CONNECTION, KEY, UPGRADE};
 use super::http::HeadReader;
+use super::opening::Finished;
 use super::request::RequestLine;
 use super::response::Body;
 use super::{
     Acceptance, HandshakeError, HeadLimits, Headers, Negotiated, Request, Response, accept_value,
 };
-use crate::{ReceiveBuf, TransmitBuf};
+use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 
 /// The server's side of the opening handshake, for one connection.
 ///
-/// Feed what arrives until [`poll_request`](Self::poll_request) yields the request, answer it by
+/// Append what arrives to [`input`](Self::input) until [`poll_request`](Self::poll_request) yields the request, answer it by
 /// [`accept`](Self::accept) or [`reject`](Self::reject), and write what
 /// [`poll_transmit`](Self::poll_transmit) returns. Unless [`is_accepted`](Self::is_accepted), close
 /// the connection then: every answer but an acceptance says `Connection: close`.
 ///
 /// ```
 /// use bytes::Buf;
-/// use sanswire::ReceiveBuf;
 /// use sanswire::handshake::{Acceptance, HeadLimits, ServerHandshake};
 ///
 /// let mut handshake = ServerHandshake::new(HeadLimits::default());
-/// let mut input = ReceiveBuf::new();
-/// input.extend_from_slice(
+/// handshake.input().extend_from_slice(
 ///     b"GET /chat HTTP/1.1\r\n\
 ///       Host: server.example.com\r\n\
 ///       Upgrade: websocket\r\n\
@@ -35,7 +34,7 @@ use crate::{ReceiveBuf, TransmitBuf};
 ///       Sec-WebSocket-Version: 13\r\n\
 ///       \r\n",
 /// );
-/// if let Some(request) = handshake.poll_request(&mut input)? {
+/// if let Some(request) = handshake.poll_request()? {
 ///     assert_eq!(request.path(), "/chat");
 ///     handshake.accept(&request, &Acceptance::new())?;
 /// }
@@ -49,6 +48,7 @@ pub struct ServerHandshake {
     state: State,
     is_ended: bool,
     deadline: Deadline,
+    input: ReceiveBuf,
     output: TransmitBuf,
 }
 
@@ -70,6 +70,7 @@ impl ServerHandshake {
             head: HeadReader::new(limits, RequestLine::parse),
             state: State::Reading,
             is_ended: false,
+            input: ReceiveBuf::new(),
             deadline: Deadline::new(limits.timeout),
             output: TransmitBuf::new(),
         }
@@ -79,23 +80,20 @@ impl ServerHandshake {
     ///
     /// Every well-formed HTTP request is yielded, also one that asks for no WebSocket:
     /// [`accept`](Self::accept) refuses it, [`reject`](Self::reject) may answer it otherwise.
-    /// Nothing behind the request is consumed.
+    /// What came behind the request is kept for the connection.
     ///
     /// # Errors
     ///
     /// When what arrives is no HTTP request, passes a limit, or takes too long. The answer is
     /// queued already. When the stream ended before; then nobody is left to answer. Later calls
     /// return the same error, also one that `accept` returned for the request's fault.
-    pub fn poll_request(
-        &mut self,
-        input: &mut ReceiveBuf,
-    ) -> Result<Option<Request>, HandshakeError> {
+    pub fn poll_request(&mut self) -> Result<Option<Request>, HandshakeError> {
         match &self.state {
             State::Reading => {}
             State::Failed(error) => return Err(error.clone()),
             State::Requested(_) | State::Accepted(_) | State::Rejected => return Ok(None),
         }
-        let request = match self.head.poll(input) {
+        let request = match self.head.poll(&mut self.input) {
             Ok(Some((line, headers))) => Request::from_head(line, headers),
             Ok(None) if self.is_ended => {
                 self.state = State::Failed(HandshakeError::EndOfStream);
@@ -212,14 +210,28 @@ impl ServerHandshake {
         matches!(self.state, State::Rejected | State::Failed(_))
     }
 
-    /// Returns what was agreed on and the part of the response that is not written yet, which
-    /// must leave before any frame; `None` unless the request was accepted.
+    /// Returns what was agreed on; `None` unless the request was accepted.
     #[must_use]
-    pub fn into_parts(self) -> Option<(Negotiated, TransmitBuf)> {
-        match self.state {
-            State::Accepted(negotiated) => Some((negotiated, self.output)),
+    pub const fn negotiated(&self) -> Option<&Negotiated> {
+        match &self.state {
+            State::Accepted(negotiated) => Some(negotiated),
             State::Reading | State::Requested(_) | State::Rejected | State::Failed(_) => None,
         }
+    }
+
+    /// Lends the input, for the bytes that arrive.
+    pub const fn input(&mut self) -> Input<'_> {
+        Input::new(&mut self.input)
+    }
+
+    /// Takes what the handshake leaves behind, once it has succeeded.
+    pub(super) fn take_finished(&mut self) -> Option<Finished> {
+        let State::Accepted(negotiated) = &self.state else { return None };
+        Some(Finished {
+            negotiated: negotiated.clone(),
+            input: core::mem::take(&mut self.input),
+            output: core::mem::take(&mut self.output),
+        })
     }
 
     /// Queues the answer to a fault of the request.

@@ -1,20 +1,19 @@
-//! Messages (§5.4, §5.6): whole ones, lent ones, and how fragments become one; knows frames but no
-//! connection.
+//! Messages (§5.4, §5.6): owned, lent, prepared, and whatever can be sent as one; knows neither how
+//! they arrive nor a connection.
 
-mod assembler;
+mod outgoing;
 mod payload;
 mod prepared;
-mod whole;
 
 use bytes::Bytes;
 
 use crate::frame::Opcode;
 use crate::utf8::Utf8Bytes;
 
-pub(crate) use assembler::{Assembler, Limits, Received, Source};
+pub(crate) use outgoing::Content;
+pub use outgoing::Outgoing;
 pub use payload::{Chunk, Payload, Text};
 pub use prepared::Prepared;
-pub(crate) use whole::{Content, Whole};
 
 /// A whole message that owns its payload.
 ///

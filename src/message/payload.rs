@@ -46,6 +46,16 @@ impl<'a> Payload<'a> {
     }
 }
 
+impl<'a> Payload<'a> {
+    /// Returns what is lent for as long as it is, or else what is owned.
+    pub(super) fn into_lent(self) -> Result<&'a [u8], Bytes> {
+        match self.inner {
+            Inner::Lent(input, range) => Ok(input.range(range)),
+            Inner::Owned(bytes) => Err(bytes),
+        }
+    }
+}
+
 impl Payload<'_> {
     /// Takes the payload and keeps its type; see [`into_bytes`](Self::into_bytes) for when it is
     /// copied.
@@ -109,6 +119,13 @@ impl<'a> Text<'a> {
     #[must_use]
     pub fn into_utf8_bytes(self) -> Utf8Bytes {
         Utf8Bytes::from_validated(self.payload.into_bytes())
+    }
+}
+
+impl<'a> Text<'a> {
+    /// Returns what is lent for as long as it is, or else what is owned.
+    pub(super) fn into_lent(self) -> Result<&'a str, Utf8Bytes> {
+        self.payload.into_lent().map(validated_str).map_err(Utf8Bytes::from_validated)
     }
 }
 

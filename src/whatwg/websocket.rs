@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::time::Duration;
 
 use super::{Event, Exception, Failure};
-use crate::buffer::{ReceiveBuf, TransmitBuf};
+use crate::buffer::{Input, TransmitBuf};
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::connection::{
     AfterClose, Config, Connection, Event as Received, Pong, ReadyState, Reassembly, WhenFull,
@@ -18,8 +18,8 @@ use crate::utf8::Utf8Bytes;
 ///
 /// The methods are those of [`Connection`], in the same order:
 ///
-/// 1. `handle_*` says what the transport or the clock did; bytes that arrived are appended to a
-///    [`ReceiveBuf`].
+/// 1. `handle_*` says what the transport or the clock did; bytes that arrived are appended to
+///    [`input`](Self::input).
 /// 2. [`poll_event`](Self::poll_event) until it returns `None`: the events of the standard, one for
 ///    each task that it queues. The state changes with the event, not before.
 /// 3. [`send`](Self::send) and [`close`](Self::close), whenever a page might.
@@ -34,7 +34,7 @@ use crate::utf8::Utf8Bytes;
 /// use bytes::Buf;
 /// use sanswire::handshake::ClientRequest;
 /// use sanswire::whatwg::{Event, Exception, WebSocket};
-/// use sanswire::{Config, ReadyState, ReceiveBuf};
+/// use sanswire::{Config, ReadyState};
 ///
 /// let request = ClientRequest::new("server.example.com", "/chat")?;
 /// // Sixteen and thirty-two random bytes, fresh for each connection.
@@ -47,8 +47,7 @@ use crate::utf8::Utf8Bytes;
 /// assert!(output.chunk().starts_with(b"GET /chat HTTP/1.1\r\n"));
 /// output.advance(output.remaining());
 ///
-/// let mut input = ReceiveBuf::new();
-/// input.extend_from_slice(
+/// socket.input().extend_from_slice(
 ///     b"HTTP/1.1 101 Switching Protocols\r\n\
 ///       Upgrade: websocket\r\n\
 ///       Connection: Upgrade\r\n\
@@ -56,8 +55,8 @@ use crate::utf8::Utf8Bytes;
 ///       \r\n\
 ///       \x81\x05Hello",
 /// );
-/// assert_eq!(socket.poll_event(&mut input), Some(Event::Open));
-/// assert_eq!(socket.poll_event(&mut input), Some(Event::Message("Hello".into())));
+/// assert_eq!(socket.poll_event(), Some(Event::Open));
+/// assert_eq!(socket.poll_event(), Some(Event::Message("Hello".into())));
 ///
 /// socket.send("Hi")?;
 /// assert_eq!(socket.buffered_amount(), 2);
@@ -69,15 +68,19 @@ use crate::utf8::Utf8Bytes;
 #[derive(Debug)]
 pub struct WebSocket {
     url: String,
-    /// Until the connection is established.
-    opening: Option<Box<Opening>>,
-    /// From then on: one of the two is there.
-    connection: Option<Box<Connection>>,
+    machine: Machine,
     /// The standard's "fail the WebSocket connection", and its "flag as full".
     failure: Option<Failure>,
     last: Last,
     /// Payload bytes that the connection was not given.
     unsent: usize,
+}
+
+#[derive(Debug)]
+enum Machine {
+    /// Until the connection is established.
+    Opening(Box<Opening>),
+    Open(Box<Connection>),
 }
 
 #[derive(Debug)]
@@ -125,8 +128,13 @@ impl WebSocket {
         let handshake = ClientHandshake::new(&request, nonce);
         Self {
             url: request.url(),
-            opening: Some(Box::new(Opening { handshake, config, seed, now: None, eof: false })),
-            connection: None,
+            machine: Machine::Opening(Box::new(Opening {
+                handshake,
+                config,
+                seed,
+                now: None,
+                eof: false,
+            })),
             failure: None,
             last: Last::Other,
             unsent: 0,
@@ -137,7 +145,7 @@ impl WebSocket {
     ///
     /// Once the connection is established, it is the same as [`handle_eof`](Self::handle_eof).
     pub fn handle_not_connected(&mut self) {
-        if self.opening.is_some() {
+        if let Machine::Opening(_) = self.machine {
             self.failure.get_or_insert(Failure::NotConnected);
         }
         self.handle_eof();
@@ -148,24 +156,24 @@ impl WebSocket {
     /// What is still in the receive buffer is processed first. Then comes the end: clean if the
     /// closing handshake was complete, else a failure.
     pub fn handle_eof(&mut self) {
-        if let Some(opening) = &mut self.opening {
-            opening.eof = true;
-            opening.handshake.handle_eof();
-        }
-        if let Some(connection) = &mut self.connection {
-            connection.handle_eof();
+        match &mut self.machine {
+            Machine::Opening(opening) => {
+                opening.eof = true;
+                opening.handshake.handle_eof();
+            }
+            Machine::Open(connection) => connection.handle_eof(),
         }
     }
 
     /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by
     /// it, too.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if let Some(opening) = &mut self.opening {
-            opening.now = Some(now);
-            opening.handshake.handle_timeout(now);
-        }
-        if let Some(connection) = &mut self.connection {
-            connection.handle_timeout(now);
+        match &mut self.machine {
+            Machine::Opening(opening) => {
+                opening.now = Some(now);
+                opening.handshake.handle_timeout(now);
+            }
+            Machine::Open(connection) => connection.handle_timeout(now),
         }
     }
 
@@ -176,10 +184,17 @@ impl WebSocket {
         if self.is_cut_off() || self.last != Last::Other {
             return None;
         }
-        match (&self.opening, &self.connection) {
-            (Some(opening), _) => opening.handshake.poll_timeout(),
-            (None, Some(connection)) => connection.poll_timeout(),
-            (None, None) => None,
+        match &self.machine {
+            Machine::Opening(opening) => opening.handshake.poll_timeout(),
+            Machine::Open(connection) => connection.poll_timeout(),
+        }
+    }
+
+    /// Lends the input, for the bytes that arrive.
+    pub const fn input(&mut self) -> Input<'_> {
+        match &mut self.machine {
+            Machine::Opening(opening) => opening.handshake.input(),
+            Machine::Open(connection) => connection.input(),
         }
     }
 
@@ -193,9 +208,9 @@ impl WebSocket {
     ///
     /// Never.
     #[must_use = "an event that is not looked at is lost"]
-    pub fn poll_event(&mut self, input: &mut ReceiveBuf) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<Event> {
         let event = match self.last {
-            Last::Other => self.poll_failure().or_else(|| self.poll_arrived(input)),
+            Last::Other => self.poll_failure().or_else(|| self.poll_arrived()),
             // No code that this end has sent: a script sees 1006, whatever the failure was.
             Last::Error => Some(Event::Close {
                 code: CloseCode::ABNORMAL,
@@ -219,10 +234,10 @@ impl WebSocket {
         if self.is_cut_off() {
             return None;
         }
-        if let Some(opening) = &mut self.opening {
-            return opening.handshake.poll_transmit();
+        match &mut self.machine {
+            Machine::Opening(opening) => opening.handshake.poll_transmit(),
+            Machine::Open(connection) => connection.poll_transmit(),
         }
-        self.connection.as_mut()?.poll_transmit()
     }
 
     /// Sends a message, if the connection is open.
@@ -241,14 +256,14 @@ impl WebSocket {
         }
         let message = message.into();
         let len = message.len();
-        let Some(connection) = self.connection.as_mut().filter(|_| self.failure.is_none()) else {
+        let (Machine::Open(connection), None) = (&mut self.machine, &self.failure) else {
             self.unsent = self.unsent.saturating_add(len);
             return Ok(());
         };
         // A connection that is closing or closed refuses a message, too, but counts it by itself.
         if connection.ready_state() != ReadyState::Open {
-            let _ = connection.send(message);
-        } else if connection.send(message).is_err() {
+            let _ = connection.commands().send(message);
+        } else if connection.commands().send(message).is_err() {
             self.unsent = self.unsent.saturating_add(len);
             self.failure = Some(Failure::Full);
         }
@@ -277,17 +292,17 @@ impl WebSocket {
         if self.failure.is_some() {
             return Ok(());
         }
-        let Some(connection) = &mut self.connection else {
+        let Machine::Open(connection) = &mut self.machine else {
             self.failure = Some(Failure::ClosedEarly);
             return Ok(());
         };
         if code.is_none() && reason.is_empty() {
-            connection.close_without_code();
+            connection.commands().close_without_code();
             return Ok(());
         }
         // The checks above are narrower than those of the connection.
         let code = code.map_or(CloseCode::NORMAL, CloseCode::from);
-        let closed = connection.close(code, reason);
+        let closed = connection.commands().close(code, reason);
         debug_assert_eq!(closed, Ok(()));
         Ok(())
     }
@@ -295,7 +310,7 @@ impl WebSocket {
     /// Returns `readyState`; its numbers are the standard's constants.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        match (self.last, &self.failure, &self.connection) {
+        match (self.last, &self.failure, self.connection()) {
             (Last::Close | Last::Error, ..) => ReadyState::Closed,
             (Last::Other, Some(_), _) => ReadyState::Closing,
             (Last::Other, None, Some(connection)) => connection.ready_state(),
@@ -307,8 +322,7 @@ impl WebSocket {
     /// and those that came too late to be sent. It is not reset when the connection closes.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        let buffered =
-            self.connection.as_ref().map_or(0, |connection| connection.buffered_amount());
+        let buffered = self.connection().map_or(0, |connection| connection.buffered_amount());
         self.unsent.saturating_add(buffered)
     }
 
@@ -321,13 +335,13 @@ impl WebSocket {
     /// Returns `protocol`: the subprotocol in use, or an empty string.
     #[must_use]
     pub fn protocol(&self) -> &str {
-        self.connection.as_ref().map_or("", |connection| connection.protocol())
+        self.connection().map_or("", |connection| connection.protocol())
     }
 
     /// Returns `extensions`: the header value that names those in use, or an empty string.
     #[must_use]
     pub fn extensions(&self) -> &str {
-        self.connection.as_ref().map_or("", |connection| connection.extensions())
+        self.connection().map_or("", |connection| connection.extensions())
     }
 
     /// Returns why the connection failed, from the moment it does; the standard tells scripts no
@@ -335,6 +349,13 @@ impl WebSocket {
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
+    }
+
+    const fn connection(&self) -> Option<&Connection> {
+        match &self.machine {
+            Machine::Opening(_) => None,
+            Machine::Open(connection) => Some(connection),
+        }
     }
 
     /// Returns whether it has failed in such a way that the peer is told nothing more.
@@ -355,28 +376,24 @@ impl WebSocket {
         self.failure.as_ref()?;
         let is_over = self.is_cut_off()
             || self
-                .connection
-                .as_ref()
+                .connection()
                 .is_none_or(|connection| connection.ready_state() == ReadyState::Closed);
         is_over.then_some(Event::Error)
     }
 
     /// Returns what the handshake or the connection has to report, unless it has failed.
-    fn poll_arrived(&mut self, input: &mut ReceiveBuf) -> Option<Event> {
+    fn poll_arrived(&mut self) -> Option<Event> {
         if self.failure.is_some() {
             return None;
         }
-        if self.opening.is_some() {
-            return self.poll_opening(input);
-        }
-        let connection = self.connection.as_mut()?;
+        let Machine::Open(connection) = &mut self.machine else { return self.poll_opening() };
         loop {
-            match connection.poll_event(input) {
-                Ok(Some(Received::Closed(closed))) => {
+            match connection.poll_event() {
+                Ok(Some((Received::Closed(closed), _))) => {
                     let (code, reason, was_clean) = (closed.code, closed.reason, closed.clean);
                     return Some(Event::Close { code, reason, was_clean });
                 }
-                Ok(Some(event)) => {
+                Ok(Some((event, _))) => {
                     // Pings and Pongs are not a page's business.
                     if let Some(message) = event.into_message() {
                         return Some(Event::Message(message));
@@ -391,8 +408,9 @@ impl WebSocket {
         }
     }
 
-    fn poll_opening(&mut self, input: &mut ReceiveBuf) -> Option<Event> {
-        match self.opening.as_mut()?.handshake.poll_response(input) {
+    fn poll_opening(&mut self) -> Option<Event> {
+        let Machine::Opening(opening) = &mut self.machine else { return None };
+        match opening.handshake.poll_response() {
             Ok(Some(_)) => {}
             Ok(None) => return None,
             Err(error) => {
@@ -400,15 +418,14 @@ impl WebSocket {
                 return self.poll_failure();
             }
         }
-        let Opening { handshake, config, seed, now, eof } = *self.opening.take()?;
-        let mut connection = handshake.into_connection(&config, seed)?;
-        if let Some(now) = now {
+        let mut connection = opening.handshake.take_connection(&opening.config, opening.seed)?;
+        if let Some(now) = opening.now {
             connection.handle_timeout(now);
         }
-        if eof {
+        if opening.eof {
             connection.handle_eof();
         }
-        self.connection = Some(Box::new(connection));
+        self.machine = Machine::Open(Box::new(connection));
         Some(Event::Open)
     }
 }

@@ -8,11 +8,11 @@ use rand::{Rng, SeedableRng};
 /// §10.3: "Clients MUST choose a new masking key for each frame, using an algorithm that cannot be
 /// predicted by end applications that provide data." The generator is cryptographically secure and
 /// works in blocks, so that most keys cost a load.
-pub(super) struct Masks {
+pub(super) struct MaskingKeys {
     rng: StdRng,
 }
 
-impl Masks {
+impl MaskingKeys {
     pub(super) fn new(seed: [u8; 32]) -> Self {
         Self { rng: StdRng::from_seed(seed) }
     }
@@ -23,9 +23,9 @@ impl Masks {
     }
 }
 
-impl core::fmt::Debug for Masks {
+impl core::fmt::Debug for MaskingKeys {
     /// Says nothing of the state: it gives every later key away.
     fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
-        f.debug_struct("Masks").finish_non_exhaustive()
+        f.debug_struct("MaskingKeys").finish_non_exhaustive()
     }
 }

@@ -12,7 +12,7 @@ use crate::error::SendError;
 ///                                └───────────────────────────────┘
 /// ```
 #[derive(Debug)]
-pub(super) struct Marks {
+pub(super) struct WaterMarks {
     high: usize,
     /// low < high, unless both are 0
     low: u32,
@@ -28,7 +28,7 @@ enum Level {
     Low,
 }
 
-impl Marks {
+impl WaterMarks {
     pub(super) fn new(config: &Config) -> Self {
         let high = config.max_buffered;
         let low = config.low_water.min(high.saturating_sub(1));

@@ -8,7 +8,6 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use super::MessageKind;
 use super::whole::{self, Begins, Content, Whole};
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
@@ -17,7 +16,9 @@ use crate::extension::Deflate;
 use crate::extension::Inflater;
 #[cfg(feature = "deflate")]
 use crate::frame::RSV1;
-use crate::frame::{Decoder, Opcode, Piece};
+use crate::frame::{FrameReader, Opcode, Part as Piece};
+use crate::message::MessageKind;
+use crate::role::Role;
 use crate::utf8::{Utf8Validator, is_utf8};
 
 /// Takes messages and control frames out of a receive buffer.
@@ -31,7 +32,7 @@ use crate::utf8::{Utf8Validator, is_utf8};
 /// ```
 #[derive(Debug)]
 pub(crate) struct Assembler {
-    decoder: Decoder,
+    decoder: FrameReader,
     /// Below 2^63, so that sums of lengths do not overflow.
     max_message_size: u64,
     max_fragments: u32,
@@ -62,6 +63,7 @@ pub(crate) struct Assembler {
 pub(crate) struct Limits {
     /// Below 2^63.
     pub(crate) max_message_size: u64,
+    pub(crate) max_frame_size: u64,
     pub(crate) max_fragments: u32,
     /// Whether parts of a message are reported as they arrive.
     pub(crate) chunks: bool,
@@ -85,7 +87,10 @@ pub(crate) enum Source {
 }
 
 impl Assembler {
-    pub(crate) fn new(decoder: Decoder, limits: Limits) -> Self {
+    pub(crate) fn new(sender: Role, limits: Limits) -> Self {
+        let hold = if limits.chunks { 0 } else { HOLD_UP_TO };
+        let decoder =
+            FrameReader::new(sender).hold_up_to(hold).max_frame_size(limits.max_frame_size);
         let mut assembler = Self {
             decoder,
             max_message_size: limits.max_message_size,
@@ -432,6 +437,9 @@ fn check_rsv(piece: &Piece) -> Result<(), ConnectionError> {
         bits => Err(ConnectionError::ReservedBits { bits }),
     }
 }
+
+/// Frames up to this size wait in the receive buffer until they are whole and are lent from there.
+const HOLD_UP_TO: u32 = 16 << 10;
 
 /// Beyond the fragments that a limit allows for any message, one for each so many bytes: what cuts
 /// a large message into small frames passes, what sends next to nothing in each does not.

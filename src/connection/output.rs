@@ -7,13 +7,13 @@ use core::num::NonZeroUsize;
 
 use bytes::Bytes;
 
+use super::backlog::{Backlog, Queued};
 use super::config::Config;
 use super::event::Drained;
-use super::marks::Marks;
-use super::masks::Masks;
-use super::outbound::{Compress, Flags, SPLICE_FROM, Source};
-use super::timers::Output;
-use super::waiting::{Queued, Waiting};
+use super::framing::{Compress, Flags, SPLICE_FROM, Source};
+use super::masking_keys::MaskingKeys;
+use super::timers::Progress;
+use super::water_marks::WaterMarks;
 use crate::buffer::TransmitBuf;
 use crate::error::SendError;
 use crate::extension::Deflater;
@@ -28,17 +28,17 @@ use crate::utf8::Utf8Validator;
 /// control frames ─────────────────────────────────▲
 /// ```
 #[derive(Debug)]
-pub(super) struct Outgoing {
+pub(super) struct Output {
     output: TransmitBuf,
-    /// A client's; a server has none and never masks.
-    masks: Option<Box<Masks>>,
-    marks: Marks,
+    /// A client's; a server has none and never keys.
+    keys: Option<Box<MaskingKeys>>,
+    marks: WaterMarks,
     fragment_size: Option<NonZeroUsize>,
     /// Where permessage-deflate was negotiated.
     deflater: Option<Box<Deflater>>,
     /// The message that is being sent in parts.
     part: Option<Part>,
-    waiting: Option<Box<Waiting>>,
+    backlog: Option<Box<Backlog>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -50,17 +50,21 @@ struct Part {
     utf8: Utf8Validator,
 }
 
-impl Outgoing {
+impl Output {
     /// Continues an output in which a handshake may have left bytes.
-    pub(super) fn new(config: &Config, masks: Option<Box<Masks>>, output: TransmitBuf) -> Self {
+    pub(super) fn new(
+        config: &Config,
+        keys: Option<Box<MaskingKeys>>,
+        output: TransmitBuf,
+    ) -> Self {
         Self {
             output,
-            masks,
-            marks: Marks::new(config),
+            keys,
+            marks: WaterMarks::new(config),
             fragment_size: config.fragment_size,
             deflater: None,
             part: None,
-            waiting: None,
+            backlog: None,
         }
     }
 
@@ -79,7 +83,7 @@ impl Outgoing {
         compress: Compress,
     ) -> Result<(), SendError> {
         let is_plain = self.part.is_none()
-            && self.waiting.is_none()
+            && self.backlog.is_none()
             && self.deflater.is_none()
             && self.fragment_size.is_none();
         if !is_plain {
@@ -146,7 +150,7 @@ impl Outgoing {
             framed = compressed;
         }
         let bytes = framed.as_shared();
-        if self.masks.is_some() || self.is_queued(framed.payload().len()) {
+        if self.keys.is_some() || self.is_queued(framed.payload().len()) {
             let flags = Flags { opcode: prepared.kind().opcode(), rsv: framed.rsv(), fin: true };
             self.data(flags, Source::Owned(&mut framed.shared_payload()), prepared.len());
         } else {
@@ -163,7 +167,6 @@ impl Outgoing {
     }
 
     /// Returns whether less waits than may, so that at least one more message is accepted.
-    #[cfg(feature = "tokio")]
     pub(super) fn has_room(&self) -> bool {
         self.marks.has_room(self.waiting_len())
     }
@@ -247,13 +250,13 @@ impl Outgoing {
         // §5.5.3: "If an endpoint receives a Ping frame and has not yet sent Pong frame(s) in
         // response to previous Ping frame(s), the endpoint MAY elect to send a Pong frame for only
         // the most recently processed Ping frame."
-        let one_waits = self.waiting.as_ref().is_some_and(|waiting| waiting.pong.is_some());
+        let one_waits = self.backlog.as_ref().is_some_and(|backlog| backlog.pong.is_some());
         if self.output.len() < PONG_ROOM && !one_waits {
             let waiting = self.waiting_len();
             self.frame(Flags::control(Opcode::Pong), Source::Borrowed(payload));
             self.note_added(waiting);
         } else {
-            self.waiting.get_or_insert_default().pong = Some(Bytes::copy_from_slice(payload));
+            self.backlog.get_or_insert_default().pong = Some(Bytes::copy_from_slice(payload));
         }
     }
 
@@ -262,9 +265,9 @@ impl Outgoing {
         self.part = None;
         // Nothing is compressed any more.
         self.deflater = None;
-        match &mut self.waiting {
-            Some(waiting) if waiting.has_messages() => {
-                waiting.close = Some(Bytes::copy_from_slice(body));
+        match &mut self.backlog {
+            Some(backlog) if backlog.has_messages() => {
+                backlog.close = Some(Bytes::copy_from_slice(body));
             }
             _ => self.frame(Flags::control(Opcode::Close), Source::Borrowed(body)),
         }
@@ -273,7 +276,7 @@ impl Outgoing {
     /// Sends a Close at once, and drops what has not been framed of messages.
     pub(super) fn close_now(&mut self, body: &[u8]) {
         let dropped = self.queued();
-        self.waiting = None;
+        self.backlog = None;
         if dropped > 0 {
             self.note_unsent(dropped);
         }
@@ -283,8 +286,8 @@ impl Outgoing {
     /// Brings the output up to date and returns it.
     #[inline]
     pub(super) fn output(&mut self) -> &mut TransmitBuf {
-        if self.waiting.is_some() {
-            self.move_waiting();
+        if self.backlog.is_some() {
+            self.move_backlog();
         }
         &mut self.output
     }
@@ -295,22 +298,22 @@ impl Outgoing {
         if let Some(deflater) = &mut self.deflater {
             deflater.release();
         }
-        self.waiting.take_if(|waiting| waiting.is_forgettable());
+        self.backlog.take_if(|backlog| backlog.is_forgettable());
     }
 
     /// Returns how far the output is.
-    pub(super) fn progress(&self) -> Output {
-        Output { written: self.output.written(), is_empty: self.is_empty() }
+    pub(super) fn progress(&self) -> Progress {
+        Progress { written: self.output.written(), is_empty: self.is_empty() }
     }
 
     /// Returns whether nothing waits to be written.
     pub(super) fn is_empty(&self) -> bool {
-        self.output.is_empty() && self.waiting.as_ref().is_none_or(|waiting| waiting.is_empty())
+        self.output.is_empty() && self.backlog.as_ref().is_none_or(|backlog| backlog.is_empty())
     }
 
     /// Returns the payload bytes of messages that wait.
     pub(super) fn buffered_amount(&self) -> usize {
-        let unsent = self.waiting.as_ref().map_or(0, |waiting| waiting.unsent);
+        let unsent = self.backlog.as_ref().map_or(0, |backlog| backlog.unsent);
         self.output.noted_payload() + self.queued() + unsent
     }
 
@@ -318,14 +321,14 @@ impl Outgoing {
     /// forever.
     #[cold]
     pub(super) fn note_unsent(&mut self, len: usize) {
-        let waiting = self.waiting.get_or_insert_default();
-        waiting.unsent = waiting.unsent.saturating_add(len);
+        let backlog = self.backlog.get_or_insert_default();
+        backlog.unsent = backlog.unsent.saturating_add(len);
     }
 
     /// Notes a message for which there was no room.
     #[cold]
     pub(super) fn note_dropped(&mut self, len: usize) {
-        let dropped = &mut self.waiting.get_or_insert_default().dropped;
+        let dropped = &mut self.backlog.get_or_insert_default().dropped;
         dropped.dropped_messages += 1;
         dropped.dropped_bytes += len as u64;
     }
@@ -347,19 +350,19 @@ impl Outgoing {
             return None;
         }
         self.marks.note_reported();
-        let waiting = self.waiting.as_mut();
-        Some(waiting.map(|waiting| core::mem::take(&mut waiting.dropped)).unwrap_or_default())
+        let backlog = self.backlog.as_mut();
+        Some(backlog.map(|backlog| core::mem::take(&mut backlog.dropped)).unwrap_or_default())
     }
 
     fn queued(&self) -> usize {
-        self.waiting.as_ref().map_or(0, |waiting| waiting.queued())
+        self.backlog.as_ref().map_or(0, |backlog| backlog.queued())
     }
 
     /// Returns how many bytes wait to be written, of messages that are not framed yet the payload
     /// and the longest header.
     #[inline]
     fn waiting_len(&self) -> usize {
-        self.output.len() + self.waiting.as_ref().map_or(0, |waiting| waiting.size())
+        self.output.len() + self.backlog.as_ref().map_or(0, |backlog| backlog.size())
     }
 
     #[inline]
@@ -393,7 +396,7 @@ impl Outgoing {
     #[inline]
     fn is_queued(&self, len: usize) -> bool {
         self.fragment_size.is_some_and(|size| len > size.get())
-            || self.waiting.as_ref().is_some_and(|waiting| waiting.has_messages())
+            || self.backlog.as_ref().is_some_and(|backlog| backlog.has_messages())
     }
 
     /// Sends data that was compressed from `amount` bytes.
@@ -410,22 +413,22 @@ impl Outgoing {
     #[cold]
     fn queue(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
         let frame = Queued { flags, payload: payload.into_shared(), amount };
-        self.waiting.get_or_insert_default().push(frame);
-        self.move_waiting();
+        self.backlog.get_or_insert_default().push(frame);
+        self.move_backlog();
     }
 
     /// Moves what waits to the output as far as there is room.
-    fn move_waiting(&mut self) {
+    fn move_backlog(&mut self) {
         // Not more than `PONG_ROOM`, or Pongs would pile up to the size of the fragments.
         let room = self.fragment_size.map_or(PONG_ROOM, |size| size.get().min(PONG_ROOM));
         while self.output.len() < room {
-            let Some(waiting) = &mut self.waiting else { return };
-            if let Some(payload) = waiting.pong.take() {
+            let Some(backlog) = &mut self.backlog else { return };
+            if let Some(payload) = backlog.pong.take() {
                 self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));
-            } else if let Some(mut fragment) = waiting.next_fragment(self.fragment_size) {
+            } else if let Some(mut fragment) = backlog.next_fragment(self.fragment_size) {
                 let payload = Source::Owned(&mut fragment.payload);
                 self.put_frame(fragment.flags, payload, fragment.amount);
-            } else if let Some(body) = waiting.close.take() {
+            } else if let Some(body) = backlog.close.take() {
                 self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {
                 return;
@@ -435,7 +438,7 @@ impl Outgoing {
 
     #[inline]
     fn frame(&mut self, flags: Flags, payload: Source<'_>) {
-        let key = self.masks.as_mut().map(|masks| masks.next());
+        let key = self.keys.as_mut().map(|keys| keys.next());
         payload.put(flags, key, &mut self.output);
     }
 }

@@ -7,12 +7,12 @@ use core::num::NonZeroUsize;
 use bytes::Bytes;
 
 use super::event::Drained;
-use super::outbound::Flags;
+use super::framing::Flags;
 use crate::frame::{MAX_HEADER_LEN, Opcode};
 
 /// What cannot go to the output yet.
 #[derive(Debug, Default)]
-pub(super) struct Waiting {
+pub(super) struct Backlog {
     /// Messages behind one that is being fragmented.
     queue: VecDeque<Queued>,
     /// Payload bytes in the queue.
@@ -37,7 +37,7 @@ pub(super) struct Queued {
     pub(super) amount: usize,
 }
 
-impl Waiting {
+impl Backlog {
     pub(super) fn push(&mut self, frame: Queued) {
         self.queued += frame.amount;
         self.queue.push_back(frame);

@@ -1,0 +1,105 @@
+//! How a transport's bytes get into a machine that owns them; knows no protocol.
+
+use core::fmt;
+
+use bytes::BufMut;
+use bytes::buf::UninitSlice;
+
+use super::ReceiveBuf;
+
+/// Takes the bytes that the peer sent: borrowed from the machine that they are for, such as a
+/// [`Connection`](crate::Connection).
+///
+/// It can only be appended to, in three ways, none of which zero-fills before each read:
+///
+/// - [`BufMut`], behind [`prepare`](Self::prepare), for readers that write into uninitialised
+///   memory (`tokio::io::AsyncReadExt::read_buf`),
+/// - [`spare_mut`](Self::spare_mut) and [`commit`](Self::commit), for `std::io::Read`,
+/// - [`extend_from_slice`](Self::extend_from_slice), for bytes that lie elsewhere.
+///
+/// The machine knows how much is missing of a large frame, so that what is lent to a reader is what
+/// the frame needs: it is read to where it stays.
+///
+/// ```
+/// use sanswire::{Config, Connection};
+///
+/// let mut connection = Connection::server(&Config::default());
+/// connection.input().extend_from_slice(b"\x81\x85\0\0\0\0Hello");
+/// assert_eq!(connection.input().len(), 11);
+/// ```
+pub struct Input<'a> {
+    buf: &'a mut ReceiveBuf,
+}
+
+impl<'a> Input<'a> {
+    pub(crate) const fn new(buf: &'a mut ReceiveBuf) -> Self {
+        Self { buf }
+    }
+
+    /// Appends a copy of `bytes`.
+    pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.buf.extend_from_slice(bytes);
+    }
+
+    /// Reserves room for a read of up to `size` bytes.
+    ///
+    /// At least `size / 4` is reserved while bytes wait. For a large frame that has begun to
+    /// arrive it is only what is missing of it and one header; after a large message, room for
+    /// another one like it. An announced length alone never makes it reserve more than has arrived.
+    pub fn prepare(&mut self, size: usize) {
+        self.buf.prepare(size);
+    }
+
+    /// Returns initialised memory to read into: as much as [`prepare`](Self::prepare) reserves, at
+    /// most 128 KiB of it new, and never none unless `size` is 0.
+    ///
+    /// Memory is zeroed when it is first lent, not before each read. What was read becomes part of
+    /// the input by [`commit`](Self::commit).
+    pub fn spare_mut(&mut self, size: usize) -> &mut [u8] {
+        self.buf.spare_mut(size)
+    }
+
+    /// Appends the first `len` bytes of the slice that [`spare_mut`](Self::spare_mut) lent last.
+    ///
+    /// # Panics
+    ///
+    /// When `len` is more than was lent: the caller claims bytes that nobody wrote.
+    pub fn commit(&mut self, len: usize) {
+        self.buf.commit(len);
+    }
+
+    /// Returns how many bytes wait to be processed.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.buf.len()
+    }
+
+    /// Returns whether no bytes wait to be processed.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.buf.is_empty()
+    }
+}
+
+#[expect(unsafe_code, reason = "BufMut, for reads without a zero-fill, is an unsafe trait")]
+// SAFETY: every method is that of the buffer, which keeps the trait's promises itself.
+unsafe impl BufMut for Input<'_> {
+    fn remaining_mut(&self) -> usize {
+        self.buf.remaining_mut()
+    }
+
+    unsafe fn advance_mut(&mut self, len: usize) {
+        // SAFETY: the caller wrote `len` bytes to what chunk_mut lent, as the trait demands.
+        unsafe { self.buf.advance_mut(len) }
+    }
+
+    fn chunk_mut(&mut self) -> &mut UninitSlice {
+        self.buf.chunk_mut()
+    }
+}
+
+impl fmt::Debug for Input<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Input").field("len", &self.len()).finish_non_exhaustive()
+    }
+}

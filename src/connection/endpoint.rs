@@ -1,0 +1,452 @@
+//! One end of an open connection (§5.5, §6.1, §7): what its application, its peer and the clock do
+//! to it. Knows nothing of how bytes become messages.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use super::config::{Config, Pong, WhenFull};
+use super::event::Drained;
+use super::framing::{Compress, Source};
+use super::life::{Life, Phase, ReadyState, SendClose};
+use super::masking_keys::MaskingKeys;
+use super::output::Output;
+use super::refused::Refused;
+use super::timers::{Settled, Timers};
+use crate::buffer::TransmitBuf;
+use crate::close::{CloseCode, Closed, MAX_REASON_LEN};
+use crate::error::{ConnectionError, SendError};
+#[cfg(feature = "deflate")]
+use crate::extension::Deflater;
+use crate::frame::{MAX_CONTROL_LEN, Opcode};
+use crate::message::{Content, MessageKind, Outgoing};
+use crate::role::Role;
+use crate::utf8::Utf8Bytes;
+
+/// Everything of a connection but what arrives.
+#[derive(Debug)]
+pub(super) struct Endpoint {
+    life: Life,
+    pong: Pong,
+    /// Whether a message has come to its end that the timers do not know of.
+    has_received: bool,
+    /// Whether a message was sent that the timers do not know of.
+    has_sent: bool,
+    output: Output,
+    rare: Box<Rare>,
+}
+
+/// What is not needed for each message. Behind a pointer, so that connections are small.
+#[derive(Debug)]
+struct Rare {
+    timers: Timers,
+    when_full: WhenFull,
+    negotiated: Option<Box<Negotiated>>,
+}
+
+/// What the opening handshake agreed on.
+#[derive(Debug)]
+struct Negotiated {
+    protocol: Box<str>,
+    extensions: Box<str>,
+}
+
+/// What a receiver knows when nothing is left to process.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Processed {
+    /// Bytes of input so far.
+    pub(super) received: u64,
+    /// Whether a message is arriving.
+    pub(super) is_within: bool,
+}
+
+impl Endpoint {
+    /// Creates an end whose handshake may have left bytes that are to be written first. Only a
+    /// client has a seed.
+    pub(super) fn new(config: &Config, seed: Option<[u8; 32]>, output: TransmitBuf) -> Self {
+        let role = if seed.is_some() { Role::Client } else { Role::Server };
+        let keys = seed.map(|seed| Box::new(MaskingKeys::new(seed)));
+        Self {
+            life: Life::new(role, config.after_close),
+            pong: config.pong,
+            has_received: false,
+            has_sent: false,
+            output: Output::new(config, keys, output),
+            rare: Box::new(Rare {
+                timers: Timers::new(config),
+                when_full: config.when_full,
+                negotiated: None,
+            }),
+        }
+    }
+
+    pub(super) fn set_negotiated(&mut self, protocol: &str, extensions: &str) {
+        let negotiated = Negotiated { protocol: protocol.into(), extensions: extensions.into() };
+        self.rare.negotiated =
+            (!protocol.is_empty() || !extensions.is_empty()).then(|| Box::new(negotiated));
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(super) fn set_deflater(&mut self, deflater: Deflater) {
+        self.output.set_deflater(deflater);
+    }
+
+    // What the application wants.
+
+    #[inline(always)]
+    pub(super) fn send(
+        &mut self,
+        message: Outgoing<'_>,
+        compress: Compress,
+    ) -> Result<(), Refused> {
+        match message.into_content() {
+            Content::Borrowed(kind, payload) => self
+                .send_source(kind, Source::Borrowed(payload), compress)
+                .map_err(|error| Refused { error, message: None }),
+            Content::Owned(mut message) => self
+                .send_source(message.kind(), Source::Owned(message.as_shared_mut()), compress)
+                .map_err(|error| Refused { error, message: Some(message) }),
+            Content::Prepared(prepared) => {
+                let sent = if self.life.is_open() {
+                    self.output.prepared(prepared)
+                } else {
+                    Err(SendError::Closed)
+                };
+                self.note_sent(sent, prepared.len())
+                    .map_err(|error| Refused { error, message: None })
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn send_source(
+        &mut self,
+        kind: MessageKind,
+        payload: Source<'_>,
+        compress: Compress,
+    ) -> Result<(), SendError> {
+        let len = payload.len();
+        let sent = if self.life.is_open() {
+            self.output.message(kind, payload, compress)
+        } else {
+            Err(SendError::Closed)
+        };
+        self.note_sent(sent, len)
+    }
+
+    #[inline(always)]
+    fn note_sent(&mut self, sent: Result<(), SendError>, len: usize) -> Result<(), SendError> {
+        match sent {
+            Ok(()) => {
+                self.has_sent = true;
+                Ok(())
+            }
+            Err(error) => self.judge_refused(error, len),
+        }
+    }
+
+    /// Does with a message of `len` bytes that was refused what [`WhenFull`] says.
+    #[cold]
+    fn judge_refused(&mut self, error: SendError, len: usize) -> Result<(), SendError> {
+        let (queued, limit) = match error {
+            SendError::Full { queued, limit } => (queued, limit),
+            SendError::Closed => {
+                // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
+                self.output.note_unsent(len);
+                return Err(error);
+            }
+            SendError::CompressionFailed
+            | SendError::ControlTooLong { .. }
+            | SendError::InvalidCloseCode { .. }
+            | SendError::InvalidUtf8
+            | SendError::MessageInProgress
+            | SendError::NoMessageInProgress
+            | SendError::ReasonTooLong { .. } => return Err(error),
+        };
+        match self.rare.when_full {
+            WhenFull::Close(wanted) => {
+                let may_be_sent = wanted.may_be_sent_by(self.role());
+                let code = if may_be_sent { wanted } else { CloseCode::POLICY_VIOLATION };
+                self.fail(ConnectionError::PeerTooSlow { code, queued, limit });
+                self.output.note_unsent(len);
+                Err(SendError::Closed)
+            }
+            WhenFull::Drop => {
+                self.output.note_dropped(len);
+                Ok(())
+            }
+            WhenFull::Refuse => Err(error),
+        }
+    }
+
+    pub(super) fn begin(&mut self, kind: MessageKind, compress: Compress) -> Result<(), SendError> {
+        self.check_open()?;
+        self.output.begin(kind, compress)
+    }
+
+    pub(super) fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        self.output.chunk(payload)?;
+        self.has_sent = true;
+        Ok(())
+    }
+
+    pub(super) fn finish(&mut self) -> Result<(), SendError> {
+        self.check_open()?;
+        self.output.finish()?;
+        self.has_sent = true;
+        Ok(())
+    }
+
+    pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        self.output.control(Opcode::Ping, payload)?;
+        self.rare.timers.note_ping(payload);
+        Ok(())
+    }
+
+    pub(super) fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
+        self.check_open()?;
+        self.output.control(Opcode::Pong, payload)
+    }
+
+    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
+        if !code.may_be_sent_by(self.role()) {
+            return Err(SendError::InvalidCloseCode { code: code.as_u16() });
+        }
+        if reason.len() > MAX_REASON_LEN {
+            return Err(SendError::ReasonTooLong { len: reason.len() });
+        }
+        let (body, len) = close_body(code, reason);
+        self.close_with(body.get(..len).unwrap_or_default());
+        Ok(())
+    }
+
+    pub(super) fn close_without_code(&mut self) {
+        self.close_with(&[]);
+    }
+
+    fn close_with(&mut self, body: &[u8]) {
+        if self.life.begin_close() == SendClose::Yes {
+            self.output.close(body);
+        }
+    }
+
+    // What the peer did.
+
+    pub(super) fn receive_ping(&mut self, payload: &[u8]) {
+        if self.pong == Pong::Automatic {
+            self.output.answer_ping(payload);
+        }
+    }
+
+    pub(super) fn receive_pong(&mut self, payload: &[u8]) {
+        self.rare.timers.note_pong(payload);
+    }
+
+    /// Takes the peer's Close frame, and answers it if ours has not been sent.
+    pub(super) fn receive_close(&mut self, body: &[u8]) -> Result<(), ConnectionError> {
+        let (code, reason) = match body {
+            // §7.1.5: "If this Close control frame contains no status code, _The WebSocket
+            // Connection Close Code_ is considered to be 1005."
+            [] => (CloseCode::NO_STATUS, Utf8Bytes::default()),
+            [_] => return Err(ConnectionError::CloseBodyTooShort),
+            [high, low, reason @ ..] => {
+                let code = CloseCode::from(u16::from_be_bytes([*high, *low]));
+                if !code.is_allowed_on_the_wire() {
+                    return Err(ConnectionError::InvalidCloseCode { code: code.as_u16() });
+                }
+                (code, Utf8Bytes::validate(reason).map_err(|_| ConnectionError::InvalidUtf8)?)
+            }
+        };
+        if self.life.receive_close(code, reason) == SendClose::Yes {
+            // §5.5.1: "When sending a Close frame in response, the endpoint typically echos the
+            // status code it received." With the reason, as the field does.
+            self.output.close_now(body);
+        }
+        Ok(())
+    }
+
+    /// Notes that a message has arrived whole.
+    #[inline]
+    pub(super) const fn note_received(&mut self) {
+        self.has_received = true;
+    }
+
+    /// Fails the connection (§7.1.7).
+    #[cold]
+    pub(super) fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+        if self.life.fail(error) == SendClose::Yes {
+            self.output.close_now(&error.close_code().as_u16().to_be_bytes());
+        }
+        error
+    }
+
+    pub(super) fn handle_eof(&mut self) {
+        self.life.note_eof();
+    }
+
+    /// Reports the end once both Close frames are through and the transport is done.
+    pub(super) fn poll_closed(&mut self) -> Option<Closed> {
+        self.life.end(self.output.is_empty())
+    }
+
+    /// Reports that there is room in the output again.
+    pub(super) fn poll_drained(&mut self) -> Option<Drained> {
+        if self.life.is_open() { self.output.poll_drained() } else { None }
+    }
+
+    // What the clock did.
+
+    pub(super) fn handle_timeout(&mut self, now: Duration) {
+        let timers = &mut self.rare.timers;
+        timers.advance(now, self.output.progress(), self.has_sent);
+        self.has_sent = false;
+        match self.life.phase() {
+            Phase::Open => {
+                if let Some(payload) = timers.poll_ping() {
+                    self.output.heartbeat(&payload);
+                }
+            }
+            // The peer's Close may be in the input.
+            Phase::CloseSent => timers.begin_close(),
+            Phase::AwaitingEof(_) | Phase::Failed(_) => {
+                timers.begin_close();
+                if timers.close_overdue().is_some() {
+                    self.life.note_eof();
+                }
+            }
+            Phase::Closed(_) => {}
+        }
+    }
+
+    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+        match self.life.phase() {
+            Phase::Open => self.rare.timers.next(self.output.progress(), self.has_sent),
+            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) => {
+                if self.ready_state() == ReadyState::Closed {
+                    None
+                } else {
+                    self.rare.timers.next_closing()
+                }
+            }
+            Phase::Closed(_) => None,
+        }
+    }
+
+    /// As [`poll_timeout`](Self::poll_timeout), while nobody asks for events: whether a message is
+    /// late is not known then, since the rest of it may wait in the input.
+    pub(super) fn poll_timeout_unread(&self) -> Option<Duration> {
+        match self.life.phase() {
+            Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
+            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => {
+                self.poll_timeout()
+            }
+        }
+    }
+
+    /// Notes how much input has arrived although nobody asks for events: the peer lives.
+    pub(super) fn note_input(&mut self, received: u64) {
+        self.rare.timers.note_input(received);
+    }
+
+    /// Notes that nobody reads from the transport: the peer's silence means nothing.
+    pub(super) fn note_not_reading(&mut self) {
+        self.rare.timers.note_heard();
+    }
+
+    /// Returns what was waited for too long, now that all input is processed.
+    pub(super) fn settle(&mut self, processed: Processed) -> Option<ConnectionError> {
+        let timers = &mut self.rare.timers;
+        let delivered = core::mem::take(&mut self.has_received);
+        let Processed { received, is_within } = processed;
+        let is_fresh = timers.settle(Settled { received, delivered, is_within });
+        match self.life.phase() {
+            // More may wait in the transport when something came.
+            Phase::Open if is_fresh => None,
+            Phase::Open => timers.overdue(self.has_sent),
+            Phase::CloseSent => {
+                if delivered && self.life.delivers_late() {
+                    timers.restart_close();
+                }
+                timers.close_overdue()
+            }
+            Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => None,
+        }
+    }
+
+    // What is to be written.
+
+    #[inline]
+    pub(super) fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
+        let output = self.output.output();
+        if output.is_empty() { None } else { Some(output) }
+    }
+
+    pub(super) fn release_memory(&mut self) {
+        self.output.release();
+    }
+
+    // What can be asked.
+
+    #[inline]
+    pub(super) const fn life(&self) -> &Life {
+        &self.life
+    }
+
+    pub(super) const fn role(&self) -> Role {
+        self.life.role()
+    }
+
+    pub(super) fn ready_state(&self) -> ReadyState {
+        self.life.ready_state(self.output.is_empty())
+    }
+
+    pub(super) fn buffered_amount(&self) -> usize {
+        self.output.buffered_amount()
+    }
+
+    pub(super) fn protocol(&self) -> &str {
+        self.rare.negotiated.as_ref().map_or("", |negotiated| &negotiated.protocol)
+    }
+
+    pub(super) fn extensions(&self) -> &str {
+        self.rare.negotiated.as_ref().map_or("", |negotiated| &negotiated.extensions)
+    }
+
+    pub(super) fn round_trip_time(&self) -> Option<Duration> {
+        self.rare.timers.round_trip()
+    }
+
+    /// Returns whether [`Event::Drained`](super::Event::Drained) is the next event that is there
+    /// without more input.
+    pub(super) fn is_drained(&self) -> bool {
+        self.life.is_open() && self.output.is_drained()
+    }
+
+    /// Returns whether less waits to be written than may.
+    pub(super) fn has_room(&self) -> bool {
+        self.output.has_room()
+    }
+
+    #[inline]
+    pub(super) fn wants_read(&self) -> bool {
+        !self.life.is_open() || !self.output.is_high()
+    }
+
+    #[inline]
+    const fn check_open(&self) -> Result<(), SendError> {
+        if self.life.is_open() { Ok(()) } else { Err(SendError::Closed) }
+    }
+}
+
+/// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,
+/// and its length. `reason` is at most 123 bytes.
+fn close_body(code: CloseCode, reason: &str) -> ([u8; MAX_CONTROL_LEN], usize) {
+    let mut body = [0; MAX_CONTROL_LEN];
+    let (head, tail) = body.split_at_mut(2);
+    head.copy_from_slice(&code.as_u16().to_be_bytes());
+    for (slot, byte) in tail.iter_mut().zip(reason.bytes()) {
+        *slot = byte;
+    }
+    (body, MAX_CONTROL_LEN.min(2 + reason.len()))
+}

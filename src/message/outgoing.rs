@@ -1,0 +1,193 @@
+//! Everything that can be sent as a message; knows no connection.
+
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use bytes::Bytes;
+
+use super::{Message, MessageKind, Payload, Prepared, Text};
+use crate::utf8::Utf8Bytes;
+
+/// A message to send: what `send`, `feed` and `try_send` take, made of anything that can be one.
+///
+/// | from | copied |
+/// |---|---|
+/// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | once, into the output |
+/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | only if small, or if a client has to mask what somebody else holds, too |
+/// | `&Message`, `&Bytes`, `&Utf8Bytes` | as the same by value: a clone shares the payload |
+/// | [`Text`], [`Payload`] and references to them | once, into the output, unless they own what they lend |
+/// | [`&Prepared`](Prepared) | only if small; a client masks a copy |
+///
+/// Text is sent as a text message (§5.6), bytes as a binary one.
+///
+/// ```
+/// use sanswire::{Config, Connection};
+///
+/// let mut connection = Connection::server(&Config::default());
+/// let mut commands = connection.commands();
+/// commands.send("text")?;
+/// commands.send(vec![1, 2, 3])?;
+/// commands.send(&[1, 2, 3])?;
+/// # Ok::<(), sanswire::Refused>(())
+/// ```
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    content: Content<'a>,
+}
+
+#[derive(Debug)]
+pub(crate) enum Content<'a> {
+    Borrowed(MessageKind, &'a [u8]),
+    Owned(Message),
+    Prepared(&'a Prepared),
+}
+
+impl<'a> Outgoing<'a> {
+    #[inline(always)]
+    pub(crate) fn into_content(self) -> Content<'a> {
+        self.content
+    }
+
+    /// Returns the message by value if it was given so; nothing of a borrowed one is copied.
+    #[cfg(feature = "std")]
+    pub(crate) fn into_owned(self) -> Option<Message> {
+        match self.content {
+            Content::Owned(message) => Some(message),
+            Content::Borrowed(..) | Content::Prepared(_) => None,
+        }
+    }
+
+    #[inline(always)]
+    const fn borrowed(kind: MessageKind, payload: &'a [u8]) -> Self {
+        Self { content: Content::Borrowed(kind, payload) }
+    }
+
+    #[inline(always)]
+    const fn owned(message: Message) -> Self {
+        Self { content: Content::Owned(message) }
+    }
+}
+
+impl<'a> From<&'a str> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(text: &'a str) -> Self {
+        Self::borrowed(MessageKind::Text, text.as_bytes())
+    }
+}
+
+impl<'a> From<&'a String> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(text: &'a String) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl<'a> From<&'a [u8]> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(payload: &'a [u8]) -> Self {
+        Self::borrowed(MessageKind::Binary, payload)
+    }
+}
+
+impl<'a, const N: usize> From<&'a [u8; N]> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(payload: &'a [u8; N]) -> Self {
+        payload.as_slice().into()
+    }
+}
+
+impl<'a> From<&'a Vec<u8>> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(payload: &'a Vec<u8>) -> Self {
+        payload.as_slice().into()
+    }
+}
+
+impl<'a> From<&'a Payload<'_>> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(payload: &'a Payload<'_>) -> Self {
+        (**payload).into()
+    }
+}
+
+impl<'a> From<&'a Text<'_>> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(text: &'a Text<'_>) -> Self {
+        text.as_str().into()
+    }
+}
+
+impl<'a> From<Payload<'a>> for Outgoing<'a> {
+    fn from(payload: Payload<'a>) -> Self {
+        match payload.into_lent() {
+            Ok(lent) => lent.into(),
+            Err(owned) => owned.into(),
+        }
+    }
+}
+
+impl<'a> From<Text<'a>> for Outgoing<'a> {
+    fn from(text: Text<'a>) -> Self {
+        match text.into_lent() {
+            Ok(lent) => lent.into(),
+            Err(owned) => owned.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a Prepared> for Outgoing<'a> {
+    fn from(prepared: &'a Prepared) -> Self {
+        Self { content: Content::Prepared(prepared) }
+    }
+}
+
+impl From<Message> for Outgoing<'_> {
+    #[inline(always)]
+    fn from(message: Message) -> Self {
+        Self::owned(message)
+    }
+}
+
+impl From<&Message> for Outgoing<'_> {
+    fn from(message: &Message) -> Self {
+        Self::owned(message.clone())
+    }
+}
+
+impl From<Bytes> for Outgoing<'_> {
+    #[inline(always)]
+    fn from(payload: Bytes) -> Self {
+        Self::owned(payload.into())
+    }
+}
+
+impl From<&Bytes> for Outgoing<'_> {
+    fn from(payload: &Bytes) -> Self {
+        Self::owned(payload.clone().into())
+    }
+}
+
+impl From<Vec<u8>> for Outgoing<'_> {
+    fn from(payload: Vec<u8>) -> Self {
+        Self::owned(payload.into())
+    }
+}
+
+impl From<Utf8Bytes> for Outgoing<'_> {
+    #[inline(always)]
+    fn from(text: Utf8Bytes) -> Self {
+        Self::owned(text.into())
+    }
+}
+
+impl From<&Utf8Bytes> for Outgoing<'_> {
+    fn from(text: &Utf8Bytes) -> Self {
+        Self::owned(text.clone().into())
+    }
+}
+
+impl From<String> for Outgoing<'_> {
+    fn from(text: String) -> Self {
+        Self::owned(text.into())
+    }
+}
