@@ -149,7 +149,6 @@ impl ConnectionError {
     }
 
     /// Returns whether the peer does not read any more, so that nothing can be told it.
-    #[cfg(feature = "std")]
     pub(crate) const fn is_peer_gone(self) -> bool {
         matches!(
             self,

@@ -120,6 +120,8 @@ mod buffer;
 mod close;
 mod connection;
 pub mod delivery;
+#[cfg(feature = "handshake")]
+pub mod driver;
 mod error;
 pub mod extension;
 pub mod frame;

@@ -428,6 +428,16 @@ impl Endpoint {
         self.output.has_room()
     }
 
+    /// Returns whether anything waits to be written.
+    pub(super) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
+    /// Returns the time that was told last.
+    pub(super) fn now(&self) -> Duration {
+        self.rare.timers.now()
+    }
+
     #[inline]
     pub(super) fn wants_read(&self) -> bool {
         !self.life.is_open() || !self.output.is_high()

@@ -452,9 +452,36 @@ impl Connection {
         self.endpoint.note_not_reading();
     }
 
-    /// Returns whether [`Event::Drained`] is the next event that is there without more input.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.endpoint.is_drained()
+    /// Returns whether there is an event without more input: that there is room in the output, or
+    /// that the connection is over.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.endpoint.life().is_open() || self.endpoint.is_drained()
+    }
+
+    /// Returns whether anything waits to be written.
+    pub(crate) fn has_output(&self) -> bool {
+        self.endpoint.has_output()
+    }
+
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    #[inline]
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        self.receiver.prepared_input(size)
+    }
+
+    /// Throws away what has arrived and is not processed.
+    pub(crate) fn discard_input(&mut self) {
+        self.receiver.clear();
+    }
+
+    /// Returns how many bytes arrived and are not processed.
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.receiver.unprocessed_len()
+    }
+
+    /// Returns the time that was told last.
+    pub(crate) fn now(&self) -> Duration {
+        self.endpoint.now()
     }
 }
 

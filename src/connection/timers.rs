@@ -164,7 +164,6 @@ impl Timers {
     }
 
     /// Notes input that is not processed yet: the peer lives.
-    #[cfg(feature = "std")]
     pub(super) fn note_input(&mut self, received: u64) {
         if received != self.received {
             self.received = received;
@@ -315,6 +314,11 @@ impl Timers {
             return Some(self.now.into());
         }
         self.closing.after(self.close_timeout).to_timeout()
+    }
+
+    /// Returns the time that was told last.
+    pub(super) fn now(&self) -> Duration {
+        self.now.into()
     }
 
     /// Returns the round-trip time that was measured last.

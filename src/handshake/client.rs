@@ -160,6 +160,19 @@ impl ClientHandshake {
         Input::new(&mut self.input)
     }
 
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        Input::prepared(&mut self.input, size)
+    }
+
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.input.len()
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     /// Takes what the handshake leaves behind, once it has succeeded.
     pub(super) fn take_finished(&mut self) -> Option<Finished> {
         let State::Open(negotiated) = &self.state else { return None };

@@ -7,8 +7,8 @@
 //! # When bytes leave
 //!
 //! - What `send` and other methods are said to send: before they return.
-//! - What is queued, by `feed` and the other methods that say so, by a callback that is lent the
-//!   [`Connection`](crate::Connection), or by the connection itself (Pongs, heartbeats, a Close
+//! - What is queued, by `feed` and the other methods that say so, by a callback that is lent
+//!   [`Commands`](crate::Commands), or by the connection itself (Pongs, heartbeats, a Close
 //!   frame): when all that was read has been handled and the next is to be read, so before `recv`,
 //!   `recv_with` or `run` waits, in one write as far as the stream takes it; or with the next that
 //!   is sent or flushed.
@@ -21,18 +21,20 @@
 )]
 
 use core::fmt;
-use core::time::Duration;
 use std::io;
 
 use crate::connection::Refused;
 use crate::error::{ConnectionError, SendError};
-use crate::handshake::{Acceptance, HandshakeError, Request, Response, ServerHandshake};
+use crate::driver;
+use crate::handshake::HandshakeError;
 use crate::message::Message;
 
 pub mod blocking;
-mod reads;
+mod pump;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+
+pub use pump::pump;
 
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
@@ -92,6 +94,16 @@ impl core::error::Error for Error {
     }
 }
 
+impl From<driver::Error> for Error {
+    fn from(error: driver::Error) -> Self {
+        match error {
+            driver::Error::Connection(error) => Self::Connection(error),
+            driver::Error::Handshake(error) => Self::Handshake(error),
+            driver::Error::Rejected { status } => Self::Rejected { status },
+        }
+    }
+}
+
 impl From<ConnectionError> for Error {
     fn from(error: ConnectionError) -> Self {
         Self::Connection(error)
@@ -112,7 +124,7 @@ impl From<io::Error> for Error {
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
-        Self::Send { error: refused.error, message: Some(refused.message) }
+        Self::Send { error: refused.error, message: refused.message }
     }
 }
 
@@ -122,50 +134,9 @@ impl From<SendError> for Error {
     }
 }
 
-/// Answers a request as the application decided.
-///
-/// # Errors
-///
-/// Whenever there is no connection. An answer has been queued.
-fn answer(
-    handshake: &mut ServerHandshake,
-    request: &Request,
-    decision: Result<Acceptance, Response>,
-) -> Result<(), Error> {
-    let answered = match &decision {
-        Ok(acceptance) => handshake.accept(request, acceptance),
-        Err(response) => handshake.reject(response),
-    };
-    match (answered, decision) {
-        (Ok(()), Ok(_)) => Ok(()),
-        (Ok(()), Err(response)) => Err(Error::Rejected { status: response.status() }),
-        (Err(error), _) => {
-            // The request's faults are answered by the handshake, the application's are not.
-            if !handshake.is_refused() {
-                handshake.reject(&Response::from(&error))?;
-            }
-            Err(error.into())
-        }
-    }
-}
-
 /// Returns bytes of the operating system's entropy: a nonce, or the seed of the masking keys.
 fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
-
-/// Room for one read of a head: more than most have, and not so much that thousands of peers that
-/// send theirs byte by byte could make a server hold it.
-const HEAD_SIZE: usize = 2 << 10;
-
-/// How long the end of a connection may take once all is said: writing what is left, and reading
-/// what the peer had under way, so that the kernel does not answer it with a reset that would
-/// destroy the Close frame or the HTTP answer before the peer has read it. As long as nginx
-/// (`lingering_timeout`) waits.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How much is read and thrown away in that time: the rest of one message that was too large, twice
-/// over the default limit.
-const LINGER_BYTES: usize = 32 << 20;

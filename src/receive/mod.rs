@@ -41,6 +41,17 @@ impl Receiver {
         Input::new(&mut self.input)
     }
 
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    #[inline]
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        Input::prepared(&mut self.input, size)
+    }
+
+    /// Returns how many bytes arrived and are not processed.
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.input.len()
+    }
+
     #[inline(always)]
     pub(crate) fn poll_short(&mut self) -> Result<Option<Short>, ConnectionError> {
         let Some(Whole { content, payload }) = self.assembler.poll_frame(&mut self.input) else {
