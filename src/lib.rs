@@ -127,7 +127,7 @@ pub mod extension;
 pub mod frame;
 #[cfg(feature = "handshake")]
 pub mod handshake;
-#[cfg(any())]
+#[cfg(all(feature = "std", feature = "handshake"))]
 pub mod io;
 mod message;
 mod receive;

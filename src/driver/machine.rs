@@ -11,9 +11,7 @@ use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
 use crate::connection::{Commands, Config, Connection, Event, Ready};
 use crate::error::SendError;
-use crate::handshake::{
-    Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response,
-};
+use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::receive::Short;
 
 /// A WebSocket from its first byte to its last, over a transport that somebody else holds.

@@ -16,45 +16,11 @@
 //! nothing to tell: ask again when it is ready.
 //!
 //! The order of a loop: events until [`Next::Wait`]; then write; then events *again*, since a
-//! closing handshake may be complete; then read or wait. For a blocking stream with a read timeout
-//! that is:
-//!
-//! ```
-//! use std::io::{self, Read, Write};
-//! use std::time::Instant;
-//!
-//! use bytes::Buf;
-//! use sanswire::driver::{self, Driver, Next};
-//! use sanswire::handshake::Acceptance;
-//! use sanswire::{Config, Event};
-//!
-//! fn echo(stream: &mut (impl Read + Write)) -> Result<(), driver::Error> {
-//!     let (mut driver, start) = (Driver::server(&Config::default()), Instant::now());
-//!     loop {
-//!         match driver.poll_event()? {
-//!             Next::Event(Event::Text(text), mut commands) => _ = commands.send(&text),
-//!             Next::Event(..) | Next::Response(_) | Next::Yield => {}
-//!             Next::Request(request) => driver.accept(&request, &Acceptance::new())?,
-//!             Next::Over => return Ok(()),
-//!             Next::Wait => driver::pump(stream, &mut driver, || start.elapsed()),
-//!         }
-//!     }
-//! }
-//! # struct Memory(io::Cursor<Vec<u8>>, Vec<u8>);
-//! # impl Read for Memory {
-//! #     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> { self.0.read(buf) }
-//! # }
-//! # impl Write for Memory {
-//! #     fn write(&mut self, buf: &[u8]) -> io::Result<usize> { self.1.write(buf) }
-//! #     fn flush(&mut self) -> io::Result<()> { Ok(()) }
-//! # }
-//! # let request = b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
-//! #     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
-//! # let frames = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\0\0\0\0";
-//! # let mut memory = Memory(io::Cursor::new([&request[..], frames].concat()), Vec::new());
-//! # echo(&mut memory).unwrap();
-//! # assert!(memory.1.ends_with(b"\x81\x05Hello\x88\x00"));
-//! ```
+//! closing handshake may be complete; then read or wait.
+#![cfg_attr(
+    feature = "std",
+    doc = "`io::pump` makes one such turn over any `Read + Write`, and has a loop."
+)]
 
 mod ending;
 mod error;

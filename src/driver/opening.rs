@@ -135,9 +135,7 @@ impl Connecting {
     }
 
     /// Yields the response that opens the connection, and the connection.
-    pub(super) fn poll(
-        &mut self,
-    ) -> Result<Option<(Box<Response>, Connection)>, HandshakeError> {
+    pub(super) fn poll(&mut self) -> Result<Option<(Box<Response>, Connection)>, HandshakeError> {
         let Some(response) = self.handshake.poll_response()? else { return Ok(None) };
         let connection = self.handshake.take_connection(&self.config, self.seed);
         let mut connection = connection.ok_or(HandshakeError::OutOfOrder)?;

@@ -24,14 +24,15 @@ use core::fmt;
 use std::io;
 
 use crate::connection::Refused;
-use crate::error::{ConnectionError, SendError};
 use crate::driver;
+use crate::error::{ConnectionError, SendError};
 use crate::handshake::HandshakeError;
 use crate::message::Message;
 
+#[cfg(any())]
 pub mod blocking;
 mod pump;
-#[cfg(feature = "tokio")]
+#[cfg(any())]
 pub mod tokio;
 
 pub use pump::pump;
