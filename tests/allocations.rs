@@ -160,6 +160,36 @@ fn large_messages_are_taken_without_a_copy() {
 }
 
 #[test]
+fn a_large_payload_is_taken_without_a_copy() {
+    let mut client = Connection::client(&Config::default(), [0; 32]);
+    let mut input = ReceiveBuf::with_capacity(20_000);
+    input.extend_from_slice(&[frame(FIN | BINARY, &[7; 16_000]), frame(FIN | TEXT, b"x")].concat());
+    let address = input.as_slice()[4..].as_ptr();
+    let Ok(Some(Event::Binary(payload))) = client.poll_event(&mut input) else { panic!() };
+    let taken = payload.into_bytes();
+    assert_eq!(taken.as_ptr(), address);
+    // What lies behind it is received all the same, and what was taken stays as it is.
+    let Ok(Some(Event::Text(text))) = client.poll_event(&mut input) else { panic!() };
+    assert_eq!(text.as_str(), "x");
+    drop(text);
+    input.put_bytes(0xff, 20_000);
+    assert!(taken == vec![7; 16_000]);
+}
+
+#[test]
+fn a_small_payload_taken_does_not_pin_the_receive_buffer() {
+    let mut client = Connection::client(&Config::default(), [0; 32]);
+    let mut input = ReceiveBuf::with_capacity(64 << 10);
+    let frames = [frame(FIN | BINARY, b"small"), frame(FIN | BINARY, &[7; 30_000])].concat();
+    input.extend_from_slice(&frames);
+    let whole = input.as_slice().as_ptr_range();
+    let Ok(Some(Event::Binary(payload))) = client.poll_event(&mut input) else { panic!() };
+    let taken = payload.into_bytes();
+    assert!(!whole.contains(&taken.as_ptr()));
+    assert_eq!(taken, b"small".as_slice());
+}
+
+#[test]
 fn messages_are_sent_without_an_allocation() {
     for role in BOTH {
         for len in [0, 16, 125, 126, 1_000, 16_384] {

@@ -3,11 +3,13 @@
 
 mod support;
 
+use bytes::Buf;
 use proptest::prelude::*;
 use sanswire::{
-    CloseCode, Config, ConnectionError, Drained, Message, MessageKind, Role, SendError, WhenFull,
+    CloseCode, Config, ConnectionError, Drained, Event, Message, MessageKind, Role, SendError,
+    WhenFull,
 };
-use support::{BINARY, BOTH, End, FIN, Got, PING, TEXT, config, frame, messages};
+use support::{BINARY, BOTH, End, FIN, Got, PING, TEXT, config, frame, from, messages};
 
 fn marks(high: usize, low: usize, when_full: WhenFull) -> Config {
     config(|config| {
@@ -215,6 +217,33 @@ fn pongs_of_its_own_count_but_are_bounded() {
         end.take_got();
         end.take_output();
         assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+    }
+}
+
+#[test]
+fn an_echo_for_a_client_that_never_reads_is_bounded() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        let bytes = from(role.peer(), &frame(FIN | BINARY, &[7; 10_000]));
+        let mut refused = false;
+        // It would be 20 MB.
+        for _ in 0..2_000 {
+            end.input.extend_from_slice(&bytes);
+            let Ok(Some(Event::Binary(payload))) = end.connection.poll_event(&mut end.input) else {
+                panic!()
+            };
+            match end.connection.send_binary(&payload) {
+                Ok(()) => assert!(!refused),
+                Err(SendError::Full { .. }) => refused = true,
+                Err(error) => panic!("{error}"),
+            }
+            if refused {
+                break;
+            }
+        }
+        assert!(refused);
+        let len = end.connection.poll_transmit().unwrap().remaining();
+        assert!(len < (1 << 20) + 20_000, "{len}");
     }
 }
 

@@ -172,6 +172,16 @@ fn a_reason_of_123_bytes_is_received_and_one_of_124_is_not() {
 }
 
 #[test]
+fn a_close_of_126_bytes_does_not_come_back() {
+    for role in BOTH {
+        let body = [&b"\x03\xe8"[..], &[b'x'; 124]].concat();
+        let bytes = from(role.peer(), &frame(0x88, &body));
+        let outcome = outcome(role, &Config::default(), &bytes);
+        assert_eq!(outcome.sent, [(0x88, b"\x03\xea".to_vec())]);
+    }
+}
+
+#[test]
 fn a_reason_that_is_not_utf8_fails_with_1007() {
     let reasons: [&[u8]; 7] = [
         b"\xff",
@@ -528,6 +538,17 @@ fn a_failure_is_sticky_and_stops_parsing() {
 }
 
 #[test]
+fn a_protocol_error_stops_the_parser_and_sends_a_close() {
+    for role in BOTH {
+        let bytes = from(role.peer(), b"\x81\x01a\x84\x00\x81\x01b\x89\x00");
+        let outcome = outcome(role, &Config::default(), &bytes);
+        outcome.assert_failed(ConnectionError::ReservedOpcode { opcode: 4 }, 1002);
+        assert_eq!(outcome.got, [Got::text("a")]);
+        assert_eq!(outcome.sent.len(), 1);
+    }
+}
+
+#[test]
 fn what_came_before_the_fault_is_delivered() {
     for role in BOTH {
         let bytes = from(role.peer(), b"\x81\x01a\x89\x01p\x83\x00");
@@ -624,6 +645,18 @@ fn the_end_of_the_stream_behind_a_close_is_clean() {
         // The answer is there to be written, for a transport that is closed one way only.
         assert_eq!(end.take_sent(), [(0x88, body(1000, b"x"))]);
     }
+}
+
+#[test]
+fn a_client_does_not_wait_for_a_server_that_has_gone() {
+    let mut client = End::open(Role::Client);
+    client.connection.close(1000, "").unwrap();
+    client.take_output();
+    client.receive(b"\x88\x02\x03\xe8");
+    assert_eq!(client.state(), ReadyState::Closing);
+    client.eof();
+    assert_eq!(client.state(), ReadyState::Closed);
+    assert!(client.ended().is_some());
 }
 
 #[test]

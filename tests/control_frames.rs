@@ -5,7 +5,7 @@ mod support;
 use core::num::NonZeroUsize;
 
 use bytes::Buf;
-use sanswire::{Config, ConnectionError, Pong, ReadyState, SendError};
+use sanswire::{Config, ConnectionError, Event, Pong, ReadyState, SendError};
 use support::{
     BOTH, CLOSE, End, FIN, Frame, Got, PING, PONG, config, frame, from, outcome, sent_by,
 };
@@ -53,6 +53,17 @@ fn a_control_frame_over_125_bytes_fails_with_1002() {
                 let outcome = outcome(role, &Config::default(), &from(role.peer(), header));
                 outcome.assert_failed(error, 1002);
             }
+        }
+    }
+}
+
+#[test]
+fn pong_and_close_frames_over_125_bytes_are_refused() {
+    for role in BOTH {
+        for opcode in [8, 10] {
+            let bytes = from(role.peer(), &frame(FIN | opcode, &[b'a'; 126]));
+            outcome(role, &Config::default(), &bytes)
+                .assert_failed(ConnectionError::ControlTooLong { opcode }, 1002);
         }
     }
 }
@@ -143,6 +154,19 @@ fn a_peer_that_pings_and_never_reads_cannot_make_the_output_grow() {
 }
 
 #[test]
+fn pongs_for_a_peer_that_never_reads_do_not_pile_up() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        let pings = from(role.peer(), &frame(FIN | PING, &[7; 125]).repeat(1_000));
+        for _ in 0..20 {
+            end.feed(&pings);
+            end.take_got();
+        }
+        assert!(end.connection.poll_transmit().unwrap().len() < 64 << 10);
+    }
+}
+
+#[test]
 fn pongs_that_cannot_leave_do_not_pile_up_to_the_size_of_fragments() {
     let config = config(|config| config.fragment_size = NonZeroUsize::new(1 << 20));
     for role in BOTH {
@@ -226,6 +250,16 @@ fn a_pong_of_the_application_does_not_replace_the_automatic_one() {
 }
 
 #[test]
+fn a_user_pong_leaves_the_automatic_one_in_place() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        end.receive(b"\x89\x04ping");
+        end.connection.pong(b"mine").unwrap();
+        assert_eq!(end.take_sent(), [(0x8a, b"ping".to_vec()), (0x8a, b"mine".to_vec())]);
+    }
+}
+
+#[test]
 fn a_pong_of_the_application_does_not_replace_one_that_waits_for_room() {
     for role in BOTH {
         let mut end = End::open(role);
@@ -246,6 +280,17 @@ fn an_automatic_pong_is_visible_at_once() {
         end.input.extend_from_slice(&from(role.peer(), b"\x89\x01a"));
         assert!(matches!(end.connection.poll_event(&mut end.input), Ok(Some(_))));
         assert!(end.connection.poll_transmit().is_some());
+    }
+}
+
+#[test]
+fn an_automatic_pong_needs_no_further_read_or_write() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        end.input.extend_from_slice(&from(role.peer(), b"\x89\x04ping"));
+        let event = end.connection.poll_event(&mut end.input).unwrap();
+        assert!(matches!(event, Some(Event::Ping(_))));
+        assert_eq!(end.take_sent(), [(0x8a, b"ping".to_vec())]);
     }
 }
 

@@ -215,6 +215,20 @@ fn a_million_fragments_of_one_byte_are_refused() {
 }
 
 #[test]
+fn legal_fragments_pass_and_endless_ones_do_not() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        end.receive(&frame(BINARY, &[7; 64]));
+        end.receive(&frame(CONTINUATION, &[7; 64]).repeat(20_000));
+        assert_eq!(end.error, None);
+        let mut end = End::open(role);
+        end.receive(&frame(BINARY, b""));
+        end.receive(&frame(CONTINUATION, b"").repeat(20_000));
+        assert!(matches!(end.error, Some(ConnectionError::TooManyFragments { .. })));
+    }
+}
+
+#[test]
 fn the_number_of_fragments_counts_anew_for_each_message() {
     let config = config(|config| config.max_fragments = 3);
     for role in BOTH {

@@ -2,7 +2,9 @@
 
 mod support;
 
-use sanswire::{Config, ConnectionError, MessageKind, ReadyState, Role};
+use sanswire::{
+    Config, Connection, ConnectionError, Event, MessageKind, ReadyState, ReceiveBuf, Role,
+};
 use support::{
     BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, PING, PONG, TEXT, config, frame, from, masked,
     outcome,
@@ -122,6 +124,15 @@ fn a_masked_frame_from_a_server_fails_with_1002() {
 }
 
 #[test]
+fn the_mask_has_to_be_there_from_clients_and_only_from_clients() {
+    let config = Config::default();
+    outcome(Role::Server, &config, b"\x81\x05Hello")
+        .assert_failed(ConnectionError::MaskMissing, 1002);
+    outcome(Role::Client, &config, b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58")
+        .assert_failed(ConnectionError::MaskUnexpected, 1002);
+}
+
+#[test]
 fn the_mask_is_checked_on_every_frame_not_only_the_first() {
     let server = [masked(b"\x81\x02ok"), b"\x81\x02no".to_vec()].concat();
     let outcome_ = outcome(Role::Server, &Config::default(), &server);
@@ -199,11 +210,36 @@ fn a_length_that_is_not_minimal_fails_with_1002() {
 }
 
 #[test]
+fn a_length_is_in_its_shortest_form_or_refused() {
+    for role in BOTH {
+        for bytes in [b"\x82\x7e\x00\x7d".as_slice(), b"\x82\x7f\0\0\0\0\0\0\xff\xff"] {
+            let outcome = outcome(role, &Config::default(), &from(role.peer(), bytes));
+            assert!(matches!(outcome.error, Some(ConnectionError::LengthNotMinimal { .. })));
+        }
+    }
+}
+
+#[test]
 fn a_length_with_its_top_bit_set_fails_with_1002() {
     for len in [1 << 63, (1 << 63) + 1, (1 << 63) | 5, u64::MAX - 1, u64::MAX] {
         for first in [0x82, 0x01] {
             let bytes = [&[first, 127][..], &len.to_be_bytes()].concat();
             assert_fails(&bytes, ConnectionError::LengthTopBit { len }, 1002);
+        }
+    }
+}
+
+#[test]
+fn a_64_bit_length_overflows_nothing() {
+    let unlimited = config(|config| {
+        config.max_message_size = usize::MAX;
+        config.max_frame_size = usize::MAX;
+    });
+    for role in BOTH {
+        for len in [i64::MAX as u64, 1 << 63, u64::MAX] {
+            let bytes = [b"\x02\x02ab\x80\x7f".as_slice(), &len.to_be_bytes()].concat();
+            let outcome = outcome(role, &unlimited, &from(role.peer(), &bytes));
+            assert!(outcome.error.is_some() && outcome.got.is_empty());
         }
     }
 }
@@ -269,6 +305,15 @@ fn frames_packed_together_arrive_one_by_one_in_order() {
 }
 
 #[test]
+fn what_lies_behind_the_last_event_is_not_lost() {
+    let mut client = Connection::client(&Config::default(), [0; 32]);
+    let mut input = ReceiveBuf::new();
+    input.extend_from_slice(b"\x81\x01a\x81\x01b\x82");
+    assert!(matches!(client.poll_event(&mut input), Ok(Some(Event::Text(_)))));
+    assert_eq!(input.into_bytes(), b"\x81\x01b\x82".as_slice());
+}
+
+#[test]
 fn half_a_frame_is_no_event_and_no_error() {
     for role in BOTH {
         let bytes = from(role.peer(), &frame(FIN | BINARY, &[7; 300]));
@@ -278,6 +323,27 @@ fn half_a_frame_is_no_event_and_no_error() {
             assert_eq!((end.got.len(), end.error), (0, None));
             end.feed(&bytes[len..]);
             assert_eq!(end.got, [Got::binary([7; 300])]);
+        }
+    }
+}
+
+#[test]
+fn a_read_that_ends_within_a_header_loses_nothing() {
+    for role in BOTH {
+        let payload = vec![b'x'; 70_000];
+        let frames = [frame(FIN | BINARY, &payload), frame(FIN | TEXT, b"next")].concat();
+        let bytes = from(role.peer(), &frames);
+        for split in 0..20 {
+            let mut end = End::open(role);
+            for _ in 0..3 {
+                end.poll();
+            }
+            end.feed(&bytes[..split]);
+            for _ in 0..3 {
+                end.poll();
+            }
+            end.feed(&bytes[split..]);
+            assert!(end.got == [Got::binary(&payload), Got::text("next")]);
         }
     }
 }

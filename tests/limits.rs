@@ -88,6 +88,17 @@ fn the_limit_on_messages_counts_over_all_fragments() {
 }
 
 #[test]
+fn a_limit_of_1024_holds_for_100_000_bytes_in_fragments() {
+    let config = config(|config| config.max_message_size = 1_024);
+    for role in BOTH {
+        let mut frames = frame(BINARY, &[7; 1_000]);
+        frames.extend(frame(CONTINUATION, &[7; 1_000]).repeat(99));
+        outcome(role, &config, &from(role.peer(), &frames))
+            .assert_failed(ConnectionError::MessageTooLarge { limit: 1_024 }, 1009);
+    }
+}
+
+#[test]
 fn a_frame_of_the_limit_is_received_and_one_byte_more_fails_with_1009() {
     for role in BOTH {
         for limit in [0, 1, 125, 126, 1_000, 16_384, 16_385, 65_536] {

@@ -10,8 +10,8 @@ use sanswire::{
     Role, SendError,
 };
 use support::{
-    BINARY, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, config, frame, from, joined,
-    messages, parse, sent_by,
+    BINARY, BOTH, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, config, frame, from,
+    joined, messages, parse, sent_by,
 };
 
 /// So many cases, or in proportion to `PROPTEST_CASES`.
@@ -242,6 +242,24 @@ proptest! {
         }
         output.extend(end.take_output());
         sent_by(role, &output);
+    }
+}
+
+#[test]
+fn nothing_that_arrives_panics() {
+    // Every first byte, before anything that may follow.
+    for role in BOTH {
+        for first in 0..=255 {
+            for second in (0..=255).step_by(5).chain([126, 127, 128, 254]) {
+                for rest in [&[0; 20][..], &[0xff; 20]] {
+                    let mut end = End::open(role);
+                    end.feed(&[first, second]);
+                    end.feed(rest);
+                    end.eof();
+                    assert!(end.error.is_some() || end.ended().is_some());
+                }
+            }
+        }
     }
 }
 

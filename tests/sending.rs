@@ -6,8 +6,8 @@ mod support;
 use std::collections::HashSet;
 
 use bytes::{Buf, Bytes};
-use sanswire::{Config, Connection, Message, MessageKind, Role, SendError, Utf8Bytes};
-use support::{BINARY, BOTH, End, TEXT, config, messages, sent_by};
+use sanswire::{Config, Connection, Event, Message, MessageKind, Role, SendError, Utf8Bytes};
+use support::{BINARY, BOTH, End, TEXT, config, from, messages, sent_by};
 
 fn bounded(limit: usize) -> Config {
     config(|config| config.max_buffered = limit)
@@ -72,6 +72,24 @@ fn many_small_frames_leave_in_one_write() {
         let output = end.connection.poll_transmit().unwrap();
         assert_eq!(output.chunk().len(), output.remaining());
         assert_eq!(end.take_frames().len(), 100);
+    }
+}
+
+#[test]
+fn an_event_is_answered_while_it_is_held() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        let bytes = from(role.peer(), b"\x81\x01a\x82\x01b");
+        end.input.extend_from_slice(&bytes);
+        while let Some(event) = end.connection.poll_event(&mut end.input).unwrap() {
+            if let Event::Text(text) = event {
+                end.connection.send_text(&text).unwrap();
+            } else if let Event::Binary(payload) = event {
+                end.connection.send_binary(&payload).unwrap();
+            }
+        }
+        let echoed = messages(&end.take_frames());
+        assert_eq!(echoed, [(TEXT, b"a".to_vec()), (BINARY, b"b".to_vec())]);
     }
 }
 

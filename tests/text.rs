@@ -100,6 +100,26 @@ fn text_that_is_not_utf8_fails_with_1007() {
 }
 
 #[test]
+fn a_text_frame_that_arrives_in_two_reads_is_validated_as_one() {
+    for role in BOTH {
+        let bytes = from(role.peer(), &frame(FIN | TEXT, b"caf\xc3\x28 and more"));
+        for split in 1..bytes.len() {
+            let mut end = End::open(role);
+            end.feed(&bytes[..split]);
+            end.feed(&bytes[split..]);
+            assert_eq!((end.error, end.got.len()), (Some(ConnectionError::InvalidUtf8), 0));
+        }
+        let bytes = from(role.peer(), &frame(FIN | TEXT, "café".as_bytes()));
+        for split in 1..bytes.len() {
+            let mut end = End::open(role);
+            end.feed(&bytes[..split]);
+            end.feed(&bytes[split..]);
+            assert_eq!(end.got, [Got::text("café")]);
+        }
+    }
+}
+
+#[test]
 fn text_that_ends_inside_a_character_fails_with_1007() {
     for role in BOTH {
         for cut in CUT {
@@ -138,6 +158,16 @@ fn an_unfinished_frame_fails_on_its_first_bad_byte() {
                 }
             }
         }
+    }
+}
+
+#[test]
+fn text_is_refused_at_the_first_bad_byte_not_at_the_end() {
+    for role in BOTH {
+        let mut bytes =
+            from(role.peer(), &frame(TEXT, &[b"ok\xff".as_slice(), &[b'x'; 900]].concat()));
+        bytes.truncate(bytes.len() - 900);
+        outcome(role, &Config::default(), &bytes).assert_failed(ConnectionError::InvalidUtf8, 1007);
     }
 }
 
