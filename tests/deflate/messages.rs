@@ -449,9 +449,9 @@ fn perform(end: &mut End, steps: &[Step], mut sent: impl FnMut(&mut End)) -> Vec
                 };
                 let before = end.connection.buffered_amount();
                 if *plain {
-                    end.connection.send_uncompressed(message).unwrap();
+                    end.connection.commands().send_uncompressed(message).unwrap();
                 } else {
-                    end.connection.send(message).unwrap();
+                    end.connection.commands().send(message).unwrap();
                 }
                 // WHATWG: what compression makes of it does not count.
                 assert_eq!(end.connection.buffered_amount() - before, payload.len());
@@ -459,21 +459,21 @@ fn perform(end: &mut End, steps: &[Step], mut sent: impl FnMut(&mut End)) -> Vec
             }
             Step::Parts(kind, parts, plain) => {
                 if *plain {
-                    end.connection.begin_uncompressed(*kind).unwrap();
+                    end.connection.commands().begin_uncompressed(*kind).unwrap();
                 } else {
-                    end.connection.begin(*kind).unwrap();
+                    end.connection.commands().begin(*kind).unwrap();
                 }
                 for part in parts {
-                    end.connection.send_chunk(part).unwrap();
-                    end.connection.ping(b"in between").unwrap();
+                    end.connection.commands().send_chunk(part).unwrap();
+                    end.connection.commands().ping(b"in between").unwrap();
                     expected.push(Got::ping(b"in between"));
                     sent(end);
                 }
-                end.connection.finish().unwrap();
+                end.connection.commands().finish().unwrap();
                 expected.push(connection_of(*kind, parts.concat()));
             }
             Step::Ping => {
-                end.connection.ping(b"ping").unwrap();
+                end.connection.commands().ping(b"ping").unwrap();
                 expected.push(Got::ping(b"ping"));
             }
             Step::Release => end.connection.release_memory(),
@@ -586,7 +586,7 @@ proptest! {
         let mut inflate = RawInflate::new(bits, takeover);
         let mut deflate = RawDeflate::new(level, bits, takeover);
         for message in &messages {
-            end.connection.send_binary(message).unwrap();
+            end.connection.commands().send(message).unwrap();
             let output = end.take_output();
             let (frames, _) = parse(&output);
             prop_assert_eq!(frames[0].first, FIN | RSV1 | BINARY);
@@ -621,7 +621,7 @@ fn every_level_table_and_window_keeps_within_the_window() {
                 let mut end = End::deflating(Role::Server, &Config::default(), agreed);
                 let mut puff = Puff::default();
                 for part in message.chunks(1_300) {
-                    end.connection.send_binary(part).unwrap();
+                    end.connection.commands().send(part).unwrap();
                     let output = end.take_output();
                     let (frames, _) = parse(&output);
                     assert!(puff.message(&frames[0].payload).unwrap() == part);
@@ -647,7 +647,7 @@ fn nothing_is_lost_where_a_piece_of_output_is_exactly_full() {
             let sizes =
                 (0..80).chain((16_240..16_400).step_by(3)).chain((32_560..32_800).step_by(7));
             for len in sizes {
-                end.connection.send_binary(&noise[..len]).unwrap();
+                end.connection.commands().send(&noise[..len]).unwrap();
                 let output = end.take_output();
                 let (frames, _) = parse(&output);
                 assert!(peer.message(&frames[0].payload, len) == noise[..len], "{level} {len}");
@@ -673,21 +673,21 @@ fn what_is_below_the_threshold_is_sent_plain() {
     let (_, agreed) = negotiate(&deflate_config(|_| {}), &config).unwrap();
     let mut end = End::deflating(Role::Server, &Config::default(), agreed);
     for (message, compressed) in [("", false), ("123456789", false), ("1234567890", true)] {
-        end.connection.send_text(message).unwrap();
+        end.connection.commands().send(message).unwrap();
         let output = end.take_output();
         assert_eq!(output[0], if compressed { 0xc1 } else { 0x81 }, "{message}");
         assert!(compressed || output[2..] == *message.as_bytes());
     }
     // How long it will be is not known of one that is sent in parts.
-    end.connection.begin(MessageKind::Text).unwrap();
-    end.connection.send_chunk(b"1").unwrap();
-    end.connection.finish().unwrap();
+    end.connection.commands().begin(MessageKind::Text).unwrap();
+    end.connection.commands().send_chunk(b"1").unwrap();
+    end.connection.commands().finish().unwrap();
     assert_eq!(end.take_output()[0], 0x41);
     // Nor is anything compressed when nothing is to be.
     let config = deflate_config(|c| c.threshold = usize::MAX);
     let (_, agreed) = negotiate(&deflate_config(|_| {}), &config).unwrap();
     let mut end = End::deflating(Role::Server, &Config::default(), agreed);
-    end.connection.send_text(&"1".repeat(100_000)).unwrap();
+    end.connection.commands().send(&"1".repeat(100_000)).unwrap();
     assert_eq!(end.take_output()[0], 0x81);
 }
 
@@ -700,11 +700,11 @@ fn a_window_of_256_bytes_is_not_compressed_with() {
         "permessage-deflate; client_max_window_bits=8; server_max_window_bits=8",
     );
     let mut end = End::deflating(Role::Client, &Config::default(), agreed);
-    end.connection.send_text(&"plain ".repeat(100)).unwrap();
+    end.connection.commands().send(&"plain ".repeat(100)).unwrap();
     assert_eq!(end.take_output()[0], 0x81);
-    end.connection.begin(MessageKind::Text).unwrap();
-    end.connection.send_chunk(b"plain").unwrap();
-    end.connection.finish().unwrap();
+    end.connection.commands().begin(MessageKind::Text).unwrap();
+    end.connection.commands().send_chunk(b"plain").unwrap();
+    end.connection.commands().finish().unwrap();
     assert_eq!(end.take_frames().len(), 2);
     // What comes with such a window is read.
     end.feed(&[text(HELLO), text(HELLO_AGAIN)].concat());
@@ -716,9 +716,9 @@ fn a_part_can_be_read_before_the_message_ends() {
     let mut end = End::deflating(Role::Server, &Config::default(), plain_agreed(Role::Server));
     let chunks = config(|c| c.reassembly = Reassembly::Chunks);
     let mut peer = End::deflating(Role::Client, &chunks, plain_agreed(Role::Client));
-    end.connection.begin(MessageKind::Text).unwrap();
+    end.connection.commands().begin(MessageKind::Text).unwrap();
     for part in ["one", "two", "two"] {
-        end.connection.send_chunk(part.as_bytes()).unwrap();
+        end.connection.commands().send_chunk(part.as_bytes()).unwrap();
         peer.feed(&end.take_output());
         let Some(Got::Chunk { payload, is_last: false, .. }) = peer.take_got().pop() else {
             panic!()
@@ -726,9 +726,9 @@ fn a_part_can_be_read_before_the_message_ends() {
         assert_eq!(payload, part.as_bytes());
     }
     // An empty one is none.
-    end.connection.send_chunk(b"").unwrap();
+    end.connection.commands().send_chunk(b"").unwrap();
     assert_eq!(end.take_output(), b"");
-    end.connection.finish().unwrap();
+    end.connection.commands().finish().unwrap();
     let last = end.take_output();
     assert_eq!(last, b"\x80\x00");
     peer.feed(&last);
@@ -739,12 +739,12 @@ fn a_part_can_be_read_before_the_message_ends() {
 #[test]
 fn a_message_in_parts_of_nothing_is_empty() {
     let mut end = End::deflating(Role::Server, &Config::default(), plain_agreed(Role::Server));
-    end.connection.begin(MessageKind::Text).unwrap();
-    end.connection.finish().unwrap();
+    end.connection.commands().begin(MessageKind::Text).unwrap();
+    end.connection.commands().finish().unwrap();
     assert_eq!(end.take_output(), b"\xc1\x01\x00");
-    end.connection.begin(MessageKind::Text).unwrap();
-    end.connection.send_chunk(b"").unwrap();
-    end.connection.finish().unwrap();
+    end.connection.commands().begin(MessageKind::Text).unwrap();
+    end.connection.commands().send_chunk(b"").unwrap();
+    end.connection.commands().finish().unwrap();
     assert_eq!(end.take_output(), b"\xc1\x01\x00");
 }
 
@@ -753,22 +753,22 @@ fn a_refused_part_is_not_compressed() {
     let small = config(|c| c.max_buffered = 5);
     let mut end = End::deflating(Role::Server, &small, plain_agreed(Role::Server));
     let mut puff = Puff::default();
-    end.connection.begin(MessageKind::Text).unwrap();
-    assert_eq!(end.connection.send_chunk(b"\xff"), Err(SendError::InvalidUtf8));
-    end.connection.send_chunk(b"first").unwrap();
-    let full = end.connection.send_chunk(&[b'x'; 60]);
+    end.connection.commands().begin(MessageKind::Text).unwrap();
+    assert_eq!(end.connection.commands().send_chunk(b"\xff"), Err(SendError::InvalidUtf8));
+    end.connection.commands().send_chunk(b"first").unwrap();
+    let full = end.connection.commands().send_chunk(&[b'x'; 60]);
     assert!(matches!(full, Err(SendError::Full { .. })), "{full:?}");
-    assert_eq!(end.connection.send_text("other"), Err(SendError::MessageInProgress));
+    assert_eq!(end.send("other"), Err(SendError::MessageInProgress));
     let mut output = end.take_output();
-    end.connection.send_chunk(b"second").unwrap();
-    end.connection.finish().unwrap();
+    end.connection.commands().send_chunk(b"second").unwrap();
+    end.connection.commands().finish().unwrap();
     output.extend(end.take_output());
     // Nor is a whole message.
-    end.connection.send_text("a message that fills it").unwrap();
-    let refused = end.connection.send_text("a message that is refused, since it does not fit");
+    end.connection.commands().send("a message that fills it").unwrap();
+    let refused = end.send("a message that is refused, since it does not fit");
     assert!(matches!(refused, Err(SendError::Full { .. })), "{refused:?}");
     output.extend(end.take_output());
-    end.connection.send_text("a message that is refused").unwrap();
+    end.connection.commands().send("a message that is refused").unwrap();
     output.extend(end.take_output());
     let messages: Vec<_> = sent(&mut puff, Takeover::Keep, &parse(&output).0)
         .into_iter()
@@ -781,12 +781,12 @@ fn a_refused_part_is_not_compressed() {
 fn a_close_leaves_a_compressed_message_unfinished() {
     for role in BOTH {
         let mut end = End::deflating(role, &Config::default(), plain_agreed(role));
-        end.connection.begin(MessageKind::Text).unwrap();
-        end.connection.send_chunk(b"unfinished").unwrap();
-        end.connection.close(1000, "").unwrap();
-        assert_eq!(end.connection.send_chunk(b"more"), Err(SendError::Closed));
-        assert_eq!(end.connection.finish(), Err(SendError::Closed));
-        assert_eq!(end.connection.send_text("more"), Err(SendError::Closed));
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        end.connection.commands().send_chunk(b"unfinished").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
+        assert_eq!(end.connection.commands().send_chunk(b"more"), Err(SendError::Closed));
+        assert_eq!(end.connection.commands().finish(), Err(SendError::Closed));
+        assert_eq!(end.send("more"), Err(SendError::Closed));
         let output = end.take_output();
         let firsts: Vec<_> = parse(&output).0.iter().map(|frame| frame.first).collect();
         assert_eq!(firsts, [RSV1 | TEXT, FIN | CLOSE]);
@@ -804,9 +804,9 @@ fn a_failure_in_the_middle_of_a_compressed_message_is_told() {
     for role in BOTH {
         let fragmenting = config(|c| c.fragment_size = NonZeroUsize::new(4));
         let mut end = End::deflating(role, &fragmenting, plain_agreed(role));
-        end.connection.send_text("a message in many fragments").unwrap();
-        end.connection.begin(MessageKind::Text).unwrap();
-        end.connection.send_chunk(b"unfinished").unwrap();
+        end.connection.commands().send("a message in many fragments").unwrap();
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        end.connection.commands().send_chunk(b"unfinished").unwrap();
         end.receive(&text(b"\xff"));
         assert_eq!(end.error, Some(ConnectionError::InvalidDeflate));
         let output = end.take_output();
@@ -824,7 +824,7 @@ fn messages_after_close_are_read_by_those_who_want_them() {
     let deliver = config(|c| c.after_close = sanswire::AfterClose::Deliver);
     let mut end = End::deflating(Role::Client, &deliver, plain_agreed(Role::Client));
     end.feed(&text(HELLO));
-    end.connection.close(1000, "").unwrap();
+    end.connection.commands().close(1000, "").unwrap();
     end.feed(&text(HELLO_AGAIN));
     assert_eq!(end.take_got(), [Got::text("Hello"), Got::text("Hello")]);
 }
@@ -836,7 +836,7 @@ fn buffered_amount_falls_as_compressed_fragments_leave() {
     let mut random = Random::new(5);
     let noise: Vec<u8> = (0..500).map(|_| random.next().to_le_bytes()[0]).collect();
     for message in [&vec![7; 5_000], &noise] {
-        end.connection.send_binary(message).unwrap();
+        end.connection.commands().send(message).unwrap();
         let mut amount = end.connection.buffered_amount();
         assert_eq!(amount, message.len());
         while !end.take_some(1).is_empty() {

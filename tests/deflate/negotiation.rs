@@ -448,7 +448,7 @@ mod handshake {
     use sanswire::handshake::{
         Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, ServerHandshake,
     };
-    use sanswire::{Config, Connection, Event, ReceiveBuf};
+    use sanswire::{Config, Connection, Event};
 
     use super::*;
 
@@ -465,9 +465,8 @@ mod handshake {
         let lines: String =
             lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}\r\n")).collect();
         let mut handshake = ServerHandshake::new(HeadLimits::default());
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(request(&lines).as_bytes());
-        let request = handshake.poll_request(&mut input)?.unwrap();
+        handshake.input().extend_from_slice(request(&lines).as_bytes());
+        let request = handshake.poll_request()?.unwrap();
         handshake.accept(&request, acceptance)?;
         let output = handshake.poll_transmit().unwrap();
         let response =
@@ -478,7 +477,7 @@ mod handshake {
             .map(ToOwned::to_owned)
             .collect::<Vec<_>>();
         assert!(chosen.len() < 2);
-        let (negotiated, _) = handshake.into_parts().unwrap();
+        let negotiated = handshake.negotiated().unwrap();
         assert_eq!(negotiated.deflate().is_some(), !chosen.is_empty());
         Ok(chosen.into_iter().next())
     }
@@ -534,16 +533,15 @@ mod handshake {
         let mut handshake = client(&[*config]);
         let lines: String =
             lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}\r\n")).collect();
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(
+        handshake.input().extend_from_slice(
             format!(
                 "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
                  Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n{lines}\r\n"
             )
             .as_bytes(),
         );
-        handshake.poll_response(&mut input)?.unwrap();
-        Ok(handshake.into_parts().unwrap().0.deflate())
+        handshake.poll_response()?.unwrap();
+        Ok(handshake.negotiated().unwrap().deflate())
     }
 
     #[test]
@@ -582,31 +580,25 @@ mod handshake {
     fn connected(of_client: &DeflateConfig, of_server: &DeflateConfig) -> (Connection, Connection) {
         let mut client = client(&[*of_client]);
         let mut server = ServerHandshake::new(HeadLimits::default());
-        let (mut to_client, mut to_server) = (ReceiveBuf::new(), ReceiveBuf::new());
         let output = client.poll_transmit().unwrap();
-        to_server.extend_from_slice(&output.copy_to_bytes(output.remaining()));
-        let request = server.poll_request(&mut to_server).unwrap().unwrap();
+        server.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+        let request = server.poll_request().unwrap().unwrap();
         server.accept(&request, &Acceptance::new().deflate(of_server)).unwrap();
         let output = server.poll_transmit().unwrap();
-        to_client.extend_from_slice(&output.copy_to_bytes(output.remaining()));
-        client.poll_response(&mut to_client).unwrap().unwrap();
+        client.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+        client.poll_response().unwrap().unwrap();
         (
             client.into_connection(&Config::default(), [7; 32]).unwrap(),
             server.into_connection(&Config::default()).unwrap(),
         )
     }
 
-    fn transfer(
-        from: &mut Connection,
-        to: &mut Connection,
-        input: &mut ReceiveBuf,
-        text: &str,
-    ) -> u8 {
-        from.send_text(text).unwrap();
+    fn transfer(from: &mut Connection, to: &mut Connection, text: &str) -> u8 {
+        from.commands().send(text).unwrap();
         let output = from.poll_transmit().unwrap();
         let first = output.chunk()[0];
-        input.extend_from_slice(&output.copy_to_bytes(output.remaining()));
-        let Some(Event::Text(received)) = to.poll_event(input).unwrap() else { panic!() };
+        to.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+        let Some((Event::Text(received), _)) = to.poll_event().unwrap() else { panic!() };
         assert_eq!(received.as_str(), text);
         first
     }
@@ -624,10 +616,9 @@ mod handshake {
             let (mut client, mut server) = connected(&of_client, &of_server);
             prop_assert_eq!(client.extensions(), server.extensions());
             prop_assert!(client.extensions().starts_with(NAME));
-            let (mut to_client, mut to_server) = (ReceiveBuf::new(), ReceiveBuf::new());
             for text in &texts {
-                prop_assert_eq!(transfer(&mut client, &mut server, &mut to_server, text), 0xc1);
-                prop_assert_eq!(transfer(&mut server, &mut client, &mut to_client, text), 0xc1);
+                prop_assert_eq!(transfer(&mut client, &mut server, text), 0xc1);
+                prop_assert_eq!(transfer(&mut server, &mut client, text), 0xc1);
             }
         }
     }

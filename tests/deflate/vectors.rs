@@ -3,7 +3,7 @@
 
 use bytes::Buf;
 use sanswire::extension::{Deflate, DeflateConfig, parse_extensions};
-use sanswire::{Config, Connection, ConnectionError, Event, ReceiveBuf, Role};
+use sanswire::{Config, Connection, ConnectionError, Event, Role};
 
 fn client() -> Connection {
     client_with_limit(Config::default().max_message_size)
@@ -23,11 +23,11 @@ fn client_with_limit(limit: usize) -> Connection {
 fn received(frames: &[&[u8]]) -> Vec<String> {
     let bytes = frames.concat();
     let run = |step: usize| {
-        let (mut connection, mut input) = (client(), ReceiveBuf::new());
+        let mut connection = client();
         let mut texts = Vec::new();
         for piece in bytes.chunks(step) {
-            input.extend_from_slice(piece);
-            while let Some(event) = connection.poll_event(&mut input).unwrap() {
+            connection.input().extend_from_slice(piece);
+            while let Some((event, _)) = connection.poll_event().unwrap() {
                 let Event::Text(text) = event else { panic!("{event:?}") };
                 texts.push(text.to_string());
             }
@@ -88,9 +88,9 @@ fn a_server_sends_the_bytes_of_the_examples() {
     config.threshold = 0;
     let agreed = Deflate::from_agreed(Role::Server, &config, &agreed[0]).unwrap();
     let mut server = Connection::server(&Config::default()).with_deflate(agreed);
-    server.send_text("Hello").unwrap();
-    server.send_text("Hello").unwrap();
-    server.send_text("").unwrap();
+    server.commands().send("Hello").unwrap();
+    server.commands().send("Hello").unwrap();
+    server.commands().send("").unwrap();
     let output = server.poll_transmit().unwrap();
     let output = output.copy_to_bytes(output.remaining());
     assert_eq!(
@@ -111,10 +111,10 @@ fn what_is_wrong_first_is_the_error_however_the_bytes_are_split() {
         (no_text, 5, ConnectionError::MessageTooLarge { limit: 5 }),
     ] {
         for step in [1, bytes.len()] {
-            let (mut connection, mut input) = (client_with_limit(limit), ReceiveBuf::new());
+            let mut connection = client_with_limit(limit);
             let error = bytes.chunks(step).find_map(|piece| {
-                input.extend_from_slice(piece);
-                connection.poll_event(&mut input).err()
+                connection.input().extend_from_slice(piece);
+                connection.poll_event().err()
             });
             assert_eq!(error, Some(expected), "in pieces of {step}");
         }

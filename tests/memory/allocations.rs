@@ -4,8 +4,7 @@
 
 use bytes::{Buf, BufMut, Bytes};
 use sanswire::{
-    Config, Connection, ConnectionError, Event, Message, MessageKind, Prepared, Reassembly,
-    ReceiveBuf, Role,
+    Config, Connection, ConnectionError, Event, Message, MessageKind, Prepared, Reassembly, Role,
 };
 
 use crate::heap::{Heap, heap_of, signed};
@@ -39,9 +38,9 @@ fn drain(connection: &mut Connection) {
 }
 
 /// Takes everything that arrived, and returns how many events that was.
-fn poll(connection: &mut Connection, input: &mut ReceiveBuf) -> usize {
+fn poll(connection: &mut Connection) -> usize {
     let mut events = 0;
-    while connection.poll_event(input).unwrap().is_some() {
+    while connection.poll_event().unwrap().is_some() {
         events += 1;
     }
     events
@@ -65,10 +64,9 @@ fn messages_are_lent_without_an_allocation() {
             for opcode in [TEXT, BINARY] {
                 let bytes = from(role.peer(), &frame(FIN | opcode, &vec![b'x'; len]).repeat(2));
                 let mut connection = open(role);
-                let mut input = ReceiveBuf::new();
                 assert_steady(|| {
-                    input.extend_from_slice(&bytes);
-                    assert_eq!(poll(&mut connection, &mut input), 2);
+                    connection.input().extend_from_slice(&bytes);
+                    assert_eq!(poll(&mut connection), 2);
                 });
             }
         }
@@ -80,13 +78,12 @@ fn messages_that_arrive_in_pieces_are_lent_without_an_allocation() {
     for role in BOTH {
         let bytes = from(role.peer(), &frame(FIN | TEXT, &[b'x'; 5_000]));
         let mut connection = open(role);
-        let mut input = ReceiveBuf::new();
         assert_steady(|| {
             let events: usize = bytes
                 .chunks(700)
                 .map(|piece| {
-                    input.extend_from_slice(piece);
-                    poll(&mut connection, &mut input)
+                    connection.input().extend_from_slice(piece);
+                    poll(&mut connection)
                 })
                 .sum();
             assert_eq!(events, 1);
@@ -95,7 +92,8 @@ fn messages_that_arrive_in_pieces_are_lent_without_an_allocation() {
 }
 
 /// Reads from `bytes` as a socket is read, `most` at once; returns how much.
-fn read(input: &mut ReceiveBuf, bytes: &[u8], most: usize) -> usize {
+fn read(connection: &mut Connection, bytes: &[u8], most: usize) -> usize {
+    let mut input = connection.input();
     input.prepare(16 << 10);
     let len = input.chunk_mut().len().min(most).min(bytes.len());
     input.put_slice(&bytes[..len]);
@@ -110,12 +108,11 @@ fn large_messages_are_lent_without_an_allocation() {
                 let bytes = from(role.peer(), &frame(FIN | opcode, &vec![b'x'; len]));
                 for most in [1_460, 16 << 10, usize::MAX] {
                     let mut connection = open(role);
-                    let mut input = ReceiveBuf::new();
                     let mut receive = || {
                         let mut left = &bytes[..];
                         while !left.is_empty() {
-                            left = &left[read(&mut input, left, most)..];
-                            let events = poll(&mut connection, &mut input);
+                            left = &left[read(&mut connection, left, most)..];
+                            let events = poll(&mut connection);
                             assert_eq!(events, usize::from(left.is_empty()));
                         }
                     };
@@ -137,12 +134,11 @@ fn large_messages_are_taken_without_a_copy() {
             let bytes = from(role.peer(), &frame(FIN | BINARY, &vec![7; len]).repeat(12));
             for most in [1_460, 16 << 10, usize::MAX] {
                 let mut connection = open(role);
-                let mut input = ReceiveBuf::new();
                 let (mut left, mut kept) = (&bytes[..], Vec::with_capacity(12));
                 let heap = heap_of(|| {
                     while kept.len() < 12 {
-                        left = &left[read(&mut input, left, most)..];
-                        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+                        left = &left[read(&mut connection, left, most)..];
+                        while let Some((event, _)) = connection.poll_event().unwrap() {
                             kept.push(event.into_message().unwrap());
                         }
                     }
@@ -159,28 +155,31 @@ fn large_messages_are_taken_without_a_copy() {
 #[test]
 fn a_large_payload_is_taken_without_a_copy() {
     let mut client = Connection::client(&Config::default(), [0; 32]);
-    let mut input = ReceiveBuf::with_capacity(20_000);
-    input.extend_from_slice(&[frame(FIN | BINARY, &[7; 16_000]), frame(FIN | TEXT, b"x")].concat());
-    let address = input.as_slice()[4..].as_ptr();
-    let Ok(Some(Event::Binary(payload))) = client.poll_event(&mut input) else { panic!() };
+    let mut input = client.input();
+    input.prepare(20_000);
+    let address = input.chunk_mut().as_mut_ptr().wrapping_add(4).cast_const();
+    input.put_slice(&[frame(FIN | BINARY, &[7; 16_000]), frame(FIN | TEXT, b"x")].concat());
+    let Ok(Some((Event::Binary(payload), _))) = client.poll_event() else { panic!() };
     let taken = payload.into_bytes();
     assert_eq!(taken.as_ptr(), address);
     // What lies behind it is received all the same, and what was taken stays as it is.
-    let Ok(Some(Event::Text(text))) = client.poll_event(&mut input) else { panic!() };
+    let Ok(Some((Event::Text(text), _))) = client.poll_event() else { panic!() };
     assert_eq!(text.as_str(), "x");
     drop(text);
-    input.put_bytes(0xff, 20_000);
+    client.input().put_bytes(0xff, 20_000);
     assert!(taken == vec![7; 16_000]);
 }
 
 #[test]
 fn a_small_payload_taken_does_not_pin_the_receive_buffer() {
     let mut client = Connection::client(&Config::default(), [0; 32]);
-    let mut input = ReceiveBuf::with_capacity(64 << 10);
     let frames = [frame(FIN | BINARY, b"small"), frame(FIN | BINARY, &[7; 30_000])].concat();
-    input.extend_from_slice(&frames);
-    let whole = input.as_slice().as_ptr_range();
-    let Ok(Some(Event::Binary(payload))) = client.poll_event(&mut input) else { panic!() };
+    let mut input = client.input();
+    input.prepare(64 << 10);
+    let begin = input.chunk_mut().as_mut_ptr().cast_const();
+    input.put_slice(&frames);
+    let whole = begin..begin.wrapping_add(frames.len());
+    let Ok(Some((Event::Binary(payload), _))) = client.poll_event() else { panic!() };
     let taken = payload.into_bytes();
     assert!(!whole.contains(&taken.as_ptr()));
     assert_eq!(taken, b"small".as_slice());
@@ -194,8 +193,8 @@ fn messages_are_sent_without_an_allocation() {
             let text = String::from_utf8(payload.clone()).unwrap();
             let mut connection = open(role);
             assert_steady(|| {
-                connection.send_text(&text).unwrap();
-                connection.send_binary(&payload).unwrap();
+                connection.commands().send(&text).unwrap();
+                connection.commands().send(&payload).unwrap();
                 drain(&mut connection);
             });
         }
@@ -209,7 +208,7 @@ fn prepared_messages_are_sent_without_an_allocation() {
             let prepared = Prepared::binary(&vec![7; len]);
             let mut connection = open(role);
             assert_steady(|| {
-                connection.send_prepared(&prepared).unwrap();
+                connection.commands().send(&prepared).unwrap();
                 drain(&mut connection);
             });
         }
@@ -222,7 +221,7 @@ fn a_reference_to_a_prepared_message_takes_no_memory_for_its_payload() {
     let mut connections: Vec<_> = (0..100).map(|_| open(Role::Server)).collect();
     let heap = heap_of(|| {
         for connection in &mut connections {
-            connection.send_prepared(&prepared).unwrap();
+            connection.commands().send(&prepared).unwrap();
         }
     });
     assert!(heap.bytes < 100 * 500, "{heap:?}");
@@ -233,7 +232,7 @@ fn many_messages_wait_for_one_write_without_an_allocation() {
     for role in BOTH {
         let mut connection = open(role);
         assert_steady(|| {
-            (0..500).for_each(|_| connection.send_binary(&[7; 100]).unwrap());
+            (0..500).for_each(|_| connection.commands().send(&[7; 100]).unwrap());
             drain(&mut connection);
         });
     }
@@ -244,10 +243,10 @@ fn messages_in_parts_are_sent_without_an_allocation() {
     for role in BOTH {
         let mut connection = open(role);
         assert_steady(|| {
-            connection.begin(MessageKind::Text).unwrap();
-            connection.send_chunk(b"some").unwrap();
-            connection.send_chunk(b"text").unwrap();
-            connection.finish().unwrap();
+            connection.commands().begin(MessageKind::Text).unwrap();
+            connection.commands().send_chunk(b"some").unwrap();
+            connection.commands().send_chunk(b"text").unwrap();
+            connection.commands().finish().unwrap();
             drain(&mut connection);
         });
     }
@@ -258,7 +257,7 @@ fn a_large_payload_is_sent_by_a_server_without_an_allocation() {
     let payload = Bytes::from_static(&[7; 100_000]);
     let mut connection = open(Role::Server);
     assert_steady(|| {
-        connection.send(Message::Binary(payload.clone())).unwrap();
+        connection.commands().send(Message::Binary(payload.clone())).unwrap();
         drain(&mut connection);
     });
 }
@@ -269,12 +268,11 @@ fn an_echo_needs_no_allocation() {
         for len in [16, 1_000, 16_384] {
             let bytes = from(role.peer(), &frame(FIN | TEXT, &vec![b'x'; len]));
             let mut connection = open(role);
-            let mut input = ReceiveBuf::new();
             assert_steady(|| {
-                input.extend_from_slice(&bytes);
-                while let Some(event) = connection.poll_event(&mut input).unwrap() {
+                connection.input().extend_from_slice(&bytes);
+                while let Some((event, mut commands)) = connection.poll_event().unwrap() {
                     let Event::Text(text) = event else { panic!("{event:?}") };
-                    connection.send_text(&text).unwrap();
+                    commands.send(&text).unwrap();
                 }
                 drain(&mut connection);
             });
@@ -288,11 +286,10 @@ fn pings_and_pongs_need_no_allocation() {
         let frames = [frame(FIN | PING, &[7; 125]), frame(0x8a, b"late")].concat();
         let bytes = from(role.peer(), &frames);
         let mut connection = open(role);
-        let mut input = ReceiveBuf::new();
         assert_steady(|| {
-            connection.ping(b"ours").unwrap();
-            input.extend_from_slice(&bytes);
-            assert_eq!(poll(&mut connection, &mut input), 2);
+            connection.commands().ping(b"ours").unwrap();
+            connection.input().extend_from_slice(&bytes);
+            assert_eq!(poll(&mut connection), 2);
             drain(&mut connection);
         });
     }
@@ -304,11 +301,10 @@ fn messages_in_chunks_need_no_allocation_whatever_their_size() {
     for role in BOTH {
         let bytes = from(role.peer(), &frame(FIN | TEXT, &[b'x'; 100_000]));
         let mut connection = connect(role, &config);
-        let mut input = ReceiveBuf::new();
         assert_steady(|| {
             for piece in bytes.chunks(4_000) {
-                input.extend_from_slice(piece);
-                assert!(poll(&mut connection, &mut input) > 0);
+                connection.input().extend_from_slice(piece);
+                assert!(poll(&mut connection) > 0);
             }
         });
     }
@@ -322,10 +318,9 @@ fn a_message_in_chunks_takes_no_memory_however_long_it_is() {
         bytes.extend(from(role.peer(), &frame(CONTINUATION, &[7; 1_000]).repeat(9_999)));
         let heap = heap_of(|| {
             let mut connection = connect(role, &config);
-            let mut input = ReceiveBuf::new();
             for piece in bytes.chunks(8_000) {
-                input.extend_from_slice(piece);
-                poll(&mut connection, &mut input);
+                connection.input().extend_from_slice(piece);
+                poll(&mut connection);
             }
         });
         assert!(heap.peak < 32 << 10, "{heap:?}");
@@ -353,10 +348,9 @@ fn an_announced_length_asks_for_no_memory() {
                 for pieces in [1, bytes.len()] {
                     let heap = heap_of(|| {
                         let mut connection = connect(role, &unlimited(reassembly));
-                        let mut input = ReceiveBuf::new();
                         for piece in bytes.chunks(pieces) {
-                            input.extend_from_slice(piece);
-                            poll(&mut connection, &mut input);
+                            connection.input().extend_from_slice(piece);
+                            poll(&mut connection);
                         }
                     });
                     assert!(heap.bytes < 64 << 10, "{len}: {heap:?}");
@@ -374,10 +368,9 @@ fn a_length_over_the_limit_asks_for_no_memory() {
             let bytes = from(role.peer(), &header);
             let heap = heap_of(|| {
                 let mut connection = open(role);
-                let mut input = ReceiveBuf::new();
-                input.extend_from_slice(&bytes);
-                input.extend_from_slice(&support::KEY);
-                assert!(connection.poll_event(&mut input).is_err());
+                connection.input().extend_from_slice(&bytes);
+                connection.input().extend_from_slice(&support::KEY);
+                assert!(connection.poll_event().is_err());
             });
             assert!(heap.bytes < 64 << 10, "{len}: {heap:?}");
         }
@@ -391,24 +384,23 @@ fn memory_grows_with_what_has_arrived() {
         for opcode in [BINARY, TEXT] {
             let bytes = from(role.peer(), &frame(FIN | opcode, &vec![b'x'; len]));
             let mut connection = open(role);
-            let mut input = ReceiveBuf::new();
             let before = Heap::now();
             let mut arrived = 0;
             for piece in bytes[..bytes.len() - 1].chunks(8_000) {
                 arrived += piece.len();
                 let heap = heap_of(|| {
-                    input.extend_from_slice(piece);
-                    assert_eq!(poll(&mut connection, &mut input), 0);
+                    connection.input().extend_from_slice(piece);
+                    assert_eq!(poll(&mut connection), 0);
                 });
                 let live = Heap::now().live - before.live;
                 assert!(live <= signed(2 * arrived + (64 << 10)), "{live} for {arrived}");
                 assert!(heap.peak <= signed(3 * arrived + (64 << 10)), "{heap:?} for {arrived}");
             }
-            input.extend_from_slice(&bytes[bytes.len() - 1..]);
-            let message = connection.poll_event(&mut input).unwrap().and_then(Event::into_message);
+            connection.input().extend_from_slice(&bytes[bytes.len() - 1..]);
+            let message =
+                connection.poll_event().unwrap().and_then(|(event, _)| event.into_message());
             assert!(message.is_some_and(|message| message.len() == len));
             connection.release_memory();
-            input.release();
             let masks = if role == Role::Client { 1_024 } else { 0 };
             assert!(Heap::now().live - before.live <= masks);
         }
@@ -421,10 +413,9 @@ fn a_message_in_tiny_pieces_takes_no_more_memory_than_its_bytes() {
         let bytes = from(role.peer(), &frame(FIN | BINARY, &[7; 200_000]));
         let heap = heap_of(|| {
             let mut connection = open(role);
-            let mut input = ReceiveBuf::new();
             for byte in &bytes {
-                input.extend_from_slice(&[*byte]);
-                poll(&mut connection, &mut input);
+                connection.input().extend_from_slice(&[*byte]);
+                poll(&mut connection);
             }
         });
         assert!(heap.peak < 700_000, "{heap:?}");
@@ -433,10 +424,9 @@ fn a_message_in_tiny_pieces_takes_no_more_memory_than_its_bytes() {
         bytes.extend(from(role.peer(), &frame(CONTINUATION, b"x").repeat(4_000)));
         let heap = heap_of(|| {
             let mut connection = open(role);
-            let mut input = ReceiveBuf::new();
             for piece in bytes.chunks(1_000) {
-                input.extend_from_slice(piece);
-                poll(&mut connection, &mut input);
+                connection.input().extend_from_slice(piece);
+                poll(&mut connection);
             }
         });
         assert!(heap.peak < 64 << 10, "{heap:?}");
@@ -446,7 +436,7 @@ fn a_message_in_tiny_pieces_takes_no_more_memory_than_its_bytes() {
 #[test]
 fn a_fresh_server_holds_its_timers_and_at_most_256_bytes() {
     let mut kept = None;
-    let heap = heap_of(|| kept = Some((open(Role::Server), ReceiveBuf::new())));
+    let heap = heap_of(|| kept = Some(open(Role::Server)));
     assert!(heap.allocations == 1 && heap.live <= TIMERS, "{heap:?}");
     assert!(size_of::<Connection>() <= 256, "{} bytes", size_of::<Connection>());
     drop(kept);
@@ -455,7 +445,7 @@ fn a_fresh_server_holds_its_timers_and_at_most_256_bytes() {
 #[test]
 fn a_fresh_client_holds_its_timers_and_masks_and_nothing_else() {
     let mut kept = None;
-    let heap = heap_of(|| kept = Some((open(Role::Client), ReceiveBuf::new())));
+    let heap = heap_of(|| kept = Some(open(Role::Client)));
     assert!(heap.allocations <= 2 && heap.live <= 1_024, "{heap:?}");
     drop(kept);
 }
@@ -476,23 +466,21 @@ fn an_idle_connection_gives_its_memory_back() {
         for fragment_size in [None, 1_000.try_into().ok()] {
             let config = config(|config| config.fragment_size = fragment_size);
             let mut connection = connect(role, &config);
-            let mut input = ReceiveBuf::new();
             let heap = heap_of(|| {
                 for _ in 0..3 {
-                    input.extend_from_slice(&bytes);
-                    assert_eq!(poll(&mut connection, &mut input), 1_002);
-                    connection.send_binary(&[7; 30_000]).unwrap();
-                    connection.send(vec![7; 100_000].into()).unwrap();
+                    connection.input().extend_from_slice(&bytes);
+                    assert_eq!(poll(&mut connection), 1_002);
+                    connection.commands().send(&[7; 30_000]).unwrap();
+                    connection.commands().send(Message::from(vec![7; 100_000])).unwrap();
                     drain(&mut connection);
                 }
                 connection.release_memory();
-                input.release();
             });
             assert!(heap.allocations > 0);
             assert_eq!(heap.live, 0, "{heap:?}");
             // And it goes on as before.
-            input.extend_from_slice(&bytes);
-            assert_eq!(poll(&mut connection, &mut input), 1_002);
+            connection.input().extend_from_slice(&bytes);
+            assert_eq!(poll(&mut connection), 1_002);
         }
     }
 }
@@ -502,10 +490,10 @@ fn a_large_copy_is_given_back_once_it_is_written() {
     for (role, header_len) in [(Role::Client, 14), (Role::Server, 10)] {
         let mut connection = open(role);
         let heap = heap_of(|| {
-            connection.send_text("small").unwrap();
+            connection.commands().send("small").unwrap();
             drain(&mut connection);
-            connection.send_binary(&[7; 1_000_000]).unwrap();
-            connection.send_text("waits").unwrap();
+            connection.commands().send(&[7; 1_000_000]).unwrap();
+            connection.commands().send("waits").unwrap();
             connection.poll_transmit().unwrap().advance(header_len + 1_000_000);
         });
         assert!(heap.peak > 1_000_000 && heap.live < 2_000, "{heap:?}");
@@ -518,15 +506,13 @@ fn memory_in_use_is_not_given_back() {
     for role in BOTH {
         let bytes = from(role.peer(), b"\x81\x05Hello");
         let mut connection = open(role);
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(&bytes[..5]);
-        connection.send_text("waits").unwrap();
-        assert!(connection.poll_event(&mut input).unwrap().is_none());
+        connection.input().extend_from_slice(&bytes[..5]);
+        connection.commands().send("waits").unwrap();
+        assert!(connection.poll_event().unwrap().is_none());
         connection.release_memory();
-        input.release();
         assert_eq!(connection.buffered_amount(), 5);
-        input.extend_from_slice(&bytes[5..]);
-        assert!(matches!(connection.poll_event(&mut input), Ok(Some(Event::Text(_)))));
+        connection.input().extend_from_slice(&bytes[5..]);
+        assert!(matches!(connection.poll_event(), Ok(Some((Event::Text(_), _)))));
         assert!(connection.poll_transmit().is_some());
     }
 }
@@ -537,10 +523,9 @@ fn a_flood_of_pings_takes_little_memory() {
         let bytes = from(role.peer(), &frame(FIN | PING, &[7; 125]).repeat(100));
         let heap = heap_of(|| {
             let mut connection = open(role);
-            let mut input = ReceiveBuf::new();
             for _ in 0..100 {
-                input.extend_from_slice(&bytes);
-                poll(&mut connection, &mut input);
+                connection.input().extend_from_slice(&bytes);
+                poll(&mut connection);
             }
         });
         assert!(heap.peak < 128 << 10, "{heap:?}");
@@ -551,13 +536,12 @@ fn a_flood_of_pings_takes_little_memory() {
 fn a_failed_connection_takes_no_more_memory() {
     for role in BOTH {
         let mut connection = open(role);
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(b"\xff\xff");
+        connection.input().extend_from_slice(b"\xff\xff");
         let error = ConnectionError::ReservedBits { bits: 0x70 };
         let heap = heap_of(|| {
             for _ in 0..1_000 {
-                assert_eq!(connection.poll_event(&mut input).unwrap_err(), error);
-                assert!(connection.send_text("late").is_err());
+                assert_eq!(connection.poll_event().unwrap_err(), error);
+                assert!(connection.commands().send("late").is_err());
             }
         });
         assert!(heap.bytes < 1_024, "{heap:?}");

@@ -5,7 +5,7 @@
 
 use bytes::Buf;
 use sanswire::extension::{DeflateConfig, Takeover};
-use sanswire::{Config, Connection, Event, MessageKind, ReceiveBuf, Role};
+use sanswire::{Config, Connection, Event, MessageKind, Role};
 
 use crate::heap::{Heap, heap_of, signed};
 use crate::support::deflate::{RSV1, RawDeflate, deflate_config, negotiate};
@@ -24,7 +24,7 @@ fn noise(len: usize) -> Vec<u8> {
 }
 
 fn send(connection: &mut Connection, message: &[u8]) {
-    connection.send_binary(message).unwrap();
+    connection.commands().send(message).unwrap();
     write(connection);
 }
 
@@ -35,11 +35,10 @@ fn write(connection: &mut Connection) {
 }
 
 fn receive(connection: &mut Connection, bytes: &[u8]) -> usize {
-    let mut input = ReceiveBuf::new();
     let mut messages = 0;
     for piece in bytes.chunks(4_000) {
-        input.extend_from_slice(piece);
-        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+        connection.input().extend_from_slice(piece);
+        while let Some((event, _)) = connection.poll_event().unwrap() {
             assert!(matches!(event, Event::Binary(_)), "{event:?}");
             messages += 1;
         }
@@ -81,12 +80,12 @@ fn measure(config: &DeflateConfig) -> Used {
     for len in [100_000, 3_500, 10] {
         send(&mut connection, &message[..len]);
     }
-    connection.begin(MessageKind::Binary).unwrap();
+    connection.commands().begin(MessageKind::Binary).unwrap();
     for part in message.chunks(30_000) {
-        connection.send_chunk(part).unwrap();
+        connection.commands().send_chunk(part).unwrap();
         write(&mut connection);
     }
-    connection.finish().unwrap();
+    connection.commands().finish().unwrap();
     write(&mut connection);
     // The output buffer is no part of it, but for what is taken again at once; a large message that
     // was compressed is never in it.
@@ -188,9 +187,9 @@ fn nothing_is_allocated_before_it_is_used() {
     let heap = heap_of(|| {
         send(&mut connection, b"plain");
         receive(&mut connection, &plain);
-        connection.begin_uncompressed(MessageKind::Binary).unwrap();
-        connection.send_chunk(b"plain").unwrap();
-        connection.finish().unwrap();
+        connection.commands().begin_uncompressed(MessageKind::Binary).unwrap();
+        connection.commands().send_chunk(b"plain").unwrap();
+        connection.commands().finish().unwrap();
         write(&mut connection);
     });
     assert!(heap.peak < 2_000, "{heap:?}");
@@ -213,14 +212,13 @@ fn a_message_that_is_received_is_one_allocation() {
         let mut connection = server(&deflate_config(|c| c.peer_takeover = takeover));
         let mut raw = RawDeflate::new(6, 15, takeover);
         let text = br#"{"id":17,"name":"alpha","at":"2026-11-21T12:00:00Z"}"#.repeat(20);
-        let mut input = ReceiveBuf::new();
         let mut receive = |count: usize| {
             for _ in 0..count {
                 let bytes = from(Role::Client, &frame(FIN | RSV1 | BINARY, &raw.message(&text)));
-                input.extend_from_slice(&bytes);
+                connection.input().extend_from_slice(&bytes);
                 let heap = heap_of(|| {
-                    let event = connection.poll_event(&mut input).unwrap();
-                    let Some(Event::Binary(payload)) = event else { panic!() };
+                    let event = connection.poll_event().unwrap();
+                    let Some((Event::Binary(payload), _)) = event else { panic!() };
                     assert_eq!(payload.into_bytes(), text);
                 });
                 if count > 1 {
@@ -237,10 +235,10 @@ fn a_message_that_is_received_is_one_allocation() {
 fn a_close_gives_the_compressor_back() {
     let mut connection = server(&deflate_config(|_| {}));
     let before = Heap::now().live;
-    connection.begin(MessageKind::Binary).unwrap();
-    connection.send_chunk(b"unfinished").unwrap();
+    connection.commands().begin(MessageKind::Binary).unwrap();
+    connection.commands().send_chunk(b"unfinished").unwrap();
     assert!(Heap::now().live - before > signed(300 * KIB));
-    connection.close(1000, "").unwrap();
+    connection.commands().close(1000, "").unwrap();
     write(&mut connection);
     connection.release_memory();
     assert!(Heap::now().live < before);
@@ -249,13 +247,13 @@ fn a_close_gives_the_compressor_back() {
 #[test]
 fn memory_is_not_given_back_in_the_middle_of_a_message() {
     let mut connection = server(&deflate_config(|c| c.takeover = Takeover::Reset));
-    connection.begin(MessageKind::Binary).unwrap();
-    connection.send_chunk(b"one").unwrap();
+    connection.commands().begin(MessageKind::Binary).unwrap();
+    connection.commands().send_chunk(b"one").unwrap();
     write(&mut connection);
     let before = Heap::now().live;
     connection.release_memory();
     assert!(before - Heap::now().live < signed(100 * KIB));
-    connection.finish().unwrap();
+    connection.commands().finish().unwrap();
     write(&mut connection);
     connection.release_memory();
     assert!(before - Heap::now().live > signed(300 * KIB));

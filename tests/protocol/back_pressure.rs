@@ -21,7 +21,7 @@ fn marks(high: usize, low: usize, when_full: WhenFull) -> Config {
 /// An end that has sent messages of 100 bytes until one was refused, and how many it has sent.
 fn full(role: Role, config: &Config) -> (End, usize) {
     let mut end = End::new(role, config);
-    let sent = (0..1_000).take_while(|_| end.connection.send_binary(&[7; 100]).is_ok()).count();
+    let sent = (0..1_000).take_while(|_| end.connection.commands().send(&[7; 100]).is_ok()).count();
     assert!(sent < 1_000, "nothing is refused");
     (end, sent)
 }
@@ -63,7 +63,7 @@ fn a_full_output_is_drained_once_it_has_fallen_to_the_low_mark() {
             write_to(&mut end, 0);
             assert!(take_drained(&mut end).is_empty(), "once");
             // Again and again.
-            while end.connection.send_binary(&[7; 100]).is_ok() {}
+            while end.connection.commands().send(&[7; 100]).is_ok() {}
             assert!(!end.connection.wants_read());
         }
     }
@@ -73,7 +73,7 @@ fn a_full_output_is_drained_once_it_has_fallen_to_the_low_mark() {
 fn the_high_mark_is_reached_without_a_refusal_too() {
     for role in BOTH {
         let mut end = End::new(role, &marks(1_000, 250, WhenFull::Refuse));
-        end.connection.send_binary(&[7; 5_000]).unwrap();
+        end.connection.commands().send(&[7; 5_000]).unwrap();
         assert!(!end.connection.wants_read());
         write_to(&mut end, 0);
         assert!(end.connection.wants_read());
@@ -86,7 +86,7 @@ fn nothing_is_reported_of_an_output_that_stayed_below_the_high_mark() {
     for role in BOTH {
         let mut end = End::new(role, &marks(1_000, 250, WhenFull::Refuse));
         for _ in 0..10 {
-            end.connection.send_binary(&[7; 900]).unwrap();
+            end.connection.commands().send(&[7; 900]).unwrap();
             assert!(end.connection.wants_read());
             end.take_output();
             assert!(take_drained(&mut end).is_empty());
@@ -110,13 +110,13 @@ fn an_output_that_fell_and_rose_again_is_reported_when_it_falls_again() {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));
         write_to(&mut end, 0);
         // To the middle: it has been drained, and is not full.
-        end.connection.send_binary(&[7; 500]).unwrap();
+        end.connection.commands().send(&[7; 500]).unwrap();
         assert!(end.connection.wants_read());
         assert_eq!(take_drained(&mut end), [drained(0, 0)]);
         // To the top before anybody has asked: it would not be true any more.
-        while end.connection.send_binary(&[7; 100]).is_ok() {}
+        while end.connection.commands().send(&[7; 100]).is_ok() {}
         write_to(&mut end, 0);
-        while end.connection.send_binary(&[7; 100]).is_ok() {}
+        while end.connection.commands().send(&[7; 100]).is_ok() {}
         assert!(take_drained(&mut end).is_empty() && !end.connection.wants_read());
         write_to(&mut end, 0);
         assert_eq!(take_drained(&mut end), [drained(0, 0)]);
@@ -127,7 +127,7 @@ fn an_output_that_fell_and_rose_again_is_reported_when_it_falls_again() {
 fn a_low_mark_that_is_not_below_the_high_one_is_one_byte_below() {
     for low in [1_000, 1_001, usize::MAX] {
         let mut end = End::new(Role::Server, &marks(1_000, low, WhenFull::Refuse));
-        end.connection.send_binary(&[7; 996]).unwrap();
+        end.connection.commands().send(&[7; 996]).unwrap();
         assert!(take_drained(&mut end).is_empty() && !end.connection.wants_read());
         write_to(&mut end, 999);
         assert_eq!(take_drained(&mut end), [drained(0, 0)]);
@@ -139,8 +139,8 @@ fn marks_of_zero_let_one_message_wait_at_a_time() {
     for role in BOTH {
         let mut end = End::new(role, &marks(0, 0, WhenFull::Refuse));
         for _ in 0..3 {
-            end.connection.send_text("").unwrap();
-            assert!(end.connection.send_text("").is_err() && !end.connection.wants_read());
+            end.connection.commands().send("").unwrap();
+            assert!(end.connection.commands().send("").is_err() && !end.connection.wants_read());
             write_to(&mut end, 0);
             assert_eq!(take_drained(&mut end), [drained(0, 0)]);
         }
@@ -153,7 +153,7 @@ fn a_message_in_fragments_counts_before_it_is_framed() {
         let mut config = marks(1_000, 250, WhenFull::Refuse);
         config.fragment_size = 100.try_into().ok();
         let mut end = End::new(role, &config);
-        end.connection.send_binary(&[7; 5_000]).unwrap();
+        end.connection.commands().send(&[7; 5_000]).unwrap();
         assert!(!end.connection.wants_read());
         let mut written = 0;
         while !end.connection.wants_read() {
@@ -171,8 +171,8 @@ fn messages_without_payload_do_not_pile_up_behind_fragments() {
         let mut config = marks(1_000, 250, WhenFull::Refuse);
         config.fragment_size = 100.try_into().ok();
         let mut end = End::new(role, &config);
-        end.connection.send_binary(&[7; 500]).unwrap();
-        let sent = (0..1_000).take_while(|_| end.connection.send_text("").is_ok()).count();
+        end.connection.commands().send(&[7; 500]).unwrap();
+        let sent = (0..1_000).take_while(|_| end.connection.commands().send("").is_ok()).count();
         assert!(sent < 500 && !end.connection.wants_read(), "{sent}");
         while waiting(&mut end) > 0 {
             end.take_some(50);
@@ -185,7 +185,7 @@ fn messages_without_payload_do_not_pile_up_behind_fragments() {
 fn nothing_is_drained_once_the_connection_is_closing() {
     for role in BOTH {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         assert!(end.connection.wants_read(), "the peer's Close");
         end.take_output();
         assert!(take_drained(&mut end).is_empty());
@@ -227,11 +227,12 @@ fn an_echo_for_a_client_that_never_reads_is_bounded() {
         let mut refused = false;
         // It would be 20 MB.
         for _ in 0..2_000 {
-            end.input.extend_from_slice(&bytes);
-            let Ok(Some(Event::Binary(payload))) = end.connection.poll_event(&mut end.input) else {
+            end.connection.input().extend_from_slice(&bytes);
+            let Ok(Some((Event::Binary(payload), mut commands))) = end.connection.poll_event()
+            else {
                 panic!()
             };
-            match end.connection.send_binary(&payload) {
+            match commands.send(&payload).map_err(SendError::from) {
                 Ok(()) => assert!(!refused),
                 Err(SendError::Full { .. }) => refused = true,
                 Err(error) => panic!("{error}"),
@@ -251,9 +252,9 @@ fn a_dropped_message_is_counted_and_never_sent() {
     for role in BOTH {
         let mut end = End::new(role, &marks(1_000, 250, WhenFull::Drop));
         for _ in 0..20 {
-            end.connection.send_binary(&[7; 100]).unwrap();
-            end.connection.send(Message::from("text")).unwrap();
-            end.connection.send_uncompressed(Message::from("text")).unwrap();
+            end.connection.commands().send(&[7; 100]).unwrap();
+            end.connection.commands().send(Message::from("text")).unwrap();
+            end.connection.commands().send_uncompressed(Message::from("text")).unwrap();
         }
         let amount = end.connection.buffered_amount();
         let sent = messages(&end.take_frames());
@@ -261,7 +262,7 @@ fn a_dropped_message_is_counted_and_never_sent() {
         assert!(bytes == amount && amount < 1_000);
         let dropped = (60 - sent.len() as u64, (20 * 108 - bytes) as u64);
         assert_eq!(take_drained(&mut end), [drained(dropped.0, dropped.1)]);
-        end.connection.send_binary(&[7; 100]).unwrap();
+        end.connection.commands().send(&[7; 100]).unwrap();
         assert!(take_drained(&mut end).is_empty());
         assert_eq!(messages(&end.take_frames()), [(BINARY, vec![7; 100])]);
     }
@@ -271,8 +272,8 @@ fn a_dropped_message_is_counted_and_never_sent() {
 fn what_was_dropped_survives_the_release_of_memory() {
     for role in BOTH {
         let mut end = End::new(role, &marks(100, 0, WhenFull::Drop));
-        end.connection.send_binary(&[7; 100]).unwrap();
-        end.connection.send_binary(&[7; 50]).unwrap();
+        end.connection.commands().send(&[7; 100]).unwrap();
+        end.connection.commands().send(&[7; 50]).unwrap();
         end.take_output();
         end.connection.release_memory();
         assert_eq!(take_drained(&mut end), [drained(1, 50)]);
@@ -284,17 +285,17 @@ fn parts_and_control_frames_are_refused_whatever_becomes_of_messages() {
     for role in BOTH {
         for when_full in [WhenFull::Drop, WhenFull::Close(1008.into()), WhenFull::Refuse] {
             let mut end = End::new(role, &marks(1_000, 250, when_full));
-            end.connection.begin(MessageKind::Binary).unwrap();
-            end.connection.send_chunk(&[7; 1_000]).unwrap();
+            end.connection.commands().begin(MessageKind::Binary).unwrap();
+            end.connection.commands().send_chunk(&[7; 1_000]).unwrap();
             let full = [
-                end.connection.send_chunk(&[7; 100]),
-                end.connection.ping(b""),
-                end.connection.pong(b""),
+                end.connection.commands().send_chunk(&[7; 100]),
+                end.connection.commands().ping(b""),
+                end.connection.commands().pong(b""),
             ];
             assert!(full.iter().all(|sent| matches!(sent, Err(SendError::Full { .. }))));
-            assert_eq!(end.connection.send_text("a"), Err(SendError::MessageInProgress));
-            end.connection.finish().unwrap();
-            let begun = end.connection.begin(MessageKind::Binary);
+            assert_eq!(end.send("a"), Err(SendError::MessageInProgress));
+            end.connection.commands().finish().unwrap();
+            let begun = end.connection.commands().begin(MessageKind::Binary);
             assert!(matches!(begun, Err(SendError::Full { .. })));
             assert_eq!(messages(&end.take_frames()), [(BINARY, vec![7; 1_000])]);
             assert_eq!(take_drained(&mut end), [drained(0, 0)]);
@@ -311,9 +312,9 @@ fn a_connection_to_a_slow_peer_fails_with_the_code_of_choice() {
             [(1008, 1008), (1013, tried_later), (1006, 1008), (5000, 1008), (4321, 4321)]
         {
             let (mut end, sent) = full(role, &marks(1_000, 250, WhenFull::Close(asked.into())));
-            let refused = end.connection.send(Message::from("text")).unwrap_err();
+            let refused = end.connection.commands().send(Message::from("text")).unwrap_err();
             assert_eq!(refused.error, SendError::Closed);
-            assert_eq!(refused.message, Message::from("text"));
+            assert_eq!(refused.message, Some(Message::from("text")));
             end.poll();
             let error = end.error.unwrap();
             let ConnectionError::PeerTooSlow { code: told, queued, limit } = error else {
@@ -398,9 +399,9 @@ proptest! {
                 Step::Ping(len) | Step::Send(len) => {
                     let is_message = matches!(step, Step::Send(_));
                     let sent = if is_message {
-                        end.connection.send_binary(&vec![7; len])
+                        end.send(&vec![7; len])
                     } else {
-                        end.connection.ping(&vec![7; len])
+                        end.connection.commands().ping(&vec![7; len])
                     };
                     let fits = model.waiting < high;
                     prop_assert_eq!(sent.is_ok(), fits || drops && is_message);

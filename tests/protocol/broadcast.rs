@@ -23,11 +23,11 @@ fn prepared_messages_are_on_the_wire_what_sent_ones_are() {
             let (mut prepares, mut sends) = (End::new(role, &config), End::new(role, &config));
             for len in SIZES {
                 let text = "x".repeat(len);
-                prepares.connection.send_prepared(&Prepared::text(&text)).unwrap();
-                sends.connection.send_text(&text).unwrap();
+                prepares.connection.commands().send(&Prepared::text(&text)).unwrap();
+                sends.connection.commands().send(&text).unwrap();
                 let binary = vec![0xff; len];
-                prepares.connection.send_prepared(&Prepared::binary(&binary)).unwrap();
-                sends.connection.send(binary.into()).unwrap();
+                prepares.connection.commands().send(&Prepared::binary(&binary)).unwrap();
+                sends.connection.commands().send(Message::from(binary)).unwrap();
                 let amounts = [&prepares, &sends].map(|end| end.connection.buffered_amount());
                 assert!(amounts[0] == amounts[1] && amounts[0] >= len);
             }
@@ -59,7 +59,7 @@ fn a_large_one_is_queued_by_reference_on_all_connections() {
         let clone = prepared.clone();
         for prepared in [&prepared, &clone, &prepared] {
             let mut end = End::open(Role::Server);
-            end.connection.send_prepared(prepared).unwrap();
+            end.connection.commands().send(prepared).unwrap();
             let output = end.connection.poll_transmit().unwrap();
             assert_eq!(output.chunk().len(), header_len + len, "header and payload in one");
             assert_eq!(output.chunk()[header_len..].as_ptr(), clone.as_bytes().as_ptr());
@@ -72,9 +72,9 @@ fn small_ones_are_packed_with_what_is_around_them() {
     let prepared = Prepared::text("hello");
     let mut end = End::open(Role::Server);
     for _ in 0..10 {
-        end.connection.send_prepared(&prepared).unwrap();
-        end.connection.ping(b"").unwrap();
-        end.connection.send_text("bye").unwrap();
+        end.connection.commands().send(&prepared).unwrap();
+        end.connection.commands().ping(b"").unwrap();
+        end.connection.commands().send("bye").unwrap();
     }
     let output = end.connection.poll_transmit().unwrap();
     assert_eq!(output.chunk().len(), output.remaining());
@@ -87,9 +87,9 @@ fn small_ones_are_packed_with_what_is_around_them() {
 fn it_waits_behind_what_is_being_fragmented() {
     for role in BOTH {
         let mut end = End::new(role, &config(|c| c.fragment_size = 100.try_into().ok()));
-        end.connection.send_binary(&[1; 20_000]).unwrap();
-        end.connection.send_prepared(&Prepared::binary(&[2; 10])).unwrap();
-        end.connection.send_prepared(&Prepared::binary(&[3; 1_000])).unwrap();
+        end.connection.commands().send(&[1; 20_000]).unwrap();
+        end.connection.commands().send(&Prepared::binary(&[2; 10])).unwrap();
+        end.connection.commands().send(&Prepared::binary(&[3; 1_000])).unwrap();
         assert_eq!(end.connection.buffered_amount(), 21_010);
         let expected = [vec![1; 20_000], vec![2; 10], vec![3; 1_000]].map(|bytes| (BINARY, bytes));
         assert!(messages(&end.take_frames()) == expected);
@@ -101,14 +101,14 @@ fn it_is_refused_as_any_message_is() {
     let prepared = Prepared::binary(&[7; 500]);
     for role in BOTH {
         let mut end = End::new(role, &config(|c| c.max_buffered = 500));
-        end.connection.send_prepared(&prepared).unwrap();
-        let refused = end.connection.send_prepared(&prepared);
+        end.connection.commands().send(&prepared).unwrap();
+        let refused = end.send(&prepared);
         assert!(matches!(refused, Err(SendError::Full { limit: 500, .. })));
         end.take_output();
-        end.connection.begin(MessageKind::Text).unwrap();
-        assert_eq!(end.connection.send_prepared(&prepared), Err(SendError::MessageInProgress));
-        end.connection.close(1000, "").unwrap();
-        assert_eq!(end.connection.send_prepared(&prepared), Err(SendError::Closed));
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        assert_eq!(end.send(&prepared), Err(SendError::MessageInProgress));
+        end.connection.commands().close(1000, "").unwrap();
+        assert_eq!(end.send(&prepared), Err(SendError::Closed));
         assert_eq!(end.connection.buffered_amount(), 500);
     }
 }
@@ -119,14 +119,14 @@ fn when_full_holds_for_it_too() {
     let full = |when_full| {
         let mut end =
             End::new(Role::Server, &config(|c| (c.max_buffered, c.when_full) = (500, when_full)));
-        end.connection.send_prepared(&prepared).unwrap();
+        end.connection.commands().send(&prepared).unwrap();
         end
     };
     let mut end = full(WhenFull::Drop);
-    end.connection.send_prepared(&prepared).unwrap();
+    end.connection.commands().send(&prepared).unwrap();
     assert_eq!(end.take_output().len(), 504);
     let mut end = full(WhenFull::Close(1013.into()));
-    assert_eq!(end.connection.send_prepared(&prepared), Err(SendError::Closed));
+    assert_eq!(end.send(&prepared), Err(SendError::Closed));
     assert_eq!(end.state(), ReadyState::Closing);
 }
 
@@ -136,7 +136,7 @@ fn the_payload_of_a_shared_message_stays_as_it_is() {
     let prepared = Prepared::binary(&payload);
     for role in BOTH {
         let mut end = End::new(role, &Config::default());
-        end.connection.send_prepared(&prepared).unwrap();
+        end.connection.commands().send(&prepared).unwrap();
         let output = end.take_output();
         assert!(messages(&sent_by(role, &output)) == [(BINARY, payload.to_vec())]);
         assert!(prepared.as_bytes() == payload);
@@ -172,7 +172,7 @@ mod deflate {
         let prepared = Prepared::text(&text(500)).compressed_for(&DeflateConfig::default());
         for role in BOTH {
             let mut end = End::deflating(role, &Config::default(), plain_agreed(role));
-            end.connection.send_prepared(&prepared).unwrap();
+            end.connection.commands().send(&prepared).unwrap();
             assert_eq!(end.connection.buffered_amount(), 500);
             let sent = frames(&mut end);
             assert!(sent.len() == 1 && sent[0].first == FIN | RSV1 | TEXT);
@@ -181,7 +181,7 @@ mod deflate {
             assert!(whole == text(500).as_bytes());
 
             let mut end = End::open(role);
-            end.connection.send_prepared(&prepared).unwrap();
+            end.connection.commands().send(&prepared).unwrap();
             assert!(messages(&sent_by(role, &end.take_output())) == [(TEXT, text(500).into())]);
         }
     }
@@ -199,7 +199,7 @@ mod deflate {
         ] {
             let role = Role::Server;
             let mut end = End::deflating(role, &Config::default(), plain_agreed(role));
-            end.connection.send_prepared(&prepared).unwrap();
+            end.connection.commands().send(&prepared).unwrap();
             assert_eq!(frames(&mut end)[0].first & RSV1, 0);
         }
     }
@@ -224,7 +224,7 @@ mod deflate {
             let response = format!("permessage-deflate; server_max_window_bits={bits}");
             let agreed = agreed(Role::Server, &deflate_config(|_| {}), &response);
             let mut end = End::deflating(Role::Server, &Config::default(), agreed);
-            end.connection.send_prepared(&prepared).unwrap();
+            end.connection.commands().send(&prepared).unwrap();
             let sent = frames(&mut end);
             assert_eq!(sent[0].first & RSV1 != 0, compressed, "{} {bits}", prepared.len());
             if compressed {
@@ -241,7 +241,7 @@ mod deflate {
         let addresses = [0; 3].map(|_| {
             let mut end =
                 End::deflating(Role::Server, &Config::default(), plain_agreed(Role::Server));
-            end.connection.send_prepared(&prepared.clone()).unwrap();
+            end.connection.commands().send(&prepared.clone()).unwrap();
             bytes::Buf::chunk(end.connection.poll_transmit().unwrap()).as_ptr()
         });
         // By reference from 4 KiB of compressed bytes on.
@@ -257,10 +257,10 @@ mod deflate {
             let shared = Prepared::text(&"something else altogether, and longer".repeat(9))
                 .compressed_for(&deflate_config(|_| {}));
             let own = text(300);
-            end.connection.send_text(&own).unwrap();
-            end.connection.send_prepared(&shared).unwrap();
-            end.connection.send_text("").unwrap();
-            end.connection.send_text(&own).unwrap();
+            end.connection.commands().send(&own).unwrap();
+            end.connection.commands().send(&shared).unwrap();
+            end.connection.commands().send("").unwrap();
+            end.connection.commands().send(&own).unwrap();
             let read: Vec<_> = frames(&mut end)
                 .iter()
                 .map(|frame| inflate.message(&frame.payload, 1_000))
@@ -314,21 +314,21 @@ mod deflate {
     fn perform(end: &mut End, step: &Step, payload: &[u8]) {
         let connection = &mut end.connection;
         match step {
-            Step::Own(_) => connection.send_binary(payload).unwrap(),
+            Step::Own(_) => connection.commands().send(payload).unwrap(),
             Step::Parts(_) => {
                 let (first, second) = payload.split_at(payload.len() / 2);
-                connection.begin(sanswire::MessageKind::Binary).unwrap();
-                connection.send_chunk(first).unwrap();
-                connection.send_chunk(second).unwrap();
-                connection.finish().unwrap();
+                connection.commands().begin(sanswire::MessageKind::Binary).unwrap();
+                connection.commands().send_chunk(first).unwrap();
+                connection.commands().send_chunk(second).unwrap();
+                connection.commands().finish().unwrap();
             }
             Step::Release => connection.release_memory(),
             Step::Shared(_, config) => {
                 let prepared = Prepared::binary(payload).compressed_for(config);
-                connection.send_prepared(&prepared).unwrap();
+                connection.commands().send(&prepared).unwrap();
             }
             Step::Uncompressed(_) => {
-                connection.send_uncompressed(payload.to_vec().into()).unwrap();
+                connection.commands().send_uncompressed(payload.to_vec()).unwrap();
             }
         }
     }

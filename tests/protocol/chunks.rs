@@ -191,7 +191,7 @@ fn the_receive_buffer_is_empty_after_each_chunk() {
         let bytes = from(role.peer(), &frame(FIN | BINARY, &[7; 1_000_000]));
         for piece in bytes.chunks(1_000) {
             end.feed(piece);
-            assert!(end.input.is_empty());
+            assert!(end.connection.input().is_empty());
         }
     }
 }
@@ -199,8 +199,8 @@ fn the_receive_buffer_is_empty_after_each_chunk() {
 #[test]
 fn a_chunk_can_be_taken() {
     let mut client = End::new(Role::Client, &chunks());
-    client.input.extend_from_slice(&frame(FIN | BINARY, &[7; 10_000]));
-    let Ok(Some(Event::Chunk(chunk))) = client.connection.poll_event(&mut client.input) else {
+    client.connection.input().extend_from_slice(&frame(FIN | BINARY, &[7; 10_000]));
+    let Ok(Some((Event::Chunk(chunk), _))) = client.connection.poll_event() else {
         panic!("no chunk");
     };
     assert_eq!(chunk.payload.into_bytes(), vec![7; 10_000]);

@@ -1,7 +1,8 @@
 //! Closing (RFC 6455, §5.5.1, §7 and the close codes of §7.4), cleanly and by failure.
 
 use sanswire::{
-    AfterClose, CloseCode, Closed, ClosedBy, Config, ConnectionError, ReadyState, Role, SendError,
+    AfterClose, CloseCode, Closed, ClosedBy, Config, ConnectionError, Message, ReadyState, Role,
+    SendError,
 };
 
 use crate::support::{
@@ -125,7 +126,7 @@ fn every_code_is_sent_or_refused_as_the_role_says() {
                     Role::Server => code != 1010,
                 };
             let mut end = End::open(role);
-            let result = end.connection.close(code, "");
+            let result = end.connection.commands().close(code, "");
             if may {
                 assert_eq!((result, end.state()), (Ok(()), ReadyState::Closing));
                 assert_eq!(end.take_sent(), [(0x88, body(code, b""))]);
@@ -204,7 +205,7 @@ fn a_reason_that_is_not_utf8_fails_with_1007() {
 fn a_close_is_sent_with_its_code_and_reason() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close(4000, "ärger").unwrap();
+        end.connection.commands().close(4000, "ärger").unwrap();
         assert_eq!(end.state(), ReadyState::Closing);
         assert_eq!(end.take_sent(), [(0x88, body(4000, "ärger".as_bytes()))]);
         assert_eq!(end.state(), ReadyState::Closing);
@@ -218,11 +219,11 @@ fn a_reason_of_123_bytes_is_sent_and_one_of_124_is_refused() {
         // Bytes are counted, not characters: 62 of two bytes each are one too many.
         for reason in ["x".repeat(124), "ä".repeat(62)] {
             let refused = Err(SendError::ReasonTooLong { len: 124 });
-            assert_eq!(end.connection.close(1000, &reason), refused);
+            assert_eq!(end.connection.commands().close(1000, &reason), refused);
             assert_eq!(end.state(), ReadyState::Open);
         }
         let reason = "ä".repeat(61) + "x";
-        end.connection.close(1000, &reason).unwrap();
+        end.connection.commands().close(1000, &reason).unwrap();
         assert_eq!(end.take_sent(), [(0x88, body(1000, reason.as_bytes()))]);
     }
 }
@@ -231,7 +232,7 @@ fn a_reason_of_123_bytes_is_sent_and_one_of_124_is_refused() {
 fn a_close_without_code_has_no_body() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close_without_code();
+        end.connection.commands().close_without_code();
         assert_eq!(end.state(), ReadyState::Closing);
         assert_eq!(end.take_sent(), [(0x88, vec![])]);
     }
@@ -241,13 +242,13 @@ fn a_close_without_code_has_no_body() {
 fn only_the_first_close_is_sent() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close(1000, "first").unwrap();
-        end.connection.close(1001, "second").unwrap();
-        end.connection.close_without_code();
+        end.connection.commands().close(1000, "first").unwrap();
+        end.connection.commands().close(1001, "second").unwrap();
+        end.connection.commands().close_without_code();
         assert_eq!(end.take_sent(), [(0x88, body(1000, b"first"))]);
-        end.connection.close(1001, "third").unwrap();
+        end.connection.commands().close(1001, "third").unwrap();
         end.receive(&close_frame(1000, b""));
-        end.connection.close(1001, "fourth").unwrap();
+        end.connection.commands().close(1001, "fourth").unwrap();
         assert_eq!(end.take_output(), []);
     }
 }
@@ -256,7 +257,7 @@ fn only_the_first_close_is_sent() {
 fn the_end_that_asked_is_told_the_code_of_the_answer() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close(4001, "mine").unwrap();
+        end.connection.commands().close(4001, "mine").unwrap();
         end.take_output();
         end.receive(&close_frame(4002, b"theirs"));
         assert!(end.take_output().is_empty());
@@ -270,8 +271,8 @@ fn the_end_that_asked_is_told_the_code_of_the_answer() {
 #[test]
 fn both_ends_closing_at_once_send_one_close_each() {
     let mut pair = Pair::open();
-    pair.client.end.connection.close(4001, "client").unwrap();
-    pair.server.end.connection.close(4002, "server").unwrap();
+    pair.client.end.connection.commands().close(4001, "client").unwrap();
+    pair.server.end.connection.commands().close(4002, "server").unwrap();
     pair.settle();
     assert_closed(pair.client.end.ended().unwrap(), 4002, "server", ClosedBy::Local, true);
     assert_closed(pair.server.end.ended().unwrap(), 4001, "client", ClosedBy::Local, true);
@@ -286,7 +287,7 @@ fn both_ends_closing_at_once_send_one_close_each() {
 fn a_closing_handshake_ends_both_sides_cleanly_whoever_begins() {
     for role in BOTH {
         let mut pair = Pair::open();
-        pair.end(role).connection.close(1001, "away").unwrap();
+        pair.end(role).connection.commands().close(1001, "away").unwrap();
         pair.settle();
         let end = pair.end(role);
         assert_closed(end.ended().unwrap(), 1001, "away", ClosedBy::Local, true);
@@ -308,7 +309,7 @@ fn a_server_ends_as_soon_as_both_closes_are_through() {
     assert_eq!(server.state(), ReadyState::Closed);
     // The server asked.
     let mut server = End::open(Role::Server);
-    server.connection.close(1000, "").unwrap();
+    server.connection.commands().close(1000, "").unwrap();
     server.take_output();
     server.receive(&close_frame(1000, b""));
     assert!(server.ended().is_some());
@@ -333,7 +334,7 @@ fn a_client_waits_for_the_server_to_close_the_transport() {
     for client_asked in [false, true] {
         let mut client = End::open(Role::Client);
         if client_asked {
-            client.connection.close(1000, "").unwrap();
+            client.connection.commands().close(1000, "").unwrap();
             client.take_output();
         }
         client.receive(&close_frame(1000, b""));
@@ -353,7 +354,7 @@ fn nothing_is_known_of_the_end_before_it_begins() {
         let mut end = End::open(role);
         assert_eq!((end.connection.closed(), end.connection.close_code()), (None, None));
         assert!(!end.connection.was_clean());
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         assert_eq!((end.connection.closed(), end.connection.close_code()), (None, None));
         end.receive(&close_frame(1001, b"x"));
         assert_eq!(end.connection.close_code(), Some(CloseCode::GOING_AWAY));
@@ -388,7 +389,7 @@ fn data_behind_a_close_takes_no_memory() {
     client.receive(&close_frame(1000, b""));
     for _ in 0..100 {
         client.feed(&[0; 10_000]);
-        assert!(client.input.is_empty());
+        assert!(client.connection.input().is_empty());
     }
 }
 
@@ -398,10 +399,10 @@ fn messages_sent_before_close_leave_before_it() {
         let config = config(|config| config.fragment_size = fragment_size);
         for role in BOTH {
             let mut end = End::new(role, &config);
-            end.connection.send_text("one").unwrap();
-            end.connection.send_binary(&[2; 10_000]).unwrap();
-            end.connection.send(vec![3; 10_000].into()).unwrap();
-            end.connection.close(1000, "").unwrap();
+            end.connection.commands().send("one").unwrap();
+            end.connection.commands().send(&[2; 10_000]).unwrap();
+            end.connection.commands().send(vec![3; 10_000]).unwrap();
+            end.connection.commands().close(1000, "").unwrap();
             let frames = end.take_frames();
             assert_eq!(frames.last().unwrap().first, 0x88);
             let expected =
@@ -417,8 +418,8 @@ fn messages_sent_before_close_leave_although_the_peers_close_comes_first() {
         let config = config(|config| config.fragment_size = fragment_size);
         for role in BOTH {
             let mut end = End::new(role, &config);
-            end.connection.send_binary(&[2; 10_000]).unwrap();
-            end.connection.close(1000, "").unwrap();
+            end.connection.commands().send(&[2; 10_000]).unwrap();
+            end.connection.commands().close(1000, "").unwrap();
             let mut bytes = end.take_some(1_000);
             end.receive(&close_frame(1001, b""));
             bytes.extend(end.take_output());
@@ -434,7 +435,7 @@ fn a_close_is_answered_between_the_fragments_of_what_is_being_sent() {
     let config = config(|config| config.fragment_size = 1_000.try_into().ok());
     for role in BOTH {
         let mut end = End::new(role, &config);
-        end.connection.send_binary(&[2; 100_000]).unwrap();
+        end.connection.commands().send(&[2; 100_000]).unwrap();
         let mut bytes = end.take_some(500);
         end.receive(&close_frame(1001, b""));
         bytes.extend(end.take_output());
@@ -452,12 +453,15 @@ fn nothing_can_be_sent_once_close_was_sent_or_received() {
             if theirs {
                 end.receive(&close_frame(1000, b""));
             } else {
-                end.connection.close(1000, "").unwrap();
+                end.connection.commands().close(1000, "").unwrap();
             }
-            assert_eq!(end.connection.send_text("a"), Err(SendError::Closed));
-            assert_eq!(end.connection.send_binary(b"a"), Err(SendError::Closed));
-            let refused = end.connection.send("a".into()).unwrap_err();
-            assert_eq!((refused.error, refused.message), (SendError::Closed, "a".into()));
+            assert_eq!(end.send("a"), Err(SendError::Closed));
+            assert_eq!(end.send(b"a"), Err(SendError::Closed));
+            let refused = end.connection.commands().send(Message::from("a")).unwrap_err();
+            assert_eq!(
+                (refused.error, refused.message),
+                (SendError::Closed, Some(Message::from("a")))
+            );
             assert_eq!(end.take_sent().len(), 1);
         }
     }
@@ -477,7 +481,7 @@ fn messages_that_arrive_after_our_close_are_dropped_unless_wanted() {
             ),
         ] {
             let mut end = End::new(role, &config);
-            end.connection.close(1000, "").unwrap();
+            end.connection.commands().close(1000, "").unwrap();
             end.receive(&frames);
             assert_eq!(end.error, None);
             assert!(end.got == got);
@@ -492,7 +496,7 @@ fn messages_that_arrive_after_our_close_are_dropped_unless_wanted() {
 fn messages_that_are_dropped_are_checked_all_the_same() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         end.receive(b"\x81\x01\xff");
         assert_eq!(end.error, Some(ConnectionError::InvalidUtf8));
         assert_eq!(end.take_sent(), [(0x88, body(1000, b""))]);
@@ -518,13 +522,13 @@ fn a_failure_is_sticky_and_stops_parsing() {
             let before = end.got.len();
             for _ in 0..3 {
                 end.receive(b"\x81\x02no\x89\x01p\x88\x02\x03\xe8");
-                assert_eq!(end.connection.poll_event(&mut end.input).unwrap_err(), error);
+                assert_eq!(end.connection.poll_event().unwrap_err(), error);
             }
             assert_eq!(end.got.len(), before);
-            assert_eq!(end.connection.send_text("a"), Err(SendError::Closed));
-            assert_eq!(end.connection.ping(b""), Err(SendError::Closed));
-            end.connection.close(1000, "").unwrap();
-            end.connection.close_without_code();
+            assert_eq!(end.send("a"), Err(SendError::Closed));
+            assert_eq!(end.connection.commands().ping(b""), Err(SendError::Closed));
+            end.connection.commands().close(1000, "").unwrap();
+            end.connection.commands().close_without_code();
             assert_eq!(end.take_sent(), [(0x88, body(code, b""))]);
             assert_eq!(end.state(), ReadyState::Closed);
             end.eof();
@@ -562,7 +566,7 @@ fn a_failure_after_our_close_sends_no_second_one() {
     for role in BOTH {
         for (bytes, error, _) in failures(role) {
             let mut end = End::new(role, &strict());
-            end.connection.close(1000, "").unwrap();
+            end.connection.commands().close(1000, "").unwrap();
             end.feed(&bytes);
             assert_eq!(end.error, Some(error));
             assert_eq!(end.take_sent(), [(0x88, body(1000, b""))]);
@@ -605,7 +609,7 @@ fn what_arrived_before_the_end_of_the_stream_is_delivered() {
     for role in BOTH {
         let mut end = End::open(role);
         let frames = [b"\x81\x01a\x89\x00".as_slice(), &frame(FIN | BINARY, &[7; 40_000])].concat();
-        end.input.extend_from_slice(&from(role.peer(), &frames));
+        end.connection.input().extend_from_slice(&from(role.peer(), &frames));
         end.connection.handle_eof();
         end.poll();
         assert!(end.got == [Got::text("a"), Got::ping(""), Got::binary([7; 40_000])]);
@@ -618,7 +622,7 @@ fn the_end_of_the_stream_before_the_answer_is_not_clean() {
     for role in BOTH {
         for written in [false, true] {
             let mut end = End::open(role);
-            end.connection.close(1000, "").unwrap();
+            end.connection.commands().close(1000, "").unwrap();
             if written {
                 end.take_output();
             }
@@ -635,7 +639,7 @@ fn the_end_of_the_stream_before_the_answer_is_not_clean() {
 fn the_end_of_the_stream_behind_a_close_is_clean() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.input.extend_from_slice(&from(role.peer(), &close_frame(1000, b"x")));
+        end.connection.input().extend_from_slice(&from(role.peer(), &close_frame(1000, b"x")));
         end.connection.handle_eof();
         end.poll();
         assert_eq!(end.error, None);
@@ -649,7 +653,7 @@ fn the_end_of_the_stream_behind_a_close_is_clean() {
 #[test]
 fn a_client_does_not_wait_for_a_server_that_has_gone() {
     let mut client = End::open(Role::Client);
-    client.connection.close(1000, "").unwrap();
+    client.connection.commands().close(1000, "").unwrap();
     client.take_output();
     client.receive(b"\x88\x02\x03\xe8");
     assert_eq!(client.state(), ReadyState::Closing);
@@ -668,7 +672,7 @@ fn nothing_comes_after_the_end() {
         assert_eq!(end.take_got().len(), 1);
         end.receive(b"\x81\x01a\x88\x00\xff\xff");
         end.eof();
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         assert!(end.got.is_empty() && end.connection.poll_transmit().is_none());
         assert_eq!(end.state(), ReadyState::Closed);
         assert!(end.connection.was_clean());
@@ -679,7 +683,7 @@ fn nothing_comes_after_the_end() {
 #[test]
 fn a_lost_transport_fails_both_ends_of_a_pair() {
     let mut pair = Pair::open();
-    pair.client.end.connection.send_text("lost").unwrap();
+    pair.client.end.connection.commands().send("lost").unwrap();
     pair.client.write(usize::MAX);
     pair.cut();
     for role in BOTH {

@@ -117,11 +117,11 @@ fn a_pong_is_reported_and_never_answered() {
 fn pings_of_up_to_125_bytes_can_be_sent_and_longer_ones_cannot() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.ping(&[1; 125]).unwrap();
-        end.connection.pong(&[2; 125]).unwrap();
+        end.connection.commands().ping(&[1; 125]).unwrap();
+        end.connection.commands().pong(&[2; 125]).unwrap();
         let refused = Err(SendError::ControlTooLong { len: 126 });
-        assert_eq!(end.connection.ping(&[1; 126]), refused);
-        assert_eq!(end.connection.pong(&[2; 126]), refused);
+        assert_eq!(end.connection.commands().ping(&[1; 126]), refused);
+        assert_eq!(end.connection.commands().pong(&[2; 126]), refused);
         assert_eq!(end.take_sent(), [(0x89, vec![1; 125]), (0x8a, vec![2; 125])]);
     }
 }
@@ -222,7 +222,7 @@ fn a_pong_never_overtakes_an_older_one() {
 fn pings_behind_much_unread_output_are_answered_when_it_is_read() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.send_binary(&[0; 300_000]).unwrap();
+        end.connection.commands().send(&[0; 300_000]).unwrap();
         end.receive(b"\x89\x01a\x89\x01b\x89\x01c");
         let frames = end.take_frames();
         assert_eq!(pongs(&frames).last(), Some(&b"c".to_vec()));
@@ -235,11 +235,11 @@ fn a_pong_of_the_application_does_not_replace_the_automatic_one() {
         for before in [false, true] {
             let mut end = End::open(role);
             if before {
-                end.connection.pong(b"mine").unwrap();
+                end.connection.commands().pong(b"mine").unwrap();
             }
             end.receive(b"\x89\x04ping");
             if !before {
-                end.connection.pong(b"mine").unwrap();
+                end.connection.commands().pong(b"mine").unwrap();
             }
             let mut pongs = pongs(&end.take_frames());
             pongs.sort();
@@ -253,7 +253,7 @@ fn a_user_pong_leaves_the_automatic_one_in_place() {
     for role in BOTH {
         let mut end = End::open(role);
         end.receive(b"\x89\x04ping");
-        end.connection.pong(b"mine").unwrap();
+        end.connection.commands().pong(b"mine").unwrap();
         assert_eq!(end.take_sent(), [(0x8a, b"ping".to_vec()), (0x8a, b"mine".to_vec())]);
     }
 }
@@ -262,9 +262,9 @@ fn a_user_pong_leaves_the_automatic_one_in_place() {
 fn a_pong_of_the_application_does_not_replace_one_that_waits_for_room() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.send_binary(&[0; 100_000]).unwrap();
+        end.connection.commands().send(&[0; 100_000]).unwrap();
         end.receive(b"\x89\x04ping");
-        end.connection.pong(b"mine").unwrap();
+        end.connection.commands().pong(b"mine").unwrap();
         let mut pongs = pongs(&end.take_frames());
         pongs.sort();
         assert_eq!(pongs, [b"mine", b"ping"]);
@@ -276,8 +276,8 @@ fn an_automatic_pong_is_visible_at_once() {
     for role in BOTH {
         let mut end = End::open(role);
         assert!(end.connection.poll_transmit().is_none());
-        end.input.extend_from_slice(&from(role.peer(), b"\x89\x01a"));
-        assert!(matches!(end.connection.poll_event(&mut end.input), Ok(Some(_))));
+        end.connection.input().extend_from_slice(&from(role.peer(), b"\x89\x01a"));
+        assert!(matches!(end.connection.poll_event(), Ok(Some(_))));
         assert!(end.connection.poll_transmit().is_some());
     }
 }
@@ -286,9 +286,9 @@ fn an_automatic_pong_is_visible_at_once() {
 fn an_automatic_pong_needs_no_further_read_or_write() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.input.extend_from_slice(&from(role.peer(), b"\x89\x04ping"));
-        let event = end.connection.poll_event(&mut end.input).unwrap();
-        assert!(matches!(event, Some(Event::Ping(_))));
+        end.connection.input().extend_from_slice(&from(role.peer(), b"\x89\x04ping"));
+        let event = end.connection.poll_event().unwrap();
+        assert!(matches!(event, Some((Event::Ping(_), _))));
         assert_eq!(end.take_sent(), [(0x8a, b"ping".to_vec())]);
     }
 }
@@ -302,7 +302,7 @@ fn the_application_may_answer_pings_itself() {
 
         let mut end = End::new(role, &manual());
         end.receive(b"\x89\x01a");
-        end.connection.pong(b"a").unwrap();
+        end.connection.commands().pong(b"a").unwrap();
         assert_eq!(end.take_sent(), [(0x8a, b"a".to_vec())]);
     }
 }
@@ -312,7 +312,7 @@ fn a_ping_is_answered_after_our_close_until_the_peers_has_come() {
     // §5.5.2: "MUST send a Pong frame in response, unless it already received a Close frame"
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         end.receive(b"\x89\x01a");
         assert_eq!(end.take_sent(), [(0x88, vec![3, 0xe8]), (0x8a, b"a".to_vec())]);
         end.receive(b"\x88\x02\x03\xe8\x89\x01b");
@@ -325,9 +325,9 @@ fn a_ping_is_answered_after_our_close_until_the_peers_has_come() {
 fn nothing_can_be_pinged_once_the_connection_closes() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close(1000, "").unwrap();
-        assert_eq!(end.connection.ping(b""), Err(SendError::Closed));
-        assert_eq!(end.connection.pong(b""), Err(SendError::Closed));
+        end.connection.commands().close(1000, "").unwrap();
+        assert_eq!(end.connection.commands().ping(b""), Err(SendError::Closed));
+        assert_eq!(end.connection.commands().pong(b""), Err(SendError::Closed));
     }
 }
 
@@ -335,13 +335,14 @@ fn nothing_can_be_pinged_once_the_connection_closes() {
 fn pings_of_the_application_are_bounded_like_messages() {
     for role in BOTH {
         let mut end = End::new(role, &config(|config| config.max_buffered = 1_000));
-        let sent = (0..1_000).take_while(|_| end.connection.ping(&[0; 100]).is_ok()).count();
+        let sent =
+            (0..1_000).take_while(|_| end.connection.commands().ping(&[0; 100]).is_ok()).count();
         assert!((9..=10).contains(&sent), "{sent}");
         assert!(matches!(
-            end.connection.pong(&[0; 100]),
+            end.connection.commands().pong(&[0; 100]),
             Err(SendError::Full { limit: 1_000, .. })
         ));
         assert_eq!(end.take_frames().len(), sent);
-        end.connection.ping(b"").unwrap();
+        end.connection.commands().ping(b"").unwrap();
     }
 }

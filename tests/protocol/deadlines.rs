@@ -116,7 +116,7 @@ fn what_has_arrived_before_the_time_is_told_counts() {
     end.take_output();
     tell(&mut end, secs(20));
     // It waited in the kernel while the application was busy.
-    end.input.extend_from_slice(b"\x8a\x00");
+    end.connection.input().extend_from_slice(b"\x8a\x00");
     tell(&mut end, secs(100));
     assert_eq!((end.error, end.take_got()), (None, vec![Got::pong("")]));
 }
@@ -124,7 +124,7 @@ fn what_has_arrived_before_the_time_is_told_counts() {
 #[test]
 fn the_time_for_a_pong_begins_when_the_ping_has_left() {
     let mut end = started(Role::Server, &heartbeats(20, 15));
-    end.connection.send_binary(&[7; 1_000]).unwrap();
+    end.connection.commands().send(&[7; 1_000]).unwrap();
     tell(&mut end, secs(20));
     // The peer reads slowly.
     for second in [30, 44, 58] {
@@ -142,7 +142,7 @@ fn the_time_for_a_pong_begins_when_the_ping_has_left() {
 #[test]
 fn a_ping_that_cannot_leave_finds_a_dead_peer_too() {
     let mut end = started(Role::Server, &heartbeats(20, 15));
-    end.connection.send_binary(&[7; 2 << 20]).unwrap();
+    end.connection.commands().send(&[7; 2 << 20]).unwrap();
     tell(&mut end, secs(20));
     assert_eq!(end.connection.poll_timeout(), Some(secs(35)));
     tell(&mut end, secs(35));
@@ -184,7 +184,7 @@ fn the_round_trip_of_a_ping_of_the_application_is_measured() {
     for role in BOTH {
         let mut end = started(role, &timeless(|_| {}));
         tell(&mut end, secs(1));
-        end.connection.ping(b"mine").unwrap();
+        end.connection.commands().ping(b"mine").unwrap();
         // It is sent now, whenever the time was told last.
         assert!(end.connection.poll_timeout().unwrap() <= secs(1));
         tell(&mut end, secs(10));
@@ -205,7 +205,7 @@ fn the_round_trip_of_a_ping_of_the_application_is_measured() {
 fn pings_that_come_faster_than_pongs_are_measured_too() {
     let mut end = started(Role::Server, &timeless(|_| {}));
     for second in 1..=5 {
-        end.connection.ping(&[second]).unwrap();
+        end.connection.commands().ping(&[second]).unwrap();
         tell(&mut end, secs(second.into()));
     }
     tell(&mut end, secs(6));
@@ -214,7 +214,7 @@ fn pings_that_come_faster_than_pongs_are_measured_too() {
     // Of the next, only the last is answered, after a while.
     for second in [10, 15, 25] {
         tell(&mut end, secs(second.into()));
-        end.connection.ping(&[second]).unwrap();
+        end.connection.commands().ping(&[second]).unwrap();
         tell(&mut end, secs(second.into()));
     }
     tell(&mut end, secs(26));
@@ -230,7 +230,7 @@ fn a_connection_without_messages_is_idle() {
         tell(&mut end, secs(50));
         // Neither Pings nor Pongs count.
         end.receive(b"\x89\x00\x8a\x00");
-        end.connection.ping(b"").unwrap();
+        end.connection.commands().ping(b"").unwrap();
         assert_eq!(end.take_sent().len(), 2);
         tell(&mut end, secs(50));
         assert_eq!(end.connection.poll_timeout(), Some(secs(60)));
@@ -238,7 +238,7 @@ fn a_connection_without_messages_is_idle() {
         end.receive(b"\x82\x00");
         assert_eq!(end.connection.poll_timeout(), Some(secs(115)));
         tell(&mut end, secs(110));
-        end.connection.send_text("out").unwrap();
+        end.connection.commands().send("out").unwrap();
         assert_eq!(end.take_sent().len(), 1);
         // What is sent is dated by the next time that is told.
         tell(&mut end, secs(120));
@@ -314,7 +314,7 @@ fn a_message_must_not_arrive_too_slowly() {
 fn output_that_nobody_takes_ends_the_connection() {
     let config = timeless(|config| config.write_timeout = Some(secs(60)));
     let mut end = started(Role::Server, &config);
-    end.connection.send_binary(&[7; 1_000]).unwrap();
+    end.connection.commands().send(&[7; 1_000]).unwrap();
     tell(&mut end, secs(10));
     assert_eq!(end.connection.poll_timeout(), Some(secs(70)));
     tell(&mut end, secs(69));
@@ -333,7 +333,7 @@ fn output_that_leaves_in_time_is_no_reason() {
     let config = timeless(|config| config.write_timeout = Some(secs(60)));
     let mut end = started(Role::Server, &config);
     for round in 0..10 {
-        end.connection.send_binary(&[7; 1_000]).unwrap();
+        end.connection.commands().send(&[7; 1_000]).unwrap();
         tell(&mut end, secs(50 * round));
         assert_eq!(end.connection.poll_timeout(), Some(secs(50 * round + 60)));
         end.take_output();
@@ -351,7 +351,7 @@ fn a_close_that_is_not_answered_ends_in_time() {
     for role in BOTH {
         let mut end = started(role, &closing());
         assert_eq!(end.connection.poll_timeout(), None);
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         assert_eq!(end.take_sent().len(), 1);
         // It began when the time is told next.
         assert_eq!(end.connection.poll_timeout(), Some(Duration::ZERO));
@@ -377,7 +377,7 @@ fn messages_that_are_still_wanted_give_a_close_more_time() {
         config.after_close = AfterClose::Deliver;
     });
     let mut end = started(Role::Client, &config);
-    end.connection.close(1000, "").unwrap();
+    end.connection.commands().close(1000, "").unwrap();
     end.take_output();
     tell(&mut end, secs(0));
     for second in [9, 18, 27] {
@@ -427,11 +427,11 @@ fn the_close_of_a_failed_connection_is_not_waited_for_without_end() {
 #[test]
 fn the_peers_close_in_the_input_comes_before_the_deadline_for_it() {
     let mut end = started(Role::Server, &closing());
-    end.connection.close(1000, "").unwrap();
+    end.connection.commands().close(1000, "").unwrap();
     end.take_output();
     tell(&mut end, secs(0));
     let peer = end.connection.role().peer();
-    end.input.extend_from_slice(&support::from(peer, b"\x88\x02\x03\xe8"));
+    end.connection.input().extend_from_slice(&support::from(peer, b"\x88\x02\x03\xe8"));
     tell(&mut end, secs(60));
     assert!(end.error.is_none() && end.ended().unwrap().clean);
 }
@@ -441,8 +441,8 @@ fn a_connection_that_is_never_told_the_time_has_no_deadlines() {
     for role in BOTH {
         let mut end = End::open(role);
         end.receive(b"\x02\x01x");
-        end.connection.ping(b"").unwrap();
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().ping(b"").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         end.poll();
         assert_eq!(end.error, None);
         assert_eq!(end.take_sent().len(), 2);

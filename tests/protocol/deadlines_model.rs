@@ -269,7 +269,7 @@ impl Drive {
         self.model.received += bytes.len() as u64;
         self.model.heard = self.now;
         self.model.awaited = None;
-        self.end.input.extend_from_slice(&bytes);
+        self.end.connection.input().extend_from_slice(&bytes);
     }
 
     fn run(&mut self, step: Step) {
@@ -278,16 +278,16 @@ impl Drive {
             Step::Message { begins, ends, len } => self.message(begins, ends, len),
             Step::Control => self.receive(b"\x8a\x00"),
             Step::Send(len) => {
-                if self.end.connection.send_binary(&vec![7; len.into()]).is_ok() {
+                if self.end.connection.commands().send(&vec![7; len.into()]).is_ok() {
                     self.model.active = self.now;
                 }
             }
-            Step::UserPing => _ = self.end.connection.ping(b"user"),
+            Step::UserPing => _ = self.end.connection.commands().ping(b"user"),
             Step::Block => self.room = Some(0),
             Step::Take(len) => self.room = Some(usize::from(len)),
             Step::Unblock => self.room = None,
             Step::Close => {
-                self.end.connection.close(1000, "").unwrap();
+                self.end.connection.commands().close(1000, "").unwrap();
                 self.model.closing.get_or_insert(self.now);
             }
         }

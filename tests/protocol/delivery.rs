@@ -386,7 +386,7 @@ fn a_session_sends_as_much_as_its_connection_takes() {
     let mut received = [vec![], vec![]];
     for turn in 0..200 {
         let (from, to) = (turn % 2, (turn + 1) % 2);
-        sessions[from].transmit(&mut ends[from].connection).unwrap();
+        sessions[from].transmit(&mut ends[from].connection.commands()).unwrap();
         let bytes = ends[from].take_output();
         ends[to].feed(&bytes);
         for got in core::mem::take(&mut ends[to].got) {
@@ -409,8 +409,11 @@ fn a_session_sends_as_much_as_its_connection_takes() {
 
     let mut session = session(A);
     session.handle_connected();
-    ends[0].connection.close(1000, "").unwrap();
-    assert_eq!(session.transmit(&mut ends[0].connection), Err(sanswire::SendError::Closed));
+    ends[0].connection.commands().close(1000, "").unwrap();
+    assert_eq!(
+        session.transmit(&mut ends[0].connection.commands()),
+        Err(sanswire::SendError::Closed)
+    );
     assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
 }
 

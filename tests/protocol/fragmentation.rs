@@ -292,9 +292,9 @@ fn a_large_message_is_sent_in_fragments_of_the_chosen_size() {
             for owned in [false, true] {
                 let mut end = End::new(role, &fragmenting(10));
                 if owned {
-                    end.connection.send(payload.clone().into()).unwrap();
+                    end.connection.commands().send(Message::from(payload.clone())).unwrap();
                 } else {
-                    end.connection.send_binary(&payload).unwrap();
+                    end.connection.commands().send(&payload).unwrap();
                 }
                 let frames = end.take_frames();
                 assert_eq!(shape(&frames), sizes);
@@ -308,7 +308,7 @@ fn a_large_message_is_sent_in_fragments_of_the_chosen_size() {
 fn a_text_is_fragmented_by_bytes_not_characters() {
     for role in BOTH {
         let mut end = End::new(role, &fragmenting(1));
-        end.connection.send_text("äß€").unwrap();
+        end.connection.commands().send("äß€").unwrap();
         let frames = end.take_frames();
         assert_eq!(frames.len(), 7);
         assert_eq!(messages(&frames), [(TEXT, "äß€".into())]);
@@ -322,8 +322,8 @@ fn a_text_is_fragmented_by_bytes_not_characters() {
 fn pings_and_pongs_pass_between_the_fragments_of_a_large_message() {
     for role in BOTH {
         let mut end = End::new(role, &fragmenting(1_000));
-        end.connection.send_binary(&[7; 100_000]).unwrap();
-        end.connection.ping(b"ours").unwrap();
+        end.connection.commands().send(&[7; 100_000]).unwrap();
+        end.connection.commands().ping(b"ours").unwrap();
         let mut bytes = end.take_some(5_000);
         end.receive(b"\x89\x06theirs");
         bytes.extend(end.take_output());
@@ -341,15 +341,15 @@ fn pings_and_pongs_pass_between_the_fragments_of_a_large_message() {
 fn messages_behind_a_large_one_keep_their_order() {
     for role in BOTH {
         let mut end = End::new(role, &fragmenting(100));
-        end.connection.send_binary(&[1; 1_000]).unwrap();
-        end.connection.send_text("small").unwrap();
-        end.connection.send(Message::from(vec![2; 5_000])).unwrap();
-        end.connection.begin(MessageKind::Text).unwrap();
-        end.connection.send_chunk("in ".as_bytes()).unwrap();
-        end.connection.send_chunk(&[b'x'; 300]).unwrap();
-        end.connection.finish().unwrap();
-        end.connection.send_text("last").unwrap();
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().send(&[1; 1_000]).unwrap();
+        end.connection.commands().send("small").unwrap();
+        end.connection.commands().send(Message::from(vec![2; 5_000])).unwrap();
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        end.connection.commands().send_chunk("in ".as_bytes()).unwrap();
+        end.connection.commands().send_chunk(&[b'x'; 300]).unwrap();
+        end.connection.commands().finish().unwrap();
+        end.connection.commands().send("last").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         let frames = end.take_frames();
         let streamed = format!("in {}", "x".repeat(300));
         let expected = [
@@ -369,13 +369,13 @@ fn messages_behind_a_large_one_keep_their_order() {
 fn an_application_sends_a_message_in_parts() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.begin(MessageKind::Text).unwrap();
-        end.connection.send_chunk(b"Hel").unwrap();
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        end.connection.commands().send_chunk(b"Hel").unwrap();
         // Each part is visible at once.
         assert_eq!(end.take_sent(), [(0x01, b"Hel".to_vec())]);
-        end.connection.send_chunk(b"l").unwrap();
-        end.connection.send_chunk(b"o").unwrap();
-        end.connection.finish().unwrap();
+        end.connection.commands().send_chunk(b"l").unwrap();
+        end.connection.commands().send_chunk(b"o").unwrap();
+        end.connection.commands().finish().unwrap();
         let bytes = end.take_output();
         let sent = support::parse(&bytes).0;
         assert_eq!(shape(&sent), [(0x00, 1), (0x00, 1), (0x80, 0)]);
@@ -386,9 +386,9 @@ fn an_application_sends_a_message_in_parts() {
 fn parts_without_payload_send_no_frame() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.begin(MessageKind::Binary).unwrap();
-        end.connection.send_chunk(b"").unwrap();
-        end.connection.finish().unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
+        end.connection.commands().send_chunk(b"").unwrap();
+        end.connection.commands().finish().unwrap();
         assert_eq!(end.take_sent(), [(0x82, vec![])]);
     }
 }
@@ -397,12 +397,12 @@ fn parts_without_payload_send_no_frame() {
 fn control_frames_pass_between_the_parts_of_a_message() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.begin(MessageKind::Binary).unwrap();
-        end.connection.send_chunk(b"a").unwrap();
-        end.connection.ping(b"ours").unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
+        end.connection.commands().send_chunk(b"a").unwrap();
+        end.connection.commands().ping(b"ours").unwrap();
         end.receive(b"\x89\x06theirs");
-        end.connection.send_chunk(b"b").unwrap();
-        end.connection.finish().unwrap();
+        end.connection.commands().send_chunk(b"b").unwrap();
+        end.connection.commands().finish().unwrap();
         let sent = end.take_sent();
         let firsts: Vec<u8> = sent.iter().map(|(first, _)| *first).collect();
         assert_eq!(firsts, [0x02, 0x89, 0x8a, 0x00, 0x80]);
@@ -413,20 +413,23 @@ fn control_frames_pass_between_the_parts_of_a_message() {
 fn another_message_waits_until_the_one_in_parts_is_finished() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.begin(MessageKind::Binary).unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
         for begun in [false, true] {
             if begun {
-                end.connection.send_chunk(b"a").unwrap();
+                end.connection.commands().send_chunk(b"a").unwrap();
             }
-            assert_eq!(end.connection.send_text("b"), Err(SendError::MessageInProgress));
-            assert_eq!(end.connection.send_binary(b"b"), Err(SendError::MessageInProgress));
-            assert_eq!(end.connection.begin(MessageKind::Text), Err(SendError::MessageInProgress));
-            let refused = end.connection.send("b".into()).unwrap_err();
+            assert_eq!(end.send("b"), Err(SendError::MessageInProgress));
+            assert_eq!(end.send(b"b"), Err(SendError::MessageInProgress));
+            assert_eq!(
+                end.connection.commands().begin(MessageKind::Text),
+                Err(SendError::MessageInProgress)
+            );
+            let refused = end.connection.commands().send(Message::from("b")).unwrap_err();
             assert_eq!(refused.error, SendError::MessageInProgress);
-            assert_eq!(refused.message, Message::from("b"));
+            assert_eq!(refused.message, Some(Message::from("b")));
         }
-        end.connection.finish().unwrap();
-        end.connection.send_text("b").unwrap();
+        end.connection.commands().finish().unwrap();
+        end.connection.commands().send("b").unwrap();
         assert_eq!(messages(&end.take_frames()), [(BINARY, b"a".to_vec()), (TEXT, b"b".to_vec())]);
     }
 }
@@ -435,12 +438,12 @@ fn another_message_waits_until_the_one_in_parts_is_finished() {
 fn parts_need_a_message_in_progress() {
     for role in BOTH {
         let mut end = End::open(role);
-        assert_eq!(end.connection.send_chunk(b"a"), Err(SendError::NoMessageInProgress));
-        assert_eq!(end.connection.finish(), Err(SendError::NoMessageInProgress));
-        end.connection.begin(MessageKind::Text).unwrap();
-        end.connection.finish().unwrap();
-        assert_eq!(end.connection.send_chunk(b"a"), Err(SendError::NoMessageInProgress));
-        assert_eq!(end.connection.finish(), Err(SendError::NoMessageInProgress));
+        assert_eq!(end.connection.commands().send_chunk(b"a"), Err(SendError::NoMessageInProgress));
+        assert_eq!(end.connection.commands().finish(), Err(SendError::NoMessageInProgress));
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        end.connection.commands().finish().unwrap();
+        assert_eq!(end.connection.commands().send_chunk(b"a"), Err(SendError::NoMessageInProgress));
+        assert_eq!(end.connection.commands().finish(), Err(SendError::NoMessageInProgress));
         assert_eq!(end.take_sent(), [(0x81, vec![])]);
     }
 }
@@ -449,19 +452,19 @@ fn parts_need_a_message_in_progress() {
 fn parts_of_a_text_are_utf8_put_together() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.begin(MessageKind::Text).unwrap();
-        end.connection.send_chunk(b"\xe2\x82").unwrap();
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        end.connection.commands().send_chunk(b"\xe2\x82").unwrap();
         // Refused, and nothing changed: the character can still be finished.
-        assert_eq!(end.connection.send_chunk(b"\x28"), Err(SendError::InvalidUtf8));
-        assert_eq!(end.connection.finish(), Err(SendError::InvalidUtf8));
-        end.connection.send_chunk(b"\xac").unwrap();
-        assert_eq!(end.connection.send_chunk(b"\xff"), Err(SendError::InvalidUtf8));
-        end.connection.finish().unwrap();
+        assert_eq!(end.connection.commands().send_chunk(b"\x28"), Err(SendError::InvalidUtf8));
+        assert_eq!(end.connection.commands().finish(), Err(SendError::InvalidUtf8));
+        end.connection.commands().send_chunk(b"\xac").unwrap();
+        assert_eq!(end.connection.commands().send_chunk(b"\xff"), Err(SendError::InvalidUtf8));
+        end.connection.commands().finish().unwrap();
         assert_eq!(messages(&end.take_frames()), [(TEXT, "€".into())]);
         // Binary parts are not looked at.
-        end.connection.begin(MessageKind::Binary).unwrap();
-        end.connection.send_chunk(b"\xff").unwrap();
-        end.connection.finish().unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
+        end.connection.commands().send_chunk(b"\xff").unwrap();
+        end.connection.commands().finish().unwrap();
     }
 }
 
@@ -469,13 +472,13 @@ fn parts_of_a_text_are_utf8_put_together() {
 fn a_part_that_finds_no_room_can_be_sent_later() {
     for role in BOTH {
         let mut end = End::new(role, &config(|config| config.max_buffered = 90));
-        end.connection.begin(MessageKind::Text).unwrap();
-        end.connection.send_chunk("x".repeat(90).as_bytes()).unwrap();
-        let refused = end.connection.send_chunk("y".repeat(20).as_bytes());
+        end.connection.commands().begin(MessageKind::Text).unwrap();
+        end.connection.commands().send_chunk("x".repeat(90).as_bytes()).unwrap();
+        let refused = end.connection.commands().send_chunk("y".repeat(20).as_bytes());
         assert!(matches!(refused, Err(SendError::Full { limit: 90, .. })));
         let mut bytes = end.take_output();
-        end.connection.send_chunk("y".repeat(20).as_bytes()).unwrap();
-        end.connection.finish().unwrap();
+        end.connection.commands().send_chunk("y".repeat(20).as_bytes()).unwrap();
+        end.connection.commands().finish().unwrap();
         bytes.extend(end.take_output());
         let text = "x".repeat(90) + &"y".repeat(20);
         assert_eq!(messages(&sent_by(role, &bytes)), [(TEXT, text.into())]);
@@ -486,13 +489,13 @@ fn a_part_that_finds_no_room_can_be_sent_later() {
 fn close_leaves_a_message_in_parts_unfinished() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.begin(MessageKind::Binary).unwrap();
-        end.connection.send_chunk(b"a").unwrap();
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
+        end.connection.commands().send_chunk(b"a").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         assert_eq!(end.state(), ReadyState::Closing);
-        assert_eq!(end.connection.send_chunk(b"b"), Err(SendError::Closed));
-        assert_eq!(end.connection.finish(), Err(SendError::Closed));
-        assert_eq!(end.connection.begin(MessageKind::Binary), Err(SendError::Closed));
+        assert_eq!(end.connection.commands().send_chunk(b"b"), Err(SendError::Closed));
+        assert_eq!(end.connection.commands().finish(), Err(SendError::Closed));
+        assert_eq!(end.connection.commands().begin(MessageKind::Binary), Err(SendError::Closed));
         assert_eq!(end.take_sent(), [(0x02, b"a".to_vec()), (0x88, vec![3, 0xe8])]);
     }
 }

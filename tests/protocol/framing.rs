@@ -1,8 +1,6 @@
 //! The base framing protocol (RFC 6455, §5.1 to §5.3) as an open connection enforces it.
 
-use sanswire::{
-    Config, Connection, ConnectionError, Event, MessageKind, ReadyState, ReceiveBuf, Role,
-};
+use sanswire::{Config, Connection, ConnectionError, Event, MessageKind, ReadyState, Role};
 
 use crate::support::{
     self, BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, PING, PONG, TEXT, config, frame, from,
@@ -186,7 +184,7 @@ fn lengths_at_the_borders_of_the_three_forms_are_sent_in_the_shortest() {
         {
             let payload = vec![b'x'; len];
             let mut end = End::open(role);
-            end.connection.send_binary(&payload).unwrap();
+            end.connection.commands().send(&payload).unwrap();
             let bytes = end.take_output();
             let key_len = if role == Role::Client { 4 } else { 0 };
             assert_eq!(bytes.len(), header_len + key_len + len);
@@ -306,10 +304,9 @@ fn frames_packed_together_arrive_one_by_one_in_order() {
 #[test]
 fn what_lies_behind_the_last_event_is_not_lost() {
     let mut client = Connection::client(&Config::default(), [0; 32]);
-    let mut input = ReceiveBuf::new();
-    input.extend_from_slice(b"\x81\x01a\x81\x01b\x82");
-    assert!(matches!(client.poll_event(&mut input), Ok(Some(Event::Text(_)))));
-    assert_eq!(input.into_bytes(), b"\x81\x01b\x82".as_slice());
+    client.input().extend_from_slice(b"\x81\x01a\x81\x01b\x82");
+    assert!(matches!(client.poll_event(), Ok(Some((Event::Text(_), _)))));
+    assert_eq!(client.into_unprocessed(), b"\x81\x01b\x82".as_slice());
 }
 
 #[test]
@@ -352,14 +349,14 @@ fn a_client_masks_every_kind_of_frame_and_a_server_none() {
     for role in BOTH {
         let mut end = End::new(role, &config(|config| config.fragment_size = 4.try_into().ok()));
         end.receive(b"\x89\x01p");
-        end.connection.send_text("in two frames").unwrap();
-        end.connection.send_binary(&vec![0; 70_000]).unwrap();
-        end.connection.ping(b"a").unwrap();
-        end.connection.pong(b"").unwrap();
-        end.connection.begin(MessageKind::Binary).unwrap();
-        end.connection.send_chunk(b"ab").unwrap();
-        end.connection.finish().unwrap();
-        end.connection.close(1000, "bye").unwrap();
+        end.connection.commands().send("in two frames").unwrap();
+        end.connection.commands().send(&vec![0; 70_000]).unwrap();
+        end.connection.commands().ping(b"a").unwrap();
+        end.connection.commands().pong(b"").unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
+        end.connection.commands().send_chunk(b"ab").unwrap();
+        end.connection.commands().finish().unwrap();
+        end.connection.commands().close(1000, "bye").unwrap();
         let frames = end.take_frames();
         for opcode in [CONTINUATION, TEXT, BINARY, support::CLOSE, PING, PONG] {
             assert!(frames.iter().any(|frame| frame.opcode() == opcode), "opcode {opcode}");

@@ -3,7 +3,7 @@
 
 use bytes::Buf;
 use proptest::prelude::*;
-use sanswire::ReceiveBuf;
+use sanswire::Config;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Response,
@@ -25,38 +25,47 @@ struct Outcome {
     result: Result<Response, HandshakeError>,
     subprotocol: Option<String>,
     extensions: String,
-    rest: Vec<u8>,
+    /// How much was not consumed.
+    waiting: usize,
+    /// What of it is the connection's; `None` if there is none.
+    rest: Option<Vec<u8>>,
 }
 
 fn open_in_parts<'a>(request: &ClientRequest, parts: impl Iterator<Item = &'a [u8]>) -> Outcome {
     let mut handshake = ClientHandshake::new(request, NONCE);
-    let mut input = ReceiveBuf::new();
     let mut responses = Vec::new();
-    let mut poll = |handshake: &mut ClientHandshake, input: &mut ReceiveBuf| {
-        if let Some(result) = handshake.poll_response(input).transpose() {
+    let mut poll = |handshake: &mut ClientHandshake| {
+        if let Some(result) = handshake.poll_response().transpose() {
             assert_eq!(handshake.is_open(), result.is_ok());
             responses.push(result);
         }
     };
     for part in parts {
-        input.extend_from_slice(part);
-        poll(&mut handshake, &mut input);
+        handshake.input().extend_from_slice(part);
+        poll(&mut handshake);
     }
     handshake.handle_eof();
-    poll(&mut handshake, &mut input);
+    poll(&mut handshake);
     let result = responses.swap_remove(0);
     // A success is reported once, a failure again and again.
     assert!(responses.iter().all(|again| again.is_err() && *again == result));
-    let rest = input.into_bytes().to_vec();
-    let Some((negotiated, output)) = handshake.into_parts() else {
-        return Outcome { result, subprotocol: None, extensions: String::new(), rest };
+    let waiting = handshake.input().len();
+    let negotiated = handshake.negotiated().cloned();
+    let connection = handshake.into_connection(&Config::default(), [7; 32]);
+    let (Some(negotiated), Some(mut connection)) = (negotiated.as_ref(), connection) else {
+        assert!(negotiated.is_none() && result.is_err());
+        let (subprotocol, extensions) = (None, String::new());
+        return Outcome { result, subprotocol, extensions, waiting, rest: None };
     };
-    assert!(!output.is_empty(), "the request was not taken");
+    assert!(connection.poll_transmit().is_some(), "the request was not taken");
+    assert_eq!(connection.protocol(), negotiated.subprotocol().unwrap_or_default());
+    assert_eq!(connection.extensions(), negotiated.extensions_value());
     Outcome {
         result,
         subprotocol: negotiated.subprotocol().map(str::to_owned),
         extensions: negotiated.extensions_value().to_owned(),
-        rest,
+        waiting,
+        rest: Some(connection.into_unprocessed().to_vec()),
     }
 }
 
@@ -238,7 +247,8 @@ fn frames_right_behind_the_response_stay_in_the_buffer() {
     let frames = b"\x81\x05Hello\r\n\r\n";
     let outcome = open([RESPONSE.as_bytes(), frames].concat());
     assert!(outcome.result.is_ok());
-    assert_eq!(outcome.rest, frames);
+    assert_eq!(outcome.rest.as_deref(), Some(&frames[..]));
+    assert_eq!(outcome.waiting, frames.len());
 }
 
 #[test]
@@ -393,11 +403,10 @@ fn a_refusal_is_reported_as_soon_as_its_body_is_complete() {
         ("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r", "\n", 304),
     ] {
         let mut handshake = ClientHandshake::new(&new(), NONCE);
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(head.as_bytes());
-        assert!(handshake.poll_response(&mut input).unwrap().is_none());
-        input.extend_from_slice(body.as_bytes());
-        let Err(HandshakeError::Refused(response)) = handshake.poll_response(&mut input) else {
+        handshake.input().extend_from_slice(head.as_bytes());
+        assert!(handshake.poll_response().unwrap().is_none());
+        handshake.input().extend_from_slice(body.as_bytes());
+        let Err(HandshakeError::Refused(response)) = handshake.poll_response() else {
             panic!("not refused: {head}");
         };
         assert_eq!((response.status(), response.is_truncated()), (status, false));
@@ -498,20 +507,20 @@ fn a_client_and_a_server_open_a_connection_together() {
         .extension(extension("foo"));
     let mut client = ClientHandshake::new(&request, [7; 16]);
     let mut server = ServerHandshake::new(HeadLimits::default());
-    let (mut to_server, mut to_client) = (ReceiveBuf::new(), ReceiveBuf::new());
 
     let output = client.poll_transmit().unwrap();
-    to_server.extend_from_slice(&output.copy_to_bytes(output.remaining()));
-    let received = server.poll_request(&mut to_server).unwrap().unwrap();
+    server.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+    let received = server.poll_request().unwrap().unwrap();
     let acceptance = Acceptance::new()
         .subprotocol(received.subprotocols().next())
         .extension(received.extensions().unwrap().remove(0));
     server.accept(&received, &acceptance).unwrap();
-    let (agreed, mut output) = server.into_parts().unwrap();
-    to_client.extend_from_slice(&output.copy_to_bytes(output.remaining()));
-    assert!(client.poll_response(&mut to_client).unwrap().is_some());
-    assert!(to_client.is_empty() && to_server.is_empty());
-    assert_eq!(client.into_parts().unwrap().0, agreed);
+    let output = server.poll_transmit().unwrap();
+    client.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+    assert!(client.poll_response().unwrap().is_some());
+    assert!(client.input().is_empty() && server.input().is_empty());
+    assert!(client.negotiated().is_some());
+    assert_eq!(client.negotiated(), server.negotiated());
 }
 
 proptest! {

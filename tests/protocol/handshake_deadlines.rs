@@ -4,11 +4,11 @@
 use core::time::Duration;
 
 use bytes::Buf;
+use sanswire::TransmitBuf;
 use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, ServerHandshake,
     accept_value,
 };
-use sanswire::{ReceiveBuf, TransmitBuf};
 
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
@@ -41,20 +41,19 @@ fn client(timeout: Option<Duration>) -> ClientHandshake {
 #[test]
 fn a_request_that_trickles_in_is_answered_with_408() {
     let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
-    let mut input = ReceiveBuf::new();
     // The first time that is told begins the wait.
     assert_eq!(handshake.poll_timeout(), Some(secs(0)));
     handshake.handle_timeout(secs(100));
     for (second, byte) in (100..).zip(&REQUEST[..5]) {
         handshake.handle_timeout(secs(second));
-        input.extend_from_slice(&[*byte]);
-        assert!(handshake.poll_request(&mut input).unwrap().is_none());
+        handshake.input().extend_from_slice(&[*byte]);
+        assert!(handshake.poll_request().unwrap().is_none());
         assert_eq!(handshake.poll_timeout(), Some(secs(105)));
     }
     assert_eq!(take(handshake.poll_transmit()), "");
     handshake.handle_timeout(secs(105));
     for _ in 0..2 {
-        let error = handshake.poll_request(&mut input).unwrap_err();
+        let error = handshake.poll_request().unwrap_err();
         assert_eq!(error, HandshakeError::Timeout(secs(5)));
         assert_eq!(error.status(), 408);
     }
@@ -68,12 +67,11 @@ fn a_request_that_trickles_in_is_answered_with_408() {
 #[test]
 fn a_request_that_has_arrived_in_time_is_not_late() {
     let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
-    let mut input = ReceiveBuf::new();
     handshake.handle_timeout(secs(0));
-    input.extend_from_slice(REQUEST);
+    handshake.input().extend_from_slice(REQUEST);
     // The driver was busy.
     handshake.handle_timeout(secs(60));
-    let request = handshake.poll_request(&mut input).unwrap().unwrap();
+    let request = handshake.poll_request().unwrap().unwrap();
     // What the application takes to decide is its own affair.
     assert_eq!(handshake.poll_timeout(), None);
     handshake.handle_timeout(secs(600));
@@ -87,35 +85,33 @@ fn a_handshake_without_a_limit_waits_forever() {
     let mut handshake = ServerHandshake::new(limits(None));
     handshake.handle_timeout(secs(0));
     handshake.handle_timeout(Duration::MAX);
-    assert!(handshake.poll_request(&mut ReceiveBuf::new()).unwrap().is_none());
+    assert!(handshake.poll_request().unwrap().is_none());
     assert_eq!(handshake.poll_timeout(), None);
     let mut handshake = client(None);
     handshake.handle_timeout(secs(0));
     handshake.handle_timeout(Duration::MAX);
-    assert!(handshake.poll_response(&mut ReceiveBuf::new()).unwrap().is_none());
+    assert!(handshake.poll_response().unwrap().is_none());
     assert_eq!(handshake.poll_timeout(), None);
 }
 
 #[test]
 fn a_handshake_that_is_never_told_the_time_waits_forever() {
-    let mut input = ReceiveBuf::new();
-    input.extend_from_slice(REQUEST);
     let mut handshake = ServerHandshake::new(HeadLimits::default());
-    assert!(handshake.poll_request(&mut input).unwrap().is_some());
+    handshake.input().extend_from_slice(REQUEST);
+    assert!(handshake.poll_request().unwrap().is_some());
 }
 
 #[test]
 fn a_response_that_does_not_come_is_given_up() {
     for begin in ["", "HTTP/1.1 101 Switching", "HTTP/1.1 100 Continue\r\n\r\n"] {
         let mut handshake = client(Some(secs(5)));
-        let mut input = ReceiveBuf::new();
         handshake.handle_timeout(secs(7));
-        input.extend_from_slice(begin.as_bytes());
-        assert!(handshake.poll_response(&mut input).unwrap().is_none());
+        handshake.input().extend_from_slice(begin.as_bytes());
+        assert!(handshake.poll_response().unwrap().is_none());
         assert_eq!(handshake.poll_timeout(), Some(secs(12)));
         handshake.handle_timeout(secs(12));
         for _ in 0..2 {
-            let error = handshake.poll_response(&mut input).unwrap_err();
+            let error = handshake.poll_response().unwrap_err();
             assert_eq!(error, HandshakeError::Timeout(secs(5)));
         }
         assert_eq!(handshake.poll_timeout(), None);
@@ -125,10 +121,9 @@ fn a_response_that_does_not_come_is_given_up() {
 #[test]
 fn a_response_that_has_arrived_in_time_is_not_late() {
     let mut handshake = client(Some(secs(5)));
-    let mut input = ReceiveBuf::new();
     handshake.handle_timeout(secs(0));
     let accept = accept_value("BwcHBwcHBwcHBwcHBwcHBw==");
-    input.extend_from_slice(
+    handshake.input().extend_from_slice(
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
              Sec-WebSocket-Accept: {accept}\r\n\r\n"
@@ -136,19 +131,20 @@ fn a_response_that_has_arrived_in_time_is_not_late() {
         .as_bytes(),
     );
     handshake.handle_timeout(secs(60));
-    assert!(handshake.poll_response(&mut input).unwrap().is_some());
+    assert!(handshake.poll_response().unwrap().is_some());
     assert_eq!(handshake.poll_timeout(), None);
 }
 
 #[test]
 fn of_a_refusal_whose_body_does_not_end_there_is_what_came() {
     let mut handshake = client(Some(secs(5)));
-    let mut input = ReceiveBuf::new();
     handshake.handle_timeout(secs(0));
-    input.extend_from_slice(b"HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\ntry later");
-    assert!(handshake.poll_response(&mut input).unwrap().is_none());
+    handshake
+        .input()
+        .extend_from_slice(b"HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\ntry later");
+    assert!(handshake.poll_response().unwrap().is_none());
     handshake.handle_timeout(secs(5));
-    let Err(HandshakeError::Refused(response)) = handshake.poll_response(&mut input) else {
+    let Err(HandshakeError::Refused(response)) = handshake.poll_response() else {
         panic!("no refusal")
     };
     assert!(response.is_truncated() && response.status() == 503);

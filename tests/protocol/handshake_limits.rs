@@ -2,7 +2,6 @@
 #![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use bytes::Buf;
-use sanswire::ReceiveBuf;
 use sanswire::handshake::{
     ClientHandshake, ClientRequest, HandshakeError, HeadLimit, HeadLimits, ServerHandshake,
 };
@@ -15,16 +14,15 @@ fn feed<'a>(
     parts: impl Iterator<Item = &'a [u8]>,
 ) -> (Result<bool, HandshakeError>, String, usize) {
     let mut handshake = ServerHandshake::new(limits);
-    let mut input = ReceiveBuf::new();
     let mut fed = 0;
     for part in parts {
-        input.extend_from_slice(part);
+        handshake.input().extend_from_slice(part);
         fed += part.len();
-        match handshake.poll_request(&mut input) {
+        match handshake.poll_request() {
             Ok(Some(_)) => return (Ok(true), String::new(), fed),
             Ok(None) => assert!(handshake.poll_transmit().is_none()),
             Err(error) => {
-                assert_eq!(handshake.poll_request(&mut input).unwrap_err(), error);
+                assert_eq!(handshake.poll_request().unwrap_err(), error);
                 let output = handshake.poll_transmit().unwrap();
                 let answer = output.copy_to_bytes(output.remaining());
                 let answer = String::from_utf8(answer.to_vec()).unwrap();
@@ -246,10 +244,9 @@ fn long_lists_take_linear_time() {
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
              {name}: {value}\r\n\r\n"
         );
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(request.as_bytes());
         let mut handshake = ServerHandshake::new(limits(100, 10, usize::MAX));
-        handshake.poll_request(&mut input).unwrap().unwrap().check()
+        handshake.input().extend_from_slice(request.as_bytes());
+        handshake.poll_request().unwrap().unwrap().check()
     };
     let protocol = "Sec-WebSocket-Protocol";
     let spaces = " ,".repeat(32 << 10);
@@ -269,10 +266,9 @@ fn a_client_limits_the_head_of_the_response_too() {
     let poll = |response: &str| {
         let run = |size| {
             let mut handshake = ClientHandshake::new(&request, [0; 16]);
-            let mut input = ReceiveBuf::new();
             response.as_bytes().chunks(size).try_fold(false, |_, part| {
-                input.extend_from_slice(part);
-                handshake.poll_response(&mut input).map(|open| open.is_some())
+                handshake.input().extend_from_slice(part);
+                handshake.poll_response().map(|open| open.is_some())
             })
         };
         let result = run(response.len());

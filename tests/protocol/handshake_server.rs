@@ -3,7 +3,7 @@
 
 use bytes::Buf;
 use proptest::prelude::*;
-use sanswire::ReceiveBuf;
+use sanswire::Config;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
     Acceptance, HandshakeError, HeadLimits, HttpVersion, Request, Response, ServerHandshake,
@@ -28,18 +28,19 @@ struct Outcome {
     requests: Vec<String>,
     result: Result<(), HandshakeError>,
     output: String,
-    /// What was not consumed.
-    rest: Vec<u8>,
+    /// How much was not consumed.
+    waiting: usize,
+    /// What of it is the connection's; `None` if there is none.
+    rest: Option<Vec<u8>>,
 }
 
 fn serve_in_parts<'a>(parts: impl Iterator<Item = &'a [u8]>, acceptance: &Acceptance) -> Outcome {
     let mut handshake = ServerHandshake::new(HeadLimits::default());
-    let mut input = ReceiveBuf::new();
     let mut requests = Vec::new();
     let mut result = Ok(());
     for part in parts {
-        input.extend_from_slice(part);
-        match handshake.poll_request(&mut input) {
+        handshake.input().extend_from_slice(part);
+        match handshake.poll_request() {
             Ok(Some(request)) => {
                 requests.push(format!("{} {}", request.method(), request.target()));
                 result = handshake.accept(&request, acceptance);
@@ -51,7 +52,11 @@ fn serve_in_parts<'a>(parts: impl Iterator<Item = &'a [u8]>, acceptance: &Accept
     assert_eq!(handshake.is_accepted(), !requests.is_empty() && result.is_ok());
     assert_eq!(handshake.is_refused(), result.is_err());
     let output = take_output(&mut handshake);
-    Outcome { requests, result, output, rest: input.into_bytes().to_vec() }
+    let waiting = handshake.input().len();
+    let connection = handshake.into_connection(&Config::default());
+    assert_eq!(connection.is_some(), result.is_ok() && !requests.is_empty());
+    let rest = connection.map(|connection| connection.into_unprocessed().to_vec());
+    Outcome { requests, result, output, waiting, rest }
 }
 
 /// Serves a request that comes at once, and byte by byte with the same outcome.
@@ -103,9 +108,8 @@ fn and(lines: &str) -> String {
 
 fn handshake_with(request: &str) -> (ServerHandshake, Request) {
     let mut handshake = ServerHandshake::new(HeadLimits::default());
-    let mut input = ReceiveBuf::new();
-    input.extend_from_slice(request.as_bytes());
-    let request = handshake.poll_request(&mut input).unwrap().unwrap();
+    handshake.input().extend_from_slice(request.as_bytes());
+    let request = handshake.poll_request().unwrap().unwrap();
     (handshake, request)
 }
 
@@ -118,11 +122,12 @@ fn the_request_of_the_rfc_is_accepted_with_the_response_of_the_rfc() {
 }
 
 #[test]
-fn frames_right_behind_the_request_stay_in_the_buffer() {
+fn frames_right_behind_the_request_are_the_connections() {
     let frames = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\r\n\r\n";
     let outcome = serve([REQUEST.as_bytes(), frames].concat());
     assert_eq!(outcome.result, Ok(()));
-    assert_eq!(outcome.rest, frames);
+    assert_eq!(outcome.rest.as_deref(), Some(&frames[..]));
+    assert_eq!(outcome.waiting, frames.len());
 }
 
 #[test]
@@ -400,7 +405,7 @@ fn what_was_not_offered_cannot_be_accepted_and_nothing_changes() {
         .header("Set-Cookie", "a=b")
         .unwrap();
     handshake.accept(&request, &acceptance).unwrap();
-    let (negotiated, mut output) = handshake.into_parts().unwrap();
+    let negotiated = handshake.negotiated().unwrap();
     assert_eq!(negotiated.subprotocol(), Some("chat"));
     assert_eq!(negotiated.extensions_value(), "bar, foo; y=2");
     assert_eq!(negotiated.extensions()[1].name(), "foo");
@@ -408,7 +413,13 @@ fn what_was_not_offered_cannot_be_accepted_and_nothing_changes() {
         "{ACCEPTED}Sec-WebSocket-Protocol: chat\r\nSec-WebSocket-Extensions: bar, foo; y=2\r\n\
          Set-Cookie: a=b\r\n\r\n"
     );
-    assert_eq!(output.copy_to_bytes(output.remaining()), expected.as_bytes());
+    // What is not written of the response leaves before any frame.
+    let mut connection = handshake.into_connection(&Config::default()).unwrap();
+    assert_eq!((connection.protocol(), connection.extensions()), ("chat", "bar, foo; y=2"));
+    connection.commands().send("Hello").unwrap();
+    let output = connection.poll_transmit().unwrap();
+    let expected = [expected.as_bytes(), b"\x81\x05Hello"].concat();
+    assert_eq!(output.copy_to_bytes(output.remaining()), expected);
 }
 
 #[test]
@@ -458,7 +469,8 @@ fn a_request_can_be_answered_with_any_status_headers_and_body() {
          Content-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 4\r\n\r\n\
          who?"
     );
-    assert!(handshake.into_parts().is_none());
+    assert!(handshake.negotiated().is_none());
+    assert!(handshake.into_connection(&Config::default()).is_none());
 
     let (mut handshake, _) = handshake_with("GET /health HTTP/1.1\r\nHost: h\r\n\r\n");
     handshake.reject(&Response::new(299).body(vec![0x41; 3])).unwrap();
@@ -503,7 +515,7 @@ fn a_request_is_answered_only_once() {
     handshake.reject(&Response::new(403)).unwrap();
     let late = handshake.accept(&request, &Acceptance::new());
     assert_eq!(late, Err(HandshakeError::OutOfOrder));
-    assert_eq!(handshake.poll_request(&mut ReceiveBuf::new()).unwrap().map(|_| ()), None);
+    assert_eq!(handshake.poll_request().unwrap().map(|_| ()), None);
 
     let mut handshake = ServerHandshake::new(HeadLimits::default());
     let early = handshake.accept(&request, &Acceptance::new());
@@ -513,34 +525,31 @@ fn a_request_is_answered_only_once() {
 #[test]
 fn a_slow_client_can_be_answered_before_its_request_is_complete() {
     let mut handshake = ServerHandshake::new(HeadLimits::default());
-    let mut input = ReceiveBuf::new();
-    input.extend_from_slice(b"GET / HTTP/1.1\r\n");
-    assert!(handshake.poll_request(&mut input).unwrap().is_none());
+    handshake.input().extend_from_slice(b"GET / HTTP/1.1\r\n");
+    assert!(handshake.poll_request().unwrap().is_none());
     handshake.reject(&Response::new(408)).unwrap();
     assert!(take_output(&mut handshake).starts_with("HTTP/1.1 408 Request Timeout\r\n"));
-    input.extend_from_slice(b"Host: h\r\n\r\n");
-    assert!(handshake.poll_request(&mut input).unwrap().is_none());
+    handshake.input().extend_from_slice(b"Host: h\r\n\r\n");
+    assert!(handshake.poll_request().unwrap().is_none());
 }
 
 #[test]
 fn the_end_of_the_stream_before_the_request_is_an_error_without_an_answer() {
     for len in [0, 1, REQUEST.len() - 1] {
         let mut handshake = ServerHandshake::new(HeadLimits::default());
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(&REQUEST.as_bytes()[..len]);
-        assert!(handshake.poll_request(&mut input).unwrap().is_none());
+        handshake.input().extend_from_slice(&REQUEST.as_bytes()[..len]);
+        assert!(handshake.poll_request().unwrap().is_none());
         handshake.handle_eof();
         for _ in 0..2 {
-            let error = handshake.poll_request(&mut input).unwrap_err();
+            let error = handshake.poll_request().unwrap_err();
             assert_eq!(error, HandshakeError::EndOfStream);
         }
         assert!(handshake.poll_transmit().is_none() && handshake.is_refused());
     }
     let mut handshake = ServerHandshake::new(HeadLimits::default());
-    let mut input = ReceiveBuf::new();
-    input.extend_from_slice(REQUEST.as_bytes());
+    handshake.input().extend_from_slice(REQUEST.as_bytes());
     handshake.handle_eof();
-    assert!(handshake.poll_request(&mut input).unwrap().is_some(), "it came before the end");
+    assert!(handshake.poll_request().unwrap().is_some(), "it came before the end");
 }
 
 #[test]
@@ -548,7 +557,7 @@ fn a_fault_of_the_request_is_sticky() {
     let (mut handshake, request) = handshake_with(&with("Sec-WebSocket-Key", ""));
     let error = handshake.accept(&request, &Acceptance::new()).unwrap_err();
     assert_eq!(error, request.check().unwrap_err());
-    assert_eq!(handshake.poll_request(&mut ReceiveBuf::new()).unwrap_err(), error);
+    assert_eq!(handshake.poll_request().unwrap_err(), error);
     assert!(take_output(&mut handshake).starts_with("HTTP/1.1 400 "));
     assert_eq!(handshake.reject(&Response::new(500)), Err(HandshakeError::OutOfOrder));
     assert!(handshake.poll_transmit().is_none());

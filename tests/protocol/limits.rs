@@ -171,7 +171,7 @@ fn limits_hold_for_chunks_too() {
 fn a_message_over_the_limit_is_refused_after_our_close_too() {
     for role in BOTH {
         let mut end = End::new(role, &message_limit(100));
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         end.feed(&announce(role.peer(), FIN | BINARY, 101));
         assert_eq!(end.error, Some(ConnectionError::MessageTooLarge { limit: 100 }));
     }
@@ -200,8 +200,8 @@ fn the_largest_limits_overflow_nothing() {
                 .assert_failed(ConnectionError::MessageTooLarge { limit }, 1009);
         }
         let mut end = End::new(role, &unlimited);
-        end.connection.send_binary(b"a").unwrap();
-        end.connection.send_binary(b"b").unwrap();
+        end.connection.commands().send(b"a").unwrap();
+        end.connection.commands().send(b"b").unwrap();
         assert_eq!(end.take_sent().len(), 2);
     }
 }

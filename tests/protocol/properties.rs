@@ -113,7 +113,7 @@ fn receive(
 ) -> (Outcome, Vec<u8>) {
     let mut end = End::new(role, config);
     if close {
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
     }
     let mut rest = bytes;
     while !rest.is_empty() {
@@ -215,15 +215,15 @@ proptest! {
             end.feed(bytes);
             let connection = &mut end.connection;
             let _ = match command % 12 {
-                0 => connection.send_text("text"),
-                1 => connection.send_binary(bytes),
-                2 => connection.ping(bytes),
-                3 => connection.pong(bytes),
-                4 => connection.close(u16::from(*command) * 20, "why"),
-                5 => connection.begin(MessageKind::Text),
-                6 => connection.send_chunk(bytes),
-                7 => connection.finish(),
-                8 => connection.send(bytes.clone().into()).map_err(SendError::from),
+                0 => connection.commands().send("text").map_err(SendError::from),
+                1 => connection.commands().send(bytes).map_err(SendError::from),
+                2 => connection.commands().ping(bytes),
+                3 => connection.commands().pong(bytes),
+                4 => connection.commands().close(u16::from(*command) * 20, "why"),
+                5 => connection.commands().begin(MessageKind::Text),
+                6 => connection.commands().send_chunk(bytes),
+                7 => connection.commands().finish(),
+                8 => connection.commands().send(bytes.clone()).map_err(SendError::from),
                 9 => {
                     connection.handle_eof();
                     Ok(())
@@ -516,7 +516,7 @@ impl Run {
                 result
             }
             Command::Begin(_, kind) => {
-                let result = connection.begin(kind);
+                let result = connection.commands().begin(kind);
                 match result {
                     Ok(()) => model.part = Some((kind.opcode() as u8, Vec::new())),
                     Err(error) => {
@@ -534,7 +534,7 @@ impl Run {
                     _ => MessageKind::Binary,
                 };
                 let payload = payload(kind, len, count);
-                let result = connection.send_chunk(&payload);
+                let result = connection.commands().send_chunk(&payload);
                 match (&result, &mut model.part) {
                     (Ok(()), Some((_, part))) => part.extend(payload),
                     (Ok(()), None) => panic!("a part of nothing"),
@@ -543,7 +543,7 @@ impl Run {
                 result
             }
             Command::Finish(_) => {
-                let result = connection.finish();
+                let result = connection.commands().finish();
                 if result.is_ok() {
                     model.sent.push(model.part.take().unwrap());
                 }
@@ -551,21 +551,21 @@ impl Run {
             }
             Command::Ping(_) => {
                 let payload = count.to_be_bytes();
-                let result = connection.ping(&payload);
+                let result = connection.commands().ping(&payload);
                 if result.is_ok() {
                     model.pinged = Some(payload.to_vec());
                 }
                 result
             }
-            Command::Pong(_) => connection.pong(b"unasked"),
+            Command::Pong(_) => connection.commands().pong(b"unasked"),
             Command::Close(_, code) => {
                 if state == ReadyState::Open {
                     model.closed = Some(code);
                     model.part = None;
                 }
                 match code {
-                    Some(code) => connection.close(code, "").unwrap(),
-                    None => connection.close_without_code(),
+                    Some(code) => connection.commands().close(code, "").unwrap(),
+                    None => connection.commands().close_without_code(),
                 }
                 assert!(connection.ready_state() >= ReadyState::Closing);
                 Ok(())
@@ -639,12 +639,14 @@ fn send(
     owned: Owned,
 ) -> Result<(), SendError> {
     let text = || String::from_utf8(payload.to_vec()).unwrap();
-    match (kind, owned) {
-        (MessageKind::Binary, Owned::No) => connection.send_binary(payload),
-        (MessageKind::Text, Owned::No) => connection.send_text(&text()),
-        (MessageKind::Binary, Owned::Yes) => Ok(connection.send(payload.to_vec().into())?),
-        (MessageKind::Text, Owned::Yes) => Ok(connection.send(text().into())?),
-    }
+    let mut commands = connection.commands();
+    let sent = match (kind, owned) {
+        (MessageKind::Binary, Owned::No) => commands.send(payload),
+        (MessageKind::Text, Owned::No) => commands.send(&text()),
+        (MessageKind::Binary, Owned::Yes) => commands.send(payload.to_vec()),
+        (MessageKind::Text, Owned::Yes) => commands.send(text()),
+    };
+    sent.map_err(SendError::from)
 }
 
 /// The messages that arrived whole: opcode and payload.

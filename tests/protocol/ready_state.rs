@@ -14,7 +14,7 @@ const CLOSE_1000: &[u8] = b"\x88\x02\x03\xe8";
 /// A connection in each of the states that can be reached, and how it got there.
 fn closing_and_closed(role: Role) -> Vec<(&'static str, ReadyState, End)> {
     let mut close_sent = End::open(role);
-    close_sent.connection.close(1000, "").unwrap();
+    close_sent.connection.commands().close(1000, "").unwrap();
     let mut close_received = End::open(role);
     close_received.receive(CLOSE_1000);
     let mut failed = End::open(role);
@@ -68,11 +68,11 @@ fn an_established_connection_is_open_and_empty() {
 fn buffered_amount_counts_payload_bytes_until_they_are_handed_over() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.send_text("äöü").unwrap();
+        end.connection.commands().send("äöü").unwrap();
         assert_eq!(end.connection.buffered_amount(), 6);
-        end.connection.send_binary(&[0; 300]).unwrap();
+        end.connection.commands().send(&[0; 300]).unwrap();
         assert_eq!(end.connection.buffered_amount(), 306);
-        end.connection.send(Message::from(vec![0; 70_000])).unwrap();
+        end.connection.commands().send(Message::from(vec![0; 70_000])).unwrap();
         assert_eq!(end.connection.buffered_amount(), 70_306);
         end.take_output();
         assert_eq!(end.connection.buffered_amount(), 0);
@@ -83,12 +83,12 @@ fn buffered_amount_counts_payload_bytes_until_they_are_handed_over() {
 fn buffered_amount_counts_parts_of_a_message() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.begin(MessageKind::Binary).unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
         assert_eq!(end.connection.buffered_amount(), 0);
-        end.connection.send_chunk(&[0; 10]).unwrap();
-        end.connection.send_chunk(&[0; 5]).unwrap();
+        end.connection.commands().send_chunk(&[0; 10]).unwrap();
+        end.connection.commands().send_chunk(&[0; 5]).unwrap();
         assert_eq!(end.connection.buffered_amount(), 15);
-        end.connection.finish().unwrap();
+        end.connection.commands().finish().unwrap();
         assert_eq!(end.connection.buffered_amount(), 15);
         end.take_output();
         assert_eq!(end.connection.buffered_amount(), 0);
@@ -99,13 +99,13 @@ fn buffered_amount_counts_parts_of_a_message() {
 fn control_frames_and_headers_are_not_buffered_amount() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.ping(&[0; 100]).unwrap();
-        end.connection.pong(&[0; 100]).unwrap();
+        end.connection.commands().ping(&[0; 100]).unwrap();
+        end.connection.commands().pong(&[0; 100]).unwrap();
         end.receive(b"\x89\x01p");
-        end.connection.send_text("").unwrap();
+        end.connection.commands().send("").unwrap();
         assert_eq!(end.connection.buffered_amount(), 0);
-        end.connection.send_text("abc").unwrap();
-        end.connection.close(1000, "reason").unwrap();
+        end.connection.commands().send("abc").unwrap();
+        end.connection.commands().close(1000, "reason").unwrap();
         assert_eq!(end.connection.buffered_amount(), 3);
     }
 }
@@ -119,9 +119,9 @@ fn buffered_amount_only_falls_while_bytes_are_written_and_never_below_what_is_le
             let mut amount = 0;
             for i in 0..40 {
                 let payload = vec![0; i * 37];
-                end.connection.send_binary(&payload).unwrap();
-                end.connection.send(payload.clone().into()).unwrap();
-                end.connection.ping(b"p").unwrap();
+                end.connection.commands().send(&payload).unwrap();
+                end.connection.commands().send(Message::from(payload.clone())).unwrap();
+                end.connection.commands().ping(b"p").unwrap();
                 amount += 2 * payload.len();
                 assert_eq!(end.connection.buffered_amount(), amount);
             }
@@ -146,9 +146,9 @@ fn buffered_amount_only_falls_while_bytes_are_written_and_never_below_what_is_le
 fn a_message_refused_for_lack_of_room_is_not_buffered() {
     for role in BOTH {
         let mut end = End::new(role, &config(|config| config.max_buffered = 90));
-        end.connection.send_binary(&[0; 90]).unwrap();
-        end.connection.send_binary(&[0; 90]).unwrap_err();
-        end.connection.send(vec![0; 90].into()).unwrap_err();
+        end.connection.commands().send(&[0; 90]).unwrap();
+        end.connection.commands().send(&[0; 90]).unwrap_err();
+        end.connection.commands().send(Message::from(vec![0; 90])).unwrap_err();
         assert_eq!(end.connection.buffered_amount(), 90);
     }
 }
@@ -159,9 +159,12 @@ fn a_message_sent_too_late_is_not_sent_but_counts_as_buffered_for_ever() {
         for (how, state, mut end) in closing_and_closed(role) {
             assert_eq!(end.state(), state, "{how}");
             let before = end.connection.buffered_amount();
-            assert_eq!(end.connection.send_text("äöü"), Err(SendError::Closed), "{how}");
-            assert_eq!(end.connection.send_binary(&[0; 100]), Err(SendError::Closed), "{how}");
-            assert!(end.connection.send(vec![0; 1_000].into()).is_err(), "{how}");
+            assert_eq!(end.send("äöü"), Err(SendError::Closed), "{how}");
+            assert_eq!(end.send(&[0; 100]), Err(SendError::Closed), "{how}");
+            assert!(
+                end.connection.commands().send(Message::from(vec![0; 1_000])).is_err(),
+                "{how}"
+            );
             assert_eq!(end.connection.buffered_amount(), before + 1_106, "{how}");
             end.take_frames().iter().for_each(|frame| assert!(frame.is_control(), "{how}"));
             end.eof();
@@ -179,7 +182,7 @@ fn buffered_amount_is_not_reset_when_the_connection_closes() {
         for role in BOTH {
             for end_of_it in [CLOSE_1000, b"\x83\x00", b""] {
                 let mut end = End::new(role, &config);
-                end.connection.send_binary(&[0; 10_000]).unwrap();
+                end.connection.commands().send(&[0; 10_000]).unwrap();
                 let written = end.take_some(500).len();
                 end.receive(end_of_it);
                 if end_of_it.is_empty() {
@@ -202,11 +205,11 @@ fn close_checks_its_arguments_before_the_state() {
             let state = end.state();
             for code in [0, 999, 1004, 1005, 1006, 1015, 2999, 5000, 65_535] {
                 let refused = Err(SendError::InvalidCloseCode { code });
-                assert_eq!(end.connection.close(code, ""), refused);
+                assert_eq!(end.connection.commands().close(code, ""), refused);
             }
             let reason = "x".repeat(124);
             let refused = Err(SendError::ReasonTooLong { len: 124 });
-            assert_eq!(end.connection.close(1000, &reason), refused);
+            assert_eq!(end.connection.commands().close(1000, &reason), refused);
             assert_eq!(end.state(), state);
         }
     }
@@ -217,8 +220,8 @@ fn close_has_no_effect_on_a_connection_that_is_closing_or_closed() {
     for role in BOTH {
         for (how, state, mut end) in closing_and_closed(role) {
             let before = end.connection.closed().cloned();
-            end.connection.close(4000, "late").unwrap();
-            end.connection.close_without_code();
+            end.connection.commands().close(4000, "late").unwrap();
+            end.connection.commands().close_without_code();
             assert_eq!((end.state(), end.connection.closed()), (state, before.as_ref()), "{how}");
             assert!(!end.take_sent().iter().any(|(_, body)| body.ends_with(b"late")), "{how}");
         }
@@ -229,7 +232,7 @@ fn close_has_no_effect_on_a_connection_that_is_closing_or_closed() {
 fn close_without_code_sends_a_close_without_body() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close_without_code();
+        end.connection.commands().close_without_code();
         assert_eq!(end.state(), ReadyState::Closing);
         assert_eq!(end.take_sent(), [(0x88, vec![])]);
     }
@@ -239,7 +242,7 @@ fn close_without_code_sends_a_close_without_body() {
 fn both_sides_are_closing_as_soon_as_one_has_begun() {
     for role in BOTH {
         let mut pair = Pair::open();
-        pair.end(role).connection.close(1000, "").unwrap();
+        pair.end(role).connection.commands().close(1000, "").unwrap();
         assert_eq!(pair.end(role).state(), ReadyState::Closing);
         let close = pair.end(role).take_output();
         let peer = pair.end(role.peer());
@@ -266,8 +269,8 @@ fn no_message_is_delivered_once_close_was_called() {
     for role in BOTH {
         let mut end = End::open(role);
         // It had arrived, but nobody had asked for it.
-        end.input.extend_from_slice(&support::from(role.peer(), b"\x81\x01a"));
-        end.connection.close(1000, "").unwrap();
+        end.connection.input().extend_from_slice(&support::from(role.peer(), b"\x81\x01a"));
+        end.connection.commands().close(1000, "").unwrap();
         end.poll();
         end.receive(b"\x82\x01b");
         assert_eq!((&end.got[..], end.error), (&[][..], None));
@@ -278,7 +281,7 @@ fn no_message_is_delivered_once_close_was_called() {
 fn the_code_and_reason_reported_are_those_received() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.close(4000, "sent").unwrap();
+        end.connection.commands().close(4000, "sent").unwrap();
         end.take_output();
         // "UTF-8 decode without BOM": a byte order mark is part of the reason.
         end.receive(b"\x88\x0b\x0f\xa1\xef\xbb\xbfreason");
@@ -326,9 +329,9 @@ fn messages_come_before_the_end_and_the_end_comes_once() {
     for role in BOTH {
         let mut pair = Pair::open();
         for i in 0..20 {
-            pair.end(role).connection.send_text(&i.to_string()).unwrap();
+            pair.end(role).connection.commands().send(&i.to_string()).unwrap();
         }
-        pair.end(role).connection.close(1000, "").unwrap();
+        pair.end(role).connection.commands().close(1000, "").unwrap();
         pair.settle();
         let got = &pair.end(role.peer()).got;
         assert_eq!(got.len(), 21);
@@ -356,7 +359,8 @@ fn the_transport_is_to_be_closed_once_the_close_of_a_failure_is_written() {
 fn a_connection_can_be_moved_between_threads_and_printed() {
     fn assert_send<T: Send + Sync + core::fmt::Debug>() {}
     assert_send::<Connection>();
-    assert_send::<sanswire::ReceiveBuf>();
+    assert_send::<sanswire::Commands<'_>>();
+    assert_send::<sanswire::Input<'_>>();
     assert_send::<sanswire::TransmitBuf>();
     assert_send::<sanswire::Event<'_>>();
 }

@@ -528,23 +528,22 @@ fn failures_of_this_end_are_judged_by_their_code() {
 mod closed {
     use bytes::Buf;
     use sanswire::reconnect::{Policy, Retry};
-    use sanswire::{Closed, Config, Connection, Event, ReadyState, ReceiveBuf};
+    use sanswire::{Closed, Config, Connection, Event, ReadyState};
 
     fn closed(connection: &mut Connection, bytes: &[u8]) -> Closed {
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(bytes);
+        connection.input().extend_from_slice(bytes);
         loop {
-            match connection.poll_event(&mut input) {
-                Ok(Some(Event::Closed(closed))) => return closed,
-                // What is to be sent has been, and the server closes TCP (§7.1.1).
-                Ok(None) if connection.ready_state() != ReadyState::Closed => {
-                    if let Some(output) = connection.poll_transmit() {
-                        output.advance(output.remaining());
-                    }
-                    connection.handle_eof();
-                }
+            match connection.poll_event() {
+                Ok(Some((Event::Closed(closed), _))) => return closed,
+                Ok(None) => {}
                 other => panic!("{other:?}"),
             }
+            assert_ne!(connection.ready_state(), ReadyState::Closed);
+            // What is to be sent has been, and the server closes TCP (§7.1.1).
+            if let Some(output) = connection.poll_transmit() {
+                output.advance(output.remaining());
+            }
+            connection.handle_eof();
         }
     }
 
@@ -559,7 +558,7 @@ mod closed {
     #[test]
     fn close_by_this_end_is_final() {
         let mut connection = Connection::client(&Config::default(), [1; 32]);
-        assert!(connection.close(4000, "").is_ok());
+        assert!(connection.commands().close(4000, "").is_ok());
         let closed = closed(&mut connection, b"\x88\x02\x0f\xa0");
         assert_eq!(closed.code, 4000);
         assert_eq!(Policy::default().judge_closed(&closed), Retry::Never);

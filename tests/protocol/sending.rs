@@ -16,12 +16,12 @@ fn bounded(limit: usize) -> Config {
 fn a_message_is_one_final_frame_with_the_right_opcode() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.send_text("text").unwrap();
-        end.connection.send_binary(b"\xff").unwrap();
-        end.connection.send("owned".into()).unwrap();
-        end.connection.send(vec![0xfe].into()).unwrap();
-        end.connection.send_text("").unwrap();
-        end.connection.send_binary(b"").unwrap();
+        end.connection.commands().send("text").unwrap();
+        end.connection.commands().send(b"\xff").unwrap();
+        end.connection.commands().send(Message::from("owned")).unwrap();
+        end.connection.commands().send(Message::from(vec![0xfe])).unwrap();
+        end.connection.commands().send("").unwrap();
+        end.connection.commands().send(b"").unwrap();
         let sent = [
             (0x81, b"text".to_vec()),
             (0x82, b"\xff".to_vec()),
@@ -47,8 +47,8 @@ fn what_is_not_written_stays_for_the_next_write() {
         let mut end = End::open(role);
         let mut bytes = Vec::new();
         for i in 0..50_u8 {
-            end.connection.send_binary(&vec![i; usize::from(i) * 200]).unwrap();
-            end.connection.send(vec![i; usize::from(i) * 200].into()).unwrap();
+            end.connection.commands().send(&vec![i; usize::from(i) * 200]).unwrap();
+            end.connection.commands().send(Message::from(vec![i; usize::from(i) * 200])).unwrap();
             bytes.extend(end.take_some(usize::from(i) * 300));
         }
         bytes.extend(end.take_output());
@@ -66,7 +66,7 @@ fn many_small_frames_leave_in_one_write() {
     for role in BOTH {
         let mut end = End::open(role);
         for _ in 0..100 {
-            end.connection.send_text("reply").unwrap();
+            end.connection.commands().send("reply").unwrap();
         }
         let output = end.connection.poll_transmit().unwrap();
         assert_eq!(output.chunk().len(), output.remaining());
@@ -79,12 +79,12 @@ fn an_event_is_answered_while_it_is_held() {
     for role in BOTH {
         let mut end = End::open(role);
         let bytes = from(role.peer(), b"\x81\x01a\x82\x01b");
-        end.input.extend_from_slice(&bytes);
-        while let Some(event) = end.connection.poll_event(&mut end.input).unwrap() {
+        end.connection.input().extend_from_slice(&bytes);
+        while let Some((event, mut commands)) = end.connection.poll_event().unwrap() {
             if let Event::Text(text) = event {
-                end.connection.send_text(&text).unwrap();
+                commands.send(&text).unwrap();
             } else if let Event::Binary(payload) = event {
-                end.connection.send_binary(&payload).unwrap();
+                commands.send(&payload).unwrap();
             }
         }
         let echoed = messages(&end.take_frames());
@@ -101,12 +101,15 @@ fn a_full_output_refuses_a_message_and_gives_it_back() {
             let error = loop {
                 let result = if owned {
                     let message = Message::from(vec![7; 100]);
-                    end.connection.send(message.clone()).map_err(|refused| {
-                        assert_eq!(refused.message, message);
+                    end.connection.commands().send(message.clone()).map_err(|refused| {
+                        assert_eq!(refused.message, Some(message));
                         refused.error
                     })
                 } else {
-                    end.connection.send_binary(&[7; 100])
+                    end.connection.commands().send(&[7; 100]).map_err(|refused| {
+                        assert_eq!(refused.message, None, "nothing of it was copied");
+                        refused.error
+                    })
                 };
                 match result {
                     Ok(()) => sent += 1,
@@ -119,7 +122,7 @@ fn a_full_output_refuses_a_message_and_gives_it_back() {
             assert_eq!(queued, end.connection.poll_transmit().unwrap().len());
             assert_eq!(end.connection.buffered_amount(), sent * 100);
             assert_eq!(end.take_frames().len(), sent);
-            end.connection.send_binary(&[7; 100]).unwrap();
+            end.connection.commands().send(&[7; 100]).unwrap();
         }
     }
 }
@@ -128,13 +131,13 @@ fn a_full_output_refuses_a_message_and_gives_it_back() {
 fn a_refused_message_is_given_back_without_a_copy() {
     for role in BOTH {
         let mut end = End::new(role, &bounded(1));
-        end.connection.send_binary(b"a").unwrap();
+        end.connection.commands().send(b"a").unwrap();
         let bytes = Bytes::from(vec![7; 10_000]);
-        let refused = end.connection.send(bytes.clone().into()).unwrap_err();
-        assert_eq!(refused.message.as_bytes().as_ptr(), bytes.as_ptr());
+        let refused = end.connection.commands().send(Message::from(bytes.clone())).unwrap_err();
+        assert_eq!(refused.message.as_ref().unwrap().as_bytes().as_ptr(), bytes.as_ptr());
         let text = Utf8Bytes::from("x".repeat(10_000));
-        let refused = end.connection.send(text.clone().into()).unwrap_err();
-        assert_eq!(refused.message.as_bytes().as_ptr(), text.as_str().as_ptr());
+        let refused = end.connection.commands().send(Message::from(text.clone())).unwrap_err();
+        assert_eq!(refused.message.as_ref().unwrap().as_bytes().as_ptr(), text.as_str().as_ptr());
         assert!(refused.to_string().contains("where 1 may"));
         assert_eq!(end.take_frames().len(), 1);
     }
@@ -150,8 +153,8 @@ fn one_message_of_any_size_is_accepted_while_nothing_waits() {
             });
             let mut end = End::new(role, &config);
             for round in 0..3 {
-                end.connection.send_binary(&[round; 100_000]).unwrap();
-                assert!(matches!(end.connection.send_text("a"), Err(SendError::Full { .. })));
+                end.connection.commands().send(&[round; 100_000]).unwrap();
+                assert!(matches!(end.send("a"), Err(SendError::Full { .. })));
                 assert!(messages(&end.take_frames()) == [(BINARY, vec![round; 100_000])]);
             }
         }
@@ -163,18 +166,18 @@ fn the_output_is_bounded_whatever_is_sent() {
     // Even what has no payload has a header.
     type Send = fn(&mut Connection) -> Result<(), SendError>;
     let ways: [(&str, Send); 6] = [
-        ("text", |connection| connection.send_text("")),
-        ("binary", |connection| connection.send_binary(b"")),
-        ("ping", |connection| connection.ping(b"")),
-        ("pong", |connection| connection.pong(b"")),
+        ("text", |connection| Ok(connection.commands().send("")?)),
+        ("binary", |connection| Ok(connection.commands().send(b"")?)),
+        ("ping", |connection| connection.commands().ping(b"")),
+        ("pong", |connection| connection.commands().pong(b"")),
         ("parts", |connection| {
-            connection.begin(MessageKind::Text)?;
-            connection.finish()
+            connection.commands().begin(MessageKind::Text)?;
+            connection.commands().finish()
         }),
         ("large parts", |connection| {
-            connection.begin(MessageKind::Text)?;
-            let sent = connection.send_chunk(&[b'a'; 100]);
-            connection.finish().and(sent)
+            connection.commands().begin(MessageKind::Text)?;
+            let sent = connection.commands().send_chunk(&[b'a'; 100]);
+            connection.commands().finish().and(sent)
         }),
     ];
     for role in BOTH {
@@ -192,8 +195,8 @@ fn the_output_is_bounded_whatever_is_sent() {
 fn a_close_is_never_refused_for_lack_of_room() {
     for role in BOTH {
         let mut end = End::new(role, &bounded(10));
-        end.connection.send_binary(&[7; 100]).unwrap();
-        end.connection.close(1000, "").unwrap();
+        end.connection.commands().send(&[7; 100]).unwrap();
+        end.connection.commands().close(1000, "").unwrap();
         assert_eq!(end.take_sent().last(), Some(&(0x88, vec![3, 0xe8])));
     }
 }
@@ -203,8 +206,8 @@ fn a_large_payload_of_a_server_is_queued_by_reference() {
     let bytes = Bytes::from(vec![7; 100_000]);
     let text = Utf8Bytes::from("x".repeat(100_000));
     let mut server = End::open(Role::Server);
-    server.connection.send(bytes.clone().into()).unwrap();
-    server.connection.send(text.clone().into()).unwrap();
+    server.connection.commands().send(Message::from(bytes.clone())).unwrap();
+    server.connection.commands().send(Message::from(text.clone())).unwrap();
     let output = server.connection.poll_transmit().unwrap();
     for address in [bytes.as_ptr(), text.as_str().as_ptr()] {
         assert_eq!(output.chunk().len(), 10);
@@ -222,9 +225,9 @@ fn a_client_masks_a_large_payload_that_nobody_else_holds_where_it_lies() {
         let mine = payload.clone();
         let address = mine.as_ptr();
         let mut client = End::open(Role::Client);
-        client.connection.send_text("small").unwrap();
-        client.connection.send(mine.into()).unwrap();
-        client.connection.send_text("small").unwrap();
+        client.connection.commands().send("small").unwrap();
+        client.connection.commands().send(Message::from(mine)).unwrap();
+        client.connection.commands().send("small").unwrap();
         let output = client.connection.poll_transmit().unwrap();
         let mut slices = [std::io::IoSlice::new(&[]); 4];
         assert_eq!(output.chunks_vectored(&mut slices), 3);
@@ -237,13 +240,15 @@ fn a_client_masks_a_large_payload_that_nobody_else_holds_where_it_lies() {
 #[test]
 fn a_refused_message_of_a_client_is_not_masked() {
     let mut client = End::new(Role::Client, &bounded(1));
-    client.connection.send_binary(b"a").unwrap();
-    let refused = client.connection.send(vec![7; 100_000].into()).unwrap_err();
-    assert!(refused.message.as_bytes() == [7; 100_000]);
+    client.connection.commands().send(b"a").unwrap();
+    let refused = client.connection.commands().send(Message::from(vec![7; 100_000])).unwrap_err();
+    let message = refused.message.unwrap();
+    assert!(message.as_bytes() == [7; 100_000]);
     client.take_frames();
-    client.connection.close(1000, "").unwrap();
-    let refused = client.connection.send(refused.message).unwrap_err();
-    assert!(refused.error == SendError::Closed && refused.message.as_bytes() == [7; 100_000]);
+    client.connection.commands().close(1000, "").unwrap();
+    let refused = client.connection.commands().send(message).unwrap_err();
+    assert_eq!(refused.error, SendError::Closed);
+    assert!(refused.message.unwrap().as_bytes() == [7; 100_000]);
 }
 
 #[test]
@@ -251,7 +256,7 @@ fn fragments_of_a_large_payload_are_queued_by_reference() {
     let bytes = Bytes::from(vec![7; 100_000]);
     let config = config(|config| config.fragment_size = 25_000.try_into().ok());
     let mut server = End::new(Role::Server, &config);
-    server.connection.send(bytes.clone().into()).unwrap();
+    server.connection.commands().send(Message::from(bytes.clone())).unwrap();
     for fragment in 0..4 {
         let output = server.connection.poll_transmit().unwrap();
         output.advance(4);
@@ -265,8 +270,8 @@ fn fragments_of_a_large_payload_are_queued_by_reference() {
 fn all_that_waits_can_leave_in_one_vectored_write() {
     let mut server = End::open(Role::Server);
     for i in 0..3 {
-        server.connection.send_text("small").unwrap();
-        server.connection.send(Bytes::from(vec![i; 10_000]).into()).unwrap();
+        server.connection.commands().send("small").unwrap();
+        server.connection.commands().send(Message::from(Bytes::from(vec![i; 10_000]))).unwrap();
     }
     let output = server.connection.poll_transmit().unwrap();
     let mut slices = [std::io::IoSlice::new(&[]); 16];
@@ -284,11 +289,11 @@ fn a_payload_is_not_changed_by_being_sent() {
         let payload: Vec<u8> = (0..=255).cycle().take(20_000).collect();
         let mine = payload.clone();
         let shared = Bytes::from(payload.clone());
-        end.connection.send_binary(&mine).unwrap();
-        end.connection.send(shared.clone().into()).unwrap();
-        end.connection.begin(MessageKind::Binary).unwrap();
-        end.connection.send_chunk(&mine).unwrap();
-        end.connection.finish().unwrap();
+        end.connection.commands().send(&mine).unwrap();
+        end.connection.commands().send(Message::from(shared.clone())).unwrap();
+        end.connection.commands().begin(MessageKind::Binary).unwrap();
+        end.connection.commands().send_chunk(&mine).unwrap();
+        end.connection.commands().finish().unwrap();
         let output = end.take_output();
         assert!(mine == payload && shared == payload);
         let received = messages(&sent_by(role, &output));
@@ -302,7 +307,7 @@ fn what_was_queued_can_be_sent_to_many() {
     let mut outputs = Vec::new();
     for _ in 0..3 {
         let mut server = End::open(Role::Server);
-        server.connection.send(shared.clone().into()).unwrap();
+        server.connection.commands().send(Message::from(shared.clone())).unwrap();
         outputs.push(server.take_output());
     }
     assert!(outputs.windows(2).all(|pair| pair[0] == pair[1]));
@@ -313,10 +318,10 @@ fn keys(seed: [u8; 32], count: usize) -> Vec<[u8; 4]> {
     let mut keys = Vec::new();
     for i in 0..count {
         match i % 4 {
-            0 => client.send_text("").unwrap(),
-            1 => client.send_binary(b"x").unwrap(),
-            2 => client.ping(b"").unwrap(),
-            _ => client.pong(b"").unwrap(),
+            0 => client.commands().send("").unwrap(),
+            1 => client.commands().send(b"x").unwrap(),
+            2 => client.commands().ping(b"").unwrap(),
+            _ => client.commands().pong(b"").unwrap(),
         }
         let output = client.poll_transmit().unwrap();
         let sent = sent_by(Role::Client, output.chunk());
@@ -378,7 +383,7 @@ fn keys_follow_from_the_seed_and_from_nothing_else() {
 fn fragments_of_one_message_have_keys_of_their_own() {
     let config = config(|config| config.fragment_size = 10.try_into().ok());
     let mut client = End::new(Role::Client, &config);
-    client.connection.send_binary(&[0; 1_000]).unwrap();
+    client.connection.commands().send(&[0; 1_000]).unwrap();
     let keys: HashSet<_> = client.take_frames().iter().map(|frame| frame.key).collect();
     assert_eq!(keys.len(), 100);
 }
@@ -387,7 +392,7 @@ fn fragments_of_one_message_have_keys_of_their_own() {
 fn masked_zeros_show_the_key_and_nothing_of_the_state() {
     let mut client = End::open(Role::Client);
     assert!(!format!("{:?}", client.connection).contains("7, 7"), "the seed is printed");
-    client.connection.send_binary(&[0; 100]).unwrap();
+    client.connection.commands().send(&[0; 100]).unwrap();
     let bytes = client.take_output();
     assert!(bytes[6..].chunks(4).all(|four| *four == bytes[2..6]));
 }
@@ -396,7 +401,7 @@ fn masked_zeros_show_the_key_and_nothing_of_the_state() {
 fn a_client_masks_a_large_payload_with_one_key() {
     let mut client = End::open(Role::Client);
     let text = "0123456789".repeat(30_000);
-    client.connection.send_text(&text).unwrap();
+    client.connection.commands().send(&text).unwrap();
     let frames = client.take_frames();
     assert_eq!(frames.len(), 1);
     assert!(messages(&frames) == [(TEXT, text.into_bytes())]);

@@ -1,7 +1,7 @@
 //! Text is UTF-8 (RFC 6455, §5.6 and §8.1), checked as it arrives.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use sanswire::{Config, Connection, ConnectionError, Reassembly, ReceiveBuf};
+use sanswire::{Config, Connection, ConnectionError, Reassembly};
 
 use crate::support::{BOTH, CONTINUATION, End, FIN, Got, TEXT, config, frame, from, outcome};
 
@@ -277,38 +277,52 @@ fn begun(first: u8, beginning: &[u8]) -> Vec<u8> {
 
 const LEN: usize = 5_000;
 
-/// The caller owns the receive buffer, and may pass another one than the last time.
+/// What has arrived of a text is validated; what comes instead of its rest is none of it.
 #[test]
 fn bytes_put_in_the_place_of_validated_ones_are_not_text() {
     let (message, fragment) = (begun(FIN | TEXT, b"aaaa"), begun(FIN | CONTINUATION, b"aaaa"));
     for frames in [&[&message[..]][..], &[b"\x01\x01a", &fragment]] {
-        let mut connection = Connection::client(&Config::default(), [7; 32]);
-        let mut input = ReceiveBuf::new();
+        let (mut one, mut other) = (client(), client());
         for frame in frames {
-            input.extend_from_slice(frame);
-            assert!(connection.poll_event(&mut input).unwrap().is_none());
+            wait(&mut one, frame);
+            wait(&mut other, frame);
         }
-        let mut other = ReceiveBuf::new();
-        other.extend_from_slice(b"\xff\xff\xff\xff");
-        other.extend_from_slice(&[b'a'; LEN - 4]);
-        let error = connection.poll_event(&mut other).unwrap_err();
-        assert_eq!(error, ConnectionError::InvalidUtf8);
+        // The input of one cannot take the place of the other's: it is swapped with all that is
+        // known of it, and what is lent leads to the same place whatever it is called.
+        core::mem::swap(&mut one, &mut other);
+        let (mut input, mut its_input) = (one.input(), other.input());
+        core::mem::swap(&mut input, &mut its_input);
+        its_input.extend_from_slice(b"\xff\xff\xff\xff");
+        its_input.extend_from_slice(&[b'a'; LEN - 8]);
+        input.extend_from_slice(&[b'a'; LEN - 4]);
+        assert_eq!(one.poll_event().unwrap_err(), ConnectionError::InvalidUtf8);
+        let text = other.poll_event().unwrap().and_then(|(event, _)| event.into_message()).unwrap();
+        assert_eq!(text.as_text().unwrap().len(), LEN + frames.len() - 1);
     }
 }
 
 /// The same, when both wait for as much, but one of them behind half a character.
 #[test]
 fn bytes_that_continued_another_text_do_not_begin_one() {
-    let poll = |connection: &mut Connection, input: &mut ReceiveBuf, bytes: &[u8]| {
-        input.extend_from_slice(bytes);
-        assert!(connection.poll_event(input).unwrap().is_none());
-    };
-    let client = || Connection::client(&Config::default(), [7; 32]);
-    let (mut one, mut input) = (client(), ReceiveBuf::new());
-    poll(&mut one, &mut input, b"\x01\x02\xe2\x82");
-    poll(&mut one, &mut input, &begun(FIN | CONTINUATION, b"\xacaaa"));
-    let (mut other, mut its_input) = (client(), ReceiveBuf::new());
-    poll(&mut other, &mut its_input, &begun(FIN | TEXT, b"aaaa"));
-    input.extend_from_slice(&[b'a'; LEN - 4]);
-    assert_eq!(other.poll_event(&mut input).unwrap_err(), ConnectionError::InvalidUtf8);
+    let (mut one, mut other) = (client(), client());
+    wait(&mut one, b"\x01\x02\xe2\x82");
+    wait(&mut one, &begun(FIN | CONTINUATION, b"\xacaaa"));
+    wait(&mut other, &begun(FIN | TEXT, b""));
+    core::mem::swap(&mut one, &mut other);
+    one.input().extend_from_slice(b"\xacaaa");
+    one.input().extend_from_slice(&[b'a'; LEN - 4]);
+    assert_eq!(one.poll_event().unwrap_err(), ConnectionError::InvalidUtf8);
+    other.input().extend_from_slice(&[b'a'; LEN - 4]);
+    let text = other.poll_event().unwrap().and_then(|(event, _)| event.into_message()).unwrap();
+    assert_eq!(text.as_text().unwrap(), format!("\u{20ac}{}", "a".repeat(LEN - 1)));
+}
+
+fn client() -> Connection {
+    Connection::client(&Config::default(), [7; 32])
+}
+
+/// Delivers a part of a message, of which nothing is seen.
+fn wait(connection: &mut Connection, bytes: &[u8]) {
+    connection.input().extend_from_slice(bytes);
+    assert!(connection.poll_event().unwrap().is_none());
 }

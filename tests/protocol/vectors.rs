@@ -10,7 +10,7 @@ fn a_single_frame_unmasked_text_message_is_received_and_sent() {
     outcome(Role::Client, &Config::default(), bytes).assert_got(&[Got::text("Hello")]);
 
     let mut server = End::open(Role::Server);
-    server.connection.send_text("Hello").unwrap();
+    server.connection.commands().send("Hello").unwrap();
     assert_eq!(server.take_output(), bytes);
 }
 
@@ -23,7 +23,7 @@ fn a_single_frame_masked_text_message_is_received() {
 #[test]
 fn a_client_sends_the_masked_form() {
     let mut client = End::open(Role::Client);
-    client.connection.send_text("Hello").unwrap();
+    client.connection.commands().send("Hello").unwrap();
     let bytes = client.take_output();
     assert_eq!(bytes.len(), 11);
     assert_eq!(bytes[..2], *b"\x81\x85");
@@ -39,7 +39,7 @@ fn a_fragmented_unmasked_text_message_is_received_and_sent() {
 
     let config = support::config(|config| config.fragment_size = 3.try_into().ok());
     let mut server = End::new(Role::Server, &config);
-    server.connection.send_text("Hello").unwrap();
+    server.connection.commands().send("Hello").unwrap();
     assert_eq!(server.take_output(), bytes);
 }
 
@@ -51,7 +51,7 @@ fn an_unmasked_ping_is_received_and_answered_with_its_body() {
     assert_eq!(outcome.sent, [(0x8a, b"Hello".to_vec())]);
 
     let mut server = End::open(Role::Server);
-    server.connection.ping(b"Hello").unwrap();
+    server.connection.commands().ping(b"Hello").unwrap();
     assert_eq!(server.take_output(), bytes);
 }
 
@@ -74,10 +74,10 @@ fn binary_messages_of_256_and_65_536_bytes_have_longer_lengths() {
         outcome.assert_got(&[Got::binary(&payload)]);
 
         let mut server = End::open(Role::Server);
-        server.connection.send_binary(&payload).unwrap();
+        server.connection.commands().send(&payload).unwrap();
         assert!(server.take_output() == bytes, "{len} bytes sent");
-        server.connection.begin(MessageKind::Binary).unwrap();
-        server.connection.send_chunk(&payload).unwrap();
+        server.connection.commands().begin(MessageKind::Binary).unwrap();
+        server.connection.commands().send_chunk(&payload).unwrap();
         assert_eq!(server.take_output()[1..header.len()], header[1..]);
     }
 }

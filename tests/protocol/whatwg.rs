@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use sanswire::handshake::{ClientRequest, HandshakeError};
 use sanswire::whatwg::{Event, Exception, Failure, WebSocket};
 use sanswire::{
-    AfterClose, CloseCode, Config, ConnectionError, Message, Pong, ReadyState, Reassembly,
-    ReceiveBuf, Role, WhenFull,
+    AfterClose, CloseCode, Config, ConnectionError, Message, Pong, ReadyState, Reassembly, Role,
+    WhenFull,
 };
 
 use crate::support::{Frame, Random, config, parse, sent_by};
@@ -27,7 +27,6 @@ const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
 /// A socket, what was written and what fired, with the state that was to be seen then.
 struct Page {
     socket: WebSocket,
-    input: ReceiveBuf,
     fired: Vec<(Event, ReadyState)>,
     written: Vec<u8>,
 }
@@ -35,7 +34,7 @@ struct Page {
 impl Page {
     fn with(request: &ClientRequest, config: &Config) -> Self {
         let socket = WebSocket::new(request, config, *b"the sample nonce", [7; 32]);
-        Self { socket, input: ReceiveBuf::new(), fired: Vec::new(), written: Vec::new() }
+        Self { socket, fired: Vec::new(), written: Vec::new() }
     }
 
     fn connecting() -> Self {
@@ -82,13 +81,13 @@ impl Page {
     }
 
     fn poll(&mut self) {
-        while let Some(event) = self.socket.poll_event(&mut self.input) {
+        while let Some(event) = self.socket.poll_event() {
             self.fired.push((event, self.socket.ready_state()));
         }
     }
 
     fn feed(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        self.socket.input().extend_from_slice(bytes);
         self.poll();
     }
 
@@ -295,7 +294,7 @@ fn send_throws_invalid_state_error_while_connecting() {
     // It still is while a response is incomplete, or complete and its event has not fired.
     page.write();
     page.feed(RESPONSE);
-    page.input.extend_from_slice(b"\r\n");
+    page.socket.input().extend_from_slice(b"\r\n");
     assert_eq!(page.socket.send("early"), Err(Exception::InvalidStateError));
     page.poll();
     assert_eq!(page.socket.send("in time"), Ok(()));
@@ -446,7 +445,7 @@ fn close_while_connecting_fails_the_connection_with_closing_at_once() {
         assert_eq!(page.state(), ReadyState::Closing);
         assert!(page.socket.poll_transmit().is_none());
         // Even if the server had answered.
-        page.input.extend_from_slice(RESPONSE);
+        page.socket.input().extend_from_slice(RESPONSE);
         page.feed(b"\r\n");
         page.assert_failed(&Failure::ClosedEarly);
     }
@@ -523,8 +522,8 @@ fn messages_that_arrive_after_close_are_dropped_whatever_the_configuration() {
         config.pong = Pong::Manual;
     });
     let mut page = Page::open_with(&odd);
-    page.input.extend_from_slice(b"\x81\x03one\x89\x01p\x81\x03two\x88\x00");
-    assert_eq!(page.socket.poll_event(&mut page.input), Some(message("one")));
+    page.socket.input().extend_from_slice(b"\x81\x03one\x89\x01p\x81\x03two\x88\x00");
+    assert_eq!(page.socket.poll_event(), Some(message("one")));
     page.socket.close(Some(1000), None).unwrap();
     page.feed(b"");
     assert_eq!(page.sent(), [(0x88, b"\x03\xe8".to_vec()), (0x8a, b"p".to_vec())]);
@@ -636,8 +635,8 @@ fn messages_come_before_the_end_and_nothing_after_it() {
 #[test]
 fn an_end_that_came_with_the_response_follows_what_came_before_it() {
     let mut page = Page::connecting();
-    page.input.extend_from_slice(RESPONSE);
-    page.input.extend_from_slice(b"\r\n\x81\x03one\x88\x02\x03\xe8");
+    page.socket.input().extend_from_slice(RESPONSE);
+    page.socket.input().extend_from_slice(b"\r\n\x81\x03one\x88\x02\x03\xe8");
     page.eof();
     assert_eq!(page.take(), [Event::Open, message("one"), close(1000, "", true)]);
     page.assert_over();
@@ -865,7 +864,7 @@ proptest! {
         if is_open {
             page.write_some(usize::MAX);
             let len = RESPONSE.len() + b"\r\n".len();
-            page.input.extend_from_slice(&wire[..len]);
+            page.socket.input().extend_from_slice(&wire[..len]);
             wire = &wire[len..];
         }
         // The rest of it is delivered and written in the end.
@@ -876,7 +875,7 @@ proptest! {
                 Step::Arrive(len) => {
                     let piece;
                     (piece, wire) = wire.split_at(random.split(1 + *len).min(wire.len()));
-                    page.input.extend_from_slice(piece);
+                    page.socket.input().extend_from_slice(piece);
                 }
                 Step::Close(code, reason) => {
                     let _ = page.socket.close(*code, reason.as_deref());
@@ -884,7 +883,7 @@ proptest! {
                 Step::Eof => page.socket.handle_eof(),
                 Step::NotConnected => page.socket.handle_not_connected(),
                 Step::PollOne => {
-                    if let Some(event) = page.socket.poll_event(&mut page.input) {
+                    if let Some(event) = page.socket.poll_event() {
                         model.fire(&event, page.state());
                     }
                 }
@@ -902,7 +901,7 @@ proptest! {
             }
             model.check(&mut page, &step);
         }
-        while let Some(event) = page.socket.poll_event(&mut page.input) {
+        while let Some(event) = page.socket.poll_event() {
             model.fire(&event, page.state());
         }
         prop_assert!(model.fired.ends_with('c'), "{}", model.fired);

@@ -1,4 +1,4 @@
-//! What the behaviour tests share: one end with its buffers, a deterministic pair of ends, bytes
+//! What the behaviour tests share: one end, a deterministic pair of ends, bytes
 //! fed whole and byte by byte, and a slow, obvious oracle for frames.
 #![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
