@@ -20,22 +20,25 @@
     reason = "the sockets, clocks and locks of the crate are in here"
 )]
 
+use alloc::boxed::Box;
 use core::fmt;
 use std::io;
 
-use crate::connection::Refused;
-use crate::driver;
+use crate::connection::{Config, Connection, Refused};
+use crate::driver::{self, Driver, Next};
 use crate::error::{ConnectionError, SendError};
-use crate::handshake::HandshakeError;
+use crate::handshake::{Acceptance, HandshakeError, Request, Response};
 use crate::message::Message;
 
-#[cfg(any())]
 pub mod blocking;
+mod failure;
 mod pump;
 #[cfg(any())]
 pub mod tokio;
+mod transport;
 
 pub use pump::pump;
+pub use transport::{Plain, Transport};
 
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
@@ -140,4 +143,38 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Opens a driver as far as it goes without the transport: answers a request as `decide` says.
+/// Returns whether the connection is open.
+fn open(
+    driver: &mut Driver,
+    decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
+) -> Result<bool, driver::Error> {
+    while driver.connection().is_none() {
+        match driver.poll_event()? {
+            Next::Request(request) => {
+                // What is wrong with the answer is told by the driver, behind it.
+                let _ = match decide.take().map(|decide| decide(&request)) {
+                    Some(Ok(acceptance)) => driver.accept(&request, &acceptance),
+                    Some(Err(response)) => driver.reject(&response),
+                    None => Ok(()),
+                };
+            }
+            Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield => {}
+            Next::Wait => return Ok(false),
+        }
+    }
+    Ok(true)
+}
+
+/// Returns what stands in for the connection of a driver that is not open: one that has ended.
+/// Never needed, since an adapter's socket is made of a driver that is open, and that stays so.
+#[cold]
+fn no_connection() -> &'static mut Connection {
+    let connection = Box::leak(Box::new(Connection::server(&Config::default())));
+    connection.handle_eof();
+    // It ends by this.
+    let _ = connection.poll_event();
+    connection
 }

@@ -48,8 +48,23 @@ impl<'a> Outgoing<'a> {
         self.content
     }
 
+    /// Takes the message out to try to send it: a borrowed one can be taken again, an owned one is
+    /// put back if it comes back.
+    #[cfg(all(feature = "std", feature = "handshake"))]
+    #[inline(always)]
+    pub(crate) fn take(&mut self) -> Self {
+        let content = match &mut self.content {
+            Content::Borrowed(kind, payload) => Content::Borrowed(*kind, payload),
+            Content::Owned(message) => {
+                Content::Owned(core::mem::replace(message, Message::Binary(Bytes::new())))
+            }
+            Content::Prepared(prepared) => Content::Prepared(prepared),
+        };
+        Self { content }
+    }
+
     /// Returns the message by value if it was given so; nothing of a borrowed one is copied.
-    #[cfg(feature = "std")]
+    #[cfg(all(feature = "std", feature = "handshake"))]
     pub(crate) fn into_owned(self) -> Option<Message> {
         match self.content {
             Content::Owned(message) => Some(message),
