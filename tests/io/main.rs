@@ -4,6 +4,8 @@
 mod support;
 
 mod blocking;
+mod blocking_deadlines;
+mod blocking_streams;
 #[cfg(feature = "tokio")]
 mod broadcast;
 #[cfg(feature = "tokio")]
