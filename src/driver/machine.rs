@@ -389,13 +389,20 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599,
-    /// [`HandshakeError::OutOfOrder`] when an answer was given already. Nothing changed then.
+    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599: the client is
+    /// answered with 500, and that is the end. [`HandshakeError::OutOfOrder`] when an answer was
+    /// given already: nothing changed.
     pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
-        self.accepting()?.reject(response)?;
-        self.end(Outcome::Failed(Error::Rejected { status: response.status() }));
+        let accepting = self.accepting()?;
+        let rejected = accepting.reject(response);
+        let error = match &rejected {
+            Ok(()) => Error::Rejected { status: response.status() },
+            Err(error) if accepting.is_refused() => Error::Handshake(error.clone()),
+            Err(_) => return rejected,
+        };
+        self.end(Outcome::Failed(error));
         self.is_quiet = false;
-        Ok(())
+        rejected
     }
 
     /// Returns the handshake of a server that has not been answered.
@@ -565,6 +572,16 @@ impl Driver {
             Asked::Nothing => None,
             Asked::Shutdown => Some(Write::Shutdown),
         }
+    }
+
+    /// Returns whether anything is to be done with the sending side: whether
+    /// [`want_write`](Self::want_write) would return something.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.writing == Writing::Open
+            && (self.has_output()
+                || self.is_unflushed
+                || self.ending.as_ref().is_some_and(|ending| ending.lingers()))
     }
 
     fn transmit(&mut self) -> Option<&mut TransmitBuf> {

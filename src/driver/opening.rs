@@ -56,11 +56,7 @@ impl Accepting {
     ) -> Result<Connection, HandshakeError> {
         let accepted = self.handshake.accept(request, acceptance);
         if let Err(error) = accepted {
-            // The request's faults are answered by the handshake, the application's are not.
-            if self.is_deciding && !self.handshake.is_refused() {
-                self.handshake.reject(&Response::from(&error))?;
-            }
-            return Err(error);
+            return Err(self.refuse(error));
         }
         let connection = self.handshake.take_connection(&self.config);
         let mut connection = connection.ok_or(HandshakeError::OutOfOrder)?;
@@ -68,8 +64,19 @@ impl Accepting {
         Ok(connection)
     }
 
+    /// Answers the request otherwise; where that is no answer, by the server's own fault.
     pub(super) fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
-        self.handshake.reject(response)
+        self.handshake.reject(response).map_err(|error| self.refuse(error))
+    }
+
+    /// Answers a request that waits for it by `error`.
+    fn refuse(&mut self, error: HandshakeError) -> HandshakeError {
+        // The request's faults are answered by the handshake, the application's are not.
+        if self.is_deciding && !self.handshake.is_refused() {
+            // Every error has a status that an answer may have.
+            let _ = self.handshake.reject(&Response::from(&error));
+        }
+        error
     }
 
     /// Lends the input; where it is only thrown away, empty.

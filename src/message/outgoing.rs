@@ -48,9 +48,29 @@ impl<'a> Outgoing<'a> {
         self.content
     }
 
-    /// Returns the message by value if it was given so; nothing of a borrowed one is copied.
+    /// Lends the message to be sent; what is refused and was given by value is to be
+    /// [put back](Self::put_back).
     #[cfg(feature = "std")]
-    pub(crate) fn into_owned(self) -> Option<Message> {
+    pub(crate) fn offer(&mut self) -> Outgoing<'a> {
+        let left = match self.content {
+            Content::Borrowed(kind, payload) => Content::Borrowed(kind, payload),
+            Content::Owned(_) => Content::Borrowed(MessageKind::Binary, &[]),
+            Content::Prepared(prepared) => Content::Prepared(prepared),
+        };
+        Outgoing { content: core::mem::replace(&mut self.content, left) }
+    }
+
+    /// Takes back what was refused.
+    #[cfg(feature = "std")]
+    pub(crate) fn put_back(&mut self, refused: Option<Message>) {
+        if let Some(message) = refused {
+            self.content = Content::Owned(message);
+        }
+    }
+
+    /// Returns the message if it was given by value.
+    #[cfg(feature = "std")]
+    pub(crate) fn into_message(self) -> Option<Message> {
         match self.content {
             Content::Owned(message) => Some(message),
             Content::Borrowed(..) | Content::Prepared(_) => None,
