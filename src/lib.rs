@@ -146,7 +146,9 @@ pub use connection::{
 pub use error::{ConnectionError, SendError};
 #[cfg(any())]
 pub use io::blocking;
-#[cfg(any())]
+#[cfg(feature = "futures-io")]
+pub use io::futures_io;
+#[cfg(feature = "tokio")]
 pub use io::tokio;
 pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
 pub use role::Role;

@@ -22,6 +22,8 @@ pub(super) struct Shell<T> {
     /// The time of the driver when that of the transport began.
     base: Duration,
     armed: Armed,
+    /// What a sender waits for that waits.
+    lacks: Lacks,
     /// The failure of the transport that ends the connection, until it is reported.
     failure: Option<io::Error>,
     /// What broke writing: it is reported whenever somebody wants to write.
@@ -36,6 +38,15 @@ struct Armed {
     read: bool,
     write: bool,
     until: Option<Duration>,
+}
+
+/// What a sender waits for.
+#[derive(Clone, Copy, Debug)]
+enum Lacks {
+    /// Room for another message.
+    Room,
+    /// That everything is written.
+    Written,
 }
 
 /// Who is to be woken: by what can be read, and by what can be written or the time.
@@ -55,8 +66,16 @@ impl<'a> Wakers<'a> {
 impl<T: Transport> Shell<T> {
     pub(super) fn new(transport: T, driver: Driver) -> Self {
         let base = driver.now().saturating_sub(transport.now());
-        let armed = Armed::default();
-        Self { driver, transport, base, armed, failure: None, broken: None, is_told: false }
+        Self {
+            driver,
+            transport,
+            base,
+            armed: Armed::default(),
+            lacks: Lacks::Room,
+            failure: None,
+            broken: None,
+            is_told: false,
+        }
     }
 
     /// Does the opening handshake; ready when the connection is open and the response has left.
@@ -67,7 +86,7 @@ impl<T: Transport> Shell<T> {
     ) -> Poll<Result<(), Error>> {
         let wakers = Wakers::of(cx);
         loop {
-            if self.driver.connection().is_some() {
+            if self.connection().ready_state() != ReadyState::Connecting {
                 return self.poll_flush(wakers);
             }
             match self.driver.poll_event() {
@@ -142,36 +161,49 @@ impl<T: Transport> Shell<T> {
         Poll::Ready(next)
     }
 
-    /// Queues a message, once there is room; takes it out of `message` then.
+    /// Queues a message, once there is room, and takes it out of `message`.
     pub(super) fn poll_feed(
         &mut self,
         wakers: Wakers<'_>,
-        message: &mut Outgoing<'_>,
+        message: &mut Option<Outgoing<'_>>,
     ) -> Poll<Result<(), Error>> {
-        loop {
-            let Err(refused) = self.commands().send(message.offer()) else {
-                return Poll::Ready(Ok(()));
-            };
-            let Refused { error: SendError::Full { .. }, message: refused } = refused else {
-                return Poll::Ready(Err(refused.into()));
-            };
-            message.put_back(refused);
-            ready!(self.poll_stuck(wakers))?;
+        while let Some(outgoing) = message {
+            match self.commands().send(outgoing.offer()) {
+                Ok(()) => *message = None,
+                Err(Refused { error: SendError::Full { .. }, message: refused }) => {
+                    outgoing.put_back(refused);
+                    ready!(self.poll_stuck(wakers, Lacks::Room))?;
+                }
+                Err(refused) => return Poll::Ready(Err(refused.into())),
+            }
         }
+        Poll::Ready(Ok(()))
     }
 
-    /// Queues what `command` sends, once there is room.
+    /// As [`poll_feed`](Self::poll_feed), and writes it.
+    pub(super) fn poll_send(
+        &mut self,
+        wakers: Wakers<'_>,
+        message: &mut Option<Outgoing<'_>>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_feed(wakers, message))?;
+        self.poll_flush(wakers)
+    }
+
+    /// Queues what `command` sends, once there is room, and writes it; takes it out of `command`.
     pub(super) fn poll_command(
         &mut self,
         wakers: Wakers<'_>,
-        mut command: impl FnMut(&mut Commands<'_>) -> Result<(), SendError>,
+        command: &mut Option<impl FnMut(&mut Commands<'_>) -> Result<(), SendError>>,
     ) -> Poll<Result<(), Error>> {
-        loop {
-            match command(&mut self.commands()) {
-                Err(SendError::Full { .. }) => ready!(self.poll_stuck(wakers))?,
-                result => return Poll::Ready(result.map_err(Error::from)),
+        while let Some(queue) = command {
+            match queue(&mut self.commands()) {
+                Ok(()) => *command = None,
+                Err(SendError::Full { .. }) => ready!(self.poll_stuck(wakers, Lacks::Room))?,
+                Err(error) => return Poll::Ready(Err(error.into())),
             }
         }
+        self.poll_flush(wakers)
     }
 
     /// Waits until a message of any size can be queued.
@@ -184,20 +216,21 @@ impl<T: Transport> Shell<T> {
             if commands.has_room() {
                 return Poll::Ready(Ok(()));
             }
-            ready!(self.poll_stuck(wakers))?;
+            ready!(self.poll_stuck(wakers, Lacks::Room))?;
         }
     }
 
     /// Writes everything that waits.
     pub(super) fn poll_flush(&mut self, wakers: Wakers<'_>) -> Poll<Result<(), Error>> {
         while !self.driver.is_written() || self.driver.is_broken() {
-            ready!(self.poll_stuck(wakers))?;
+            ready!(self.poll_stuck(wakers, Lacks::Written))?;
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Waits with a sender that has no room, or has not written all.
-    fn poll_stuck(&mut self, wakers: Wakers<'_>) -> Poll<Result<(), Error>> {
+    /// Waits with a sender that lacks something.
+    fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
+        self.lacks = lacks;
         if let Some(error) = &self.broken {
             return Poll::Ready(Err(copy_of(error).into()));
         }
@@ -279,21 +312,21 @@ impl<T: Transport> Shell<T> {
         self.driver.has_event()
     }
 
-    /// Returns whether a sender that waits, for room or for everything to be written, may go on.
+    /// Returns whether a sender that waits may go on.
     pub(super) fn has_sent(&mut self) -> bool {
-        self.driver.is_written()
-            || self.commands().has_room()
-            || self.broken.is_some()
-            || self.driver.is_overdue()
-            || self.driver.is_over()
+        let has_it = match self.lacks {
+            Lacks::Room => self.commands().has_room(),
+            Lacks::Written => self.driver.is_written(),
+        };
+        has_it || self.broken.is_some() || self.driver.is_overdue() || self.driver.is_over()
     }
 
     pub(super) fn commands(&mut self) -> Commands<'_> {
-        self.driver.open_commands()
+        self.driver.commands()
     }
 
     pub(super) fn connection(&self) -> &Connection {
-        self.driver.open_connection()
+        self.driver.connection()
     }
 
     pub(super) fn into_parts(self) -> (T, Driver) {

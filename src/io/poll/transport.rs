@@ -30,11 +30,8 @@ pub trait Transport: Unpin {
     /// # Errors
     ///
     /// The transport's own: nothing more can be read.
-    fn poll_read(
-        &mut self,
-        cx: &mut Context<'_>,
-        input: &mut Input<'_>,
-    ) -> Poll<io::Result<usize>>;
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>)
+    -> Poll<io::Result<usize>>;
 
     /// Writes once, as much as the stream takes of `output`, which is not empty.
     ///
@@ -42,11 +39,8 @@ pub trait Transport: Unpin {
     ///
     /// The transport's own, and [`io::ErrorKind::WriteZero`] when it takes nothing: nothing more
     /// can be written.
-    fn poll_write(
-        &mut self,
-        cx: &mut Context<'_>,
-        output: &TransmitBuf,
-    ) -> Poll<io::Result<usize>>;
+    fn poll_write(&mut self, cx: &mut Context<'_>, output: &TransmitBuf)
+    -> Poll<io::Result<usize>>;
 
     /// Passes on what the stream may have kept to itself.
     ///
