@@ -56,7 +56,7 @@ async fn run(address: &str, agent: &str, adapter: Adapter) -> Result<u32, io::Er
         match adapter {
             Adapter::Blocking => run_case_blocking(&request)?,
             #[cfg(feature = "futures-io")]
-            Adapter::FuturesIo => async_io::block_on(run_case_futures_io(&request))?,
+            Adapter::FuturesIo => smol::block_on(run_case_futures_io(&request))?,
             Adapter::Tokio => run_case_tokio(&request).await?,
         }
     }

@@ -109,12 +109,11 @@ async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// One task for each connection, all in one thread.
+/// One task of smol for each connection.
 #[cfg(feature = "futures-io")]
 fn serve_futures_io(address: &str) -> Result<(), Box<dyn Error>> {
-    use async_net::{TcpListener, TcpStream};
-    use futures_util::stream::{FuturesUnordered, StreamExt};
     use sanswire::futures_io::WebSocket;
+    use smol::net::{TcpListener, TcpStream};
 
     async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
@@ -122,22 +121,18 @@ fn serve_futures_io(address: &str) -> Result<(), Box<dyn Error>> {
         socket.run(echo).await
     }
 
-    async_io::block_on(async {
-        let listener = TcpListener::bind(address.parse::<SocketAddr>()?).await?;
+    smol::block_on(async {
+        let listener = TcpListener::bind(address).await?;
         announce(listener.local_addr()?)?;
-        let mut connections = FuturesUnordered::new();
         loop {
-            futures_util::select_biased! {
-                accepted = futures_util::FutureExt::fuse(listener.accept()) => match accepted {
-                    Ok((stream, peer)) => {
-                        connections.push(async move { report(peer, serve(stream).await) });
-                    }
-                    Err(error) => {
-                        eprintln!("accept: {error}");
-                        async_io::Timer::after(PAUSE).await;
-                    }
-                },
-                _ = connections.select_next_some() => {}
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    smol::spawn(async move { report(peer, serve(stream).await) }).detach();
+                }
+                Err(error) => {
+                    eprintln!("accept: {error}");
+                    smol::Timer::after(PAUSE).await;
+                }
             }
         }
     })
