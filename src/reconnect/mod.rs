@@ -39,7 +39,7 @@
 //! | closed with another code of 3000–4999 | [`judge_close_code`] | `Later`: only the application knows better |
 //! | closed with a code that nobody may send | [`judge_close_code`] | `Never`, as 1002 |
 //! | this end failed the connection | [`judge_error`] | as the code that the peer is told |
-//! | this end closed it by [`close`](crate::Connection::close) | [`judge_closed`] | `Never`: it was wanted |
+//! | this end closed it by [`close`](crate::Commands::close) | [`judge_closed`] | `Never`: it was wanted |
 //!
 //! [`judge_close_code`]: Policy::judge_close_code
 //! [`judge_closed`]: Policy::judge_closed

@@ -131,7 +131,7 @@ impl WebSocket {
 
     /// Says that the transport delivers nothing more: it has ended, or is lost.
     ///
-    /// What is still in the receive buffer is processed first. Then comes the end: clean if the
+    /// What still waits in the input is processed first. Then comes the end: clean if the
     /// closing handshake was complete, else a failure.
     pub fn handle_eof(&mut self) {
         if let Some(handshake) = &mut self.opening {
@@ -170,11 +170,10 @@ impl WebSocket {
         }
     }
 
-    /// Returns the next event, or `None` while `input` holds nothing whole, and at the end.
+    /// Returns the next event, or `None` while the input holds nothing whole, and at the end.
     ///
-    /// The same `input` must be passed each time. The events of a failure come when the Close frame
-    /// that tells the peer has been taken from [`poll_transmit`](Self::poll_transmit), or the
-    /// transport is gone.
+    /// The events of a failure come when the Close frame that tells the peer has been taken from
+    /// [`poll_transmit`](Self::poll_transmit), or the transport is gone.
     ///
     /// # Panics
     ///
