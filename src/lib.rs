@@ -120,12 +120,14 @@ mod buffer;
 mod close;
 mod connection;
 pub mod delivery;
+#[cfg(feature = "handshake")]
+pub mod driver;
 mod error;
 pub mod extension;
 pub mod frame;
 #[cfg(feature = "handshake")]
 pub mod handshake;
-#[cfg(any())]
+#[cfg(all(feature = "std", feature = "handshake"))]
 pub mod io;
 mod message;
 mod receive;
@@ -144,7 +146,9 @@ pub use connection::{
 pub use error::{ConnectionError, SendError};
 #[cfg(any())]
 pub use io::blocking;
-#[cfg(any())]
+#[cfg(feature = "futures-io")]
+pub use io::futures_io;
+#[cfg(feature = "tokio")]
 pub use io::tokio;
 pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
 pub use role::Role;

@@ -33,5 +33,5 @@ pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
 pub use event::{Drained, Event};
 pub use life::ReadyState;
 pub use machine::Connection;
-pub(crate) use machine::Ready;
+pub(crate) use machine::{Opened, Ready};
 pub use refused::Refused;

@@ -32,13 +32,29 @@ pub(crate) struct Short {
 }
 
 impl Receiver {
-    pub(crate) fn new(sender: Role, limits: Limits, input: ReceiveBuf) -> Self {
-        Self { input, assembler: Assembler::new(sender, limits) }
+    pub(crate) fn new(sender: Role, limits: Limits) -> Self {
+        Self { input: ReceiveBuf::new(), assembler: Assembler::new(sender, limits) }
+    }
+
+    /// Begins with what arrived behind the opening handshake.
+    pub(crate) fn begin_with(&mut self, input: ReceiveBuf) {
+        self.input = input;
     }
 
     #[inline]
     pub(crate) const fn input(&mut self) -> Input<'_> {
         Input::new(&mut self.input)
+    }
+
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    #[inline]
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        Input::prepared(&mut self.input, size)
+    }
+
+    /// Returns how many bytes arrived and are not processed.
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.input.len()
     }
 
     #[inline(always)]

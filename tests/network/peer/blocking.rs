@@ -37,7 +37,7 @@ fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result<(), E
         }
     }
     while let Some(sent) =
-        socket.recv_with(|event, connection| react(number, &event, connection))?
+        socket.recv_with(|event, commands| react(number, &event, commands))?
     {
         sent?;
     }

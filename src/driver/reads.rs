@@ -1,4 +1,6 @@
-//! How much to read at once; knows neither streams nor what is read.
+//! How much to read at once; knows neither transports nor what is read.
+
+use crate::buffer::READ_SIZE;
 
 /// How much room the next read gets.
 ///
@@ -25,10 +27,6 @@ impl Reads {
         };
     }
 }
-
-/// Room for one read: large enough that the system call costs little for each byte, small enough
-/// that what was read is still in the cache when it is parsed.
-pub(super) const READ_SIZE: usize = 16 << 10;
 
 /// Room for a read of many messages: 64 KiB of payload, and headers.
 const LARGE_READ: usize = 72 << 10;
