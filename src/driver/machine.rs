@@ -9,10 +9,11 @@ use super::opening::{Accepting, Connecting};
 use super::reads::Reads;
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
-use crate::connection::{Commands, Config, Connection, Event, Ready};
+use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::receive::Short;
+use crate::role::Role;
 
 /// A WebSocket from its first byte to its last, over a transport that somebody else holds.
 ///
@@ -419,6 +420,8 @@ impl Driver {
     ///
     /// As [`Commands::close`].
     pub fn shut_down(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
+        let code = code.into();
+        check_close(self.role(), code, reason)?;
         match &mut self.machine {
             Machine::Open(connection) => connection.commands().close(code, reason)?,
             Machine::Accepting(_) => {
@@ -442,6 +445,14 @@ impl Driver {
         match &mut self.machine {
             Machine::Open(connection) => Some(connection.commands()),
             Machine::Accepting(_) | Machine::Connecting(_) => None,
+        }
+    }
+
+    const fn role(&self) -> Role {
+        match &self.machine {
+            Machine::Accepting(_) => Role::Server,
+            Machine::Connecting(_) => Role::Client,
+            Machine::Open(connection) => connection.role(),
         }
     }
 
