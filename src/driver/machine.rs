@@ -529,7 +529,8 @@ impl Driver {
             self.handle_read_error();
         } else {
             self.reads.note(len);
-            self.credit -= i32::try_from(len >> 10).unwrap_or(CREDIT);
+            let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+            self.credit = self.credit.saturating_sub(spent);
             if let Some(ending) = &mut self.ending {
                 ending.note_read(len);
             } else if !self.is_quiet
