@@ -533,13 +533,14 @@ impl Driver {
             self.credit = self.credit.saturating_sub(spent);
             if let Some(ending) = &mut self.ending {
                 ending.note_read(len);
-            } else if !self.is_quiet
-                && let Machine::Open(connection) = &mut self.machine
-            {
-                connection.note_input();
             }
         }
         self.set_time(now);
+        if !self.is_quiet
+            && let Machine::Open(connection) = &mut self.machine
+        {
+            connection.note_input();
+        }
         self.is_quiet = false;
     }
 
