@@ -244,7 +244,10 @@ impl Driver {
     }
 
     fn advance(&mut self) -> Result<Found, Error> {
-        self.is_overdue = false;
+        if core::mem::take(&mut self.is_overdue) {
+            // What is late is known once all that arrived is processed, whatever waits meanwhile.
+            self.answers = Answers::None;
+        }
         if self.credit <= 0 {
             self.credit = CREDIT;
             return Ok(Found::Yield);
@@ -281,20 +284,27 @@ impl Driver {
 
     fn advance_open(&mut self) -> Found {
         self.judge_answers();
-        let Machine::Open(connection) = &mut self.machine else { return Found::Wait };
-        if self.answers == Answers::Full {
+        if self.is_gated() {
             return Found::Wait;
         }
-        if self.writing == Writing::Broken && connection.closed().is_some() {
-            // A Close frame came, or a failure, and the peer cannot be told any more.
-            connection.handle_eof();
-        }
+        let Machine::Open(connection) = &mut self.machine else { return Found::Wait };
         let has_room = connection.wants_read();
-        match connection.poll_ready() {
+        let mut polled = connection.poll_ready();
+        if self.writing == Writing::Broken
+            && matches!(polled, Ok(None))
+            && connection.closed().is_some()
+        {
+            // A Close frame came, and cannot be answered any more.
+            connection.handle_eof();
+            polled = connection.poll_ready();
+        }
+        match polled {
             Ok(Some(Ready::Closed(closed))) => self.end(Outcome::Closed(closed)),
             Ok(Some(ready)) => {
                 self.credit -= 1;
-                self.answers = if has_room { Answers::Maybe } else { Answers::None };
+                // What is sent upon room in the output answers nothing.
+                let is_answered = has_room && !matches!(ready, Ready::Drained(_));
+                self.answers = if is_answered { Answers::Maybe } else { Answers::None };
                 return Found::Ready(ready);
             }
             Ok(None) => self.is_quiet = true,
@@ -311,6 +321,12 @@ impl Driver {
         {
             self.answers = if connection.wants_read() { Answers::None } else { Answers::Full };
         }
+    }
+
+    /// Returns whether no events are delivered until answers are written.
+    fn is_gated(&self) -> bool {
+        self.answers == Answers::Full
+            && matches!(&self.machine, Machine::Open(connection) if !connection.wants_read())
     }
 
     fn end(&mut self, outcome: Outcome) {
@@ -657,7 +673,6 @@ impl Driver {
     /// What is due is reported by [`poll_event`](Self::poll_event), or sent.
     pub fn handle_timeout(&mut self, now: Duration) {
         if !self.wants_read()
-            && !self.is_eof
             && let Machine::Open(connection) = &mut self.machine
         {
             connection.note_not_reading();
