@@ -314,6 +314,10 @@ impl Endpoint {
         }
     }
 
+    pub(super) fn continue_time(&mut self, now: Duration) {
+        self.rare.timers.continue_at(now);
+    }
+
     pub(super) fn poll_timeout(&self) -> Option<Duration> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next(self.output.progress(), self.has_sent),

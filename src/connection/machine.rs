@@ -452,6 +452,16 @@ impl Connection {
         self.endpoint.note_not_reading();
     }
 
+    /// Returns whether the connection has failed.
+    pub(crate) const fn has_failed(&self) -> bool {
+        matches!(self.endpoint.life().phase(), Phase::Failed(_))
+    }
+
+    /// Goes on from the time `now`: what happened before the next one is told is dated by that.
+    pub(crate) fn continue_time(&mut self, now: Duration) {
+        self.endpoint.continue_time(now);
+    }
+
     /// Returns whether there is an event without more input: that there is room in the output, or
     /// that the connection is over.
     pub(crate) fn has_news(&self) -> bool {

@@ -386,7 +386,10 @@ impl Driver {
     ) -> Result<(), HandshakeError> {
         let accepting = self.accepting()?;
         match accepting.accept(request, acceptance) {
-            Ok(connection) => {
+            Ok(mut connection) => {
+                if self.is_eof {
+                    connection.handle_eof();
+                }
                 self.machine = Machine::Open(connection);
                 self.is_quiet = false;
                 Ok(())
@@ -718,7 +721,10 @@ impl Driver {
         if self.ending.is_some() {
             return self.is_done();
         }
-        self.is_overdue || !self.is_quiet && self.answers != Answers::Full
+        // A command may have failed the connection.
+        let has_failed =
+            matches!(&self.machine, Machine::Open(connection) if connection.has_failed());
+        self.is_overdue || has_failed || !self.is_quiet && !self.is_gated()
     }
 
     /// Returns whether everything that was sent has been handed to the transport and flushed.

@@ -64,7 +64,8 @@ impl Accepting {
         }
         let connection = self.handshake.take_connection(&self.config);
         let mut connection = connection.ok_or(HandshakeError::OutOfOrder)?;
-        connection.handle_timeout(self.now);
+        // The application has taken its time, of which nothing may be known yet.
+        connection.continue_time(self.now);
         Ok(connection)
     }
 
