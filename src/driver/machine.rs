@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::ending::{Ending, Outcome};
+use super::ending::{Ending, Farewell, Outcome};
 use super::error::Error;
 use super::opening::{Accepting, Connecting};
 use super::reads::Reads;
@@ -330,14 +330,15 @@ impl Driver {
     }
 
     fn end(&mut self, outcome: Outcome) {
-        let lingers = match (&outcome, &self.machine) {
-            (Outcome::Closed(_), _) => true,
-            (Outcome::Failed(Error::Connection(error)), _) => !error.is_peer_gone(),
-            (Outcome::Failed(_), Machine::Accepting(_)) => true,
+        let farewell = match (&outcome, &self.machine) {
+            (Outcome::Failed(Error::Connection(error)), _) if error.is_peer_gone() => Farewell::Try,
             // A client that was not let in has nothing to say.
-            (Outcome::Failed(_), Machine::Connecting(_) | Machine::Open(_)) => false,
+            (Outcome::Failed(_), Machine::Connecting(_)) => Farewell::None,
+            (Outcome::Closed(_) | Outcome::Failed(_), _) => Farewell::Linger,
         };
-        self.ending = Some(Box::new(Ending::new(outcome, lingers)));
+        self.ending = Some(Box::new(Ending::new(outcome, farewell)));
+        // What was late does not count any more.
+        self.is_overdue = false;
     }
 
     /// Tells the end once the transport is done.
@@ -360,14 +361,11 @@ impl Driver {
         if ending.is_timed_out() {
             return true;
         }
-        match self.writing {
-            Writing::Broken => true,
-            Writing::Open if ending.lingers() => false,
-            // One try is made to tell a peer why that seems to be gone.
-            Writing::Open => {
-                self.asked != Asked::Nothing || !self.is_unflushed && !self.has_output()
-            }
-            Writing::Shut => self.is_eof || ending.is_drained(),
+        match (ending.farewell(), self.writing) {
+            (Farewell::None, _) | (_, Writing::Broken) => true,
+            (Farewell::Linger, Writing::Open) => false,
+            (Farewell::Linger, Writing::Shut) => self.is_eof || ending.is_drained(),
+            (Farewell::Try, Writing::Open | Writing::Shut) => self.is_written(),
         }
     }
 
@@ -522,7 +520,7 @@ impl Driver {
             return false;
         }
         match &self.ending {
-            Some(ending) => ending.wants_read() && self.writing != Writing::Broken,
+            Some(ending) => ending.wants_read() && !self.is_done(),
             None => self.is_quiet && !self.is_deciding() || self.waiting() < READ_AHEAD,
         }
     }
@@ -579,18 +577,21 @@ impl Driver {
     ///
     /// Do it, once and as far as it goes, and say so by [`handle_written`](Self::handle_written).
     pub fn want_write(&mut self) -> Option<Write<'_>> {
-        if self.writing != Writing::Open {
+        if self.writing != Writing::Open || self.is_done() {
             return None;
         }
         self.asked = if self.transmit().is_some() {
             Asked::Bytes
         } else if self.is_unflushed {
             Asked::Flush
-        } else if self.ending.as_ref().is_some_and(|ending| ending.lingers()) {
+        } else if self.ending.is_some() {
             Asked::Shutdown
         } else {
             Asked::Nothing
         };
+        if let Some(ending) = &mut self.ending {
+            ending.note_tried();
+        }
         match self.asked {
             Asked::Bytes => self.transmit().map(|output| Write::Bytes(output)),
             Asked::Flush => Some(Write::Flush),
@@ -629,6 +630,9 @@ impl Driver {
             Asked::Flush => self.is_unflushed = false,
             Asked::Nothing => return,
             Asked::Shutdown => self.writing = Writing::Shut,
+        }
+        if let Some(ending) = &mut self.ending {
+            ending.note_moved();
         }
         let Machine::Open(connection) = &self.machine else { return };
         if self.answers == Answers::Full && connection.wants_read() {
@@ -681,7 +685,7 @@ impl Driver {
             connection.note_not_reading();
         }
         self.set_time(now);
-        if self.poll_timeout().is_some_and(|at| at <= now) {
+        if self.ending.is_none() && self.poll_timeout().is_some_and(|at| at <= now) {
             self.is_overdue = true;
         }
     }
