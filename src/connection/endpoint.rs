@@ -214,12 +214,7 @@ impl Endpoint {
     }
 
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        if !code.may_be_sent_by(self.role()) {
-            return Err(SendError::InvalidCloseCode { code: code.as_u16() });
-        }
-        if reason.len() > MAX_REASON_LEN {
-            return Err(SendError::ReasonTooLong { len: reason.len() });
-        }
+        check_close(self.role(), code, reason)?;
         let (body, len) = close_body(code, reason);
         self.close_with(body.get(..len).unwrap_or_default());
         Ok(())
@@ -462,6 +457,17 @@ impl Endpoint {
             }
         }
     }
+}
+
+/// Judges what a Close frame of `role` is to say.
+pub(crate) fn check_close(role: Role, code: CloseCode, reason: &str) -> Result<(), SendError> {
+    if !code.may_be_sent_by(role) {
+        return Err(SendError::InvalidCloseCode { code: code.as_u16() });
+    }
+    if reason.len() > MAX_REASON_LEN {
+        return Err(SendError::ReasonTooLong { len: reason.len() });
+    }
+    Ok(())
 }
 
 /// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,

@@ -475,6 +475,11 @@ impl Connection {
         self.endpoint.note_not_reading();
     }
 
+    /// Returns whether the connection has failed.
+    pub(crate) const fn has_failed(&self) -> bool {
+        matches!(self.endpoint.life().phase(), Phase::Failed(_))
+    }
+
     /// Returns whether there is an event without more input: that there is room in the output, or
     /// that the connection is over.
     pub(crate) fn has_news(&self) -> bool {

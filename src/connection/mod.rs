@@ -30,6 +30,7 @@ mod water_marks;
 
 pub use commands::Commands;
 pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
+pub(crate) use endpoint::check_close;
 pub use event::{Drained, Event};
 pub use life::ReadyState;
 pub use machine::Connection;

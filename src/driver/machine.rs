@@ -3,13 +3,13 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::ending::{Ending, Outcome};
+use super::ending::{Ending, Farewell, Outcome};
 use super::error::Error;
 use super::opening::{Accepting, Connecting, Opening};
 use super::reads::Reads;
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
-use crate::connection::{Commands, Config, Connection, Event, Ready};
+use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::role::Role;
@@ -217,7 +217,10 @@ impl Driver {
     }
 
     fn advance(&mut self) -> Result<Found, Error> {
-        self.is_overdue = false;
+        if core::mem::take(&mut self.is_overdue) {
+            // What is late is known once all that arrived is processed, whatever waits meanwhile.
+            self.answers = Answers::None;
+        }
         if self.credit <= 0 {
             self.credit = CREDIT;
             return Ok(Found::Yield);
@@ -258,19 +261,26 @@ impl Driver {
 
     fn advance_open(&mut self) -> Found {
         self.judge_answers();
-        if self.answers == Answers::Full {
+        if self.is_gated() {
             return Found::Wait;
         }
-        if self.writing == Writing::Broken && self.connection.closed().is_some() {
-            // A Close frame came, or a failure, and the peer cannot be told any more.
-            self.connection.handle_eof();
-        }
         let has_room = self.connection.wants_read();
-        match self.connection.poll_ready() {
+        let mut polled = self.connection.poll_ready();
+        if self.writing == Writing::Broken
+            && matches!(polled, Ok(None))
+            && self.connection.closed().is_some()
+        {
+            // A Close frame came, and cannot be answered any more.
+            self.connection.handle_eof();
+            polled = self.connection.poll_ready();
+        }
+        match polled {
             Ok(Some(Ready::Closed(closed))) => self.end(Outcome::Closed(closed)),
             Ok(Some(ready)) => {
                 self.credit -= 1;
-                self.answers = if has_room { Answers::Maybe } else { Answers::None };
+                // What is sent upon room in the output answers nothing.
+                let is_answered = has_room && !matches!(ready, Ready::Drained(_));
+                self.answers = if is_answered { Answers::Maybe } else { Answers::None };
                 return Found::Ready(ready);
             }
             Ok(None) => self.is_quiet = true,
@@ -287,14 +297,23 @@ impl Driver {
         }
     }
 
+    /// Returns whether no events are delivered until answers are written.
+    fn is_gated(&self) -> bool {
+        self.answers == Answers::Full && !self.connection.wants_read()
+    }
+
     fn end(&mut self, outcome: Outcome) {
-        let lingers = match &outcome {
-            Outcome::Closed(_) => true,
-            Outcome::Failed(Error::Connection(error)) => !error.is_peer_gone(),
+        let farewell = match &outcome {
+            Outcome::Failed(Error::Connection(error)) if error.is_peer_gone() => Farewell::Try,
             // A client that was not let in has nothing to say.
-            Outcome::Failed(_) => self.connection.role() == Role::Server,
+            Outcome::Failed(Error::Handshake(_)) if self.connection.role() == Role::Client => {
+                Farewell::None
+            }
+            Outcome::Closed(_) | Outcome::Failed(_) => Farewell::Linger,
         };
-        self.ending = Some(Box::new(Ending::new(outcome, lingers)));
+        self.ending = Some(Box::new(Ending::new(outcome, farewell)));
+        // What was late does not count any more.
+        self.is_overdue = false;
     }
 
     /// Tells the end once the transport is done.
@@ -317,14 +336,11 @@ impl Driver {
         if ending.is_timed_out() {
             return true;
         }
-        match self.writing {
-            Writing::Broken => true,
-            Writing::Open if ending.lingers() => false,
-            // One try is made to tell a peer why that seems to be gone.
-            Writing::Open => {
-                self.asked != Asked::Nothing || !self.is_unflushed && !self.has_output()
-            }
-            Writing::Shut => self.is_eof || ending.is_drained(),
+        match (ending.farewell(), self.writing) {
+            (Farewell::None, _) | (_, Writing::Broken) => true,
+            (Farewell::Linger, Writing::Open) => false,
+            (Farewell::Linger, Writing::Shut) => self.is_eof || ending.is_drained(),
+            (Farewell::Try, Writing::Open | Writing::Shut) => self.is_written(),
         }
     }
 
@@ -402,6 +418,8 @@ impl Driver {
     ///
     /// As [`Commands::close`].
     pub fn shut_down(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
+        let code = code.into();
+        check_close(self.connection.role(), code, reason)?;
         self.commands().close(code, reason)?;
         match self.opening.as_deref() {
             Some(Opening::Accepting(_)) => {
@@ -466,7 +484,7 @@ impl Driver {
             return false;
         }
         match &self.ending {
-            Some(ending) => ending.wants_read() && self.writing != Writing::Broken,
+            Some(ending) => ending.wants_read() && !self.is_done(),
             None => self.is_quiet && !self.is_deciding() || self.waiting() < READ_AHEAD,
         }
     }
@@ -491,14 +509,16 @@ impl Driver {
             self.handle_read_error();
         } else {
             self.reads.note(len);
-            self.credit -= i32::try_from(len >> 10).unwrap_or(CREDIT);
+            let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+            self.credit = self.credit.saturating_sub(spent);
             if let Some(ending) = &mut self.ending {
                 ending.note_read(len);
-            } else if !self.is_quiet {
-                self.connection.note_input();
             }
         }
         self.set_time(now);
+        if !self.is_quiet {
+            self.connection.note_input();
+        }
         self.is_quiet = false;
     }
 
@@ -517,18 +537,21 @@ impl Driver {
     ///
     /// Do it, once and as far as it goes, and say so by [`handle_written`](Self::handle_written).
     pub fn want_write(&mut self) -> Option<Write<'_>> {
-        if self.writing != Writing::Open {
+        if self.writing != Writing::Open || self.is_done() {
             return None;
         }
         self.asked = if self.transmit().is_some() {
             Asked::Bytes
         } else if self.is_unflushed {
             Asked::Flush
-        } else if self.ending.as_ref().is_some_and(|ending| ending.lingers()) {
+        } else if self.ending.is_some() {
             Asked::Shutdown
         } else {
             Asked::Nothing
         };
+        if let Some(ending) = &mut self.ending {
+            ending.note_tried();
+        }
         match self.asked {
             Asked::Bytes => self.transmit().map(|output| Write::Bytes(output)),
             Asked::Flush => Some(Write::Flush),
@@ -542,9 +565,8 @@ impl Driver {
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.writing == Writing::Open
-            && (self.has_output()
-                || self.is_unflushed
-                || self.ending.as_ref().is_some_and(|ending| ending.lingers()))
+            && !self.is_done()
+            && (self.has_output() || self.is_unflushed || self.ending.is_some())
     }
 
     fn transmit(&mut self) -> Option<&mut TransmitBuf> {
@@ -575,6 +597,9 @@ impl Driver {
             Asked::Flush => self.is_unflushed = false,
             Asked::Nothing => return,
             Asked::Shutdown => self.writing = Writing::Shut,
+        }
+        if let Some(ending) = &mut self.ending {
+            ending.note_moved();
         }
         if self.answers == Answers::Full && self.connection.wants_read() {
             self.answers = Answers::None;
@@ -619,11 +644,11 @@ impl Driver {
     /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and behind each wait.
     /// What is due is reported by [`poll_event`](Self::poll_event), or sent.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if !self.wants_read() && !self.is_eof {
+        if !self.wants_read() {
             self.connection.note_not_reading();
         }
         self.set_time(now);
-        if self.poll_timeout().is_some_and(|at| at <= now) {
+        if self.ending.is_none() && self.poll_timeout().is_some_and(|at| at <= now) {
             self.is_overdue = true;
         }
     }
@@ -656,7 +681,8 @@ impl Driver {
         if self.ending.is_some() {
             return self.is_done();
         }
-        self.is_overdue || !self.is_quiet && self.answers != Answers::Full
+        // A command may have failed the connection.
+        self.is_overdue || self.connection.has_failed() || !self.is_quiet && !self.is_gated()
     }
 
     /// Returns whether everything that was sent has been handed to the transport and flushed.

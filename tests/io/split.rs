@@ -19,8 +19,7 @@ use futures_core::Stream;
 use sanswire::io::Error;
 use sanswire::tokio::{Receiver, Sender, WebSocket};
 use sanswire::{
-    CloseCode, Config, Connection, ConnectionError, Event, Message, ReadyState,
-    SendError, WhenFull,
+    CloseCode, Config, Connection, ConnectionError, Event, Message, ReadyState, SendError, WhenFull,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Barrier;
