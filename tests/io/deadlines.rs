@@ -17,7 +17,7 @@ use std::time::Duration;
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
-use sanswire::{CloseCode, Config, Connection, ConnectionError, ReceiveBuf, blocking};
+use sanswire::{CloseCode, Config, Connection, ConnectionError, blocking};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -36,7 +36,7 @@ fn millis(millis: u64) -> Duration {
 /// A server and the bare stream at its other end.
 fn server(capacity: usize, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(capacity);
-    (WebSocket::from_parts(near, Connection::server(config), ReceiveBuf::new()), far)
+    (WebSocket::from_driver(near, Connection::server(config).into()), far)
 }
 
 #[track_caller]
@@ -62,7 +62,7 @@ async fn a_silent_peer_is_pinged_and_then_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_quiet_peer_that_answers_pings_lives_on() {
     let (near, far) = duplex(1000);
-    let new = |stream, connection| WebSocket::from_parts(stream, connection, ReceiveBuf::new());
+    let new = |stream, connection| WebSocket::from_driver(stream, connection.into());
     let mut server = new(near, Connection::server(&Config::default()));
     let quiet = config(|config| config.ping_interval = None);
     let mut client = new(far, Connection::client(&quiet, [7; 32]));
@@ -123,7 +123,7 @@ async fn a_sender_that_waits_sees_that_the_peer_is_gone() {
 async fn two_senders_that_wait_for_each_other_are_ended() {
     let (near, far) = duplex(1000);
     let small = config(|config| config.max_buffered = 1000);
-    let new = |stream, connection| WebSocket::from_parts(stream, connection, ReceiveBuf::new());
+    let new = |stream, connection| WebSocket::from_driver(stream, connection.into());
     let mut server = new(near, Connection::server(&small));
     let mut client = new(far, Connection::client(&small, [7; 32]));
     let flood = vec![7; 10_000];
@@ -195,7 +195,7 @@ fn over_tcp(connection: Connection) -> (blocking::WebSocket<TcpStream>, TcpStrea
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let near = listener.accept().unwrap().0;
-    (blocking::WebSocket::from_parts(near, connection, ReceiveBuf::new()), far)
+    (blocking::WebSocket::from_driver(near, connection.into()), far)
 }
 
 fn short() -> Config {
@@ -400,9 +400,9 @@ impl blocking::Transport for Lazy {
 #[test]
 fn blocking_a_transport_that_lets_go_slowly_is_waited_for() {
     let (socket, mut peer) = over_tcp(Connection::server(&Config::default()));
-    let (stream, connection, input) = socket.into_parts();
+    let (stream, driver) = socket.into_parts();
     let lazy = Lazy { stream, held: Vec::new(), waits: 3 };
-    let mut socket = blocking::WebSocket::from_parts(lazy, connection, input);
+    let mut socket = blocking::WebSocket::from_driver(lazy, driver);
     socket.send("held back").unwrap();
     let mut seen = [0; 11];
     peer.read_exact(&mut seen).unwrap();

@@ -240,7 +240,7 @@ impl Server {
         if self.memory == Memory::Snapshots {
             state.disk = Some((state.application.clone(), session.snapshot()));
         }
-        session.transmit(socket.connection_mut())?;
+        session.transmit(&mut socket.commands())?;
         Ok(Advanced::On)
     }
 }

@@ -3,16 +3,17 @@
 
 mod support;
 
+#[cfg(any())]
 mod blocking;
 #[cfg(feature = "tokio")]
 mod broadcast;
 #[cfg(feature = "tokio")]
 mod cancel;
-#[cfg(feature = "tokio")]
+#[cfg(any())]
 mod deadlines;
-#[cfg(feature = "tokio")]
+#[cfg(any())]
 mod delivery;
-#[cfg(feature = "tokio")]
+#[cfg(any())]
 mod reconnecting;
 #[cfg(feature = "tokio")]
 mod split;

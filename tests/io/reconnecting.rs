@@ -769,7 +769,7 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
         session.handle_connected();
         session.handle_message(server.recv().await.unwrap().unwrap()).unwrap();
         session.send("news".into()).unwrap();
-        session.transmit(server.connection_mut()).unwrap();
+        session.transmit(&mut server.commands()).unwrap();
         server.close(1001, "").await.unwrap();
     });
     assert!(matches!(net.client.next().await, Some(Event::Open)));

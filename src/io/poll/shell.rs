@@ -291,7 +291,7 @@ impl<T: Transport> Shell<T> {
             }
             self.armed.until = Some(at);
         }
-        if has_moved || self.driver.has_event() {
+        if has_moved || self.driver.is_over() {
             return Poll::Ready(());
         }
         // An idle connection holds no memory.
