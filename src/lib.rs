@@ -37,7 +37,7 @@
 //!         // Nothing left to do: wait for the transport.
 //!         if !written {
 //!             let mut input = connection.input();
-//!             match stream.read(input.spare_mut(16 << 10))? {
+//!             match stream.read(input.spare_mut())? {
 //!                 0 => connection.handle_eof(),
 //!                 len => input.commit(len),
 //!             }

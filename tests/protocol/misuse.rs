@@ -885,14 +885,18 @@ fn feed(input: &mut Input<'_>, bytes: &[u8], random: &mut Random) {
         0 => {
             let mut left = bytes;
             while !left.is_empty() {
-                let spare = input.spare_mut(random.split(20_000));
+                if random.below(2) == 0 {
+                    input.prepare(random.split(20_000));
+                }
+                let spare = input.spare_mut();
                 let len = spare.len().min(left.len());
                 assert!(len > 0, "no memory was lent");
                 spare[..len].copy_from_slice(&left[..len]);
                 input.commit(len);
                 left = &left[len..];
             }
-            let _ = input.spare_mut(0);
+            input.prepare(0);
+            let _ = input.spare_mut();
             input.commit(0);
         }
         1 => {

@@ -7,7 +7,7 @@ use core::panic::AssertUnwindSafe;
 use core::time::Duration;
 use std::panic::catch_unwind;
 
-use sanswire::{Config, Connection, ConnectionError, Event, Role};
+use sanswire::{Config, Connection, ConnectionError, Event, Input, Role};
 
 use crate::support::{BINARY, BOTH, FIN, TEXT, frame, from};
 
@@ -26,6 +26,11 @@ fn begun(role: Role) -> (Connection, Vec<u8>) {
     connection.input().extend_from_slice(&bytes);
     assert!(connection.poll_event().unwrap().is_none());
     (connection, rest)
+}
+
+fn lend<'a>(input: &'a mut Input<'_>) -> &'a mut [u8] {
+    input.prepare(100);
+    input.spare_mut()
 }
 
 fn next_text(connection: &mut Connection) -> Option<Vec<u8>> {
@@ -105,7 +110,7 @@ fn a_commit_of_more_than_was_lent_panics_and_does_no_harm() {
             let (mut connection, rest) = begun(role);
             connection.input().extend_from_slice(&rest[..before]);
             let len = connection.input().len();
-            let lent = connection.input().spare_mut(100).len();
+            let lent = lend(&mut connection.input()).len();
             for more in [lent + 1, lent + 200_000, usize::MAX] {
                 let commit = AssertUnwindSafe(|| connection.input().commit(more));
                 assert!(catch_unwind(commit).is_err(), "{more} of {lent}");
@@ -124,7 +129,7 @@ fn a_commit_at_another_time_than_it_was_lent_makes_no_text_of_what_is_none() {
     for role in BOTH {
         for len in [1, 50, 100] {
             let (mut connection, rest) = begun(role);
-            connection.input().spare_mut(100).fill(0xff);
+            lend(&mut connection.input()).fill(0xff);
             connection.input().extend_from_slice(&rest[..7]);
             assert!(connection.poll_event().unwrap().is_none());
             let before = connection.input().len();
