@@ -44,7 +44,13 @@ impl ClientHandshake {
 
     /// Opens a connection by what was agreed on; once, and only if the response was good.
     pub(crate) fn open(&mut self, connection: &mut Connection) -> Option<()> {
-        self.take_finished().map(|finished| finished.open(connection))
+        self.take_finished().map(|finished| finished.open(connection))?;
+        // It begins when the response came. (At 0, the time may not have been told.)
+        let now = connection.now();
+        if !now.is_zero() {
+            connection.handle_timeout(now);
+        }
+        Some(())
     }
 }
 
