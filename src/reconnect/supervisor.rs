@@ -296,8 +296,8 @@ impl<E> Supervisor<E> {
         }
     }
 
-    /// Returns when to call [`poll_step`](Self::poll_step) again; `None` when only a call can change
-    /// the state.
+    /// Returns when to call [`poll_step`](Self::poll_step) again; `None` when only a call can
+    /// change the state.
     ///
     /// It may be in the past: then call at once.
     #[must_use]
@@ -368,8 +368,8 @@ impl<E: Retryable> Supervisor<E> {
 
 #[cfg(feature = "handshake")]
 impl<E> Supervisor<E> {
-    /// Returns the request of an attempt as it is to be sent: with [`Outbox::session`] it offers the
-    /// subprotocol of [`delivery`](crate::delivery).
+    /// Returns the request of an attempt as it is to be sent: with [`Outbox::session`] it offers
+    /// the subprotocol of [`delivery`](crate::delivery).
     ///
     /// # Errors
     ///
