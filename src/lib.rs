@@ -92,7 +92,7 @@
 //! | [`Connection`], [`Config`], [`Event`], [`Commands`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
 //! | [`whatwg`] | the two as the object that a page has | |
-//! | [`reconnect`] | when to try again | §7.2.3 |
+//! | [`reconnect`] | a client that comes back: when, and what becomes of its messages | §7.2.3 |
 //! | [`delivery`] | nothing lost, repeated or reordered across connections | |
 //! | [`io`] | sockets, clocks and entropy: the adapters | |
 //!
