@@ -45,7 +45,7 @@
 //! set [`Options::delivery`]: messages are kept until the peer has acknowledged them, and arrive
 //! each once and in order as [`delivery`](crate::delivery) has it.
 //!
-//! What it decides is in a [`Supervisor`], for use without tokio.
+//! All decisions are made by a [`Supervisor`], which can be used without tokio, too.
 //!
 //! [`Supervisor`]: crate::reconnect::Supervisor
 
