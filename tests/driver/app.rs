@@ -156,6 +156,11 @@ impl App {
         }
     }
 
+    /// Whether all was sent.
+    pub(crate) fn is_done(&self) -> bool {
+        self.queue.is_empty() && self.begun.is_none()
+    }
+
     fn send(&mut self, message: Message, commands: &mut Commands<'_>) {
         if !self.queue.is_empty() {
             return self.queue.push_back(Piece::Message(message));

@@ -9,6 +9,7 @@ mod deadlines;
 mod hand;
 mod opening;
 mod order;
+mod random;
 mod reading;
 mod scenarios;
 mod wire;
