@@ -60,9 +60,8 @@ pub(super) struct Processed {
 }
 
 impl Endpoint {
-    /// Creates an end whose handshake may have left bytes that are to be written first. Only a
-    /// client has a seed.
-    pub(super) fn new(config: &Config, seed: Option<[u8; 32]>, output: TransmitBuf) -> Self {
+    /// Creates an end whose opening handshake is under way. Only a client has a seed.
+    pub(super) fn new(config: &Config, seed: Option<[u8; 32]>) -> Self {
         let role = if seed.is_some() { Role::Client } else { Role::Server };
         let keys = seed.map(|seed| Box::new(MaskingKeys::new(seed)));
         Self {
@@ -70,13 +69,19 @@ impl Endpoint {
             pong: config.pong,
             has_received: false,
             has_sent: false,
-            output: Output::new(config, keys, output),
+            output: Output::new(config, keys),
             rare: Box::new(Rare {
                 timers: Timers::new(config),
                 when_full: config.when_full,
                 negotiated: None,
             }),
         }
+    }
+
+    /// Opens this end, whose handshake may have left bytes that are to be written first.
+    pub(super) fn open(&mut self, output: TransmitBuf) {
+        self.life.open();
+        self.output.begin_with(output);
     }
 
     pub(super) fn set_negotiated(&mut self, protocol: &str, extensions: &str) {
@@ -106,10 +111,9 @@ impl Endpoint {
                 .send_source(message.kind(), Source::Owned(message.as_shared_mut()), compress)
                 .map_err(|error| Refused { error, message: Some(message) }),
             Content::Prepared(prepared) => {
-                let sent = if self.life.is_open() {
-                    self.output.prepared(prepared)
-                } else {
-                    Err(SendError::Closed)
+                let sent = match self.check_open() {
+                    Ok(()) => self.output.prepared(prepared),
+                    Err(error) => Err(error),
                 };
                 self.note_sent(sent, prepared.len())
                     .map_err(|error| Refused { error, message: None })
@@ -125,10 +129,9 @@ impl Endpoint {
         compress: Compress,
     ) -> Result<(), SendError> {
         let len = payload.len();
-        let sent = if self.life.is_open() {
-            self.output.message(kind, payload, compress)
-        } else {
-            Err(SendError::Closed)
+        let sent = match self.check_open() {
+            Ok(()) => self.output.message(kind, payload, compress),
+            Err(error) => Err(error),
         };
         self.note_sent(sent, len)
     }
@@ -155,6 +158,7 @@ impl Endpoint {
                 return Err(error);
             }
             SendError::CompressionFailed
+            | SendError::Connecting
             | SendError::ControlTooLong { .. }
             | SendError::InvalidCloseCode { .. }
             | SendError::InvalidUtf8
@@ -294,6 +298,9 @@ impl Endpoint {
 
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         let timers = &mut self.rare.timers;
+        if let Phase::Connecting = self.life.phase() {
+            return timers.note_now(now);
+        }
         timers.advance(now, self.output.progress(), self.has_sent);
         self.has_sent = false;
         match self.life.phase() {
@@ -310,12 +317,8 @@ impl Endpoint {
                     self.life.note_eof();
                 }
             }
-            Phase::Closed(_) => {}
+            Phase::Connecting | Phase::Closed(_) => {}
         }
-    }
-
-    pub(super) fn continue_time(&mut self, now: Duration) {
-        self.rare.timers.continue_at(now);
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Duration> {
@@ -328,7 +331,7 @@ impl Endpoint {
                     self.rare.timers.next_closing()
                 }
             }
-            Phase::Closed(_) => None,
+            Phase::Connecting | Phase::Closed(_) => None,
         }
     }
 
@@ -337,9 +340,11 @@ impl Endpoint {
     pub(super) fn poll_timeout_unread(&self) -> Option<Duration> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
-            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => {
-                self.poll_timeout()
-            }
+            Phase::Connecting
+            | Phase::CloseSent
+            | Phase::AwaitingEof(_)
+            | Phase::Failed(_)
+            | Phase::Closed(_) => self.poll_timeout(),
         }
     }
 
@@ -369,7 +374,7 @@ impl Endpoint {
                 }
                 timers.close_overdue()
             }
-            Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => None,
+            Phase::Connecting | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => None,
         }
     }
 
@@ -444,7 +449,13 @@ impl Endpoint {
 
     #[inline]
     const fn check_open(&self) -> Result<(), SendError> {
-        if self.life.is_open() { Ok(()) } else { Err(SendError::Closed) }
+        match self.life.phase() {
+            Phase::Open => Ok(()),
+            Phase::Connecting => Err(SendError::Connecting),
+            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => {
+                Err(SendError::Closed)
+            }
+        }
     }
 }
 

@@ -34,5 +34,5 @@ pub(crate) use endpoint::check_close;
 pub use event::{Drained, Event};
 pub use life::ReadyState;
 pub use machine::Connection;
-pub(crate) use machine::Ready;
+pub(crate) use machine::{Opened, Ready};
 pub use refused::Refused;

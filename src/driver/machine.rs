@@ -5,14 +5,13 @@ use core::time::Duration;
 
 use super::ending::{Ending, Farewell, Outcome};
 use super::error::Error;
-use super::opening::{Accepting, Connecting};
+use super::opening::{Accepting, Connecting, Opening};
 use super::reads::Reads;
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
 use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
-use crate::receive::Short;
 use crate::role::Role;
 
 /// A WebSocket from its first byte to its last, over a transport that somebody else holds.
@@ -41,7 +40,9 @@ use crate::role::Role;
 ///   run; also in the middle of a message.
 #[derive(Debug)]
 pub struct Driver {
-    machine: Machine,
+    /// Until the connection is open.
+    opening: Option<Box<Opening>>,
+    connection: Connection,
     ending: Option<Box<Ending>>,
     /// How much may be done before others get a turn: messages, and KiB that are processed.
     credit: i32,
@@ -58,14 +59,6 @@ pub struct Driver {
     is_quiet: bool,
     /// Whether a deadline has passed that [`Self::poll_event`] has not judged yet.
     is_overdue: bool,
-}
-
-/// What is driven.
-#[derive(Debug)]
-enum Machine {
-    Accepting(Box<Accepting>),
-    Connecting(Box<Connecting>),
-    Open(Connection),
 }
 
 /// What is next, from [`Driver::poll_event`].
@@ -147,7 +140,8 @@ impl Driver {
     /// As [`server`](Self::server), with other limits for the request.
     #[must_use]
     pub fn server_with(limits: HeadLimits, config: &Config) -> Self {
-        Self::new(Machine::Accepting(Box::new(Accepting::new(limits, config))))
+        let opening = Opening::Accepting(Accepting::new(limits));
+        Self::new(Some(Box::new(opening)), Connection::connecting(config, None))
     }
 
     /// Creates a client's end, with `request` ready to be written.
@@ -161,12 +155,14 @@ impl Driver {
         nonce: [u8; 16],
         seed: [u8; 32],
     ) -> Self {
-        Self::new(Machine::Connecting(Box::new(Connecting::new(request, config, nonce, seed))))
+        let opening = Opening::Connecting(Connecting::new(request, nonce));
+        Self::new(Some(Box::new(opening)), Connection::connecting(config, Some(seed)))
     }
 
-    fn new(machine: Machine) -> Self {
+    fn new(opening: Option<Box<Opening>>, connection: Connection) -> Self {
         Self {
-            machine,
+            opening,
+            connection,
             ending: None,
             credit: CREDIT,
             reads: Reads::default(),
@@ -190,34 +186,18 @@ impl Driver {
     #[inline(always)]
     pub fn poll_event(&mut self) -> Result<Next<'_>, Error> {
         // Nearly everything is a message on an open connection, while answers have room.
-        match self.poll_short() {
-            Some(short) => Ok(self.lend_short(short)),
-            None => self.poll_next(),
+        if self.credit > 0
+            && self.ending.is_none()
+            && self.connection.wants_read()
+            // A failure is found again below.
+            && let Ok(Some(short)) = self.connection.poll_short()
+        {
+            self.credit -= 1;
+            self.answers = Answers::Maybe;
+            let (event, commands) = self.connection.lend_short(short);
+            return Ok(Next::Event(event, commands));
         }
-    }
-
-    #[inline(always)]
-    fn poll_short(&mut self) -> Option<Short> {
-        let Machine::Open(connection) = &mut self.machine else { return None };
-        if self.credit <= 0 || self.ending.is_some() || !connection.wants_read() {
-            return None;
-        }
-        // A failure is found again by `advance`.
-        let short = connection.poll_short().ok()??;
-        self.credit -= 1;
-        self.answers = Answers::Maybe;
-        Some(short)
-    }
-
-    #[inline(always)]
-    fn lend_short(&mut self, short: Short) -> Next<'_> {
-        match &mut self.machine {
-            Machine::Open(connection) => {
-                let (event, commands) = connection.lend_short(short);
-                Next::Event(event, commands)
-            }
-            Machine::Accepting(_) | Machine::Connecting(_) => Next::Wait,
-        }
+        self.poll_next()
     }
 
     /// As [`poll_event`](Self::poll_event), the long way.
@@ -225,22 +205,15 @@ impl Driver {
     fn poll_next(&mut self) -> Result<Next<'_>, Error> {
         Ok(match self.advance()? {
             Found::Over => Next::Over,
-            Found::Ready(ready) => self.lend(ready),
+            Found::Ready(ready) => {
+                let (event, commands) = self.connection.lend(ready);
+                Next::Event(event, commands)
+            }
             Found::Request(request) => Next::Request(request),
             Found::Response(response) => Next::Response(response),
             Found::Wait => Next::Wait,
             Found::Yield => Next::Yield,
         })
-    }
-
-    fn lend(&mut self, ready: Ready) -> Next<'_> {
-        match &mut self.machine {
-            Machine::Open(connection) => {
-                let (event, commands) = connection.lend(ready);
-                Next::Event(event, commands)
-            }
-            Machine::Accepting(_) | Machine::Connecting(_) => Next::Wait,
-        }
     }
 
     fn advance(&mut self) -> Result<Found, Error> {
@@ -263,21 +236,25 @@ impl Driver {
 
     /// Asks the machine what is next; it may turn out that the end begins.
     fn advance_machine(&mut self) -> Found {
-        match &mut self.machine {
-            Machine::Accepting(accepting) => match accepting.poll() {
-                Ok(Some(request)) => return Found::Request(request),
-                Ok(None) => self.is_quiet = true,
-                Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
-            },
-            Machine::Connecting(connecting) => match connecting.poll() {
-                Ok(Some((response, connection))) => {
-                    self.machine = Machine::Open(connection);
-                    return Found::Response(response);
+        let polled = match self.opening.as_deref_mut() {
+            None => return self.advance_open(),
+            Some(Opening::Accepting(accepting)) => {
+                accepting.poll().map(|request| request.map(Found::Request))
+            }
+            Some(Opening::Connecting(connecting)) => {
+                let response = connecting.poll(&mut self.connection);
+                response.map(|response| response.map(Found::Response))
+            }
+        };
+        match polled {
+            Ok(Some(found)) => {
+                if let Found::Response(_) = found {
+                    self.opening = None;
                 }
-                Ok(None) => self.is_quiet = true,
-                Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
-            },
-            Machine::Open(_) => return self.advance_open(),
+                return found;
+            }
+            Ok(None) => self.is_quiet = true,
+            Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
         }
         Found::Wait
     }
@@ -287,16 +264,15 @@ impl Driver {
         if self.is_gated() {
             return Found::Wait;
         }
-        let Machine::Open(connection) = &mut self.machine else { return Found::Wait };
-        let has_room = connection.wants_read();
-        let mut polled = connection.poll_ready();
+        let has_room = self.connection.wants_read();
+        let mut polled = self.connection.poll_ready();
         if self.writing == Writing::Broken
             && matches!(polled, Ok(None))
-            && connection.closed().is_some()
+            && self.connection.closed().is_some()
         {
             // A Close frame came, and cannot be answered any more.
-            connection.handle_eof();
-            polled = connection.poll_ready();
+            self.connection.handle_eof();
+            polled = self.connection.poll_ready();
         }
         match polled {
             Ok(Some(Ready::Closed(closed))) => self.end(Outcome::Closed(closed)),
@@ -316,25 +292,24 @@ impl Driver {
     /// Looks whether the answers to the last event have filled the output.
     #[inline]
     fn judge_answers(&mut self) {
-        if self.answers == Answers::Maybe
-            && let Machine::Open(connection) = &self.machine
-        {
-            self.answers = if connection.wants_read() { Answers::None } else { Answers::Full };
+        if self.answers == Answers::Maybe {
+            self.answers = if self.connection.wants_read() { Answers::None } else { Answers::Full };
         }
     }
 
     /// Returns whether no events are delivered until answers are written.
     fn is_gated(&self) -> bool {
-        self.answers == Answers::Full
-            && matches!(&self.machine, Machine::Open(connection) if !connection.wants_read())
+        self.answers == Answers::Full && !self.connection.wants_read()
     }
 
     fn end(&mut self, outcome: Outcome) {
-        let farewell = match (&outcome, &self.machine) {
-            (Outcome::Failed(Error::Connection(error)), _) if error.is_peer_gone() => Farewell::Try,
+        let farewell = match &outcome {
+            Outcome::Failed(Error::Connection(error)) if error.is_peer_gone() => Farewell::Try,
             // A client that was not let in has nothing to say.
-            (Outcome::Failed(_), Machine::Connecting(_)) => Farewell::None,
-            (Outcome::Closed(_) | Outcome::Failed(_), _) => Farewell::Linger,
+            Outcome::Failed(Error::Handshake(_)) if self.connection.role() == Role::Client => {
+                Farewell::None
+            }
+            Outcome::Closed(_) | Outcome::Failed(_) => Farewell::Linger,
         };
         self.ending = Some(Box::new(Ending::new(outcome, farewell)));
         // What was late does not count any more.
@@ -382,24 +357,20 @@ impl Driver {
         request: &Request,
         acceptance: &Acceptance,
     ) -> Result<(), HandshakeError> {
-        let accepting = self.accepting()?;
-        match accepting.accept(request, acceptance) {
-            Ok(mut connection) => {
-                if self.is_eof {
-                    connection.handle_eof();
-                }
-                self.machine = Machine::Open(connection);
-                self.is_quiet = false;
-                Ok(())
-            }
+        let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
+            return Err(HandshakeError::OutOfOrder);
+        };
+        match accepting.accept(request, acceptance, &mut self.connection) {
+            Ok(()) => self.opening = None,
+            Err(error) if !accepting.is_refused() => return Err(error),
             Err(error) => {
-                if accepting.is_refused() {
-                    self.end(Outcome::Failed(Error::Handshake(error.clone())));
-                    self.is_quiet = false;
-                }
-                Err(error)
+                self.end(Outcome::Failed(Error::Handshake(error.clone())));
+                self.is_quiet = false;
+                return Err(error);
             }
         }
+        self.is_quiet = false;
+        Ok(())
     }
 
     /// Answers a request otherwise, or refuses to wait for one. The end has begun, which
@@ -407,22 +378,32 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599,
-    /// [`HandshakeError::OutOfOrder`] when an answer was given already. Nothing changed then.
+    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599: the client is
+    /// answered with 500, and that is the end. [`HandshakeError::OutOfOrder`] when an answer was
+    /// given already: nothing changed.
     pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
-        self.accepting()?.reject(response)?;
-        self.end(Outcome::Failed(Error::Rejected { status: response.status() }));
+        let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
+            return Err(HandshakeError::OutOfOrder);
+        };
+        let rejected = accepting.reject(response);
+        let error = match &rejected {
+            Ok(()) => Error::Rejected { status: response.status() },
+            Err(error) if accepting.is_refused() => Error::Handshake(error.clone()),
+            Err(_) => return rejected,
+        };
+        self.end(Outcome::Failed(error));
         self.is_quiet = false;
-        Ok(())
+        rejected
     }
 
     /// Returns the handshake of a server that has not been answered.
-    fn accepting(&mut self) -> Result<&mut Accepting, HandshakeError> {
-        match &mut self.machine {
-            Machine::Accepting(accepting) if self.ending.is_none() => Ok(accepting),
-            Machine::Accepting(_) | Machine::Connecting(_) | Machine::Open(_) => {
-                Err(HandshakeError::OutOfOrder)
-            }
+    fn accepting<'a>(
+        opening: &'a mut Option<Box<Opening>>,
+        ending: &Option<Box<Ending>>,
+    ) -> Option<&'a mut Accepting> {
+        match opening.as_deref_mut()? {
+            Opening::Accepting(accepting) if ending.is_none() => Some(accepting),
+            Opening::Accepting(_) | Opening::Connecting(_) => None,
         }
     }
 
@@ -438,57 +419,43 @@ impl Driver {
     /// As [`Commands::close`].
     pub fn shut_down(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
         let code = code.into();
-        check_close(self.role(), code, reason)?;
-        match &mut self.machine {
-            Machine::Open(connection) => connection.commands().close(code, reason)?,
-            Machine::Accepting(_) => {
+        check_close(self.connection.role(), code, reason)?;
+        self.commands().close(code, reason)?;
+        match self.opening.as_deref() {
+            Some(Opening::Accepting(_)) => {
                 // One that has been answered is at its end already.
                 let _ = self.reject(&Response::new(503));
             }
-            Machine::Connecting(_) => {
-                if self.ending.is_none() {
-                    self.end(Outcome::Failed(Error::Handshake(HandshakeError::ShutDown)));
-                }
+            Some(Opening::Connecting(_)) if self.ending.is_none() => {
+                self.end(Outcome::Failed(Error::Handshake(HandshakeError::ShutDown)));
             }
+            Some(Opening::Connecting(_)) | None => {}
         }
         self.is_quiet = false;
         Ok(())
     }
 
-    /// Returns the commands of the open connection; `None` before it is open.
-    pub fn commands(&mut self) -> Option<Commands<'_>> {
+    /// Returns the commands of the connection, as they come along with each event. Before it is open
+    /// they are refused with [`SendError::Connecting`].
+    #[inline]
+    pub fn commands(&mut self) -> Commands<'_> {
         // Or what the application sends now would count as an answer.
         self.judge_answers();
-        match &mut self.machine {
-            Machine::Open(connection) => Some(connection.commands()),
-            Machine::Accepting(_) | Machine::Connecting(_) => None,
-        }
+        self.connection.commands()
     }
 
-    const fn role(&self) -> Role {
-        match &self.machine {
-            Machine::Accepting(_) => Role::Server,
-            Machine::Connecting(_) => Role::Client,
-            Machine::Open(connection) => connection.role(),
-        }
-    }
-
-    /// Returns the connection, once it is open.
+    /// Returns the connection, to ask it things: its
+    /// [`ready_state`](Connection::ready_state) is "connecting" before it is open.
     #[must_use]
-    pub const fn connection(&self) -> Option<&Connection> {
-        match &self.machine {
-            Machine::Open(connection) => Some(connection),
-            Machine::Accepting(_) | Machine::Connecting(_) => None,
-        }
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    /// Takes the connection out, with what it has received and not written, if it is open.
+    /// Takes the connection out, with what it has received and not written; `None` before it is
+    /// open.
     #[must_use]
     pub fn into_connection(self) -> Option<Connection> {
-        match self.machine {
-            Machine::Open(connection) => Some(connection),
-            Machine::Accepting(_) | Machine::Connecting(_) => None,
-        }
+        self.opening.is_none().then_some(self.connection)
     }
 
     /// Returns where to read to, if anything is to be read now.
@@ -500,17 +467,14 @@ impl Driver {
         if !self.wants_read() {
             return None;
         }
-        let size = self.reads.size();
-        Some(match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.input(self.ending.is_some()),
-            Machine::Connecting(connecting) => connecting.input(),
-            Machine::Open(connection) => {
-                if self.ending.is_some() {
-                    connection.discard_input();
-                }
-                connection.prepared_input(size)
-            }
-        })
+        let discards = self.ending.is_some();
+        if let Some(opening) = &mut self.opening {
+            return Some(opening.input(discards));
+        }
+        if discards {
+            self.connection.discard_input();
+        }
+        Some(self.connection.prepared_input(self.reads.size()))
     }
 
     /// Returns whether anything is to be read now.
@@ -526,16 +490,15 @@ impl Driver {
     }
 
     /// Returns whether the application has a request to decide about.
-    const fn is_deciding(&self) -> bool {
-        matches!(&self.machine, Machine::Accepting(accepting) if accepting.is_deciding())
+    fn is_deciding(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_deciding())
     }
 
     /// Returns how much was read and not processed.
     fn waiting(&self) -> usize {
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.waiting(),
-            Machine::Connecting(connecting) => connecting.waiting(),
-            Machine::Open(connection) => connection.unprocessed_len(),
+        match &self.opening {
+            Some(opening) => opening.waiting(),
+            None => self.connection.unprocessed_len(),
         }
     }
 
@@ -553,10 +516,8 @@ impl Driver {
             }
         }
         self.set_time(now);
-        if !self.is_quiet
-            && let Machine::Open(connection) = &mut self.machine
-        {
-            connection.note_input();
+        if !self.is_quiet {
+            self.connection.note_input();
         }
         self.is_quiet = false;
     }
@@ -566,11 +527,10 @@ impl Driver {
     pub fn handle_read_error(&mut self) {
         self.is_eof = true;
         self.is_quiet = false;
-        match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.handle_eof(),
-            Machine::Connecting(connecting) => connecting.handle_eof(),
-            Machine::Open(connection) => connection.handle_eof(),
+        if let Some(opening) = &mut self.opening {
+            opening.handle_eof();
         }
+        self.connection.handle_eof();
     }
 
     /// Returns what is to be done with the sending side, if anything.
@@ -600,19 +560,26 @@ impl Driver {
         }
     }
 
+    /// Returns whether anything is to be done with the sending side: whether
+    /// [`want_write`](Self::want_write) would return something.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.writing == Writing::Open
+            && !self.is_done()
+            && (self.has_output() || self.is_unflushed || self.ending.is_some())
+    }
+
     fn transmit(&mut self) -> Option<&mut TransmitBuf> {
-        match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.transmit(),
-            Machine::Connecting(connecting) => connecting.transmit(),
-            Machine::Open(connection) => connection.poll_transmit(),
+        match &mut self.opening {
+            Some(opening) => opening.transmit(),
+            None => self.connection.poll_transmit(),
         }
     }
 
     fn has_output(&self) -> bool {
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.has_output(),
-            Machine::Connecting(connecting) => connecting.has_output(),
-            Machine::Open(connection) => connection.has_output(),
+        match &self.opening {
+            Some(opening) => opening.has_output(),
+            None => self.connection.has_output(),
         }
     }
 
@@ -634,12 +601,11 @@ impl Driver {
         if let Some(ending) = &mut self.ending {
             ending.note_moved();
         }
-        let Machine::Open(connection) = &self.machine else { return };
-        if self.answers == Answers::Full && connection.wants_read() {
+        if self.answers == Answers::Full && self.connection.wants_read() {
             self.answers = Answers::None;
             self.is_quiet = false;
         }
-        if connection.has_news() {
+        if self.connection.has_news() {
             self.is_quiet = false;
         }
     }
@@ -666,11 +632,10 @@ impl Driver {
         if let Some(ending) = &self.ending {
             return if self.is_done() { None } else { Some(ending.poll_timeout(self.now())) };
         }
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.poll_timeout(),
-            Machine::Connecting(connecting) => connecting.poll_timeout(),
-            Machine::Open(connection) if self.is_quiet => connection.poll_timeout(),
-            Machine::Open(connection) => connection.poll_timeout_unread(),
+        match &self.opening {
+            Some(opening) => opening.poll_timeout(),
+            None if self.is_quiet => self.connection.poll_timeout(),
+            None => self.connection.poll_timeout_unread(),
         }
     }
 
@@ -679,10 +644,8 @@ impl Driver {
     /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and behind each wait.
     /// What is due is reported by [`poll_event`](Self::poll_event), or sent.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if !self.wants_read()
-            && let Machine::Open(connection) = &mut self.machine
-        {
-            connection.note_not_reading();
+        if !self.wants_read() {
+            self.connection.note_not_reading();
         }
         self.set_time(now);
         if self.ending.is_none() && self.poll_timeout().is_some_and(|at| at <= now) {
@@ -691,11 +654,10 @@ impl Driver {
     }
 
     fn set_time(&mut self, now: Duration) {
-        match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.handle_timeout(now),
-            Machine::Connecting(connecting) => connecting.handle_timeout(now),
-            Machine::Open(connection) => connection.handle_timeout(now),
+        if let Some(opening) = &mut self.opening {
+            opening.handle_timeout(now);
         }
+        self.connection.handle_timeout(now);
         if let Some(ending) = &mut self.ending {
             ending.handle_timeout(now);
         }
@@ -704,18 +666,12 @@ impl Driver {
     /// Returns the time that was told last. Another clock that goes on from here continues it.
     #[must_use]
     pub fn now(&self) -> Duration {
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.now(),
-            Machine::Connecting(connecting) => connecting.now(),
-            Machine::Open(connection) => connection.now(),
-        }
+        self.connection.now()
     }
 
     /// Gives back memory that is not in use. Worth calling before a wait.
     pub fn release_memory(&mut self) {
-        if let Machine::Open(connection) = &mut self.machine {
-            connection.release_memory();
-        }
+        self.connection.release_memory();
     }
 
     /// Returns whether [`poll_event`](Self::poll_event) may have something else to say than
@@ -726,9 +682,7 @@ impl Driver {
             return self.is_done();
         }
         // A command may have failed the connection.
-        let has_failed =
-            matches!(&self.machine, Machine::Open(connection) if connection.has_failed());
-        self.is_overdue || has_failed || !self.is_quiet && !self.is_gated()
+        self.is_overdue || self.connection.has_failed() || !self.is_quiet && !self.is_gated()
     }
 
     /// Returns whether everything that was sent has been handed to the transport and flushed.
@@ -749,6 +703,13 @@ impl Driver {
         self.is_overdue
     }
 
+    /// Returns whether nothing will move any more: [`poll_event`](Self::poll_event) has only the end
+    /// to tell.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_done()
+    }
+
     /// Returns whether the end has begun: no more messages arrive or leave, and errors of the
     /// transport are of no interest.
     #[must_use]
@@ -761,7 +722,7 @@ impl Driver {
 /// has received and not written, and its time.
 impl From<Connection> for Driver {
     fn from(connection: Connection) -> Self {
-        Self::new(Machine::Open(connection))
+        Self::new(None, connection)
     }
 }
 

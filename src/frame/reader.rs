@@ -21,21 +21,6 @@ use crate::role::Role;
 /// (between) ──────────────────────────▶ (within) ───────────────▶ (between)
 ///     └──────────────── header and payload whole ─────────────────────┘
 /// ```
-///
-/// ```
-/// use sanswire::frame::{FrameReader, Opcode};
-/// use sanswire::{ReceiveBuf, Role};
-///
-/// let mut input = ReceiveBuf::new();
-/// input.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
-/// let mut decoder = FrameReader::new(Role::Client);
-/// let piece = decoder.poll(&mut input)?.unwrap();
-/// assert_eq!(piece.header.opcode, Opcode::Text);
-/// assert!(piece.is_first && piece.is_last);
-/// assert_eq!(piece.payload(&input), b"Hello");
-/// assert!(decoder.poll(&mut input)?.is_none());
-/// # Ok::<(), sanswire::ConnectionError>(())
-/// ```
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     sender: Role,

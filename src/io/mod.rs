@@ -22,6 +22,7 @@
 
 use core::fmt;
 use std::io;
+use std::net::SocketAddr;
 
 use crate::connection::Refused;
 use crate::driver;
@@ -31,8 +32,12 @@ use crate::message::Message;
 
 #[cfg(any())]
 pub mod blocking;
+#[cfg(feature = "futures-io")]
+pub mod futures_io;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+pub mod poll;
 mod pump;
-#[cfg(any())]
+#[cfg(feature = "tokio")]
 pub mod tokio;
 
 pub use pump::pump;
@@ -141,3 +146,12 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
 }
+
+/// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given
+/// the very port that it connects to.
+fn is_self_connected(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
+    matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
+}
+
+/// How many pieces of output go into one write. More than large messages that wait at once.
+const SLICES: usize = 64;

@@ -7,6 +7,7 @@ use bytes::Buf;
 
 use crate::buffer::{Input, TransmitBuf};
 use crate::driver::{self, Driver};
+use crate::io::SLICES;
 
 /// Moves what can be moved between a driver and a stream, and tells the driver the time: writes
 /// until the stream takes no more, or else reads once. Returns whether anything happened.
@@ -147,6 +148,3 @@ pub(super) fn flush(stream: &mut impl Write) -> io::Result<()> {
 pub(super) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
-
-/// How many pieces of output go into one write. More than large messages that wait at once.
-const SLICES: usize = 64;

@@ -32,8 +32,13 @@ pub(crate) struct Short {
 }
 
 impl Receiver {
-    pub(crate) fn new(sender: Role, limits: Limits, input: ReceiveBuf) -> Self {
-        Self { input, assembler: Assembler::new(sender, limits) }
+    pub(crate) fn new(sender: Role, limits: Limits) -> Self {
+        Self { input: ReceiveBuf::new(), assembler: Assembler::new(sender, limits) }
+    }
+
+    /// Begins with what arrived behind the opening handshake.
+    pub(crate) fn begin_with(&mut self, input: ReceiveBuf) {
+        self.input = input;
     }
 
     #[inline]

@@ -14,7 +14,7 @@ fn failed(error: ConnectionError) -> Vec<Told> {
 /// An end that has closed with 1000 and got the answer.
 fn closed_here(role: Role) -> Hand {
     let mut hand = Hand::open(role, &Config::default());
-    hand.driver.commands().unwrap().close(1000, "").unwrap();
+    hand.driver.commands().close(1000, "").unwrap();
     assert!(hand.settle().is_empty());
     let close = hand.from_peer(CLOSE, &close_body(1000, ""));
     hand.read(&close);
@@ -69,7 +69,7 @@ fn closed_is_told_once_and_then_it_is_over_again_and_again() {
 fn a_close_of_the_peer_is_answered_behind_what_waits() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());
-        hand.driver.commands().unwrap().send("before").unwrap();
+        hand.driver.commands().send("before").unwrap();
         let bytes = [hand.from_peer(TEXT, b"last"), hand.from_peer(CLOSE, &close_body(1000, "ok"))];
         hand.read(&bytes.concat());
         assert_eq!(hand.settle(), [Told::Text("last".into())]);
@@ -86,7 +86,7 @@ fn a_close_of_the_peer_is_answered_behind_what_waits() {
 fn a_broken_rule_is_told_the_peer_and_then_the_application() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());
-        hand.driver.commands().unwrap().send("before").unwrap();
+        hand.driver.commands().send("before").unwrap();
         let bytes = [hand.from_peer(TEXT, b"last"), hand.from_peer(0x83, b"")].concat();
         hand.read(&bytes);
         assert_eq!(hand.settle(), [Told::Text("last".into())]);
@@ -174,7 +174,7 @@ fn what_the_peer_sent_before_it_broke_off_is_delivered() {
 fn a_write_error_ends_only_writing() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());
-        hand.driver.commands().unwrap().send("lost").unwrap();
+        hand.driver.commands().send("lost").unwrap();
         assert!(matches!(hand.driver.want_write(), Some(Write::Bytes(_))));
         hand.driver.handle_write_error();
         assert!(hand.driver.is_broken() && !hand.driver.is_written());
@@ -238,7 +238,7 @@ fn a_peer_that_is_gone_gets_a_close_1011_and_no_time() {
 #[test]
 fn a_peer_that_is_gone_and_takes_nothing_gets_one_try() {
     let mut hand = Hand::open(Role::Server, &Config::default());
-    hand.driver.commands().unwrap().send("stuck").unwrap();
+    hand.driver.commands().send("stuck").unwrap();
     assert!(hand.driver.want_write().is_some(), "asked for before, and not done");
     hand.pass_stuck_until(secs(19));
     let mut told = Vec::new();
@@ -261,7 +261,7 @@ fn a_peer_that_is_gone_and_takes_nothing_gets_one_try() {
 #[test]
 fn a_peer_that_is_gone_is_not_waited_for_by_whoever_never_writes() {
     let mut hand = Hand::open(Role::Server, &Config::default());
-    hand.driver.commands().unwrap().send("stuck").unwrap();
+    hand.driver.commands().send("stuck").unwrap();
     let mut told = Vec::new();
     while told.is_empty() {
         hand.now = hand.driver.poll_timeout().unwrap().max(hand.now);
@@ -283,7 +283,7 @@ fn a_shut_down_closes_with_its_code_and_is_over_within_the_close_timeout() {
         hand.driver.shut_down(1000, "again").unwrap();
         assert!(hand.settle().is_empty());
         assert!(hand.written.is_empty(), "only once");
-        let sent = hand.driver.commands().unwrap().send("late");
+        let sent = hand.driver.commands().send("late");
         assert_eq!(sent.map_err(|refused| refused.error), Err(SendError::Closed));
         assert!(hand.pass_until(secs(12)).is_empty());
         let told = hand.pass_until(secs(13));
@@ -349,7 +349,7 @@ fn a_peer_that_is_too_slow_is_told_of_without_anything_moving() {
     let mut hand = Hand::open(Role::Server, &config);
     assert!(hand.driver.want_write().is_none());
     for is_last in [false, true] {
-        let sent = hand.driver.commands().unwrap().send(vec![0; 4 << 10]);
+        let sent = hand.driver.commands().send(vec![0; 4 << 10]);
         assert_eq!(sent.is_err(), is_last);
     }
     assert!(hand.driver.has_event());
@@ -376,7 +376,7 @@ fn a_failure_by_a_command_is_told_also_when_answers_had_filled_the_output() {
     hand.read(&hand.from_peer(TEXT, b"x"));
     assert_eq!(hand.take().len(), 1);
     assert!(!hand.driver.has_event());
-    assert!(hand.driver.commands().unwrap().send("more").is_err());
+    assert!(hand.driver.commands().send("more").is_err());
     assert!(hand.driver.has_event());
     assert!(hand.take().is_empty() && hand.driver.is_ending());
 }
@@ -402,7 +402,7 @@ fn the_peers_last_words_pass_through_a_close_that_is_stuck() {
     // The client has closed, and cannot write it: what the server still sends is read, and its end
     // is seen.
     let mut hand = Hand::open(Role::Client, &Config::default());
-    hand.driver.commands().unwrap().close(1000, "").unwrap();
+    hand.driver.commands().close(1000, "").unwrap();
     assert!(hand.driver.want_write().is_some());
     assert!(hand.take().is_empty());
     hand.read(&hand.from_peer(CLOSE, &close_body(1001, "")));

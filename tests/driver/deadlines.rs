@@ -56,7 +56,7 @@ fn a_deadline_of_a_flush_is_seen_by_who_asks_for_no_events() {
     let mut hand = Hand::open(Role::Server, &Config::default());
     // Something waits that nobody takes.
     hand.read(&hand.from_peer(TEXT, b"x"));
-    hand.driver.commands().unwrap().send("stuck").unwrap();
+    hand.driver.commands().send("stuck").unwrap();
     let mut passed = 0;
     while !hand.driver.is_overdue() {
         assert!(hand.driver.want_write().is_some());
@@ -74,7 +74,7 @@ fn a_deadline_of_a_flush_is_seen_by_who_asks_for_no_events() {
 #[test]
 fn a_stuck_sender_whose_peer_sends_sees_that_it_lives() {
     let mut hand = Hand::open(Role::Server, &Config::default());
-    hand.driver.commands().unwrap().send("stuck").unwrap();
+    hand.driver.commands().send("stuck").unwrap();
     // Events wait from now on: the application only sends.
     let message = hand.from_peer(TEXT, b"x");
     for at in 1..60 {

@@ -126,7 +126,7 @@ impl Hand {
     }
 
     pub(crate) fn connection(&self) -> &Connection {
-        self.driver.connection().unwrap()
+        self.driver.connection()
     }
 
     /// Takes one thing that is told; `None` is to wait.

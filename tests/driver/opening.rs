@@ -125,14 +125,13 @@ fn a_request_may_be_rejected_before_it_comes() {
 }
 
 #[test]
-fn a_rejection_with_a_bad_status_changes_nothing() {
+fn a_rejection_with_a_bad_status_is_answered_500_and_ends() {
     let mut hand = Hand::asked(&Config::default());
     let rejected = hand.driver.reject(&Response::new(101));
     assert_eq!(rejected, Err(HandshakeError::InvalidStatus(101)));
-    assert!(!hand.driver.is_ending());
-    hand.accept(&Acceptance::new()).unwrap();
-    hand.settle();
-    assert_eq!(status(&hand), 101);
+    let failed = Error::Handshake(HandshakeError::InvalidStatus(101));
+    assert_eq!(end(&mut hand), [Told::Failed(failed)]);
+    assert_eq!(status(&hand), 500);
 }
 
 #[test]
@@ -376,7 +375,10 @@ fn a_shut_down_with_a_code_that_may_not_be_sent_is_refused_in_every_state() {
         assert!(hand.driver.shut_down(1006, "").is_err());
         assert!(hand.driver.shut_down(1000, &"x".repeat(124)).is_err());
         assert!(!hand.driver.is_ending());
-        assert!(hand.driver.commands().is_none_or(|all| all.ready_state() == ReadyState::Open));
+        assert!(matches!(
+            hand.driver.connection().ready_state(),
+            ReadyState::Connecting | ReadyState::Open
+        ));
     }
 }
 
@@ -406,7 +408,7 @@ fn an_open_connection_can_be_taken_out_with_all_that_waits() {
     let mut hand = Hand::open(Role::Server, &Config::default());
     hand.now = Duration::from_millis(2_500);
     hand.read(&frame(Role::Client, TEXT, b"before"));
-    hand.driver.commands().unwrap().send("queued").unwrap();
+    hand.driver.commands().send("queued").unwrap();
     let connection = hand.driver.into_connection().unwrap();
     let mut hand = Hand::new(Driver::from(connection));
     assert_eq!(hand.driver.now(), Duration::from_millis(2_500));
