@@ -7,7 +7,7 @@ use sanswire::driver::Driver;
 #[cfg(feature = "deflate")]
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
-use sanswire::{Commands, Config, Event, Message, MessageKind, Role, SendError};
+use sanswire::{Commands, Config, Event, Message, MessageKind, ReadyState, Role, SendError};
 
 use crate::hand::Hand;
 
@@ -180,19 +180,19 @@ impl App {
     /// Does what there is to do; returns whether it was anything.
     pub(crate) fn act(&mut self, driver: &mut Driver, now: Duration) -> bool {
         let mut has_acted = self.answer(driver, now);
-        if driver.commands().is_none() {
+        if driver.connection().ready_state() == ReadyState::Connecting {
             if let Close::ShutDownAt(at) = self.plan.close
                 && at <= now
                 && !self.has_closed
             {
                 self.has_closed = true;
-                driver.shut_down(1001, "").unwrap();
+                driver.shut_down(1001, "bye").unwrap();
                 has_acted = true;
             }
             return has_acted;
         }
         while let Some(piece) = self.queue.pop_front() {
-            match self.put(&piece, &mut driver.commands().unwrap()) {
+            match self.put(&piece, &mut driver.commands()) {
                 Ok(true) => has_acted = true,
                 Ok(false) => {
                     has_acted = true;
@@ -205,10 +205,11 @@ impl App {
                 Err(error) => {
                     assert_eq!(error, SendError::Closed);
                     self.queue.clear();
+                    self.begun = None;
                 }
             }
         }
-        let buffered = driver.connection().unwrap().buffered_amount();
+        let buffered = driver.connection().buffered_amount();
         self.most_buffered = self.most_buffered.max(buffered);
         let is_time = match self.plan.close {
             Close::At(at) | Close::ShutDownAt(at) => at <= now,
@@ -219,8 +220,8 @@ impl App {
             self.has_closed = true;
             has_acted = true;
             match self.plan.close {
-                Close::ShutDownAt(_) => driver.shut_down(1001, "").unwrap(),
-                _ => driver.commands().unwrap().close(1000, "done").unwrap(),
+                Close::ShutDownAt(_) => driver.shut_down(1001, "bye").unwrap(),
+                _ => driver.commands().close(1000, "done").unwrap(),
             }
         }
         has_acted

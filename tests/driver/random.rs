@@ -89,7 +89,7 @@ fn options() -> impl Strategy<Value = Options> {
 
 fn setups() -> impl Strategy<Value = Setup> {
     let style = || prop_oneof![Just(Style::Blocking), Just(Style::Readiness)];
-    let capacity = prop_oneof![1..20_usize, 100..5_000_usize, Just(64 << 10)];
+    let capacity = prop_oneof![1 => 4..40_usize, 4 => 100..5_000_usize, 2 => Just(64 << 10)];
     (capacity, [style(), style()], [options(), options()]).prop_map(
         |(capacity, styles, mut plans)| {
             // Two ends that answer answers go on forever.
@@ -114,7 +114,7 @@ fn happenings() -> impl Strategy<Value = Happening> {
         4 => (1..40_usize).prop_map(Fault::Short),
         2 => Just(Fault::Short(usize::MAX)),
     ];
-    let len = prop_oneof![0..130_u16, 0..3_000_u16];
+    let len = prop_oneof![3 => 0..130_u16, 1 => 0..2_000_u16];
     prop_oneof![
         1 => any::<u8>().prop_map(Happening::Accept),
         1 => Just(Happening::Close),
