@@ -475,9 +475,10 @@ impl Connection {
         self.endpoint.note_not_reading();
     }
 
-    /// Returns whether the connection has failed.
-    pub(crate) const fn has_failed(&self) -> bool {
-        matches!(self.endpoint.life().phase(), Phase::Failed(_))
+    /// Returns whether there is an event that a command may have brought, or a look at the output:
+    /// that the connection has failed, or that there is room.
+    pub(crate) fn has_own_event(&self) -> bool {
+        matches!(self.endpoint.life().phase(), Phase::Failed(_)) || self.endpoint.is_drained()
     }
 
     /// Returns whether there is an event without more input: that there is room in the output, or

@@ -714,8 +714,7 @@ impl Driver {
         if self.ending.is_some() {
             return self.is_done();
         }
-        // A command may have failed the connection.
-        self.is_overdue || self.connection.has_failed() || !self.is_quiet && !self.is_gated()
+        self.is_overdue || self.connection.has_own_event() || !self.is_quiet && !self.is_gated()
     }
 
     /// Returns whether everything that was sent has been handed to the transport and flushed.
