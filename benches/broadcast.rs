@@ -9,7 +9,7 @@ use core::time::Duration;
 
 use bytes::{Buf, Bytes};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use sanswire::{Config, Connection, Message, Prepared};
+use sanswire::{Commands, Config, Connection, Message, Prepared};
 
 fn broadcast(criterion: &mut Criterion) {
     let mut group = criterion.benchmark_group("broadcast");
@@ -33,20 +33,20 @@ fn broadcast(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("prepared", size), |bencher| {
             let mut room = Room::new();
             bencher.iter(|| {
-                room.tell(|receiver| receiver.send_prepared(black_box(&prepared)).unwrap());
+                room.tell(|mut receiver| receiver.send(black_box(&prepared)).unwrap());
             });
         });
         group.bench_function(BenchmarkId::new("prepared-each-time", size), |bencher| {
             let mut room = Room::new();
             bencher.iter(|| {
                 let prepared = Prepared::binary(black_box(&payload));
-                room.tell(|receiver| receiver.send_prepared(&prepared).unwrap());
+                room.tell(|mut receiver| receiver.send(&prepared).unwrap());
             });
         });
         group.bench_function(BenchmarkId::new("send", size), |bencher| {
             let mut room = Room::new();
             bencher.iter(|| {
-                room.tell(|receiver| {
+                room.tell(|mut receiver| {
                     receiver.send(Message::Binary(black_box(&payload).clone())).unwrap();
                 });
             });
@@ -54,7 +54,7 @@ fn broadcast(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("send-copied", size), |bencher| {
             let mut room = Room::new();
             bencher.iter(|| {
-                room.tell(|receiver| receiver.send_binary(black_box(&payload)).unwrap());
+                room.tell(|mut receiver| receiver.send(black_box(&payload[..])).unwrap());
             });
         });
     }
@@ -69,8 +69,8 @@ impl Room {
         Self((0..RECEIVERS).map(|_| Connection::server(&Config::default())).collect())
     }
 
-    fn tell(&mut self, mut send: impl FnMut(&mut Connection)) {
-        self.0.iter_mut().for_each(&mut send);
+    fn tell(&mut self, mut send: impl FnMut(Commands<'_>)) {
+        self.0.iter_mut().for_each(|receiver| send(receiver.commands()));
         for receiver in &mut self.0 {
             let output = receiver.poll_transmit().unwrap();
             black_box(output.chunk());
@@ -82,7 +82,7 @@ impl Room {
 /// Returns what is on the wire.
 fn frame(prepared: &Prepared) -> Bytes {
     let mut server = Connection::server(&Config::default());
-    server.send_prepared(prepared).unwrap();
+    server.commands().send(prepared).unwrap();
     let output = server.poll_transmit().unwrap();
     output.copy_to_bytes(output.remaining())
 }

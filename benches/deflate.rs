@@ -18,7 +18,7 @@ use std::time::Instant;
 use bytes::Buf;
 use criterion::{BenchmarkId, Criterion, Throughput};
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
-use sanswire::{Config, Connection, Event, ReceiveBuf};
+use sanswire::{Config, Connection, Event};
 use zlib_rs::{DeflateFlush, Inflate, InflateFlush};
 
 fn main() {
@@ -106,7 +106,6 @@ struct Raw {
 /// A server.
 struct Ours {
     connection: Connection,
-    input: ReceiveBuf,
     /// Whether it gives its memory back after each message.
     idles: bool,
 }
@@ -195,21 +194,20 @@ impl Ours {
         (config.takeover, config.peer_takeover) = (takeover, takeover);
         let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
         let connection = Connection::server(&Config::default()).with_deflate(agreed);
-        Self { connection, input: ReceiveBuf::new(), idles: false }
+        Self { connection, idles: false }
     }
 
     fn echo(&mut self, frame: &[u8], mut write: impl FnMut(&[u8])) {
-        self.input.extend_from_slice(frame);
-        while let Some(event) = self.connection.poll_event(&mut self.input).unwrap() {
+        self.connection.input().extend_from_slice(frame);
+        while let Some((event, mut commands)) = self.connection.poll_event().unwrap() {
             let Event::Text(text) = event else { panic!("{event:?}") };
-            self.connection.send_text(&text).unwrap();
+            commands.send(&text).unwrap();
         }
         while let Some(output) = self.connection.poll_transmit() {
             write(output.chunk());
             output.advance(output.chunk().len());
         }
         if self.idles {
-            self.input.release();
             self.connection.release_memory();
         }
     }

@@ -15,13 +15,11 @@ mod ideal;
 
 use core::hint::black_box;
 use core::time::Duration;
-use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes};
 use ideal::{REPEAT, Stream};
-use sanswire::blocking::{self, Plain};
 use sanswire::frame::{Header, Opcode};
-use sanswire::{Config, Connection, Event, Message, ReceiveBuf};
+use sanswire::{Config, Connection, Event, Message};
 
 /// A path, and what it does so many times.
 type Path = (&'static str, fn(usize));
@@ -52,8 +50,6 @@ const PATHS: &[Path] = &[
     ("send_client_16", |count| send(true, 16, count)),
     ("send_client_1024", |count| send(true, 1024, count)),
     ("echo_16", echo),
-    ("echo_16_blocking", |count| echo_blocking(&Stream::binary(16), count)),
-    ("echo_1024_blocking", |count| echo_blocking(&Stream::binary(1024), count)),
     ("header", header),
 ];
 
@@ -101,11 +97,10 @@ fn receive_reads<'a>(
     take: fn(Event<'_>),
 ) {
     let mut connection = Connection::server(&Config::default());
-    let mut input = ReceiveBuf::new();
     let mut left = count;
     for read in reads.cycle() {
-        input.extend_from_slice(read);
-        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+        connection.input().extend_from_slice(read);
+        while let Some((event, _)) = connection.poll_event().unwrap() {
             take(event);
             left -= 1;
             if left == 0 {
@@ -117,10 +112,9 @@ fn receive_reads<'a>(
 
 fn receive_ping(count: usize) {
     let mut connection = Connection::server(&Config::default());
-    let mut input = ReceiveBuf::new();
     for _ in 0..count {
-        input.extend_from_slice(b"\x89\x84\x01\x02\x03\x04ping");
-        black_box(connection.poll_event(&mut input).unwrap());
+        connection.input().extend_from_slice(b"\x89\x84\x01\x02\x03\x04ping");
+        black_box(connection.poll_event().unwrap());
         write(&mut connection);
     }
 }
@@ -128,21 +122,19 @@ fn receive_ping(count: usize) {
 /// Messages of four fragments with 256 bytes each.
 fn receive_fragmented(count: usize) {
     let mut connection = Connection::client(&Config::default(), [7; 32]);
-    let mut input = ReceiveBuf::new();
     let payload = [7; 256];
     for _ in 0..count {
         for first in [0x02, 0x00, 0x00, 0x80] {
-            input.extend_from_slice(&[first, 126, 1, 0]);
-            input.extend_from_slice(&payload);
+            connection.input().extend_from_slice(&[first, 126, 1, 0]);
+            connection.input().extend_from_slice(&payload);
         }
-        black_box(connection.poll_event(&mut input).unwrap());
+        black_box(connection.poll_event().unwrap());
     }
 }
 
 /// A text in fragments of one byte, half a character each, that comes byte by byte.
 fn receive_byte_by_byte(count: usize) {
     let mut connection = Connection::server(&Config::default());
-    let mut input = ReceiveBuf::new();
     let mut stream = Vec::new();
     for index in 0..1000 {
         let first = [0x01, 0x00][usize::from(index > 0)];
@@ -150,21 +142,20 @@ fn receive_byte_by_byte(count: usize) {
     }
     let end = [0x80, 0x80, 0, 0, 0, 0];
     for byte in stream.into_iter().chain(end).cycle().take(count) {
-        input.extend_from_slice(&[byte]);
-        black_box(connection.poll_event(&mut input).unwrap());
+        connection.input().extend_from_slice(&[byte]);
+        black_box(connection.poll_event().unwrap());
     }
 }
 
 /// As on a quiet socket: one small message in each read, and the time is told.
 fn receive_one_per_read(count: usize) {
     let mut connection = Connection::server(&Config::default());
-    let mut input = ReceiveBuf::new();
     let mut now = Duration::ZERO;
     for _ in 0..count {
         now += Duration::from_micros(1);
-        input.extend_from_slice(b"\x82\x84\x01\x02\x03\x04ping");
+        connection.input().extend_from_slice(b"\x82\x84\x01\x02\x03\x04ping");
         connection.handle_timeout(now);
-        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+        while let Some((event, _)) = connection.poll_event().unwrap() {
             lent(event);
         }
         black_box(connection.poll_timeout());
@@ -184,7 +175,7 @@ fn send(client: bool, size: usize, count: usize) {
     let payload = vec![7; size];
     for _ in 0..count.div_ceil(REPEAT) {
         for _ in 0..REPEAT {
-            connection.send_binary(black_box(&payload)).unwrap();
+            connection.commands().send(black_box(&payload)).unwrap();
         }
         write(&mut connection);
     }
@@ -194,7 +185,7 @@ fn send_shared(count: usize) {
     let mut connection = open(false);
     let payload = Bytes::from(vec![7; 16_384]);
     for _ in 0..count {
-        connection.send(Message::Binary(black_box(&payload).clone())).unwrap();
+        connection.commands().send(Message::Binary(black_box(&payload).clone())).unwrap();
         write(&mut connection);
     }
 }
@@ -203,60 +194,18 @@ fn send_shared(count: usize) {
 fn echo(count: usize) {
     let stream = Stream::binary(16);
     let mut connection = open(false);
-    let mut input = ReceiveBuf::new();
     let mut left = count;
     for read in stream.reads().cycle() {
-        input.extend_from_slice(read);
-        while let Some(event) = connection.poll_event(&mut input).unwrap() {
+        connection.input().extend_from_slice(read);
+        while let Some((event, mut commands)) = connection.poll_event().unwrap() {
             let Event::Binary(payload) = event else { panic!("{event:?}") };
-            connection.send_binary(&payload).unwrap();
+            commands.send(&payload).unwrap();
             left -= 1;
             if left == 0 {
                 return;
             }
         }
         write(&mut connection);
-    }
-}
-
-/// The same with an adapter around it.
-fn echo_blocking(stream: &Stream, count: usize) {
-    let bytes = stream.reads_of(usize::MAX).next().unwrap();
-    let stream = Repeated { bytes, at: 0, left: bytes.len() / stream.payloads.len() * count };
-    let (connection, input) = (open(false), ReceiveBuf::new());
-    let mut socket = blocking::WebSocket::from_parts(Plain(stream), connection, input);
-    let end = socket.run(|event, connection| {
-        if let Event::Binary(payload) = event {
-            connection.send_binary(&payload).unwrap();
-        }
-    });
-    black_box(end.unwrap_err());
-}
-
-/// Bytes that come over and over, and a sink.
-struct Repeated<'a> {
-    bytes: &'a [u8],
-    at: usize,
-    left: usize,
-}
-
-impl Read for Repeated<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let len = buf.len().min(self.bytes.len() - self.at).min(self.left);
-        buf[..len].copy_from_slice(&self.bytes[self.at..self.at + len]);
-        self.at = (self.at + len) % self.bytes.len();
-        self.left -= len;
-        Ok(len)
-    }
-}
-
-impl Write for Repeated<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
-        Ok(black_box(buf).len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
     }
 }
 

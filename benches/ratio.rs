@@ -166,17 +166,17 @@ fn send(times: &mut [Vec<f64>; 6], rounds: usize, size: usize, offset: usize) {
         [
             &mut || copy.send(batch, |output| output.copy(black_box(&payload))),
             &mut || {
-                server.send(batch, |server| server.send_binary(black_box(&payload)).unwrap());
+                server.send(batch, |mut server| server.send(black_box(&payload[..])).unwrap());
             },
             &mut || refer.send(batch, |output| output.refer(black_box(&payload))),
             &mut || {
-                message.send(batch, |server| {
+                message.send(batch, |mut server| {
                     server.send(Message::Binary(black_box(&payload).clone())).unwrap();
                 });
             },
             &mut || mask.send(batch, |output| output.mask(black_box(&payload))),
             &mut || {
-                client.send(batch, |client| client.send_binary(black_box(&payload)).unwrap());
+                client.send(batch, |mut client| client.send(black_box(&payload[..])).unwrap());
             },
         ],
         rounds,

@@ -36,7 +36,7 @@ fn server(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("copied", size), |bencher| {
             let mut ours = Sender(Connection::server(&Config::default()));
             bencher.iter(|| {
-                ours.send(batch, |server| server.send_binary(black_box(&payload)).unwrap());
+                ours.send(batch, |mut server| server.send(black_box(&payload[..])).unwrap());
             });
         });
         group.bench_function(BenchmarkId::new("ideal-shared", size), |bencher| {
@@ -46,7 +46,7 @@ fn server(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("shared", size), |bencher| {
             let mut ours = Sender(Connection::server(&Config::default()));
             bencher.iter(|| {
-                ours.send(batch, |server| {
+                ours.send(batch, |mut server| {
                     server.send(Message::Binary(black_box(&payload).clone())).unwrap();
                 });
             });
@@ -68,13 +68,13 @@ fn client(criterion: &mut Criterion) {
         group.bench_function(BenchmarkId::new("masked", size), |bencher| {
             let mut ours = Sender(Connection::client(&Config::default(), [7; 32]));
             bencher.iter(|| {
-                ours.send(batch, |client| client.send_binary(black_box(&payload)).unwrap());
+                ours.send(batch, |mut client| client.send(black_box(&payload[..])).unwrap());
             });
         });
         group.bench_function(BenchmarkId::new("masked-message", size), |bencher| {
             let mut ours = Sender(Connection::client(&Config::default(), [7; 32]));
             bencher.iter(|| {
-                ours.send(batch, |client| {
+                ours.send(batch, |mut client| {
                     client.send(Message::Binary(black_box(&payload).clone())).unwrap();
                 });
             });

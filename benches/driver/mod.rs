@@ -4,21 +4,20 @@
 use core::hint::black_box;
 
 use bytes::{Buf, Bytes};
-use sanswire::{Config, Connection, Event, Message, ReceiveBuf};
+use sanswire::{Commands, Config, Connection, Event, Message};
 
 use crate::ideal::{Lent, Output, Owned, REPEAT, Stream};
 
 /// A server that receives.
 pub(crate) struct Receiver {
     connection: Connection,
-    input: ReceiveBuf,
 }
 
 impl Receiver {
     #[inline]
     pub(crate) fn receive(&mut self, read: &[u8], mut call: impl FnMut(Event<'_>)) {
-        self.input.extend_from_slice(read);
-        while let Some(event) = self.connection.poll_event(&mut self.input).unwrap() {
+        self.connection.input().extend_from_slice(read);
+        while let Some((event, _)) = self.connection.poll_event().unwrap() {
             call(event);
         }
     }
@@ -26,7 +25,7 @@ impl Receiver {
 
 impl Default for Receiver {
     fn default() -> Self {
-        Self { connection: Connection::server(&Config::default()), input: ReceiveBuf::new() }
+        Self { connection: Connection::server(&Config::default()) }
     }
 }
 
@@ -35,9 +34,9 @@ pub(crate) struct Sender(pub(crate) Connection);
 
 impl Sender {
     #[inline]
-    pub(crate) fn send(&mut self, batch: usize, mut send: impl FnMut(&mut Connection)) {
+    pub(crate) fn send(&mut self, batch: usize, mut send: impl FnMut(Commands<'_>)) {
         for _ in 0..REPEAT {
-            (0..batch).for_each(|_| send(&mut self.0));
+            (0..batch).for_each(|_| send(self.0.commands()));
             while let Some(output) = self.0.poll_transmit() {
                 black_box(output.chunk());
                 output.advance(output.remaining());
@@ -76,14 +75,14 @@ pub(crate) fn check_sent(payload: &Bytes) {
     let mut ideal = Output::default();
     ideal.copy(payload);
     let mut server = Connection::server(&Config::default());
-    server.send_binary(payload).unwrap();
+    server.commands().send(&payload[..]).unwrap();
     let output = server.poll_transmit().unwrap();
     assert!(output.copy_to_bytes(output.remaining()) == ideal.bytes);
-    server.send(Message::Binary(payload.clone())).unwrap();
+    server.commands().send(Message::Binary(payload.clone())).unwrap();
     let output = server.poll_transmit().unwrap();
     assert!(output.copy_to_bytes(output.remaining()) == ideal.bytes);
     let mut client = Connection::client(&Config::default(), [7; 32]);
-    client.send_binary(payload).unwrap();
+    client.commands().send(&payload[..]).unwrap();
     let output = client.poll_transmit().unwrap();
     let mut lent = Lent::default();
     lent.fill(&output.copy_to_bytes(output.remaining()));

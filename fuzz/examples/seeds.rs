@@ -11,8 +11,8 @@ fn main() {
     }
     for (role, streams) in [(1, &server), (0, &client)] {
         for (name, stream) in streams {
-            // Reserved bits, largest frame, sender, held, largest piece, chunk sizes.
-            write("decoder", name, &[&[1, 0, 1 - role, 0, 0], &[2, 3, 1], stream]);
+            // Reserved bits, largest frame, sender, largest piece, chunk sizes.
+            write("decoder", name, &[&[1, 0, 1 - role, 0], &[2, 3, 1], stream]);
             for reassembly in [0, 1] {
                 let setup = [role, reassembly, 0, 0, 0, 0, 0, 0, 0];
                 let deflate = u8::from(name.contains("deflate"));
@@ -36,7 +36,7 @@ fn main() {
         ("long-ping", &[0x89, 0xfe, 0, 126, 1, 2, 3, 4]),
     ] {
         write("frame_header", name, &[header]);
-        write("decoder", name, &[&[0, 0, 0, 0, 0], &[1, 1], header]);
+        write("decoder", name, &[&[0, 0, 0, 0], &[1, 1], header]);
     }
 
     for (name, text) in [

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
     AfterClose, Closed, ClosedBy, Config, Connection, ConnectionError, Event, Message, MessageKind,
-    Pong, ReadyState, Reassembly, ReceiveBuf, Role,
+    Pong, ReadyState, Reassembly, Role,
 };
 use sanswire_fuzz::memory::{self, Counting};
 use sanswire_fuzz::oracle::{self, Outcome, Rules};
@@ -142,7 +142,6 @@ impl Keep {
 /// A connection, and what came of it.
 struct Run<'a> {
     connection: Connection,
-    input: ReceiveBuf,
     /// One is given after each event, and the rest behind the last.
     commands: Input<'a>,
     keep: Keep,
@@ -162,7 +161,6 @@ impl<'a> Run<'a> {
     fn new(setup: &Setup, commands: &'a [u8], keep: Keep) -> Self {
         Self {
             connection: setup.connect(),
-            input: ReceiveBuf::new(),
             commands: Input::new(commands),
             keep,
             events: Vec::new(),
@@ -178,7 +176,7 @@ impl<'a> Run<'a> {
 
     fn feed(&mut self, chunks: &[&[u8]]) {
         for chunk in chunks {
-            self.input.extend_from_slice(chunk);
+            self.connection.input().extend_from_slice(chunk);
             self.poll();
         }
     }
@@ -203,8 +201,8 @@ impl<'a> Run<'a> {
 
     fn poll(&mut self) {
         loop {
-            let event = match self.connection.poll_event(&mut self.input) {
-                Ok(Some(event)) => event,
+            let event = match self.connection.poll_event() {
+                Ok(Some((event, _))) => event,
                 Ok(None) => break,
                 Err(error) => {
                     assert!(self.error.is_none_or(|before| before == error), "an error is sticky");
@@ -277,22 +275,23 @@ impl<'a> Run<'a> {
         let text = "grüße ".repeat(number);
         let open = self.connection.ready_state() == ReadyState::Open;
         let before = self.connection.buffered_amount();
+        let mut commands = self.connection.commands();
         let accepted = match command % 16 {
-            0 => self.connection.send_text(&text).is_ok(),
-            1 => self.connection.send_binary(&vec![1; number]).is_ok(),
-            2 => self.connection.send(Message::from(vec![2; number * 33])).is_ok(),
-            3 => self.connection.begin(MessageKind::Text).is_ok(),
-            4 => self.connection.begin(MessageKind::Binary).is_ok(),
+            0 => commands.send(&text).is_ok(),
+            1 => commands.send(vec![1; number].as_slice()).is_ok(),
+            2 => commands.send(Message::from(vec![2; number * 33])).is_ok(),
+            3 => commands.begin(MessageKind::Text).is_ok(),
+            4 => commands.begin(MessageKind::Binary).is_ok(),
             // Often cut inside a character.
-            5 => self.connection.send_chunk(&text.as_bytes()[..number]).is_ok(),
-            6 => self.connection.finish().is_ok(),
-            7 => self.connection.ping(&vec![7; number]).is_ok(),
-            8 => self.connection.pong(&vec![8; number]).is_ok(),
+            5 => commands.send_chunk(&text.as_bytes()[..number]).is_ok(),
+            6 => commands.finish().is_ok(),
+            7 => commands.ping(&vec![7; number]).is_ok(),
+            8 => commands.pong(&vec![8; number]).is_ok(),
             9 => {
-                let _ = self.connection.close(900 + 10 * number as u16, &text[..number / 8 * 8]);
+                let _ = commands.close(900 + 10 * number as u16, &text[..number / 8 * 8]);
                 return;
             }
-            10 => return self.connection.close_without_code(),
+            10 => return commands.close_without_code(),
             11 => return self.connection.release_memory(),
             12..=14 => return self.drain(number * 8),
             _ => return self.drain(usize::MAX),

@@ -11,7 +11,7 @@ use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
     AfterClose, Closed, Config, Connection, Event, Message, MessageKind, Pong, Prepared,
-    ReadyState, Reassembly, ReceiveBuf, SendError,
+    ReadyState, Reassembly, Refused, SendError,
 };
 
 #[derive(Arbitrary, Debug)]
@@ -157,7 +157,6 @@ type Sent = (MessageKind, Vec<u8>);
 
 struct End {
     connection: Connection,
-    input: ReceiveBuf,
     /// Accepted to be sent, in order.
     sent: Vec<Sent>,
     /// The message in parts.
@@ -175,7 +174,6 @@ impl End {
     fn new(connection: Connection, config: &Config) -> Self {
         Self {
             connection,
-            input: ReceiveBuf::new(),
             sent: Vec::new(),
             part: None,
             received: Vec::new(),
@@ -197,14 +195,14 @@ impl End {
         match step {
             Step::Binary(len) => {
                 let payload = vec![len; usize::from(len)];
-                let result = self.connection.send_binary(&payload);
+                let result = self.connection.commands().send(&payload).map_err(unsent);
                 self.note(result, MessageKind::Binary, payload);
             }
             Step::Shared(len) => {
                 let payload = vec![len; usize::from(len) * 64];
-                let result = self.connection.send(Message::from(payload.clone()));
+                let result = self.connection.commands().send(Message::from(payload.clone()));
                 let result = result.map_err(|refused| {
-                    assert_eq!(refused.message.as_bytes(), payload);
+                    assert_eq!(refused.message.expect("it comes back").as_bytes(), payload);
                     refused.error
                 });
                 self.note(result, MessageKind::Binary, payload);
@@ -217,22 +215,22 @@ impl End {
                     (config.mem_level, config.window_bits) = (1, 9 + bits % 3);
                     prepared = prepared.compressed_for(&config);
                 }
-                let result = self.connection.send_prepared(&prepared);
+                let result = self.connection.commands().send(&prepared).map_err(unsent);
                 self.note(result, MessageKind::Binary, payload);
             }
             Step::Text(text) => {
-                let result = self.connection.send_text(&text);
+                let result = self.connection.commands().send(&text).map_err(unsent);
                 self.note(result, MessageKind::Text, text.into_bytes());
             }
             Step::Begin(text) => {
                 let kind = if text { MessageKind::Text } else { MessageKind::Binary };
-                match self.connection.begin(kind) {
+                match self.connection.commands().begin(kind) {
                     Ok(()) => assert_eq!(self.part.replace((kind, Vec::new())), None),
                     Err(SendError::MessageInProgress) => assert!(self.part.is_some()),
                     Err(error) => assert!(is_closed_or_full(error), "{error:?}"),
                 }
             }
-            Step::Chunk(bytes) => match self.connection.send_chunk(&bytes) {
+            Step::Chunk(bytes) => match self.connection.commands().send_chunk(&bytes) {
                 Ok(()) => self.part.as_mut().unwrap().1.extend(bytes),
                 Err(SendError::InvalidUtf8) => {
                     let (kind, mut part) = self.part.clone().unwrap();
@@ -242,7 +240,7 @@ impl End {
                 Err(SendError::NoMessageInProgress) => assert_eq!(self.part, None),
                 Err(error) => assert!(is_closed_or_full(error), "{error:?}"),
             },
-            Step::Finish => match self.connection.finish() {
+            Step::Finish => match self.connection.commands().finish() {
                 Ok(()) => self.sent.push(self.part.take().unwrap()),
                 Err(SendError::InvalidUtf8) => {
                     assert!(std::str::from_utf8(&self.part.as_ref().unwrap().1).is_err());
@@ -252,7 +250,7 @@ impl End {
             },
             Step::Ping(len) => {
                 let payload = vec![len; usize::from(len)];
-                if self.connection.ping(&payload).is_ok() {
+                if self.connection.commands().ping(&payload).is_ok() {
                     assert!(payload.len() <= 125);
                     self.pings.push_back(payload);
                 }
@@ -261,18 +259,18 @@ impl End {
                 // One that nobody asked for, and that no Ping could ask for.
                 let payload = vec![0xff; usize::from(len)];
                 assert_eq!(
-                    self.connection.pong(&payload).is_err_and(is_too_long),
+                    self.connection.commands().pong(&payload).is_err_and(is_too_long),
                     len > 125 && was_open
                 );
             }
             Step::Close(code, len) => {
                 let reason = "x".repeat(len.into());
                 let was = self.connection.ready_state();
-                if self.connection.close(code, &reason).is_err() {
+                if self.connection.commands().close(code, &reason).is_err() {
                     assert_eq!(self.connection.ready_state(), was);
                 }
             }
-            Step::CloseWithoutCode => self.connection.close_without_code(),
+            Step::CloseWithoutCode => self.connection.commands().close_without_code(),
             Step::ReleaseMemory => self.connection.release_memory(),
             Step::Carry(most) => {
                 self.carry(far, most.into());
@@ -302,7 +300,7 @@ impl End {
         {
             let chunk = output.chunk();
             let taken = chunk.len().min(left);
-            far.input.extend_from_slice(&chunk[..taken]);
+            far.connection.input().extend_from_slice(&chunk[..taken]);
             output.advance(taken);
             left -= taken;
             far.poll();
@@ -312,7 +310,7 @@ impl End {
     }
 
     fn poll(&mut self) {
-        while let Some(event) = self.connection.poll_event(&mut self.input).expect("nobody fails") {
+        while let Some((event, _)) = self.connection.poll_event().expect("nobody fails") {
             assert_eq!(self.closed, None, "{event:?} behind the last event");
             match event {
                 Event::Closed(closed) => self.closed = Some(closed),
@@ -361,6 +359,12 @@ impl End {
             assert!(self.pings.is_empty(), "the newest Ping is always answered");
         }
     }
+}
+
+/// Nothing that was borrowed comes back.
+fn unsent(refused: Refused) -> SendError {
+    assert_eq!(refused.message, None);
+    refused.error
 }
 
 fn is_too_long(error: SendError) -> bool {

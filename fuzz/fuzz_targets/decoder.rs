@@ -3,7 +3,7 @@
 
 use libfuzzer_sys::fuzz_target;
 use sanswire::frame::{Decoder, Header};
-use sanswire::{ConnectionError, ReceiveBuf, Role};
+use sanswire::{ConnectionError, Role};
 use sanswire_fuzz::oracle::{self, Frame, Rules};
 use sanswire_fuzz::{Input, cut};
 
@@ -15,32 +15,20 @@ fuzz_target!(|bytes: &[u8]| {
             max_frame_size: input.one_of(&[u64::MAX, 0, 1, 125, 126, 1000, 70_000]),
             ..Rules::unlimited(input.one_of(&[Role::Client, Role::Server]))
         },
-        hold: input.one_of(&[0, 1, 20, 125, 300, 16 << 10, u32::MAX]),
         max_piece: input.one_of(&[None, Some(u16::MAX), Some(1), Some(7), Some(100)]),
     };
     let sizes = input.bytes();
     let stream = input.rest();
 
-    let mut whole = setup.decode(&[stream]);
-    let mut pieces = setup.decode(&cut(stream, sizes));
+    let whole = setup.decode(&[stream]);
+    let pieces = setup.decode(&cut(stream, sizes));
     let (mut frames, faults) = oracle::frames(stream, setup.rules);
     if let Some(last) = frames.last_mut()
         && !last.is_whole()
+        && last.opcode >= 8
     {
-        // Of a frame that is held, nothing is seen before it is whole.
-        if setup.holds(last) {
-            last.payload.clear();
-        } else if setup.gathers(last) {
-            // What has not been seen yet is less than what is gathered.
-            for seen in
-                [&mut whole, &mut pieces].into_iter().filter_map(|seen| seen.frames.last_mut())
-            {
-                let unseen = last.payload.strip_prefix(&seen.payload[..]).expect("the beginning");
-                assert!(unseen.len() < setup.hold as usize);
-                seen.payload.clear();
-            }
-            last.payload.clear();
-        }
+        // Of a control frame, nothing is seen before it is whole.
+        last.payload.clear();
     }
     assert_eq!(pieces, whole);
     assert_eq!(whole.frames, frames);
@@ -52,7 +40,6 @@ fuzz_target!(|bytes: &[u8]| {
 
 struct Setup {
     rules: Rules,
-    hold: u32,
     max_piece: Option<u16>,
 }
 
@@ -63,31 +50,18 @@ struct Decoded {
 }
 
 impl Setup {
-    fn holds(&self, frame: &Frame) -> bool {
-        let is_message = matches!(frame.opcode, 1 | 2) && frame.fin && frame.rsv == 0;
-        let hold = u64::from(self.hold) * if is_message { 64 } else { 1 };
-        frame.opcode >= 8 || frame.len <= hold
-    }
-
-    /// Returns whether a frame that is not held is seen in larger pieces than it arrives in.
-    fn gathers(&self, frame: &Frame) -> bool {
-        self.max_piece.is_none() && frame.opcode == 2 && frame.rsv == 0 && self.hold > 0
-    }
-
     fn decode(&self, chunks: &[&[u8]]) -> Decoded {
         let mut decoder = Decoder::new(self.rules.sender)
             .allow_rsv(self.rules.allowed_rsv)
-            .max_frame_size(self.rules.max_frame_size)
-            .hold_up_to(self.hold);
+            .max_frame_size(self.rules.max_frame_size);
         if let Some(most) = self.max_piece {
             decoder = decoder.max_piece(most.try_into().expect("none is 0"));
         }
-        let mut input = ReceiveBuf::new();
         let mut decoded = Decoded::default();
         for chunk in chunks {
-            input.extend_from_slice(chunk);
+            decoder.input().extend_from_slice(chunk);
             loop {
-                let piece = match decoder.poll(&mut input) {
+                let piece = match decoder.poll() {
                     Ok(Some(piece)) => piece,
                     Ok(None) => break,
                     Err(error) => {
@@ -101,14 +75,14 @@ impl Setup {
                 }
                 let frame = decoded.frames.last_mut().expect("a first piece comes first");
                 assert_eq!(unfilled(&piece.header), Frame { payload: Vec::new(), ..frame.clone() });
-                let held = self.holds(frame);
-                assert!(piece.is_last || !held || piece.payload(&input).is_empty());
+                let is_control = frame.opcode >= 8;
+                assert!(piece.is_last || !is_control || piece.payload.is_empty());
                 let most = self.max_piece.map_or(usize::MAX, usize::from);
-                assert!(held || piece.payload(&input).len() <= most);
-                frame.payload.extend_from_slice(piece.payload(&input));
+                assert!(is_control || piece.payload.len() <= most);
+                frame.payload.extend_from_slice(piece.payload);
                 assert_eq!(piece.is_last, frame.is_whole());
             }
-            assert_eq!(decoder.poll(&mut input).map(|piece| piece.is_none()), Ok(true));
+            assert_eq!(decoder.poll().map(|piece| piece.is_none()), Ok(true));
         }
         decoded
     }

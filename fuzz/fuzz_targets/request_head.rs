@@ -4,7 +4,7 @@
 
 use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
-use sanswire::ReceiveBuf;
+use sanswire::Config;
 use sanswire::handshake::{
     Acceptance, HandshakeError, HeadLimits, OriginPolicy, Preference, Request, Response,
     ServerHandshake, accept_value, select_subprotocol,
@@ -47,14 +47,13 @@ struct Outcome {
 impl Outcome {
     fn of(limits: HeadLimits, answer: Answer, chunks: &[&[u8]]) -> Self {
         let mut handshake = ServerHandshake::new(limits);
-        let mut input = ReceiveBuf::new();
         let mut outcome = Self::default();
         for chunk in chunks {
-            input.extend_from_slice(chunk);
-            outcome.poll(&mut handshake, answer, &mut input);
+            handshake.input().extend_from_slice(chunk);
+            outcome.poll(&mut handshake, answer);
         }
         handshake.handle_eof();
-        outcome.poll(&mut handshake, answer, &mut input);
+        outcome.poll(&mut handshake, answer);
         assert!(handshake.is_accepted() != handshake.is_refused());
         if let Some(output) = handshake.poll_transmit() {
             outcome.output = output.copy_to_bytes(output.remaining()).to_vec();
@@ -63,18 +62,20 @@ impl Outcome {
         } else {
             assert_eq!(outcome.error, Some(HandshakeError::EndOfStream));
         }
-        if handshake.is_accepted() {
-            outcome.rest = input.as_slice().to_vec();
+        assert!(handshake.poll_transmit().is_none());
+        assert_eq!(handshake.negotiated().is_some(), handshake.is_accepted());
+        outcome.negotiated = handshake.negotiated().map(|negotiated| format!("{negotiated:?}"));
+        let connection = handshake.into_connection(&Config::default());
+        assert_eq!(connection.is_some(), outcome.negotiated.is_some());
+        if let Some(mut connection) = connection {
+            assert!(connection.poll_transmit().is_none());
+            outcome.rest = connection.into_unprocessed().to_vec();
         }
-        outcome.negotiated = handshake.into_parts().map(|(negotiated, output)| {
-            assert!(output.is_empty());
-            format!("{negotiated:?}")
-        });
         outcome
     }
 
-    fn poll(&mut self, handshake: &mut ServerHandshake, answer: Answer, input: &mut ReceiveBuf) {
-        match handshake.poll_request(input) {
+    fn poll(&mut self, handshake: &mut ServerHandshake, answer: Answer) {
+        match handshake.poll_request() {
             Ok(None) => {}
             Ok(Some(request)) => {
                 assert!(self.request.is_none() && self.error.is_none());

@@ -4,7 +4,7 @@
 
 use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
-use sanswire::ReceiveBuf;
+use sanswire::Config;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
     ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Response, SubprotocolPolicy,
@@ -56,30 +56,31 @@ impl Outcome {
         let mut handshake = ClientHandshake::new(request, *b"the sample nonce");
         let output = handshake.poll_transmit().unwrap();
         output.advance(output.remaining());
-        let mut input = ReceiveBuf::new();
         let mut outcome = Self::default();
         for chunk in chunks {
-            input.extend_from_slice(chunk);
-            outcome.poll(&mut handshake, &mut input);
+            handshake.input().extend_from_slice(chunk);
+            outcome.poll(&mut handshake);
         }
         handshake.handle_eof();
-        outcome.poll(&mut handshake, &mut input);
+        outcome.poll(&mut handshake);
         assert_eq!(handshake.is_open(), outcome.response.is_some());
         assert!(outcome.response.is_some() != outcome.error.is_some());
         if let Some(HandshakeError::Refused(response)) = &outcome.error {
             assert!(response.content().len() <= max_body);
             assert_ne!(response.status(), 101);
         }
-        if handshake.is_open() {
-            outcome.rest = input.as_slice().to_vec();
+        outcome.negotiated = handshake.negotiated().map(|negotiated| format!("{negotiated:?}"));
+        assert_eq!(outcome.negotiated.is_some(), handshake.is_open());
+        let connection = handshake.into_connection(&Config::default(), [7; 32]);
+        assert_eq!(connection.is_some(), outcome.negotiated.is_some());
+        if let Some(connection) = connection {
+            outcome.rest = connection.into_unprocessed().to_vec();
         }
-        outcome.negotiated =
-            handshake.into_parts().map(|(negotiated, _)| format!("{negotiated:?}"));
         outcome
     }
 
-    fn poll(&mut self, handshake: &mut ClientHandshake, input: &mut ReceiveBuf) {
-        match handshake.poll_response(input) {
+    fn poll(&mut self, handshake: &mut ClientHandshake) {
+        match handshake.poll_response() {
             Ok(None) => {}
             Ok(Some(response)) => {
                 assert_eq!(response.status(), 101);

@@ -29,11 +29,21 @@ use super::ReceiveBuf;
 /// ```
 pub struct Input<'a> {
     buf: &'a mut ReceiveBuf,
+    /// How much room [`Self::spare_mut`] makes.
+    size: usize,
 }
 
 impl<'a> Input<'a> {
+    #[inline]
     pub(crate) const fn new(buf: &'a mut ReceiveBuf) -> Self {
-        Self { buf }
+        Self { buf, size: READ_SIZE }
+    }
+
+    /// As [`new`](Self::new), [prepared](Self::prepare) for a read of `size` bytes.
+    #[inline]
+    pub(crate) fn prepared(buf: &'a mut ReceiveBuf, size: usize) -> Self {
+        buf.prepare(size);
+        Self { buf, size }
     }
 
     /// Appends a copy of `bytes`.
@@ -47,16 +57,17 @@ impl<'a> Input<'a> {
     /// arrive it is only what is missing of it and one header; after a large message, room for
     /// another one like it. An announced length alone never makes it reserve more than has arrived.
     pub fn prepare(&mut self, size: usize) {
+        self.size = size;
         self.buf.prepare(size);
     }
 
-    /// Returns initialised memory to read into: as much as [`prepare`](Self::prepare) reserves, at
-    /// most 128 KiB of it new, and never none unless `size` is 0.
+    /// Returns initialised memory to read into: as much as was [prepared](Self::prepare), or room
+    /// for 16 KiB; at most 128 KiB of it new. It is never empty unless 0 bytes were prepared.
     ///
     /// Memory is zeroed when it is first lent, not before each read. What was read becomes part of
     /// the input by [`commit`](Self::commit).
-    pub fn spare_mut(&mut self, size: usize) -> &mut [u8] {
-        self.buf.spare_mut(size)
+    pub fn spare_mut(&mut self) -> &mut [u8] {
+        self.buf.spare_mut(self.size)
     }
 
     /// Appends the first `len` bytes of the slice that [`spare_mut`](Self::spare_mut) lent last.
@@ -103,3 +114,7 @@ impl fmt::Debug for Input<'_> {
         f.debug_struct("Input").field("len", &self.len()).finish_non_exhaustive()
     }
 }
+
+/// Room for one read: large enough that the system call costs little for each byte, small enough
+/// that what was read is still in the cache when it is parsed.
+pub(crate) const READ_SIZE: usize = 16 << 10;

@@ -8,5 +8,6 @@ mod receive;
 mod transmit;
 
 pub use input::Input;
+pub(crate) use input::READ_SIZE;
 pub(crate) use receive::ReceiveBuf;
 pub use transmit::TransmitBuf;

@@ -77,6 +77,7 @@ impl ReceiveBuf {
     }
 
     /// Creates an empty buffer with room for `capacity` bytes.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let storage = BytesMut::with_capacity(capacity);

@@ -70,6 +70,13 @@ pub struct Connection {
     endpoint: Endpoint,
 }
 
+/// What a handshake leaves behind: bytes that are to be processed and written first.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) input: ReceiveBuf,
+    pub(crate) output: TransmitBuf,
+}
+
 /// What comes next, as positions in what was received: they hold until anything else is asked of
 /// the connection.
 #[derive(Debug)]
@@ -93,7 +100,7 @@ impl Connection {
     /// Creates the server's end of an open connection, whose handshake was done elsewhere.
     #[must_use]
     pub fn server(config: &Config) -> Self {
-        Self::opened(config, None, ReceiveBuf::new(), TransmitBuf::new())
+        Self::connecting(config, None).opened(Opened::default())
     }
 
     /// Creates the client's end of an open connection, whose handshake was done elsewhere.
@@ -102,25 +109,32 @@ impl Connection {
     /// system's entropy and be used once.
     #[must_use]
     pub fn client(config: &Config, seed: [u8; 32]) -> Self {
-        Self::opened(config, Some(seed), ReceiveBuf::new(), TransmitBuf::new())
+        Self::connecting(config, Some(seed)).opened(Opened::default())
     }
 
-    /// Creates an end whose handshake has left bytes that are to be processed and written first.
+    /// Creates an end whose opening handshake is under way: it refuses commands until it is opened.
     /// Only a client has a seed.
-    pub(crate) fn opened(
-        config: &Config,
-        seed: Option<[u8; 32]>,
-        input: ReceiveBuf,
-        output: TransmitBuf,
-    ) -> Self {
-        let endpoint = Endpoint::new(config, seed, output);
+    pub(crate) fn connecting(config: &Config, seed: Option<[u8; 32]>) -> Self {
+        let endpoint = Endpoint::new(config, seed);
         let limits = Limits {
             max_message_size: (config.max_message_size as u64).min(i64::MAX as u64),
             max_frame_size: config.max_frame_size as u64,
             max_fragments: config.max_fragments,
             chunks: config.reassembly == Reassembly::Chunks,
         };
-        Self { receiver: Receiver::new(endpoint.role().peer(), limits, input), endpoint }
+        Self { receiver: Receiver::new(endpoint.role().peer(), limits), endpoint }
+    }
+
+    fn opened(mut self, opened: Opened) -> Self {
+        self.open(opened);
+        self
+    }
+
+    /// Opens a connection whose handshake is complete.
+    pub(crate) fn open(&mut self, opened: Opened) {
+        let Opened { input, output } = opened;
+        self.receiver.begin_with(input);
+        self.endpoint.open(output);
     }
 
     /// Notes the subprotocol and the value of `Sec-WebSocket-Extensions` that were agreed on, each
@@ -129,8 +143,12 @@ impl Connection {
     /// A connection that comes from a [handshake](crate::handshake) knows them by itself.
     #[must_use]
     pub fn with_negotiated(mut self, protocol: &str, extensions: &str) -> Self {
-        self.endpoint.set_negotiated(protocol, extensions);
+        self.set_negotiated(protocol, extensions);
         self
+    }
+
+    pub(crate) fn set_negotiated(&mut self, protocol: &str, extensions: &str) {
+        self.endpoint.set_negotiated(protocol, extensions);
     }
 
     /// Compresses messages as permessage-deflate was negotiated (RFC 7692).
@@ -140,9 +158,14 @@ impl Connection {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, agreed: Deflate) -> Self {
+        self.set_deflate(agreed);
+        self
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(crate) fn set_deflate(&mut self, agreed: Deflate) {
         self.receiver.set_deflate(agreed);
         self.endpoint.set_deflater(Deflater::new(agreed));
-        self
     }
 
     /// Lends the input, for the bytes that arrive.
@@ -245,7 +268,7 @@ impl Connection {
                     return Ok(self.endpoint.poll_closed().map(Ready::Closed));
                 }
                 Phase::Failed(failure) => return Err(failure.error()),
-                Phase::Closed(_) => return Ok(None),
+                Phase::Connecting | Phase::Closed(_) => return Ok(None),
             }
             let received = match self.receiver.poll(budget) {
                 Ok(Some(received)) => received,
@@ -466,9 +489,41 @@ impl Connection {
         self.endpoint.note_not_reading();
     }
 
-    /// Returns whether [`Event::Drained`] is the next event that is there without more input.
-    pub(crate) fn is_drained(&self) -> bool {
-        self.endpoint.is_drained()
+    /// Returns whether the connection has failed.
+    pub(crate) const fn has_failed(&self) -> bool {
+        matches!(self.endpoint.life().phase(), Phase::Failed(_))
+    }
+
+    /// Returns whether there is an event without more input: that there is room in the output, or
+    /// that the connection is over.
+    pub(crate) fn has_news(&self) -> bool {
+        !self.endpoint.life().is_open() || self.endpoint.is_drained()
+    }
+
+    /// Returns whether anything waits to be written.
+    pub(crate) fn has_output(&self) -> bool {
+        self.endpoint.has_output()
+    }
+
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    #[inline]
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        self.receiver.prepared_input(size)
+    }
+
+    /// Throws away what has arrived and is not processed.
+    pub(crate) fn discard_input(&mut self) {
+        self.receiver.clear();
+    }
+
+    /// Returns how many bytes arrived and are not processed.
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.receiver.unprocessed_len()
+    }
+
+    /// Returns the time that was told last.
+    pub(crate) fn now(&self) -> Duration {
+        self.endpoint.now()
     }
 }
 

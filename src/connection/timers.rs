@@ -129,9 +129,14 @@ impl Timers {
         }
     }
 
+    /// Takes the time before anything is to be dated.
+    pub(super) fn note_now(&mut self, now: Duration) {
+        self.now = self.now.max(now.into());
+    }
+
     /// Takes the time, which never goes back, and dates what the application did.
     pub(super) fn advance(&mut self, now: Duration, output: Progress, sent: bool) {
-        self.now = self.now.max(now.into());
+        self.note_now(now);
         if !self.started {
             self.started = true;
             (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);
@@ -164,7 +169,6 @@ impl Timers {
     }
 
     /// Notes input that is not processed yet: the peer lives.
-    #[cfg(feature = "std")]
     pub(super) fn note_input(&mut self, received: u64) {
         if received != self.received {
             self.received = received;
@@ -315,6 +319,11 @@ impl Timers {
             return Some(self.now.into());
         }
         self.closing.after(self.close_timeout).to_timeout()
+    }
+
+    /// Returns the time that was told last.
+    pub(super) fn now(&self) -> Duration {
+        self.now.into()
     }
 
     /// Returns the round-trip time that was measured last.

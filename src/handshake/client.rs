@@ -16,6 +16,7 @@ use super::{
     ClientRequest, HandshakeError, Headers, HttpVersion, Negotiated, Response, accept_value, key,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
+use crate::connection::Opened;
 
 /// The client's side of the opening handshake, for one connection.
 ///
@@ -160,13 +161,28 @@ impl ClientHandshake {
         Input::new(&mut self.input)
     }
 
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        Input::prepared(&mut self.input, size)
+    }
+
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.input.len()
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     /// Takes what the handshake leaves behind, once it has succeeded.
     pub(super) fn take_finished(&mut self) -> Option<Finished> {
         let State::Open(negotiated) = &self.state else { return None };
         Some(Finished {
             negotiated: negotiated.clone(),
-            input: core::mem::take(&mut self.input),
-            output: core::mem::take(&mut self.output),
+            opened: Opened {
+                input: core::mem::take(&mut self.input),
+                output: core::mem::take(&mut self.output),
+            },
         })
     }
 

@@ -63,6 +63,8 @@ pub enum HandshakeError {
     Refused(Box<Response>),
     /// The caller's header is one that the handshake writes itself.
     ReservedHeader(String),
+    /// This end was shut down before the handshake was complete.
+    ShutDown,
     /// The peer's head did not arrive whole in time: [`HeadLimits::timeout`](super::HeadLimits).
     Timeout(Duration),
     /// The message announces a body where there must be none.
@@ -116,6 +118,7 @@ impl HandshakeError {
             | Self::OutOfOrder
             | Self::Refused(_)
             | Self::ReservedHeader(_)
+            | Self::ShutDown
             | Self::UnofferedExtension(_)
             | Self::UnofferedSubprotocol(_) => 500,
         }
@@ -141,6 +144,7 @@ impl fmt::Display for HandshakeError {
             Self::InvalidUrl(fact) => write!(f, "not a WebSocket URL: {fact}"),
             Self::LimitExceeded(limit) => write!(f, "HTTP head has {limit}"),
             Self::Malformed(part) => write!(f, "not an HTTP head: {part}"),
+            Self::ShutDown => f.write_str("shut down within the handshake"),
             Self::Timeout(limit) => write!(f, "HTTP head not whole within {limit:?}"),
             Self::MethodNotAllowed => f.write_str("request method cannot open a WebSocket"),
             Self::MissingHeader(name) => write!(f, "header {name} is missing"),

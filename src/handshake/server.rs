@@ -12,6 +12,7 @@ use super::{
     Acceptance, HandshakeError, HeadLimits, Headers, Negotiated, Request, Response, accept_value,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
+use crate::connection::Opened;
 
 /// The server's side of the opening handshake, for one connection.
 ///
@@ -224,13 +225,33 @@ impl ServerHandshake {
         Input::new(&mut self.input)
     }
 
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        Input::prepared(&mut self.input, size)
+    }
+
+    /// Throws away what has arrived.
+    pub(crate) fn discard_input(&mut self) {
+        self.input.clear();
+    }
+
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.input.len()
+    }
+
+    pub(crate) fn has_output(&self) -> bool {
+        !self.output.is_empty()
+    }
+
     /// Takes what the handshake leaves behind, once it has succeeded.
     pub(super) fn take_finished(&mut self) -> Option<Finished> {
         let State::Accepted(negotiated) = &self.state else { return None };
         Some(Finished {
             negotiated: negotiated.clone(),
-            input: core::mem::take(&mut self.input),
-            output: core::mem::take(&mut self.output),
+            opened: Opened {
+                input: core::mem::take(&mut self.input),
+                output: core::mem::take(&mut self.output),
+            },
         })
     }
 

@@ -7,8 +7,8 @@
 //! # When bytes leave
 //!
 //! - What `send` and other methods are said to send: before they return.
-//! - What is queued, by `feed` and the other methods that say so, by a callback that is lent the
-//!   [`Connection`](crate::Connection), or by the connection itself (Pongs, heartbeats, a Close
+//! - What is queued, by `feed` and the other methods that say so, by a callback that is lent
+//!   [`Commands`](crate::Commands), or by the connection itself (Pongs, heartbeats, a Close
 //!   frame): when all that was read has been handled and the next is to be read, so before `recv`,
 //!   `recv_with` or `run` waits, in one write as far as the stream takes it; or with the next that
 //!   is sent or flushed.
@@ -21,18 +21,26 @@
 )]
 
 use core::fmt;
-use core::time::Duration;
 use std::io;
+use std::net::SocketAddr;
 
 use crate::connection::Refused;
+use crate::driver;
 use crate::error::{ConnectionError, SendError};
-use crate::handshake::{Acceptance, HandshakeError, Request, Response, ServerHandshake};
+use crate::handshake::HandshakeError;
 use crate::message::Message;
 
+#[cfg(any())]
 pub mod blocking;
-mod reads;
+#[cfg(feature = "futures-io")]
+pub mod futures_io;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+pub mod poll;
+mod pump;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+
+pub use pump::pump;
 
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
@@ -92,6 +100,16 @@ impl core::error::Error for Error {
     }
 }
 
+impl From<driver::Error> for Error {
+    fn from(error: driver::Error) -> Self {
+        match error {
+            driver::Error::Connection(error) => Self::Connection(error),
+            driver::Error::Handshake(error) => Self::Handshake(error),
+            driver::Error::Rejected { status } => Self::Rejected { status },
+        }
+    }
+}
+
 impl From<ConnectionError> for Error {
     fn from(error: ConnectionError) -> Self {
         Self::Connection(error)
@@ -112,40 +130,13 @@ impl From<io::Error> for Error {
 
 impl From<Refused> for Error {
     fn from(refused: Refused) -> Self {
-        Self::Send { error: refused.error, message: Some(refused.message) }
+        Self::Send { error: refused.error, message: refused.message }
     }
 }
 
 impl From<SendError> for Error {
     fn from(error: SendError) -> Self {
         Self::Send { error, message: None }
-    }
-}
-
-/// Answers a request as the application decided.
-///
-/// # Errors
-///
-/// Whenever there is no connection. An answer has been queued.
-fn answer(
-    handshake: &mut ServerHandshake,
-    request: &Request,
-    decision: Result<Acceptance, Response>,
-) -> Result<(), Error> {
-    let answered = match &decision {
-        Ok(acceptance) => handshake.accept(request, acceptance),
-        Err(response) => handshake.reject(response),
-    };
-    match (answered, decision) {
-        (Ok(()), Ok(_)) => Ok(()),
-        (Ok(()), Err(response)) => Err(Error::Rejected { status: response.status() }),
-        (Err(error), _) => {
-            // The request's faults are answered by the handshake, the application's are not.
-            if !handshake.is_refused() {
-                handshake.reject(&Response::from(&error))?;
-            }
-            Err(error.into())
-        }
     }
 }
 
@@ -156,16 +147,11 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Room for one read of a head: more than most have, and not so much that thousands of peers that
-/// send theirs byte by byte could make a server hold it.
-const HEAD_SIZE: usize = 2 << 10;
+/// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given
+/// the very port that it connects to.
+fn is_self_connected(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
+    matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
+}
 
-/// How long the end of a connection may take once all is said: writing what is left, and reading
-/// what the peer had under way, so that the kernel does not answer it with a reset that would
-/// destroy the Close frame or the HTTP answer before the peer has read it. As long as nginx
-/// (`lingering_timeout`) waits.
-const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How much is read and thrown away in that time: the rest of one message that was too large, twice
-/// over the default limit.
-const LINGER_BYTES: usize = 32 << 20;
+/// How many pieces of output go into one write. More than large messages that wait at once.
+const SLICES: usize = 64;

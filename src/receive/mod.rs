@@ -103,12 +103,12 @@ pub(crate) enum Source {
 }
 
 impl Receiver {
-    pub(crate) fn new(sender: Role, limits: Limits, input: ReceiveBuf) -> Self {
+    pub(crate) fn new(sender: Role, limits: Limits) -> Self {
         let short_limit = limits.max_message_size.min(limits.max_frame_size).saturating_add(1);
         let short_limit = u16::try_from(short_limit).unwrap_or(u16::MAX);
         let short_limit = if limits.chunks { 0 } else { short_limit };
         Self {
-            input,
+            input: ReceiveBuf::new(),
             frames: FrameReader::new(sender, limits.max_frame_size),
             message: Progress::new(&limits),
             assembly: Assembly::new(),
@@ -120,9 +120,26 @@ impl Receiver {
         }
     }
 
+    /// Begins with what arrived behind the opening handshake.
+    pub(crate) fn begin_with(&mut self, input: ReceiveBuf) {
+        self.clear();
+        self.input = input;
+    }
+
     #[inline]
     pub(crate) const fn input(&mut self) -> Input<'_> {
         Input::new(&mut self.input)
+    }
+
+    /// As [`input`](Self::input), with room for a read of `size` bytes.
+    #[inline]
+    pub(crate) fn prepared_input(&mut self, size: usize) -> Input<'_> {
+        Input::prepared(&mut self.input, size)
+    }
+
+    /// Returns how many bytes arrived and are not processed.
+    pub(crate) fn unprocessed_len(&self) -> usize {
+        self.input.len()
     }
 
     /// Takes a message that is one frame and lies whole at the front of the input, or leaves
@@ -706,7 +723,7 @@ mod tests {
         bytes: &[u8],
         ways: &Ways,
     ) -> (Vec<Got>, Option<ConnectionError>) {
-        let mut receiver = Receiver::new(sender, limits, ReceiveBuf::new());
+        let mut receiver = Receiver::new(sender, limits);
         let mut got = Vec::new();
         let mut budgets = ways.budgets.iter().copied().cycle();
         let mut rest = bytes;
@@ -821,7 +838,7 @@ mod tests {
     fn a_budget_ends_in_the_middle_of_a_message_and_the_next_goes_on() {
         let message = Sent { opcode: Opcode::Binary, fin: true, rsv: 0, payload: vec![7; 100_000] };
         let bytes = wire(&[message], None);
-        let mut receiver = Receiver::new(Role::Server, LIMITS, ReceiveBuf::new());
+        let mut receiver = Receiver::new(Role::Server, LIMITS);
         receiver.input().extend_from_slice(&bytes);
         for _ in 0..9 {
             let mut budget = 10_000;
@@ -840,7 +857,8 @@ mod tests {
 
     #[test]
     fn what_is_released_is_all_but_what_waits() {
-        let mut receiver = Receiver::new(Role::Server, LIMITS, ReceiveBuf::with_capacity(1 << 20));
+        let mut receiver = Receiver::new(Role::Server, LIMITS);
+        receiver.prepared_input(1 << 20);
         let begun = Sent { opcode: Opcode::Text, fin: false, rsv: 0, payload: b"kept".to_vec() };
         receiver.input().extend_from_slice(&wire(&[begun], None));
         assert!(receiver.poll(&mut 100).unwrap().is_none());
@@ -855,7 +873,7 @@ mod tests {
 
     #[test]
     fn what_is_forgotten_is_no_beginning_of_a_text() {
-        let mut receiver = Receiver::new(Role::Server, LIMITS, ReceiveBuf::new());
+        let mut receiver = Receiver::new(Role::Server, LIMITS);
         receiver.input().extend_from_slice(b"\x01\x01\xc3\x80\x02\xa4");
         assert!(receiver.poll(&mut 100).unwrap().is_none());
         receiver.clear();
@@ -874,7 +892,7 @@ mod tests {
                 [b"\x00\x02\xa4\xff".as_slice(), b"\x00\x01\xa4\x00\x01\xff", b"\x80\x02\xa4\xff"]
             {
                 for reads in [vec![fault], vec![&fault[..3], &fault[3..]]] {
-                    let mut receiver = Receiver::new(Role::Server, LIMITS, ReceiveBuf::new());
+                    let mut receiver = Receiver::new(Role::Server, LIMITS);
                     receiver.input().extend_from_slice(b"\x01\x01\xc3");
                     assert!(receiver.poll(&mut 100).unwrap().is_none());
                     let mut refused = false;
@@ -924,7 +942,7 @@ mod tests {
             let sender = if key.is_some() { Role::Client } else { Role::Server };
             let (expected, fault) = oracle(&frames, &limits);
             let mut receiver =
-                Receiver::new(sender, Limits { chunks: true, ..limits }, ReceiveBuf::new());
+                Receiver::new(sender, Limits { chunks: true, ..limits });
             let bytes = wire(&frames, key);
             let mut budgets = budgets.into_iter().cycle();
             let (mut got, mut begun, mut found) = (Vec::new(), Vec::new(), None);
@@ -979,7 +997,7 @@ mod tests {
         ) {
             let sender = if is_masked { Role::Client } else { Role::Server };
             let mut receiver =
-                Receiver::new(sender, Limits { chunks, ..LIMITS }, ReceiveBuf::new());
+                Receiver::new(sender, Limits { chunks, ..LIMITS });
             for (step, bytes) in steps {
                 let polled = match step {
                     0 => {

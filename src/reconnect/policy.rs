@@ -130,6 +130,7 @@ impl Policy {
             | HandshakeError::NotUpgrade
             | HandshakeError::OutOfOrder
             | HandshakeError::ReservedHeader(_)
+            | HandshakeError::ShutDown
             | HandshakeError::UnexpectedBody
             | HandshakeError::UnofferedExtension(_)
             | HandshakeError::UnofferedSubprotocol(_)

@@ -1,9 +1,9 @@
-//! One end of a connection with its buffers, and what came out of it.
+//! One end of a connection, and what came out of it.
 
 use bytes::Buf;
 use sanswire::{
-    CloseCode, Closed, Config, Connection, ConnectionError, Drained, Event, MessageKind,
-    ReadyState, Reassembly, ReceiveBuf, Role,
+    CloseCode, Closed, Config, Connection, ConnectionError, Drained, Event, MessageKind, Outgoing,
+    ReadyState, Reassembly, Role, SendError,
 };
 
 use super::oracle::{Frame, from, sent_by};
@@ -59,10 +59,9 @@ impl From<Event<'_>> for Got {
     }
 }
 
-/// An open connection, its receive buffer, and all that it reported.
+/// An open connection and all that it reported.
 pub(crate) struct End {
     pub(crate) connection: Connection,
-    pub(crate) input: ReceiveBuf,
     pub(crate) got: Vec<Got>,
     pub(crate) error: Option<ConnectionError>,
 }
@@ -73,7 +72,7 @@ impl End {
             Role::Client => Connection::client(config, [7; 32]),
             Role::Server => Connection::server(config),
         };
-        Self { connection, input: ReceiveBuf::new(), got: Vec::new(), error: None }
+        Self { connection, got: Vec::new(), error: None }
     }
 
     pub(crate) fn open(role: Role) -> Self {
@@ -82,7 +81,7 @@ impl End {
 
     /// Delivers bytes as they are.
     pub(crate) fn feed(&mut self, bytes: &[u8]) {
-        self.input.extend_from_slice(bytes);
+        self.connection.input().extend_from_slice(bytes);
         self.poll();
     }
 
@@ -97,11 +96,16 @@ impl End {
         self.poll();
     }
 
+    /// Sends a message, of which nothing matters but why it was refused.
+    pub(crate) fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), SendError> {
+        self.connection.commands().send(message).map_err(SendError::from)
+    }
+
     /// Takes all events that are there.
     pub(crate) fn poll(&mut self) {
         loop {
-            match self.connection.poll_event(&mut self.input) {
-                Ok(Some(event)) => {
+            match self.connection.poll_event() {
+                Ok(Some((event, _))) => {
                     assert_eq!(self.error, None, "an event after an error");
                     let ended = matches!(self.got.last(), Some(Got::Closed(_)));
                     assert!(!ended, "an event after the last one");

@@ -1,6 +1,6 @@
-//! What the behaviour tests share: one end with its buffers, a deterministic pair of ends, bytes
+//! What the behaviour tests share: one end, a deterministic pair of ends, bytes
 //! fed whole and byte by byte, and a slow, obvious oracle for frames.
-#![allow(dead_code, reason = "each test file uses a part of it")]
+#![allow(dead_code, reason = "each test binary uses a part of it")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test that cannot go on fails")]
 
 #[cfg(feature = "deflate")]
@@ -10,7 +10,7 @@ mod oracle;
 mod pair;
 mod random;
 
-#[allow(unused_imports, reason = "each test file uses a part of it")]
+#[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use self::{
     end::{End, Got, Outcome, joined, outcome},
     oracle::{

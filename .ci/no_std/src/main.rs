@@ -14,7 +14,7 @@ use core::ptr::null_mut;
 use core::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Buf;
-use sanswire::{Config, Connection, Event, Message, ReceiveBuf};
+use sanswire::{Config, Connection, Message};
 
 /// The entry point that C's startup code calls; 0 is success.
 #[unsafe(no_mangle)]
@@ -26,19 +26,18 @@ extern "C" fn main() -> i32 {
 fn echo(sent: &str) -> Option<bool> {
     let mut client = Connection::client(&Config::default(), [7; 32]);
     let mut server = Connection::server(&Config::default());
-    client.send_text(sent).ok()?;
+    client.commands().send(sent).ok()?;
     let message = transfer(&mut client, &mut server)?;
-    server.send(message).ok()?;
+    server.commands().send(message).ok()?;
     Some(transfer(&mut server, &mut client)?.as_text() == Some(sent))
 }
 
 fn transfer(from: &mut Connection, to: &mut Connection) -> Option<Message> {
-    let mut input = ReceiveBuf::new();
     while let Some(output) = from.poll_transmit() {
-        input.extend_from_slice(output.chunk());
+        to.input().extend_from_slice(output.chunk());
         output.advance(output.chunk().len());
     }
-    to.poll_event(&mut input).ok()?.and_then(Event::into_message)
+    to.poll_event().ok()?.and_then(|(event, _)| event.into_message())
 }
 
 #[panic_handler]

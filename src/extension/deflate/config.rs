@@ -29,7 +29,7 @@
 /// | 15 | 261 | 262 | 263 | 267 | 274 | 288 | 316 | 372 | 484 |
 ///
 /// [`max_memory`](Self::max_memory) adds it up, [`within`](Self::within) goes the other way.
-/// `cargo test --features deflate --test deflate_memory -- --nocapture` measures it again.
+/// `cargo test --features deflate --test memory deflate:: -- --nocapture` measures it again.
 ///
 /// ```
 /// use sanswire::extension::{DeflateConfig, Takeover};

@@ -1,0 +1,752 @@
+//! The driver itself: what to ask of a transport, and what comes of the answers.
+
+use alloc::boxed::Box;
+use core::time::Duration;
+
+use super::ending::{Ending, Farewell, Outcome};
+use super::error::Error;
+use super::opening::{Accepting, Connecting, Opening};
+use super::reads::Reads;
+use crate::buffer::{Input, TransmitBuf};
+use crate::close::CloseCode;
+use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
+use crate::error::{ConnectionError, SendError};
+use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
+use crate::role::Role;
+
+/// A WebSocket from its first byte to its last, over a transport that somebody else holds.
+///
+/// See the [module](super) for the questions that it is asked, and for a loop.
+///
+/// ```text
+///  Accepting ──accept──▶ Open ──Close frames, an error──▶ Ending ──transport done──▶ Over
+///      │                   ▲                                ▲
+///  Connecting ──response───┘                                │
+///      └──reject, a bad request or response, a deadline─────┘
+/// ```
+///
+/// The policies are in here, the same for every transport:
+///
+/// - **Back-pressure.** While the answers to what was read fill the output, no more events are
+///   delivered. What is sent unasked does not count: two peers that would not read while they have
+///   something to say would wait for each other.
+/// - **Reading ahead.** While no event is taken, or the peer does not read, up to 64 KiB are read:
+///   a peer that waits for us to read goes on, and one that is alive is seen to be.
+/// - **The end.** What the peer sent before it broke off is delivered. Behind the last event the
+///   output is written, the sending side shut down, and what the peer still has under way is read
+///   and thrown away for 5 s and 32 MiB at most: otherwise TCP would answer it with a reset that
+///   destroys our last Close frame or HTTP answer. Only then is the end reported.
+/// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
+///   others run; also in the middle of a message.
+#[derive(Debug)]
+pub struct Driver {
+    /// Until the connection is open.
+    opening: Option<Box<Opening>>,
+    connection: Connection,
+    ending: Option<Box<Ending>>,
+    /// How much may be done before others get a turn: messages, and KiB that are processed.
+    credit: i32,
+    reads: Reads,
+    /// What [`Self::want_write`] has asked for last.
+    asked: Asked,
+    writing: Writing,
+    answers: Answers,
+    /// Whether the transport may keep bytes to itself that it was given.
+    is_unflushed: bool,
+    /// Whether the transport delivers nothing more.
+    is_eof: bool,
+    /// Whether there is no event until the transport has moved, or the time.
+    is_quiet: bool,
+    /// Whether a deadline has passed that [`Self::poll_event`] has not judged yet.
+    is_overdue: bool,
+}
+
+/// What is next, from [`Driver::poll_event`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
+pub enum Next<'a> {
+    /// Something arrived on the open connection; answer it by the commands.
+    Event(Event<'a>, Commands<'a>),
+    /// It is over: drop the transport.
+    Over,
+    /// A client asks for a connection: [`accept`](Driver::accept) it or [`reject`](Driver::reject)
+    /// it, now or later.
+    Request(Box<Request>),
+    /// The server has opened the connection by this response.
+    Response(Box<Response>),
+    /// Nothing, until the transport has moved or the time has come.
+    Wait,
+    /// Much has been done: let others run, then ask again.
+    Yield,
+}
+
+/// What is to be done with the transport's sending side, from [`Driver::want_write`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
+pub enum Write<'a> {
+    /// Write these bytes, or some of them. It is never empty; do not advance it:
+    /// [`Driver::handle_written`] does.
+    Bytes(&'a TransmitBuf),
+    /// Pass on what the transport may have kept to itself.
+    Flush,
+    /// Tell the peer that nothing more comes: TCP's FIN, TLS's `close_notify`. Go on reading.
+    Shutdown,
+}
+
+/// What was asked of the sending side.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asked {
+    Bytes,
+    Flush,
+    Nothing,
+    Shutdown,
+}
+
+/// Whether anything can be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Writing {
+    Broken,
+    Open,
+    Shut,
+}
+
+/// What the answers to events have to do with the output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Answers {
+    /// They have filled it: no events until it is written.
+    Full,
+    /// Some may have been queued since the last look, when there was room.
+    Maybe,
+    None,
+}
+
+/// What [`Driver::advance`] found, without what it lends.
+enum Found {
+    Over,
+    Ready(Ready),
+    Request(Box<Request>),
+    Response(Box<Response>),
+    Wait,
+    Yield,
+}
+
+impl Driver {
+    /// Creates a server's end that waits for a request.
+    #[must_use]
+    pub fn server(config: &Config) -> Self {
+        Self::server_with(HeadLimits::default(), config)
+    }
+
+    /// As [`server`](Self::server), with other limits for the request.
+    #[must_use]
+    pub fn server_with(limits: HeadLimits, config: &Config) -> Self {
+        let opening = Opening::Accepting(Accepting::new(limits));
+        Self::new(Some(Box::new(opening)), Connection::connecting(config, None))
+    }
+
+    /// Creates a client's end, with `request` ready to be written.
+    ///
+    /// `nonce` and `seed` must come from the operating system's entropy and be used once: §4.1
+    /// wants the nonce random, and the masking keys of §5.3 are expanded from the seed.
+    #[must_use]
+    pub fn client(
+        request: &ClientRequest,
+        config: &Config,
+        nonce: [u8; 16],
+        seed: [u8; 32],
+    ) -> Self {
+        let opening = Opening::Connecting(Connecting::new(request, nonce));
+        Self::new(Some(Box::new(opening)), Connection::connecting(config, Some(seed)))
+    }
+
+    fn new(opening: Option<Box<Opening>>, connection: Connection) -> Self {
+        Self {
+            opening,
+            connection,
+            ending: None,
+            credit: CREDIT,
+            reads: Reads::default(),
+            asked: Asked::Nothing,
+            writing: Writing::Open,
+            answers: Answers::None,
+            // The transport may have been used before.
+            is_unflushed: true,
+            is_eof: false,
+            is_quiet: false,
+            is_overdue: false,
+        }
+    }
+
+    /// Returns what is next. Ask until it is [`Next::Wait`], then let the transport move.
+    ///
+    /// # Errors
+    ///
+    /// The connection has failed or was never opened. Everything that arrived before has been
+    /// delivered, and the transport is done: drop it. Later calls return the same error.
+    #[inline(always)]
+    pub fn poll_event(&mut self) -> Result<Next<'_>, Error> {
+        // Nearly everything is a message on an open connection, while answers have room.
+        if self.credit > 0
+            && self.ending.is_none()
+            && self.connection.wants_read()
+            // A failure is found again below.
+            && let Ok(Some(short)) = self.connection.poll_short()
+        {
+            self.credit -= 1;
+            self.answers = Answers::Maybe;
+            let (event, commands) = self.connection.lend_short(short);
+            return Ok(Next::Event(event, commands));
+        }
+        self.poll_next()
+    }
+
+    /// As [`poll_event`](Self::poll_event), the long way.
+    #[inline(never)]
+    fn poll_next(&mut self) -> Result<Next<'_>, Error> {
+        Ok(match self.advance()? {
+            Found::Over => Next::Over,
+            Found::Ready(ready) => {
+                let Some((event, commands)) = self.connection.lend(ready) else {
+                    return Ok(Next::Yield);
+                };
+                Next::Event(event, commands)
+            }
+            Found::Request(request) => Next::Request(request),
+            Found::Response(response) => Next::Response(response),
+            Found::Wait => Next::Wait,
+            Found::Yield => Next::Yield,
+        })
+    }
+
+    fn advance(&mut self) -> Result<Found, Error> {
+        if core::mem::take(&mut self.is_overdue) {
+            // What is late is known once all that arrived is processed, whatever waits meanwhile.
+            self.answers = Answers::None;
+        }
+        if self.credit <= 0 {
+            self.credit = CREDIT;
+            return Ok(Found::Yield);
+        }
+        if self.ending.is_none() {
+            let found = self.advance_machine();
+            if !matches!(found, Found::Wait) {
+                return Ok(found);
+            }
+        }
+        self.advance_ending()
+    }
+
+    /// Asks the machine what is next; it may turn out that the end begins.
+    fn advance_machine(&mut self) -> Found {
+        let polled = match self.opening.as_deref_mut() {
+            None => return self.advance_open(),
+            Some(Opening::Accepting(accepting)) => {
+                accepting.poll().map(|request| request.map(Found::Request))
+            }
+            Some(Opening::Connecting(connecting)) => {
+                let response = connecting.poll(&mut self.connection);
+                response.map(|response| response.map(Found::Response))
+            }
+        };
+        match polled {
+            Ok(Some(found)) => {
+                if let Found::Response(_) = found {
+                    self.opening = None;
+                }
+                return found;
+            }
+            Ok(None) => self.is_quiet = true,
+            Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
+        }
+        Found::Wait
+    }
+
+    fn advance_open(&mut self) -> Found {
+        self.judge_answers();
+        if self.is_gated() {
+            return Found::Wait;
+        }
+        let has_room = self.connection.wants_read();
+        let mut polled = self.poll_connection();
+        if self.writing == Writing::Broken
+            && matches!(polled, Ok(None))
+            && self.connection.closed().is_some()
+        {
+            // A Close frame came, and cannot be answered any more.
+            self.connection.handle_eof();
+            polled = self.poll_connection();
+        }
+        match polled {
+            Ok(Some(Ready::Closed(closed))) => self.end(Outcome::Closed(closed)),
+            Ok(Some(Ready::Paused)) => {
+                self.credit = CREDIT;
+                return Found::Yield;
+            }
+            Ok(Some(ready)) => {
+                self.credit -= 1;
+                // What is sent upon room in the output answers nothing.
+                let is_answered = has_room && !matches!(ready, Ready::Drained(_));
+                self.answers = if is_answered { Answers::Maybe } else { Answers::None };
+                return Found::Ready(ready);
+            }
+            Ok(None) => self.is_quiet = true,
+            Err(error) => self.end(Outcome::Failed(Error::Connection(error))),
+        }
+        Found::Wait
+    }
+
+    /// Asks the connection what is next, as far as there is credit for the work.
+    fn poll_connection(&mut self) -> Result<Option<Ready>, ConnectionError> {
+        let given = usize::try_from(self.credit).unwrap_or_default().max(1) << 10;
+        let mut budget = given;
+        let polled = self.connection.poll_ready(&mut budget);
+        let spent = i32::try_from(given.saturating_sub(budget) >> 10).unwrap_or(i32::MAX);
+        self.credit = self.credit.saturating_sub(spent);
+        polled
+    }
+
+    /// Looks whether the answers to the last event have filled the output.
+    #[inline]
+    fn judge_answers(&mut self) {
+        if self.answers == Answers::Maybe {
+            self.answers = if self.connection.wants_read() { Answers::None } else { Answers::Full };
+        }
+    }
+
+    /// Returns whether no events are delivered until answers are written.
+    fn is_gated(&self) -> bool {
+        self.answers == Answers::Full && !self.connection.wants_read()
+    }
+
+    fn end(&mut self, outcome: Outcome) {
+        let farewell = match &outcome {
+            Outcome::Failed(Error::Connection(error)) if error.is_peer_gone() => Farewell::Try,
+            // A client that was not let in has nothing to say.
+            Outcome::Failed(Error::Handshake(_)) if self.connection.role() == Role::Client => {
+                Farewell::None
+            }
+            Outcome::Closed(_) | Outcome::Failed(_) => Farewell::Linger,
+        };
+        self.ending = Some(Box::new(Ending::new(outcome, farewell)));
+        // What was late does not count any more.
+        self.is_overdue = false;
+    }
+
+    /// Tells the end once the transport is done.
+    fn advance_ending(&mut self) -> Result<Found, Error> {
+        let is_done = self.is_done();
+        let Some(ending) = &mut self.ending else { return Ok(Found::Wait) };
+        if !is_done {
+            self.is_quiet = true;
+            return Ok(Found::Wait);
+        }
+        ending.tell().map(|closed| match closed {
+            Some(closed) => Found::Ready(Ready::Closed(closed)),
+            None => Found::Over,
+        })
+    }
+
+    /// Returns whether nothing more is expected of the transport at the end.
+    fn is_done(&self) -> bool {
+        let Some(ending) = &self.ending else { return false };
+        if ending.is_timed_out() {
+            return true;
+        }
+        match (ending.farewell(), self.writing) {
+            (Farewell::None, _) | (_, Writing::Broken) => true,
+            (Farewell::Linger, Writing::Open) => false,
+            (Farewell::Linger, Writing::Shut) => self.is_eof || ending.is_drained(),
+            (Farewell::Try, Writing::Open | Writing::Shut) => self.is_written(),
+        }
+    }
+
+    /// Accepts `request`, from [`Next::Request`]: queues the response, behind which the connection
+    /// is open.
+    ///
+    /// # Errors
+    ///
+    /// The request is at fault, or `acceptance` chooses what was not offered: the client has been
+    /// answered so, and the end has begun, which [`poll_event`](Self::poll_event) will tell.
+    /// [`HandshakeError::OutOfOrder`] when no request waits for an answer: nothing changed.
+    pub fn accept(
+        &mut self,
+        request: &Request,
+        acceptance: &Acceptance,
+    ) -> Result<(), HandshakeError> {
+        let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
+            return Err(HandshakeError::OutOfOrder);
+        };
+        match accepting.accept(request, acceptance, &mut self.connection) {
+            Ok(()) => self.opening = None,
+            Err(error) if !accepting.is_refused() => return Err(error),
+            Err(error) => {
+                self.end(Outcome::Failed(Error::Handshake(error.clone())));
+                self.is_quiet = false;
+                return Err(error);
+            }
+        }
+        self.is_quiet = false;
+        Ok(())
+    }
+
+    /// Answers a request otherwise, or refuses to wait for one. The end has begun, which
+    /// [`poll_event`](Self::poll_event) will tell as [`Error::Rejected`].
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599: the client is
+    /// answered with 500, and that is the end. [`HandshakeError::OutOfOrder`] when an answer was
+    /// given already: nothing changed.
+    pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
+        let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
+            return Err(HandshakeError::OutOfOrder);
+        };
+        let rejected = accepting.reject(response);
+        let error = match &rejected {
+            Ok(()) => Error::Rejected { status: response.status() },
+            Err(error) if accepting.is_refused() => Error::Handshake(error.clone()),
+            Err(_) => return rejected,
+        };
+        self.end(Outcome::Failed(error));
+        self.is_quiet = false;
+        rejected
+    }
+
+    /// Returns the handshake of a server that has not been answered.
+    fn accepting<'a>(
+        opening: &'a mut Option<Box<Opening>>,
+        ending: &Option<Box<Ending>>,
+    ) -> Option<&'a mut Accepting> {
+        match opening.as_deref_mut()? {
+            Opening::Accepting(accepting) if ending.is_none() => Some(accepting),
+            Opening::Accepting(_) | Opening::Connecting(_) => None,
+        }
+    }
+
+    /// Shuts this end down, whatever it is doing, within
+    /// [`Config::close_timeout`](crate::Config::close_timeout): closes an open connection with
+    /// `code` (1001 "going away" and 1012 "service restart" are usual for servers), answers a
+    /// request with 503, gives an attempt to connect up.
+    ///
+    /// Go on as before until [`Next::Over`] or an error.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::close`].
+    pub fn shut_down(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
+        let code = code.into();
+        check_close(self.connection.role(), code, reason)?;
+        self.commands().close(code, reason)?;
+        match self.opening.as_deref() {
+            Some(Opening::Accepting(_)) => {
+                // One that has been answered is at its end already.
+                let _ = self.reject(&Response::new(503));
+            }
+            Some(Opening::Connecting(_)) if self.ending.is_none() => {
+                self.end(Outcome::Failed(Error::Handshake(HandshakeError::ShutDown)));
+            }
+            Some(Opening::Connecting(_)) | None => {}
+        }
+        self.is_quiet = false;
+        Ok(())
+    }
+
+    /// Returns the commands of the connection, as they come along with each event. Before it is open
+    /// they are refused with [`SendError::Connecting`].
+    #[inline]
+    pub fn commands(&mut self) -> Commands<'_> {
+        // Or what the application sends now would count as an answer.
+        self.judge_answers();
+        self.connection.commands()
+    }
+
+    /// Returns the connection, to ask it things: its
+    /// [`ready_state`](Connection::ready_state) is "connecting" before it is open.
+    #[must_use]
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
+    }
+
+    /// Takes the connection out, with what it has received and not written; `None` before it is
+    /// open.
+    #[must_use]
+    pub fn into_connection(self) -> Option<Connection> {
+        self.opening.is_none().then_some(self.connection)
+    }
+
+    /// Returns where to read to, if anything is to be read now.
+    ///
+    /// Room is [prepared](Input::prepare). Read once, [`commit`](Input::commit) what was read
+    /// unless it was written by [`BufMut`](bytes::BufMut), and say so by
+    /// [`handle_read`](Self::handle_read).
+    pub fn want_read(&mut self) -> Option<Input<'_>> {
+        if !self.wants_read() {
+            return None;
+        }
+        let discards = self.ending.is_some();
+        if let Some(opening) = &mut self.opening {
+            return Some(opening.input(discards));
+        }
+        if discards {
+            self.connection.discard_input();
+        }
+        Some(self.connection.prepared_input(self.reads.size()))
+    }
+
+    /// Returns whether anything is to be read now.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        if self.is_eof {
+            return false;
+        }
+        match &self.ending {
+            Some(ending) => ending.wants_read() && !self.is_done(),
+            None => self.is_quiet && !self.is_deciding() || self.waiting() < READ_AHEAD,
+        }
+    }
+
+    /// Returns whether the application has a request to decide about.
+    fn is_deciding(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_deciding())
+    }
+
+    /// Returns how much was read and not processed.
+    fn waiting(&self) -> usize {
+        match &self.opening {
+            Some(opening) => opening.waiting(),
+            None => self.connection.unprocessed_len(),
+        }
+    }
+
+    /// Says that `len` bytes were read to what [`want_read`](Self::want_read) lent, and when: 0 is
+    /// the end of the stream.
+    pub fn handle_read(&mut self, len: usize, now: Duration) {
+        if len == 0 {
+            self.handle_read_error();
+        } else {
+            self.reads.note(len);
+            if self.opening.is_some() || self.ending.is_some() {
+                // What an open connection makes of it costs more, and is counted there.
+                let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+                self.credit = self.credit.saturating_sub(spent);
+            }
+            if let Some(ending) = &mut self.ending {
+                ending.note_read(len);
+            }
+        }
+        self.set_time(now);
+        if !self.is_quiet {
+            self.connection.note_input();
+        }
+        self.is_quiet = false;
+    }
+
+    /// Says that nothing more can be read. What arrived before is delivered; then it is as if the
+    /// stream had ended.
+    pub fn handle_read_error(&mut self) {
+        self.is_eof = true;
+        self.is_quiet = false;
+        if let Some(opening) = &mut self.opening {
+            opening.handle_eof();
+        }
+        self.connection.handle_eof();
+    }
+
+    /// Returns what is to be done with the sending side, if anything.
+    ///
+    /// Do it, once and as far as it goes, and say so by [`handle_written`](Self::handle_written).
+    pub fn want_write(&mut self) -> Option<Write<'_>> {
+        if self.writing != Writing::Open || self.is_done() {
+            return None;
+        }
+        self.asked = if self.transmit().is_some() {
+            Asked::Bytes
+        } else if self.is_unflushed {
+            Asked::Flush
+        } else if self.ending.is_some() {
+            Asked::Shutdown
+        } else {
+            Asked::Nothing
+        };
+        if let Some(ending) = &mut self.ending {
+            ending.note_tried();
+        }
+        match self.asked {
+            Asked::Bytes => self.transmit().map(|output| Write::Bytes(output)),
+            Asked::Flush => Some(Write::Flush),
+            Asked::Nothing => None,
+            Asked::Shutdown => Some(Write::Shutdown),
+        }
+    }
+
+    /// Returns whether anything is to be done with the sending side: whether
+    /// [`want_write`](Self::want_write) would return something.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.writing == Writing::Open
+            && !self.is_done()
+            && (self.has_output() || self.is_unflushed || self.ending.is_some())
+    }
+
+    fn transmit(&mut self) -> Option<&mut TransmitBuf> {
+        match &mut self.opening {
+            Some(opening) => opening.transmit(),
+            None => self.connection.poll_transmit(),
+        }
+    }
+
+    fn has_output(&self) -> bool {
+        match &self.opening {
+            Some(opening) => opening.has_output(),
+            None => self.connection.has_output(),
+        }
+    }
+
+    /// Says that what [`want_write`](Self::want_write) asked for was done: for bytes, `len` of
+    /// them; otherwise `len` is ignored.
+    pub fn handle_written(&mut self, len: usize) {
+        match core::mem::replace(&mut self.asked, Asked::Nothing) {
+            Asked::Bytes => {
+                if let Some(output) = self.transmit() {
+                    let len = len.min(output.len());
+                    bytes::Buf::advance(output, len);
+                }
+                self.is_unflushed = true;
+            }
+            Asked::Flush => self.is_unflushed = false,
+            Asked::Nothing => return,
+            Asked::Shutdown => self.writing = Writing::Shut,
+        }
+        if let Some(ending) = &mut self.ending {
+            ending.note_moved();
+        }
+        if self.answers == Answers::Full && self.connection.wants_read() {
+            self.answers = Answers::None;
+            self.is_quiet = false;
+        }
+        if self.connection.has_news() {
+            self.is_quiet = false;
+        }
+    }
+
+    /// Says that nothing more can be written. What the peer sent before is still read and
+    /// delivered; then it is as if the stream had ended.
+    pub fn handle_write_error(&mut self) {
+        self.asked = Asked::Nothing;
+        self.writing = Writing::Broken;
+        self.is_quiet = false;
+        // Nothing that fills the output will leave.
+        self.answers = Answers::None;
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
+    /// if there is nothing to wait for. It may be in the past: then call at once.
+    ///
+    /// It changes with everything that happens: ask before each wait.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.is_overdue {
+            return None;
+        }
+        if let Some(ending) = &self.ending {
+            return if self.is_done() { None } else { Some(ending.poll_timeout(self.now())) };
+        }
+        match &self.opening {
+            Some(opening) => opening.poll_timeout(),
+            None if self.is_quiet => self.connection.poll_timeout(),
+            None => self.connection.poll_timeout_unread(),
+        }
+    }
+
+    /// Advances the clock to `now`, measured from a fixed point of your choice.
+    ///
+    /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and behind each wait.
+    /// What is due is reported by [`poll_event`](Self::poll_event), or sent.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if !self.wants_read() {
+            self.connection.note_not_reading();
+        }
+        self.set_time(now);
+        if self.ending.is_none() && self.poll_timeout().is_some_and(|at| at <= now) {
+            self.is_overdue = true;
+        }
+    }
+
+    fn set_time(&mut self, now: Duration) {
+        if let Some(opening) = &mut self.opening {
+            opening.handle_timeout(now);
+        }
+        self.connection.handle_timeout(now);
+        if let Some(ending) = &mut self.ending {
+            ending.handle_timeout(now);
+        }
+    }
+
+    /// Returns the time that was told last. Another clock that goes on from here continues it.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.connection.now()
+    }
+
+    /// Gives back memory that is not in use. Worth calling before a wait.
+    pub fn release_memory(&mut self) {
+        self.connection.release_memory();
+    }
+
+    /// Returns whether [`poll_event`](Self::poll_event) may have something else to say than
+    /// [`Next::Wait`].
+    #[must_use]
+    pub fn has_event(&self) -> bool {
+        if self.ending.is_some() {
+            return self.is_done();
+        }
+        // A command may have failed the connection.
+        self.is_overdue || self.connection.has_failed() || !self.is_quiet && !self.is_gated()
+    }
+
+    /// Returns whether everything that was sent has been handed to the transport and flushed.
+    #[must_use]
+    pub fn is_written(&self) -> bool {
+        !self.has_output() && !self.is_unflushed
+    }
+
+    /// Returns whether nothing more can be written, although the connection is not over.
+    #[must_use]
+    pub const fn is_broken(&self) -> bool {
+        matches!(self.writing, Writing::Broken)
+    }
+
+    /// Returns whether a deadline has passed that [`poll_event`](Self::poll_event) is to report.
+    #[must_use]
+    pub const fn is_overdue(&self) -> bool {
+        self.is_overdue
+    }
+
+    /// Returns whether nothing will move any more: [`poll_event`](Self::poll_event) has only the end
+    /// to tell.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_done()
+    }
+
+    /// Returns whether the end has begun: no more messages arrive or leave, and errors of the
+    /// transport are of no interest.
+    #[must_use]
+    pub const fn is_ending(&self) -> bool {
+        self.ending.is_some()
+    }
+}
+
+/// Continues a connection that is open already, such as one behind another HTTP stack: with what it
+/// has received and not written, and its time.
+impl From<Connection> for Driver {
+    fn from(connection: Connection) -> Self {
+        Self::new(None, connection)
+    }
+}
+
+/// How much is done before others get a turn: so many messages, or KiB.
+const CREDIT: i32 = 256;
+
+/// What is read while no event is taken, to see that the peer lives.
+const READ_AHEAD: usize = 64 << 10;

@@ -1,0 +1,21 @@
+//! The adapters, over sockets and over pipes in memory.
+#![cfg(all(feature = "std", feature = "handshake"))]
+
+mod support;
+
+#[cfg(any())]
+mod blocking;
+#[cfg(feature = "tokio")]
+mod broadcast;
+#[cfg(feature = "tokio")]
+mod cancel;
+#[cfg(any())]
+mod deadlines;
+#[cfg(any())]
+mod delivery;
+#[cfg(any())]
+mod reconnecting;
+#[cfg(feature = "tokio")]
+mod split;
+#[cfg(feature = "tokio")]
+mod tokio;

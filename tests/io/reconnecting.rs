@@ -1,0 +1,804 @@
+//! The client that comes back, over pipes in memory and a clock that stands still while anybody can
+//! do anything.
+#![expect(
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
+
+use std::future::{pending, poll_fn};
+use std::io;
+use std::num::NonZeroU32;
+use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::task::Poll;
+use std::time::Duration;
+
+use futures_core::Stream;
+use sanswire::delivery::{Limits, Session, SessionId};
+use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
+use sanswire::io::Error;
+use sanswire::reconnect::{Action, GaveUp, Reconnect, Retry, State};
+use sanswire::tokio::WebSocket;
+use sanswire::tokio::reconnecting::{
+    AttemptError, Cause, Client, Event, Handle, Options, Refused, SendError,
+};
+use sanswire::{CloseCode, ClosedBy, Config, ConnectionError, Message, WhenFull};
+use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep, timeout};
+
+const SEED: [u8; 32] = [7; 32];
+const HOUR: Duration = Duration::from_secs(3600);
+
+fn options(change: impl FnOnce(&mut Options)) -> Options {
+    let mut options = Options::default();
+    options.seed = Some(SEED);
+    // The servers here answer no Pings, and do not read.
+    options.config.ping_interval = None;
+    options.config.write_timeout = None;
+    change(&mut options);
+    options
+}
+
+async fn request(_: u32) -> Result<ClientRequest, AttemptError> {
+    Ok(ClientRequest::new("server.example.com", "/chat")?)
+}
+
+/// A client, and the other ends of the streams that it connects.
+struct Net {
+    client: Client<DuplexStream>,
+    streams: mpsc::UnboundedReceiver<DuplexStream>,
+}
+
+impl Net {
+    fn new(options: Options) -> Self {
+        Self::with_capacity(options, 1000)
+    }
+
+    fn with_capacity(options: Options, capacity: usize) -> Self {
+        let (sender, streams) = mpsc::unbounded_channel();
+        let connect = move |_| {
+            let (near, far) = duplex(capacity);
+            sender.send(far).unwrap();
+            async { Ok(near) }
+        };
+        Self { client: Client::with_connector(options, request, connect).unwrap(), streams }
+    }
+
+    /// Has the client connect, and returns the server.
+    async fn open(&mut self) -> WebSocket<DuplexStream> {
+        assert!(matches!(self.client.next().await, Some(Event::Connecting { .. })));
+        let accept = async {
+            let stream = self.streams.recv().await.unwrap();
+            WebSocket::accept(stream, &Config::default()).await.unwrap()
+        };
+        let (event, server) = tokio::join!(self.client.next(), accept);
+        assert!(matches!(event, Some(Event::Open)), "{event:?}");
+        server
+    }
+}
+
+/// A client whose attempts all end in what `connect` returns.
+fn failing(
+    options: Options,
+    connect: impl Fn() -> AttemptError + Send + Sync + 'static,
+) -> Client<DuplexStream> {
+    let connect = move |_| {
+        let error = connect();
+        async { Err(error) }
+    };
+    Client::with_connector(options, request, connect).unwrap()
+}
+
+fn refused() -> AttemptError {
+    io::Error::from(io::ErrorKind::ConnectionRefused).into()
+}
+
+async fn next_connecting<S>(client: &mut Client<S>) -> u32
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    match client.next().await {
+        Some(Event::Connecting { attempt }) => attempt,
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn next_disconnected<S>(client: &mut Client<S>) -> (Cause, Option<Duration>)
+where
+    S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
+{
+    match client.next().await {
+        Some(Event::Disconnected { cause, delay }) => (cause, delay),
+        other => panic!("{other:?}"),
+    }
+}
+
+async fn next_message(client: &mut Client<DuplexStream>) -> Message {
+    match client.next().await {
+        Some(Event::Message(message)) => message,
+        other => panic!("{other:?}"),
+    }
+}
+
+// Coming back.
+
+#[tokio::test(start_paused = true)]
+async fn a_lost_connection_is_followed_by_another_after_the_delay() {
+    let mut net = Net::new(options(|_| {}));
+    let begin = Instant::now();
+    let mut server = net.open().await;
+    assert_eq!(begin.elapsed(), Duration::ZERO, "the first attempt waits for nothing");
+    server.send("hello").await.unwrap();
+    assert_eq!(next_message(&mut net.client).await, "hello".into());
+    drop(server);
+
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    let Cause::Failed(Error::Connection(ConnectionError::UnexpectedEof)) = cause else {
+        panic!("{cause:?}")
+    };
+    let delay = delay.unwrap();
+    assert_eq!(net.client.state(), State::Waiting);
+    let begin = Instant::now();
+    assert_eq!(next_connecting(&mut net.client).await, 2);
+    let late = begin.elapsed() - delay;
+    assert!(late <= Duration::from_millis(1), "the timer's resolution: {late:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn delays_are_those_of_the_policy() {
+    let mut client = failing(options(|_| {}), refused);
+    let mut oracle = Reconnect::new(Options::default().policy, SEED);
+    oracle.start(Duration::ZERO);
+    let mut now = Duration::ZERO;
+    for attempt in 1..20 {
+        assert_eq!(oracle.poll_action(now), Some(Action::Connect));
+        oracle.handle_failed(now, Retry::Later);
+        now = oracle.poll_timeout().unwrap();
+
+        assert_eq!(next_connecting(&mut client).await, attempt);
+        let (cause, delay) = next_disconnected(&mut client).await;
+        assert!(matches!(cause, Cause::Attempt(_)), "{cause:?}");
+        assert_eq!(delay, oracle.delay());
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_waits_is_not_polled_for_nothing() {
+    let mut polls = 0;
+    let mut client = failing(options(|options| options.seed = Some([1; 32])), refused);
+    for _ in 0..10 {
+        let mut next = pin!(client.next());
+        poll_fn(|cx| {
+            polls += 1;
+            next.as_mut().poll(cx)
+        })
+        .await
+        .unwrap();
+    }
+    // Each event, and the wait before each second of them.
+    assert!(polls <= 15, "{polls}");
+
+    let mut net = Net::new(options(|_| {}));
+    let _server = net.open().await;
+    let mut polls = 0;
+    let mut next = pin!(net.client.next());
+    let next = poll_fn(|cx| {
+        polls += 1;
+        next.as_mut().poll(cx)
+    });
+    assert!(timeout(HOUR, next).await.is_err());
+    assert!(polls <= 3, "{polls}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn at_most_one_attempt_is_in_flight() {
+    struct Attempt(Arc<AtomicU32>);
+
+    impl Drop for Attempt {
+        fn drop(&mut self) {
+            self.0.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+
+    let flying = Arc::new(AtomicU32::new(0));
+    let counter = Arc::clone(&flying);
+    let connect = move |_| {
+        assert_eq!(counter.fetch_add(1, Ordering::Relaxed), 0);
+        let attempt = Attempt(Arc::clone(&counter));
+        async {
+            pending::<()>().await;
+            drop(attempt);
+            Err::<DuplexStream, _>(refused())
+        }
+    };
+    let mut client = Client::with_connector(options(|_| {}), request, connect).unwrap();
+    for _ in 0..5 {
+        next_connecting(&mut client).await;
+        // Dropped and called again: the attempt goes on.
+        for _ in 0..9 {
+            assert!(timeout(Duration::from_secs(1), client.next()).await.is_err());
+            assert_eq!(flying.load(Ordering::Relaxed), 1);
+        }
+        next_disconnected(&mut client).await;
+        assert_eq!(flying.load(Ordering::Relaxed), 0);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_part_of_an_attempt_is_within_its_deadline() {
+    async fn times_out(mut client: Client<DuplexStream>) {
+        for _ in 0..3 {
+            next_connecting(&mut client).await;
+            let begin = Instant::now();
+            let (cause, delay) = next_disconnected(&mut client).await;
+            let Cause::Failed(Error::Io(error)) = cause else { panic!("{cause:?}") };
+            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            assert_eq!(begin.elapsed(), Duration::from_secs(3));
+            assert!(delay.is_some());
+        }
+    }
+
+    let options = options(|options| options.attempt_timeout = Duration::from_secs(3));
+    let connect = |_| pending::<Result<DuplexStream, _>>();
+    times_out(Client::with_connector(options, request, connect).unwrap()).await;
+
+    let request_never = |_| pending();
+    let connect = |_| async { Err::<DuplexStream, _>(refused()) };
+    times_out(Client::with_connector(options, request_never, connect).unwrap()).await;
+
+    // A server that never answers the request.
+    let net = Net::new(options);
+    times_out(net.client).await;
+    drop(net.streams);
+
+    assert_eq!(Options::default().attempt_timeout, Duration::from_secs(10));
+}
+
+// The request.
+
+#[tokio::test(start_paused = true)]
+async fn the_request_is_made_anew_for_each_attempt() {
+    let (sender, mut streams) = mpsc::unbounded_channel();
+    let connect = move |_| {
+        let (near, far) = duplex(1000);
+        sender.send(far).unwrap();
+        async { Ok(near) }
+    };
+    let mut token = 100;
+    let request = move |attempt: u32| {
+        token += 1;
+        let token = format!("{token}/{attempt}");
+        async move { Ok(ClientRequest::new("server.example.com", "/")?.header("Authorization", token)?) }
+    };
+    let mut client = Client::with_connector(options(|_| {}), request, connect).unwrap();
+    let servers = tokio::spawn(async move {
+        let mut tokens = Vec::new();
+        while tokens.len() < 3 {
+            let decide = |request: &sanswire::handshake::Request| {
+                tokens.push(request.headers().text("Authorization").unwrap().to_owned());
+                Ok(Acceptance::new())
+            };
+            let stream = streams.recv().await.unwrap();
+            drop(WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap());
+        }
+        tokens
+    });
+    while !servers.is_finished() {
+        client.next().await.unwrap();
+    }
+    assert_eq!(servers.await.unwrap(), ["101/1", "102/2", "103/3"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_may_fail_for_now_or_for_good() {
+    let request = |attempt| async move {
+        Err(match attempt {
+            1 => AttemptError::new(Retry::Later, "no token yet"),
+            2 => AttemptError::new(Retry::After(HOUR), "come back in an hour"),
+            _ => AttemptError::new(Retry::Never, "signed out"),
+        })
+    };
+    let connect = |_| async { panic!("there is no request") };
+    let mut client: Client<DuplexStream> =
+        Client::with_connector(options(|_| {}), request, connect).unwrap();
+    next_connecting(&mut client).await;
+    assert!(next_disconnected(&mut client).await.1 < Some(HOUR));
+    next_connecting(&mut client).await;
+    assert!(next_disconnected(&mut client).await.1 >= Some(HOUR));
+    next_connecting(&mut client).await;
+    let (cause, delay) = next_disconnected(&mut client).await;
+    assert_eq!((cause.to_string().as_str(), delay), ("attempt failed: signed out", None));
+    assert!(matches!(client.next().await, Some(Event::GaveUp(GaveUp::Final))));
+    assert!(client.next().await.is_none());
+    assert!(client.next().await.is_none());
+}
+
+// What is final.
+
+/// Returns how a client judges what a server answers, or its callbacks return.
+async fn judged(mut client: Client<DuplexStream>) -> Option<Duration> {
+    next_connecting(&mut client).await;
+    let (_, delay) = next_disconnected(&mut client).await;
+    let is_final = matches!(client.next().await, Some(Event::GaveUp(GaveUp::Final)));
+    assert_eq!(delay.is_none(), is_final);
+    delay
+}
+
+/// As [`judged`], for an answer that a server wrote.
+async fn judged_answer(response: Response) -> Option<Duration> {
+    let Net { client, mut streams } = Net::new(options(|_| {}));
+    let server = tokio::spawn(async move {
+        let stream = streams.recv().await.unwrap();
+        let decide = |_: &_| Err(response);
+        WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap_err();
+        streams
+    });
+    let delay = judged(client).await;
+    server.await.unwrap();
+    delay
+}
+
+#[tokio::test(start_paused = true)]
+async fn failures_are_judged_by_the_policy() {
+    assert_eq!(judged_answer(Response::new(401)).await, None);
+    assert_eq!(judged_answer(Response::new(404)).await, None);
+    assert!(judged_answer(Response::new(503)).await < Some(HOUR));
+    let busy = Response::new(503).header("Retry-After", "3600").unwrap();
+    assert!(judged_answer(busy).await >= Some(HOUR));
+
+    let io = |kind: io::ErrorKind| move || AttemptError::from(io::Error::from(kind));
+    for kind in [io::ErrorKind::NotFound, io::ErrorKind::NetworkUnreachable] {
+        assert!(judged(failing(options(|_| {}), io(kind))).await.is_some());
+    }
+    // So it looks when a certificate is bad.
+    assert_eq!(judged(failing(options(|_| {}), io(io::ErrorKind::InvalidData))).await, None);
+    let invalid = || HandshakeError::InvalidUrl("scheme").into();
+    assert_eq!(judged(failing(options(|_| {}), invalid)).await, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_judgement_can_be_replaced() {
+    let mut client = failing(options(|_| {}), || AttemptError::new(Retry::Never, "bad")).judge_by(
+        |cause, judged| {
+            assert!(matches!(cause, Cause::Attempt(_)));
+            assert_eq!(judged, Retry::Never);
+            Retry::Later
+        },
+    );
+    for attempt in 1..5 {
+        assert_eq!(next_connecting(&mut client).await, attempt);
+        next_disconnected(&mut client).await;
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn closes_are_judged_by_their_code() {
+    for (code, is_final) in [(1000, true), (1001, false), (1008, true), (1012, false)] {
+        let mut net = Net::new(options(|_| {}));
+        let mut server = net.open().await;
+        let closing = tokio::spawn(async move { server.close(code, "why").await });
+        let (cause, delay) = next_disconnected(&mut net.client).await;
+        let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
+        assert_eq!((closed.code.as_u16(), closed.by, closed.clean), (code, ClosedBy::Peer, true));
+        assert_eq!(delay.is_none(), is_final, "{code}");
+        closing.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn wss_over_plain_tcp_is_final() {
+    let request = |_| async { Ok(ClientRequest::from_url("wss://localhost:1/")?) };
+    let mut client = Client::new(options(|_| {}), request).unwrap();
+    next_connecting(&mut client).await;
+    assert_eq!(next_disconnected(&mut client).await.1, None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_gave_up_keeps_its_queue_and_begins_anew() {
+    let limited = options(|options| options.policy.max_attempts = NonZeroU32::new(2));
+    let mut client = failing(limited, refused);
+    client.try_send("first").unwrap();
+    let handle = client.handle();
+    for _ in 0..2 {
+        for attempt in 1..=2 {
+            assert_eq!(next_connecting(&mut client).await, attempt);
+            next_disconnected(&mut client).await;
+        }
+        let refused = handle.try_send("late").unwrap_err();
+        assert_eq!(refused, client.try_send("late").unwrap_err());
+        assert_eq!((refused.error, refused.message), (SendError::Ended, "late".into()));
+        assert!(matches!(client.next().await, Some(Event::GaveUp(GaveUp::Attempts))));
+        assert!(client.next().await.is_none());
+        client.start();
+    }
+    client.try_send("second").unwrap();
+    assert_eq!(client.take_unsent(), ["first".into(), "second".into()]);
+    assert_eq!((client.buffered_messages(), client.buffered_amount()), (0, 0));
+}
+
+// Stopping.
+
+#[tokio::test(start_paused = true)]
+async fn stop_ends_a_delay_and_an_attempt_at_once() {
+    let mut client = failing(options(|_| {}), refused);
+    next_connecting(&mut client).await;
+    next_disconnected(&mut client).await;
+    let begin = Instant::now();
+    client.stop();
+    assert_eq!(client.state(), State::Stopped);
+    assert!(client.next().await.is_none());
+    assert!(client.next().await.is_none());
+
+    let mut net = Net::new(options(|_| {}));
+    next_connecting(&mut net.client).await;
+    let next = poll_fn(|cx| Poll::Ready(net.client.poll_next(cx)));
+    assert!(next.await.is_pending());
+    let mut stream = net.streams.recv().await.unwrap();
+    net.client.stop();
+    let written = timeout(HOUR, async { while stream.write_all(&[0; 500]).await.is_ok() {} });
+    assert!(written.await.is_ok(), "the stream is gone");
+    assert!(net.client.next().await.is_none());
+    assert_eq!(begin.elapsed(), Duration::ZERO);
+}
+
+#[tokio::test(start_paused = true)]
+async fn stop_closes_a_connection_behind_what_was_sent() {
+    let mut net = Net::new(options(|_| {}));
+    let mut server = net.open().await;
+    for number in 0..10 {
+        net.client.try_send(format!("message {number}")).unwrap();
+    }
+    net.client.stop();
+    let server = tokio::spawn(async move {
+        let mut received = Vec::new();
+        while let Some(message) = server.recv().await.unwrap() {
+            received.push(message);
+        }
+        (received, server.closed().unwrap().code)
+    });
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
+    assert_eq!((closed.by, closed.clean, delay), (ClosedBy::Local, true, None));
+    assert!(net.client.next().await.is_none());
+    let (received, code) = server.await.unwrap();
+    assert_eq!((received.len(), code), (10, CloseCode::NORMAL));
+
+    // And the next life.
+    net.client.start();
+    net.open().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_stops_a_client_that_waits() {
+    async fn stop_later(handle: Handle) {
+        sleep(Duration::from_secs(1)).await;
+        handle.stop();
+    }
+
+    let later = options(|options| options.policy.initial_delay = HOUR);
+    let mut client = failing(later, || AttemptError::new(Retry::After(HOUR), "later"));
+    let begin = Instant::now();
+    next_connecting(&mut client).await;
+    next_disconnected(&mut client).await;
+    tokio::spawn(stop_later(client.handle()));
+    assert!(client.next().await.is_none());
+    assert_eq!(begin.elapsed(), Duration::from_secs(1));
+
+    let mut net = Net::new(later);
+    let mut server = net.open().await;
+    let server = tokio::spawn(async move { server.recv().await });
+    tokio::spawn(stop_later(net.client.handle()));
+    let (cause, _) = next_disconnected(&mut net.client).await;
+    assert!(matches!(cause, Cause::Closed(_)), "{cause:?}");
+    assert!(net.client.next().await.is_none());
+    assert_eq!(server.await.unwrap().unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_start_right_behind_a_stop_waits_for_the_close() {
+    let mut net = Net::new(options(|_| {}));
+    let mut server = net.open().await;
+    net.client.stop();
+    net.client.start();
+    let server = tokio::spawn(async move { server.recv().await });
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    assert!(matches!(cause, Cause::Closed(_)), "{cause:?}");
+    assert_eq!(delay, Some(Duration::ZERO));
+    assert_eq!(server.await.unwrap().unwrap(), None);
+    net.open().await;
+}
+
+// Messages.
+
+#[tokio::test(start_paused = true)]
+async fn what_is_sent_offline_leaves_in_order_after_the_opening() {
+    let bounded = options(|options| (options.max_messages, options.max_bytes) = (4, 100));
+    let mut net = Net::new(bounded);
+    let refused = net.client.try_send(vec![0; 101]).unwrap_err();
+    assert_eq!(refused.error, SendError::TooLarge { len: 101, limit: 100 });
+    for number in 0..4 {
+        net.client.try_send(format!("{number}")).unwrap();
+    }
+    let refused = net.client.try_send("4").unwrap_err();
+    assert_eq!((refused.error, refused.message), (SendError::Full, "4".into()));
+    assert_eq!((net.client.buffered_messages(), net.client.buffered_amount()), (4, 4));
+
+    let mut server = net.open().await;
+    assert!(timeout(HOUR, net.client.next()).await.is_err());
+    net.client.try_send("4").unwrap();
+    assert!(timeout(HOUR, net.client.next()).await.is_err());
+    for number in 0..5 {
+        assert_eq!(server.recv().await.unwrap(), Some(format!("{number}").into()));
+    }
+    drop(server);
+    next_disconnected(&mut net.client).await;
+
+    // The bytes are bounded, too.
+    net.client.try_send(vec![0; 60]).unwrap();
+    assert_eq!(net.client.try_send(vec![0; 41]).unwrap_err().error, SendError::Full);
+    net.client.try_send(vec![0; 40]).unwrap();
+    let mut server = net.open().await;
+    assert!(timeout(HOUR, net.client.next()).await.is_err());
+    assert_eq!(server.recv().await.unwrap().unwrap().len(), 60);
+    assert_eq!(server.recv().await.unwrap().unwrap().len(), 40);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_no_connection_took_goes_to_the_next_one() {
+    let slow = options(|options| options.config.max_buffered = 10);
+    let mut net = Net::with_capacity(slow, 200);
+    let server = net.open().await;
+    for number in 0..100 {
+        net.client.try_send(format!("message {number:2}")).unwrap();
+    }
+    assert!(timeout(HOUR, net.client.next()).await.is_err());
+    let left = net.client.buffered_messages();
+    assert!((50..100).contains(&left), "{left}");
+    drop(server);
+    next_disconnected(&mut net.client).await;
+    assert_eq!(net.client.buffered_messages(), left);
+
+    let mut server = net.open().await;
+    let server = tokio::spawn(async move {
+        for number in 100 - left..100 {
+            let wanted = format!("message {number:2}");
+            assert_eq!(server.recv().await.unwrap(), Some(wanted.into()));
+        }
+        server
+    });
+    // As the pipe drains, the rest of the queue follows.
+    assert!(timeout(HOUR, net.client.next()).await.is_err());
+    drop(server.await.unwrap());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_handle_waits_for_room() {
+    let mut net = Net::new(options(|options| options.max_messages = 2));
+    let handle = net.client.handle();
+    let sending = tokio::spawn(async move {
+        for number in 0..100 {
+            handle.send(format!("{number}")).await?;
+        }
+        Ok::<_, Refused>(handle)
+    });
+    sleep(HOUR).await;
+    assert!(!sending.is_finished());
+    assert_eq!(net.client.buffered_messages(), 2);
+
+    let mut server = net.open().await;
+    let server = tokio::spawn(async move {
+        for number in 0..100 {
+            assert_eq!(server.recv().await.unwrap(), Some(format!("{number}").into()));
+        }
+        server
+    });
+    assert!(timeout(HOUR, net.client.next()).await.is_err());
+    let _server = server.await.unwrap();
+    let handle = sending.await.unwrap().unwrap();
+
+    // Who waits for room is told that there will be none.
+    for _ in 0..2 {
+        handle.try_send("full").unwrap();
+    }
+    let waiting = tokio::spawn(async move { handle.send("too late").await });
+    sleep(HOUR).await;
+    assert!(!waiting.is_finished());
+    drop(net);
+    assert_eq!(waiting.await.unwrap().unwrap_err().error, SendError::Ended);
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_while_the_client_waits() {
+    let mut net = Net::new(options(|options| options.config.pong = sanswire::Pong::Manual));
+    let mut server = net.open().await;
+    let server = tokio::spawn(async move {
+        server.ping(b"here?").await.unwrap();
+        let pong = server.recv_with(|event, _| match event {
+            sanswire::Event::Pong(payload) => payload.to_vec(),
+            other => panic!("{other:?}"),
+        });
+        (pong.await.unwrap().unwrap(), server)
+    });
+    tokio::select! {
+        event = net.client.next() => panic!("{event:?}"),
+        pong = server => assert_eq!(pong.unwrap().0, b"here?"),
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_dropped_next_loses_nothing() {
+    let Net { mut client, mut streams } = Net::with_capacity(options(|_| {}), 5);
+    tokio::spawn(async move {
+        for number in 0.. {
+            let Some(stream) = streams.recv().await else { return };
+            let mut server = WebSocket::accept(stream, &Config::default()).await.unwrap();
+            for message in 0..10 {
+                server.send(format!("{}", number * 10 + message)).await.unwrap();
+            }
+            let _ = server.close(CloseCode::GOING_AWAY, "").await;
+        }
+    });
+    let mut received = 0;
+    while received < 50 {
+        // Each future is polled once; the task is polled again when it was woken.
+        let mut is_polled = false;
+        let event = poll_fn(|cx| match client.poll_next(cx) {
+            Poll::Pending if !is_polled => {
+                is_polled = true;
+                Poll::Pending
+            }
+            polled => Poll::Ready(polled),
+        });
+        if let Poll::Ready(Some(Event::Message(message))) = event.await {
+            assert_eq!(message, format!("{received}").into());
+            received += 1;
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_is_a_stream() {
+    let mut client = failing(options(|_| {}), || AttemptError::new(Retry::Never, "no"));
+    let mut events = Vec::new();
+    let mut stream = pin!(&mut client);
+    while let Some(event) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
+        events.push(event);
+    }
+    assert!(matches!(
+        events[..],
+        [
+            Event::Connecting { attempt: 1 },
+            Event::Disconnected { delay: None, .. },
+            Event::GaveUp(GaveUp::Final)
+        ]
+    ));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_task_of_its_own_can_drive_a_client() {
+    let mut net = Net::new(options(|_| {}));
+    let handle = net.client.handle();
+    let driving = tokio::spawn(async move {
+        while let Some(event) = net.client.next().await {
+            assert!(!matches!(event, Event::GaveUp(_)));
+        }
+    });
+    let stream = net.streams.recv().await.unwrap();
+    let mut server = WebSocket::accept(stream, &Config::default()).await.unwrap();
+    handle.send("hello").await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some("hello".into()));
+    handle.drained().await.unwrap();
+    handle.stop();
+    assert_eq!(server.recv().await.unwrap(), None);
+    driving.await.unwrap();
+    assert_eq!(handle.send("late").await.unwrap_err().error, SendError::Ended);
+    assert_eq!(handle.drained().await, Ok(()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_without_delivery_is_given_up() {
+    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    next_connecting(&mut net.client).await;
+    let server = tokio::spawn(async move {
+        let stream = net.streams.recv().await.unwrap();
+        WebSocket::accept(stream, &Config::default()).await
+    });
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    let Cause::Failed(Error::Handshake(HandshakeError::NoSubprotocol)) = cause else {
+        panic!("{cause:?}")
+    };
+    assert_eq!(delay, None);
+    drop(server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
+    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    net.client.try_send("kept").unwrap();
+    next_connecting(&mut net.client).await;
+    let server = tokio::spawn(async move {
+        let stream = net.streams.recv().await.unwrap();
+        let decide = |request: &sanswire::handshake::Request| {
+            Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
+        };
+        let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
+        server.send("a text").await.unwrap();
+        while server.recv().await.unwrap().is_some() {}
+        server.closed().unwrap().clone()
+    });
+    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    assert!(matches!(cause, Cause::Delivery(_)), "{cause:?}");
+    assert_eq!((delay, net.client.buffered_messages()), (None, 1));
+    let closed = server.await.unwrap();
+    assert_eq!(closed.code, CloseCode::PROTOCOL_ERROR);
+    assert!(closed.reason.contains("binary messages only"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_server_that_vanished_is_found_and_left() {
+    let heartbeats = Config::default();
+    let mut net = Net::new(options(|options| options.config = heartbeats));
+    let _server = net.open().await;
+    let begin = Instant::now();
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    let Cause::Failed(Error::Connection(error)) = cause else { panic!("{cause}") };
+    assert!(matches!(error, ConnectionError::PongTimeout { .. }), "{error}");
+    assert_eq!(begin.elapsed(), Duration::from_secs(40));
+    assert!(delay.is_some());
+    let _another = net.open().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection() {
+    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    next_connecting(&mut net.client).await;
+    let server = tokio::spawn(async move {
+        let stream = net.streams.recv().await.unwrap();
+        let decide = |request: &sanswire::handshake::Request| {
+            Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
+        };
+        let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
+        let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
+        session.handle_connected();
+        session.handle_message(server.recv().await.unwrap().unwrap()).unwrap();
+        session.send("news".into()).unwrap();
+        session.transmit(&mut server.commands()).unwrap();
+        server.close(1001, "").await.unwrap();
+    });
+    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    assert!(matches!(net.client.next().await, Some(Event::Started)));
+    assert_eq!(next_message(&mut net.client).await, "news".into());
+    // Now it has something to say, and nobody that it could say it to.
+    let (cause, _) = next_disconnected(&mut net.client).await;
+    let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
+    assert_eq!(closed.code, CloseCode::GOING_AWAY);
+    server.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen() {
+    for when_full in [WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)] {
+        let mut net = Net::new(options(|options| {
+            options.config.max_buffered = 10;
+            options.config.when_full = when_full;
+        }));
+        for i in 0..10_u8 {
+            net.client.try_send(vec![i; 8]).unwrap();
+        }
+        let mut server = net.open().await;
+        let received = tokio::spawn(async move {
+            for i in 0..10_u8 {
+                assert_eq!(server.recv().await.unwrap(), Some(vec![i; 8].into()));
+            }
+        });
+        let _ = timeout(Duration::from_secs(1), net.client.next()).await;
+        timeout(Duration::from_secs(1), received).await.unwrap().unwrap();
+    }
+}

@@ -1,0 +1,301 @@
+//! The halves of a WebSocket in two tasks: no wake-up is lost, Pings are answered whatever the
+//! sender does.
+//!
+//! Time is paused: it leaps as soon as nobody can do anything, so a lost wake-up shows at once.
+#![expect(
+    clippy::expect_used,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::time::Duration;
+
+use futures_core::Stream;
+use sanswire::io::Error;
+use sanswire::tokio::{Receiver, Sender, WebSocket};
+use sanswire::{
+    CloseCode, Config, Connection, ConnectionError, Event, Message, ReadyState, SendError, WhenFull,
+};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::sync::Barrier;
+use tokio::task::yield_now;
+use tokio::time::{sleep, timeout};
+
+use crate::support::masked;
+
+fn server(capacity: usize, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
+    let (near, far) = duplex(capacity);
+    (WebSocket::from_driver(near, Connection::server(config).into()), far)
+}
+
+fn pair(capacity: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+    let (server, stream) = server(capacity, &Config::default());
+    let connection = Connection::client(&Config::default(), [7; 32]);
+    (WebSocket::from_driver(stream, connection.into()), server)
+}
+
+/// Fails when everybody waits for somebody else.
+async fn without_deadlock<F: Future>(future: F) -> F::Output {
+    timeout(Duration::from_secs(1000), future).await.expect("a wake-up was lost")
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_while_the_sender_is_idle() {
+    let (server, mut stream) = server(1000, &Config::default());
+    let (sender, mut receiver) = server.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    stream.write_all(&masked(0x89, b"here?")).await.unwrap();
+    let mut pong = [0; 7];
+    without_deadlock(stream.read_exact(&mut pong)).await.unwrap();
+    assert_eq!(pong, *b"\x8a\x05here?");
+    assert_eq!(sender.ready_state(), ReadyState::Open);
+    stream.write_all(&masked(0x81, b"hello")).await.unwrap();
+    let message = without_deadlock(receiving).await.unwrap();
+    assert_eq!(message.unwrap(), Some("hello".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_once_there_is_room_while_the_sender_is_blocked() {
+    let (server, mut stream) = server(100, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let sending = tokio::spawn(async move { sender.send(vec![7; 10_000]).await });
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    stream.write_all(&masked(0x89, b"here?")).await.unwrap();
+    // Both tasks wait to write now: the sender its message, the receiver the Pong behind it.
+    sleep(Duration::from_secs(1)).await;
+    assert!(!sending.is_finished() && !receiving.is_finished());
+    let mut read = vec![0; 4 + 10_000 + 7];
+    without_deadlock(stream.read_exact(&mut read)).await.unwrap();
+    assert_eq!(read[4 + 10_000..], *b"\x8a\x05here?");
+    without_deadlock(sending).await.unwrap().unwrap();
+    stream.write_all(&masked(0x81, b"done")).await.unwrap();
+    assert_eq!(without_deadlock(receiving).await.unwrap().unwrap(), Some("done".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_is_dropped_takes_no_wake_up_along() {
+    let (server, mut stream) = server(100, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let sending = tokio::spawn(async move { sender.send(vec![7; 10_000]).await });
+    sleep(Duration::from_secs(1)).await;
+    // The receiver is the last one that waited for room to write.
+    assert!(timeout(Duration::from_secs(1), receiver.recv()).await.is_err());
+    let mut read = vec![0; 4 + 10_000];
+    without_deadlock(stream.read_exact(&mut read)).await.unwrap();
+    without_deadlock(sending).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_cannot_write_still_reads() {
+    let (server, mut stream) = server(50, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let sending = tokio::spawn(async move { sender.send(vec![7; 10_000]).await });
+    yield_now().await;
+    for i in 0..100_u8 {
+        let frame = masked(0x82, &[i; 30]);
+        let (written, message) = tokio::join!(stream.write_all(&frame), receiver.recv());
+        written.unwrap();
+        assert_eq!(message.unwrap(), Some(Message::from(vec![i; 30])));
+    }
+    assert!(!sending.is_finished());
+}
+
+/// Sends and receives at the same time, in two tasks, until both ends have all.
+async fn exchange(
+    (mut sender, mut receiver): (Sender<DuplexStream>, Receiver<DuplexStream>),
+    seed: u8,
+    both: Arc<Barrier>,
+) -> (usize, Vec<u8>, WebSocket<DuplexStream>) {
+    let sending = tokio::spawn(async move {
+        for i in 0..50_u8 {
+            sender.send(vec![seed; usize::from(i) * 17]).await.unwrap();
+            sender.ping(&[i]).await.unwrap();
+        }
+        sender
+    });
+    let receiving = tokio::spawn(async move {
+        let mut pongs = Vec::new();
+        let mut messages = 0;
+        while messages < 50 || pongs.len() < 50 {
+            let event = receiver.recv_with(|event, _| match event {
+                Event::Binary(payload) => {
+                    assert!(payload.iter().all(|byte| *byte != seed));
+                    messages += 1;
+                }
+                Event::Pong(payload) => pongs.push(payload[0]),
+                _ => {}
+            });
+            event.await.unwrap().unwrap();
+        }
+        // The other end may still wait for a Pong.
+        tokio::select! {
+            _ = both.wait() => {}
+            received = receiver.recv() => panic!("{received:?}"),
+        }
+        (messages, pongs, receiver)
+    });
+    let sender = sending.await.unwrap();
+    let (messages, pongs, receiver) = receiving.await.unwrap();
+    (messages, pongs, sender.reunite(receiver).unwrap())
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_ends_that_flood_each_other_do_not_wait_forever() {
+    for capacity in [1, 7, 64, 1000] {
+        let (client, server) = pair(capacity);
+        let both = Arc::new(Barrier::new(2));
+        let client = exchange(client.split(), 1, Arc::clone(&both));
+        let server = exchange(server.split(), 2, both);
+        let exchanged = async { tokio::join!(client, server) };
+        let (by_client, by_server) = without_deadlock(exchanged).await;
+        let all: Vec<u8> = (0..50).collect();
+        assert_eq!((by_client.0, by_client.1), (50, all.clone()));
+        assert_eq!((by_server.0, by_server.1), (50, all));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn two_ends_that_flood_each_other_from_four_threads_do_not_wait_forever() {
+    for capacity in [1, 100] {
+        let (client, server) = pair(capacity);
+        let both = Arc::new(Barrier::new(2));
+        let client = tokio::spawn(exchange(client.split(), 1, Arc::clone(&both)));
+        let server = tokio::spawn(exchange(server.split(), 2, both));
+        let exchanged = async { (client.await.unwrap(), server.await.unwrap()) };
+        let (by_client, by_server) =
+            timeout(Duration::from_secs(60), exchanged).await.expect("a wake-up was lost");
+        assert_eq!((by_client.0, by_server.0), (50, 50));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_by_the_sender_ends_the_receiver() {
+    let (client, mut server) = pair(3);
+    let (mut sender, mut receiver) = client.split();
+    let receiving = tokio::spawn(async move {
+        assert_eq!(receiver.recv().await.unwrap(), None);
+        receiver.closed().unwrap()
+    });
+    let served = tokio::spawn(async move { server.recv().await });
+    sleep(Duration::from_secs(1)).await;
+    without_deadlock(sender.send_close(4001, "bye")).await.unwrap();
+    let closed = without_deadlock(receiving).await.unwrap();
+    assert!(closed.clean && closed.code == 4001);
+    assert_eq!(served.await.unwrap().unwrap(), None);
+    assert_eq!(sender.ready_state(), ReadyState::Closed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_waits_learns_that_the_sender_waits_for_a_close_in_vain() {
+    let (server, stream) = server(1000, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    sleep(Duration::from_secs(1)).await;
+    sender.send_close(CloseCode::NORMAL, "").await.unwrap();
+    let error = without_deadlock(receiving).await.unwrap().unwrap_err();
+    assert!(matches!(error, Error::Connection(ConnectionError::CloseTimeout { .. })), "{error}");
+    drop(stream);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_waits_for_room_learns_that_the_connection_failed() {
+    let mut config = Config::default();
+    config.max_buffered = 100;
+    let (server, mut stream) = server(50, &config);
+    let (mut sender, mut receiver) = server.split();
+    let sending = tokio::spawn(async move {
+        sender.feed(vec![1; 200]).await.unwrap();
+        sender.feed(vec![2; 200]).await.unwrap_err()
+    });
+    sleep(Duration::from_secs(1)).await;
+    // An opcode that is not defined. Nobody reads what the server writes.
+    stream.write_all(&masked(0x83, b"")).await.unwrap();
+    let received = without_deadlock(receiver.recv()).await.unwrap_err();
+    assert!(matches!(received, Error::Connection(ConnectionError::ReservedOpcode { opcode: 3 })));
+    let error = without_deadlock(sending).await.unwrap();
+    let Error::Send { error: SendError::Closed, message: Some(message) } = error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(message, Message::from(vec![2; 200]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_is_a_stream_that_swallows_no_error() {
+    let (server, mut stream) = server(1000, &Config::default());
+    let (_sender, mut receiver) = server.split();
+    stream.write_all(&masked(0x81, b"good")).await.unwrap();
+    drop(stream);
+    let mut next = async || std::future::poll_fn(|cx| Pin::new(&mut receiver).poll_next(cx)).await;
+    assert_eq!(next().await.unwrap().unwrap(), "good".into());
+    assert!(matches!(next().await, Some(Err(Error::Connection(ConnectionError::UnexpectedEof)))));
+    assert!(next().await.is_none());
+}
+
+#[tokio::test(start_paused = true)]
+async fn halves_of_one_socket_reunite_and_others_do_not() {
+    let (one, mut other) = pair(1000);
+    let (sender, receiver) = one.split();
+    let (foreign, _rest) = server(10, &Config::default()).0.split();
+    let refused = foreign.reunite(receiver).unwrap_err();
+    let mut socket = sender.reunite(refused.receiver).unwrap();
+    socket.send("together").await.unwrap();
+    assert_eq!(other.recv().await.unwrap(), Some("together".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_receiver_that_waits_learns_that_the_peer_is_too_slow_for_the_sender() {
+    let mut config = Config::default();
+    config.max_buffered = 900;
+    config.when_full = WhenFull::Close(1008.into());
+    let (server, mut stream) = server(100, &config);
+    let (mut sender, mut receiver) = server.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    yield_now().await;
+    sender.try_send(vec![7; 900]).unwrap();
+    let refused = sender.try_send(vec![7; 900]);
+    assert!(matches!(refused, Err(Error::Send { error: SendError::Closed, message: Some(_) })));
+    let reading = tokio::spawn(async move {
+        let mut read = Vec::new();
+        stream.read_to_end(&mut read).await.unwrap();
+        read
+    });
+    let ended = without_deadlock(receiving).await.unwrap();
+    assert!(matches!(ended, Err(Error::Connection(ConnectionError::PeerTooSlow { .. }))));
+    assert!(reading.await.unwrap().ends_with(&[0x88, 2, 3, 0xf0]));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_tried_leaves_before_the_other_half_waits() {
+    let (server, mut stream) = server(1_000, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    sender.try_send("hello").unwrap();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    let mut read = [0; 7];
+    without_deadlock(stream.read_exact(&mut read)).await.unwrap();
+    assert_eq!(read, *b"\x81\x05hello");
+    receiving.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_does_not_wait_for_what_can_never_be_written() {
+    for says_more in [true, false] {
+        let (server, mut stream) = server(50, &Config::default());
+        let (mut sender, mut receiver) = server.split();
+        let receiving = tokio::spawn(async move { receiver.recv().await });
+        let sending = tokio::spawn(async move { sender.send(vec![7; 10_000]).await });
+        sleep(Duration::from_secs(1)).await;
+        // The peer reads nothing.
+        if !says_more {
+            stream.shutdown().await.unwrap();
+        }
+        assert!(without_deadlock(receiving).await.unwrap().is_err());
+        let error = without_deadlock(sending).await.unwrap().unwrap_err();
+        assert!(matches!(error, Error::Io(_)), "{error:?}");
+        drop(stream);
+    }
+}

@@ -1,0 +1,11 @@
+//! What is asked of the heap, with an allocator that counts for each thread on its own.
+
+mod heap;
+#[path = "../support/mod.rs"]
+mod support;
+
+mod allocations;
+#[cfg(feature = "deflate")]
+mod deflate;
+#[cfg(feature = "deflate")]
+mod deflate_limits;

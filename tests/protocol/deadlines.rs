@@ -1,0 +1,493 @@
+//! Heartbeats and deadlines (§5.5.2, §7.1.1, §10): each at its time, not before and not twice, by
+//! a virtual clock.
+
+use core::num::NonZeroU32;
+use core::time::Duration;
+
+use sanswire::{AfterClose, CloseCode, ConnectionError, PingWhen, ReadyState, Role};
+
+use crate::support::{self, BOTH, End, Got, config};
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+/// A configuration without deadlines, changed.
+fn timeless(change: impl FnOnce(&mut sanswire::Config)) -> sanswire::Config {
+    config(|config| {
+        config.ping_interval = None;
+        config.pong_timeout = None;
+        config.write_timeout = None;
+        config.idle_timeout = None;
+        config.close_timeout = None;
+        config.message_timeout = None;
+        config.min_rate = None;
+        change(config);
+    })
+}
+
+/// Tells an end the time and takes what comes of it.
+fn tell(end: &mut End, now: Duration) {
+    end.connection.handle_timeout(now);
+    end.poll();
+}
+
+/// As [`tell`], when it says that it wants to know; asserts that nothing happens before.
+#[track_caller]
+fn tell_at(end: &mut End, expected: Duration) {
+    let before = expected - Duration::from_nanos(1);
+    tell(end, before);
+    assert_eq!(end.error, None);
+    assert_eq!(end.take_output(), b"");
+    assert_eq!(end.connection.poll_timeout(), Some(expected));
+    tell(end, expected);
+}
+
+/// An end that was told that its time begins.
+fn started(role: Role, config: &sanswire::Config) -> End {
+    let mut end = End::new(role, config);
+    assert_eq!(end.connection.poll_timeout(), Some(Duration::ZERO));
+    tell(&mut end, Duration::ZERO);
+    end
+}
+
+fn heartbeats(interval: u64, timeout: u64) -> sanswire::Config {
+    timeless(|config| {
+        config.ping_interval = Some(secs(interval));
+        config.pong_timeout = Some(secs(timeout));
+    })
+}
+
+#[test]
+fn a_ping_is_sent_at_each_interval() {
+    for role in BOTH {
+        let mut end = started(role, &heartbeats(20, 15));
+        for round in 1..=3 {
+            tell_at(&mut end, secs(20 * round));
+            let [(0x89, payload)] = &end.take_sent()[..] else { panic!("no Ping at {round}") };
+            // It has left: the peer's time begins.
+            assert_eq!(end.connection.poll_timeout(), Some(secs(20 * round)));
+            tell(&mut end, secs(20 * round));
+            assert_eq!(end.connection.poll_timeout(), Some(secs(20 * round + 15)));
+            tell(&mut end, secs(20 * round + 3));
+            end.receive(&[&[0x8a, 4], &payload[..]].concat());
+            assert_eq!(end.take_got(), [Got::pong(payload)]);
+            assert_eq!(end.connection.round_trip_time(), Some(secs(3)));
+        }
+    }
+}
+
+#[test]
+fn a_peer_that_shows_no_sign_of_life_behind_a_ping_is_dead() {
+    for role in BOTH {
+        let mut end = started(role, &heartbeats(20, 15));
+        tell_at(&mut end, secs(20));
+        end.take_output();
+        tell(&mut end, secs(20));
+        tell_at(&mut end, secs(35));
+        assert_eq!(end.error, Some(ConnectionError::PongTimeout { limit: secs(15) }));
+        assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+        assert_eq!(end.connection.close_code(), Some(CloseCode::ABNORMAL));
+        assert_eq!(end.state(), ReadyState::Closed);
+        assert_eq!(end.connection.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn anything_that_arrives_is_a_sign_of_life() {
+    // Not even a whole frame.
+    for bytes in [&b"\x82"[..], b"\x82\x00", b"\x8a\x00", b"\x02\x01"] {
+        let mut end = started(Role::Client, &heartbeats(20, 15));
+        tell(&mut end, secs(20));
+        end.take_output();
+        tell(&mut end, secs(20));
+        tell(&mut end, secs(34));
+        end.receive(bytes);
+        assert_eq!(end.connection.poll_timeout(), Some(secs(40)));
+        tell(&mut end, secs(35));
+        assert_eq!(end.error, None);
+    }
+}
+
+#[test]
+fn what_has_arrived_before_the_time_is_told_counts() {
+    let mut end = started(Role::Client, &heartbeats(20, 15));
+    tell(&mut end, secs(20));
+    end.take_output();
+    tell(&mut end, secs(20));
+    // It waited in the kernel while the application was busy.
+    end.connection.input().extend_from_slice(b"\x8a\x00");
+    tell(&mut end, secs(100));
+    assert_eq!((end.error, end.take_got()), (None, vec![Got::pong("")]));
+}
+
+#[test]
+fn the_time_for_a_pong_begins_when_the_ping_has_left() {
+    let mut end = started(Role::Server, &heartbeats(20, 15));
+    end.connection.commands().send(&[7; 1_000]).unwrap();
+    tell(&mut end, secs(20));
+    // The peer reads slowly.
+    for second in [30, 44, 58] {
+        end.take_some(100);
+        assert!(end.connection.poll_timeout().unwrap() <= secs(second));
+        tell(&mut end, secs(second));
+        assert_eq!(end.connection.poll_timeout(), Some(secs(second + 15)));
+    }
+    end.take_output();
+    tell(&mut end, secs(60));
+    tell_at(&mut end, secs(75));
+    assert!(matches!(end.error, Some(ConnectionError::PongTimeout { .. })));
+}
+
+#[test]
+fn a_ping_that_cannot_leave_finds_a_dead_peer_too() {
+    let mut end = started(Role::Server, &heartbeats(20, 15));
+    end.connection.commands().send(&[7; 2 << 20]).unwrap();
+    tell(&mut end, secs(20));
+    assert_eq!(end.connection.poll_timeout(), Some(secs(35)));
+    tell(&mut end, secs(35));
+    assert!(matches!(end.error, Some(ConnectionError::PongTimeout { .. })));
+}
+
+#[test]
+fn a_peer_that_is_not_silent_need_not_be_pinged() {
+    let config = config(|config| config.ping_when = PingWhen::Silent);
+    let mut end = started(Role::Client, &config);
+    for second in [5, 24, 43] {
+        tell(&mut end, secs(second));
+        end.receive(b"\x82\x00");
+        assert_eq!(end.connection.poll_timeout(), Some(secs(second + 20)));
+    }
+    tell_at(&mut end, secs(63));
+    assert_eq!(end.take_sent().len(), 1);
+}
+
+#[test]
+fn an_interval_of_nothing_is_none() {
+    let config = timeless(|config| config.ping_interval = Some(Duration::ZERO));
+    let end = started(Role::Server, &config);
+    assert_eq!(end.connection.poll_timeout(), None);
+}
+
+#[test]
+fn without_a_deadline_for_pongs_pings_go_on() {
+    let config = timeless(|config| config.ping_interval = Some(secs(7)));
+    let mut end = started(Role::Server, &config);
+    for round in 1..=5 {
+        tell_at(&mut end, secs(7 * round));
+        assert_eq!(end.take_sent().len(), 1);
+    }
+}
+
+#[test]
+fn the_round_trip_of_a_ping_of_the_application_is_measured() {
+    for role in BOTH {
+        let mut end = started(role, &timeless(|_| {}));
+        tell(&mut end, secs(1));
+        end.connection.commands().ping(b"mine").unwrap();
+        // It is sent now, whenever the time was told last.
+        assert!(end.connection.poll_timeout().unwrap() <= secs(1));
+        tell(&mut end, secs(10));
+        assert_eq!(end.connection.poll_timeout(), None);
+        tell(&mut end, secs(12));
+        end.receive(b"\x8a\x05other");
+        assert_eq!(end.connection.round_trip_time(), None);
+        end.receive(b"\x8a\x04mine");
+        assert_eq!(end.connection.round_trip_time(), Some(secs(2)));
+        // Once.
+        tell(&mut end, secs(20));
+        end.receive(b"\x8a\x04mine");
+        assert_eq!(end.connection.round_trip_time(), Some(secs(2)));
+    }
+}
+
+#[test]
+fn pings_that_come_faster_than_pongs_are_measured_too() {
+    let mut end = started(Role::Server, &timeless(|_| {}));
+    for second in 1..=5 {
+        end.connection.commands().ping(&[second]).unwrap();
+        tell(&mut end, secs(second.into()));
+    }
+    tell(&mut end, secs(6));
+    end.receive(b"\x8a\x01\x01");
+    assert_eq!(end.connection.round_trip_time(), Some(secs(5)));
+    // Of the next, only the last is answered, after a while.
+    for second in [10, 15, 25] {
+        tell(&mut end, secs(second.into()));
+        end.connection.commands().ping(&[second]).unwrap();
+        tell(&mut end, secs(second.into()));
+    }
+    tell(&mut end, secs(26));
+    end.receive(b"\x8a\x01\x19");
+    assert_eq!(end.connection.round_trip_time(), Some(secs(1)));
+}
+
+#[test]
+fn a_connection_without_messages_is_idle() {
+    for role in BOTH {
+        let config = timeless(|config| config.idle_timeout = Some(secs(60)));
+        let mut end = started(role, &config);
+        tell(&mut end, secs(50));
+        // Neither Pings nor Pongs count.
+        end.receive(b"\x89\x00\x8a\x00");
+        end.connection.commands().ping(b"").unwrap();
+        assert_eq!(end.take_sent().len(), 2);
+        tell(&mut end, secs(50));
+        assert_eq!(end.connection.poll_timeout(), Some(secs(60)));
+        tell(&mut end, secs(55));
+        end.receive(b"\x82\x00");
+        assert_eq!(end.connection.poll_timeout(), Some(secs(115)));
+        tell(&mut end, secs(110));
+        end.connection.commands().send("out").unwrap();
+        assert_eq!(end.take_sent().len(), 1);
+        // What is sent is dated by the next time that is told.
+        tell(&mut end, secs(120));
+        // A message that is arriving is none that is waited for.
+        tell(&mut end, secs(179));
+        end.receive(b"\x02\x01x");
+        assert_eq!(end.connection.poll_timeout(), None);
+        tell(&mut end, secs(500));
+        end.receive(b"\x80\x00");
+        tell_at(&mut end, secs(560));
+        assert_eq!(end.error, Some(ConnectionError::IdleTimeout { limit: secs(60) }));
+        assert_eq!(end.take_sent(), [(0x88, 1001_u16.to_be_bytes().to_vec())]);
+    }
+}
+
+#[test]
+fn a_message_must_be_whole_in_time() {
+    // A frame that is not whole, a header that is not, a fragment, a large frame.
+    for begin in [&b"\x82\x05x"[..], b"\x82", b"\x02\x00", b"\x82\x7e\x80\x00"] {
+        for role in BOTH {
+            let config = timeless(|config| config.message_timeout = Some(secs(30)));
+            let mut end = started(role, &config);
+            tell(&mut end, secs(100));
+            // An earlier message has nothing to do with it.
+            end.receive(&[b"\x82\x01x", begin].concat());
+            assert_eq!(end.connection.poll_timeout(), Some(secs(130)));
+            tell_at(&mut end, secs(130));
+            assert_eq!(end.error, Some(ConnectionError::MessageTimeout { limit: secs(30) }));
+            assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+        }
+    }
+}
+
+#[test]
+fn each_message_has_its_own_time() {
+    let config = timeless(|config| config.message_timeout = Some(secs(30)));
+    let mut end = started(Role::Client, &config);
+    end.receive(b"\x82\x05x");
+    for round in 1..10 {
+        // The end of one and the beginning of another.
+        tell(&mut end, secs(20 * round));
+        end.receive(b"xxxx\x82\x05x");
+        assert_eq!(end.connection.poll_timeout(), Some(secs(20 * round + 30)));
+    }
+    end.receive(b"xxxx");
+    assert_eq!(end.connection.poll_timeout(), None);
+}
+
+#[test]
+fn a_message_must_not_arrive_too_slowly() {
+    let config = timeless(|config| {
+        config.min_rate = NonZeroU32::new(100);
+        config.rate_grace = secs(10);
+    });
+    for role in BOTH {
+        let mut end = started(role, &config);
+        tell(&mut end, secs(50));
+        end.receive(b"\x02\x00");
+        let header = if role == Role::Server { 6 } else { 2 };
+        let earned = Duration::from_millis(header * 10);
+        assert_eq!(end.connection.poll_timeout(), Some(secs(60) + earned));
+        tell(&mut end, secs(55));
+        end.receive(&[&b"\x00\x7e\x01\x00"[..], &[7; 256]].concat());
+        let header = u64::from(role == Role::Server) * 8 + 2 + 4;
+        let expected = secs(60) + Duration::from_millis((header + 256) * 10);
+        tell_at(&mut end, expected);
+        assert_eq!(end.error, Some(ConnectionError::MessageTooSlow { limit: 100 }));
+        assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+    }
+}
+
+#[test]
+fn output_that_nobody_takes_ends_the_connection() {
+    let config = timeless(|config| config.write_timeout = Some(secs(60)));
+    let mut end = started(Role::Server, &config);
+    end.connection.commands().send(&[7; 1_000]).unwrap();
+    tell(&mut end, secs(10));
+    assert_eq!(end.connection.poll_timeout(), Some(secs(70)));
+    tell(&mut end, secs(69));
+    end.take_some(1);
+    // A peer that talks and does not read is not spared.
+    end.receive(b"\x82\x00");
+    tell(&mut end, secs(70));
+    assert_eq!(end.connection.poll_timeout(), Some(secs(130)));
+    tell(&mut end, secs(130));
+    assert_eq!(end.error, Some(ConnectionError::WriteTimeout { limit: secs(60) }));
+    assert_eq!(end.connection.close_code(), Some(CloseCode::ABNORMAL));
+}
+
+#[test]
+fn output_that_leaves_in_time_is_no_reason() {
+    let config = timeless(|config| config.write_timeout = Some(secs(60)));
+    let mut end = started(Role::Server, &config);
+    for round in 0..10 {
+        end.connection.commands().send(&[7; 1_000]).unwrap();
+        tell(&mut end, secs(50 * round));
+        assert_eq!(end.connection.poll_timeout(), Some(secs(50 * round + 60)));
+        end.take_output();
+        tell(&mut end, secs(50 * round + 30));
+        assert_eq!(end.connection.poll_timeout(), None);
+    }
+}
+
+fn closing() -> sanswire::Config {
+    timeless(|config| config.close_timeout = Some(secs(10)))
+}
+
+#[test]
+fn a_close_that_is_not_answered_ends_in_time() {
+    for role in BOTH {
+        let mut end = started(role, &closing());
+        assert_eq!(end.connection.poll_timeout(), None);
+        end.connection.commands().close(1000, "").unwrap();
+        assert_eq!(end.take_sent().len(), 1);
+        // It began when the time is told next.
+        assert_eq!(end.connection.poll_timeout(), Some(Duration::ZERO));
+        tell(&mut end, secs(5));
+        // Messages that are dropped change nothing.
+        tell(&mut end, secs(14));
+        end.receive(b"\x82\x00\x89\x00");
+        end.take_output();
+        tell_at(&mut end, secs(15));
+        assert_eq!(end.error, Some(ConnectionError::CloseTimeout { limit: secs(10) }));
+        assert_eq!(end.take_sent(), []);
+        assert_eq!(end.state(), ReadyState::Closed);
+        assert_eq!(end.connection.poll_timeout(), None);
+        let closed = end.connection.closed().unwrap();
+        assert_eq!((closed.code, closed.clean), (CloseCode::ABNORMAL, false));
+    }
+}
+
+#[test]
+fn messages_that_are_still_wanted_give_a_close_more_time() {
+    let config = timeless(|config| {
+        config.close_timeout = Some(secs(10));
+        config.after_close = AfterClose::Deliver;
+    });
+    let mut end = started(Role::Client, &config);
+    end.connection.commands().close(1000, "").unwrap();
+    end.take_output();
+    tell(&mut end, secs(0));
+    for second in [9, 18, 27] {
+        tell(&mut end, secs(second));
+        end.receive(b"\x82\x00");
+        assert_eq!(end.connection.poll_timeout(), Some(secs(second + 10)));
+    }
+    tell_at(&mut end, secs(37));
+    assert!(matches!(end.error, Some(ConnectionError::CloseTimeout { .. })));
+}
+
+#[test]
+fn a_transport_that_is_not_closed_behind_the_closing_handshake_is_not_waited_for() {
+    // The client waits for the server to go first (§7.1.1).
+    let mut end = started(Role::Client, &closing());
+    tell(&mut end, secs(3));
+    end.receive(b"\x88\x02\x03\xe8");
+    end.take_output();
+    end.poll();
+    assert_eq!(end.ended(), None);
+    tell(&mut end, secs(3));
+    tell_at(&mut end, secs(13));
+    assert!(end.ended().unwrap().clean);
+    assert_eq!(end.connection.poll_timeout(), None);
+    // The server waits for its answer to leave.
+    let mut end = started(Role::Server, &closing());
+    end.receive(b"\x88\x02\x03\xe8");
+    assert_eq!(end.ended(), None);
+    tell(&mut end, secs(3));
+    tell(&mut end, secs(13));
+    assert_eq!(end.ended().unwrap().code.as_u16(), 1000);
+    assert_eq!(end.connection.poll_timeout(), None);
+}
+
+#[test]
+fn the_close_of_a_failed_connection_is_not_waited_for_without_end() {
+    let mut end = started(Role::Server, &closing());
+    end.receive(b"\x83\x00");
+    assert_eq!(end.state(), ReadyState::Closing);
+    tell(&mut end, secs(3));
+    assert_eq!(end.connection.poll_timeout(), Some(secs(13)));
+    tell(&mut end, secs(13));
+    assert_eq!((end.state(), end.connection.poll_timeout()), (ReadyState::Closed, None));
+    assert_eq!(end.error, Some(ConnectionError::ReservedOpcode { opcode: 3 }));
+}
+
+#[test]
+fn the_peers_close_in_the_input_comes_before_the_deadline_for_it() {
+    let mut end = started(Role::Server, &closing());
+    end.connection.commands().close(1000, "").unwrap();
+    end.take_output();
+    tell(&mut end, secs(0));
+    let peer = end.connection.role().peer();
+    end.connection.input().extend_from_slice(&support::from(peer, b"\x88\x02\x03\xe8"));
+    tell(&mut end, secs(60));
+    assert!(end.error.is_none() && end.ended().unwrap().clean);
+}
+
+#[test]
+fn a_connection_that_is_never_told_the_time_has_no_deadlines() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        end.receive(b"\x02\x01x");
+        end.connection.commands().ping(b"").unwrap();
+        end.connection.commands().close(1000, "").unwrap();
+        end.poll();
+        assert_eq!(end.error, None);
+        assert_eq!(end.take_sent().len(), 2);
+    }
+}
+
+#[test]
+fn time_does_not_go_back_and_does_not_overflow() {
+    let mut end = started(Role::Server, &heartbeats(20, 15));
+    tell(&mut end, secs(10));
+    tell(&mut end, secs(1));
+    tell_at(&mut end, secs(20));
+    end.take_output();
+    for now in [Duration::MAX, Duration::ZERO, Duration::MAX] {
+        tell(&mut end, now);
+    }
+    // 584 years have passed, which are as good as never.
+    assert!(end.connection.poll_timeout().is_none_or(|at| at > secs(1_000_000)));
+    let config = timeless(|config| {
+        config.ping_interval = Some(Duration::MAX);
+        config.idle_timeout = Some(Duration::MAX);
+        config.message_timeout = Some(Duration::MAX);
+        config.rate_grace = Duration::MAX;
+        config.min_rate = NonZeroU32::new(1);
+    });
+    let mut end = started(Role::Client, &config);
+    end.receive(b"\x02\x01x");
+    assert_eq!((end.connection.poll_timeout(), end.error), (None, None));
+}
+
+#[test]
+fn what_was_there_before_the_first_time_is_dated_by_it() {
+    let config = timeless(|config| {
+        config.min_rate = NonZeroU32::new(100);
+        config.message_timeout = Some(secs(30));
+        config.close_timeout = Some(secs(10));
+        config.after_close = AfterClose::Deliver;
+    });
+    for role in BOTH {
+        // A header, before anybody has read the clock.
+        let header = if role == Role::Server { 6 } else { 2 };
+        let mut end = End::new(role, &config);
+        end.receive(b"\x02\x00");
+        tell(&mut end, secs(1_000_000));
+        assert_eq!(end.error, None);
+        tell_at(&mut end, secs(1_000_000) + config.rate_grace + Duration::from_millis(header * 10));
+    }
+}

@@ -1,0 +1,659 @@
+//! Delivery across connections: the protocol of `docs/delivery.md`, by literal bytes and at random.
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+extern crate alloc;
+
+use alloc::collections::VecDeque;
+
+use proptest::collection::vec;
+use proptest::prelude::*;
+use sanswire::delivery::{
+    DeliveryError, Event, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, SendError, Session,
+    SessionId, Snapshot,
+};
+use sanswire::{CloseCode, Message, Role};
+
+use crate::support::{self, End, config};
+
+/// The largest number that there is, behind the last that a message can have.
+const MAX: u64 = (1 << 53) - 1;
+
+const A: u8 = 0xaa;
+const B: u8 = 0xbb;
+
+fn id(byte: u8) -> SessionId {
+    SessionId::new([byte; 16]).unwrap()
+}
+
+fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
+    let mut limits = Limits::default();
+    change(&mut limits);
+    limits
+}
+
+fn session(byte: u8) -> Session {
+    Session::new(id(byte), Limits::default())
+}
+
+fn hello(from: u8, to: u8, expected: u64) -> Message {
+    [&[0][..], &[from; 16], &[to; 16], &expected.to_be_bytes()].concat().into()
+}
+
+fn acknowledgement(expected: u64) -> Message {
+    [&[1][..], &expected.to_be_bytes()].concat().into()
+}
+
+fn data(kind: u8, expected: u64, number: u64, payload: &[u8]) -> Message {
+    [&[kind][..], &expected.to_be_bytes(), &number.to_be_bytes(), payload].concat().into()
+}
+
+fn text(expected: u64, number: u64, payload: &str) -> Message {
+    data(2, expected, number, payload.as_bytes())
+}
+
+fn drain(session: &mut Session) -> Vec<Message> {
+    core::iter::from_fn(|| session.poll_transmit()).collect()
+}
+
+fn got(text: &str) -> Result<Option<Event>, DeliveryError> {
+    Ok(Some(Event::Message(text.into())))
+}
+
+/// End A on a first connection to B, both Hellos exchanged.
+fn open_with(limits: Limits) -> Session {
+    let mut session = Session::new(id(A), limits);
+    session.handle_connected();
+    assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
+    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(Some(Event::Started)));
+    session
+}
+
+fn open() -> Session {
+    open_with(Limits::default())
+}
+
+/// Fails on `message`, stays failed, and works on the next connection.
+fn fails(mut session: Session, message: Message, error: DeliveryError) {
+    let before = session.snapshot();
+    assert_eq!(session.handle_message(message), Err(error));
+    assert_eq!(session.handle_message(acknowledgement(0)), Err(error));
+    session.acknowledge();
+    assert_eq!(session.poll_transmit(), None);
+    assert!(!session.is_open());
+    assert_eq!(session.snapshot(), before);
+    session.handle_disconnected();
+    session.handle_connected();
+    assert!(session.poll_transmit().is_some());
+}
+
+#[test]
+fn the_name_carries_the_version() {
+    assert_eq!(SUBPROTOCOL, "sanswire.delivery.v1");
+}
+
+#[test]
+fn hello_is_the_first_message() {
+    let mut session = session(A);
+    session.send("early".into()).unwrap();
+    assert_eq!(session.poll_transmit(), None);
+    session.handle_connected();
+    assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
+    assert!(!session.is_open());
+    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(Some(Event::Started)));
+    assert!(session.is_open());
+    assert_eq!(drain(&mut session), [text(0, 0, "early")]);
+    assert_eq!(session.peer(), Some(id(B)));
+}
+
+#[test]
+fn messages_are_numbered_and_carry_acknowledgements() {
+    let mut session = open();
+    session.send("ä".into()).unwrap();
+    session.send(vec![0xff].into()).unwrap();
+    assert_eq!(drain(&mut session), [text(0, 0, "ä"), data(3, 0, 1, &[0xff])]);
+    assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
+    assert_eq!(session.buffered_messages(), 1);
+    let binary = Event::Message(vec![0xfe].into());
+    assert_eq!(session.handle_message(data(3, 2, 1, &[0xfe])), Ok(Some(binary)));
+    assert_eq!((session.buffered_messages(), session.buffered_amount()), (0, 0));
+    session.send("".into()).unwrap();
+    session.acknowledge();
+    assert_eq!(drain(&mut session), [text(2, 2, "")]);
+}
+
+#[test]
+fn an_acknowledgement_is_sent_once_and_only_for_something() {
+    let mut session = open();
+    session.acknowledge();
+    assert_eq!(session.poll_transmit(), None);
+    assert_eq!(session.handle_message(text(0, 0, "x")), got("x"));
+    assert_eq!(session.poll_transmit(), None);
+    session.acknowledge();
+    assert_eq!(drain(&mut session), [acknowledgement(1)]);
+    session.acknowledge();
+    assert_eq!(session.poll_transmit(), None);
+    assert_eq!(session.handle_message(acknowledgement(0)), Ok(None));
+    session.acknowledge();
+    assert_eq!(session.poll_transmit(), None);
+}
+
+#[test]
+fn an_acknowledgement_is_due_after_64_messages_or_64_kib() {
+    let mut session = open();
+    for number in 0..64 {
+        assert_eq!(session.poll_transmit(), None);
+        assert_eq!(session.handle_message(text(0, number, "x")), got("x"));
+    }
+    assert_eq!(drain(&mut session), [acknowledgement(64)]);
+
+    let half = "x".repeat(32 << 10);
+    assert_eq!(session.handle_message(text(0, 64, &half)), got(&half));
+    assert_eq!(session.poll_transmit(), None);
+    assert_eq!(session.handle_message(text(0, 65, &half)), got(&half));
+    assert_eq!(drain(&mut session), [acknowledgement(66)]);
+}
+
+#[test]
+fn what_was_not_acknowledged_is_sent_again() {
+    let mut session = open();
+    for text in ["a", "b", "c"] {
+        session.send(text.into()).unwrap();
+    }
+    assert_eq!(drain(&mut session).len(), 3);
+    assert_eq!(session.handle_message(text(0, 0, "x")), got("x"));
+    session.handle_disconnected();
+    session.send("d".into()).unwrap();
+    session.handle_connected();
+    assert_eq!(drain(&mut session), [hello(A, B, 1)]);
+    assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(Event::Resumed)));
+    assert_eq!(drain(&mut session), [text(1, 1, "b"), text(1, 2, "c"), text(1, 3, "d")]);
+}
+
+#[test]
+fn a_connection_replaces_one_that_was_not_seen_to_end() {
+    let mut session = open();
+    session.send("a".into()).unwrap();
+    assert_eq!(drain(&mut session).len(), 1);
+    session.handle_connected();
+    assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(Event::Resumed)));
+    assert_eq!(drain(&mut session), [hello(A, B, 0)]);
+}
+
+#[test]
+fn a_duplicate_is_dropped() {
+    let mut session = open();
+    assert_eq!(session.handle_message(text(0, 0, "x")), got("x"));
+    assert_eq!(session.handle_message(text(0, 0, "x")), Ok(None));
+    assert_eq!(session.handle_message(text(0, 1, "y")), got("y"));
+}
+
+#[test]
+fn a_gap_fails() {
+    fails(open(), text(0, 1, "x"), DeliveryError::Gap { expected: 0, sequence: 1 });
+}
+
+#[test]
+fn a_hello_that_never_arrived_is_no_loss() {
+    let mut session = open();
+    session.send("a".into()).unwrap();
+    assert_eq!(drain(&mut session), [text(0, 0, "a")]);
+    session.handle_connected();
+    assert_eq!(drain(&mut session), [hello(A, B, 0)]);
+    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(Some(Event::Resumed)));
+    assert_eq!(drain(&mut session), [text(0, 0, "a")]);
+}
+
+#[test]
+fn a_peer_without_its_state_is_reported_with_what_may_be_lost() {
+    for new in [hello(0xb2, 0, 0), hello(0xb2, A, 9), hello(0xb2, 0xa1, 9), hello(B, 0, 0)] {
+        let mut session = open();
+        for text in ["a", "b"] {
+            session.send(text.into()).unwrap();
+        }
+        assert_eq!(drain(&mut session).len(), 2);
+        assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
+        session.handle_disconnected();
+        session.send("c".into()).unwrap();
+        session.handle_connected();
+        let Ok(Some(Event::PeerForgot(Lost { sent, unsent, .. }))) = session.handle_message(new)
+        else {
+            panic!("not told");
+        };
+        assert_eq!((sent, unsent), (vec!["b".into()], vec!["c".into()]));
+        assert_eq!((session.buffered_messages(), session.buffered_amount()), (0, 0));
+        // The other end learns what this one knew before: `to` is still the old peer.
+        session.send("again".into()).unwrap();
+        assert_eq!(drain(&mut session), [hello(A, B, 0), text(0, 0, "again")]);
+        assert_eq!(session.handle_message(text(1, 0, "y")), got("y"));
+    }
+}
+
+#[test]
+fn an_end_without_its_state_is_told_so() {
+    let mut session = session(A);
+    session.send("kept".into()).unwrap();
+    session.handle_connected();
+    assert_eq!(session.handle_message(hello(B, 0xa1, 7)), Ok(Some(Event::Forgot)));
+    assert_eq!(drain(&mut session), [hello(A, 0, 0), text(0, 0, "kept")]);
+    assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
+}
+
+#[test]
+fn a_full_queue_gives_the_message_back() {
+    let mut session = open_with(limits(|limits| {
+        limits.max_messages = 3;
+        limits.max_bytes = 10;
+    }));
+    let refused = session.send("12345678901".into()).unwrap_err();
+    assert_eq!(refused.error, SendError::TooLarge { len: 11, limit: 10 });
+    assert_eq!(refused.message, "12345678901".into());
+    session.send("12345678".into()).unwrap();
+    let refused = session.send("123".into()).unwrap_err();
+    assert_eq!(refused.error, SendError::BytesFull { queued: 8, limit: 10 });
+    assert_eq!(refused.message, "123".into());
+    session.send("12".into()).unwrap();
+    session.send("".into()).unwrap();
+    let refused = session.send("".into()).unwrap_err();
+    assert_eq!(refused.error, SendError::MessagesFull { limit: 3 });
+    // Sent is not acknowledged.
+    assert_eq!(drain(&mut session).len(), 3);
+    session.send("".into()).unwrap_err();
+    session.handle_message(acknowledgement(1)).unwrap();
+    session.send("12345678".into()).unwrap();
+}
+
+#[test]
+fn malformed_messages_fail() {
+    let wrong = |len| DeliveryError::WrongLength { len };
+    fails(open(), "text".into(), DeliveryError::TextUnexpected);
+    fails(open(), Vec::new().into(), wrong(0));
+    for kind in 4..=255 {
+        fails(open(), vec![kind].into(), DeliveryError::UnknownKind { kind });
+    }
+    for (whole, may_be_longer) in
+        [(hello(B, A, 0), false), (acknowledgement(0), false), (text(0, 0, ""), true)]
+    {
+        let bytes = whole.as_bytes();
+        for len in 1..bytes.len() {
+            fails(open(), bytes[..len].to_vec().into(), wrong(len));
+        }
+        if !may_be_longer {
+            fails(open(), [bytes, &[0]].concat().into(), wrong(bytes.len() + 1));
+        }
+    }
+    fails(open(), data(2, 0, 0, b"\xff"), DeliveryError::InvalidUtf8);
+    assert_eq!(DeliveryError::InvalidUtf8.close_code(), CloseCode::INVALID_PAYLOAD);
+    assert_eq!(DeliveryError::TextUnexpected.close_code(), CloseCode::PROTOCOL_ERROR);
+}
+
+#[test]
+fn hello_comes_once_and_first_and_from_another() {
+    let connected = || {
+        let mut session = session(A);
+        session.handle_connected();
+        session
+    };
+    fails(open(), hello(B, A, 0), DeliveryError::HelloRepeated);
+    fails(connected(), text(0, 0, "x"), DeliveryError::HelloMissing);
+    fails(connected(), acknowledgement(0), DeliveryError::HelloMissing);
+    fails(connected(), hello(A, 0, 0), DeliveryError::IdReflected);
+    fails(connected(), hello(0, A, 0), DeliveryError::IdMissing);
+    let mut offline = session(A);
+    assert_eq!(offline.handle_message(hello(B, 0, 0)), Err(DeliveryError::HelloMissing));
+    assert_eq!(Hello::parse(&text(0, 0, "x")), Err(DeliveryError::HelloMissing));
+    assert_eq!(Hello::parse(&hello(B, A, 5)).unwrap().expected, 5);
+}
+
+#[test]
+fn acknowledging_what_was_not_sent_fails() {
+    let out_of_range =
+        |expected, first, end| DeliveryError::AcknowledgementOutOfRange { expected, first, end };
+    let with_two = || {
+        let mut session = open();
+        session.send("a".into()).unwrap();
+        session.send("b".into()).unwrap();
+        assert_eq!(session.poll_transmit(), Some(text(0, 0, "a")));
+        session
+    };
+    fails(with_two(), acknowledgement(2), out_of_range(2, 0, 1));
+    fails(with_two(), text(u64::MAX, 0, "x"), out_of_range(u64::MAX, 0, 1));
+
+    let mut again = with_two();
+    again.handle_message(acknowledgement(1)).unwrap();
+    again.handle_connected();
+    fails(again, hello(B, A, 0), out_of_range(0, 1, 1));
+    let mut again = with_two();
+    again.handle_connected();
+    fails(again, hello(B, A, 2), out_of_range(2, 0, 1));
+    let mut first = session(A);
+    first.handle_connected();
+    fails(first, hello(B, A, 1), out_of_range(1, 0, 0));
+}
+
+#[test]
+fn numbers_end_before_they_repeat() {
+    let snapshot = Snapshot {
+        id: id(A),
+        peer: Some(id(B)),
+        expected: MAX - 1,
+        first: MAX - 1,
+        unacknowledged: vec![],
+    };
+    let mut session = Session::restore(snapshot, Limits::default()).unwrap();
+    session.send("last".into()).unwrap();
+    assert_eq!(session.send("over".into()).unwrap_err().error, SendError::Exhausted);
+    session.handle_connected();
+    session.handle_message(hello(B, A, MAX - 1)).unwrap();
+    assert_eq!(drain(&mut session), [hello(A, B, MAX - 1), text(MAX - 1, MAX - 1, "last")]);
+    assert_eq!(session.handle_message(text(MAX, MAX - 1, "x")), got("x"));
+    assert_eq!(session.send("over".into()).unwrap_err().error, SendError::Exhausted);
+    fails(session, text(MAX, MAX, "x"), DeliveryError::Exhausted);
+}
+
+#[test]
+fn a_snapshot_that_contradicts_itself_is_refused() {
+    let valid = open().snapshot();
+    let broken: [fn(&mut Snapshot); 6] = [
+        |snapshot| snapshot.peer = Some(snapshot.id),
+        |snapshot| snapshot.expected = MAX + 1,
+        |snapshot| snapshot.first = u64::MAX,
+        |snapshot| (snapshot.first, snapshot.unacknowledged) = (MAX, vec!["x".into()]),
+        |snapshot| (snapshot.peer, snapshot.first) = (None, 1),
+        |snapshot| (snapshot.peer, snapshot.expected) = (None, 1),
+    ];
+    for change in broken {
+        let mut snapshot = valid.clone();
+        change(&mut snapshot);
+        let error: InvalidSnapshot = Session::restore(snapshot, Limits::default()).unwrap_err();
+        assert_eq!(error.to_string(), "snapshot contradicts itself");
+    }
+    let restored = Session::restore(valid.clone(), Limits::default()).unwrap();
+    assert_eq!(restored.snapshot(), valid);
+}
+
+#[test]
+fn a_session_sends_as_much_as_its_connection_takes() {
+    let mut ends = [Role::Client, Role::Server]
+        .map(|role| End::new(role, &config(|config| config.max_buffered = 100)));
+    let mut sessions = [session(A), session(B)];
+    let texts: Vec<String> = (0..50).map(|number| format!("message {number}")).collect();
+    for session in &mut sessions {
+        session.handle_connected();
+        for text in &texts {
+            session.send(text.as_str().into()).unwrap();
+        }
+    }
+    let mut received = [vec![], vec![]];
+    for turn in 0..200 {
+        let (from, to) = (turn % 2, (turn + 1) % 2);
+        sessions[from].transmit(&mut ends[from].connection.commands()).unwrap();
+        let bytes = ends[from].take_output();
+        ends[to].feed(&bytes);
+        for got in core::mem::take(&mut ends[to].got) {
+            if matches!(got, support::Got::Drained(_)) {
+                continue;
+            }
+            let support::Got::Binary(bytes) = got else { panic!("{got:?}") };
+            match sessions[to].handle_message(bytes.into()).unwrap() {
+                Some(Event::Message(message)) => {
+                    received[to].push(message.as_text().unwrap().to_owned());
+                }
+                Some(Event::Started) | None => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        sessions[to].acknowledge();
+    }
+    assert_eq!(received, [texts.clone(), texts]);
+    assert_eq!(sessions.map(|session| session.buffered_messages()), [0, 0]);
+
+    let mut session = session(A);
+    session.handle_connected();
+    ends[0].connection.commands().close(1000, "").unwrap();
+    assert_eq!(
+        session.transmit(&mut ends[0].connection.commands()),
+        Err(sanswire::SendError::Closed)
+    );
+    assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
+}
+
+/// Two sessions, what is on its way between them, and what their applications see.
+struct Network {
+    ends: [Side; 2],
+    connected: bool,
+    /// How many ids were given away.
+    ids: u8,
+    limits: Limits,
+}
+
+struct Side {
+    session: Session,
+    /// On the way to this end.
+    wire: VecDeque<Message>,
+    /// What the application gave to all incarnations of this end and was taken.
+    accepted: u32,
+    /// What was handed over, by the other side's numbers.
+    received: Vec<u32>,
+    /// What this side was given back: sent, and never sent.
+    lost: [Vec<u32>; 2],
+    /// What an incarnation of this end took to its grave.
+    buried: Vec<u32>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Step {
+    Acknowledge(usize),
+    Connect,
+    Cut { noticed: [bool; 2] },
+    LoseState(usize),
+    Receive(usize, usize),
+    Restore(usize),
+    Send(usize, usize),
+    Transmit(usize, usize),
+}
+
+fn message(number: u32) -> Message {
+    // Sizes differ, so that the limit on bytes is met, too.
+    let text = format!("{number}{}", " ".repeat(number as usize % 7));
+    if number.is_multiple_of(2) { text.into() } else { text.into_bytes().into() }
+}
+
+fn number(message: &Message) -> u32 {
+    let number = str::from_utf8(message.as_bytes()).unwrap().trim_end().parse().unwrap();
+    assert_eq!(message, &self::message(number));
+    number
+}
+
+impl Network {
+    fn new(limits: Limits) -> Self {
+        let ends = [1, 2].map(|byte| Side {
+            session: Session::new(id(byte), limits),
+            wire: VecDeque::new(),
+            accepted: 0,
+            received: vec![],
+            lost: [vec![], vec![]],
+            buried: vec![],
+        });
+        Self { ends, connected: false, ids: 2, limits }
+    }
+
+    fn step(&mut self, step: Step) {
+        match step {
+            Step::Acknowledge(at) => self.ends[at].session.acknowledge(),
+            Step::Connect if self.connected => {}
+            Step::Connect => {
+                self.connected = true;
+                self.ends.iter_mut().for_each(|end| end.session.handle_connected());
+            }
+            Step::Cut { noticed } => {
+                self.connected = false;
+                for (end, noticed) in self.ends.iter_mut().zip(noticed) {
+                    end.wire.clear();
+                    if noticed {
+                        end.session.handle_disconnected();
+                    }
+                }
+            }
+            Step::LoseState(at) => {
+                self.step(Step::Cut { noticed: [true; 2] });
+                self.ids = self.ids.checked_add(1).unwrap();
+                let new = Session::new(id(self.ids), self.limits);
+                let old = core::mem::replace(&mut self.ends[at].session, new).snapshot();
+                self.ends[at].buried.extend(old.unacknowledged.iter().map(number));
+            }
+            Step::Receive(at, count) => {
+                for _ in 0..count {
+                    self.receive(at);
+                }
+            }
+            Step::Restore(at) => {
+                self.step(Step::Cut { noticed: [true; 2] });
+                let end = &mut self.ends[at];
+                end.session = Session::restore(end.session.snapshot(), self.limits).unwrap();
+            }
+            Step::Send(at, count) => {
+                let end = &mut self.ends[at];
+                for _ in 0..count {
+                    let given = message(end.accepted);
+                    match end.session.send(given.clone()) {
+                        Ok(()) => end.accepted += 1,
+                        Err(refused) => assert_eq!(refused.message, given),
+                    }
+                }
+                assert!(end.session.buffered_messages() <= self.limits.max_messages);
+                assert!(end.session.buffered_amount() <= self.limits.max_bytes);
+            }
+            Step::Transmit(at, count) => {
+                for _ in 0..count {
+                    if let Some(message) = self.ends[at].session.poll_transmit()
+                        && self.connected
+                    {
+                        self.ends[1 - at].wire.push_back(message);
+                    }
+                }
+            }
+        }
+    }
+
+    fn receive(&mut self, at: usize) {
+        let end = &mut self.ends[at];
+        let Some(message) = end.wire.pop_front() else { return };
+        match end.session.handle_message(message).unwrap() {
+            Some(Event::Message(message)) => end.received.push(number(&message)),
+            Some(Event::PeerForgot(lost)) => {
+                end.lost[0].extend(lost.sent.iter().map(number));
+                end.lost[1].extend(lost.unsent.iter().map(number));
+            }
+            Some(Event::Forgot | Event::Resumed | Event::Started) | None => {}
+            Some(other) => panic!("an event that the tests do not know: {other:?}"),
+        }
+    }
+
+    /// Connects again and lets everything through.
+    fn settle(&mut self) {
+        self.step(Step::Cut { noticed: [true; 2] });
+        self.step(Step::Connect);
+        for _ in 0..3 {
+            for at in [0, 1] {
+                self.step(Step::Acknowledge(at));
+                self.step(Step::Transmit(at, 1000));
+                self.step(Step::Receive(1 - at, 1000));
+            }
+        }
+        for end in &mut self.ends {
+            assert_eq!((end.session.buffered_messages(), end.session.buffered_amount()), (0, 0));
+            assert_eq!(end.session.poll_transmit(), None);
+        }
+    }
+}
+
+fn steps() -> impl Strategy<Value = Step> {
+    prop_oneof![
+        2 => (0..2_usize).prop_map(Step::Acknowledge),
+        3 => Just(Step::Connect),
+        1 => any::<[bool; 2]>().prop_map(|noticed| Step::Cut { noticed }),
+        6 => (0..2_usize, 1..6_usize).prop_map(|(at, count)| Step::Receive(at, count)),
+        1 => (0..2_usize).prop_map(Step::Restore),
+        4 => (0..2_usize, 1..5_usize).prop_map(|(at, count)| Step::Send(at, count)),
+        6 => (0..2_usize, 1..6_usize).prop_map(|(at, count)| Step::Transmit(at, count)),
+    ]
+}
+
+fn small_limits() -> impl Strategy<Value = Limits> {
+    (1..12_usize, 10..60_usize, 1..5_u64, 1..30_usize).prop_map(|(messages, bytes, every, size)| {
+        limits(|limits| {
+            limits.max_messages = messages;
+            limits.max_bytes = bytes;
+            limits.acknowledge_messages = every.try_into().unwrap();
+            limits.acknowledge_bytes = size;
+        })
+    })
+}
+
+proptest! {
+    #[test]
+    fn each_message_arrives_once_and_in_order_whatever_is_cut(
+        limits in small_limits(),
+        steps in vec(steps(), 0..150),
+    ) {
+        let mut network = Network::new(limits);
+        for step in steps {
+            network.step(step);
+        }
+        network.settle();
+        let [one, two] = &network.ends;
+        prop_assert_eq!(&one.received, &(0..two.accepted).collect::<Vec<_>>());
+        prop_assert_eq!(&two.received, &(0..one.accepted).collect::<Vec<_>>());
+        prop_assert!(one.lost.iter().chain(&two.lost).all(Vec::is_empty));
+    }
+
+    #[test]
+    fn nothing_is_lost_in_silence_when_state_is(
+        limits in small_limits(),
+        steps in vec(
+            prop_oneof![15 => steps(), 1 => (0..2_usize).prop_map(Step::LoseState)],
+            0..150,
+        ),
+    ) {
+        let mut network = Network::new(limits);
+        for step in steps {
+            network.step(step);
+        }
+        network.settle();
+        for at in [0, 1] {
+            let (from, received) = (&network.ends[at], &network.ends[1 - at].received);
+            prop_assert!(received.is_sorted_by(|one, two| one < two), "{:?}", received);
+            for number in 0..from.accepted {
+                let arrived = received.contains(&number);
+                let [sent, unsent] = from.lost.each_ref().map(|lost| lost.contains(&number));
+                prop_assert!(arrived || sent || unsent || from.buried.contains(&number));
+                prop_assert!(!(arrived && unsent));
+            }
+        }
+    }
+
+    #[test]
+    fn no_bytes_of_a_peer_panic(
+        messages in vec(
+            prop_oneof![
+                vec(any::<u8>(), 0..60),
+                (0..6_u8, vec(0..3_u8, 0..45)).prop_map(|(kind, rest)| [vec![kind], rest].concat()),
+                (2..4_u8, 0..3_u64, 0..4_u64).prop_map(|(kind, expected, number)| {
+                    data(kind, expected, number, b"x").into_bytes().to_vec()
+                }),
+            ],
+            0..12,
+        ),
+    ) {
+        let mut session = open();
+        session.send("x".into()).unwrap();
+        for message in messages {
+            let handled = session.handle_message(message.into());
+            let _ = drain(&mut session);
+            if handled.is_err() {
+                session.handle_connected();
+                session.handle_message(hello(B, A, 0)).ok();
+            }
+        }
+    }
+}

@@ -1,0 +1,552 @@
+//! The client's side of the opening handshake (RFC 6455, §4.1).
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
+
+use bytes::Buf;
+use proptest::prelude::*;
+use sanswire::Config;
+use sanswire::extension::Extension;
+use sanswire::handshake::{
+    Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Response,
+    ServerHandshake, SubprotocolPolicy, accept_value, key,
+};
+
+const NONCE: [u8; 16] = *b"the sample nonce";
+
+const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    \r\n";
+
+/// What became of a response, followed by the end of the stream.
+#[derive(Debug, PartialEq)]
+struct Outcome {
+    /// The response that opened the connection.
+    result: Result<Response, HandshakeError>,
+    subprotocol: Option<String>,
+    extensions: String,
+    /// How much was not consumed.
+    waiting: usize,
+    /// What of it is the connection's; `None` if there is none.
+    rest: Option<Vec<u8>>,
+}
+
+fn open_in_parts<'a>(request: &ClientRequest, parts: impl Iterator<Item = &'a [u8]>) -> Outcome {
+    let mut handshake = ClientHandshake::new(request, NONCE);
+    let mut responses = Vec::new();
+    let mut poll = |handshake: &mut ClientHandshake| {
+        if let Some(result) = handshake.poll_response().transpose() {
+            assert_eq!(handshake.is_open(), result.is_ok());
+            responses.push(result);
+        }
+    };
+    for part in parts {
+        handshake.input().extend_from_slice(part);
+        poll(&mut handshake);
+    }
+    handshake.handle_eof();
+    poll(&mut handshake);
+    let result = responses.swap_remove(0);
+    // A success is reported once, a failure again and again.
+    assert!(responses.iter().all(|again| again.is_err() && *again == result));
+    let waiting = handshake.input().len();
+    let negotiated = handshake.negotiated().cloned();
+    let connection = handshake.into_connection(&Config::default(), [7; 32]);
+    let (Some(negotiated), Some(mut connection)) = (negotiated.as_ref(), connection) else {
+        assert!(negotiated.is_none() && result.is_err());
+        let (subprotocol, extensions) = (None, String::new());
+        return Outcome { result, subprotocol, extensions, waiting, rest: None };
+    };
+    assert!(connection.poll_transmit().is_some(), "the request was not taken");
+    assert_eq!(connection.protocol(), negotiated.subprotocol().unwrap_or_default());
+    assert_eq!(connection.extensions(), negotiated.extensions_value());
+    Outcome {
+        result,
+        subprotocol: negotiated.subprotocol().map(str::to_owned),
+        extensions: negotiated.extensions_value().to_owned(),
+        waiting,
+        rest: Some(connection.into_unprocessed().to_vec()),
+    }
+}
+
+/// Gives a response to a client at once, and byte by byte with the same outcome.
+fn open_with(request: &ClientRequest, response: impl AsRef<[u8]>) -> Outcome {
+    let response = response.as_ref();
+    let outcome = open_in_parts(request, [response].into_iter());
+    assert_eq!(open_in_parts(request, response.chunks(1)), outcome);
+    outcome
+}
+
+fn open(response: impl AsRef<[u8]>) -> Outcome {
+    open_with(&new(), response)
+}
+
+fn new() -> ClientRequest {
+    ClientRequest::new("server.example.com", "/chat").unwrap()
+}
+
+/// Returns the request as it is written.
+fn encoded(request: &ClientRequest) -> String {
+    let mut handshake = ClientHandshake::new(request, NONCE);
+    let output = handshake.poll_transmit().unwrap();
+    let bytes = output.copy_to_bytes(output.remaining());
+    assert!(handshake.poll_transmit().is_none());
+    String::from_utf8(bytes.to_vec()).unwrap()
+}
+
+/// The response with the line that begins with `name` replaced by `lines`.
+fn with(name: &str, lines: &str) -> String {
+    let start = RESPONSE.find(&format!("\r\n{name}")).unwrap() + 2;
+    let end = start + RESPONSE[start..].find("\r\n").unwrap() + 2;
+    format!("{}{lines}{}", &RESPONSE[..start], &RESPONSE[end..])
+}
+
+/// The response with more lines.
+fn and(lines: &str) -> String {
+    RESPONSE.replace("\r\n\r\n", &format!("\r\n{lines}\r\n"))
+}
+
+fn refusal(response: impl AsRef<[u8]>) -> Response {
+    match open(response).result {
+        Err(HandshakeError::Refused(response)) => *response,
+        other => panic!("{other:?}"),
+    }
+}
+
+fn extension(name: &str) -> Extension {
+    Extension::new(name).unwrap()
+}
+
+#[test]
+fn the_request_has_what_section_4_1_demands_and_no_more() {
+    assert_eq!(
+        encoded(&new()),
+        "GET /chat HTTP/1.1\r\n\
+         Host: server.example.com\r\n\
+         Upgrade: websocket\r\n\
+         Connection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+         Sec-WebSocket-Version: 13\r\n\
+         \r\n"
+    );
+}
+
+#[test]
+fn offers_and_headers_come_behind_in_order() {
+    let request = new()
+        .header("Cookie", "a=b")
+        .and_then(|request| request.subprotocol("v2"))
+        .and_then(|request| request.subprotocol("v1"))
+        .and_then(|request| request.origin("http://a"))
+        .and_then(|request| request.origin("http://b"))
+        .and_then(|request| request.header("Cookie", " c=d\t"))
+        .unwrap()
+        .extension(extension("foo").param("x", Some("1")).unwrap())
+        .extension(extension("bar"));
+    let text = encoded(&request);
+    let (_, offers) = text.split_once("Version: 13\r\n").unwrap();
+    assert_eq!(
+        offers,
+        "Sec-WebSocket-Protocol: v2, v1\r\n\
+         Sec-WebSocket-Extensions: foo; x=1, bar\r\n\
+         Cookie: a=b\r\nOrigin: http://b\r\nCookie: c=d\r\n\r\n"
+    );
+}
+
+#[test]
+fn a_key_is_24_characters_and_differs_with_the_nonce() {
+    assert_eq!(key([0; 16]), "AAAAAAAAAAAAAAAAAAAAAA==");
+    assert_eq!(key([0xff; 16]), "/////////////////////w==");
+    assert_ne!(accept_value(key([0; 16])), accept_value(key([1; 16])));
+    assert_eq!(accept_value("").len(), 28);
+}
+
+#[test]
+fn the_host_header_has_a_port_only_if_it_is_not_the_default_one() {
+    let host = |request: ClientRequest| {
+        let text = encoded(&request);
+        let (_, rest) = text.split_once("\r\nHost: ").unwrap();
+        (rest.split_once("\r\n").unwrap().0.to_owned(), request.host().to_owned(), request.port())
+    };
+    let plain = |authority| host(ClientRequest::new(authority, "/").unwrap());
+    let secure = |authority| host(ClientRequest::new(authority, "/").unwrap().secure());
+    assert_eq!(plain("a"), ("a".into(), "a".into(), 80));
+    assert_eq!(plain("a:80"), ("a".into(), "a".into(), 80));
+    assert_eq!(plain("a:443"), ("a:443".into(), "a".into(), 443));
+    assert_eq!(secure("a"), ("a".into(), "a".into(), 443));
+    assert_eq!(secure("a:443"), ("a".into(), "a".into(), 443));
+    assert_eq!(secure("a:80"), ("a:80".into(), "a".into(), 80));
+    assert_eq!(plain("[::1]"), ("[::1]".into(), "::1".into(), 80));
+    assert_eq!(secure("[::1]:8443"), ("[::1]:8443".into(), "::1".into(), 8443));
+}
+
+#[test]
+fn an_invalid_authority_or_resource_is_refused() {
+    for authority in ["", ":80", "a b", "user@a", "a:b", "a:65536", "::1", "[::1", "a/b", "\u{fc}"]
+    {
+        let error = ClientRequest::new(authority, "/").unwrap_err();
+        assert_eq!(error, HandshakeError::InvalidAuthority(authority.to_owned()));
+    }
+    for resource in ["a", "/a b", "/a#", "#a", "/\u{fc}", "/a\r\nX: y", "/\0", "http://a/"] {
+        let error = ClientRequest::new("a", resource).unwrap_err();
+        assert_eq!(error, HandshakeError::InvalidResource(resource.to_owned()));
+    }
+    for (resource, line) in [("", "GET / "), ("?a", "GET /?a "), ("//a?b?c", "GET //a?b?c ")] {
+        assert!(encoded(&ClientRequest::new("a", resource).unwrap()).starts_with(line));
+    }
+}
+
+#[test]
+fn subprotocols_are_unique_tokens() {
+    for name in ["", " ", "a b", "a,b", "a/b", "\u{fc}", "a\r\n"] {
+        let error = new().subprotocol(name).unwrap_err();
+        assert_eq!(error, HandshakeError::InvalidSubprotocol(name.to_owned()));
+    }
+    let error = new().subprotocol("a").unwrap().subprotocol("a").unwrap_err();
+    assert_eq!(error, HandshakeError::DuplicateSubprotocol("a".to_owned()));
+    assert!(new().subprotocol("a").unwrap().subprotocol("A").is_ok());
+}
+
+#[test]
+fn a_caller_can_neither_override_the_handshake_nor_inject_headers() {
+    for name in [
+        "Host",
+        "upgrade",
+        "Connection",
+        "Sec-WebSocket-Key",
+        "sec-websocket-version",
+        "Origin",
+        "Sec-WebSocket-Protocol",
+        "Sec-WebSocket-Extensions",
+        "Sec-WebSocket-Accept",
+        "Content-Length",
+        "Transfer-Encoding",
+    ] {
+        let error = new().header(name, "x").unwrap_err();
+        assert_eq!(error, HandshakeError::ReservedHeader(name.to_owned()));
+    }
+    for value in ["a\r\nX: y", "a\n", "\r", "\0", "\x1b[0m"] {
+        let error = new().header("X", value).unwrap_err();
+        assert_eq!(error, HandshakeError::IllegalHeader("X".to_owned()));
+        let error = new().origin(value).unwrap_err();
+        assert_eq!(error, HandshakeError::IllegalHeader("Origin".to_owned()));
+    }
+}
+
+#[test]
+fn the_response_of_the_rfc_opens_the_connection() {
+    let outcome = open(RESPONSE);
+    let response = outcome.result.unwrap();
+    assert_eq!((response.status(), response.reason()), (101, "Switching Protocols"));
+    assert_eq!(response.headers().text("upgrade"), Some("websocket"));
+    assert_eq!((outcome.subprotocol, outcome.extensions), (None, String::new()));
+}
+
+#[test]
+fn frames_right_behind_the_response_stay_in_the_buffer() {
+    let frames = b"\x81\x05Hello\r\n\r\n";
+    let outcome = open([RESPONSE.as_bytes(), frames].concat());
+    assert!(outcome.result.is_ok());
+    assert_eq!(outcome.rest.as_deref(), Some(&frames[..]));
+    assert_eq!(outcome.waiting, frames.len());
+}
+
+#[test]
+fn header_names_and_tokens_are_case_insensitive_and_lists_are_taken_apart() {
+    let response = "HTTP/1.1 101\r\n\
+        sec-websocket-accept:\t s3pPLMBiTxaQ9kYGzzhZRbK+xOo= \r\n\
+        X-Unknown: \u{fc}\r\n\
+        CONNECTION: keep-alive, upgrade\r\n\
+        UPGRADE: WebSocket\r\n\
+        \r\n";
+    assert!(open(response).result.is_ok());
+    let lines = "Connection: keep-alive\r\nConnection: UPGRADE\r\n";
+    assert!(open(with("Connection", lines)).result.is_ok());
+}
+
+#[test]
+fn interim_responses_are_passed_over() {
+    let hints = "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n";
+    let response = format!("HTTP/1.1 100 Continue\r\n\r\n{hints}{RESPONSE}");
+    assert_eq!(open(response).result.unwrap().status(), 101);
+}
+
+#[test]
+fn upgrade_must_be_websocket_and_nothing_else() {
+    let missing = HandshakeError::MissingHeader("Upgrade");
+    assert_eq!(open(with("Upgrade", "")).result, Err(missing));
+    let twice = with("Upgrade", "Upgrade: websocket\r\nUpgrade: websocket\r\n");
+    assert_eq!(open(twice).result, Err(HandshakeError::DuplicateHeader("Upgrade")));
+    for value in ["", "h2c", "websocket, h2c", "websocket/13", "web socket", "websocketx"] {
+        let response = with("Upgrade", &format!("Upgrade: {value}\r\n"));
+        let error = HandshakeError::InvalidHeader("Upgrade");
+        assert_eq!(open(response).result, Err(error), "{value}");
+    }
+}
+
+#[test]
+fn connection_must_list_upgrade() {
+    let missing = HandshakeError::MissingHeader("Connection");
+    assert_eq!(open(with("Connection", "")).result, Err(missing));
+    for value in ["", "close", "keep-alive", "no-upgrade", "upgraded"] {
+        let response = with("Connection", &format!("Connection: {value}\r\n"));
+        let error = HandshakeError::InvalidHeader("Connection");
+        assert_eq!(open(response).result, Err(error), "{value}");
+    }
+}
+
+#[test]
+fn accept_must_be_there_once_and_right() {
+    const NAME: &str = "Sec-WebSocket-Accept";
+    assert_eq!(open(with(NAME, "")).result, Err(HandshakeError::MissingHeader(NAME)));
+    let twice = and("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n");
+    assert_eq!(open(twice).result, Err(HandshakeError::DuplicateHeader(NAME)));
+    for value in [
+        "",
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xO",
+        "S3pPLMBiTxaQ9kYGzzhZRbK+xOo=",
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo",
+        "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=x",
+        "dGhlIHNhbXBsZSBub25jZQ==",
+        "\u{fc}",
+        &"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".repeat(300),
+    ] {
+        let response = with(NAME, &format!("{NAME}: {value}\r\n"));
+        assert_eq!(open(response).result, Err(HandshakeError::InvalidHeader(NAME)), "{value}");
+    }
+}
+
+#[test]
+fn a_101_with_a_body_or_of_http_1_0_is_refused() {
+    for line in ["Content-Length: 0", "Content-Length: 5", "Transfer-Encoding: chunked"] {
+        let outcome = open(and(&format!("{line}\r\n")));
+        assert_eq!(outcome.result, Err(HandshakeError::UnexpectedBody), "{line}");
+    }
+    let old = RESPONSE.replace("HTTP/1.1", "HTTP/1.0");
+    assert_eq!(open(old).result, Err(HandshakeError::UnsupportedHttpVersion));
+}
+
+#[test]
+fn only_an_offered_subprotocol_may_be_chosen_and_only_once() {
+    let request = new().subprotocol("chat").unwrap().subprotocol("v2").unwrap();
+    let open = |lines: &str| open_with(&request, and(lines));
+    let outcome = open("Sec-WebSocket-Protocol: v2\r\n");
+    assert!(outcome.result.is_ok());
+    assert_eq!(outcome.subprotocol.as_deref(), Some("v2"));
+    for name in ["", "V2", "other", "chat, v2", "chat v2", "\u{fc}"] {
+        let outcome = open(&format!("Sec-WebSocket-Protocol: {name}\r\n"));
+        assert_eq!(outcome.result, Err(HandshakeError::UnofferedSubprotocol(name.to_owned())));
+    }
+    let twice = "Sec-WebSocket-Protocol: v2\r\nSec-WebSocket-Protocol: v2\r\n";
+    let error = HandshakeError::DuplicateHeader("Sec-WebSocket-Protocol");
+    assert_eq!(open(twice).result, Err(error));
+    let unasked = open_with(&new(), and("Sec-WebSocket-Protocol: v2\r\n"));
+    assert_eq!(unasked.result, Err(HandshakeError::UnofferedSubprotocol("v2".to_owned())));
+}
+
+#[test]
+fn a_response_without_a_subprotocol_is_good_enough_unless_required() {
+    let request = new().subprotocol("chat").unwrap();
+    let outcome = open_with(&request, RESPONSE);
+    assert!(outcome.result.is_ok() && outcome.subprotocol.is_none());
+    let strict = request.subprotocol_policy(SubprotocolPolicy::Required);
+    assert_eq!(open_with(&strict, RESPONSE).result, Err(HandshakeError::NoSubprotocol));
+    assert!(open_with(&strict, and("Sec-WebSocket-Protocol: chat\r\n")).result.is_ok());
+    let unasked = new().subprotocol_policy(SubprotocolPolicy::Required);
+    assert!(open_with(&unasked, RESPONSE).result.is_ok());
+}
+
+#[test]
+fn only_offered_extensions_may_be_chosen_in_one_line() {
+    let request = new().extension(extension("foo")).extension(extension("bar"));
+    let open = |lines: &str| open_with(&request, and(lines));
+    let outcome = open("Sec-WebSocket-Extensions: bar;x=\"1\",foo\r\n");
+    assert!(outcome.result.is_ok());
+    assert_eq!(outcome.extensions, "bar;x=\"1\",foo");
+    let outcome = open("Sec-WebSocket-Extensions: foo, baz\r\n");
+    assert_eq!(outcome.result, Err(HandshakeError::UnofferedExtension("baz".to_owned())));
+    for value in ["", "foo;", "foo bar", ","] {
+        let outcome = open(&format!("Sec-WebSocket-Extensions: {value}\r\n"));
+        let error = HandshakeError::InvalidHeader("Sec-WebSocket-Extensions");
+        assert_eq!(outcome.result, Err(error), "{value}");
+    }
+    let twice = "Sec-WebSocket-Extensions: foo\r\nSec-WebSocket-Extensions: bar\r\n";
+    let error = HandshakeError::DuplicateHeader("Sec-WebSocket-Extensions");
+    assert_eq!(open(twice).result, Err(error));
+    let unasked = open_with(&new(), and("Sec-WebSocket-Extensions: foo\r\n"));
+    assert_eq!(unasked.result, Err(HandshakeError::UnofferedExtension("foo".to_owned())));
+}
+
+#[test]
+fn a_refusal_shows_status_headers_and_body() {
+    let response = refusal(
+        "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic\r\nContent-Length: 4\r\n\r\nwho?more",
+    );
+    assert_eq!((response.status(), response.reason()), (401, "Unauthorized"));
+    assert_eq!(response.headers().text("www-authenticate"), Some("Basic"));
+    assert_eq!((&response.content()[..], response.is_truncated()), (&b"who?"[..], false));
+
+    let response = refusal("HTTP/1.1 302 Found\r\nLocation: wss://b/\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(response.headers().text("Location"), Some("wss://b/"));
+    assert_eq!((response.content().len(), response.is_truncated()), (0, false));
+
+    assert_eq!(refusal("HTTP/1.0 503 Service Unavailable\r\n\r\n").status(), 503);
+    assert_eq!(refusal("HTTP/1.1 200 OK\r\n\r\n<html>").content(), "<html>");
+}
+
+#[test]
+fn a_refusal_is_reported_as_soon_as_its_body_is_complete() {
+    for (head, body, status) in [
+        ("HTTP/1.1 403 Forbidden\r\nContent-Length: 2\r\n\r\n", "no", 403),
+        ("HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n", "2\r\nno\r\n0\r\n", 403),
+        ("HTTP/1.1 204 No Content\r\nContent-Length: 7\r\n\r", "\n", 204),
+        ("HTTP/1.1 304 Not Modified\r\nTransfer-Encoding: chunked\r\n\r", "\n", 304),
+    ] {
+        let mut handshake = ClientHandshake::new(&new(), NONCE);
+        handshake.input().extend_from_slice(head.as_bytes());
+        assert!(handshake.poll_response().unwrap().is_none());
+        handshake.input().extend_from_slice(body.as_bytes());
+        let Err(HandshakeError::Refused(response)) = handshake.poll_response() else {
+            panic!("not refused: {head}");
+        };
+        assert_eq!((response.status(), response.is_truncated()), (status, false));
+    }
+}
+
+#[test]
+fn a_chunked_body_is_put_together() {
+    let chunked = |body: &str| {
+        let head = "HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: Chunked\r\n\r\n";
+        let response = refusal(format!("{head}{body}"));
+        (String::from_utf8(response.content().to_vec()).unwrap(), response.is_truncated())
+    };
+    assert_eq!(chunked("0\r\n\r\n"), ("".into(), false));
+    assert_eq!(
+        chunked("3\r\nabc\r\n0A;ext=1\r\n0123456789\r\n0\r\nT: x\r\n\r\n").0,
+        "abc0123456789"
+    );
+    for broken in
+        ["", "3", "3\r\n", "3\r\nab", "3\r\nabc", "3\r\nabc\r", "3\r\nabc\r\n", "3\r\nabc\r\n0"]
+    {
+        let (body, is_truncated) = chunked(broken);
+        assert!("abc".starts_with(&body) && is_truncated, "{broken:?}");
+    }
+    for wrong in
+        ["x\r\n", "3\r\nabcd\r\n0\r\n", "-1\r\n", "\r\n", "fffffffffffffffff\r\n", "3\r\nabc\n0"]
+    {
+        assert!(chunked(wrong).1, "{wrong:?}");
+    }
+    assert_eq!(chunked("ffffffffffffffff\r\nabc"), ("abc".into(), true));
+    assert!(chunked(&format!("3;{}\r\nabc\r\n0\r\n\r\n", "e".repeat(1000))).1);
+}
+
+#[test]
+fn the_body_of_a_refusal_is_kept_up_to_a_limit() {
+    let request = new().max_refusal_body(5);
+    let body = |response: &str| match open_with(&request, response).result {
+        Err(HandshakeError::Refused(response)) => {
+            (response.content().to_vec(), response.is_truncated())
+        }
+        other => panic!("{other:?}"),
+    };
+    for (framing, five, six) in [
+        ("Content-Length: 5", "12345", None),
+        ("Content-Length: 6", "123456", Some(())),
+        ("Connection: close", "12345", None),
+        ("Connection: close", "123456", Some(())),
+        ("Transfer-Encoding: chunked", "2\r\n12\r\n3\r\n345\r\n0\r\n", None),
+        ("Transfer-Encoding: chunked", "2\r\n12\r\n4\r\n3456\r\n0\r\n", Some(())),
+        ("Content-Length: 18446744073709551615", "123456", Some(())),
+    ] {
+        let response = format!("HTTP/1.1 500 x\r\n{framing}\r\n\r\n{five}");
+        assert_eq!(body(&response), (b"12345".to_vec(), six.is_some()), "{framing}");
+    }
+    let short = "HTTP/1.1 500 x\r\nContent-Length: 5\r\n\r\n123";
+    assert_eq!(body(short), (b"123".to_vec(), true));
+}
+
+#[test]
+fn the_end_of_the_stream_before_the_response_is_an_error() {
+    for len in [0, 1, RESPONSE.len() - 1] {
+        let outcome = open(&RESPONSE.as_bytes()[..len]);
+        assert_eq!(outcome.result, Err(HandshakeError::EndOfStream));
+    }
+    let interim = open("HTTP/1.1 100 Continue\r\n\r\n");
+    assert_eq!(interim.result, Err(HandshakeError::EndOfStream));
+}
+
+#[test]
+fn what_is_no_response_is_refused() {
+    for (response, part) in [
+        ("SSH-2.0-OpenSSH_9.9\r\n", "HTTP version"),
+        ("\r\n", "HTTP version"),
+        ("HTTP/1.1\r\n", "status code"),
+        ("HTTP/1.1 \r\n", "status code"),
+        ("HTTP/1.1 10\r\n", "status code"),
+        ("HTTP/1.1 1010\r\n", "status code"),
+        ("HTTP/1.1 +01 x\r\n", "status code"),
+        ("HTTP/1.1 001 x\r\n", "status code"),
+        ("HTTP/1.1  101 x\r\n", "status code"),
+        ("HTTP/1.1 101 x\n", "bare line feed"),
+        ("\x16\x03\x01", "control character"),
+        ("HTTP/1.1 101 x\r\nA : b\r\n\r\n", "header line"),
+        ("HTTP/1.1 101 x\r\nA: b\r\n c\r\n\r\n", "header line"),
+    ] {
+        assert_eq!(open(response).result, Err(HandshakeError::Malformed(part)), "{response:?}");
+    }
+    let next = open("HTTP/2.0 200 OK\r\n");
+    assert_eq!(next.result, Err(HandshakeError::UnsupportedHttpVersion));
+}
+
+#[test]
+fn a_client_and_a_server_open_a_connection_together() {
+    let request = new()
+        .subprotocol("chat")
+        .and_then(|request| request.origin("http://server.example.com"))
+        .unwrap()
+        .extension(extension("foo"));
+    let mut client = ClientHandshake::new(&request, [7; 16]);
+    let mut server = ServerHandshake::new(HeadLimits::default());
+
+    let output = client.poll_transmit().unwrap();
+    server.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+    let received = server.poll_request().unwrap().unwrap();
+    let acceptance = Acceptance::new()
+        .subprotocol(received.subprotocols().next())
+        .extension(received.extensions().unwrap().remove(0));
+    server.accept(&received, &acceptance).unwrap();
+    let output = server.poll_transmit().unwrap();
+    client.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
+    assert!(client.poll_response().unwrap().is_some());
+    assert!(client.input().is_empty() && server.input().is_empty());
+    assert!(client.negotiated().is_some());
+    assert_eq!(client.negotiated(), server.negotiated());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn arbitrary_bytes_never_panic_however_they_arrive(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+    ) {
+        open(&bytes);
+    }
+
+    #[test]
+    fn a_response_with_arbitrary_damage_never_panics(
+        position in 0..RESPONSE.len(),
+        damage in proptest::collection::vec(any::<u8>(), 0..4),
+        removed in 0..4_usize,
+    ) {
+        let mut bytes = RESPONSE.as_bytes().to_vec();
+        let end = bytes.len().min(position + removed);
+        bytes.splice(position..end, damage);
+        open(&bytes);
+    }
+
+    #[test]
+    fn arbitrary_chunks_never_panic(body in "[0-9a-f;\r\n]{0,60}") {
+        refusal(format!("HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
+    }
+}

@@ -1,0 +1,152 @@
+//! How long a handshake may take, by a virtual clock.
+#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+
+use core::time::Duration;
+
+use bytes::Buf;
+use sanswire::TransmitBuf;
+use sanswire::handshake::{
+    Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, ServerHandshake,
+    accept_value,
+};
+
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+fn secs(secs: u64) -> Duration {
+    Duration::from_secs(secs)
+}
+
+fn limits(timeout: Option<Duration>) -> HeadLimits {
+    let mut limits = HeadLimits::default();
+    limits.timeout = timeout;
+    limits
+}
+
+fn take(output: Option<&mut TransmitBuf>) -> String {
+    let Some(output) = output else { return String::new() };
+    let text = String::from_utf8(output.chunk().to_vec()).unwrap();
+    output.advance(output.len());
+    text
+}
+
+fn client(timeout: Option<Duration>) -> ClientHandshake {
+    let request = ClientRequest::new("h", "/").unwrap().head_limits(limits(timeout));
+    let mut handshake = ClientHandshake::new(&request, [7; 16]);
+    take(handshake.poll_transmit());
+    handshake
+}
+
+#[test]
+fn a_request_that_trickles_in_is_answered_with_408() {
+    let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+    // The first time that is told begins the wait.
+    assert_eq!(handshake.poll_timeout(), Some(secs(0)));
+    handshake.handle_timeout(secs(100));
+    for (second, byte) in (100..).zip(&REQUEST[..5]) {
+        handshake.handle_timeout(secs(second));
+        handshake.input().extend_from_slice(&[*byte]);
+        assert!(handshake.poll_request().unwrap().is_none());
+        assert_eq!(handshake.poll_timeout(), Some(secs(105)));
+    }
+    assert_eq!(take(handshake.poll_transmit()), "");
+    handshake.handle_timeout(secs(105));
+    for _ in 0..2 {
+        let error = handshake.poll_request().unwrap_err();
+        assert_eq!(error, HandshakeError::Timeout(secs(5)));
+        assert_eq!(error.status(), 408);
+    }
+    assert!(handshake.is_refused());
+    assert_eq!(handshake.poll_timeout(), None);
+    let answer = take(handshake.poll_transmit());
+    assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
+}
+
+#[test]
+fn a_request_that_has_arrived_in_time_is_not_late() {
+    let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+    handshake.handle_timeout(secs(0));
+    handshake.input().extend_from_slice(REQUEST);
+    // The driver was busy.
+    handshake.handle_timeout(secs(60));
+    let request = handshake.poll_request().unwrap().unwrap();
+    // What the application takes to decide is its own affair.
+    assert_eq!(handshake.poll_timeout(), None);
+    handshake.handle_timeout(secs(600));
+    handshake.accept(&request, &Acceptance::new()).unwrap();
+    assert!(handshake.is_accepted());
+    assert_eq!(handshake.poll_timeout(), None);
+}
+
+#[test]
+fn a_handshake_without_a_limit_waits_forever() {
+    let mut handshake = ServerHandshake::new(limits(None));
+    handshake.handle_timeout(secs(0));
+    handshake.handle_timeout(Duration::MAX);
+    assert!(handshake.poll_request().unwrap().is_none());
+    assert_eq!(handshake.poll_timeout(), None);
+    let mut handshake = client(None);
+    handshake.handle_timeout(secs(0));
+    handshake.handle_timeout(Duration::MAX);
+    assert!(handshake.poll_response().unwrap().is_none());
+    assert_eq!(handshake.poll_timeout(), None);
+}
+
+#[test]
+fn a_handshake_that_is_never_told_the_time_waits_forever() {
+    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    handshake.input().extend_from_slice(REQUEST);
+    assert!(handshake.poll_request().unwrap().is_some());
+}
+
+#[test]
+fn a_response_that_does_not_come_is_given_up() {
+    for begin in ["", "HTTP/1.1 101 Switching", "HTTP/1.1 100 Continue\r\n\r\n"] {
+        let mut handshake = client(Some(secs(5)));
+        handshake.handle_timeout(secs(7));
+        handshake.input().extend_from_slice(begin.as_bytes());
+        assert!(handshake.poll_response().unwrap().is_none());
+        assert_eq!(handshake.poll_timeout(), Some(secs(12)));
+        handshake.handle_timeout(secs(12));
+        for _ in 0..2 {
+            let error = handshake.poll_response().unwrap_err();
+            assert_eq!(error, HandshakeError::Timeout(secs(5)));
+        }
+        assert_eq!(handshake.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn a_response_that_has_arrived_in_time_is_not_late() {
+    let mut handshake = client(Some(secs(5)));
+    handshake.handle_timeout(secs(0));
+    let accept = accept_value("BwcHBwcHBwcHBwcHBwcHBw==");
+    handshake.input().extend_from_slice(
+        format!(
+            "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\
+             Sec-WebSocket-Accept: {accept}\r\n\r\n"
+        )
+        .as_bytes(),
+    );
+    handshake.handle_timeout(secs(60));
+    assert!(handshake.poll_response().unwrap().is_some());
+    assert_eq!(handshake.poll_timeout(), None);
+}
+
+#[test]
+fn of_a_refusal_whose_body_does_not_end_there_is_what_came() {
+    let mut handshake = client(Some(secs(5)));
+    handshake.handle_timeout(secs(0));
+    handshake
+        .input()
+        .extend_from_slice(b"HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\ntry later");
+    assert!(handshake.poll_response().unwrap().is_none());
+    handshake.handle_timeout(secs(5));
+    let Err(HandshakeError::Refused(response)) = handshake.poll_response() else {
+        panic!("no refusal")
+    };
+    assert!(response.is_truncated() && response.status() == 503);
+    assert_eq!(response.content(), "try later");
+}

@@ -1,0 +1,44 @@
+//! The protocol without I/O and without compression: open connections, opening handshakes, the
+//! browser's object, delivery and reconnection, through the public API.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod back_pressure;
+mod broadcast;
+mod chunks;
+mod closing;
+mod control_frames;
+mod deadlines;
+mod deadlines_model;
+mod delivery;
+mod delivery_sessions;
+mod extension_negotiation;
+mod fragmentation;
+mod framing;
+#[cfg(feature = "handshake")]
+mod handshake_client;
+#[cfg(feature = "handshake")]
+mod handshake_deadlines;
+#[cfg(feature = "handshake")]
+mod handshake_extended_connect;
+#[cfg(feature = "handshake")]
+mod handshake_limits;
+#[cfg(feature = "handshake")]
+mod handshake_server;
+#[cfg(feature = "url")]
+mod handshake_url;
+mod limits;
+#[cfg(feature = "handshake")]
+mod misuse;
+#[cfg(feature = "handshake")]
+mod origin_policy;
+mod properties;
+mod ready_state;
+mod reconnect;
+mod sending;
+mod swapping;
+mod text;
+mod vectors;
+#[cfg(feature = "handshake")]
+mod whatwg;
