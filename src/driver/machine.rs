@@ -10,7 +10,7 @@ use super::reads::Reads;
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
 use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
-use crate::error::SendError;
+use crate::error::{ConnectionError, SendError};
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::role::Role;
 
@@ -36,8 +36,8 @@ use crate::role::Role;
 ///   output is written, the sending side shut down, and what the peer still has under way is read
 ///   and thrown away for 5 s and 32 MiB at most: otherwise TCP would answer it with a reset that
 ///   destroys our last Close frame or HTTP answer. Only then is the end reported.
-/// - **Fairness.** After 256 messages, or as many KiB read or inflated, [`Next::Yield`] lets others
-///   run; also in the middle of a message.
+/// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
+///   others run; also in the middle of a message.
 #[derive(Debug)]
 pub struct Driver {
     /// Until the connection is open.
@@ -212,7 +212,9 @@ impl Driver {
         Ok(match self.advance()? {
             Found::Over => Next::Over,
             Found::Ready(ready) => {
-                let (event, commands) = self.connection.lend(ready);
+                let Some((event, commands)) = self.connection.lend(ready) else {
+                    return Ok(Next::Yield);
+                };
                 Next::Event(event, commands)
             }
             Found::Request(request) => Next::Request(request),
@@ -271,17 +273,21 @@ impl Driver {
             return Found::Wait;
         }
         let has_room = self.connection.wants_read();
-        let mut polled = self.connection.poll_ready();
+        let mut polled = self.poll_connection();
         if self.writing == Writing::Broken
             && matches!(polled, Ok(None))
             && self.connection.closed().is_some()
         {
             // A Close frame came, and cannot be answered any more.
             self.connection.handle_eof();
-            polled = self.connection.poll_ready();
+            polled = self.poll_connection();
         }
         match polled {
             Ok(Some(Ready::Closed(closed))) => self.end(Outcome::Closed(closed)),
+            Ok(Some(Ready::Paused)) => {
+                self.credit = CREDIT;
+                return Found::Yield;
+            }
             Ok(Some(ready)) => {
                 self.credit -= 1;
                 // What is sent upon room in the output answers nothing.
@@ -293,6 +299,16 @@ impl Driver {
             Err(error) => self.end(Outcome::Failed(Error::Connection(error))),
         }
         Found::Wait
+    }
+
+    /// Asks the connection what is next, as far as there is credit for the work.
+    fn poll_connection(&mut self) -> Result<Option<Ready>, ConnectionError> {
+        let given = usize::try_from(self.credit).unwrap_or_default().max(1) << 10;
+        let mut budget = given;
+        let polled = self.connection.poll_ready(&mut budget);
+        let spent = i32::try_from(given.saturating_sub(budget) >> 10).unwrap_or(i32::MAX);
+        self.credit = self.credit.saturating_sub(spent);
+        polled
     }
 
     /// Looks whether the answers to the last event have filled the output.
@@ -539,8 +555,11 @@ impl Driver {
             self.handle_read_error();
         } else {
             self.reads.note(len);
-            let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
-            self.credit = self.credit.saturating_sub(spent);
+            if self.opening.is_some() || self.ending.is_some() {
+                // What an open connection makes of it costs more, and is counted there.
+                let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+                self.credit = self.credit.saturating_sub(spent);
+            }
             if let Some(ending) = &mut self.ending {
                 ending.note_read(len);
             }
