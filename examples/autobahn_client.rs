@@ -1,7 +1,7 @@
 //! The client side of the Autobahn test suite: runs every case of a fuzzing server.
 //!
 //! ```text
-//! cargo run --release --features tokio --example autobahn_client -- [--blocking] ADDR AGENT
+//! cargo run --release --features tokio --example autobahn_client -- [--blocking | --futures-io] ADDR AGENT
 //! ```
 //!
 //! With `--features tokio,deflate` it offers permessage-deflate.
@@ -9,21 +9,26 @@
 use std::process::ExitCode;
 
 use sanswire::handshake::ClientRequest;
-use sanswire::{Config, Connection, Event, Message, SendError, blocking, io};
+use sanswire::{Commands, Config, Event, blocking, io};
 
-const USAGE: &str = "usage: autobahn_client [--blocking] ADDR AGENT";
+const USAGE: &str = "usage: autobahn_client [--blocking | --futures-io] ADDR AGENT";
 
 fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let is_blocking = arguments.first().is_some_and(|first| first == "--blocking");
-    if is_blocking {
+    let adapter = match arguments.first().map(String::as_str) {
+        Some("--blocking") => Adapter::Blocking,
+        #[cfg(feature = "futures-io")]
+        Some("--futures-io") => Adapter::FuturesIo,
+        _ => Adapter::Tokio,
+    };
+    if adapter != Adapter::Tokio {
         arguments.remove(0);
     }
     let [address, agent] = &arguments[..] else {
         eprintln!("{USAGE}");
         return ExitCode::FAILURE;
     };
-    match run(address, agent, is_blocking) {
+    match run(address, agent, adapter) {
         Ok(count) => {
             println!("ran {count} cases");
             ExitCode::SUCCESS
@@ -35,15 +40,24 @@ fn main() -> ExitCode {
     }
 }
 
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Adapter {
+    Blocking,
+    #[cfg(feature = "futures-io")]
+    FuturesIo,
+    Tokio,
+}
+
 #[tokio::main(flavor = "current_thread")]
-async fn run(address: &str, agent: &str, is_blocking: bool) -> Result<u32, io::Error> {
+async fn run(address: &str, agent: &str, adapter: Adapter) -> Result<u32, io::Error> {
     let count = case_count(&request(address, "getCaseCount")?).await?;
     for case in 1..=count {
         let request = request(address, &format!("runCase?case={case}&agent={agent}"))?;
-        if is_blocking {
-            run_case_blocking(&request)?;
-        } else {
-            run_case_tokio(&request).await?;
+        match adapter {
+            Adapter::Blocking => run_case_blocking(&request)?,
+            #[cfg(feature = "futures-io")]
+            Adapter::FuturesIo => smol::block_on(run_case_futures_io(&request))?,
+            Adapter::Tokio => run_case_tokio(&request).await?,
         }
     }
     let request = request(address, &format!("updateReports?agent={agent}"))?;
@@ -70,29 +84,32 @@ async fn case_count(request: &ClientRequest) -> Result<u32, io::Error> {
 /// Fails only if there was no connection: in a case it may well fail, and the server is the judge.
 async fn run_case_tokio(request: &ClientRequest) -> Result<(), io::Error> {
     let mut socket = sanswire::tokio::WebSocket::connect_with(request, &config()).await?;
-    while let Ok(Some(refused)) = socket.recv_with(echo).await {
-        if let Some(message) = refused {
-            let _ = socket.feed(message).await;
-        }
-    }
+    let _ = socket.run(echo).await;
+    Ok(())
+}
+
+/// As [`run_case_tokio`].
+#[cfg(feature = "futures-io")]
+async fn run_case_futures_io(request: &ClientRequest) -> Result<(), io::Error> {
+    let mut socket = sanswire::futures_io::WebSocket::connect_with(request, &config()).await?;
+    let _ = socket.run(echo).await;
     Ok(())
 }
 
 /// As [`run_case_tokio`].
 fn run_case_blocking(request: &ClientRequest) -> Result<(), io::Error> {
     let mut socket = blocking::WebSocket::connect_with(request, &config())?;
-    while let Ok(Some(refused)) = socket.recv_with(echo) {
-        if let Some(message) = refused {
-            let _ = socket.feed(message);
-        }
-    }
+    let _ = socket.run(echo);
     Ok(())
 }
 
-/// Sends a message back. Returns it if there is no room for it yet.
-fn echo(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
-    let refused = connection.send(event.into_message()?).err()?;
-    matches!(refused.error, SendError::Full { .. }).then_some(refused.message)
+/// Sends a message back. What is refused is so because the connection is closing.
+fn echo(event: Event<'_>, commands: &mut Commands<'_>) {
+    let _ = match event {
+        Event::Text(text) => commands.send(text),
+        Event::Binary(payload) => commands.send(payload),
+        _ => Ok(()),
+    };
 }
 
 fn config() -> Config {

@@ -81,20 +81,20 @@ async fn join(
         tokio::select! {
             said = lines.recv() => match said {
                 // Does not wait: where there is no room, the line is dropped and counted.
-                Ok(line) => socket.feed_prepared(&line).await?,
+                Ok(line) => socket.feed(&line).await?,
                 // This task was late itself.
                 Err(RecvError::Lagged(missed)) => socket.feed(complaint(missed)).await?,
                 Err(RecvError::Closed) => return socket.close(1001, "").await,
             },
             // Writes what was fed before it waits.
-            received = socket.recv_with(|event, connection| match event {
+            received = socket.recv_with(|event, commands| match event {
                 Event::Text(text) => {
                     // There is at least one who listens.
                     let _ = room.send(prepare(&format!("{number}: {}", &*text)));
                     Ok(())
                 }
                 Event::Drained(drained) if drained.dropped_messages > 0 => {
-                    connection.send_text(&complaint(drained.dropped_messages))
+                    commands.send(complaint(drained.dropped_messages))
                 }
                 _ => Ok(()),
             }) => match received? {

@@ -27,7 +27,7 @@ use sanswire::delivery::{
 };
 use sanswire::handshake::{Acceptance, Request, Response};
 use sanswire::tokio::WebSocket;
-use sanswire::{CloseCode, Config, Connection, Message};
+use sanswire::{CloseCode, Commands, Config, Message};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -127,7 +127,7 @@ async fn exchange(
 ) -> Result<(), sanswire::io::Error> {
     let mut message = Some(first);
     while let Some(received) = message {
-        if let Err(code) = advance(socket.connection_mut(), attached, Some(received)) {
+        if let Err(code) = advance(&mut socket.commands(), attached, Some(received)) {
             return socket.close(code, "").await;
         }
         message = tokio::select! {
@@ -135,7 +135,7 @@ async fn exchange(
             received = socket.recv() => received?,
             // Nothing more has arrived.
             () = ready(()) => {
-                if let Err(code) = advance(socket.connection_mut(), attached, None) {
+                if let Err(code) = advance(&mut socket.commands(), attached, None) {
                     return socket.close(code, "").await;
                 }
                 socket.recv().await?
@@ -147,7 +147,7 @@ async fn exchange(
 
 /// Answers a message, or acknowledges before a wait; then hands what there is to the connection.
 fn advance(
-    connection: &mut Connection,
+    commands: &mut Commands<'_>,
     attached: &Attached<'_>,
     message: Option<Message>,
 ) -> Result<(), CloseCode> {
@@ -167,7 +167,7 @@ fn advance(
         }
         None => session.acknowledge(),
     }
-    session.transmit(connection).map_err(|_| CloseCode::GOING_AWAY)
+    session.transmit(commands).map_err(|_| CloseCode::GOING_AWAY)
 }
 
 /// Accepts what speaks `delivery`.

@@ -1,12 +1,13 @@
 //! A server that sends every message back, and shows itself to a browser.
 //!
 //! ```text
-//! cargo run --release --features tokio --example echo_server -- [--blocking] [ADDR]
+//! cargo run --release --features tokio --example echo_server -- [--blocking | --futures-io] [ADDR]
 //! ```
 //!
 //! Open `http://ADDR/` in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
 //! `!close CODE REASON` makes the server close the connection with that code and reason. With
-//! `--features tokio,deflate` it compresses what it sends to clients that offer it.
+//! `--features tokio,deflate` it compresses what it sends to clients that offer it. `--futures-io`
+//! needs the feature of that name.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -23,16 +24,18 @@ use std::thread;
 use std::time::Duration;
 
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
-use sanswire::{Config, Connection, Event, Message, SendError};
+use sanswire::{Commands, Config, Event, Refused, SendError};
 
-const USAGE: &str = "usage: echo_server [--blocking] [ADDR]";
+const USAGE: &str = "usage: echo_server [--blocking | --futures-io] [ADDR]";
 
 fn main() -> ExitCode {
-    let mut blocking = false;
+    let mut serve = serve_tokio as fn(&str) -> Result<(), Box<dyn Error>>;
     let mut address = "127.0.0.1:9001".to_owned();
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
-            "--blocking" => blocking = true,
+            "--blocking" => serve = serve_blocking,
+            #[cfg(feature = "futures-io")]
+            "--futures-io" => serve = serve_futures_io,
             "-h" | "--help" => {
                 println!("{USAGE}");
                 return ExitCode::SUCCESS;
@@ -44,8 +47,7 @@ fn main() -> ExitCode {
             given => given.clone_into(&mut address),
         }
     }
-    let served = if blocking { serve_blocking(&address) } else { serve_tokio(&address) };
-    match served {
+    match serve(&address) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{address}: {error}");
@@ -62,12 +64,7 @@ fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
     fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
         let mut socket = WebSocket::accept_with(stream, &config(), decide)?;
-        while let Some(refused) = socket.recv_with(echo)? {
-            if let Some(message) = refused {
-                socket.feed(message)?;
-            }
-        }
-        Ok(())
+        socket.run(echo)
     }
 
     let listener = TcpListener::bind(address)?;
@@ -94,12 +91,7 @@ async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
     async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
         let mut socket = WebSocket::accept_with(stream, &config(), decide).await?;
-        while let Some(refused) = socket.recv_with(echo).await? {
-            if let Some(message) = refused {
-                socket.feed(message).await?;
-            }
-        }
-        Ok(())
+        socket.run(echo).await
     }
 
     let listener = TcpListener::bind(address).await?;
@@ -117,44 +109,71 @@ async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
     }
 }
 
-/// Sends a message back. Returns it if there is no room for it yet.
-fn echo(event: Event<'_>, connection: &mut Connection) -> Option<Message> {
-    let sent = match &event {
-        Event::Text(text) if is_close_command(text) => return close(text, connection),
-        // A small message is packed behind those before it, a large one is passed on as it is.
-        Event::Text(text) if text.len() < LARGE => connection.send_text(text),
-        Event::Binary(payload) if payload.len() < LARGE => connection.send_binary(payload),
-        Event::Text(_) | Event::Binary(_) => {
-            let sent = connection.send(event.into_message()?);
-            return sent.err().and_then(|refused| unless_closed(refused.error, refused.message));
+/// One task of smol for each connection.
+#[cfg(feature = "futures-io")]
+fn serve_futures_io(address: &str) -> Result<(), Box<dyn Error>> {
+    use sanswire::futures_io::WebSocket;
+    use smol::net::{TcpListener, TcpStream};
+
+    async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
+        stream.set_nodelay(true)?;
+        let mut socket = WebSocket::accept_with(stream, &config(), decide).await?;
+        socket.run(echo).await
+    }
+
+    smol::block_on(async {
+        let listener = TcpListener::bind(address).await?;
+        announce(listener.local_addr()?)?;
+        loop {
+            match listener.accept().await {
+                Ok((stream, peer)) => {
+                    smol::spawn(async move { report(peer, serve(stream).await) }).detach();
+                }
+                Err(error) => {
+                    eprintln!("accept: {error}");
+                    smol::Timer::after(PAUSE).await;
+                }
+            }
         }
-        _ => return None,
-    };
-    unless_closed(sent.err()?, event.into_message()?)
+    })
 }
 
-/// Keeps a message that was refused, to be sent later, unless nothing can be sent any more.
-fn unless_closed(error: SendError, message: Message) -> Option<Message> {
-    matches!(error, SendError::Full { .. }).then_some(message)
+/// Sends a message back. There is always room for an answer: a peer that does not read is given no
+/// more events.
+fn echo(event: Event<'_>, commands: &mut Commands<'_>) {
+    let sent = match event {
+        Event::Text(text) if is_close_command(&text) => close(&text, commands),
+        Event::Text(text) => commands.send(text),
+        Event::Binary(payload) => commands.send(payload),
+        _ => Ok(()),
+    };
+    match sent {
+        // The peer has closed, which is the next event.
+        Ok(()) | Err(Refused { error: SendError::Closed, .. }) => {}
+        Err(refused) => eprintln!("{refused}"),
+    }
 }
 
 fn is_close_command(text: &str) -> bool {
     text == "!close" || text.starts_with("!close ")
 }
 
-/// Obeys `!close CODE REASON`. Returns a complaint if that makes no sense.
-fn close(command: &str, connection: &mut Connection) -> Option<Message> {
+/// Obeys `!close CODE REASON`, or complains to the client if that makes no sense.
+fn close(command: &str, commands: &mut Commands<'_>) -> Result<(), Refused> {
     let rest = command.trim_start_matches("!close").trim_start();
     let (code, reason) = rest.split_once(' ').unwrap_or((rest, ""));
     let closed = match code.parse::<u16>() {
-        Ok(code) => connection.close(code, reason).map_err(|error| error.to_string()),
+        Ok(code) => commands.close(code, reason).map_err(|error| error.to_string()),
         Err(_) if rest.is_empty() => {
-            connection.close_without_code();
+            commands.close_without_code();
             Ok(())
         }
         Err(_) => Err(format!("{code:?} is not a close code")),
     };
-    closed.err().map(|complaint| Message::from(format!("cannot close: {complaint}")))
+    match closed {
+        Ok(()) => Ok(()),
+        Err(complaint) => commands.send(format!("cannot close: {complaint}")),
+    }
 }
 
 /// Accepts what asks for a WebSocket, with the first subprotocol of the client's. Serves a page to

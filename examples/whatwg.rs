@@ -23,7 +23,7 @@ use bytes::Buf;
 use sanswire::extension::Extension;
 use sanswire::handshake::ClientRequest;
 use sanswire::whatwg::{Event, Exception, WebSocket};
-use sanswire::{Config, Message, ReadyState, ReceiveBuf};
+use sanswire::{Config, Message, ReadyState};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -49,7 +49,6 @@ fn main() -> Result<(), Box<dyn Error>> {
 struct Page {
     socket: Option<WebSocket>,
     transport: Transport,
-    input: ReceiveBuf,
     /// The names of the events that fired and were not waited for.
     fired: Vec<&'static str>,
 }
@@ -128,7 +127,7 @@ impl Page {
                 self.fired.drain(..=position);
                 return Ok(());
             }
-            if let Some(event) = socket.poll_event(&mut self.input) {
+            if let Some(event) = socket.poll_event() {
                 self.fired.push(print(&event, socket));
                 continue;
             }
@@ -161,9 +160,10 @@ impl Page {
                 continue;
             }
             stream.set_read_timeout(Some(left))?;
-            match stream.read(self.input.spare_mut(16 << 10)) {
+            let mut input = socket.input();
+            match stream.read(input.spare_mut()) {
                 Ok(0) => socket.handle_eof(),
-                Ok(len) => self.input.commit(len),
+                Ok(len) => input.commit(len),
                 Err(error) if matches!(error.kind(), ErrorKind::WouldBlock) => {}
                 Err(_) => socket.handle_eof(),
             }

@@ -265,6 +265,8 @@ impl core::error::Error for ConnectionError {}
 pub enum SendError {
     /// The connection is closing or closed: nothing more can be sent (§5.5.1, §6.1).
     Closed,
+    /// The opening handshake is not complete: nothing can be sent yet.
+    Connecting,
     /// As much output waits as may, or more: write some of it first.
     Full {
         /// Bytes that wait.
@@ -301,6 +303,7 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Closed => f.write_str("connection is closing or closed"),
+            Self::Connecting => f.write_str("opening handshake is not complete"),
             Self::Full { queued, limit } => {
                 write!(f, "{queued} bytes wait to be written, where {limit} may")
             }

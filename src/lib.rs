@@ -8,17 +8,16 @@
 //! ```
 //! # use std::io::{Read, Write};
 //! use bytes::Buf;
-//! use sanswire::{Config, Connection, Event, ReadyState, ReceiveBuf};
+//! use sanswire::{Config, Connection, Event, ReadyState};
 //!
 //! fn echo(stream: &mut (impl Read + Write)) -> Result<(), Box<dyn std::error::Error>> {
 //!     let mut connection = Connection::server(&Config::default());
-//!     let mut input = ReceiveBuf::new();
 //!     while connection.ready_state() != ReadyState::Closed {
-//!         // What arrived. An event borrows the input, not the connection: answer it in place.
+//!         // What arrived. The commands come along with each event: answer it in place.
 //!         let failed = loop {
-//!             match connection.poll_event(&mut input) {
-//!                 Ok(Some(Event::Text(text))) => connection.send_text(&text)?,
-//!                 Ok(Some(Event::Binary(payload))) => connection.send_binary(&payload)?,
+//!             match connection.poll_event() {
+//!                 Ok(Some((Event::Text(text), mut commands))) => commands.send(&text)?,
+//!                 Ok(Some((Event::Binary(payload), mut commands))) => commands.send(&payload)?,
 //!                 Ok(Some(_)) => {}
 //!                 Ok(None) => break None,
 //!                 Err(error) => break Some(error),
@@ -37,7 +36,8 @@
 //!         }
 //!         // Nothing left to do: wait for the transport.
 //!         if !written {
-//!             match stream.read(input.spare_mut(16 << 10))? {
+//!             let mut input = connection.input();
+//!             match stream.read(input.spare_mut())? {
 //!                 0 => connection.handle_eof(),
 //!                 len => input.commit(len),
 //!             }
@@ -71,7 +71,7 @@
 //! # How a byte travels
 //!
 //! ```text
-//! transport ──▶ ReceiveBuf ──▶ poll_event ──▶ Event: lent in place, unmasked and validated
+//! transport ──▶   Input    ──▶ poll_event ──▶ Event: lent in place, unmasked and validated
 //!                                  │                 (large or fragmented: assembled once)
 //!                                  ▼
 //! transport ◀── TransmitBuf ◀── poll_transmit ◀── send, ping, close; Pong and Close by itself
@@ -81,18 +81,18 @@
 //!
 //! | module | what it does | section |
 //! |---|---|---|
-//! | [`ReceiveBuf`], [`TransmitBuf`] | the two ends of a byte's way | |
+//! | [`Input`], [`TransmitBuf`] | the two ends of a byte's way | |
 //! | [`Utf8Validator`], [`Utf8Bytes`] | text, validated as it arrives | §8.1 |
 //! | [`CloseCode`], [`Closed`] | how and why a connection ends | §7.4 |
 //! | [`ConnectionError`], [`SendError`] | whose fault it is | §7.1.7 |
 //! | [`frame`] | one frame: header, mask, decoder, encoder | §5.2, §5.3 |
 //! | [`Message`], [`Payload`], [`Text`], [`Chunk`] | fragments to messages | §5.4, §5.6 |
-//! | [`Prepared`] | one message to many connections | |
+//! | [`Outgoing`], [`Prepared`] | what can be sent; one message to many connections | |
 //! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
-//! | [`Connection`], [`Config`], [`Event`] | an open endpoint | §5.5, §6, §7 |
+//! | [`Connection`], [`Config`], [`Event`], [`Commands`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
 //! | [`whatwg`] | the two as the object that a page has | |
-//! | [`reconnect`] | when to try again | §7.2.3 |
+//! | [`reconnect`] | a client that comes back: when, and what becomes of its messages | §7.2.3 |
 //! | [`delivery`] | nothing lost, repeated or reordered across connections | |
 //! | [`io`] | sockets, clocks and entropy: the adapters | |
 //!
@@ -146,7 +146,9 @@ pub use connection::{
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]
 pub use io::blocking;
-#[cfg(any())]
+#[cfg(feature = "futures-io")]
+pub use io::futures_io;
+#[cfg(feature = "tokio")]
 pub use io::tokio;
 pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
 pub use role::Role;

@@ -278,7 +278,7 @@ impl<'a> Run<'a> {
         let mut commands = self.connection.commands();
         let accepted = match command % 16 {
             0 => commands.send(&text).is_ok(),
-            1 => commands.send(&vec![1; number]).is_ok(),
+            1 => commands.send(vec![1; number].as_slice()).is_ok(),
             2 => commands.send(Message::from(vec![2; number * 33])).is_ok(),
             3 => commands.begin(MessageKind::Text).is_ok(),
             4 => commands.begin(MessageKind::Binary).is_ok(),

@@ -61,7 +61,7 @@ pub struct Config {
     pub reassembly: Reassembly,
     /// Who answers Pings. Default: the connection.
     pub pong: Pong,
-    /// What happens to messages that arrive after [`close`](crate::Connection::close). Default:
+    /// What happens to messages that arrive after [`close`](crate::Commands::close). Default:
     /// they are dropped, as in a browser.
     pub after_close: AfterClose,
     /// A Ping is sent this often (zero counts as never), so that proxies and NATs keep the
@@ -91,7 +91,7 @@ pub struct Config {
     /// Pings. These do not count here, so that a server can end what is merely kept open;
     /// uWebSockets does so after 120 s by default.
     pub idle_timeout: Option<Duration>,
-    /// A close may take this long, from [`close`](crate::Connection::close) or the peer's Close
+    /// A close may take this long, from [`close`](crate::Commands::close) or the peer's Close
     /// frame to the end of the transport, with all that waits to be written before. Then the
     /// connection ends without ([`CloseTimeout`](crate::ConnectionError::CloseTimeout) when the
     /// peer's Close has not come), and what a slow peer has not read by then is lost: where that
@@ -163,7 +163,7 @@ pub enum Pong {
     /// The connection, at once. Where Pongs cannot leave because the peer does not read, only the
     /// newest Ping is answered, as §5.5.3 allows.
     Automatic,
-    /// The application, by [`Connection::pong`](crate::Connection::pong).
+    /// The application, by [`Connection::pong`](crate::Commands::pong).
     Manual,
 }
 

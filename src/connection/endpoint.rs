@@ -60,9 +60,8 @@ pub(super) struct Processed {
 }
 
 impl Endpoint {
-    /// Creates an end whose handshake may have left bytes that are to be written first. Only a
-    /// client has a seed.
-    pub(super) fn new(config: &Config, seed: Option<[u8; 32]>, output: TransmitBuf) -> Self {
+    /// Creates an end whose opening handshake is under way. Only a client has a seed.
+    pub(super) fn new(config: &Config, seed: Option<[u8; 32]>) -> Self {
         let role = if seed.is_some() { Role::Client } else { Role::Server };
         let keys = seed.map(|seed| Box::new(MaskingKeys::new(seed)));
         Self {
@@ -70,13 +69,19 @@ impl Endpoint {
             pong: config.pong,
             has_received: false,
             has_sent: false,
-            output: Output::new(config, keys, output),
+            output: Output::new(config, keys),
             rare: Box::new(Rare {
                 timers: Timers::new(config),
                 when_full: config.when_full,
                 negotiated: None,
             }),
         }
+    }
+
+    /// Opens this end, whose handshake may have left bytes that are to be written first.
+    pub(super) fn open(&mut self, output: TransmitBuf) {
+        self.life.open();
+        self.output.begin_with(output);
     }
 
     pub(super) fn set_negotiated(&mut self, protocol: &str, extensions: &str) {
@@ -106,10 +111,9 @@ impl Endpoint {
                 .send_source(message.kind(), Source::Owned(message.as_shared_mut()), compress)
                 .map_err(|error| Refused { error, message: Some(message) }),
             Content::Prepared(prepared) => {
-                let sent = if self.life.is_open() {
-                    self.output.prepared(prepared)
-                } else {
-                    Err(SendError::Closed)
+                let sent = match self.check_open() {
+                    Ok(()) => self.output.prepared(prepared),
+                    Err(error) => Err(error),
                 };
                 self.note_sent(sent, prepared.len())
                     .map_err(|error| Refused { error, message: None })
@@ -125,10 +129,9 @@ impl Endpoint {
         compress: Compress,
     ) -> Result<(), SendError> {
         let len = payload.len();
-        let sent = if self.life.is_open() {
-            self.output.message(kind, payload, compress)
-        } else {
-            Err(SendError::Closed)
+        let sent = match self.check_open() {
+            Ok(()) => self.output.message(kind, payload, compress),
+            Err(error) => Err(error),
         };
         self.note_sent(sent, len)
     }
@@ -155,6 +158,7 @@ impl Endpoint {
                 return Err(error);
             }
             SendError::CompressionFailed
+            | SendError::Connecting
             | SendError::ControlTooLong { .. }
             | SendError::InvalidCloseCode { .. }
             | SendError::InvalidUtf8
@@ -210,12 +214,7 @@ impl Endpoint {
     }
 
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        if !code.may_be_sent_by(self.role()) {
-            return Err(SendError::InvalidCloseCode { code: code.as_u16() });
-        }
-        if reason.len() > MAX_REASON_LEN {
-            return Err(SendError::ReasonTooLong { len: reason.len() });
-        }
+        check_close(self.role(), code, reason)?;
         let (body, len) = close_body(code, reason);
         self.close_with(body.get(..len).unwrap_or_default());
         Ok(())
@@ -299,6 +298,9 @@ impl Endpoint {
 
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         let timers = &mut self.rare.timers;
+        if let Phase::Connecting = self.life.phase() {
+            return timers.note_now(now);
+        }
         timers.advance(now, self.output.progress(), self.has_sent);
         self.has_sent = false;
         match self.life.phase() {
@@ -315,7 +317,7 @@ impl Endpoint {
                     self.life.note_eof();
                 }
             }
-            Phase::Closed(_) => {}
+            Phase::Connecting | Phase::Closed(_) => {}
         }
     }
 
@@ -329,7 +331,7 @@ impl Endpoint {
                     self.rare.timers.next_closing()
                 }
             }
-            Phase::Closed(_) => None,
+            Phase::Connecting | Phase::Closed(_) => None,
         }
     }
 
@@ -338,9 +340,11 @@ impl Endpoint {
     pub(super) fn poll_timeout_unread(&self) -> Option<Duration> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
-            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => {
-                self.poll_timeout()
-            }
+            Phase::Connecting
+            | Phase::CloseSent
+            | Phase::AwaitingEof(_)
+            | Phase::Failed(_)
+            | Phase::Closed(_) => self.poll_timeout(),
         }
     }
 
@@ -370,7 +374,7 @@ impl Endpoint {
                 }
                 timers.close_overdue()
             }
-            Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => None,
+            Phase::Connecting | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => None,
         }
     }
 
@@ -445,8 +449,25 @@ impl Endpoint {
 
     #[inline]
     const fn check_open(&self) -> Result<(), SendError> {
-        if self.life.is_open() { Ok(()) } else { Err(SendError::Closed) }
+        match self.life.phase() {
+            Phase::Open => Ok(()),
+            Phase::Connecting => Err(SendError::Connecting),
+            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => {
+                Err(SendError::Closed)
+            }
+        }
     }
+}
+
+/// Judges what a Close frame of `role` is to say.
+pub(crate) fn check_close(role: Role, code: CloseCode, reason: &str) -> Result<(), SendError> {
+    if !code.may_be_sent_by(role) {
+        return Err(SendError::InvalidCloseCode { code: code.as_u16() });
+    }
+    if reason.len() > MAX_REASON_LEN {
+        return Err(SendError::ReasonTooLong { len: reason.len() });
+    }
+    Ok(())
 }
 
 /// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,

@@ -5,7 +5,8 @@ use crate::message::{Chunk, Message, Payload, Text};
 
 /// Something that arrived on a connection.
 ///
-/// It borrows the receive buffer, not the connection, so it can be answered while it is held.
+/// It borrows what was received. The [`Commands`](crate::Commands) that come along borrow all the
+/// rest, so it can be answered while it is held.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {

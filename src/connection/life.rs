@@ -12,6 +12,9 @@ use crate::utf8::Utf8Bytes;
 /// Where a connection is in its life.
 ///
 /// ```text
+///  Connecting
+///    │ open
+///    ▼
 ///   Open ──begin_close──▶ CloseSent ──receive_close──▶ AwaitingEof ──end──▶ Closed
 ///    │ │                      │                             ▲
 ///    │ └────────────────receive_close (answered)────────────┘
@@ -30,6 +33,8 @@ pub(super) struct Life {
 /// Where a connection is on its way to the end.
 #[derive(Debug)]
 pub(super) enum Phase {
+    /// The opening handshake is under way, somewhere else.
+    Connecting,
     Open,
     /// Our Close has been queued, the peer's has not arrived.
     CloseSent,
@@ -70,7 +75,14 @@ pub(super) enum SendClose {
 
 impl Life {
     pub(super) const fn new(role: Role, after_close: AfterClose) -> Self {
-        Self { phase: Phase::Open, role, after_close, is_eof: false }
+        Self { phase: Phase::Connecting, role, after_close, is_eof: false }
+    }
+
+    /// Begins when the opening handshake is complete.
+    pub(super) fn open(&mut self) {
+        if let Phase::Connecting = self.phase {
+            self.phase = Phase::Open;
+        }
     }
 
     /// Notes that the transport delivers nothing more.
@@ -91,9 +103,11 @@ impl Life {
     pub(super) fn receive_close(&mut self, code: CloseCode, reason: Utf8Bytes) -> SendClose {
         let (by, answer) = match self.phase {
             Phase::Open => (ClosedBy::Peer, SendClose::Yes),
-            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => {
-                (ClosedBy::Local, SendClose::No)
-            }
+            Phase::Connecting
+            | Phase::CloseSent
+            | Phase::AwaitingEof(_)
+            | Phase::Failed(_)
+            | Phase::Closed(_) => (ClosedBy::Local, SendClose::No),
         };
         self.phase = Phase::AwaitingEof(Box::new(Closed { code, reason, by, clean: true }));
         answer
@@ -162,6 +176,7 @@ impl Life {
 
     pub(super) const fn ready_state(&self, is_written: bool) -> ReadyState {
         match self.phase {
+            Phase::Connecting => ReadyState::Connecting,
             Phase::Open => ReadyState::Open,
             Phase::CloseSent | Phase::AwaitingEof(_) => ReadyState::Closing,
             Phase::Failed(_) if !is_written && !self.is_eof => ReadyState::Closing,
@@ -173,7 +188,7 @@ impl Life {
     /// has failed.
     pub(super) fn closed(&self) -> Option<&Closed> {
         match &self.phase {
-            Phase::Open | Phase::CloseSent => None,
+            Phase::Connecting | Phase::Open | Phase::CloseSent => None,
             Phase::AwaitingEof(closed) | Phase::Closed(closed) => Some(closed),
             Phase::Failed(failure) => Some(&failure.closed),
         }

@@ -70,14 +70,28 @@ pub struct Connection {
     endpoint: Endpoint,
 }
 
+/// What a handshake leaves behind: bytes that are to be processed and written first.
+#[derive(Debug, Default)]
+pub(crate) struct Opened {
+    pub(crate) input: ReceiveBuf,
+    pub(crate) output: TransmitBuf,
+}
+
 /// What comes next, as positions in what was received: they hold until anything else is asked of
 /// the connection.
 #[derive(Debug)]
 pub(crate) enum Ready {
-    Chunk { kind: MessageKind, is_first: bool, is_last: bool, source: Source },
+    Chunk {
+        kind: MessageKind,
+        is_first: bool,
+        is_last: bool,
+        source: Source,
+    },
     Closed(Closed),
     Drained(Drained),
     Message(MessageKind, Source),
+    /// The budget is used up, and there is more to do.
+    Paused,
     Ping(Range<usize>),
     Pong(Range<usize>),
 }
@@ -86,7 +100,7 @@ impl Connection {
     /// Creates the server's end of an open connection, whose handshake was done elsewhere.
     #[must_use]
     pub fn server(config: &Config) -> Self {
-        Self::opened(config, None, ReceiveBuf::new(), TransmitBuf::new())
+        Self::connecting(config, None).opened(Opened::default())
     }
 
     /// Creates the client's end of an open connection, whose handshake was done elsewhere.
@@ -95,25 +109,32 @@ impl Connection {
     /// system's entropy and be used once.
     #[must_use]
     pub fn client(config: &Config, seed: [u8; 32]) -> Self {
-        Self::opened(config, Some(seed), ReceiveBuf::new(), TransmitBuf::new())
+        Self::connecting(config, Some(seed)).opened(Opened::default())
     }
 
-    /// Creates an end whose handshake has left bytes that are to be processed and written first.
+    /// Creates an end whose opening handshake is under way: it refuses commands until it is opened.
     /// Only a client has a seed.
-    pub(crate) fn opened(
-        config: &Config,
-        seed: Option<[u8; 32]>,
-        input: ReceiveBuf,
-        output: TransmitBuf,
-    ) -> Self {
-        let endpoint = Endpoint::new(config, seed, output);
+    pub(crate) fn connecting(config: &Config, seed: Option<[u8; 32]>) -> Self {
+        let endpoint = Endpoint::new(config, seed);
         let limits = Limits {
             max_message_size: (config.max_message_size as u64).min(i64::MAX as u64),
             max_frame_size: config.max_frame_size as u64,
             max_fragments: config.max_fragments,
             chunks: config.reassembly == Reassembly::Chunks,
         };
-        Self { receiver: Receiver::new(endpoint.role().peer(), limits, input), endpoint }
+        Self { receiver: Receiver::new(endpoint.role().peer(), limits), endpoint }
+    }
+
+    fn opened(mut self, opened: Opened) -> Self {
+        self.open(opened);
+        self
+    }
+
+    /// Opens a connection whose handshake is complete.
+    pub(crate) fn open(&mut self, opened: Opened) {
+        let Opened { input, output } = opened;
+        self.receiver.begin_with(input);
+        self.endpoint.open(output);
     }
 
     /// Notes the subprotocol and the value of `Sec-WebSocket-Extensions` that were agreed on, each
@@ -122,8 +143,12 @@ impl Connection {
     /// A connection that comes from a [handshake](crate::handshake) knows them by itself.
     #[must_use]
     pub fn with_negotiated(mut self, protocol: &str, extensions: &str) -> Self {
-        self.endpoint.set_negotiated(protocol, extensions);
+        self.set_negotiated(protocol, extensions);
         self
+    }
+
+    pub(crate) fn set_negotiated(&mut self, protocol: &str, extensions: &str) {
+        self.endpoint.set_negotiated(protocol, extensions);
     }
 
     /// Compresses messages as permessage-deflate was negotiated (RFC 7692).
@@ -133,9 +158,14 @@ impl Connection {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, agreed: Deflate) -> Self {
+        self.set_deflate(agreed);
+        self
+    }
+
+    #[cfg(feature = "deflate")]
+    pub(crate) fn set_deflate(&mut self, agreed: Deflate) {
         self.receiver.set_deflate(agreed);
         self.endpoint.set_deflater(Deflater::new(agreed));
-        self
     }
 
     /// Lends the input, for the bytes that arrive.
@@ -198,8 +228,9 @@ impl Connection {
         if let Some(received) = self.poll_short()? {
             return Ok(Some(self.lend_short(received)));
         }
-        match self.poll_ready()? {
-            Some(ready) => Ok(Some(self.lend(ready))),
+        let mut unlimited = usize::MAX;
+        match self.poll_ready(&mut unlimited)? {
+            Some(ready) => Ok(self.lend(ready)),
             None => Ok(None),
         }
     }
@@ -221,9 +252,13 @@ impl Connection {
         }
     }
 
-    /// Finds out what comes next, without lending it.
+    /// Finds out what comes next, without lending it; [`Ready::Paused`] when `budget`, counted in
+    /// bytes of work, is used up before that. `usize::MAX` never is.
     #[inline(never)]
-    pub(crate) fn poll_ready(&mut self) -> Result<Option<Ready>, ConnectionError> {
+    pub(crate) fn poll_ready(
+        &mut self,
+        budget: &mut usize,
+    ) -> Result<Option<Ready>, ConnectionError> {
         loop {
             match self.endpoint.life().phase() {
                 Phase::Open | Phase::CloseSent => {}
@@ -233,9 +268,9 @@ impl Connection {
                     return Ok(self.endpoint.poll_closed().map(Ready::Closed));
                 }
                 Phase::Failed(failure) => return Err(failure.error()),
-                Phase::Closed(_) => return Ok(None),
+                Phase::Connecting | Phase::Closed(_) => return Ok(None),
             }
-            let received = match self.receiver.poll() {
+            let received = match self.receiver.poll(budget) {
                 Ok(Some(received)) => received,
                 Ok(None) => return self.poll_quiet(),
                 Err(error) => return Err(self.endpoint.fail(error)),
@@ -262,6 +297,7 @@ impl Connection {
                     self.endpoint.note_received();
                     Ready::Message(kind, source)
                 }
+                Received::Paused => Ready::Paused,
                 Received::Ping(payload) => {
                     self.endpoint.receive_ping(self.receiver.bytes(payload.clone()));
                     Ready::Ping(payload)
@@ -299,8 +335,8 @@ impl Connection {
         (event, Commands::new(&mut self.endpoint))
     }
 
-    /// Lends what [`poll_ready`](Self::poll_ready) has found.
-    pub(crate) fn lend(&mut self, ready: Ready) -> (Event<'_>, Commands<'_>) {
+    /// Lends what [`poll_ready`](Self::poll_ready) has found; of a pause, there is nothing to lend.
+    pub(crate) fn lend(&mut self, ready: Ready) -> Option<(Event<'_>, Commands<'_>)> {
         let event = match ready {
             Ready::Chunk { kind, is_first, is_last, source } => {
                 let payload = self.receiver.lend(source);
@@ -314,10 +350,11 @@ impl Connection {
             Ready::Message(MessageKind::Text, source) => {
                 Event::Text(Text::from_validated(self.receiver.lend(source)))
             }
+            Ready::Paused => return None,
             Ready::Ping(payload) => Event::Ping(self.receiver.lend_range(payload)),
             Ready::Pong(payload) => Event::Pong(self.receiver.lend_range(payload)),
         };
-        (event, Commands::new(&mut self.endpoint))
+        Some((event, Commands::new(&mut self.endpoint)))
     }
 
     /// Lends the commands, as they come along with each event.
@@ -450,6 +487,12 @@ impl Connection {
     /// Notes that nobody reads from the transport: the peer's silence means nothing.
     pub(crate) fn note_not_reading(&mut self) {
         self.endpoint.note_not_reading();
+    }
+
+    /// Returns whether there is an event that a command may have brought, or a look at the output:
+    /// that the connection has failed, or that there is room.
+    pub(crate) fn has_own_event(&self) -> bool {
+        matches!(self.endpoint.life().phase(), Phase::Failed(_)) || self.endpoint.is_drained()
     }
 
     /// Returns whether there is an event without more input: that there is room in the output, or

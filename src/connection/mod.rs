@@ -30,8 +30,9 @@ mod water_marks;
 
 pub use commands::Commands;
 pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
+pub(crate) use endpoint::check_close;
 pub use event::{Drained, Event};
 pub use life::ReadyState;
 pub use machine::Connection;
-pub(crate) use machine::Ready;
+pub(crate) use machine::{Opened, Ready};
 pub use refused::Refused;

@@ -51,14 +51,9 @@ struct Part {
 }
 
 impl Output {
-    /// Continues an output in which a handshake may have left bytes.
-    pub(super) fn new(
-        config: &Config,
-        keys: Option<Box<MaskingKeys>>,
-        output: TransmitBuf,
-    ) -> Self {
+    pub(super) fn new(config: &Config, keys: Option<Box<MaskingKeys>>) -> Self {
         Self {
-            output,
+            output: TransmitBuf::new(),
             keys,
             marks: WaterMarks::new(config),
             fragment_size: config.fragment_size,
@@ -66,6 +61,11 @@ impl Output {
             part: None,
             backlog: None,
         }
+    }
+
+    /// Begins with what a handshake has left to be written; nothing was sent before.
+    pub(super) fn begin_with(&mut self, output: TransmitBuf) {
+        self.output = output;
     }
 
     /// Compresses messages from now on.

@@ -129,9 +129,14 @@ impl Timers {
         }
     }
 
+    /// Takes the time before anything is to be dated.
+    pub(super) fn note_now(&mut self, now: Duration) {
+        self.now = self.now.max(now.into());
+    }
+
     /// Takes the time, which never goes back, and dates what the application did.
     pub(super) fn advance(&mut self, now: Duration, output: Progress, sent: bool) {
-        self.now = self.now.max(now.into());
+        self.note_now(now);
         if !self.started {
             self.started = true;
             (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);

@@ -16,9 +16,10 @@ pub(super) enum Outcome {
 #[derive(Debug)]
 pub(super) struct Ending {
     outcome: Outcome,
-    /// Whether the peer is given time to read our last words.
-    lingers: bool,
+    farewell: Farewell,
     is_told: bool,
+    /// Whether it was asked to write, and that is not done.
+    is_tried: bool,
     is_timed_out: bool,
     /// Until when the peer is waited for, once the time was told.
     until: Option<Duration>,
@@ -26,24 +27,46 @@ pub(super) struct Ending {
     left: usize,
 }
 
+/// What is still said to the peer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Farewell {
+    /// All that waits, and the peer is given time to read it.
+    Linger,
+    /// Nothing.
+    None,
+    /// What can be written at once: the peer seems to be gone, and may be told why.
+    Try,
+}
+
 impl Ending {
-    pub(super) const fn new(outcome: Outcome, lingers: bool) -> Self {
+    pub(super) const fn new(outcome: Outcome, farewell: Farewell) -> Self {
         Self {
             outcome,
-            lingers,
+            farewell,
             is_told: false,
+            is_tried: false,
             is_timed_out: false,
             until: None,
             left: LINGER_BYTES,
         }
     }
 
-    pub(super) const fn lingers(&self) -> bool {
-        self.lingers
+    pub(super) const fn farewell(&self) -> Farewell {
+        self.farewell
     }
 
     pub(super) const fn wants_read(&self) -> bool {
-        self.lingers && self.left > 0
+        matches!(self.farewell, Farewell::Linger) && self.left > 0
+    }
+
+    /// Notes that it is asked to write.
+    pub(super) const fn note_tried(&mut self) {
+        self.is_tried = true;
+    }
+
+    /// Notes that something was written.
+    pub(super) const fn note_moved(&mut self) {
+        self.is_tried = false;
     }
 
     /// Notes that so many bytes were thrown away.
@@ -58,11 +81,16 @@ impl Ending {
 
     pub(super) fn handle_timeout(&mut self, now: Duration) {
         let until = *self.until.get_or_insert(now.saturating_add(LINGER_TIMEOUT));
-        self.is_timed_out |= until <= now;
+        self.is_timed_out |= until <= now || self.is_stuck();
     }
 
     pub(super) fn poll_timeout(&self, now: Duration) -> Duration {
-        self.until.unwrap_or(now)
+        self.until.filter(|_| !self.is_stuck()).unwrap_or(now)
+    }
+
+    /// Returns whether the one try was in vain.
+    const fn is_stuck(&self) -> bool {
+        matches!(self.farewell, Farewell::Try) && self.is_tried
     }
 
     pub(super) const fn is_timed_out(&self) -> bool {

@@ -3,16 +3,16 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::ending::{Ending, Outcome};
+use super::ending::{Ending, Farewell, Outcome};
 use super::error::Error;
-use super::opening::{Accepting, Connecting};
+use super::opening::{Accepting, Connecting, Opening};
 use super::reads::Reads;
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
-use crate::connection::{Commands, Config, Connection, Event, Ready};
-use crate::error::SendError;
+use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
+use crate::error::{ConnectionError, SendError};
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
-use crate::receive::Short;
+use crate::role::Role;
 
 /// A WebSocket from its first byte to its last, over a transport that somebody else holds.
 ///
@@ -36,11 +36,13 @@ use crate::receive::Short;
 ///   output is written, the sending side shut down, and what the peer still has under way is read
 ///   and thrown away for 5 s and 32 MiB at most: otherwise TCP would answer it with a reset that
 ///   destroys our last Close frame or HTTP answer. Only then is the end reported.
-/// - **Fairness.** After 256 messages, or as many KiB read or inflated, [`Next::Yield`] lets others
-///   run; also in the middle of a message.
+/// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
+///   others run; also in the middle of a message.
 #[derive(Debug)]
 pub struct Driver {
-    machine: Machine,
+    /// Until the connection is open.
+    opening: Option<Box<Opening>>,
+    connection: Connection,
     ending: Option<Box<Ending>>,
     /// How much may be done before others get a turn: messages, and KiB that are processed.
     credit: i32,
@@ -55,16 +57,12 @@ pub struct Driver {
     is_eof: bool,
     /// Whether there is no event until the transport has moved, or the time.
     is_quiet: bool,
+    /// Whether a read is under way, in memory that was taken.
+    is_read_away: bool,
+    /// Whether a write is under way, of what was taken.
+    is_write_away: bool,
     /// Whether a deadline has passed that [`Self::poll_event`] has not judged yet.
     is_overdue: bool,
-}
-
-/// What is driven.
-#[derive(Debug)]
-enum Machine {
-    Accepting(Box<Accepting>),
-    Connecting(Box<Connecting>),
-    Open(Connection),
 }
 
 /// What is next, from [`Driver::poll_event`].
@@ -146,7 +144,8 @@ impl Driver {
     /// As [`server`](Self::server), with other limits for the request.
     #[must_use]
     pub fn server_with(limits: HeadLimits, config: &Config) -> Self {
-        Self::new(Machine::Accepting(Box::new(Accepting::new(limits, config))))
+        let opening = Opening::Accepting(Accepting::new(limits));
+        Self::new(Some(Box::new(opening)), Connection::connecting(config, None))
     }
 
     /// Creates a client's end, with `request` ready to be written.
@@ -160,12 +159,14 @@ impl Driver {
         nonce: [u8; 16],
         seed: [u8; 32],
     ) -> Self {
-        Self::new(Machine::Connecting(Box::new(Connecting::new(request, config, nonce, seed))))
+        let opening = Opening::Connecting(Connecting::new(request, nonce));
+        Self::new(Some(Box::new(opening)), Connection::connecting(config, Some(seed)))
     }
 
-    fn new(machine: Machine) -> Self {
+    fn new(opening: Option<Box<Opening>>, connection: Connection) -> Self {
         Self {
-            machine,
+            opening,
+            connection,
             ending: None,
             credit: CREDIT,
             reads: Reads::default(),
@@ -176,6 +177,8 @@ impl Driver {
             is_unflushed: true,
             is_eof: false,
             is_quiet: false,
+            is_read_away: false,
+            is_write_away: false,
             is_overdue: false,
         }
     }
@@ -189,34 +192,18 @@ impl Driver {
     #[inline(always)]
     pub fn poll_event(&mut self) -> Result<Next<'_>, Error> {
         // Nearly everything is a message on an open connection, while answers have room.
-        match self.poll_short() {
-            Some(short) => Ok(self.lend_short(short)),
-            None => self.poll_next(),
+        if self.credit > 0
+            && self.ending.is_none()
+            && self.connection.wants_read()
+            // A failure is found again below.
+            && let Ok(Some(short)) = self.connection.poll_short()
+        {
+            self.credit -= 1;
+            self.answers = Answers::Maybe;
+            let (event, commands) = self.connection.lend_short(short);
+            return Ok(Next::Event(event, commands));
         }
-    }
-
-    #[inline(always)]
-    fn poll_short(&mut self) -> Option<Short> {
-        let Machine::Open(connection) = &mut self.machine else { return None };
-        if self.credit <= 0 || self.ending.is_some() || !connection.wants_read() {
-            return None;
-        }
-        // A failure is found again by `advance`.
-        let short = connection.poll_short().ok()??;
-        self.credit -= 1;
-        self.answers = Answers::Maybe;
-        Some(short)
-    }
-
-    #[inline(always)]
-    fn lend_short(&mut self, short: Short) -> Next<'_> {
-        match &mut self.machine {
-            Machine::Open(connection) => {
-                let (event, commands) = connection.lend_short(short);
-                Next::Event(event, commands)
-            }
-            Machine::Accepting(_) | Machine::Connecting(_) => Next::Wait,
-        }
+        self.poll_next()
     }
 
     /// As [`poll_event`](Self::poll_event), the long way.
@@ -224,7 +211,12 @@ impl Driver {
     fn poll_next(&mut self) -> Result<Next<'_>, Error> {
         Ok(match self.advance()? {
             Found::Over => Next::Over,
-            Found::Ready(ready) => self.lend(ready),
+            Found::Ready(ready) => {
+                let Some((event, commands)) = self.connection.lend(ready) else {
+                    return Ok(Next::Yield);
+                };
+                Next::Event(event, commands)
+            }
             Found::Request(request) => Next::Request(request),
             Found::Response(response) => Next::Response(response),
             Found::Wait => Next::Wait,
@@ -232,18 +224,11 @@ impl Driver {
         })
     }
 
-    fn lend(&mut self, ready: Ready) -> Next<'_> {
-        match &mut self.machine {
-            Machine::Open(connection) => {
-                let (event, commands) = connection.lend(ready);
-                Next::Event(event, commands)
-            }
-            Machine::Accepting(_) | Machine::Connecting(_) => Next::Wait,
-        }
-    }
-
     fn advance(&mut self) -> Result<Found, Error> {
-        self.is_overdue = false;
+        if core::mem::take(&mut self.is_overdue) {
+            // What is late is known once all that arrived is processed, whatever waits meanwhile.
+            self.answers = Answers::None;
+        }
         if self.credit <= 0 {
             self.credit = CREDIT;
             return Ok(Found::Yield);
@@ -259,41 +244,55 @@ impl Driver {
 
     /// Asks the machine what is next; it may turn out that the end begins.
     fn advance_machine(&mut self) -> Found {
-        match &mut self.machine {
-            Machine::Accepting(accepting) => match accepting.poll() {
-                Ok(Some(request)) => return Found::Request(request),
-                Ok(None) => self.is_quiet = true,
-                Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
-            },
-            Machine::Connecting(connecting) => match connecting.poll() {
-                Ok(Some((response, connection))) => {
-                    self.machine = Machine::Open(connection);
-                    return Found::Response(response);
+        let polled = match self.opening.as_deref_mut() {
+            None => return self.advance_open(),
+            Some(Opening::Accepting(accepting)) => {
+                accepting.poll().map(|request| request.map(Found::Request))
+            }
+            Some(Opening::Connecting(connecting)) => {
+                let response = connecting.poll(&mut self.connection);
+                response.map(|response| response.map(Found::Response))
+            }
+        };
+        match polled {
+            Ok(Some(found)) => {
+                if let Found::Response(_) = found {
+                    self.opening = None;
                 }
-                Ok(None) => self.is_quiet = true,
-                Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
-            },
-            Machine::Open(_) => return self.advance_open(),
+                return found;
+            }
+            Ok(None) => self.is_quiet = true,
+            Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
         }
         Found::Wait
     }
 
     fn advance_open(&mut self) -> Found {
         self.judge_answers();
-        let Machine::Open(connection) = &mut self.machine else { return Found::Wait };
-        if self.answers == Answers::Full {
+        if self.is_gated() {
             return Found::Wait;
         }
-        if self.writing == Writing::Broken && connection.closed().is_some() {
-            // A Close frame came, or a failure, and the peer cannot be told any more.
-            connection.handle_eof();
+        let has_room = self.connection.wants_read();
+        let mut polled = self.poll_connection();
+        if self.writing == Writing::Broken
+            && matches!(polled, Ok(None))
+            && self.connection.closed().is_some()
+        {
+            // A Close frame came, and cannot be answered any more.
+            self.connection.handle_eof();
+            polled = self.poll_connection();
         }
-        let has_room = connection.wants_read();
-        match connection.poll_ready() {
+        match polled {
             Ok(Some(Ready::Closed(closed))) => self.end(Outcome::Closed(closed)),
+            Ok(Some(Ready::Paused)) => {
+                self.credit = CREDIT;
+                return Found::Yield;
+            }
             Ok(Some(ready)) => {
                 self.credit -= 1;
-                self.answers = if has_room { Answers::Maybe } else { Answers::None };
+                // What is sent upon room in the output answers nothing.
+                let is_answered = has_room && !matches!(ready, Ready::Drained(_));
+                self.answers = if is_answered { Answers::Maybe } else { Answers::None };
                 return Found::Ready(ready);
             }
             Ok(None) => self.is_quiet = true,
@@ -302,25 +301,41 @@ impl Driver {
         Found::Wait
     }
 
+    /// Asks the connection what is next, as far as there is credit for the work.
+    fn poll_connection(&mut self) -> Result<Option<Ready>, ConnectionError> {
+        let given = usize::try_from(self.credit).unwrap_or_default().max(1) << 10;
+        let mut budget = given;
+        let polled = self.connection.poll_ready(&mut budget);
+        let spent = i32::try_from(given.saturating_sub(budget) >> 10).unwrap_or(i32::MAX);
+        self.credit = self.credit.saturating_sub(spent);
+        polled
+    }
+
     /// Looks whether the answers to the last event have filled the output.
     #[inline]
     fn judge_answers(&mut self) {
-        if self.answers == Answers::Maybe
-            && let Machine::Open(connection) = &self.machine
-        {
-            self.answers = if connection.wants_read() { Answers::None } else { Answers::Full };
+        if self.answers == Answers::Maybe {
+            self.answers = if self.connection.wants_read() { Answers::None } else { Answers::Full };
         }
     }
 
+    /// Returns whether no events are delivered until answers are written.
+    fn is_gated(&self) -> bool {
+        self.answers == Answers::Full && !self.connection.wants_read()
+    }
+
     fn end(&mut self, outcome: Outcome) {
-        let lingers = match (&outcome, &self.machine) {
-            (Outcome::Closed(_), _) => true,
-            (Outcome::Failed(Error::Connection(error)), _) => !error.is_peer_gone(),
-            (Outcome::Failed(_), Machine::Accepting(_)) => true,
+        let farewell = match &outcome {
+            Outcome::Failed(Error::Connection(error)) if error.is_peer_gone() => Farewell::Try,
             // A client that was not let in has nothing to say.
-            (Outcome::Failed(_), Machine::Connecting(_) | Machine::Open(_)) => false,
+            Outcome::Failed(Error::Handshake(_)) if self.connection.role() == Role::Client => {
+                Farewell::None
+            }
+            Outcome::Closed(_) | Outcome::Failed(_) => Farewell::Linger,
         };
-        self.ending = Some(Box::new(Ending::new(outcome, lingers)));
+        self.ending = Some(Box::new(Ending::new(outcome, farewell)));
+        // What was late does not count any more.
+        self.is_overdue = false;
     }
 
     /// Tells the end once the transport is done.
@@ -343,14 +358,11 @@ impl Driver {
         if ending.is_timed_out() {
             return true;
         }
-        match self.writing {
-            Writing::Broken => true,
-            Writing::Open if ending.lingers() => false,
-            // One try is made to tell a peer why that seems to be gone.
-            Writing::Open => {
-                self.asked != Asked::Nothing || !self.is_unflushed && !self.has_output()
-            }
-            Writing::Shut => self.is_eof || ending.is_drained(),
+        match (ending.farewell(), self.writing) {
+            (Farewell::None, _) | (_, Writing::Broken) => true,
+            (Farewell::Linger, Writing::Open) => false,
+            (Farewell::Linger, Writing::Shut) => self.is_eof || ending.is_drained(),
+            (Farewell::Try, Writing::Open | Writing::Shut) => self.is_written(),
         }
     }
 
@@ -367,21 +379,20 @@ impl Driver {
         request: &Request,
         acceptance: &Acceptance,
     ) -> Result<(), HandshakeError> {
-        let accepting = self.accepting()?;
-        match accepting.accept(request, acceptance) {
-            Ok(connection) => {
-                self.machine = Machine::Open(connection);
-                self.is_quiet = false;
-                Ok(())
-            }
+        let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
+            return Err(HandshakeError::OutOfOrder);
+        };
+        match accepting.accept(request, acceptance, &mut self.connection) {
+            Ok(()) => self.opening = None,
+            Err(error) if !accepting.is_refused() => return Err(error),
             Err(error) => {
-                if accepting.is_refused() {
-                    self.end(Outcome::Failed(Error::Handshake(error.clone())));
-                    self.is_quiet = false;
-                }
-                Err(error)
+                self.end(Outcome::Failed(Error::Handshake(error.clone())));
+                self.is_quiet = false;
+                return Err(error);
             }
         }
+        self.is_quiet = false;
+        Ok(())
     }
 
     /// Answers a request otherwise, or refuses to wait for one. The end has begun, which
@@ -389,22 +400,32 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599,
-    /// [`HandshakeError::OutOfOrder`] when an answer was given already. Nothing changed then.
+    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599: the client is
+    /// answered with 500, and that is the end. [`HandshakeError::OutOfOrder`] when an answer was
+    /// given already: nothing changed.
     pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
-        self.accepting()?.reject(response)?;
-        self.end(Outcome::Failed(Error::Rejected { status: response.status() }));
+        let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
+            return Err(HandshakeError::OutOfOrder);
+        };
+        let rejected = accepting.reject(response);
+        let error = match &rejected {
+            Ok(()) => Error::Rejected { status: response.status() },
+            Err(error) if accepting.is_refused() => Error::Handshake(error.clone()),
+            Err(_) => return rejected,
+        };
+        self.end(Outcome::Failed(error));
         self.is_quiet = false;
-        Ok(())
+        rejected
     }
 
     /// Returns the handshake of a server that has not been answered.
-    fn accepting(&mut self) -> Result<&mut Accepting, HandshakeError> {
-        match &mut self.machine {
-            Machine::Accepting(accepting) if self.ending.is_none() => Ok(accepting),
-            Machine::Accepting(_) | Machine::Connecting(_) | Machine::Open(_) => {
-                Err(HandshakeError::OutOfOrder)
-            }
+    fn accepting<'a>(
+        opening: &'a mut Option<Box<Opening>>,
+        ending: &Option<Box<Ending>>,
+    ) -> Option<&'a mut Accepting> {
+        match opening.as_deref_mut()? {
+            Opening::Accepting(accepting) if ending.is_none() => Some(accepting),
+            Opening::Accepting(_) | Opening::Connecting(_) => None,
         }
     }
 
@@ -419,48 +440,44 @@ impl Driver {
     ///
     /// As [`Commands::close`].
     pub fn shut_down(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
-        match &mut self.machine {
-            Machine::Open(connection) => connection.commands().close(code, reason)?,
-            Machine::Accepting(_) => {
+        let code = code.into();
+        check_close(self.connection.role(), code, reason)?;
+        self.commands().close(code, reason)?;
+        match self.opening.as_deref() {
+            Some(Opening::Accepting(_)) => {
                 // One that has been answered is at its end already.
                 let _ = self.reject(&Response::new(503));
             }
-            Machine::Connecting(_) => {
-                if self.ending.is_none() {
-                    self.end(Outcome::Failed(Error::Handshake(HandshakeError::ShutDown)));
-                }
+            Some(Opening::Connecting(_)) if self.ending.is_none() => {
+                self.end(Outcome::Failed(Error::Handshake(HandshakeError::ShutDown)));
             }
+            Some(Opening::Connecting(_)) | None => {}
         }
         self.is_quiet = false;
         Ok(())
     }
 
-    /// Returns the commands of the open connection; `None` before it is open.
-    pub fn commands(&mut self) -> Option<Commands<'_>> {
+    /// Returns the commands of the connection, as they come along with each event. Before it is open
+    /// they are refused with [`SendError::Connecting`].
+    #[inline]
+    pub fn commands(&mut self) -> Commands<'_> {
         // Or what the application sends now would count as an answer.
         self.judge_answers();
-        match &mut self.machine {
-            Machine::Open(connection) => Some(connection.commands()),
-            Machine::Accepting(_) | Machine::Connecting(_) => None,
-        }
+        self.connection.commands()
     }
 
-    /// Returns the connection, once it is open.
+    /// Returns the connection, to ask it things: its
+    /// [`ready_state`](Connection::ready_state) is "connecting" before it is open.
     #[must_use]
-    pub const fn connection(&self) -> Option<&Connection> {
-        match &self.machine {
-            Machine::Open(connection) => Some(connection),
-            Machine::Accepting(_) | Machine::Connecting(_) => None,
-        }
+    pub const fn connection(&self) -> &Connection {
+        &self.connection
     }
 
-    /// Takes the connection out, with what it has received and not written, if it is open.
+    /// Takes the connection out, with what it has received and not written; `None` before it is
+    /// open.
     #[must_use]
     pub fn into_connection(self) -> Option<Connection> {
-        match self.machine {
-            Machine::Open(connection) => Some(connection),
-            Machine::Accepting(_) | Machine::Connecting(_) => None,
-        }
+        self.opening.is_none().then_some(self.connection)
     }
 
     /// Returns where to read to, if anything is to be read now.
@@ -472,42 +489,62 @@ impl Driver {
         if !self.wants_read() {
             return None;
         }
-        let size = self.reads.size();
-        Some(match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.input(self.ending.is_some()),
-            Machine::Connecting(connecting) => connecting.input(),
-            Machine::Open(connection) => {
-                if self.ending.is_some() {
-                    connection.discard_input();
-                }
-                connection.prepared_input(size)
+        let discards = self.ending.is_some();
+        if let Some(opening) = &mut self.opening {
+            if discards {
+                opening.discard_input();
             }
-        })
+            return Some(opening.prepared_input());
+        }
+        if discards {
+            self.connection.discard_input();
+        }
+        Some(self.connection.prepared_input(self.reads.size()))
+    }
+
+    /// Lends the input of what is driven.
+    pub(super) fn input(&mut self) -> Input<'_> {
+        match &mut self.opening {
+            Some(opening) => opening.input(),
+            None => self.connection.input(),
+        }
+    }
+
+    pub(super) const fn set_read_away(&mut self, is_away: bool) {
+        self.is_read_away = is_away;
+    }
+
+    pub(super) const fn set_write_away(&mut self) {
+        self.is_write_away = true;
     }
 
     /// Returns whether anything is to be read now.
     #[must_use]
     pub fn wants_read(&self) -> bool {
+        !self.is_read_away && self.is_readable()
+    }
+
+    /// Returns whether anything is to be read now, or is being read.
+    fn is_readable(&self) -> bool {
         if self.is_eof {
             return false;
         }
         match &self.ending {
-            Some(ending) => ending.wants_read() && self.writing != Writing::Broken,
+            Some(ending) => ending.wants_read() && !self.is_done(),
             None => self.is_quiet && !self.is_deciding() || self.waiting() < READ_AHEAD,
         }
     }
 
     /// Returns whether the application has a request to decide about.
-    const fn is_deciding(&self) -> bool {
-        matches!(&self.machine, Machine::Accepting(accepting) if accepting.is_deciding())
+    fn is_deciding(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_deciding())
     }
 
     /// Returns how much was read and not processed.
     fn waiting(&self) -> usize {
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.waiting(),
-            Machine::Connecting(connecting) => connecting.waiting(),
-            Machine::Open(connection) => connection.unprocessed_len(),
+        match &self.opening {
+            Some(opening) => opening.waiting(),
+            None => self.connection.unprocessed_len(),
         }
     }
 
@@ -518,16 +555,19 @@ impl Driver {
             self.handle_read_error();
         } else {
             self.reads.note(len);
-            self.credit -= i32::try_from(len >> 10).unwrap_or(CREDIT);
+            if self.opening.is_some() || self.ending.is_some() {
+                // What an open connection makes of it costs more, and is counted there.
+                let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+                self.credit = self.credit.saturating_sub(spent);
+            }
             if let Some(ending) = &mut self.ending {
                 ending.note_read(len);
-            } else if !self.is_quiet
-                && let Machine::Open(connection) = &mut self.machine
-            {
-                connection.note_input();
             }
         }
         self.set_time(now);
+        if !self.is_quiet {
+            self.connection.note_input();
+        }
         self.is_quiet = false;
     }
 
@@ -536,29 +576,31 @@ impl Driver {
     pub fn handle_read_error(&mut self) {
         self.is_eof = true;
         self.is_quiet = false;
-        match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.handle_eof(),
-            Machine::Connecting(connecting) => connecting.handle_eof(),
-            Machine::Open(connection) => connection.handle_eof(),
+        if let Some(opening) = &mut self.opening {
+            opening.handle_eof();
         }
+        self.connection.handle_eof();
     }
 
     /// Returns what is to be done with the sending side, if anything.
     ///
     /// Do it, once and as far as it goes, and say so by [`handle_written`](Self::handle_written).
     pub fn want_write(&mut self) -> Option<Write<'_>> {
-        if self.writing != Writing::Open {
+        if self.writing != Writing::Open || self.is_write_away || self.is_done() {
             return None;
         }
         self.asked = if self.transmit().is_some() {
             Asked::Bytes
         } else if self.is_unflushed {
             Asked::Flush
-        } else if self.ending.as_ref().is_some_and(|ending| ending.lingers()) {
+        } else if self.ending.is_some() {
             Asked::Shutdown
         } else {
             Asked::Nothing
         };
+        if let Some(ending) = &mut self.ending {
+            ending.note_tried();
+        }
         match self.asked {
             Asked::Bytes => self.transmit().map(|output| Write::Bytes(output)),
             Asked::Flush => Some(Write::Flush),
@@ -567,25 +609,34 @@ impl Driver {
         }
     }
 
+    /// Returns whether anything is to be done with the sending side: whether
+    /// [`want_write`](Self::want_write) would return something.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.writing == Writing::Open
+            && !self.is_write_away
+            && !self.is_done()
+            && (self.has_output() || self.is_unflushed || self.ending.is_some())
+    }
+
     fn transmit(&mut self) -> Option<&mut TransmitBuf> {
-        match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.transmit(),
-            Machine::Connecting(connecting) => connecting.transmit(),
-            Machine::Open(connection) => connection.poll_transmit(),
+        match &mut self.opening {
+            Some(opening) => opening.transmit(),
+            None => self.connection.poll_transmit(),
         }
     }
 
     fn has_output(&self) -> bool {
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.has_output(),
-            Machine::Connecting(connecting) => connecting.has_output(),
-            Machine::Open(connection) => connection.has_output(),
+        match &self.opening {
+            Some(opening) => opening.has_output(),
+            None => self.connection.has_output(),
         }
     }
 
     /// Says that what [`want_write`](Self::want_write) asked for was done: for bytes, `len` of
     /// them; otherwise `len` is ignored.
     pub fn handle_written(&mut self, len: usize) {
+        self.is_write_away = false;
         match core::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Bytes => {
                 if let Some(output) = self.transmit() {
@@ -598,12 +649,14 @@ impl Driver {
             Asked::Nothing => return,
             Asked::Shutdown => self.writing = Writing::Shut,
         }
-        let Machine::Open(connection) = &self.machine else { return };
-        if self.answers == Answers::Full && connection.wants_read() {
+        if let Some(ending) = &mut self.ending {
+            ending.note_moved();
+        }
+        if self.answers == Answers::Full && self.connection.wants_read() {
             self.answers = Answers::None;
             self.is_quiet = false;
         }
-        if connection.has_news() {
+        if self.connection.has_news() {
             self.is_quiet = false;
         }
     }
@@ -611,6 +664,7 @@ impl Driver {
     /// Says that nothing more can be written. What the peer sent before is still read and
     /// delivered; then it is as if the stream had ended.
     pub fn handle_write_error(&mut self) {
+        self.is_write_away = false;
         self.asked = Asked::Nothing;
         self.writing = Writing::Broken;
         self.is_quiet = false;
@@ -630,11 +684,10 @@ impl Driver {
         if let Some(ending) = &self.ending {
             return if self.is_done() { None } else { Some(ending.poll_timeout(self.now())) };
         }
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.poll_timeout(),
-            Machine::Connecting(connecting) => connecting.poll_timeout(),
-            Machine::Open(connection) if self.is_quiet => connection.poll_timeout(),
-            Machine::Open(connection) => connection.poll_timeout_unread(),
+        match &self.opening {
+            Some(opening) => opening.poll_timeout(),
+            None if self.is_quiet => self.connection.poll_timeout(),
+            None => self.connection.poll_timeout_unread(),
         }
     }
 
@@ -643,24 +696,20 @@ impl Driver {
     /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and behind each wait.
     /// What is due is reported by [`poll_event`](Self::poll_event), or sent.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if !self.wants_read()
-            && !self.is_eof
-            && let Machine::Open(connection) = &mut self.machine
-        {
-            connection.note_not_reading();
+        if !self.is_readable() {
+            self.connection.note_not_reading();
         }
         self.set_time(now);
-        if self.poll_timeout().is_some_and(|at| at <= now) {
+        if self.ending.is_none() && self.poll_timeout().is_some_and(|at| at <= now) {
             self.is_overdue = true;
         }
     }
 
     fn set_time(&mut self, now: Duration) {
-        match &mut self.machine {
-            Machine::Accepting(accepting) => accepting.handle_timeout(now),
-            Machine::Connecting(connecting) => connecting.handle_timeout(now),
-            Machine::Open(connection) => connection.handle_timeout(now),
+        if let Some(opening) = &mut self.opening {
+            opening.handle_timeout(now);
         }
+        self.connection.handle_timeout(now);
         if let Some(ending) = &mut self.ending {
             ending.handle_timeout(now);
         }
@@ -669,18 +718,12 @@ impl Driver {
     /// Returns the time that was told last. Another clock that goes on from here continues it.
     #[must_use]
     pub fn now(&self) -> Duration {
-        match &self.machine {
-            Machine::Accepting(accepting) => accepting.now(),
-            Machine::Connecting(connecting) => connecting.now(),
-            Machine::Open(connection) => connection.now(),
-        }
+        self.connection.now()
     }
 
     /// Gives back memory that is not in use. Worth calling before a wait.
     pub fn release_memory(&mut self) {
-        if let Machine::Open(connection) = &mut self.machine {
-            connection.release_memory();
-        }
+        self.connection.release_memory();
     }
 
     /// Returns whether [`poll_event`](Self::poll_event) may have something else to say than
@@ -690,7 +733,7 @@ impl Driver {
         if self.ending.is_some() {
             return self.is_done();
         }
-        self.is_overdue || !self.is_quiet && self.answers != Answers::Full
+        self.is_overdue || self.connection.has_own_event() || !self.is_quiet && !self.is_gated()
     }
 
     /// Returns whether everything that was sent has been handed to the transport and flushed.
@@ -711,6 +754,13 @@ impl Driver {
         self.is_overdue
     }
 
+    /// Returns whether nothing will move any more: [`poll_event`](Self::poll_event) has only the end
+    /// to tell.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        self.is_done()
+    }
+
     /// Returns whether the end has begun: no more messages arrive or leave, and errors of the
     /// transport are of no interest.
     #[must_use]
@@ -723,7 +773,7 @@ impl Driver {
 /// has received and not written, and its time.
 impl From<Connection> for Driver {
     fn from(connection: Connection) -> Self {
-        Self::new(Machine::Open(connection))
+        Self::new(None, connection)
     }
 }
 

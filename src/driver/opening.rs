@@ -1,21 +1,27 @@
-//! The opening handshake of either end, with what the connection is made of; knows no transport.
+//! The opening handshake of either end, as a driver drives it; knows no transport.
 
 use alloc::boxed::Box;
 use core::time::Duration;
 
 use crate::buffer::{Input, TransmitBuf};
-use crate::connection::{Config, Connection};
+use crate::connection::Connection;
 use crate::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
     ServerHandshake,
 };
 
+/// The handshake of either end.
+#[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "it is boxed, and gone once the connection is open")]
+pub(super) enum Opening {
+    Accepting(Accepting),
+    Connecting(Connecting),
+}
+
 /// A server's handshake.
 #[derive(Debug)]
 pub(super) struct Accepting {
     handshake: ServerHandshake,
-    config: Config,
-    now: Duration,
     /// Whether the application has the request and has not answered it.
     is_deciding: bool,
 }
@@ -24,20 +30,11 @@ pub(super) struct Accepting {
 #[derive(Debug)]
 pub(super) struct Connecting {
     handshake: ClientHandshake,
-    config: Config,
-    now: Duration,
-    seed: [u8; 32],
-    is_eof: bool,
 }
 
 impl Accepting {
-    pub(super) fn new(limits: HeadLimits, config: &Config) -> Self {
-        Self {
-            handshake: ServerHandshake::new(limits),
-            config: *config,
-            now: Duration::ZERO,
-            is_deciding: false,
-        }
+    pub(super) fn new(limits: HeadLimits) -> Self {
+        Self { handshake: ServerHandshake::new(limits), is_deciding: false }
     }
 
     /// Yields the request, once.
@@ -47,137 +44,126 @@ impl Accepting {
         Ok(request.map(Box::new))
     }
 
-    /// Accepts the request. Where that is refused, by fault of the request or of the acceptance,
-    /// the client is answered so.
+    /// Accepts the request and opens the connection. Where that is refused, by fault of the request
+    /// or of the acceptance, the client is answered so.
     pub(super) fn accept(
         &mut self,
         request: &Request,
         acceptance: &Acceptance,
-    ) -> Result<Connection, HandshakeError> {
-        let accepted = self.handshake.accept(request, acceptance);
-        if let Err(error) = accepted {
-            // The request's faults are answered by the handshake, the application's are not.
-            if self.is_deciding && !self.handshake.is_refused() {
-                self.handshake.reject(&Response::from(&error))?;
-            }
-            return Err(error);
+        connection: &mut Connection,
+    ) -> Result<(), HandshakeError> {
+        if let Err(error) = self.handshake.accept(request, acceptance) {
+            return Err(self.refuse(error));
         }
-        let connection = self.handshake.take_connection(&self.config);
-        let mut connection = connection.ok_or(HandshakeError::OutOfOrder)?;
-        connection.handle_timeout(self.now);
-        Ok(connection)
+        self.handshake.open(connection).ok_or(HandshakeError::OutOfOrder)
     }
 
+    /// Answers the request otherwise; where that is no answer, by the server's own fault.
     pub(super) fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
-        self.handshake.reject(response)
-    }
-
-    /// Lends the input; where it is only thrown away, empty.
-    pub(super) fn input(&mut self, is_thrown_away: bool) -> Input<'_> {
-        if is_thrown_away {
-            self.handshake.discard_input();
-        }
-        self.handshake.prepared_input(HEAD_SIZE)
-    }
-
-    pub(super) fn waiting(&self) -> usize {
-        self.handshake.unprocessed_len()
-    }
-
-    pub(super) fn transmit(&mut self) -> Option<&mut TransmitBuf> {
-        self.handshake.poll_transmit()
-    }
-
-    pub(super) fn has_output(&self) -> bool {
-        self.handshake.has_output()
-    }
-
-    pub(super) fn handle_eof(&mut self) {
-        self.handshake.handle_eof();
-    }
-
-    pub(super) fn handle_timeout(&mut self, now: Duration) {
-        self.now = self.now.max(now);
-        self.handshake.handle_timeout(now);
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Duration> {
-        self.handshake.poll_timeout()
-    }
-
-    pub(super) const fn now(&self) -> Duration {
-        self.now
-    }
-
-    pub(super) const fn is_deciding(&self) -> bool {
-        self.is_deciding
+        self.handshake.reject(response).map_err(|error| self.refuse(error))
     }
 
     pub(super) const fn is_refused(&self) -> bool {
         self.handshake.is_refused()
     }
+
+    /// Answers a request that waits for it by `error`.
+    fn refuse(&mut self, error: HandshakeError) -> HandshakeError {
+        // The request's faults are answered by the handshake, the application's are not.
+        if self.is_deciding && !self.handshake.is_refused() {
+            // Every error has a status that an answer may have.
+            let _ = self.handshake.reject(&Response::from(&error));
+        }
+        error
+    }
 }
 
 impl Connecting {
-    pub(super) fn new(
-        request: &ClientRequest,
-        config: &Config,
-        nonce: [u8; 16],
-        seed: [u8; 32],
-    ) -> Self {
-        Self {
-            handshake: ClientHandshake::new(request, nonce),
-            config: *config,
-            now: Duration::ZERO,
-            seed,
-            is_eof: false,
-        }
+    pub(super) fn new(request: &ClientRequest, nonce: [u8; 16]) -> Self {
+        Self { handshake: ClientHandshake::new(request, nonce) }
     }
 
-    /// Yields the response that opens the connection, and the connection.
-    pub(super) fn poll(&mut self) -> Result<Option<(Box<Response>, Connection)>, HandshakeError> {
+    /// Yields the response, once, and opens the connection.
+    pub(super) fn poll(
+        &mut self,
+        connection: &mut Connection,
+    ) -> Result<Option<Box<Response>>, HandshakeError> {
         let Some(response) = self.handshake.poll_response()? else { return Ok(None) };
-        let connection = self.handshake.take_connection(&self.config, self.seed);
-        let mut connection = connection.ok_or(HandshakeError::OutOfOrder)?;
-        connection.handle_timeout(self.now);
-        if self.is_eof {
-            connection.handle_eof();
+        self.handshake.open(connection).ok_or(HandshakeError::OutOfOrder)?;
+        Ok(Some(Box::new(response)))
+    }
+}
+
+impl Opening {
+    pub(super) const fn input(&mut self) -> Input<'_> {
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.input(),
+            Self::Connecting(connecting) => connecting.handshake.input(),
         }
-        Ok(Some((Box::new(response), connection)))
     }
 
-    pub(super) fn input(&mut self) -> Input<'_> {
-        self.handshake.prepared_input(HEAD_SIZE)
+    /// As [`input`](Self::input), with room for a read.
+    pub(super) fn prepared_input(&mut self) -> Input<'_> {
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.prepared_input(HEAD_SIZE),
+            Self::Connecting(connecting) => connecting.handshake.prepared_input(HEAD_SIZE),
+        }
     }
 
-    pub(super) fn waiting(&self) -> usize {
-        self.handshake.unprocessed_len()
+    /// Throws away what has arrived.
+    pub(super) fn discard_input(&mut self) {
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.discard_input(),
+            Self::Connecting(connecting) => connecting.handshake.discard_input(),
+        }
     }
 
     pub(super) fn transmit(&mut self) -> Option<&mut TransmitBuf> {
-        self.handshake.poll_transmit()
-    }
-
-    pub(super) fn has_output(&self) -> bool {
-        self.handshake.has_output()
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.poll_transmit(),
+            Self::Connecting(connecting) => connecting.handshake.poll_transmit(),
+        }
     }
 
     pub(super) fn handle_eof(&mut self) {
-        self.is_eof = true;
-        self.handshake.handle_eof();
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.handle_eof(),
+            Self::Connecting(connecting) => connecting.handshake.handle_eof(),
+        }
     }
 
     pub(super) fn handle_timeout(&mut self, now: Duration) {
-        self.now = self.now.max(now);
-        self.handshake.handle_timeout(now);
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.handle_timeout(now),
+            Self::Connecting(connecting) => connecting.handshake.handle_timeout(now),
+        }
     }
 
     pub(super) fn poll_timeout(&self) -> Option<Duration> {
-        self.handshake.poll_timeout()
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.poll_timeout(),
+            Self::Connecting(connecting) => connecting.handshake.poll_timeout(),
+        }
     }
 
-    pub(super) const fn now(&self) -> Duration {
-        self.now
+    /// Returns whether the application has a request and has not answered it.
+    pub(super) const fn is_deciding(&self) -> bool {
+        matches!(self, Self::Accepting(accepting) if accepting.is_deciding)
+    }
+
+    /// Returns how much arrived and is not processed.
+    pub(super) fn waiting(&self) -> usize {
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.unprocessed_len(),
+            Self::Connecting(connecting) => connecting.handshake.unprocessed_len(),
+        }
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.has_output(),
+            Self::Connecting(connecting) => connecting.handshake.has_output(),
+        }
     }
 }
 

@@ -16,6 +16,7 @@ use super::{
     ClientRequest, HandshakeError, Headers, HttpVersion, Negotiated, Response, accept_value, key,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
+use crate::connection::Opened;
 
 /// The client's side of the opening handshake, for one connection.
 ///
@@ -165,6 +166,11 @@ impl ClientHandshake {
         Input::prepared(&mut self.input, size)
     }
 
+    /// Throws away what has arrived.
+    pub(crate) fn discard_input(&mut self) {
+        self.input.clear();
+    }
+
     pub(crate) fn unprocessed_len(&self) -> usize {
         self.input.len()
     }
@@ -178,8 +184,10 @@ impl ClientHandshake {
         let State::Open(negotiated) = &self.state else { return None };
         Some(Finished {
             negotiated: negotiated.clone(),
-            input: core::mem::take(&mut self.input),
-            output: core::mem::take(&mut self.output),
+            opened: Opened {
+                input: core::mem::take(&mut self.input),
+                output: core::mem::take(&mut self.output),
+            },
         })
     }
 

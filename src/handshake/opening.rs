@@ -1,17 +1,13 @@
 //! Where a finished handshake turns into a connection: the one place that knows both.
 
 use super::{ClientHandshake, Negotiated, ServerHandshake};
-use crate::buffer::{ReceiveBuf, TransmitBuf};
-use crate::connection::{Config, Connection};
+use crate::connection::{Config, Connection, Opened};
 
 /// What a finished handshake leaves behind.
 #[derive(Debug)]
 pub(super) struct Finished {
     pub(super) negotiated: Negotiated,
-    /// What came behind the handshake.
-    pub(super) input: ReceiveBuf,
-    /// What is not written of it.
-    pub(super) output: TransmitBuf,
+    pub(super) opened: Opened,
 }
 
 impl ServerHandshake {
@@ -22,12 +18,14 @@ impl ServerHandshake {
     /// its request is processed first.
     #[must_use]
     pub fn into_connection(mut self, config: &Config) -> Option<Connection> {
-        self.take_connection(config)
+        let mut connection = Connection::connecting(config, None);
+        self.open(&mut connection)?;
+        Some(connection)
     }
 
-    /// As [`into_connection`](Self::into_connection); only once.
-    pub(crate) fn take_connection(&mut self, config: &Config) -> Option<Connection> {
-        self.take_finished().map(|finished| open(config, None, finished))
+    /// Opens a connection by what was agreed on; once, and only if the request was accepted.
+    pub(crate) fn open(&mut self, connection: &mut Connection) -> Option<()> {
+        self.take_finished().map(|finished| finished.open(connection))
     }
 }
 
@@ -39,28 +37,32 @@ impl ClientHandshake {
     /// expanded from `seed`, which must come from the operating system's entropy and be used once.
     #[must_use]
     pub fn into_connection(mut self, config: &Config, seed: [u8; 32]) -> Option<Connection> {
-        self.take_connection(config, seed)
+        let mut connection = Connection::connecting(config, Some(seed));
+        self.open(&mut connection)?;
+        Some(connection)
     }
 
-    /// As [`into_connection`](Self::into_connection); only once.
-    pub(crate) fn take_connection(
-        &mut self,
-        config: &Config,
-        seed: [u8; 32],
-    ) -> Option<Connection> {
-        self.take_finished().map(|finished| open(config, Some(seed), finished))
+    /// Opens a connection by what was agreed on; once, and only if the response was good.
+    pub(crate) fn open(&mut self, connection: &mut Connection) -> Option<()> {
+        self.take_finished().map(|finished| finished.open(connection))?;
+        // It begins when the response came. (At 0, the time may not have been told.)
+        let now = connection.now();
+        if !now.is_zero() {
+            connection.handle_timeout(now);
+        }
+        Some(())
     }
 }
 
-fn open(config: &Config, seed: Option<[u8; 32]>, finished: Finished) -> Connection {
-    let Finished { negotiated, input, output } = finished;
-    let connection = Connection::opened(config, seed, input, output).with_negotiated(
-        negotiated.subprotocol().unwrap_or_default(),
-        negotiated.extensions_value(),
-    );
-    #[cfg(feature = "deflate")]
-    if let Some(agreed) = negotiated.deflate() {
-        return connection.with_deflate(agreed);
+impl Finished {
+    fn open(self, connection: &mut Connection) {
+        let Self { negotiated, opened } = self;
+        let protocol = negotiated.subprotocol().unwrap_or_default();
+        connection.set_negotiated(protocol, negotiated.extensions_value());
+        #[cfg(feature = "deflate")]
+        if let Some(agreed) = negotiated.deflate() {
+            connection.set_deflate(agreed);
+        }
+        connection.open(opened);
     }
-    connection
 }

@@ -12,6 +12,7 @@ use super::{
     Acceptance, HandshakeError, HeadLimits, Headers, Negotiated, Request, Response, accept_value,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
+use crate::connection::Opened;
 
 /// The server's side of the opening handshake, for one connection.
 ///
@@ -247,8 +248,10 @@ impl ServerHandshake {
         let State::Accepted(negotiated) = &self.state else { return None };
         Some(Finished {
             negotiated: negotiated.clone(),
-            input: core::mem::take(&mut self.input),
-            output: core::mem::take(&mut self.output),
+            opened: Opened {
+                input: core::mem::take(&mut self.input),
+                output: core::mem::take(&mut self.output),
+            },
         })
     }
 

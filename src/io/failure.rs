@@ -4,6 +4,8 @@ use std::io;
 
 use super::Error;
 use crate::driver::{self, Driver};
+use crate::error::ConnectionError;
+use crate::handshake::HandshakeError;
 
 /// The first error of a stream, until it was reported.
 #[derive(Debug, Default)]
@@ -36,9 +38,13 @@ impl Failure {
     /// that failed of.
     #[cold]
     pub(super) fn explain(&mut self, error: driver::Error) -> Error {
-        match self.first.take() {
-            Some(first) if error.is_eof() => Error::Io(first),
-            Some(_) | None => error.into(),
+        match (&error, self.first.take()) {
+            (
+                driver::Error::Connection(ConnectionError::UnexpectedEof)
+                | driver::Error::Handshake(HandshakeError::EndOfStream),
+                Some(first),
+            ) => Error::Io(first),
+            _ => error.into(),
         }
     }
 }

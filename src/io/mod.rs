@@ -20,11 +20,11 @@
     reason = "the sockets, clocks and locks of the crate are in here"
 )]
 
-use alloc::boxed::Box;
 use core::fmt;
 use std::io;
+use std::net::SocketAddr;
 
-use crate::connection::{Config, Connection, Refused};
+use crate::connection::{ReadyState, Refused};
 use crate::driver::{self, Driver, Next};
 use crate::error::{ConnectionError, SendError};
 use crate::handshake::{Acceptance, HandshakeError, Request, Response};
@@ -32,8 +32,12 @@ use crate::message::Message;
 
 pub mod blocking;
 mod failure;
+#[cfg(feature = "futures-io")]
+pub mod futures_io;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+pub mod poll;
 mod pump;
-#[cfg(any())]
+#[cfg(feature = "tokio")]
 pub mod tokio;
 mod transport;
 
@@ -151,14 +155,14 @@ fn open(
     driver: &mut Driver,
     decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
 ) -> Result<bool, driver::Error> {
-    while driver.connection().is_none() {
+    while driver.connection().ready_state() == ReadyState::Connecting {
         match driver.poll_event()? {
             Next::Request(request) => {
-                // What is wrong with the answer is told by the driver, behind it.
+                // What is refused ends the handshake, which says so.
                 let _ = match decide.take().map(|decide| decide(&request)) {
+                    None => driver.accept(&request, &Acceptance::new()),
                     Some(Ok(acceptance)) => driver.accept(&request, &acceptance),
                     Some(Err(response)) => driver.reject(&response),
-                    None => Ok(()),
                 };
             }
             Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield => {}
@@ -168,13 +172,11 @@ fn open(
     Ok(true)
 }
 
-/// Returns what stands in for the connection of a driver that is not open: one that has ended.
-/// Never needed, since an adapter's socket is made of a driver that is open, and that stays so.
-#[cold]
-fn no_connection() -> &'static mut Connection {
-    let connection = Box::leak(Box::new(Connection::server(&Config::default())));
-    connection.handle_eof();
-    // It ends by this.
-    let _ = connection.poll_event();
-    connection
+/// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given
+/// the very port that it connects to.
+fn is_self_connected(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
+    matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
 }
+
+/// How many pieces of output go into one write. More than large messages that wait at once.
+const SLICES: usize = 64;

@@ -10,6 +10,7 @@ use super::failure::Failure;
 use super::transport::Transport;
 use crate::buffer::{Input, TransmitBuf};
 use crate::driver::{self, Driver};
+use crate::io::SLICES;
 
 /// Moves what can be moved between a driver and a stream, and tells the driver the time: writes
 /// until the stream takes no more, or else reads once. Returns whether anything happened.
@@ -195,6 +196,3 @@ fn flush(stream: &mut impl Write) -> io::Result<()> {
 fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }
-
-/// How many pieces of output go into one write. More than large messages that wait at once.
-const SLICES: usize = 64;

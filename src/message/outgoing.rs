@@ -15,7 +15,8 @@ use crate::utf8::Utf8Bytes;
 /// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | once, into the output |
 /// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | only if small, or if a client has to mask what somebody else holds, too |
 /// | `&Message`, `&Bytes`, `&Utf8Bytes` | as the same by value: a clone shares the payload |
-/// | [`Text`], [`Payload`] and references to them | once, into the output, unless they own what they lend |
+/// | [`Text`], [`Payload`] | once, into the output; of 4 KiB and more, as [`Bytes`] |
+/// | `&Text`, `&Payload` | once, into the output |
 /// | [`&Prepared`](Prepared) | only if small; a client masks a copy |
 ///
 /// Text is sent as a text message (§5.6), bytes as a binary one.
@@ -48,27 +49,23 @@ impl<'a> Outgoing<'a> {
         self.content
     }
 
-    /// Takes the message out to try to send it: a borrowed one can be taken again, an owned one is
-    /// put back if it comes back.
-    #[cfg(all(feature = "std", feature = "handshake"))]
-    #[inline(always)]
-    pub(crate) fn take(&mut self) -> Self {
-        let content = match &mut self.content {
-            Content::Borrowed(kind, payload) => Content::Borrowed(*kind, payload),
-            Content::Owned(message) => {
-                Content::Owned(core::mem::replace(message, Message::Binary(Bytes::new())))
-            }
+    /// Lends the message to be sent; what is refused and was given by value is to be
+    /// [put back](Self::put_back).
+    #[cfg(feature = "std")]
+    pub(crate) fn offer(&mut self) -> Outgoing<'a> {
+        let left = match self.content {
+            Content::Borrowed(kind, payload) => Content::Borrowed(kind, payload),
+            Content::Owned(_) => Content::Borrowed(MessageKind::Binary, &[]),
             Content::Prepared(prepared) => Content::Prepared(prepared),
         };
-        Self { content }
+        Outgoing { content: core::mem::replace(&mut self.content, left) }
     }
 
-    /// Returns the message by value if it was given so; nothing of a borrowed one is copied.
-    #[cfg(all(feature = "std", feature = "handshake"))]
-    pub(crate) fn into_owned(self) -> Option<Message> {
-        match self.content {
-            Content::Owned(message) => Some(message),
-            Content::Borrowed(..) | Content::Prepared(_) => None,
+    /// Takes back what was refused.
+    #[cfg(feature = "std")]
+    pub(crate) fn put_back(&mut self, refused: Option<Message>) {
+        if let Some(message) = refused {
+            self.content = Content::Owned(message);
         }
     }
 
@@ -134,6 +131,9 @@ impl<'a> From<&'a Text<'_>> for Outgoing<'a> {
 
 impl<'a> From<Payload<'a>> for Outgoing<'a> {
     fn from(payload: Payload<'a>) -> Self {
+        if payload.len() >= TAKE_FROM {
+            return payload.into_bytes().into();
+        }
         match payload.into_lent() {
             Ok(lent) => lent.into(),
             Err(owned) => owned.into(),
@@ -143,6 +143,9 @@ impl<'a> From<Payload<'a>> for Outgoing<'a> {
 
 impl<'a> From<Text<'a>> for Outgoing<'a> {
     fn from(text: Text<'a>) -> Self {
+        if text.len() >= TAKE_FROM {
+            return text.into_utf8_bytes().into();
+        }
         match text.into_lent() {
             Ok(lent) => lent.into(),
             Err(owned) => owned.into(),
@@ -206,3 +209,6 @@ impl From<String> for Outgoing<'_> {
         Self::owned(text.into())
     }
 }
+
+/// A payload of this size and more is passed on as it is rather than copied.
+const TAKE_FROM: usize = 4096;

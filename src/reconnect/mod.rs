@@ -1,8 +1,14 @@
-//! When a client tries again (RFC 6455, §7.2.3); knows no socket, no request and no clock.
+//! A client that comes back (RFC 6455, §7.2.3); knows no socket and no clock.
 //!
-//! [`Reconnect`] is a machine like [`Connection`](crate::Connection): it is told what happened, and
-//! says when to connect. Time comes in as a [`Duration`] since a moment of the caller's choice,
-//! entropy as a seed. `tokio::reconnecting` drives it.
+//! There are two machines like [`Connection`](crate::Connection), one inside the other. Time comes
+//! in as a [`Duration`] since a moment of the caller's choice, entropy as a seed.
+//!
+//! - [`Reconnect`] says when to connect, and nothing else.
+//! - [`Supervisor`] is a whole client that comes back: it keeps what is to be sent, judges how
+//!   attempts and connections end, and has the events for the application. `tokio::reconnecting`
+//!   drives it.
+//!
+//! The states of a [`Reconnect`]:
 //!
 //! ```text
 //!                                  poll_action: Connect
@@ -18,10 +24,8 @@
 //!
 //! # What is tried again
 //!
-//! [`Policy`] judges what the crate knows. What only the caller knows, it judges itself: the right
-//! column goes to [`handle_failed`](Reconnect::handle_failed) or
-//! [`handle_disconnected`](Reconnect::handle_disconnected). Each judgement can be replaced by
-//! another [`Retry`].
+//! [`Policy`] judges what the crate knows. What only the caller knows, it judges itself, for a
+//! [`Supervisor`] by [`Retryable`]. Each judgement can be replaced by another [`Retry`].
 //!
 //! | what happened | judged by | judgement |
 //! |---|---|---|
@@ -39,21 +43,31 @@
 //! | closed with another code of 3000–4999 | [`judge_close_code`] | `Later`: only the application knows better |
 //! | closed with a code that nobody may send | [`judge_close_code`] | `Never`, as 1002 |
 //! | this end failed the connection | [`judge_error`] | as the code that the peer is told |
-//! | this end closed it by [`close`](crate::Connection::close) | [`judge_closed`] | `Never`: it was wanted |
+//! | this end closed it by [`close`](crate::Commands::close) | [`judge_closed`] | `Never`: it was wanted |
 //!
 //! [`judge_close_code`]: Policy::judge_close_code
 //! [`judge_closed`]: Policy::judge_closed
 //! [`judge_error`]: Policy::judge_error
 //! [`judge_handshake`]: Policy::judge_handshake
 
+mod cause;
+mod error;
+mod event;
+mod outbox;
 mod policy;
+mod supervisor;
 
 use core::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+pub use cause::{Cause, Judgement, Retryable};
+pub use error::{AttemptError, Refused, SendError};
+pub use event::Event;
+pub use outbox::Outbox;
 pub use policy::{Policy, Retry};
+pub use supervisor::{Step, Supervisor};
 
 /// Decides when a client connects, and connects again.
 ///

@@ -68,30 +68,14 @@ use crate::utf8::Utf8Bytes;
 #[derive(Debug)]
 pub struct WebSocket {
     url: String,
-    machine: Machine,
+    /// Until the connection is established.
+    opening: Option<Box<ClientHandshake>>,
+    connection: Box<Connection>,
     /// The standard's "fail the WebSocket connection", and its "flag as full".
     failure: Option<Failure>,
     last: Last,
     /// Payload bytes that the connection was not given.
     unsent: usize,
-}
-
-#[derive(Debug)]
-enum Machine {
-    /// Until the connection is established.
-    Opening(Box<Opening>),
-    Open(Box<Connection>),
-}
-
-#[derive(Debug)]
-struct Opening {
-    handshake: ClientHandshake,
-    config: Config,
-    seed: [u8; 32],
-    /// What the connection is told first: the last time, and that the transport delivers nothing
-    /// more.
-    now: Option<Duration>,
-    eof: bool,
 }
 
 /// The last event, as far as it matters.
@@ -125,16 +109,10 @@ impl WebSocket {
         // "Establish a WebSocket connection": where protocols were asked for and the response has
         // none, fail.
         let request = request.clone().subprotocol_policy(SubprotocolPolicy::Required);
-        let handshake = ClientHandshake::new(&request, nonce);
         Self {
             url: request.url(),
-            machine: Machine::Opening(Box::new(Opening {
-                handshake,
-                config,
-                seed,
-                now: None,
-                eof: false,
-            })),
+            opening: Some(Box::new(ClientHandshake::new(&request, nonce))),
+            connection: Box::new(Connection::connecting(&config, Some(seed))),
             failure: None,
             last: Last::Other,
             unsent: 0,
@@ -145,7 +123,7 @@ impl WebSocket {
     ///
     /// Once the connection is established, it is the same as [`handle_eof`](Self::handle_eof).
     pub fn handle_not_connected(&mut self) {
-        if let Machine::Opening(_) = self.machine {
+        if self.opening.is_some() {
             self.failure.get_or_insert(Failure::NotConnected);
         }
         self.handle_eof();
@@ -153,28 +131,22 @@ impl WebSocket {
 
     /// Says that the transport delivers nothing more: it has ended, or is lost.
     ///
-    /// What is still in the receive buffer is processed first. Then comes the end: clean if the
+    /// What still waits in the input is processed first. Then comes the end: clean if the
     /// closing handshake was complete, else a failure.
     pub fn handle_eof(&mut self) {
-        match &mut self.machine {
-            Machine::Opening(opening) => {
-                opening.eof = true;
-                opening.handshake.handle_eof();
-            }
-            Machine::Open(connection) => connection.handle_eof(),
+        if let Some(handshake) = &mut self.opening {
+            handshake.handle_eof();
         }
+        self.connection.handle_eof();
     }
 
     /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by
     /// it, too.
     pub fn handle_timeout(&mut self, now: Duration) {
-        match &mut self.machine {
-            Machine::Opening(opening) => {
-                opening.now = Some(now);
-                opening.handshake.handle_timeout(now);
-            }
-            Machine::Open(connection) => connection.handle_timeout(now),
+        if let Some(handshake) = &mut self.opening {
+            handshake.handle_timeout(now);
         }
+        self.connection.handle_timeout(now);
     }
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
@@ -184,25 +156,24 @@ impl WebSocket {
         if self.is_cut_off() || self.last != Last::Other {
             return None;
         }
-        match &self.machine {
-            Machine::Opening(opening) => opening.handshake.poll_timeout(),
-            Machine::Open(connection) => connection.poll_timeout(),
+        match &self.opening {
+            Some(handshake) => handshake.poll_timeout(),
+            None => self.connection.poll_timeout(),
         }
     }
 
     /// Lends the input, for the bytes that arrive.
     pub const fn input(&mut self) -> Input<'_> {
-        match &mut self.machine {
-            Machine::Opening(opening) => opening.handshake.input(),
-            Machine::Open(connection) => connection.input(),
+        match &mut self.opening {
+            Some(handshake) => handshake.input(),
+            None => self.connection.input(),
         }
     }
 
-    /// Returns the next event, or `None` while `input` holds nothing whole, and at the end.
+    /// Returns the next event, or `None` while the input holds nothing whole, and at the end.
     ///
-    /// The same `input` must be passed each time. The events of a failure come when the Close frame
-    /// that tells the peer has been taken from [`poll_transmit`](Self::poll_transmit), or the
-    /// transport is gone.
+    /// The events of a failure come when the Close frame that tells the peer has been taken from
+    /// [`poll_transmit`](Self::poll_transmit), or the transport is gone.
     ///
     /// # Panics
     ///
@@ -234,9 +205,9 @@ impl WebSocket {
         if self.is_cut_off() {
             return None;
         }
-        match &mut self.machine {
-            Machine::Opening(opening) => opening.handshake.poll_transmit(),
-            Machine::Open(connection) => connection.poll_transmit(),
+        match &mut self.opening {
+            Some(handshake) => handshake.poll_transmit(),
+            None => self.connection.poll_transmit(),
         }
     }
 
@@ -256,10 +227,11 @@ impl WebSocket {
         }
         let message = message.into();
         let len = message.len();
-        let (Machine::Open(connection), None) = (&mut self.machine, &self.failure) else {
+        if self.failure.is_some() {
             self.unsent = self.unsent.saturating_add(len);
             return Ok(());
-        };
+        }
+        let connection = &mut self.connection;
         // A connection that is closing or closed refuses a message, too, but counts it by itself.
         if connection.ready_state() != ReadyState::Open {
             let _ = connection.commands().send(message);
@@ -292,17 +264,18 @@ impl WebSocket {
         if self.failure.is_some() {
             return Ok(());
         }
-        let Machine::Open(connection) = &mut self.machine else {
+        if self.opening.is_some() {
             self.failure = Some(Failure::ClosedEarly);
             return Ok(());
-        };
+        }
+        let mut commands = self.connection.commands();
         if code.is_none() && reason.is_empty() {
-            connection.commands().close_without_code();
+            commands.close_without_code();
             return Ok(());
         }
         // The checks above are narrower than those of the connection.
         let code = code.map_or(CloseCode::NORMAL, CloseCode::from);
-        let closed = connection.commands().close(code, reason);
+        let closed = commands.close(code, reason);
         debug_assert_eq!(closed, Ok(()));
         Ok(())
     }
@@ -310,11 +283,10 @@ impl WebSocket {
     /// Returns `readyState`; its numbers are the standard's constants.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        match (self.last, &self.failure, self.connection()) {
-            (Last::Close | Last::Error, ..) => ReadyState::Closed,
-            (Last::Other, Some(_), _) => ReadyState::Closing,
-            (Last::Other, None, Some(connection)) => connection.ready_state(),
-            (Last::Other, None, None) => ReadyState::Connecting,
+        match (self.last, &self.failure) {
+            (Last::Close | Last::Error, _) => ReadyState::Closed,
+            (Last::Other, Some(_)) => ReadyState::Closing,
+            (Last::Other, None) => self.connection.ready_state(),
         }
     }
 
@@ -322,8 +294,7 @@ impl WebSocket {
     /// and those that came too late to be sent. It is not reset when the connection closes.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        let buffered = self.connection().map_or(0, |connection| connection.buffered_amount());
-        self.unsent.saturating_add(buffered)
+        self.unsent.saturating_add(self.connection.buffered_amount())
     }
 
     /// Returns `url`; see [`ClientRequest::url`].
@@ -335,13 +306,13 @@ impl WebSocket {
     /// Returns `protocol`: the subprotocol in use, or an empty string.
     #[must_use]
     pub fn protocol(&self) -> &str {
-        self.connection().map_or("", |connection| connection.protocol())
+        self.connection.protocol()
     }
 
     /// Returns `extensions`: the header value that names those in use, or an empty string.
     #[must_use]
     pub fn extensions(&self) -> &str {
-        self.connection().map_or("", |connection| connection.extensions())
+        self.connection.extensions()
     }
 
     /// Returns why the connection failed, from the moment it does; the standard tells scripts no
@@ -349,13 +320,6 @@ impl WebSocket {
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
-    }
-
-    const fn connection(&self) -> Option<&Connection> {
-        match &self.machine {
-            Machine::Opening(_) => None,
-            Machine::Open(connection) => Some(connection),
-        }
     }
 
     /// Returns whether it has failed in such a way that the peer is told nothing more.
@@ -374,10 +338,7 @@ impl WebSocket {
     /// Reports a failure as soon as the peer needs not be told of it any more.
     fn poll_failure(&self) -> Option<Event> {
         self.failure.as_ref()?;
-        let is_over = self.is_cut_off()
-            || self
-                .connection()
-                .is_none_or(|connection| connection.ready_state() == ReadyState::Closed);
+        let is_over = self.is_cut_off() || self.connection.ready_state() == ReadyState::Closed;
         is_over.then_some(Event::Error)
     }
 
@@ -386,9 +347,11 @@ impl WebSocket {
         if self.failure.is_some() {
             return None;
         }
-        let Machine::Open(connection) = &mut self.machine else { return self.poll_opening() };
+        if self.opening.is_some() {
+            return self.poll_opening();
+        }
         loop {
-            match connection.poll_event() {
+            match self.connection.poll_event() {
                 Ok(Some((Received::Closed(closed), _))) => {
                     let (code, reason, was_clean) = (closed.code, closed.reason, closed.clean);
                     return Some(Event::Close { code, reason, was_clean });
@@ -409,8 +372,7 @@ impl WebSocket {
     }
 
     fn poll_opening(&mut self) -> Option<Event> {
-        let Machine::Opening(opening) = &mut self.machine else { return None };
-        match opening.handshake.poll_response() {
+        match self.opening.as_mut()?.poll_response() {
             Ok(Some(_)) => {}
             Ok(None) => return None,
             Err(error) => {
@@ -418,14 +380,7 @@ impl WebSocket {
                 return self.poll_failure();
             }
         }
-        let mut connection = opening.handshake.take_connection(&opening.config, opening.seed)?;
-        if let Some(now) = opening.now {
-            connection.handle_timeout(now);
-        }
-        if opening.eof {
-            connection.handle_eof();
-        }
-        self.machine = Machine::Open(Box::new(connection));
+        self.opening.take()?.open(&mut self.connection)?;
         Some(Event::Open)
     }
 }

@@ -687,7 +687,7 @@ fn what_is_below_the_threshold_is_sent_plain() {
     let config = deflate_config(|c| c.threshold = usize::MAX);
     let (_, agreed) = negotiate(&deflate_config(|_| {}), &config).unwrap();
     let mut end = End::deflating(Role::Server, &Config::default(), agreed);
-    end.connection.commands().send(&"1".repeat(100_000)).unwrap();
+    end.connection.commands().send("1".repeat(100_000).as_str()).unwrap();
     assert_eq!(end.take_output()[0], 0x81);
 }
 
@@ -700,7 +700,7 @@ fn a_window_of_256_bytes_is_not_compressed_with() {
         "permessage-deflate; client_max_window_bits=8; server_max_window_bits=8",
     );
     let mut end = End::deflating(Role::Client, &Config::default(), agreed);
-    end.connection.commands().send(&"plain ".repeat(100)).unwrap();
+    end.connection.commands().send("plain ".repeat(100).as_str()).unwrap();
     assert_eq!(end.take_output()[0], 0x81);
     end.connection.commands().begin(MessageKind::Text).unwrap();
     end.connection.commands().send_chunk(b"plain").unwrap();

@@ -41,7 +41,7 @@ fn over_tcp(connection: Connection) -> (WebSocket<TcpStream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let near = listener.accept().unwrap().0;
-    (WebSocket::from_driver(near, connection).unwrap(), far)
+    (WebSocket::from_driver(near, connection.into()), far)
 }
 
 fn short() -> Config {
@@ -95,7 +95,7 @@ fn what_came_in_time_is_read_before_a_deadline_counts() {
         config.ping_interval = Some(millis(20));
         config.pong_timeout = Some(millis(500));
     });
-    let (mut socket, mut peer) = over_tcp(Connection::server(&config));
+    let (mut socket, mut peer) = over_tcp(Connection::server(&config).into());
     socket.set_read_timeout(Some(millis(100)));
     let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
@@ -225,7 +225,7 @@ fn a_transport_that_lets_go_slowly_is_waited_for() {
     let (socket, mut peer) = over_tcp(Connection::server(&Config::default()));
     let (stream, driver) = socket.into_parts();
     let lazy = Lazy { stream, held: Vec::new(), waits: 3 };
-    let mut socket = WebSocket::from_driver(lazy, driver).unwrap();
+    let mut socket = WebSocket::from_driver(lazy, driver);
     socket.send("held back").unwrap();
     let mut seen = [0; 11];
     peer.read_exact(&mut seen).unwrap();

@@ -82,13 +82,13 @@ impl Transport for Stream {
 
 fn server(config: &Config) -> (WebSocket<Stream>, Stream) {
     let stream = Stream::default();
-    (WebSocket::from_driver(stream.clone(), Connection::server(config)).unwrap(), stream)
+    (WebSocket::from_driver(stream.clone(), Connection::server(config).into()), stream)
 }
 
 fn plain() -> (WebSocket<Plain<Stream>>, Stream) {
     let stream = Stream::default();
     let connection = Connection::server(&Config::default());
-    (WebSocket::from_driver(Plain(stream.clone()), connection).unwrap(), stream)
+    (WebSocket::from_driver(Plain(stream.clone()), connection.into()), stream)
 }
 
 #[track_caller]
@@ -168,7 +168,7 @@ fn time_goes_on_where_a_driver_is_handed_over() {
     for hour in 0..2 {
         driver.handle_timeout(Duration::from_secs(3600 * hour));
     }
-    let mut socket = WebSocket::from_driver(Stream::default(), driver).unwrap();
+    let mut socket = WebSocket::from_driver(Stream::default(), driver);
     socket.set_read_timeout(Some(Duration::from_secs(30)));
     let error = socket.close(1000, "").unwrap_err();
     let Error::Connection(ConnectionError::CloseTimeout { .. }) = error else { panic!("{error}") };

@@ -13,7 +13,7 @@ use std::pin::pin;
 use std::task::Poll;
 
 use sanswire::tokio::WebSocket;
-use sanswire::{CloseCode, Config, Connection, Event, Message, MessageKind, ReceiveBuf};
+use sanswire::{CloseCode, Config, Connection, Event, Message, MessageKind};
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
 
 /// Polls a future so many times, each when it was woken, and drops it then.
@@ -40,8 +40,8 @@ fn pair(max_buffered: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream
     let mut config = Config::default();
     config.max_buffered = max_buffered;
     (
-        WebSocket::from_parts(client, Connection::client(&config, [7; 32]), ReceiveBuf::new()),
-        WebSocket::from_parts(server, Connection::server(&config), ReceiveBuf::new()),
+        WebSocket::from_driver(client, Connection::client(&config, [7; 32]).into()),
+        WebSocket::from_driver(server, Connection::server(&config).into()),
     )
 }
 
@@ -284,10 +284,10 @@ async fn the_halves_of_a_socket_can_be_dropped_anywhere_too() {
 async fn a_dropped_send_leaves_no_part_of_a_frame_to_others() {
     let (client, mut server) = duplex(5);
     let connection = Connection::server(&Config::default());
-    let mut socket = WebSocket::from_parts(client, connection, ReceiveBuf::new());
+    let mut socket = WebSocket::from_driver(client, connection.into());
     assert!(poll_times(1, socket.send("too long for the pipe")).await.is_none());
-    let (stream, connection, input) = socket.into_parts();
-    let mut socket = WebSocket::from_parts(stream, connection, input);
+    let (stream, driver) = socket.into_parts();
+    let mut socket = WebSocket::from_driver(stream, driver);
     let (sent, read) = tokio::join!(socket.send("next"), async {
         let mut read = vec![0; 23 + 6];
         server.read_exact(&mut read).await.map(|_| read)

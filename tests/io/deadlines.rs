@@ -12,7 +12,7 @@ use std::time::Duration;
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
-use sanswire::{Config, Connection, ConnectionError, ReceiveBuf};
+use sanswire::{Config, Connection, ConnectionError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
@@ -31,7 +31,7 @@ fn millis(millis: u64) -> Duration {
 /// A server and the bare stream at its other end.
 fn server(capacity: usize, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(capacity);
-    (WebSocket::from_parts(near, Connection::server(config), ReceiveBuf::new()), far)
+    (WebSocket::from_driver(near, Connection::server(config).into()), far)
 }
 
 #[track_caller]
@@ -57,7 +57,7 @@ async fn a_silent_peer_is_pinged_and_then_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_quiet_peer_that_answers_pings_lives_on() {
     let (near, far) = duplex(1000);
-    let new = |stream, connection| WebSocket::from_parts(stream, connection, ReceiveBuf::new());
+    let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection.into());
     let mut server = new(near, Connection::server(&Config::default()));
     let quiet = config(|config| config.ping_interval = None);
     let mut client = new(far, Connection::client(&quiet, [7; 32]));
@@ -118,7 +118,7 @@ async fn a_sender_that_waits_sees_that_the_peer_is_gone() {
 async fn two_senders_that_wait_for_each_other_are_ended() {
     let (near, far) = duplex(1000);
     let small = config(|config| config.max_buffered = 1000);
-    let new = |stream, connection| WebSocket::from_parts(stream, connection, ReceiveBuf::new());
+    let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection.into());
     let mut server = new(near, Connection::server(&small));
     let mut client = new(far, Connection::client(&small, [7; 32]));
     let flood = vec![7; 10_000];

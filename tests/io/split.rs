@@ -19,8 +19,7 @@ use futures_core::Stream;
 use sanswire::io::Error;
 use sanswire::tokio::{Receiver, Sender, WebSocket};
 use sanswire::{
-    CloseCode, Config, Connection, ConnectionError, Event, Message, ReadyState, ReceiveBuf,
-    SendError, WhenFull,
+    CloseCode, Config, Connection, ConnectionError, Event, Message, ReadyState, SendError, WhenFull,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Barrier;
@@ -31,13 +30,13 @@ use crate::support::masked;
 
 fn server(capacity: usize, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(capacity);
-    (WebSocket::from_parts(near, Connection::server(config), ReceiveBuf::new()), far)
+    (WebSocket::from_driver(near, Connection::server(config).into()), far)
 }
 
 fn pair(capacity: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (server, stream) = server(capacity, &Config::default());
     let connection = Connection::client(&Config::default(), [7; 32]);
-    (WebSocket::from_parts(stream, connection, ReceiveBuf::new()), server)
+    (WebSocket::from_driver(stream, connection.into()), server)
 }
 
 /// Fails when everybody waits for somebody else.

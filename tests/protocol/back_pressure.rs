@@ -399,7 +399,7 @@ proptest! {
                 Step::Ping(len) | Step::Send(len) => {
                     let is_message = matches!(step, Step::Send(_));
                     let sent = if is_message {
-                        end.send(&vec![7; len])
+                        end.send(vec![7; len].as_slice())
                     } else {
                         end.connection.commands().ping(&vec![7; len])
                     };

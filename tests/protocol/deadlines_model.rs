@@ -278,7 +278,7 @@ impl Drive {
             Step::Message { begins, ends, len } => self.message(begins, ends, len),
             Step::Control => self.receive(b"\x8a\x00"),
             Step::Send(len) => {
-                if self.end.connection.commands().send(&vec![7; len.into()]).is_ok() {
+                if self.end.connection.commands().send(vec![7; len.into()].as_slice()).is_ok() {
                     self.model.active = self.now;
                 }
             }

@@ -350,7 +350,7 @@ fn a_client_masks_every_kind_of_frame_and_a_server_none() {
         let mut end = End::new(role, &config(|config| config.fragment_size = 4.try_into().ok()));
         end.receive(b"\x89\x01p");
         end.connection.commands().send("in two frames").unwrap();
-        end.connection.commands().send(&vec![0; 70_000]).unwrap();
+        end.connection.commands().send(vec![0; 70_000].as_slice()).unwrap();
         end.connection.commands().ping(b"a").unwrap();
         end.connection.commands().pong(b"").unwrap();
         end.connection.commands().begin(MessageKind::Binary).unwrap();

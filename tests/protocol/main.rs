@@ -30,11 +30,16 @@ mod handshake_server;
 mod handshake_url;
 mod limits;
 #[cfg(feature = "handshake")]
+mod misuse;
+#[cfg(feature = "handshake")]
 mod origin_policy;
 mod properties;
 mod ready_state;
 mod reconnect;
+#[cfg(feature = "handshake")]
+mod reconnect_client;
 mod sending;
+mod swapping;
 mod text;
 mod vectors;
 #[cfg(feature = "handshake")]

@@ -642,7 +642,7 @@ fn send(
     let mut commands = connection.commands();
     let sent = match (kind, owned) {
         (MessageKind::Binary, Owned::No) => commands.send(payload),
-        (MessageKind::Text, Owned::No) => commands.send(&text()),
+        (MessageKind::Text, Owned::No) => commands.send(text().as_str()),
         (MessageKind::Binary, Owned::Yes) => commands.send(payload.to_vec()),
         (MessageKind::Text, Owned::Yes) => commands.send(text()),
     };

@@ -329,7 +329,7 @@ fn messages_come_before_the_end_and_the_end_comes_once() {
     for role in BOTH {
         let mut pair = Pair::open();
         for i in 0..20 {
-            pair.end(role).connection.commands().send(&i.to_string()).unwrap();
+            pair.end(role).connection.commands().send(i.to_string().as_str()).unwrap();
         }
         pair.end(role).connection.commands().close(1000, "").unwrap();
         pair.settle();

@@ -47,7 +47,7 @@ fn what_is_not_written_stays_for_the_next_write() {
         let mut end = End::open(role);
         let mut bytes = Vec::new();
         for i in 0..50_u8 {
-            end.connection.commands().send(&vec![i; usize::from(i) * 200]).unwrap();
+            end.connection.commands().send(vec![i; usize::from(i) * 200].as_slice()).unwrap();
             end.connection.commands().send(Message::from(vec![i; usize::from(i) * 200])).unwrap();
             bytes.extend(end.take_some(usize::from(i) * 300));
         }

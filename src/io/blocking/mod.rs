@@ -43,8 +43,8 @@ mod turns;
 use core::time::Duration;
 
 use self::clock::{Clock, NEVER};
+use super::Error;
 use super::failure::Failure;
-use super::{Error, no_connection};
 pub use super::{Plain, Transport};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
@@ -85,7 +85,6 @@ use crate::message::{Message, MessageKind, Outgoing};
 #[derive(Debug)]
 pub struct WebSocket<S> {
     stream: S,
-    /// Its connection is open, or was.
     driver: Driver,
     clock: Clock,
     /// How long a call may wait for the peer.
@@ -120,7 +119,7 @@ impl<S: Transport> WebSocket<S> {
     /// # let stream = std::io::Cursor::new(Vec::new());
     /// let mut connection = Connection::server(&Config::default());
     /// connection.input().extend_from_slice(b"\x81\x85\0\0\0\0Hello");
-    /// let mut socket = WebSocket::from_driver(Plain(stream), connection)?;
+    /// let mut socket = WebSocket::from_driver(Plain(stream), connection.into());
     /// let echoed = socket.recv_with(|event, commands| match event {
     ///     Event::Text(text) => commands.send(text),
     ///     _ => Ok(()),
@@ -183,13 +182,14 @@ impl<S: Transport> WebSocket<S> {
     /// [`SendError::Closed`](crate::SendError) when nothing can be written any more.
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = message.into();
-        let queued = self.queue(|commands| {
-            commands.send(message.take()).map_err(|refused| {
-                refused.message.into_iter().for_each(|owned| message = owned.into());
-                refused.error
-            })
-        });
-        queued.map_err(|error| Error::Send { error, message: message.into_owned() })
+        while let Err(mut refused) = self.commands().send(message.offer()) {
+            if let Err(error) = self.make_room(refused.error) {
+                refused.error = error;
+                return Err(refused.into());
+            }
+            message.put_back(refused.message);
+        }
+        Ok(())
     }
 
     /// Queues a message if there is room for it, and gives it back at once if there is not. It
@@ -312,12 +312,12 @@ impl<S: Transport> WebSocket<S> {
     /// Returns the commands of the connection. What they queue leaves as by [`feed`](Self::feed).
     #[inline]
     pub fn commands(&mut self) -> Commands<'_> {
-        self.driver.commands().unwrap_or_else(|| no_connection().commands())
+        self.driver.commands()
     }
 
     /// Returns the connection.
     pub fn connection(&self) -> &Connection {
-        self.driver.connection().unwrap_or_else(|| no_connection())
+        self.driver.connection()
     }
 
     /// Returns the stream. Whoever reads from it or writes to it breaks the connection.

@@ -10,7 +10,7 @@ use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
 use crate::io::failure::Failure;
-use crate::io::{Error, Transport, entropy, open};
+use crate::io::{Error, Transport, entropy, is_self_connected, open};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -49,7 +49,8 @@ impl<S: Transport> WebSocket<S> {
     /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and
     /// [`HandshakeError::Timeout`] comes after [`HeadLimits::timeout`]. [`Error::Io`].
     pub fn client(stream: S, request: &ClientRequest, config: &Config) -> Result<Self, Error> {
-        Self::from_driver(stream, Driver::client(request, config, entropy()?, entropy()?))
+        let driver = Driver::client(request, config, entropy()?, entropy()?);
+        Self::open(stream, driver, |_| Ok(Acceptance::new()))
     }
 
     /// Does a server's handshake, and accepts every request that asks for a WebSocket.
@@ -58,7 +59,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// As [`accept_with`](Self::accept_with).
     pub fn accept(stream: S, config: &Config) -> Result<Self, Error> {
-        Self::from_driver(stream, Driver::server(config))
+        Self::accept_with(stream, config, |_| Ok(Acceptance::new()))
     }
 
     /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
@@ -93,36 +94,32 @@ impl<S: Transport> WebSocket<S> {
         Self::open(stream, Driver::server_with(limits, config), decide)
     }
 
-    /// Goes on with a driver, or with a [`Connection`](crate::Connection): at once if it is open.
-    /// Otherwise it does the handshake; a server accepts every request that asks for a WebSocket.
+    /// Goes on with a driver, such as one that was [taken apart](Self::into_parts) or one of a
+    /// [`Connection`](crate::Connection) that another HTTP stack has opened. Its time continues.
     ///
-    /// Time goes on from what the driver was told last: before one is handed over, tell it the time
-    /// by [`Driver::handle_timeout`].
-    ///
-    /// # Errors
-    ///
-    /// As [`client`](Self::client) or [`accept`](Self::accept), if it does the handshake.
-    pub fn from_driver(stream: S, driver: impl Into<Driver>) -> Result<Self, Error> {
-        Self::open(stream, driver.into(), |_| Ok(Acceptance::new()))
-    }
-
-    fn open(
-        mut stream: S,
-        driver: Driver,
-        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> Result<Self, Error> {
+    /// One whose opening handshake is not complete delivers nothing: do the handshake by
+    /// [`client`](Self::client) or [`accept`](Self::accept).
+    #[must_use]
+    pub fn from_driver(mut stream: S, driver: Driver) -> Self {
         // Where it cannot be bounded, nothing else goes on while a write blocks.
         let _ = stream.set_write_timeout(WRITE_TIMEOUT);
         let (clock, failure) = (Clock::new(driver.now()), Failure::default());
-        let mut socket = Self { stream, driver, clock, read_timeout: None, failure };
-        let (mut decide, mut deadline) = (Some(decide), NEVER);
-        let is_new = socket.driver.connection().is_none();
+        Self { stream, driver, clock, read_timeout: None, failure }
+    }
+
+    fn open(
+        stream: S,
+        driver: Driver,
+        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> Result<Self, Error> {
+        let (mut socket, mut decide) = (Self::from_driver(stream, driver), Some(decide));
+        let mut deadline = NEVER;
         while !open(&mut socket.driver, &mut decide).map_err(|e| socket.failure.explain(e))? {
             deadline = socket.driver.poll_timeout().unwrap_or(deadline);
             socket.advance(NEVER)?;
         }
         // The answer has as much time as the request.
-        while is_new && !socket.driver.is_written() {
+        while !socket.driver.is_written() {
             socket.push(deadline)?;
         }
         Ok(socket)
@@ -138,11 +135,9 @@ fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
     for address in (request.host(), request.port()).to_socket_addrs()? {
         connected = TcpStream::connect_timeout(&address, limit);
         let Ok(stream) = &connected else { continue };
-        if stream.local_addr()? != stream.peer_addr()? {
+        if !is_self_connected(stream.local_addr(), stream.peer_addr()) {
             break;
         }
-        // Where nobody listens on this machine, a socket may be given the very port that it
-        // connects to, and be its own peer.
         connected = Err(io::ErrorKind::ConnectionRefused.into());
     }
     connected

@@ -36,9 +36,7 @@ fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result<(), E
             break;
         }
     }
-    while let Some(sent) =
-        socket.recv_with(|event, connection| react(number, &event, connection))?
-    {
+    while let Some(sent) = socket.recv_with(|event, commands| react(number, &event, commands))? {
         sent?;
     }
     Ok(())

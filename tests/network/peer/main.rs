@@ -30,7 +30,7 @@ use std::time::{Duration, SystemTime};
 
 use sanswire::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
 use sanswire::io::Error;
-use sanswire::{Config, Connection, Event, Message, SendError};
+use sanswire::{Commands, Config, Event, Message, Refused};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -140,16 +140,16 @@ impl Settings {
 }
 
 /// What a server makes of an event.
-fn react(number: u64, event: &Event<'_>, connection: &mut Connection) -> Result<(), SendError> {
+fn react(number: u64, event: &Event<'_>, commands: &mut Commands<'_>) -> Result<(), Refused> {
     match event {
         Event::Closed(closed) => say(number, format_args!("closed {}", closed.code.as_u16())),
         Event::Pong(_) => {
-            if let Some(time) = connection.round_trip_time() {
+            if let Some(time) = commands.round_trip_time() {
                 say(number, format_args!("rtt {}", time.as_micros()));
             }
         }
-        Event::Text(text) if &**text == "ping" => return connection.send_text("pong"),
-        Event::Text(text) => return connection.send_text(text),
+        Event::Text(text) if &**text == "ping" => return commands.send("pong"),
+        Event::Text(text) => return commands.send(text),
         _ => {}
     }
     Ok(())

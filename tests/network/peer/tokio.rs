@@ -40,7 +40,7 @@ async fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result
         }
     }
     while let Some(sent) =
-        socket.recv_with(|event, connection| react(number, &event, connection)).await?
+        socket.recv_with(|event, commands| react(number, &event, commands)).await?
     {
         sent?;
     }

@@ -6,20 +6,18 @@ use alloc::sync::Arc;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::time::timeout;
 
-use super::error::AttemptError;
 use super::event::Cause;
 use super::options::Options;
-use crate::connection::{Config, Pong, Reassembly, WhenFull};
-use crate::delivery::SUBPROTOCOL;
-use crate::handshake::{ClientRequest, HandshakeError, SubprotocolPolicy};
+use super::shared::Shared;
+use crate::handshake::{ClientRequest, HandshakeError};
 use crate::io::Error;
 use crate::io::tokio::WebSocket;
+use crate::reconnect::{AttemptError, Supervisor};
 
 /// An attempt in flight.
 pub(super) struct Attempt<S> {
@@ -32,80 +30,45 @@ impl<S> Attempt<S> {
     }
 }
 
-/// What begins attempts.
-pub(super) trait Begin<S>: Send {
-    fn begin(&mut self, number: u32) -> Attempt<S>;
-}
-
-/// Begins attempts by two callbacks.
-pub(super) struct ByCallbacks<R, C> {
-    request: R,
-    connect: Arc<C>,
-    config: Config,
-    timeout: Duration,
-    /// Whether the subprotocol of `delivery` is spoken.
-    delivers: bool,
-}
-
-impl<R, C> ByCallbacks<R, C> {
-    pub(super) fn new(options: &Options, request: R, connect: C) -> Self {
-        let mut config = options.config;
-        config.reassembly = Reassembly::Messages;
-        config.pong = Pong::Automatic;
-        // What finds no room waits in the queue, or in the session.
-        config.when_full = WhenFull::Refuse;
-        Self {
-            request,
-            connect: Arc::new(connect),
-            config,
-            timeout: options.attempt_timeout,
-            delivers: options.delivery.is_some(),
-        }
-    }
-}
-
-impl<S, R, Requested, C, Connected> Begin<S> for ByCallbacks<R, C>
+/// Returns what begins the attempt with the number that it is given, by two callbacks.
+pub(super) fn by_callbacks<S, R, Requested, C, Connected>(
+    options: &Options,
+    shared: Arc<Shared>,
+    mut request: R,
+    connect: C,
+) -> Box<dyn FnMut(u32) -> Attempt<S> + Send>
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
-    R: FnMut(u32) -> Requested + Send,
+    R: FnMut(u32) -> Requested + Send + 'static,
     Requested: Future<Output = Result<ClientRequest, AttemptError>> + Send + 'static,
     C: Fn(ClientRequest) -> Connected + Send + Sync + 'static,
-    Connected: Future<Output = Result<S, AttemptError>> + Send,
+    Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
 {
-    fn begin(&mut self, number: u32) -> Attempt<S> {
-        let request = (self.request)(number);
-        let connect = Arc::clone(&self.connect);
-        let Self { config, delivers, .. } = *self;
+    let config = Supervisor::<Error>::connection_config(options.config);
+    let limit = options.attempt_timeout;
+    let connect = Arc::new(connect);
+    Box::new(move |number| {
+        let (shared, connect) = (Arc::clone(&shared), Arc::clone(&connect));
+        let request = request(number);
         let attempt = async move {
-            let mut request = request.await.map_err(Cause::Attempt)?;
-            if delivers {
-                request = request
-                    .subprotocol(SUBPROTOCOL)
-                    .map_err(failed)?
-                    .subprotocol_policy(SubprotocolPolicy::Required);
-            }
+            let request = request.await.map_err(Cause::Attempt)?;
+            let prepared = shared.with(|supervisor| supervisor.prepare_request(request));
+            let request = prepared.map_err(failed)?;
             let stream = connect(request.clone()).await.map_err(Cause::Attempt)?;
-            let socket = WebSocket::client(stream, &request, &config).await;
-            let socket = socket.map_err(Cause::Failed)?;
-            // The application may have offered others before it.
-            if delivers && socket.protocol() != SUBPROTOCOL {
-                return Err(failed(HandshakeError::NoSubprotocol));
-            }
+            let socket =
+                WebSocket::client(stream, &request, &config).await.map_err(Cause::Failed)?;
+            shared
+                .with(|supervisor| supervisor.check_protocol(socket.protocol()))
+                .map_err(failed)?;
             Ok(socket)
         };
-        let limited = timeout(self.timeout, attempt);
-        Attempt {
-            future: Box::pin(async move {
-                limited.await.unwrap_or_else(|_| {
-                    let error = io::Error::new(
-                        io::ErrorKind::TimedOut,
-                        "attempt to connect was not complete in time",
-                    );
-                    Err(Cause::Failed(Error::Io(error)))
-                })
-            }),
-        }
-    }
+        let late = || {
+            let text = "attempt to connect was not complete in time";
+            Cause::Failed(Error::Io(io::Error::new(io::ErrorKind::TimedOut, text)))
+        };
+        let limited = async move { timeout(limit, attempt).await.unwrap_or_else(|_| Err(late())) };
+        Attempt { future: Box::pin(limited) }
+    })
 }
 
 fn failed(error: HandshakeError) -> Cause {

@@ -1,68 +1,52 @@
-//! The client itself: does what the policy says, one thing at a time; knows no bytes.
+//! The client as its owner sees it: how it is made, commanded and asked; knows nothing of the loop.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
 use alloc::vec::Vec;
 use core::fmt;
-use core::future::{Future, poll_fn};
-use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::future::Future;
 use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::net::TcpStream;
-use ::tokio::time::{Instant, Sleep, sleep};
-use futures_core::Stream;
+use ::tokio::time::Instant;
 
-use super::attempt::{Attempt, Begin, ByCallbacks};
-use super::error::{AttemptError, Refused, judge_io};
-use super::event::{Cause, Event};
+use super::attempt::{Attempt, by_callbacks};
+use super::drive::Stage;
+use super::event::Cause;
 use super::handle::Handle;
-use super::link::Link;
 use super::options::Options;
-use super::outbox::{Content, Queue, Shared};
+use super::shared::Shared;
 use crate::delivery::{Session, SessionId};
 use crate::handshake::ClientRequest;
-use crate::io::tokio::WebSocket;
+use crate::io::tokio::{WebSocket, connect};
 use crate::io::{Error, entropy};
 use crate::message::Message;
-use crate::reconnect::{Action, Policy, Reconnect, Retry, State};
+use crate::reconnect::{AttemptError, Outbox, Refused, Retry, State, Supervisor};
 
 /// A client that connects again when its connection is lost.
 ///
 /// [`next`](Self::next) drives it: while that is not called, nothing is sent or received, no Ping
-/// is answered and no attempt goes on. It is a [`Stream`] of the same events, too.
+/// is answered and no attempt goes on. It is a [`Stream`](futures_core::Stream) of the same events,
+/// too.
 ///
 /// Memory: what waits to be sent, up to the limits of the [`Options`], and one connection.
 pub struct Client<S> {
-    attempts: Box<dyn Begin<S>>,
-    reconnect: Reconnect,
-    /// The zero of the time that `reconnect` is told.
-    epoch: Instant,
-    stage: Stage<S>,
-    shared: Arc<Shared>,
+    pub(super) begin: Box<dyn FnMut(u32) -> Attempt<S> + Send>,
+    /// The zero of the time that the supervisor is told.
+    pub(super) epoch: Instant,
+    pub(super) stage: Stage<S>,
+    pub(super) shared: Arc<Shared>,
     #[expect(clippy::type_complexity, reason = "a name for it would say less")]
-    judge: Option<Box<dyn FnMut(&Cause, Retry) -> Retry + Send>>,
-    /// Whether the application knows that it gave up.
-    is_told: bool,
-}
-
-#[expect(clippy::large_enum_variant, reason = "a client has one of it")]
-enum Stage<S> {
-    /// Nothing exists.
-    Idle,
-    Connecting(Attempt<S>),
-    /// It may be closing.
-    Open(Link<S>),
-    Waiting(Pin<Box<Sleep>>),
+    pub(super) judge: Option<Box<dyn FnMut(&Cause, Retry) -> Retry + Send>>,
 }
 
 impl Client<TcpStream> {
     /// Creates a client over TCP. It connects as soon as it is driven.
     ///
-    /// `request` is called before each attempt, with its number as in [`Event::Connecting`], and
-    /// may read anew what changes: a token, the URL. If it fails, so has the attempt, finally or
-    /// for now.
+    /// `request` is called before each attempt, with its number as in
+    /// [`Event::Connecting`](super::Event), and may read anew what changes: a token, the URL. If it
+    /// fails, so has the attempt, finally or for now.
     ///
     /// # Errors
     ///
@@ -96,132 +80,27 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         C: Fn(ClientRequest) -> Connected + Send + Sync + 'static,
         Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
     {
-        let seed = match options.seed {
-            Some(seed) => seed,
-            None => entropy()?,
+        let seed = options.seed.map_or_else(entropy, Ok)?;
+        let outbox = match options.delivery {
+            Some(limits) => Outbox::session(Session::new(session_id()?, limits)),
+            None => Outbox::queue(options.max_messages, options.max_bytes),
         };
-        let content = match options.delivery {
-            Some(limits) => Content::Session(Box::new(Session::new(session_id()?, limits))),
-            None => Content::Queue(Queue::new(options.max_messages, options.max_bytes)),
-        };
+        let shared = Arc::new(Shared::new(Supervisor::new(options.policy, seed, outbox)));
         let mut client = Self {
-            attempts: Box::new(ByCallbacks::new(&options, request, connect)),
-            reconnect: Reconnect::new(options.policy, seed),
+            begin: by_callbacks(&options, Arc::clone(&shared), request, connect),
             epoch: Instant::now(),
-            stage: Stage::Idle,
-            shared: Arc::new(Shared::new(content)),
+            stage: Stage::Idle(None),
+            shared,
             judge: None,
-            is_told: false,
         };
         client.start();
         Ok(client)
-    }
-
-    /// Waits for the next event; `None` when the client was stopped or gave up, and nothing of it
-    /// is left.
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future has taken no event; what it began goes on by the next call.
-    pub async fn next(&mut self) -> Option<Event> {
-        poll_fn(|cx| self.poll_next(cx)).await
-    }
-
-    /// As [`next`](Self::next), as a poll function.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        if self.shared.register(cx.waker()) {
-            self.stop();
-        }
-        loop {
-            match &mut self.stage {
-                Stage::Idle => {
-                    let now = self.epoch.elapsed();
-                    if let Some(Action::Connect) = self.reconnect.poll_action(now) {
-                        let attempt = self.reconnect.attempts();
-                        self.stage = Stage::Connecting(self.attempts.begin(attempt));
-                        return Poll::Ready(Some(Event::Connecting { attempt }));
-                    }
-                    let Some(at) = self.reconnect.poll_timeout() else {
-                        return Poll::Ready(self.report_end());
-                    };
-                    self.stage = Stage::Waiting(Box::pin(sleep(at.saturating_sub(now))));
-                }
-                Stage::Waiting(delay) => {
-                    ready!(delay.as_mut().poll(cx));
-                    self.stage = Stage::Idle;
-                }
-                Stage::Connecting(attempt) => {
-                    let event = match ready!(attempt.poll(cx)) {
-                        Ok(socket) => {
-                            self.reconnect.handle_connected(self.epoch.elapsed());
-                            self.shared.handle_connected();
-                            self.stage = Stage::Open(Link::new(socket));
-                            Event::Open
-                        }
-                        Err(cause) => self.end(cause),
-                    };
-                    return Poll::Ready(Some(event));
-                }
-                Stage::Open(link) => {
-                    let event = match ready!(link.poll(&self.shared, cx)) {
-                        Ok(event) => event,
-                        Err(cause) => self.end(cause),
-                    };
-                    return Poll::Ready(Some(event));
-                }
-            }
-        }
-    }
-
-    /// Stops: an attempt or a delay ends at once, a connection is closed with 1000.
-    ///
-    /// To let the closing handshake take place, call [`next`](Self::next) until it returns `None`;
-    /// it takes no longer than [`WebSocket::close`]. What waits is sent before the Close frame as
-    /// far as the connection's output has room; the rest stays queued. Dropping the client instead
-    /// drops everything.
-    pub fn stop(&mut self) {
-        self.reconnect.stop();
-        // The one action that follows is taken here.
-        let _ = self.reconnect.poll_action(self.epoch.elapsed());
-        match &mut self.stage {
-            Stage::Open(link) => link.stop(&self.shared),
-            Stage::Connecting(_) | Stage::Idle | Stage::Waiting(_) => self.stage = Stage::Idle,
-        }
-        self.shared.set_ended(true);
-    }
-
-    fn report_end(&mut self) -> Option<Event> {
-        let State::GaveUp(why) = self.reconnect.state() else { return None };
-        // It may have given up because it was driven too late.
-        self.shared.set_ended(true);
-        (!core::mem::replace(&mut self.is_told, true)).then_some(Event::GaveUp(why))
-    }
-
-    /// Notes the end of an attempt or of a connection.
-    fn end(&mut self, cause: Cause) -> Event {
-        self.stage = Stage::Idle;
-        self.shared.handle_disconnected();
-        let mut retry = judge(self.reconnect.policy(), &cause);
-        if let Some(replace) = &mut self.judge {
-            retry = replace(&cause, retry);
-        }
-        let now = self.epoch.elapsed();
-        match self.reconnect.state() {
-            State::Connecting => self.reconnect.handle_failed(now, retry),
-            State::Open => self.reconnect.handle_disconnected(now, retry),
-            // It was stopped, and nobody waits for this end.
-            State::GaveUp(_) | State::Idle | State::Stopped | State::Waiting => {}
-        }
-        if let State::GaveUp(_) = self.reconnect.state() {
-            self.shared.set_ended(true);
-        }
-        Event::Disconnected { cause, delay: self.reconnect.delay() }
     }
 }
 
 impl<S> Client<S> {
     /// Has `judge` replace the judgement on the end of an attempt or connection: it is given the
-    /// cause, and what the [`Policy`] says.
+    /// cause, and what the [`Policy`](crate::reconnect::Policy) says.
     ///
     /// ```no_run
     /// # use sanswire::tokio::reconnecting::{AttemptError, Cause, Client, Options};
@@ -249,14 +128,8 @@ impl<S> Client<S> {
     ///
     /// Changes nothing while it goes on.
     pub fn start(&mut self) {
-        match self.state() {
-            State::GaveUp(_) | State::Idle | State::Stopped => {
-                self.reconnect.start(self.epoch.elapsed());
-                self.shared.set_ended(false);
-                self.is_told = false;
-            }
-            State::Connecting | State::Open | State::Waiting => {}
-        }
+        let now = self.epoch.elapsed();
+        self.shared.with(|supervisor| supervisor.start(now));
     }
 
     /// Queues a message, online or not. It leaves when the client is driven and connected, in the
@@ -266,7 +139,8 @@ impl<S> Client<S> {
     ///
     /// [`Refused`] gives the message back: the queue is full, or the client has ended.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), Refused> {
-        self.shared.try_send(message.into())
+        let message = message.into();
+        self.shared.command(|supervisor| supervisor.try_send(message))
     }
 
     /// Returns a handle, for other tasks.
@@ -279,89 +153,55 @@ impl<S> Client<S> {
     /// [`Options::delivery`]: the session has a use for them.
     #[must_use = "the messages are in the queue no more"]
     pub fn take_unsent(&mut self) -> Vec<Message> {
-        self.shared.take_unsent()
+        self.shared.with(Supervisor::take_unsent)
     }
 
     /// Returns how many messages wait: for a connection, or with [`Options::delivery`] to be
     /// acknowledged.
     #[must_use]
     pub fn buffered_messages(&self) -> usize {
-        self.shared.buffered().0
+        self.shared.with(|supervisor| supervisor.buffered_messages())
     }
 
     /// Returns how many bytes of payload those messages have.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.shared.buffered().1
+        self.shared.with(|supervisor| supervisor.buffered_amount())
     }
 
     /// Returns what it is doing.
     #[must_use]
-    pub const fn state(&self) -> State {
-        self.reconnect.state()
+    pub fn state(&self) -> State {
+        self.shared.with(|supervisor| supervisor.state())
     }
 
     /// Returns the connection's socket, while there is one.
     #[must_use]
     pub const fn socket(&self) -> Option<&WebSocket<S>> {
         match &self.stage {
-            Stage::Open(link) => Some(link.socket()),
-            Stage::Connecting(_) | Stage::Idle | Stage::Waiting(_) => None,
+            Stage::Open(socket) => Some(socket),
+            Stage::Connecting(_) | Stage::Idle(_) => None,
         }
-    }
-}
-
-impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for Client<S> {
-    type Item = Event;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
-        Self::poll_next(&mut self, cx)
     }
 }
 
 impl<S> Drop for Client<S> {
     fn drop(&mut self) {
-        self.shared.set_ended(true);
+        self.shared.with(Supervisor::stop);
     }
 }
 
 impl<S> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Client")
-            .field("reconnect", &self.reconnect)
-            .field("shared", &self.shared)
-            .finish_non_exhaustive()
+        f.debug_struct("Client").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 
-fn judge(policy: &Policy, cause: &Cause) -> Retry {
-    match cause {
-        Cause::Attempt(error) => error.retry(),
-        Cause::Closed(closed) => policy.judge_closed(closed),
-        Cause::Delivery(error) => policy.judge_close_code(error.close_code()),
-        Cause::Failed(error) => match error {
-            Error::Connection(error) => policy.judge_error(*error),
-            Error::Handshake(error) => policy.judge_handshake(error),
-            Error::Io(error) => judge_io(error),
-            // Of servers; of commands that are not used here; of a URL that stays what it is.
-            Error::Rejected { .. } | Error::Send { .. } | Error::TlsRequired => Retry::Never,
-        },
-    }
-}
-
-/// Connects with `TCP_NODELAY` on, as [`WebSocket::connect_with`] does.
 async fn connect_tcp(request: ClientRequest) -> Result<TcpStream, AttemptError> {
     if request.is_secure() {
         return Err(AttemptError::new(Retry::Never, Error::TlsRequired));
     }
-    let stream = TcpStream::connect((request.host(), request.port())).await?;
-    // Where nobody listens on this machine, a socket may be given the very port that it connects
-    // to, and be its own peer.
-    if stream.local_addr()? == stream.peer_addr()? {
-        return Err(io::Error::from(io::ErrorKind::ConnectionRefused).into());
-    }
-    stream.set_nodelay(true)?;
-    Ok(stream)
+    Ok(connect(&request).await?)
 }
 
 fn session_id() -> io::Result<SessionId> {

@@ -1,55 +1,21 @@
-//! What can go wrong before there is a connection, and when there is no room; decides nothing.
+//! What the errors of transports mean for another attempt; decides nothing else.
 
-use alloc::boxed::Box;
-use core::fmt;
 use std::io;
 
-use crate::delivery;
-use crate::handshake::HandshakeError;
-use crate::message::Message;
-use crate::reconnect::Retry;
+use crate::io::Error;
+use crate::reconnect::{AttemptError, Policy, Retry, Retryable};
 
-/// Why a callback has no request or no stream for an attempt, and whether another attempt may.
-///
-/// `?` makes one of what usually fails. An [`io::Error`] may pass, unless its kind is
-/// [`InvalidData`](io::ErrorKind::InvalidData): so TLS says that a certificate is bad. A
-/// [`HandshakeError`] is final: the request cannot be written.
-///
-/// ```
-/// use sanswire::reconnect::Retry;
-/// use sanswire::tokio::reconnecting::AttemptError;
-///
-/// let error = AttemptError::new(Retry::Never, "signed out");
-/// assert_eq!(error.to_string(), "signed out");
-/// ```
-#[derive(Debug)]
-pub struct AttemptError {
-    retry: Retry,
-    error: Box<dyn core::error::Error + Send + Sync>,
-}
-
-impl AttemptError {
-    /// Creates an error that is judged already.
-    pub fn new(retry: Retry, error: impl Into<Box<dyn core::error::Error + Send + Sync>>) -> Self {
-        Self { retry, error: error.into() }
-    }
-
-    /// Returns whether another attempt may succeed.
-    #[must_use]
-    pub const fn retry(&self) -> Retry {
-        self.retry
-    }
-}
-
-impl fmt::Display for AttemptError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for AttemptError {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        self.error.source()
+/// The handshake and the connection are judged by the [`Policy`]. A transport may be there at
+/// another time, unless its data was bad ([`io::ErrorKind::InvalidData`]).
+impl Retryable for Error {
+    fn retry(&self, policy: &Policy) -> Retry {
+        match self {
+            Self::Connection(error) => error.retry(policy),
+            Self::Handshake(error) => error.retry(policy),
+            Self::Io(error) => judge_io(error),
+            // Of servers; of commands that are not used here; of a URL that stays what it is.
+            Self::Rejected { .. } | Self::Send { .. } | Self::TlsRequired => Retry::Never,
+        }
     }
 }
 
@@ -59,81 +25,7 @@ impl From<io::Error> for AttemptError {
     }
 }
 
-impl From<HandshakeError> for AttemptError {
-    fn from(error: HandshakeError) -> Self {
-        Self::new(Retry::Never, error)
-    }
-}
-
-/// Judges the failure of a transport: so it looks when a device is offline, unless data was bad.
-pub(super) fn judge_io(error: &io::Error) -> Retry {
+/// So it looks when a device is offline, unless data was bad: so TLS says that a certificate is.
+fn judge_io(error: &io::Error) -> Retry {
     if error.kind() == io::ErrorKind::InvalidData { Retry::Never } else { Retry::Later }
-}
-
-/// Why a message was not queued; nothing changed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SendError {
-    /// The client was stopped, gave up, or is gone.
-    Ended,
-    /// All numbers of the session are used up.
-    Exhausted,
-    /// As much waits as may.
-    Full,
-    /// The message alone is over the limit on bytes: it will never be taken.
-    TooLarge {
-        /// Its length in bytes.
-        len: usize,
-        /// Bytes that may wait at most.
-        limit: usize,
-    },
-}
-
-impl fmt::Display for SendError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Ended => f.write_str("client has ended"),
-            Self::Exhausted => f.write_str("no number is left for another message"),
-            Self::Full => f.write_str("as much waits to be sent as may"),
-            Self::TooLarge { len, limit } => {
-                write!(f, "message of {len} bytes is over the limit of {limit}")
-            }
-        }
-    }
-}
-
-impl core::error::Error for SendError {}
-
-impl From<delivery::SendError> for SendError {
-    fn from(error: delivery::SendError) -> Self {
-        match error {
-            delivery::SendError::BytesFull { .. } | delivery::SendError::MessagesFull { .. } => {
-                Self::Full
-            }
-            delivery::SendError::Exhausted => Self::Exhausted,
-            delivery::SendError::TooLarge { len, limit } => Self::TooLarge { len, limit },
-        }
-    }
-}
-
-/// A message that was not queued, given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// Why.
-    pub error: SendError,
-    /// The message.
-    pub message: Message,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for Refused {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
-    }
 }

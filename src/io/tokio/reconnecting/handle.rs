@@ -2,9 +2,9 @@
 
 use alloc::sync::Arc;
 
-use super::error::{Refused, SendError};
-use super::outbox::Shared;
+use super::shared::Shared;
 use crate::message::Message;
+use crate::reconnect::{Refused, SendError, Supervisor};
 
 /// Sends by a [`Client`](super::Client) that another task drives, and stops it.
 ///
@@ -32,7 +32,16 @@ impl Handle {
     ///
     /// A dropped future has not queued the message.
     pub async fn send(&self, message: impl Into<Message>) -> Result<(), Refused> {
-        self.shared.send(message.into()).await
+        let mut message = message.into();
+        loop {
+            // Before the look at the outbox: what happens in between is not missed.
+            let room = self.shared.room();
+            match self.try_send(message) {
+                Err(Refused { error: SendError::Full, message: refused }) => message = refused,
+                result => return result,
+            }
+            room.await;
+        }
     }
 
     /// Queues a message if there is room for it now; see
@@ -42,7 +51,8 @@ impl Handle {
     ///
     /// [`Refused`] gives the message back.
     pub fn try_send(&self, message: impl Into<Message>) -> Result<(), Refused> {
-        self.shared.try_send(message.into())
+        let message = message.into();
+        self.shared.command(|supervisor| supervisor.try_send(message))
     }
 
     /// Waits until no message waits any more: a connection has taken each, or, with
@@ -56,11 +66,22 @@ impl Handle {
     ///
     /// Nothing depends on the future.
     pub async fn drained(&self) -> Result<(), SendError> {
-        self.shared.drained().await
+        loop {
+            let room = self.shared.room();
+            let left = |supervisor: &mut Supervisor<_>| {
+                (supervisor.buffered_messages(), supervisor.is_ended())
+            };
+            match self.shared.with(left) {
+                (0, _) => return Ok(()),
+                (_, true) => return Err(SendError::Ended),
+                (_, false) => room.await,
+            }
+        }
     }
 
-    /// Has the client stop, as soon as it is driven; see [`Client::stop`](super::Client::stop).
+    /// Stops the client; see [`Client::stop`](super::Client::stop). An attempt ends, or a
+    /// connection is closed, as soon as the client is driven.
     pub fn stop(&self) {
-        self.shared.want_stop();
+        self.shared.command(Supervisor::stop);
     }
 }

@@ -1,4 +1,4 @@
-//! A client that comes back: a [`Reconnect`] over real time and transports; knows no frames.
+//! A client that comes back: a [`Supervisor`] over real time and transports; decides nothing.
 //!
 //! ```no_run
 //! # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -45,19 +45,21 @@
 //! set [`Options::delivery`]: messages are kept until the peer has acknowledged them, and arrive
 //! each once and in order as [`delivery`](crate::delivery) has it.
 //!
-//! [`Reconnect`]: crate::reconnect::Reconnect
+//! All decisions are made by a [`Supervisor`], which can be used without tokio, too.
+//!
+//! [`Supervisor`]: crate::reconnect::Supervisor
 
 mod attempt;
 mod client;
+mod drive;
 mod error;
 mod event;
 mod handle;
-mod link;
 mod options;
-mod outbox;
+mod shared;
 
+pub use crate::reconnect::{AttemptError, Refused, SendError};
 pub use client::Client;
-pub use error::{AttemptError, Refused, SendError};
 pub use event::{Cause, Event};
 pub use handle::Handle;
 pub use options::Options;

@@ -1,0 +1,211 @@
+//! The futures-io adapter: a WebSocket over anything that is `AsyncRead + AsyncWrite` of
+//! `futures-io`, as smol, async-std and `async-compat` have it; knows no frames.
+//!
+//! ```no_run
+//! # async fn f() -> Result<(), sanswire::io::Error> {
+//! use sanswire::futures_io::WebSocket;
+//! use sanswire::handshake::ClientRequest;
+//! use sanswire::Config;
+//!
+//! let request = ClientRequest::new("localhost:9001", "/chat")?;
+//! let mut socket = WebSocket::connect_with(&request, &Config::default()).await?;
+//! socket.send("hello").await?;
+//! while let Some(message) = socket.recv().await? {
+//!     println!("{message:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`WebSocket`] has the methods of [`poll::WebSocket`], whose module says what futures may be
+//! dropped and when time passes. Timers, and the sockets of
+//! [`connect_with`](WebSocket::connect_with), are those of `async-io` and `async-net`, which smol is
+//! built on and which need no runtime of their own.
+
+use core::future::{Future, poll_fn};
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, ready};
+use core::time::Duration;
+use std::io;
+use std::time::Instant;
+
+use ::futures_io::{AsyncRead, AsyncWrite};
+use async_io::Timer;
+use async_net::{TcpStream, resolve};
+use bytes::Buf;
+
+use super::poll::{self, Transport};
+use super::{Error, SLICES, is_self_connected};
+use crate::buffer::{Input, TransmitBuf};
+use crate::connection::Config;
+use crate::handshake::ClientRequest;
+
+/// A WebSocket over a stream of `futures-io`.
+pub type WebSocket<S> = poll::WebSocket<Stream<S>>;
+
+/// The half of a [`WebSocket`] that sends.
+pub type Sender<S> = poll::Sender<Stream<S>>;
+
+/// The half of a [`WebSocket`] that receives.
+pub type Receiver<S> = poll::Receiver<Stream<S>>;
+
+/// A stream of `futures-io` with a clock and a timer: the [`Transport`] of a [`WebSocket`].
+#[derive(Debug)]
+pub struct Stream<S> {
+    inner: S,
+    start: Instant,
+    /// A timer and when it fires. Set anew only when that would be too late: most deadlines move on
+    /// with all that arrives.
+    timer: Option<(Timer, Instant)>,
+}
+
+impl WebSocket<TcpStream> {
+    /// Connects to a `ws` URL over TCP, with `TCP_NODELAY` on.
+    ///
+    /// # Errors
+    ///
+    /// As [`connect_with`](Self::connect_with);
+    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError::InvalidUrl).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    #[cfg(feature = "url")]
+    pub async fn connect(url: &str) -> Result<Self, Error> {
+        Self::connect_with(&ClientRequest::from_url(url)?, &Config::default()).await
+    }
+
+    /// Connects over TCP to where the request goes, with `TCP_NODELAY` on: messages are written
+    /// whole, so waiting for more would only delay them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting
+    /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
+    /// `TimedOut`.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
+        if request.is_secure() {
+            return Err(Error::TlsRequired);
+        }
+        Self::client(connect(request).await?, request, config).await
+    }
+}
+
+/// Connects to the first address that answers, waiting for each no longer than for the handshake:
+/// one that leads nowhere does not keep from the others.
+async fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
+    let limit = request.timeout();
+    let addresses = within(limit, resolve((request.host(), request.port()))).await?;
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
+    for address in addresses {
+        match within(limit, TcpStream::connect(address)).await {
+            Ok(stream) if is_self_connected(stream.local_addr(), stream.peer_addr()) => {
+                failure = io::ErrorKind::ConnectionRefused.into();
+            }
+            Ok(stream) => {
+                stream.set_nodelay(true)?;
+                return Ok(stream);
+            }
+            Err(error) => failure = error,
+        }
+    }
+    Err(failure)
+}
+
+/// Waits for `future`, no longer than `limit`.
+async fn within<R>(
+    limit: Option<Duration>,
+    future: impl Future<Output = io::Result<R>>,
+) -> io::Result<R> {
+    let (mut future, mut timer) = (pin!(future), limit.map(Timer::after));
+    poll_fn(|cx| {
+        if let Poll::Ready(done) = future.as_mut().poll(cx) {
+            return Poll::Ready(done);
+        }
+        match &mut timer {
+            Some(timer) => Pin::new(timer).poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into())),
+            None => Poll::Pending,
+        }
+    })
+    .await
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
+    type Stream = S;
+
+    fn new(inner: S) -> Self {
+        Self { inner, start: Instant::now(), timer: None }
+    }
+
+    fn stream(&self) -> &S {
+        &self.inner
+    }
+
+    fn into_stream(self) -> S {
+        self.inner
+    }
+
+    fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        input: &mut Input<'_>,
+    ) -> Poll<io::Result<usize>> {
+        let spare = input.spare_mut();
+        let len = ready!(Pin::new(&mut self.inner).poll_read(cx, spare))?;
+        // A reader that claims more than it was lent is wrong, not the peer.
+        let len = len.min(spare.len());
+        input.commit(len);
+        Poll::Ready(Ok(len))
+    }
+
+    fn poll_write(
+        &mut self,
+        cx: &mut Context<'_>,
+        output: &TransmitBuf,
+    ) -> Poll<io::Result<usize>> {
+        let stream = Pin::new(&mut self.inner);
+        // One slice costs the kernel less than a list of them.
+        let written = if output.chunk().len() == output.len() {
+            ready!(stream.poll_write(cx, output.chunk()))?
+        } else {
+            let mut slices = [io::IoSlice::new(&[]); SLICES];
+            let used = output.chunks_vectored(&mut slices);
+            ready!(stream.poll_write_vectored(cx, slices.get(..used).unwrap_or_default()))?
+        };
+        Poll::Ready(if written == 0 { Err(io::ErrorKind::WriteZero.into()) } else { Ok(written) })
+    }
+
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+
+    fn now(&self) -> Duration {
+        self.start.elapsed()
+    }
+
+    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
+        // Too far to be counted is never.
+        let Some(deadline) = self.start.checked_add(at) else { return Poll::Pending };
+        loop {
+            match &mut self.timer {
+                Some((timer, fires)) if *fires <= deadline => {
+                    ready!(Pin::new(timer).poll(cx));
+                    if *fires == deadline {
+                        self.timer = None;
+                        return Poll::Ready(());
+                    }
+                    self.timer = None;
+                }
+                timer => *timer = Some((Timer::at(deadline), deadline)),
+            }
+        }
+    }
+}

@@ -1,0 +1,484 @@
+//! One WebSocket for every asynchronous runtime; knows neither frames nor the runtime.
+//!
+//! [`WebSocket`] is a shell around a [`Driver`]: it waits. What it waits with is a [`Transport`].
+//! `sanswire::tokio::WebSocket` and `sanswire::futures_io::WebSocket` are this type over transports
+//! of those runtimes; for another one, implement `Transport`.
+//!
+//! # Cancel safety
+//!
+//! All futures but those of the opening handshake can be dropped at any time, in a `select!` or by
+//! a `timeout`, and the call be made again: nothing is lost or sent by halves.
+//!
+//! # Time
+//!
+//! Deadlines and heartbeats are those of the [`Config`]; there is one timer for each socket. Time
+//! passes for a connection while it is waited on, by [`recv`](WebSocket::recv) or by sending when
+//! there is no room: a socket that is left alone sends no Pings and finds nobody dead.
+//!
+//! # Fairness
+//!
+//! A call that always finds something to do lets other tasks run after 256 messages, or as many KiB
+//! read or inflated.
+
+mod halves;
+mod shared;
+mod shell;
+mod transport;
+
+use core::future::poll_fn;
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use core::time::Duration;
+
+use futures_core::Stream;
+use futures_sink::Sink;
+
+use self::shell::{Shell, Wakers};
+use super::{Error, entropy};
+use crate::close::{CloseCode, Closed};
+use crate::connection::{Commands, Config, Connection, Event, ReadyState};
+use crate::driver::Driver;
+use crate::error::SendError;
+use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
+use crate::message::{Message, MessageKind, Outgoing};
+pub use halves::{Receiver, ReuniteError, Sender};
+pub use transport::Transport;
+
+/// A WebSocket over an asynchronous transport.
+///
+/// It is a [`Stream`] and a [`Sink`] of messages, too. What is sent by [`send`](Self::send) has
+/// left when that returns. What is [fed](Self::feed), and what the connection answers by itself,
+/// leaves before [`recv`](Self::recv) waits: many replies in one write.
+///
+/// While it waits, an idle connection holds no buffers.
+#[derive(Debug)]
+pub struct WebSocket<T> {
+    shell: Shell<T>,
+}
+
+impl<T: Transport> WebSocket<T> {
+    /// Does a client's handshake over a stream that is connected already, such as one of TLS.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Handshake`]; [`HandshakeError::Refused`](crate::handshake::HandshakeError::Refused)
+    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn client(
+        stream: T::Stream,
+        request: &ClientRequest,
+        config: &Config,
+    ) -> Result<Self, Error> {
+        let driver = Driver::client(request, config, entropy()?, entropy()?);
+        Self::open(stream, driver, |_| Ok(Acceptance::new())).await
+    }
+
+    /// Does a server's handshake, and accepts every request that asks for a WebSocket.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept_with`](Self::accept_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn accept(stream: T::Stream, config: &Config) -> Result<Self, Error> {
+        Self::accept_with(stream, config, |_| Ok(Acceptance::new())).await
+    }
+
+    /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
+    ///
+    /// `decide` sees every well-formed HTTP request, also one that asks for no WebSocket: it may
+    /// serve a page. If it accepts such a request, the client is told what is wrong with it.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
+    /// is at fault or does not come within [`HeadLimits::timeout`]; the answer has been written
+    /// whole in either case. [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn accept_with(
+        stream: T::Stream,
+        config: &Config,
+        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> Result<Self, Error> {
+        Self::accept_with_limits(stream, HeadLimits::default(), config, decide).await
+    }
+
+    /// As [`accept_with`](Self::accept_with), with other limits for the request.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept_with`](Self::accept_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn accept_with_limits(
+        stream: T::Stream,
+        limits: HeadLimits,
+        config: &Config,
+        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> Result<Self, Error> {
+        Self::open(stream, Driver::server_with(limits, config), decide).await
+    }
+
+    async fn open(
+        stream: T::Stream,
+        driver: Driver,
+        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> Result<Self, Error> {
+        let (mut socket, mut decide) = (Self::from_driver(stream, driver), Some(decide));
+        poll_fn(|cx| socket.shell.poll_open(cx, &mut decide)).await?;
+        Ok(socket)
+    }
+
+    /// Goes on with a driver, such as one that was [taken apart](Self::into_parts) or one of a
+    /// [`Connection`] that another HTTP stack has opened. Its time continues.
+    ///
+    /// One whose opening handshake is not complete delivers nothing: do the handshake by
+    /// [`client`](Self::client) or [`accept`](Self::accept).
+    #[must_use]
+    pub fn from_driver(stream: T::Stream, driver: Driver) -> Self {
+        Self { shell: Shell::new(T::new(stream), driver) }
+    }
+
+    /// Takes the socket apart. Nothing is lost: what was read and not delivered, and what was not
+    /// written, is in the driver.
+    pub fn into_parts(self) -> (T::Stream, Driver) {
+        let (transport, driver) = self.shell.into_parts();
+        (transport.into_stream(), driver)
+    }
+
+    /// Waits for the next message. Returns `None` when the connection has been closed cleanly:
+    /// [`closed`](Self::closed) says by whom and why.
+    ///
+    /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no
+    /// whole messages: use [`recv_with`](Self::recv_with).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Connection`], [`Error::Io`]. Everything that arrived before has been delivered.
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has taken no message.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.shell.poll_recv(Wakers::of(cx))).await
+    }
+
+    /// Waits for the next event and lends it to `take`, with the commands to answer it by. Returns
+    /// `None` behind [`Event::Closed`].
+    ///
+    /// Nothing is copied. What `take` sends leaves before a later call waits, or by
+    /// [`flush`](Self::flush).
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has not called `take`.
+    pub async fn recv_with<R>(
+        &mut self,
+        take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
+    ) -> Result<Option<R>, Error> {
+        let mut take = Some(take);
+        let received = poll_fn(|cx| {
+            self.shell.poll_recv_with(Wakers::of(cx), |event, commands| {
+                take.take().map(|take| take(event, commands))
+            })
+        });
+        received.await.map(Option::flatten)
+    }
+
+    /// Lends all events to `handle` until the connection ends, with the commands to answer them by.
+    ///
+    /// What `handle` sends in answer to everything that arrived together leaves in one write: the
+    /// quickest way to serve many small messages. While a peer does not read its answers, it is
+    /// given no more ([`Connection::wants_read`]), so that there is room for an answer to each
+    /// event.
+    ///
+    /// # Errors
+    ///
+    /// As [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has lost nothing: what `handle` was called for is done, and what it sent
+    /// leaves by the next call that waits.
+    pub async fn run(
+        &mut self,
+        mut handle: impl FnMut(Event<'_>, &mut Commands<'_>),
+    ) -> Result<(), Error> {
+        poll_fn(|cx| self.shell.poll_run(Wakers::of(cx), &mut handle)).await
+    }
+
+    /// Sends a message, which has left when this returns. Waits for room while the output is full,
+    /// unless [`Config::when_full`] says otherwise.
+    ///
+    /// See [`Outgoing`] for what can be a message, and for when it is copied.
+    ///
+    /// A peer that does not read makes it wait, for [`Config::write_timeout`] at most, and two
+    /// peers that both only send may wait for each other: [`split`](Self::split) the socket where
+    /// that can be.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] gives a message back that was passed by value; [`Error::Io`], of kind
+    /// `TimedOut` when a deadline has passed. When the peer broke off, [`recv`](Self::recv) still
+    /// delivers what it sent before, and knows why.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the message may or may not have been queued. Once queued it leaves
+    /// whole, by the next call of any method that waits. To know, [`feed`](Self::feed) it and drop
+    /// only [`flush`](Self::flush).
+    pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.shell.poll_send(Wakers::of(cx), &mut message)).await
+    }
+
+    /// Queues a message, which leaves before [`recv`](Self::recv) waits or by
+    /// [`flush`](Self::flush). Waits only while the output is full, and only with
+    /// [`WhenFull::Refuse`](crate::WhenFull).
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future has not queued the message.
+    pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+        let mut message = Some(message.into());
+        poll_fn(|cx| self.shell.poll_feed(Wakers::of(cx), &mut message)).await
+    }
+
+    /// Queues a message if there is room for it, and gives it back at once if there is not. It
+    /// leaves as by [`feed`](Self::feed).
+    ///
+    /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
+    /// room again; [`Config::when_full`] has other answers to a full output.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] gives a message back that was passed by value, with [`SendError::Full`]
+    /// where there is no room.
+    pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+        Ok(self.commands().send(message)?)
+    }
+
+    /// Begins a message that is sent in parts by [`send_chunk`](Self::send_chunk) and
+    /// [`finish`](Self::finish).
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::begin`].
+    pub fn begin(&mut self, kind: MessageKind) -> Result<(), Error> {
+        Ok(self.commands().begin(kind)?)
+    }
+
+    /// Sends the next part of a message, as a fragment of its own, which has left when this
+    /// returns.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::send_chunk`], and [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send), for the part.
+    pub async fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|commands| commands.send_chunk(payload)).await
+    }
+
+    /// Finishes a message that is sent in parts.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::finish`], and [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the message is finished, and leaves as by [`feed`](Self::feed).
+    pub async fn finish(&mut self) -> Result<(), Error> {
+        self.command(|commands| commands.finish()).await
+    }
+
+    /// Sends a Ping with up to 125 bytes (§5.5.2).
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::ping`], and [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|commands| commands.ping(payload)).await
+    }
+
+    /// Sends a Pong with up to 125 bytes (§5.5.3). Pings are answered without it.
+    ///
+    /// # Errors
+    ///
+    /// As [`ping`](Self::ping).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`send`](Self::send).
+    pub async fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
+        self.command(|commands| commands.pong(payload)).await
+    }
+
+    /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
+    /// the end of the transport. Messages that arrive meanwhile are dropped.
+    ///
+    /// It takes [`Config::close_timeout`] at most, and 5 seconds for the end of the transport.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Send`] for a code that may not be sent or a reason over 123 bytes; otherwise as
+    /// [`recv`](Self::recv).
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the connection is closing; a later call, or [`recv`](Self::recv), goes on with
+    /// it.
+    pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
+        self.commands().close(code, reason)?;
+        self.run(|_, _| {}).await
+    }
+
+    /// Begins to close the connection: sends a Close frame and does not wait for an answer.
+    ///
+    /// Call [`recv`](Self::recv) until it returns `None`. With
+    /// [`AfterClose::Deliver`](crate::AfterClose) it delivers the messages that are under way; the
+    /// time that the peer has begins anew with each.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::close`], and [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Once polled, the connection is closing, and the frame leaves as by [`feed`](Self::feed).
+    pub async fn send_close(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: &str,
+    ) -> Result<(), Error> {
+        self.commands().close(code, reason)?;
+        self.flush().await
+    }
+
+    /// Writes everything that waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// What has not left yet does so by the next call of any method that waits.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.shell.poll_flush(Wakers::of(cx))).await
+    }
+
+    /// Queues what `command` sends, once there is room, and writes it.
+    async fn command(
+        &mut self,
+        command: impl FnMut(&mut Commands<'_>) -> Result<(), SendError>,
+    ) -> Result<(), Error> {
+        let mut command = Some(command);
+        poll_fn(|cx| self.shell.poll_command(Wakers::of(cx), &mut command)).await
+    }
+
+    /// Splits the socket into halves for two tasks.
+    ///
+    /// The [`Receiver`] answers Pings by itself, whatever the [`Sender`] does, and writes what that
+    /// has queued.
+    pub fn split(self) -> (Sender<T>, Receiver<T>) {
+        halves::split(self.shell)
+    }
+
+    /// Returns the commands of the connection: what they queue leaves as by [`feed`](Self::feed).
+    pub fn commands(&mut self) -> Commands<'_> {
+        self.shell.commands()
+    }
+
+    /// Returns the connection, to ask it things.
+    pub fn connection(&self) -> &Connection {
+        self.shell.connection()
+    }
+
+    /// Returns the stream. Reading from it or writing to it breaks the connection.
+    pub fn stream(&self) -> &T::Stream {
+        self.shell.transport().stream()
+    }
+
+    /// Returns the WHATWG `readyState`; see [`Connection::ready_state`].
+    pub fn ready_state(&self) -> ReadyState {
+        self.connection().ready_state()
+    }
+
+    /// Returns the WHATWG `bufferedAmount`; see [`Connection::buffered_amount`].
+    pub fn buffered_amount(&self) -> usize {
+        self.connection().buffered_amount()
+    }
+
+    /// Returns the subprotocol in use, or an empty string.
+    pub fn protocol(&self) -> &str {
+        self.connection().protocol()
+    }
+
+    /// Returns how the connection ended; see [`Connection::closed`].
+    pub fn closed(&self) -> Option<&Closed> {
+        self.connection().closed()
+    }
+
+    /// Returns how long a Ping and its Pong took together; see [`Connection::round_trip_time`].
+    pub fn round_trip_time(&self) -> Option<Duration> {
+        self.connection().round_trip_time()
+    }
+}
+
+/// The messages that arrive. An error comes once, and is the last item.
+impl<T: Transport> Stream for WebSocket<T> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.shell.poll_next(Wakers::of(cx))
+    }
+}
+
+/// Closing the sink sends a Close frame with 1000 and does not wait for an answer: that is the end
+/// of the stream.
+impl<T: Transport> Sink<Message> for WebSocket<T> {
+    type Error = Error;
+
+    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shell.poll_room(Wakers::of(cx))
+    }
+
+    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        self.try_send(message)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shell.poll_flush(Wakers::of(cx))
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.commands().close(CloseCode::NORMAL, "")?;
+        self.shell.poll_flush(Wakers::of(cx))
+    }
+}

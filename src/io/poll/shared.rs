@@ -1,0 +1,220 @@
+//! What the halves of a WebSocket share: the shell behind a lock, and who waits for what; knows no
+//! messages.
+
+use alloc::sync::Arc;
+use alloc::task::Wake;
+use core::future::poll_fn;
+use core::task::{Context, Poll, Waker};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::shell::{Shell, Wakers};
+use super::transport::Transport;
+
+/// One of the two who use a shell.
+///
+/// Whenever one has used it, the other is woken if what it waits for is there, or if there is
+/// something to do that the transport will wake nobody for. So neither depends on the other's being
+/// polled again.
+#[derive(Debug)]
+pub(super) struct Side<T: Transport> {
+    shared: Arc<Shared<T>>,
+    half: Half,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Half {
+    Receiver,
+    Sender,
+}
+
+#[derive(Debug)]
+struct Shared<T> {
+    /// Locked for the time of one poll, and never while a task is woken.
+    shell: Mutex<Shell<T>>,
+    sleepers: Arc<Sleepers>,
+    /// What the transport wakes when it can be read: the receiver, or the sender if that waits
+    /// alone.
+    readable: Waker,
+    /// What it wakes when it can be written to, or when it is time: both.
+    writable: Waker,
+}
+
+/// Who waits.
+#[derive(Debug, Default)]
+struct Sleepers {
+    receiver: Mutex<Option<Waker>>,
+    sender: Mutex<Option<Waker>>,
+}
+
+struct Readable(Arc<Sleepers>);
+
+struct Writable(Arc<Sleepers>);
+
+/// A wait that may be given up.
+struct Wait<'a, T: Transport> {
+    side: &'a Side<T>,
+    is_over: bool,
+}
+
+impl<T: Transport> Side<T> {
+    pub(super) fn pair(shell: Shell<T>) -> (Self, Self) {
+        let sleepers = Arc::new(Sleepers::default());
+        let shared = Arc::new(Shared {
+            shell: Mutex::new(shell),
+            readable: Arc::new(Readable(Arc::clone(&sleepers))).into(),
+            writable: Arc::new(Writable(Arc::clone(&sleepers))).into(),
+            sleepers,
+        });
+        let sender = Self { shared: Arc::clone(&shared), half: Half::Sender };
+        (sender, Self { shared, half: Half::Receiver })
+    }
+
+    /// Puts two sides together again, if they are those of one shell.
+    pub(super) fn reunite(self, other: Self) -> Result<Shell<T>, (Self, Self)> {
+        if !Arc::ptr_eq(&self.shared, &other.shared) {
+            return Err((self, other));
+        }
+        let half = self.half;
+        let shared = Arc::clone(&self.shared);
+        drop((self, other));
+        match Arc::try_unwrap(shared) {
+            Ok(shared) => Ok(shared.shell.into_inner().unwrap_or_else(PoisonError::into_inner)),
+            // There are no more than two sides.
+            Err(shared) => {
+                let other = Self { shared: Arc::clone(&shared), half: half.other() };
+                Err((Self { shared, half }, other))
+            }
+        }
+    }
+
+    /// Waits until `poll` is ready.
+    pub(super) async fn wait<R>(
+        &self,
+        mut poll: impl FnMut(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
+    ) -> R {
+        let mut wait = Wait { side: self, is_over: false };
+        let done = poll_fn(|cx| self.poll(cx, &mut poll)).await;
+        wait.is_over = true;
+        done
+    }
+
+    /// Polls the shell for this side, which waits if that is not ready.
+    pub(super) fn poll<R>(
+        &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        let Shared { sleepers, readable, writable, .. } = &*self.shared;
+        // Before the poll, or what happens meanwhile would wake nobody.
+        sleepers.register(self.half, cx.waker());
+        let wakers = Wakers { read: readable, write: writable };
+        let polled = self.with(|shell| poll(shell, wakers));
+        if polled.is_ready() {
+            sleepers.take(self.half);
+        }
+        polled
+    }
+
+    /// Does something with the shell, and wakes the other side if that is to know.
+    pub(super) fn with<R>(&self, work: impl FnOnce(&mut Shell<T>) -> R) -> R {
+        let other = self.half.other();
+        let mut shell = self.lock();
+        let done = work(&mut shell);
+        let has_it = match other {
+            Half::Receiver => shell.has_event(),
+            Half::Sender => shell.has_sent(),
+        };
+        let wakes = has_it || shell.needs_io();
+        drop(shell);
+        if wakes {
+            self.shared.sleepers.wake(other);
+        }
+        done
+    }
+
+    /// Waits no more. If this side has been woken and does not see to it, the other has to.
+    fn leave(&self) {
+        self.shared.sleepers.take(self.half);
+        self.shared.sleepers.wake(self.half.other());
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Shell<T>> {
+        // A panic in the application's code cannot leave the shell in pieces.
+        self.shared.shell.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T: Transport> Drop for Side<T> {
+    fn drop(&mut self) {
+        self.leave();
+    }
+}
+
+impl<T: Transport> Drop for Wait<'_, T> {
+    fn drop(&mut self) {
+        if !self.is_over {
+            self.side.leave();
+        }
+    }
+}
+
+impl Half {
+    const fn other(self) -> Self {
+        match self {
+            Self::Receiver => Self::Sender,
+            Self::Sender => Self::Receiver,
+        }
+    }
+}
+
+impl Sleepers {
+    fn register(&self, half: Half, waker: &Waker) {
+        let mut slot = self.slot(half);
+        match &mut *slot {
+            Some(registered) => registered.clone_from(waker),
+            None => *slot = Some(waker.clone()),
+        }
+    }
+
+    fn take(&self, half: Half) -> Option<Waker> {
+        self.slot(half).take()
+    }
+
+    /// Wakes a side if it waits; returns whether it did.
+    fn wake(&self, half: Half) -> bool {
+        // The lock is free again before anything is woken.
+        let waker = self.take(half);
+        waker.map(Waker::wake).is_some()
+    }
+
+    fn slot(&self, half: Half) -> MutexGuard<'_, Option<Waker>> {
+        let slot = match half {
+            Half::Receiver => &self.receiver,
+            Half::Sender => &self.sender,
+        };
+        slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Readable {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        if !self.0.wake(Half::Receiver) {
+            self.0.wake(Half::Sender);
+        }
+    }
+}
+
+impl Wake for Writable {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        self.0.wake(Half::Receiver);
+        self.0.wake(Half::Sender);
+    }
+}

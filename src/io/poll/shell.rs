@@ -1,0 +1,346 @@
+//! A driver and its transport as poll functions: all that waits; knows no futures and no locks.
+
+use core::task::{Context, Poll, Waker, ready};
+use core::time::Duration;
+use std::io;
+
+use super::transport::Transport;
+use crate::connection::{Commands, Connection, Event, ReadyState, Refused};
+use crate::driver::{self, Driver, Next, Write};
+use crate::error::SendError;
+use crate::handshake::{Acceptance, Request, Response};
+use crate::io::{Error, open};
+use crate::message::{Message, Outgoing};
+
+/// A driver over a transport.
+///
+/// Every state is in here and none in a future, so that a future can be dropped at any time.
+#[derive(Debug)]
+pub(super) struct Shell<T> {
+    driver: Driver,
+    transport: T,
+    /// The time of the driver when that of the transport began.
+    base: Duration,
+    armed: Armed,
+    /// What a sender waits for that waits.
+    lacks: Lacks,
+    /// The failure of the transport that ends the connection, until it is reported.
+    failure: Option<io::Error>,
+    /// What broke writing: it is reported whenever somebody wants to write.
+    broken: Option<io::Error>,
+    /// Whether a stream of messages has told its last item.
+    is_told: bool,
+}
+
+/// What the transport will wake somebody for.
+#[derive(Clone, Copy, Debug, Default)]
+struct Armed {
+    read: bool,
+    write: bool,
+    until: Option<Duration>,
+}
+
+/// What a sender waits for.
+#[derive(Clone, Copy, Debug)]
+enum Lacks {
+    /// Room for another message.
+    Room,
+    /// That everything is written.
+    Written,
+}
+
+/// Who is to be woken: by what can be read, and by what can be written or the time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wakers<'a> {
+    pub(super) read: &'a Waker,
+    pub(super) write: &'a Waker,
+}
+
+impl<'a> Wakers<'a> {
+    /// One task for everything.
+    pub(super) fn of(cx: &Context<'a>) -> Self {
+        Self { read: cx.waker(), write: cx.waker() }
+    }
+}
+
+impl<T: Transport> Shell<T> {
+    pub(super) fn new(transport: T, driver: Driver) -> Self {
+        let base = driver.now().saturating_sub(transport.now());
+        Self {
+            driver,
+            transport,
+            base,
+            armed: Armed::default(),
+            lacks: Lacks::Room,
+            failure: None,
+            broken: None,
+            is_told: false,
+        }
+    }
+
+    /// Does the opening handshake; ready when the connection is open and the response has left.
+    pub(super) fn poll_open(
+        &mut self,
+        cx: &mut Context<'_>,
+        decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
+    ) -> Poll<Result<(), Error>> {
+        let wakers = Wakers::of(cx);
+        while !open(&mut self.driver, decide).map_err(|error| self.failed(error))? {
+            ready!(self.poll_io(wakers));
+        }
+        self.poll_flush(wakers)
+    }
+
+    /// Lends the next event to `take`; `None` behind the end.
+    #[inline]
+    pub(super) fn poll_recv_with<R>(
+        &mut self,
+        wakers: Wakers<'_>,
+        take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
+    ) -> Poll<Result<Option<R>, Error>> {
+        loop {
+            match self.driver.poll_event() {
+                Ok(Next::Event(event, mut commands)) => {
+                    return Poll::Ready(Ok(Some(take(event, &mut commands))));
+                }
+                Ok(Next::Wait) => ready!(self.poll_io(wakers)),
+                Ok(Next::Over) => return Poll::Ready(Ok(None)),
+                Ok(Next::Request(_) | Next::Response(_)) => {}
+                Ok(Next::Yield) => {
+                    // Behind the others that are ready.
+                    wakers.read.wake_by_ref();
+                    return Poll::Pending;
+                }
+                Err(error) => return Poll::Ready(Err(self.failed(error))),
+            }
+        }
+    }
+
+    /// Waits for the next message; `None` behind the end.
+    pub(super) fn poll_recv(&mut self, wakers: Wakers<'_>) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            match ready!(self.poll_recv_with(wakers, |event, _| event.into_message())) {
+                Ok(Some(None)) => {}
+                Ok(message) => return Poll::Ready(Ok(message.flatten())),
+                Err(error) => return Poll::Ready(Err(error)),
+            }
+        }
+    }
+
+    /// Lends all events to `handle`; ready behind the end.
+    pub(super) fn poll_run(
+        &mut self,
+        wakers: Wakers<'_>,
+        handle: &mut impl FnMut(Event<'_>, &mut Commands<'_>),
+    ) -> Poll<Result<(), Error>> {
+        while ready!(self.poll_recv_with(wakers, &mut *handle))?.is_some() {}
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`poll_recv`](Self::poll_recv), but an error comes once.
+    pub(super) fn poll_next(&mut self, wakers: Wakers<'_>) -> Poll<Option<Result<Message, Error>>> {
+        if self.is_told {
+            return Poll::Ready(None);
+        }
+        let next = ready!(self.poll_recv(wakers)).transpose();
+        self.is_told = !matches!(next, Some(Ok(_)));
+        Poll::Ready(next)
+    }
+
+    /// Queues a message, once there is room, and takes it out of `message`.
+    pub(super) fn poll_feed(
+        &mut self,
+        wakers: Wakers<'_>,
+        message: &mut Option<Outgoing<'_>>,
+    ) -> Poll<Result<(), Error>> {
+        while let Some(outgoing) = message {
+            match self.commands().send(outgoing.offer()) {
+                Ok(()) => *message = None,
+                Err(Refused { error: SendError::Full { .. }, message: refused }) => {
+                    outgoing.put_back(refused);
+                    ready!(self.poll_stuck(wakers, Lacks::Room))?;
+                }
+                Err(refused) => return Poll::Ready(Err(refused.into())),
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// As [`poll_feed`](Self::poll_feed), and writes it.
+    pub(super) fn poll_send(
+        &mut self,
+        wakers: Wakers<'_>,
+        message: &mut Option<Outgoing<'_>>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_feed(wakers, message))?;
+        self.poll_flush(wakers)
+    }
+
+    /// Queues what `command` sends, once there is room, and writes it; takes it out of `command`.
+    pub(super) fn poll_command(
+        &mut self,
+        wakers: Wakers<'_>,
+        command: &mut Option<impl FnMut(&mut Commands<'_>) -> Result<(), SendError>>,
+    ) -> Poll<Result<(), Error>> {
+        while let Some(queue) = command {
+            match queue(&mut self.commands()) {
+                Ok(()) => *command = None,
+                Err(SendError::Full { .. }) => ready!(self.poll_stuck(wakers, Lacks::Room))?,
+                Err(error) => return Poll::Ready(Err(error.into())),
+            }
+        }
+        self.poll_flush(wakers)
+    }
+
+    /// Waits until a message of any size can be queued.
+    pub(super) fn poll_room(&mut self, wakers: Wakers<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let commands = self.commands();
+            if commands.ready_state() != ReadyState::Open {
+                return Poll::Ready(Err(SendError::Closed.into()));
+            }
+            if commands.has_room() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.poll_stuck(wakers, Lacks::Room))?;
+        }
+    }
+
+    /// Writes everything that waits.
+    pub(super) fn poll_flush(&mut self, wakers: Wakers<'_>) -> Poll<Result<(), Error>> {
+        while !self.driver.is_written() || self.driver.is_broken() {
+            ready!(self.poll_stuck(wakers, Lacks::Written))?;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Waits with a sender that lacks something.
+    fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
+        self.lacks = lacks;
+        if let Some(error) = &self.broken {
+            return Poll::Ready(Err(copy_of(error).into()));
+        }
+        if self.driver.is_overdue() {
+            let error = io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed");
+            return Poll::Ready(Err(error.into()));
+        }
+        if self.driver.is_over() {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        }
+        self.poll_io(wakers).map(Ok)
+    }
+
+    /// Writes and reads what can be, and tells the time; ready when anything has happened.
+    fn poll_io(&mut self, wakers: Wakers<'_>) -> Poll<()> {
+        let mut write = Context::from_waker(wakers.write);
+        self.armed = Armed::default();
+        let mut has_moved = false;
+        while let Some(wanted) = self.driver.want_write() {
+            let written = match wanted {
+                Write::Bytes(output) => self.transport.poll_write(&mut write, output),
+                Write::Flush => self.transport.poll_flush(&mut write).map_ok(|()| 0),
+                Write::Shutdown => self.transport.poll_shutdown(&mut write).map_ok(|()| 0),
+            };
+            match written {
+                Poll::Ready(Ok(len)) => self.driver.handle_written(len),
+                Poll::Ready(Err(error)) => self.note_broken(error),
+                Poll::Pending => {
+                    self.armed.write = true;
+                    break;
+                }
+            }
+            has_moved = true;
+        }
+        // Behind a write there may be an event: a closing handshake is complete, or there is room.
+        if has_moved && self.driver.has_event() {
+            return Poll::Ready(());
+        }
+        if let Some(mut input) = self.driver.want_read() {
+            let mut read = Context::from_waker(wakers.read);
+            match self.transport.poll_read(&mut read, &mut input) {
+                Poll::Ready(Ok(len)) => {
+                    self.driver.handle_read(len, self.base + self.transport.now());
+                    return Poll::Ready(());
+                }
+                Poll::Ready(Err(error)) => {
+                    self.note(error);
+                    self.driver.handle_read_error();
+                    return Poll::Ready(());
+                }
+                Poll::Pending => self.armed.read = true,
+            }
+        }
+        if let Some(at) = self.driver.poll_timeout() {
+            if self.transport.poll_timer(&mut write, at.saturating_sub(self.base)).is_ready() {
+                self.driver.handle_timeout(self.base + self.transport.now());
+                return Poll::Ready(());
+            }
+            self.armed.until = Some(at);
+        }
+        if has_moved || self.driver.is_over() {
+            return Poll::Ready(());
+        }
+        // An idle connection holds no memory.
+        self.driver.release_memory();
+        Poll::Pending
+    }
+
+    /// Returns whether there is something to do for the transport that it will wake nobody for.
+    pub(super) fn needs_io(&self) -> bool {
+        let is_earlier = |at: Duration| self.armed.until.is_none_or(|until| at < until);
+        !self.armed.write && self.driver.wants_write()
+            || !self.armed.read && self.driver.wants_read()
+            || self.driver.poll_timeout().is_some_and(is_earlier)
+    }
+
+    /// Returns whether an event may be there.
+    pub(super) fn has_event(&self) -> bool {
+        self.driver.has_event()
+    }
+
+    /// Returns whether a sender that waits may go on.
+    pub(super) fn has_sent(&mut self) -> bool {
+        let has_it = match self.lacks {
+            Lacks::Room => self.commands().has_room(),
+            Lacks::Written => self.driver.is_written(),
+        };
+        has_it || self.broken.is_some() || self.driver.is_overdue() || self.driver.is_over()
+    }
+
+    pub(super) fn commands(&mut self) -> Commands<'_> {
+        self.driver.commands()
+    }
+
+    pub(super) fn connection(&self) -> &Connection {
+        self.driver.connection()
+    }
+
+    pub(super) fn into_parts(self) -> (T, Driver) {
+        (self.transport, self.driver)
+    }
+
+    pub(super) const fn transport(&self) -> &T {
+        &self.transport
+    }
+
+    fn note_broken(&mut self, error: io::Error) {
+        self.broken = Some(copy_of(&error));
+        self.note(error);
+        self.driver.handle_write_error();
+    }
+
+    fn note(&mut self, error: io::Error) {
+        if !self.driver.is_ending() {
+            self.failure.get_or_insert(error);
+        }
+    }
+
+    fn failed(&mut self, error: driver::Error) -> Error {
+        self.failure.take().map_or(error.into(), Error::Io)
+    }
+}
+
+/// Returns the same error again, as far as it can be told twice.
+fn copy_of(error: &io::Error) -> io::Error {
+    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
+}

@@ -1,0 +1,64 @@
+//! What the shell needs of a runtime; knows no connection.
+
+use core::task::{Context, Poll};
+use core::time::Duration;
+use std::io;
+
+use crate::buffer::{Input, TransmitBuf};
+
+/// A byte stream of an asynchronous runtime, with a clock and a timer of that runtime.
+///
+/// Implement it to have a [`WebSocket`](super::WebSocket) over a runtime that this crate has no
+/// adapter for: some forty lines. The methods are those of `AsyncRead` and `AsyncWrite`, and like
+/// these wake the task when it is worth calling again.
+pub trait Transport: Unpin {
+    /// What is wrapped.
+    type Stream;
+
+    /// Wraps a stream; its clock begins at 0.
+    fn new(stream: Self::Stream) -> Self;
+
+    /// Returns the stream.
+    fn stream(&self) -> &Self::Stream;
+
+    /// Unwraps the stream.
+    fn into_stream(self) -> Self::Stream;
+
+    /// Reads once, and appends what came to `input`, in which room has been
+    /// [prepared](Input::prepare); 0 is the end of the stream.
+    ///
+    /// # Errors
+    ///
+    /// The transport's own: nothing more can be read.
+    fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>)
+    -> Poll<io::Result<usize>>;
+
+    /// Writes once, as much as the stream takes of `output`, which is not empty.
+    ///
+    /// # Errors
+    ///
+    /// The transport's own, and [`io::ErrorKind::WriteZero`] when it takes nothing: nothing more
+    /// can be written.
+    fn poll_write(&mut self, cx: &mut Context<'_>, output: &TransmitBuf)
+    -> Poll<io::Result<usize>>;
+
+    /// Passes on what the stream may have kept to itself.
+    ///
+    /// # Errors
+    ///
+    /// The transport's own.
+    fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Tells the peer that nothing more will be written.
+    ///
+    /// # Errors
+    ///
+    /// The transport's own.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Returns the time since the stream was wrapped.
+    fn now(&self) -> Duration;
+
+    /// Waits until the time is `at`; a later call with another time replaces the one before.
+    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()>;
+}

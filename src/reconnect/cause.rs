@@ -1,0 +1,109 @@
+//! Why there is no connection, and whether that is worth another attempt; knows no transport.
+
+use core::fmt;
+
+use super::error::AttemptError;
+use super::policy::{Policy, Retry};
+use crate::close::Closed;
+use crate::delivery::DeliveryError;
+use crate::error::ConnectionError;
+#[cfg(feature = "handshake")]
+use crate::handshake::HandshakeError;
+
+/// Why there is no connection any more, or none came about.
+///
+/// `E` is the error of the adapter, such as `io::Error`.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Cause<E> {
+    /// There was no request, or no stream.
+    Attempt(AttemptError),
+    /// The connection was closed, by either end.
+    Closed(Closed),
+    /// The peer broke the rules of [`delivery`](crate::delivery).
+    Delivery(DeliveryError),
+    /// The handshake, the connection or the transport failed, or the attempt took too long.
+    Failed(E),
+}
+
+impl<E: Retryable> Cause<E> {
+    /// Judges whether another attempt is worth it.
+    #[must_use]
+    pub fn retry(&self, policy: &Policy) -> Retry {
+        match self {
+            Self::Attempt(error) => error.retry(),
+            Self::Closed(closed) => policy.judge_closed(closed),
+            Self::Delivery(error) => policy.judge_close_code(error.close_code()),
+            Self::Failed(error) => error.retry(policy),
+        }
+    }
+}
+
+impl<E: fmt::Display> fmt::Display for Cause<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attempt(error) => write!(f, "attempt failed: {error}"),
+            Self::Closed(closed) if closed.reason.is_empty() => {
+                write!(f, "closed with {}", closed.code)
+            }
+            Self::Closed(closed) => write!(f, "closed with {}: {}", closed.code, closed.reason),
+            Self::Delivery(error) => write!(f, "delivery failed: {error}"),
+            Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+/// An error of which it can be said whether another attempt is worth it.
+///
+/// An adapter's error leaves what it wraps to [`Policy`], and judges the rest itself:
+///
+/// ```
+/// use sanswire::reconnect::{Policy, Retry, Retryable};
+/// use sanswire::ConnectionError;
+///
+/// enum Error {
+///     Connection(ConnectionError),
+///     Offline,
+///     WrongCertificate,
+/// }
+///
+/// impl Retryable for Error {
+///     fn retry(&self, policy: &Policy) -> Retry {
+///         match self {
+///             Self::Connection(error) => error.retry(policy),
+///             Self::Offline => Retry::Later,
+///             Self::WrongCertificate => Retry::Never,
+///         }
+///     }
+/// }
+/// ```
+pub trait Retryable {
+    /// Judges whether another attempt is worth it.
+    #[must_use]
+    fn retry(&self, policy: &Policy) -> Retry;
+}
+
+/// As [`Policy::judge_error`].
+impl Retryable for ConnectionError {
+    fn retry(&self, policy: &Policy) -> Retry {
+        policy.judge_error(*self)
+    }
+}
+
+/// As [`Policy::judge_handshake`].
+#[cfg(feature = "handshake")]
+impl Retryable for HandshakeError {
+    fn retry(&self, policy: &Policy) -> Retry {
+        policy.judge_handshake(self)
+    }
+}
+
+/// A [`Cause`] and what follows from it, by [`Supervisor::judge`](super::Supervisor::judge).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Judgement<E> {
+    /// Why there is no connection.
+    pub cause: Cause<E>,
+    /// Whether another attempt is worth it. Replace it where the application knows better.
+    pub retry: Retry,
+}

@@ -1,0 +1,172 @@
+//! What waits to be sent, across connections; knows neither attempts nor time.
+
+use alloc::boxed::Box;
+use alloc::collections::VecDeque;
+use alloc::vec::Vec;
+
+use super::error::{Refused, SendError};
+use crate::connection::Commands;
+use crate::delivery::{DeliveryError, Event, Session};
+use crate::message::Message;
+
+/// Where messages wait for a connection: the part of a [`Supervisor`](super::Supervisor) that
+/// decides what becomes of them when a connection breaks.
+///
+/// | | a message leaves the outbox when | a message on its way when the connection breaks |
+/// |---|---|---|
+/// | [`queue`](Self::queue) | a connection takes it | is lost, or has arrived |
+/// | [`session`](Self::session) | the peer acknowledges it | is sent again, and arrives once |
+#[derive(Debug)]
+pub struct Outbox {
+    content: Content,
+}
+
+#[derive(Debug)]
+enum Content {
+    Queue(Queue),
+    /// The session keeps its own queue.
+    Session(Box<Session>),
+}
+
+/// Messages that no connection has taken. messages.len() <= max_messages, bytes <= max_bytes
+#[derive(Debug)]
+struct Queue {
+    messages: VecDeque<Message>,
+    /// Bytes of payload in `messages`.
+    bytes: usize,
+    max_messages: usize,
+    max_bytes: usize,
+}
+
+impl Outbox {
+    /// Creates a queue of at most `max_messages` messages with at most `max_bytes` of payload in
+    /// all. What is over a limit is refused.
+    #[must_use]
+    pub const fn queue(max_messages: usize, max_bytes: usize) -> Self {
+        let queue = Queue { messages: VecDeque::new(), bytes: 0, max_messages, max_bytes };
+        Self { content: Content::Queue(queue) }
+    }
+
+    /// Creates an outbox that delivers each message once and in order, by the subprotocol of
+    /// [`delivery`](crate::delivery). The session's own limits count. It may be new, or
+    /// [restored](Session::restore).
+    #[must_use]
+    pub fn session(session: Session) -> Self {
+        Self { content: Content::Session(Box::new(session)) }
+    }
+
+    pub(super) fn push(&mut self, message: Message) -> Result<(), Refused> {
+        match &mut self.content {
+            Content::Queue(queue) => queue.push(message),
+            Content::Session(session) => session.send(message).map_err(|refused| Refused {
+                error: refused.error.into(),
+                message: refused.message,
+            }),
+        }
+    }
+
+    /// Hands over as much as an open connection takes; returns whether it was anything.
+    pub(super) fn transmit(&mut self, commands: &mut Commands<'_>) -> bool {
+        match &mut self.content {
+            Content::Queue(queue) => queue.transmit(commands),
+            Content::Session(session) => {
+                // Each of its messages has some bytes. What was refused stays in the session.
+                let before = commands.buffered_amount();
+                let _ = session.transmit(commands);
+                commands.buffered_amount() > before
+            }
+        }
+    }
+
+    pub(super) fn acknowledge(&mut self) {
+        if let Content::Session(session) = &mut self.content {
+            session.acknowledge();
+        }
+    }
+
+    pub(super) fn handle_connected(&mut self) {
+        if let Content::Session(session) = &mut self.content {
+            session.handle_connected();
+        }
+    }
+
+    pub(super) fn handle_disconnected(&mut self) {
+        if let Content::Session(session) = &mut self.content {
+            session.handle_disconnected();
+        }
+    }
+
+    pub(super) fn handle_message(
+        &mut self,
+        message: Message,
+    ) -> Result<Option<Event>, DeliveryError> {
+        match &mut self.content {
+            Content::Queue(_) => Ok(Some(Event::Message(message))),
+            Content::Session(session) => session.handle_message(message),
+        }
+    }
+
+    /// Takes out what no connection has taken; a session keeps it.
+    pub(super) fn take_unsent(&mut self) -> Vec<Message> {
+        match &mut self.content {
+            Content::Queue(queue) => {
+                queue.bytes = 0;
+                core::mem::take(&mut queue.messages).into()
+            }
+            Content::Session(_) => Vec::new(),
+        }
+    }
+
+    pub(super) fn buffered_messages(&self) -> usize {
+        match &self.content {
+            Content::Queue(queue) => queue.messages.len(),
+            Content::Session(session) => session.buffered_messages(),
+        }
+    }
+
+    pub(super) fn buffered_amount(&self) -> usize {
+        match &self.content {
+            Content::Queue(queue) => queue.bytes,
+            Content::Session(session) => session.buffered_amount(),
+        }
+    }
+
+    pub(super) fn as_session(&self) -> Option<&Session> {
+        match &self.content {
+            Content::Queue(_) => None,
+            Content::Session(session) => Some(session),
+        }
+    }
+}
+
+impl Queue {
+    fn push(&mut self, message: Message) -> Result<(), Refused> {
+        let len = message.len();
+        if len > self.max_bytes {
+            let error = SendError::TooLarge { len, limit: self.max_bytes };
+            return Err(Refused { error, message });
+        }
+        if self.messages.len() >= self.max_messages || self.bytes > self.max_bytes - len {
+            return Err(Refused { error: SendError::Full, message });
+        }
+        self.bytes += len;
+        self.messages.push_back(message);
+        Ok(())
+    }
+
+    fn transmit(&mut self, commands: &mut Commands<'_>) -> bool {
+        let before = self.messages.len();
+        while let Some(message) = self.messages.pop_front() {
+            let len = message.len();
+            if let Err(refused) = commands.send(message) {
+                // It waits for room, or for the next connection. What is given by value comes back.
+                if let Some(message) = refused.message {
+                    self.messages.push_front(message);
+                }
+                break;
+            }
+            self.bytes -= len;
+        }
+        self.messages.len() < before
+    }
+}

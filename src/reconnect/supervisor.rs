@@ -1,0 +1,421 @@
+//! A client across its connections: what it sends, what it is told, when it connects; knows no
+//! transport, no clock and no lock.
+
+use alloc::collections::VecDeque;
+use alloc::string::ToString;
+use alloc::vec::Vec;
+use core::time::Duration;
+
+use super::cause::{Cause, Judgement, Retryable};
+use super::error::{Refused, SendError};
+use super::event::Event;
+use super::outbox::Outbox;
+use super::policy::Policy;
+use super::{Action, Reconnect, State};
+use crate::close::CloseCode;
+use crate::connection::{Commands, Config, Pong, ReadyState, Reassembly, WhenFull};
+#[cfg(feature = "handshake")]
+use crate::delivery::SUBPROTOCOL;
+use crate::delivery::{DeliveryError, Session};
+#[cfg(feature = "handshake")]
+use crate::handshake::{ClientRequest, HandshakeError, SubprotocolPolicy};
+use crate::message::Message;
+
+/// A client that comes back, without its sockets: everything that such a client decides.
+///
+/// It says when to connect (by a [`Reconnect`]), keeps what is to be sent (in an [`Outbox`]),
+/// judges how attempts and connections end, and tells the application what happened. The caller
+/// owns the one attempt or connection that exists, the clock and the timer. `E` is the error of
+/// the caller's transport.
+///
+/// The loop around it:
+///
+/// 1. Call [`poll_step`](Self::poll_step), and do what it says, until it says [`Step::Wait`].
+/// 2. While there is a connection, call [`transmit`](Self::transmit), receive, and hand over what
+///    arrives by [`handle_message`](Self::handle_message). When nothing arrives, call
+///    [`acknowledge`](Self::acknowledge) and [`transmit`](Self::transmit) once more.
+/// 3. Report the success of an attempt by [`handle_connected`](Self::handle_connected). Have its
+///    failure and the end of a connection [judged](Self::judge), and report the judgement by
+///    [`handle_disconnected`](Self::handle_disconnected).
+/// 4. Wait for the attempt, for the connection, or until [`poll_timeout`](Self::poll_timeout), and
+///    begin anew.
+///
+/// [`start`](Self::start), [`stop`](Self::stop) and [`try_send`](Self::try_send) may be called at
+/// any time. A call that does not fit the state changes nothing, so that a report which comes too
+/// late does no harm. `now` is as for [`Reconnect`].
+///
+/// ```
+/// use core::time::Duration;
+/// use sanswire::reconnect::{Cause, Event, Outbox, Policy, Step, Supervisor};
+/// use sanswire::{Config, Connection, ConnectionError};
+///
+/// let config = Supervisor::<ConnectionError>::connection_config(Config::default());
+/// let outbox = Outbox::queue(1024, 1 << 20);
+/// let mut supervisor = Supervisor::new(Policy::default(), [7; 32], outbox);
+/// supervisor.try_send("sent as soon as there is a connection")?;
+///
+/// // What the caller has: a clock, and at most one connection.
+/// let mut now = Duration::ZERO;
+/// let mut connection = None;
+///
+/// supervisor.start(now);
+/// loop {
+///     match supervisor.poll_step(now) {
+///         Step::Connect { .. } => {
+///             connection = Some(Connection::client(&config, [8; 32])); // … after the handshake
+///             supervisor.handle_connected(now);
+///         }
+///         Step::Disconnect => connection = None,
+///         Step::Event(Event::Connecting { attempt: 3 }) => supervisor.stop(),
+///         Step::Event(event) => println!("{event:?}"),
+///         Step::Wait => match &mut connection {
+///             Some(open) => {
+///                 supervisor.transmit(&mut open.commands());
+///                 // … Write what there is to write, read, and one day the stream ends.
+///                 let judgement = supervisor.judge(Cause::Failed(ConnectionError::UnexpectedEof));
+///                 supervisor.handle_disconnected(now, judgement);
+///                 connection = None;
+///             }
+///             None => now = supervisor.poll_timeout().unwrap(), // … or sleep until then
+///         },
+///         Step::Over => break,
+///         _ => {}
+///     }
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// ```text
+///              Step::Connect         handle_connected
+///   no link ───────────────▶ no link ───────────────▶ Open ──┐ stop, or the peer broke
+///      ▲        (attempt)       │                      │     │ the rules of `delivery`
+///      ├─── handle_disconnected ┘                      │     ▼
+///      └──────────── handle_disconnected ──────────────┴─ Closing: `transmit` sends Close
+/// ```
+#[derive(Debug)]
+pub struct Supervisor<E> {
+    reconnect: Reconnect,
+    outbox: Outbox,
+    link: Link,
+    /// What the application has not been told, the oldest first.
+    events: VecDeque<Event<E>>,
+    /// Whether the application was told that it gave up.
+    is_told: bool,
+}
+
+/// The connection, if there is one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Link {
+    None,
+    Open,
+    /// This end closes it: it was stopped, or the peer did this wrong.
+    Closing(Option<DeliveryError>),
+}
+
+impl<E> Supervisor<E> {
+    /// Creates a client that waits for [`start`](Self::start). Messages may be queued before.
+    ///
+    /// The seed is as for [`Reconnect::new`].
+    #[must_use]
+    pub fn new(policy: Policy, seed: [u8; 32], outbox: Outbox) -> Self {
+        Self {
+            reconnect: Reconnect::new(policy, seed),
+            outbox,
+            link: Link::None,
+            events: VecDeque::new(),
+            is_told: false,
+        }
+    }
+
+    /// Returns `config` as the connections of such a client need it: messages are whole, Pings are
+    /// answered by the connection, and a message for which its output has no room is refused, so
+    /// that it stays in the [`Outbox`].
+    #[must_use]
+    pub const fn connection_config(mut config: Config) -> Config {
+        config.reassembly = Reassembly::Messages;
+        config.pong = Pong::Automatic;
+        config.when_full = WhenFull::Refuse;
+        config
+    }
+
+    // Commands.
+
+    /// Begins, or begins again after [`stop`](Self::stop) or after it gave up, with all counts from
+    /// zero; what was queued is still there. A connection that is being closed comes to its end
+    /// first.
+    ///
+    /// Changes nothing while it goes on.
+    pub fn start(&mut self, now: Duration) {
+        match self.state() {
+            State::GaveUp(_) | State::Idle | State::Stopped => {
+                self.reconnect.start(now);
+                self.is_told = false;
+            }
+            State::Connecting | State::Open | State::Waiting => {}
+        }
+    }
+
+    /// Stops, in any state: no attempt follows before the next [`start`](Self::start), and messages
+    /// are refused.
+    ///
+    /// [`Step::Disconnect`] ends an attempt. A connection is closed with 1000 by the next
+    /// [`transmit`](Self::transmit), behind what waits and finds room; the rest stays queued.
+    pub fn stop(&mut self) {
+        self.reconnect.stop();
+        if self.link == Link::Open {
+            self.link = Link::Closing(None);
+        }
+    }
+
+    /// Queues a message, online or not. It leaves by [`transmit`](Self::transmit), in the order of
+    /// these calls.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`] gives the message back: the outbox is full, or the client
+    /// [has ended](Self::is_ended).
+    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Refused> {
+        let message = message.into();
+        if self.is_ended() {
+            return Err(Refused { error: SendError::Ended, message });
+        }
+        self.outbox.push(message)
+    }
+
+    /// Takes out the messages that no connection has taken, the oldest first. None with
+    /// [`Outbox::session`]: the session has a use for them.
+    #[must_use = "the messages are in the outbox no more"]
+    pub fn take_unsent(&mut self) -> Vec<Message> {
+        self.outbox.take_unsent()
+    }
+
+    /// Acknowledges what arrived, if messages are delivered by a session. To be called before
+    /// waiting for the transport.
+    pub fn acknowledge(&mut self) {
+        self.outbox.acknowledge();
+    }
+
+    /// Hands over what the open connection takes, and closes it if it is to be closed: because of
+    /// [`stop`](Self::stop), or with the code and the reason for what the peer did wrong.
+    ///
+    /// Returns whether there is something new for the transport.
+    pub fn transmit(&mut self, commands: &mut Commands<'_>) -> bool {
+        // A connection that is closing takes nothing, but counts what it refuses.
+        if commands.ready_state() != ReadyState::Open {
+            return false;
+        }
+        match self.link {
+            Link::None => false,
+            Link::Open => self.outbox.transmit(commands),
+            Link::Closing(None) => {
+                self.outbox.acknowledge();
+                self.outbox.transmit(commands);
+                commands.close(CloseCode::NORMAL, "").is_ok()
+            }
+            Link::Closing(Some(error)) => {
+                commands.close(error.close_code(), &error.to_string()).is_ok()
+            }
+        }
+    }
+
+    // What happened.
+
+    /// Notes that the attempt succeeded: the handshake is complete.
+    ///
+    /// Changes nothing if the client was stopped meanwhile: [`Step::Disconnect`] follows.
+    pub fn handle_connected(&mut self, now: Duration) {
+        if self.state() == State::Connecting {
+            self.reconnect.handle_connected(now);
+            self.outbox.handle_connected();
+            self.link = Link::Open;
+            self.events.push_back(Event::Open);
+        }
+    }
+
+    /// Takes a message from the connection. A connection on which the peer broke the rules of
+    /// [`delivery`](crate::delivery) is closed by the next [`transmit`](Self::transmit), and what
+    /// still comes is dropped.
+    pub fn handle_message(&mut self, message: Message) {
+        match self.link {
+            Link::None | Link::Closing(Some(_)) => {}
+            Link::Open | Link::Closing(None) => match self.outbox.handle_message(message) {
+                Ok(event) => self.events.extend(event.map(Event::from)),
+                Err(error) => self.link = Link::Closing(Some(error)),
+            },
+        }
+    }
+
+    /// Notes that the attempt failed or the connection ended, in whatever way.
+    pub fn handle_disconnected(&mut self, now: Duration, judgement: Judgement<E>) {
+        let Judgement { cause, retry } = judgement;
+        match core::mem::replace(&mut self.link, Link::None) {
+            Link::None => {
+                let was_connecting = self.state() == State::Connecting;
+                self.reconnect.handle_failed(now, retry);
+                if !was_connecting {
+                    // It was stopped, and nobody waits for this end.
+                    return;
+                }
+            }
+            Link::Open | Link::Closing(_) => {
+                self.reconnect.handle_disconnected(now, retry);
+                self.outbox.handle_disconnected();
+            }
+        }
+        self.events.push_back(Event::Disconnected { cause, delay: self.reconnect.delay() });
+    }
+
+    // What to do.
+
+    /// Says what the caller must do now.
+    #[must_use]
+    pub fn poll_step(&mut self, now: Duration) -> Step<E> {
+        if let Some(event) = self.events.pop_front() {
+            return Step::Event(event);
+        }
+        // A connection that is being closed comes to its end before the next attempt.
+        if self.link != Link::None {
+            return Step::Wait;
+        }
+        match self.reconnect.poll_action(now) {
+            Some(Action::Connect) => {
+                let attempt = self.reconnect.attempts();
+                self.events.push_back(Event::Connecting { attempt });
+                return Step::Connect { attempt };
+            }
+            Some(Action::Disconnect) => return Step::Disconnect,
+            None => {}
+        }
+        match self.state() {
+            State::GaveUp(why) if !self.is_told => {
+                self.is_told = true;
+                Step::Event(Event::GaveUp(why))
+            }
+            State::GaveUp(_) | State::Idle | State::Stopped => Step::Over,
+            State::Connecting | State::Open | State::Waiting => Step::Wait,
+        }
+    }
+
+    /// Returns when to call [`poll_step`](Self::poll_step) again; `None` when only a call can
+    /// change the state.
+    ///
+    /// It may be in the past: then call at once.
+    #[must_use]
+    pub const fn poll_timeout(&self) -> Option<Duration> {
+        match self.link {
+            Link::None => self.reconnect.poll_timeout(),
+            Link::Open | Link::Closing(_) => None,
+        }
+    }
+
+    // Getters.
+
+    /// Returns what it is doing.
+    #[must_use]
+    pub const fn state(&self) -> State {
+        self.reconnect.state()
+    }
+
+    /// Returns whether it was stopped or gave up: nothing is sent before the next
+    /// [`start`](Self::start).
+    #[must_use]
+    pub const fn is_ended(&self) -> bool {
+        matches!(self.state(), State::GaveUp(_) | State::Stopped)
+    }
+
+    /// Returns how many messages wait: for a connection, or with [`Outbox::session`] to be
+    /// acknowledged.
+    #[must_use]
+    pub fn buffered_messages(&self) -> usize {
+        self.outbox.buffered_messages()
+    }
+
+    /// Returns how many bytes of payload those messages have.
+    #[must_use]
+    pub fn buffered_amount(&self) -> usize {
+        self.outbox.buffered_amount()
+    }
+
+    /// Returns the policy.
+    #[must_use]
+    pub const fn policy(&self) -> &Policy {
+        self.reconnect.policy()
+    }
+
+    /// Returns the session of [`Outbox::session`].
+    #[must_use]
+    pub fn session(&self) -> Option<&Session> {
+        self.outbox.as_session()
+    }
+}
+
+impl<E: Retryable> Supervisor<E> {
+    /// Judges the failure of an attempt or the end of a connection, for
+    /// [`handle_disconnected`](Self::handle_disconnected).
+    ///
+    /// Where this end closed the connection because the peer broke the rules of
+    /// [`delivery`](crate::delivery), that is the cause, whatever came afterwards.
+    #[must_use]
+    pub fn judge(&self, cause: Cause<E>) -> Judgement<E> {
+        let cause = match self.link {
+            Link::Closing(Some(error)) => Cause::Delivery(error),
+            Link::Closing(None) | Link::None | Link::Open => cause,
+        };
+        let retry = cause.retry(self.policy());
+        Judgement { cause, retry }
+    }
+}
+
+#[cfg(feature = "handshake")]
+impl<E> Supervisor<E> {
+    /// Returns the request of an attempt as it is to be sent: with [`Outbox::session`] it offers
+    /// the subprotocol of [`delivery`](crate::delivery).
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::DuplicateSubprotocol`] if it offers that already.
+    pub fn prepare_request(&self, request: ClientRequest) -> Result<ClientRequest, HandshakeError> {
+        if self.session().is_none() {
+            return Ok(request);
+        }
+        let request = request.subprotocol(SUBPROTOCOL)?;
+        Ok(request.subprotocol_policy(SubprotocolPolicy::Required))
+    }
+
+    /// Checks the subprotocol that the server chose; a failure is that of the attempt.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::NoSubprotocol`] if it is not that of [`delivery`](crate::delivery), with
+    /// [`Outbox::session`].
+    pub fn check_protocol(&self, protocol: &str) -> Result<(), HandshakeError> {
+        // The application may have offered others before it.
+        if self.session().is_some() && protocol != SUBPROTOCOL {
+            return Err(HandshakeError::NoSubprotocol);
+        }
+        Ok(())
+    }
+}
+
+/// What the caller of [`Supervisor::poll_step`] must do.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Step<E> {
+    /// Begin an attempt, and report it by [`handle_connected`](Supervisor::handle_connected) or
+    /// [`handle_disconnected`](Supervisor::handle_disconnected). It needs a deadline of its own.
+    /// What the request needs (a fresh token, the URL) is best read now.
+    Connect {
+        /// The number of the attempt, as in [`Event::Connecting`].
+        attempt: u32,
+    },
+    /// Drop the attempt, or the connection that has come of it meanwhile, and report nothing more
+    /// of it.
+    Disconnect,
+    /// Tell the application.
+    Event(Event<E>),
+    /// Nothing more happens before the next [`start`](Supervisor::start).
+    Over,
+    /// Drive the attempt or the connection; without one, wait until
+    /// [`poll_timeout`](Supervisor::poll_timeout).
+    Wait,
+}

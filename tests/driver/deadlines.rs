@@ -1,0 +1,214 @@
+//! What time brings: heartbeats, deadlines, and that both are seen without anything else moving.
+
+use core::time::Duration;
+
+use sanswire::driver::Error;
+use sanswire::{Config, ConnectionError, PingWhen, Role};
+
+use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, config, secs};
+
+const BOTH: [Role; 2] = [Role::Client, Role::Server];
+
+fn failed(error: ConnectionError) -> Vec<Told> {
+    vec![Told::Failed(Error::Connection(error))]
+}
+
+#[test]
+fn a_heartbeat_leaves_when_it_is_due_and_is_answered() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default());
+        for at in [20, 40, 60] {
+            assert!(hand.pass_until(secs(at)).is_empty());
+            let frames = hand.frames();
+            let [(PING, payload)] = &frames[..] else { panic!("{frames:?}") };
+            hand.now = secs(at) + Duration::from_millis(30);
+            hand.read(&hand.from_peer(PONG, payload));
+            assert_eq!(hand.settle(), [Told::Pong(payload.clone())]);
+            let round_trip = hand.connection().round_trip_time();
+            assert_eq!(round_trip, Some(Duration::from_millis(30)));
+        }
+    }
+}
+
+#[test]
+fn a_deadline_that_has_passed_is_an_event_and_nothing_to_wait_for() {
+    let config = config(|config| config.idle_timeout = Some(secs(10)));
+    let mut hand = Hand::open(Role::Server, &config);
+    assert!(hand.pass_until(secs(9)).is_empty());
+    assert_eq!(hand.driver.poll_timeout(), Some(secs(10)));
+    assert!(!hand.driver.has_event() && !hand.driver.is_overdue());
+    hand.driver.handle_timeout(secs(10));
+    for _ in 0..3 {
+        assert!(hand.driver.has_event() && hand.driver.is_overdue());
+        assert_eq!(hand.driver.poll_timeout(), None);
+        hand.driver.handle_timeout(secs(11));
+    }
+    assert!(hand.take().is_empty());
+    assert!(!hand.driver.is_overdue() && hand.driver.is_ending());
+    hand.now = secs(11);
+    hand.settle();
+    hand.eof();
+    assert_eq!(hand.settle(), failed(ConnectionError::IdleTimeout { limit: secs(10) }));
+}
+
+#[test]
+fn a_deadline_of_a_flush_is_seen_by_who_asks_for_no_events() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    // Something waits that nobody takes.
+    hand.read(&hand.from_peer(TEXT, b"x"));
+    hand.driver.commands().send("stuck").unwrap();
+    let mut passed = 0;
+    while !hand.driver.is_overdue() {
+        assert!(hand.driver.want_write().is_some());
+        hand.now = hand.driver.poll_timeout().unwrap().max(hand.now);
+        assert!(hand.now <= secs(60));
+        hand.driver.handle_timeout(hand.now);
+        passed += 1;
+        assert!(passed < 20, "time does not pass");
+    }
+    assert!(hand.now >= secs(40));
+    assert_eq!(hand.driver.poll_timeout(), None);
+    assert_eq!(hand.take()[0], Told::Text("x".into()));
+}
+
+#[test]
+fn a_stuck_sender_whose_peer_sends_sees_that_it_lives() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.driver.commands().send("stuck").unwrap();
+    // Events wait from now on: the application only sends.
+    let message = hand.from_peer(TEXT, b"x");
+    for at in 1..60 {
+        hand.now = secs(at);
+        assert!(hand.driver.want_write().is_some());
+        hand.read(&message);
+        hand.driver.handle_timeout(hand.now);
+        assert!(!hand.driver.is_overdue(), "{at}");
+    }
+    hand.now = secs(61);
+    hand.driver.handle_timeout(hand.now);
+    assert!(hand.driver.is_overdue());
+    let told = hand.pass_stuck_until(secs(61));
+    assert_eq!(told.len(), 60);
+    let error = ConnectionError::WriteTimeout { limit: secs(60) };
+    assert_eq!(told[59..], failed(error));
+}
+
+#[test]
+fn what_is_read_ahead_is_dated_when_it_is_read() {
+    let config = config(|config| {
+        config.ping_when = PingWhen::Silent;
+        config.write_timeout = None;
+    });
+    let mut hand = Hand::open(Role::Server, &config);
+    hand.read(&hand.from_peer(TEXT, b"x"));
+    hand.now = secs(15);
+    hand.read(&hand.from_peer(TEXT, b"x"));
+    assert_eq!(hand.driver.poll_timeout(), Some(secs(35)));
+}
+
+#[test]
+fn silence_means_nothing_while_nothing_is_read() {
+    let config = config(|config| {
+        config.max_buffered = 4 << 10;
+        config.write_timeout = Some(secs(300));
+    });
+    let mut hand = Hand::open(Role::Server, &config);
+    hand.answer = Some(vec![0; 4 << 10]);
+    let message = hand.from_peer(BINARY, &[0; 1_000]);
+    hand.read_ahead(&message.repeat(200));
+    assert_eq!(hand.take().len(), 1);
+    assert!(!hand.driver.wants_read());
+    assert!(hand.pass_stuck_until(secs(299)).is_empty());
+    let told = hand.pass_stuck_until(secs(301));
+    let error = ConnectionError::WriteTimeout { limit: secs(300) };
+    assert_eq!(told.last(), failed(error).last());
+}
+
+#[test]
+fn silence_means_nothing_behind_the_end_of_the_stream() {
+    let config = config(|config| {
+        config.max_buffered = 4 << 10;
+        config.write_timeout = Some(secs(300));
+    });
+    let mut hand = Hand::open(Role::Server, &config);
+    hand.answer = Some(vec![0; 4 << 10]);
+    hand.read(&hand.from_peer(TEXT, b"x").repeat(3));
+    hand.eof();
+    assert_eq!(hand.take().len(), 1);
+    assert!(hand.pass_stuck_until(secs(299)).is_empty());
+    let told = hand.pass_stuck_until(secs(306));
+    assert_eq!(told[..2], [Told::Text("x".into()), Told::Text("x".into())]);
+    assert_eq!(told[2..], failed(ConnectionError::UnexpectedEof));
+}
+
+#[test]
+fn a_message_that_waits_is_not_late() {
+    let config = config(|config| {
+        config.message_timeout = Some(secs(5));
+        config.idle_timeout = Some(secs(5));
+        config.pong_timeout = None;
+    });
+    let mut hand = Hand::open(Role::Server, &config);
+    hand.read(&hand.from_peer(TEXT, b"whole"));
+    for at in 1..20 {
+        hand.now = secs(at);
+        hand.driver.handle_timeout(hand.now);
+        assert!(!hand.driver.is_overdue());
+    }
+    assert_eq!(hand.take(), [Told::Text("whole".into())]);
+}
+
+#[test]
+fn a_message_that_does_not_end_is_late() {
+    let config = config(|config| config.message_timeout = Some(secs(5)));
+    let mut hand = Hand::open(Role::Server, &config);
+    hand.now = secs(1);
+    hand.read(&hand.from_peer(TEXT, b"half")[..8]);
+    assert!(hand.take().is_empty());
+    assert!(hand.pass_until(secs(5)).is_empty());
+    hand.pass_until(secs(6));
+    assert!(hand.driver.is_ending());
+    hand.eof();
+    assert_eq!(hand.settle(), failed(ConnectionError::MessageTimeout { limit: secs(5) }));
+}
+
+#[test]
+fn time_that_goes_back_counts_as_the_last() {
+    for mut hand in [
+        Hand::accepting(&Config::default()),
+        Hand::connecting(&Config::default()),
+        Hand::open(Role::Client, &Config::default()),
+        Hand::open(Role::Server, &Config::default()),
+    ] {
+        hand.settle();
+        hand.driver.handle_timeout(secs(8));
+        hand.driver.handle_timeout(secs(3));
+        assert_eq!(hand.driver.now(), secs(8));
+    }
+}
+
+#[test]
+fn a_clock_that_begins_late_is_no_deadline() {
+    for role in BOTH {
+        let mut hand = match role {
+            Role::Client => Hand::connecting(&Config::default()),
+            Role::Server => Hand::accepting(&Config::default()),
+        };
+        hand.now = Duration::MAX / 2;
+        assert!(hand.settle().is_empty());
+        assert!(hand.driver.poll_timeout().is_some_and(|at| at > hand.now));
+    }
+}
+
+#[test]
+fn a_connection_without_deadlines_waits_for_its_transport_only() {
+    let config = config(|config| {
+        config.ping_interval = None;
+        config.write_timeout = None;
+        config.min_rate = None;
+    });
+    let mut hand = Hand::open(Role::Server, &config);
+    assert_eq!(hand.driver.poll_timeout(), None);
+    assert!(hand.pass_until(secs(1_000_000)).is_empty());
+    assert!(hand.written.is_empty());
+}

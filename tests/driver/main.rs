@@ -1,0 +1,16 @@
+//! What `sanswire::driver::Driver` promises: single policies by hand, whole connections over
+//! scripted transports, random schedules. No sockets, no sleeps: time is what the tests say it is.
+#![cfg(feature = "handshake")]
+#![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by it")]
+
+mod app;
+mod closing;
+mod deadlines;
+mod hand;
+mod opening;
+mod order;
+mod random;
+mod reading;
+mod scenarios;
+mod wire;
+mod world;

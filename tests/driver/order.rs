@@ -1,0 +1,158 @@
+//! Calls in the wrong order, on the wrong object, or too often: nothing panics, nothing is lost.
+
+use core::time::Duration;
+
+use sanswire::driver::{Driver, Error, Next};
+use sanswire::handshake::Acceptance;
+use sanswire::{Config, ConnectionError, Role};
+
+use crate::hand::{CLOSE, Hand, REQUEST, TEXT, Told, close_body, secs};
+
+/// A driver in each state.
+fn all() -> Vec<Hand> {
+    let config = Config::default();
+    let mut over = Hand::open(Role::Server, &config);
+    over.read(&over.from_peer(CLOSE, &close_body(1000, "")));
+    over.settle();
+    over.eof();
+    assert_eq!(over.settle().last(), Some(&Told::Over));
+    let mut ending = Hand::open(Role::Server, &config);
+    ending.read(&ending.from_peer(0x83, b""));
+    assert!(ending.take().is_empty() && ending.driver.is_ending());
+    let mut broken = Hand::open(Role::Client, &config);
+    broken.driver.handle_write_error();
+    vec![
+        Hand::accepting(&config),
+        Hand::asked(&config),
+        Hand::connecting(&config),
+        Hand::open(Role::Client, &config),
+        Hand::open(Role::Server, &config),
+        ending,
+        broken,
+        over,
+    ]
+}
+
+#[test]
+fn a_write_that_was_not_asked_for_counts_nothing() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.driver.commands().send("text").unwrap();
+    hand.driver.handle_written(100);
+    hand.write_all();
+    hand.driver.handle_written(100);
+    hand.driver.commands().send("more").unwrap();
+    hand.driver.handle_written(100);
+    hand.write_all();
+    assert_eq!(hand.frames(), [(TEXT, b"text".to_vec()), (TEXT, b"more".to_vec())]);
+}
+
+#[test]
+fn more_written_than_there_was_counts_as_all() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.driver.commands().send("text").unwrap();
+    assert!(hand.driver.want_write().is_some());
+    hand.driver.handle_written(usize::MAX);
+    hand.write_all();
+    assert!(hand.driver.is_written());
+}
+
+#[test]
+fn a_read_that_brought_nothing_changes_nothing() {
+    for mut hand in all() {
+        hand.driver.handle_read(10, secs(1));
+        assert!(hand.take().iter().all(|told| matches!(told, Told::Over)));
+    }
+}
+
+#[test]
+fn reads_that_claim_anything_do_not_panic() {
+    for mut hand in all() {
+        for len in [usize::MAX, usize::MAX >> 1, 1 << 41, 1 << 40, 1 << 40, 1 << 40, 1] {
+            hand.driver.handle_read(len, Duration::MAX);
+        }
+        hand.take();
+    }
+}
+
+#[test]
+fn no_order_of_calls_panics() {
+    let mut calls: Vec<fn(&mut Driver)> = vec![
+        |driver| _ = driver.poll_event().map(|next| matches!(next, Next::Wait)),
+        |driver| _ = driver.want_write().is_some(),
+        |driver| driver.handle_written(7),
+        |driver| driver.handle_written(usize::MAX),
+        |driver| driver.handle_write_error(),
+        |driver| _ = driver.want_read().is_some(),
+        |driver| {
+            if let Some(mut input) = driver.want_read() {
+                input.extend_from_slice(b"\x81\x85\0\0\0\0Hello");
+            }
+        },
+        |driver| driver.handle_read(11, secs(3)),
+        |driver| driver.handle_read(0, secs(4)),
+        |driver| driver.handle_read_error(),
+        |driver| driver.handle_timeout(Duration::MAX),
+        |driver| driver.handle_timeout(Duration::ZERO),
+        |driver| _ = driver.shut_down(1001, ""),
+        |driver| driver.release_memory(),
+        |driver| _ = driver.commands().send("x").is_ok(),
+        |driver| _ = driver.commands().close(1000, "").is_ok(),
+        |driver| {
+            let _ = (driver.poll_timeout(), driver.has_event(), driver.wants_read(), driver.now());
+            let _ = (driver.is_written(), driver.is_broken(), driver.is_ending());
+        },
+    ];
+    let request = Hand::asked(&Config::default()).request.unwrap();
+    let accept = move |driver: &mut Driver| _ = driver.accept(&request, &Acceptance::new());
+    for state in 0..all().len() {
+        for first in 0..calls.len() {
+            for second in 0..calls.len() {
+                let mut driver = all().swap_remove(state).driver;
+                calls[first](&mut driver);
+                calls[second](&mut driver);
+                accept(&mut driver);
+                for call in &mut calls {
+                    call(&mut driver);
+                }
+                let _ = driver.into_connection();
+            }
+        }
+    }
+}
+
+#[test]
+fn the_end_of_the_stream_may_be_told_again() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.read(&hand.from_peer(TEXT, b"x"));
+    hand.eof();
+    hand.eof();
+    hand.driver.handle_read_error();
+    let told = hand.settle();
+    hand.eof();
+    assert_eq!(told[0], Told::Text("x".into()));
+    let failed = Told::Failed(Error::Connection(ConnectionError::UnexpectedEof));
+    assert_eq!(told[1..], [failed.clone()]);
+    assert_eq!(hand.settle(), [failed]);
+}
+
+#[test]
+fn nothing_is_wanted_of_a_stream_that_has_ended() {
+    for mut hand in all() {
+        hand.eof();
+        assert!(hand.driver.want_read().is_none() && !hand.driver.wants_read());
+    }
+}
+
+#[test]
+fn questions_may_be_asked_as_often_as_one_likes() {
+    let mut hand = Hand::accepting(&Config::default());
+    for byte in REQUEST.chunks(1) {
+        for _ in 0..3 {
+            assert!(hand.driver.want_read().is_some());
+            assert!(hand.take().is_empty());
+        }
+        assert_eq!(hand.read(byte), 1);
+    }
+    assert_eq!(hand.take(), [Told::Request]);
+    assert!(hand.take().is_empty());
+}
