@@ -18,9 +18,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, net};
-use sanswire::driver::{self, Driver, Next};
+use sanswire::driver::{Driver, Next};
 use sanswire::handshake::Acceptance;
-use sanswire::io::pump;
+use sanswire::io::{Error, pump};
 use sanswire::{Config, Event};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -99,7 +99,7 @@ impl Server {
 
     fn turn(&mut self, token: Token) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
-        let next = peer.turn(self.start).inspect_err(|error| eprintln!("{token:?}: {error}"));
+        let next = peer.turn(self.start).inspect_err(|error| eprintln!("{token:?}: {error:?}"));
         if let Some(at) = peer.timer.take() {
             self.timers.remove(&(at, token));
         }
@@ -117,7 +117,7 @@ impl Server {
 
 impl Peer {
     /// Does all that can be done, until others are to have their turn.
-    fn turn(&mut self, start: Instant) -> Result<Next<'static>, driver::Error> {
+    fn turn(&mut self, start: Instant) -> Result<Next<'static>, Error> {
         loop {
             // What is refused, since the peer has closed or its request is wrong, is told next.
             match self.driver.poll_event()? {

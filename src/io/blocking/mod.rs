@@ -24,14 +24,17 @@
 //! connection while a call waits: a socket that is left alone sends no Pings.
 //!
 //! Of other transports a read blocks for as long as the peer is silent, also in the closing
-//! handshake: a client waits for the server to close the transport (§7.1.1). When a wait ends with
-//! `WouldBlock` or `TimedOut`, that is the [`Error::Io`] of the call. It loses nothing, and the
-//! call can be made again.
+//! handshake: a client waits for the server to close the transport (§7.1.1). When a read ends with
+//! `WouldBlock` or `TimedOut`, the call returns [`Error::Io`] of kind `WouldBlock`. It loses
+//! nothing, and can be made again. A write that ends so is made again by the call itself.
+//!
+//! A stream that takes bounds and does not wait all the same is non-blocking: set it to be
+//! blocking. It works, but is looked at only 50 times a second.
 //!
 //! # Threads
 //!
 //! One thread reads and writes. Two [`WebSocket`]s over one socket (`try_clone` and
-//! [`from_parts`](WebSocket::from_parts)) would be two state machines of which each sees a part
+//! [`from_driver`](WebSocket::from_driver)) would be two state machines of which each sees a part
 //! of the stream, and would write into the middle of each other's frames. To send what other
 //! threads have to say, set a read timeout and look at a channel whenever it passes, or use the
 //! halves of the tokio adapter.

@@ -46,8 +46,8 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and
-    /// [`HandshakeError::Timeout`] comes after [`HeadLimits::timeout`]. [`Error::Io`].
+    /// [`Error::Handshake`]; [`HandshakeError::Refused`](crate::handshake::HandshakeError::Refused)
+    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
     pub fn client(stream: S, request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         let driver = Driver::client(request, config, entropy()?, entropy()?);
         Self::open(stream, driver, |_| Ok(Acceptance::new()))
