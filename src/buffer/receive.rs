@@ -179,6 +179,30 @@ impl ReceiveBuf {
         self.received += len as u64;
     }
 
+    /// Splits off the room that was prepared for a read, to be filled by somebody who owns it
+    /// meanwhile. Then there is none here: what is appended before it comes back is copied.
+    pub(crate) fn split_spare(&mut self) -> BytesMut {
+        self.initialised = 0;
+        self.storage.split_off(self.storage.len())
+    }
+
+    /// Appends what was read in memory that was [split off](Self::split_spare), or in any other:
+    /// without a copy, unless something else is held that does not lie right in front of it.
+    pub(crate) fn append(&mut self, memory: BytesMut) {
+        self.received += memory.len() as u64;
+        self.initialised = 0;
+        self.lent_end = usize::MAX;
+        self.rewind();
+        if self.storage.is_empty() {
+            self.allocation = memory.capacity();
+            self.is_shared = false;
+            self.storage = memory;
+        } else {
+            self.storage.unsplit(memory);
+            self.allocation = self.storage.capacity();
+        }
+    }
+
     /// Gives back the memory that holds nothing: all of it if the buffer is empty and keeps
     /// nothing, and most of it if it holds little in much.
     pub(crate) fn release(&mut self) {

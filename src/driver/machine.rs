@@ -57,6 +57,10 @@ pub struct Driver {
     is_eof: bool,
     /// Whether there is no event until the transport has moved, or the time.
     is_quiet: bool,
+    /// Whether a read is under way, in memory that was taken.
+    is_read_away: bool,
+    /// Whether a write is under way, of what was taken.
+    is_write_away: bool,
     /// Whether a deadline has passed that [`Self::poll_event`] has not judged yet.
     is_overdue: bool,
 }
@@ -173,6 +177,8 @@ impl Driver {
             is_unflushed: true,
             is_eof: false,
             is_quiet: false,
+            is_read_away: false,
+            is_write_away: false,
             is_overdue: false,
         }
     }
@@ -485,7 +491,10 @@ impl Driver {
         }
         let discards = self.ending.is_some();
         if let Some(opening) = &mut self.opening {
-            return Some(opening.input(discards));
+            if discards {
+                opening.discard_input();
+            }
+            return Some(opening.prepared_input());
         }
         if discards {
             self.connection.discard_input();
@@ -493,9 +502,30 @@ impl Driver {
         Some(self.connection.prepared_input(self.reads.size()))
     }
 
+    /// Lends the input of what is driven.
+    pub(super) fn input(&mut self) -> Input<'_> {
+        match &mut self.opening {
+            Some(opening) => opening.input(),
+            None => self.connection.input(),
+        }
+    }
+
+    pub(super) const fn set_read_away(&mut self, is_away: bool) {
+        self.is_read_away = is_away;
+    }
+
+    pub(super) const fn set_write_away(&mut self) {
+        self.is_write_away = true;
+    }
+
     /// Returns whether anything is to be read now.
     #[must_use]
     pub fn wants_read(&self) -> bool {
+        !self.is_read_away && self.is_readable()
+    }
+
+    /// Returns whether anything is to be read now, or is being read.
+    fn is_readable(&self) -> bool {
         if self.is_eof {
             return false;
         }
@@ -556,7 +586,7 @@ impl Driver {
     ///
     /// Do it, once and as far as it goes, and say so by [`handle_written`](Self::handle_written).
     pub fn want_write(&mut self) -> Option<Write<'_>> {
-        if self.writing != Writing::Open || self.is_done() {
+        if self.writing != Writing::Open || self.is_write_away || self.is_done() {
             return None;
         }
         self.asked = if self.transmit().is_some() {
@@ -584,6 +614,7 @@ impl Driver {
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.writing == Writing::Open
+            && !self.is_write_away
             && !self.is_done()
             && (self.has_output() || self.is_unflushed || self.ending.is_some())
     }
@@ -605,6 +636,7 @@ impl Driver {
     /// Says that what [`want_write`](Self::want_write) asked for was done: for bytes, `len` of
     /// them; otherwise `len` is ignored.
     pub fn handle_written(&mut self, len: usize) {
+        self.is_write_away = false;
         match core::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Bytes => {
                 if let Some(output) = self.transmit() {
@@ -632,6 +664,7 @@ impl Driver {
     /// Says that nothing more can be written. What the peer sent before is still read and
     /// delivered; then it is as if the stream had ended.
     pub fn handle_write_error(&mut self) {
+        self.is_write_away = false;
         self.asked = Asked::Nothing;
         self.writing = Writing::Broken;
         self.is_quiet = false;
@@ -663,7 +696,7 @@ impl Driver {
     /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and behind each wait.
     /// What is due is reported by [`poll_event`](Self::poll_event), or sent.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if !self.wants_read() {
+        if !self.is_readable() {
             self.connection.note_not_reading();
         }
         self.set_time(now);

@@ -11,9 +11,9 @@ mod broadcast;
 mod cancel;
 #[cfg(any())]
 mod deadlines;
-#[cfg(any())]
+#[cfg(feature = "tokio")]
 mod delivery;
-#[cfg(any())]
+#[cfg(feature = "tokio")]
 mod reconnecting;
 #[cfg(feature = "tokio")]
 mod split;

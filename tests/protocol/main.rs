@@ -36,6 +36,8 @@ mod origin_policy;
 mod properties;
 mod ready_state;
 mod reconnect;
+#[cfg(feature = "handshake")]
+mod reconnect_client;
 mod sending;
 mod swapping;
 mod text;

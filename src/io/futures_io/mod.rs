@@ -88,16 +88,16 @@ impl WebSocket<TcpStream> {
     ///
     /// A dropped future drops the stream.
     pub async fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
+        if request.is_secure() {
+            return Err(Error::TlsRequired);
+        }
         Self::client(connect(request).await?, request, config).await
     }
 }
 
 /// Connects to the first address that answers, waiting for each no longer than for the handshake:
 /// one that leads nowhere does not keep from the others.
-async fn connect(request: &ClientRequest) -> Result<TcpStream, Error> {
-    if request.is_secure() {
-        return Err(Error::TlsRequired);
-    }
+async fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
     let limit = request.timeout();
     let addresses = within(limit, resolve((request.host(), request.port()))).await?;
     let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
@@ -113,7 +113,7 @@ async fn connect(request: &ClientRequest) -> Result<TcpStream, Error> {
             Err(error) => failure = error,
         }
     }
-    Err(failure.into())
+    Err(failure)
 }
 
 /// Waits for `future`, no longer than `limit`.

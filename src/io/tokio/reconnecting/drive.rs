@@ -89,17 +89,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
             },
             Stage::Open(socket) => {
                 self.shared.with(|supervisor| supervisor.transmit(&mut socket.commands()));
-                match socket.poll_recv(cx) {
-                    Poll::Ready(Ok(Some(message))) => {
+                match Pin::new(&mut *socket).poll_next(cx) {
+                    Poll::Ready(Some(Ok(message))) => {
                         self.shared.with(|supervisor| supervisor.handle_message(message));
                     }
-                    Poll::Ready(Ok(None)) => {
+                    Poll::Ready(None) => {
                         let lost =
                             || Cause::Failed(io::Error::from(io::ErrorKind::UnexpectedEof).into());
                         let cause = socket.closed().cloned().map_or_else(lost, Cause::Closed);
                         self.end(cause);
                     }
-                    Poll::Ready(Err(error)) => self.end(Cause::Failed(error)),
+                    Poll::Ready(Some(Err(error))) => self.end(Cause::Failed(error)),
                     Poll::Pending => {
                         let is_sent = self.shared.with(|supervisor| {
                             supervisor.acknowledge();

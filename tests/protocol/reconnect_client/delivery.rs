@@ -4,7 +4,7 @@ use sanswire::delivery::{DeliveryError, Limits, Lost, Session, SessionId};
 use sanswire::reconnect::{Cause, Event, GaveUp, Outbox, Policy, SendError, Supervisor};
 use sanswire::{CloseCode, ClosedBy};
 
-use crate::world::{
+use super::world::{
     Failure, LOST, SEED, World, ZERO, carry, data, hello, messages, queue, session,
 };
 

@@ -3,7 +3,7 @@
 use sanswire::reconnect::{Cause, Policy, Retry, SendError, State, Step, Supervisor};
 use sanswire::{CloseCode, ClosedBy};
 
-use crate::world::{Failure, LOST, SEED, World, ZERO, carry, messages, queue};
+use super::world::{Failure, LOST, SEED, World, ZERO, carry, messages, queue};
 
 #[test]
 fn stop_before_start_refuses_messages() {

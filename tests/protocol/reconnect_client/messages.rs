@@ -3,7 +3,7 @@
 use sanswire::reconnect::{Outbox, Policy, SendError, Supervisor};
 use sanswire::{Config, Connection, Message};
 
-use crate::world::{Failure, SEED, World, carry, messages, queue, session};
+use super::world::{Failure, SEED, World, carry, messages, queue, session};
 
 #[test]
 fn what_is_sent_offline_leaves_in_order() {

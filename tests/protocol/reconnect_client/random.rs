@@ -9,7 +9,7 @@ use sanswire::delivery::{Limits, Session, SessionId};
 use sanswire::reconnect::{Cause, Event, Outbox, Retry, SendError, State, Step, Supervisor};
 use sanswire::{Config, Connection, Message, ReadyState, Role};
 
-use crate::world::{Failure, HOUR, SEED, ZERO, data, hello, policy};
+use super::world::{Failure, HOUR, SEED, ZERO, data, hello, policy};
 
 #[derive(Clone, Debug)]
 enum Call {

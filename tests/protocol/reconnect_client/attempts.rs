@@ -10,7 +10,7 @@ use sanswire::reconnect::{
     Supervisor,
 };
 
-use crate::world::{Failure, HOUR, LOST, SEED, World, ZERO, closed, policy, queue};
+use super::world::{Failure, HOUR, LOST, SEED, World, ZERO, closed, policy, queue};
 
 // Attempts.
 
