@@ -144,7 +144,7 @@ pub use connection::{
     Reassembly, Refused, WhenFull,
 };
 pub use error::{ConnectionError, SendError};
-#[cfg(any())]
+#[cfg(all(feature = "std", feature = "handshake"))]
 pub use io::blocking;
 #[cfg(feature = "futures-io")]
 pub use io::futures_io;

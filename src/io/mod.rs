@@ -22,16 +22,17 @@
 
 use core::fmt;
 use std::io;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
 use std::net::SocketAddr;
 
-use crate::connection::Refused;
-use crate::driver;
+use crate::connection::{ReadyState, Refused};
+use crate::driver::{self, Driver, Next};
 use crate::error::{ConnectionError, SendError};
-use crate::handshake::HandshakeError;
+use crate::handshake::{Acceptance, HandshakeError, Request, Response};
 use crate::message::Message;
 
-#[cfg(any())]
 pub mod blocking;
+mod failure;
 #[cfg(feature = "futures-io")]
 pub mod futures_io;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
@@ -39,8 +40,10 @@ pub mod poll;
 mod pump;
 #[cfg(feature = "tokio")]
 pub mod tokio;
+mod transport;
 
 pub use pump::pump;
+pub use transport::{Plain, Transport};
 
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
@@ -149,8 +152,32 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
 
 /// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given
 /// the very port that it connects to.
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
 fn is_self_connected(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
     matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
+}
+
+/// Opens a driver as far as it goes without the transport: answers a request as `decide` says.
+/// Returns whether the connection is open.
+fn open(
+    driver: &mut Driver,
+    decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
+) -> Result<bool, driver::Error> {
+    while driver.connection().ready_state() == ReadyState::Connecting {
+        match driver.poll_event()? {
+            Next::Request(request) => {
+                // What is wrong with the answer is told by the driver, behind it.
+                let _ = match decide.take().map(|decide| decide(&request)) {
+                    Some(Ok(acceptance)) => driver.accept(&request, &acceptance),
+                    Some(Err(response)) => driver.reject(&response),
+                    None => Ok(()),
+                };
+            }
+            Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield => {}
+            Next::Wait => return Ok(false),
+        }
+    }
+    Ok(true)
 }
 
 /// How many pieces of output go into one write. More than large messages that wait at once.

@@ -145,8 +145,8 @@ impl<T: Transport> WebSocket<T> {
     /// One whose opening handshake is not complete delivers nothing: do the handshake by
     /// [`client`](Self::client) or [`accept`](Self::accept).
     #[must_use]
-    pub fn from_driver(stream: T::Stream, driver: Driver) -> Self {
-        Self { shell: Shell::new(T::new(stream), driver) }
+    pub fn from_driver(stream: T::Stream, driver: impl Into<Driver>) -> Self {
+        Self { shell: Shell::new(T::new(stream), driver.into()) }
     }
 
     /// Takes the socket apart. Nothing is lost: what was read and not delivered, and what was not
