@@ -177,12 +177,12 @@ impl Connection {
     }
 
     /// Advances the clock to `now`, measured from a fixed point of your choice, the same for all
-    /// calls on this connection. Earlier times than the last one count as that.
+    /// calls on this connection. Earlier times are ignored.
     ///
-    /// Call it whenever the driver wakes up, before [`poll_event`](Self::poll_event): what has
-    /// arrived is dated by it, and heartbeats are sent. And call it when the time of
-    /// [`poll_timeout`](Self::poll_timeout) has come, with `poll_event` behind it: what has been
-    /// waited for too long is reported there, once everything that arrived is processed.
+    /// Call it after each wait, before [`poll_event`](Self::poll_event): it dates what has arrived,
+    /// and sends heartbeats. Call it also when the time of [`poll_timeout`](Self::poll_timeout) has
+    /// come, and then `poll_event`, which reports a deadline that has passed once everything that
+    /// arrived is processed.
     ///
     /// A connection that is never told the time has no deadlines.
     pub fn handle_timeout(&mut self, now: Duration) {
@@ -192,9 +192,9 @@ impl Connection {
     /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
     /// if there is nothing to wait for.
     ///
-    /// It may be in the past, when what the application did is to be dated: then call at once. It
-    /// changes with everything that happens, so ask before each wait, when `poll_event` has
-    /// returned `None` and the output is written as far as it goes.
+    /// It may be in the past, when what the application did is to be dated: then call at once. Ask
+    /// before each wait, when `poll_event` has returned `None` and the output is written as far as
+    /// it goes: it changes with everything that happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.endpoint.poll_timeout()
@@ -460,7 +460,7 @@ impl Connection {
         self.endpoint.wants_read()
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), while nobody asks for events.
+    /// Returns the next deadline while input is unread; leaves out those of messages.
     pub(crate) fn poll_timeout_unread(&self) -> Option<Duration> {
         self.endpoint.poll_timeout_unread()
     }
