@@ -254,12 +254,13 @@ fn is_ascii(bytes: &[u8]) -> bool {
 /// Of a text up to this length, it costs next to nothing to see first whether it is ASCII.
 const SHORT: usize = 256;
 
-/// Returns bytes as text that were seen to be valid from beginning to end: by a [`Utf8Validator`],
-/// by [`is_utf8`], or to be ASCII while they were unmasked.
+/// Returns bytes as text that were seen to be valid from beginning to end.
 ///
-/// Private to the crate; every caller holds bytes that only such a success let it store, or
-/// borrows the receive buffer, where they were validated by the call that lends them, or by earlier
-/// ones for whose part the buffer vouches: it forgets what was seen once it is changed.
+/// Private to the crate. There are two kinds of callers. A [`Utf8Bytes`] holds its bytes alone, and
+/// is made of a text, of what [`is_utf8`] has accepted, or of a text that was received. A text that
+/// was received is lent by the `Receiver`, which owns the bytes: it has seen each of them in the
+/// order of the message, when they were unmasked and before they were joined, and found the message
+/// complete before it was lent.
 #[inline]
 #[expect(
     unsafe_code,
@@ -268,10 +269,13 @@ const SHORT: usize = 256;
 )]
 pub(crate) fn validated_str(bytes: &[u8]) -> &str {
     debug_assert!(core::str::from_utf8(bytes).is_ok());
-    // SAFETY: the callers store or borrow these bytes only after all of them were accepted: pieces
-    // by `Utf8Validator`, which also said that the text is complete, a whole by `is_utf8`, and what
-    // is ASCII, at the beginning of a character, by who unmasked it and looked at each bit. Since
-    // then nobody has changed them, only moved or copied: they are lent out only immutably.
+    // SAFETY: a message that is one frame was accepted as a whole, by `is_utf8` or by `mask`, which
+    // looked at each bit and found ASCII. Of any other, `Progress` has one `Utf8Validator` for each
+    // byte that `Receiver` keeps or assembles: it accepts what is fresh before that is joined to
+    // the rest, what is seen to be ASCII counts where the text so far is complete, and the message
+    // is lent only if it is at its end. The `Receiver` owns its buffers, and nobody else changes
+    // them: they are appended to behind the bytes that it keeps, which are moved as they are; and
+    // what is lent borrows the buffer, or was taken out of it.
     unsafe { core::str::from_utf8_unchecked(bytes) }
 }
 

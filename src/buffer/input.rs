@@ -2,8 +2,8 @@
 
 use core::fmt;
 
-use bytes::BufMut;
 use bytes::buf::UninitSlice;
+use bytes::{BufMut, BytesMut};
 
 use super::ReceiveBuf;
 
@@ -77,6 +77,16 @@ impl<'a> Input<'a> {
     /// When `len` is more than was lent: the caller claims bytes that nobody wrote.
     pub fn commit(&mut self, len: usize) {
         self.buf.commit(len);
+    }
+
+    /// Splits off what was prepared, to be filled by somebody who owns it meanwhile.
+    pub(crate) fn split_spare(&mut self) -> BytesMut {
+        self.buf.split_spare()
+    }
+
+    /// Appends what was read in memory that was split off, or in any other.
+    pub(crate) fn append(&mut self, memory: BytesMut) {
+        self.buf.append(memory);
     }
 
     /// Returns how many bytes wait to be processed.

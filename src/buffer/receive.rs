@@ -1,4 +1,5 @@
-//! Bytes that came from the peer and are not consumed yet; knows neither transport nor frames.
+//! Bytes that came from the peer: those that nobody has consumed, and consumed ones that are kept
+//! together. Knows neither transport nor frames.
 
 use core::fmt;
 use core::mem::MaybeUninit;
@@ -7,22 +8,30 @@ use core::ops::Range;
 use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::utf8::Utf8Validator;
-
-/// The bytes received from a peer and not consumed yet.
+/// The bytes received from a peer and not consumed yet, and consumed ones that are kept.
 ///
 /// The state machine that they are for owns it, and consumes from the front; the transport appends
-/// by an [`Input`](super::Input). The machine says how much is missing of a large frame, so that
-/// what is lent to a reader is what the frame needs: it is read to where it stays.
+/// by an [`Input`](super::Input). What the machine keeps of consumed bytes is joined where it lies:
+///
+/// ```text
+///            kept.start    kept.end     cursor      storage.len()
+///     ┌──────────┬────────────┬───────────┬──────────────┬─ ─ ─ ─ ─ ─┐
+///     │   dead   │    kept    │    gap    │    unread    │   spare
+///     └──────────┴────────────┴───────────┴──────────────┴─ ─ ─ ─ ─ ─┘
+/// ```
+///
+/// The machine says how much is missing of a large frame, so that what is lent to a reader is what
+/// the frame needs: it is read to where it stays.
 ///
 /// An empty buffer holds no heap memory until something is reserved, and gives back what it holds
 /// by [`release`](Self::release).
 #[derive(Default)]
 pub(crate) struct ReceiveBuf {
-    /// Everything received; what lies before `start` is consumed.
     storage: BytesMut,
-    /// start <= storage.len()
-    start: usize,
+    /// Where the unread bytes begin. cursor <= storage.len()
+    cursor: usize,
+    /// kept.start <= kept.end <= cursor; 0..0 when nothing is kept.
+    kept: Range<usize>,
     /// Bytes of the allocation, counted from where `storage` begins, that were written at least
     /// once; 0 when nothing is known. initialised <= storage.capacity()
     initialised: usize,
@@ -41,19 +50,23 @@ pub(crate) struct ReceiveBuf {
     /// How many will have been when the large frame is whole that waits here; not more than
     /// `received` when none does.
     expected: u64,
-    /// The beginning of a text that waits here to be whole.
-    text: SeenText,
+    /// How long that frame is, as far as it matters.
+    expected_len: u32,
 }
 
-/// Bytes that are known to be the beginning of a text, and what is known of their end.
-#[derive(Clone, Debug, Default)]
-struct SeenText {
-    /// Positions in `ReceiveBuf::storage`. Nobody has changed these bytes since they were seen.
-    range: Range<usize>,
-    /// What had seen the text before them.
-    before: Utf8Validator,
-    /// What has seen them, too.
-    behind: Utf8Validator,
+/// A buffer of which ranges are kept one after the other.
+#[derive(Debug)]
+pub(crate) struct Joining<'a> {
+    bytes: &'a mut [u8],
+    ends: Ends,
+}
+
+/// Where the parts of a buffer begin and end.
+#[derive(Debug)]
+pub(crate) struct Ends {
+    cursor: usize,
+    kept_start: usize,
+    kept_end: usize,
 }
 
 impl ReceiveBuf {
@@ -64,6 +77,7 @@ impl ReceiveBuf {
     }
 
     /// Creates an empty buffer with room for `capacity` bytes.
+    #[cfg(test)]
     #[must_use]
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let storage = BytesMut::with_capacity(capacity);
@@ -80,7 +94,7 @@ impl ReceiveBuf {
 
     /// Makes room for at least `additional` bytes behind those that are there.
     ///
-    /// Consumed bytes are reclaimed first; the allocation grows only when that is not enough.
+    /// Dead bytes are reclaimed first; the allocation grows only when that is not enough.
     pub(crate) fn reserve(&mut self, additional: usize) {
         self.rewind();
         self.lent_end = usize::MAX;
@@ -91,32 +105,31 @@ impl ReceiveBuf {
 
     /// Makes room for a read that may bring `size` bytes.
     ///
-    /// It is at least a quarter of that where something waits, which need not be moved for each
+    /// It is at least a quarter of that where something is held, which need not be moved for each
     /// read then. Where a frame has begun to arrive that is about as large as a read, or larger, it
     /// is what is missing of that, as far as what has arrived allows, whatever length was
     /// announced, and little more; where a large message was taken last, room for another.
     pub(crate) fn prepare(&mut self, size: usize) {
         self.rewind();
-        let waiting = self.len();
+        let held = self.held();
         let missing = self.missing();
-        if missing > 0 && missing >= (size - size / 8).saturating_sub(waiting) {
+        if missing > 0 && self.expected_len as usize >= size - size / 8 {
             return self.prepare_rest(missing, size);
         }
         self.lent_end = usize::MAX;
-        if waiting <= MOST_BEFORE && self.start > 0 {
+        if held <= MOST_BEFORE && self.cursor > held {
             self.move_to_front();
         }
         let quarter = size.div_ceil(4);
+        let another = self.like_last().saturating_sub(held);
         let (least, room) = match missing {
             // Sooner or later it would be moved.
-            1.. if waiting >= LITTLE && self.has_capacity(missing.max(quarter)) => {
+            1.. if held >= LITTLE && self.has_capacity(missing.max(quarter)) => {
                 (missing.max(quarter), missing.max(quarter))
             }
             // Room for another like the last from its beginning, or it would be moved later.
-            _ if self.like_last() > size && waiting < LITTLE => {
-                (self.like_last() - waiting, self.like_last() - waiting)
-            }
-            _ if waiting > 0 => (quarter, size),
+            _ if self.like_last() > size && held < LITTLE => (another, another),
+            _ if held > 0 => (quarter, size),
             _ => (size, size),
         };
         if self.spare_len() < least {
@@ -166,44 +179,78 @@ impl ReceiveBuf {
         self.received += len as u64;
     }
 
-    /// Gives back the memory that nothing waits in: all of it if the buffer is empty, and most of
-    /// it if little waits in much.
+    /// Splits off the room that was prepared for a read, to be filled by somebody who owns it
+    /// meanwhile. Then there is none here: what is appended before it comes back is copied.
+    pub(crate) fn split_spare(&mut self) -> BytesMut {
+        self.initialised = 0;
+        self.storage.split_off(self.storage.len())
+    }
+
+    /// Appends what was read in memory that was [split off](Self::split_spare), or in any other:
+    /// without a copy, unless something else is held that does not lie right in front of it.
+    pub(crate) fn append(&mut self, memory: BytesMut) {
+        self.received += memory.len() as u64;
+        self.initialised = 0;
+        self.lent_end = usize::MAX;
+        self.rewind();
+        if self.storage.is_empty() {
+            self.allocation = memory.capacity();
+            self.is_shared = false;
+            self.storage = memory;
+        } else {
+            self.storage.unsplit(memory);
+            self.allocation = self.storage.capacity();
+        }
+    }
+
+    /// Gives back the memory that holds nothing: all of it if the buffer is empty and keeps
+    /// nothing, and most of it if it holds little in much.
     pub(crate) fn release(&mut self) {
-        if self.is_empty() {
+        let held = self.held();
+        if held == 0 {
             *self = Self { received: self.received, ..Self::new() };
-        } else if self.len() < LITTLE && self.allocation > MUCH {
+        } else if self.allocation > MUCH && held <= self.allocation / MOST_PINNED {
             self.move_to(0);
         }
     }
 
-    /// Returns how many bytes wait to be consumed.
+    /// Returns how many bytes are unread.
     #[must_use]
+    #[inline]
     pub(crate) fn len(&self) -> usize {
-        self.storage.len() - self.start
+        self.storage.len().saturating_sub(self.cursor)
     }
 
-    /// Returns whether nothing waits to be consumed.
+    /// Returns whether no bytes are unread.
     #[must_use]
+    #[inline]
     pub(crate) fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Returns the bytes that wait to be consumed.
-    ///
-    /// The beginning of a payload that is not whole yet may be unmasked already.
+    /// Returns the unread bytes.
     #[must_use]
-    pub(crate) fn as_slice(&self) -> &[u8] {
-        self.storage.get(self.start..).unwrap_or_default()
+    #[inline]
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.storage.get(self.cursor..).unwrap_or_default()
     }
 
-    /// Returns what was not consumed, without a copy.
+    /// As [`unread`](Self::unread), to be changed in place. Never `None`: a branch that is foreseen
+    /// costs less than a choice between two slices.
+    #[inline]
+    pub(crate) fn unread_mut(&mut self) -> Option<&mut [u8]> {
+        self.storage.get_mut(self.cursor..)
+    }
+
+    /// Returns the unread bytes, without a copy.
     ///
     /// After an upgrade to another protocol, or when a driver is taken apart, these are the bytes
     /// that came behind the last message.
     #[must_use]
-    pub(crate) fn into_bytes(mut self) -> Bytes {
-        let start = self.start;
-        self.storage.split_off(start).freeze()
+    pub(crate) fn into_bytes(self) -> Bytes {
+        let Self { mut storage, cursor, .. } = self;
+        storage.advance(cursor);
+        storage.freeze()
     }
 
     /// Returns how many bytes were appended since the buffer was made.
@@ -211,22 +258,9 @@ impl ReceiveBuf {
         self.received
     }
 
-    /// Returns the position of the first byte that waits, to be used with [`range`](Self::range).
-    #[inline]
-    pub(crate) const fn start(&self) -> usize {
-        self.start
-    }
-
-    /// As [`as_slice`](Self::as_slice), to be changed in place: who does so must consume it by
-    /// [`consume_changed`](Self::consume_changed), which forgets what was seen of a text. Never
-    /// `None`: a branch that is foreseen costs less than a choice between two slices.
-    #[inline]
-    pub(crate) fn unread_mut(&mut self) -> Option<&mut [u8]> {
-        self.storage.get_mut(self.start..)
-    }
-
-    /// Returns bytes by the positions that [`start`](Self::start) counts, consumed or not.
-    /// A range that does not lie within the buffer is empty.
+    /// Returns bytes by the positions that [`consume`](Self::consume) and
+    /// [`take_kept`](Self::take_kept) return. They hold until anything is kept or appended. A range
+    /// that does not lie within the buffer is empty.
     #[inline]
     pub(crate) fn range(&self, range: Range<usize>) -> &[u8] {
         self.storage.get(range).unwrap_or_default()
@@ -235,98 +269,143 @@ impl ReceiveBuf {
     /// As [`range`](Self::range), to be changed in place.
     #[inline]
     pub(crate) fn range_mut(&mut self, range: Range<usize>) -> &mut [u8] {
-        if range.start < self.text.range.end {
-            self.text = SeenText::default();
-        }
         self.storage.get_mut(range).unwrap_or_default()
     }
 
-    /// Notes that a frame waits here of which `missing` bytes have not arrived.
-    pub(crate) fn expect(&mut self, missing: u64) {
+    /// Notes that a frame of `len` bytes waits here of which `missing` have not arrived.
+    pub(crate) fn expect(&mut self, missing: u64, len: u64) {
         self.expected = self.received.saturating_add(missing);
+        self.expected_len = u32::try_from(len).unwrap_or(u32::MAX);
     }
 
-    /// Notes that the bytes in `range`, which wait to be consumed, continue a text: a validator
-    /// that was `before` has seen them and is `behind` now.
-    pub(crate) fn note_text(
-        &mut self,
-        range: Range<usize>,
-        before: Utf8Validator,
-        behind: Utf8Validator,
-    ) {
-        self.text = SeenText { range, before, behind };
-    }
-
-    /// Returns how far what begins at `start` has been seen by a validator that was `before` then,
-    /// and what that is now.
-    pub(crate) fn seen_text(
-        &self,
-        start: usize,
-        before: Utf8Validator,
-    ) -> Option<(usize, Utf8Validator)> {
-        let text = &self.text;
-        let is_that = text.range.start == start && text.range.end > start && text.before == before;
-        is_that.then_some((text.range.end, text.behind))
-    }
-
-    /// Consumes `len` bytes, or all there are.
+    /// Consumes the next `len` bytes, and returns their positions, or `None` if there are not so
+    /// many.
     #[inline]
-    pub(crate) fn consume(&mut self, len: usize) {
-        self.start = self.storage.len().min(self.start + len);
+    pub(crate) fn consume(&mut self, len: usize) -> Option<Range<usize>> {
+        let start = self.cursor;
+        let end = start.checked_add(len)?;
+        if end > self.storage.len() {
+            return None;
+        }
+        self.cursor = end;
+        Some(start..end)
     }
 
-    /// As [`consume`](Self::consume), for a `len` that is known to be there and was changed.
+    /// Keeps bytes that were consumed behind all that is kept, joined to the last of these. A range
+    /// where no such bytes lie is as good as empty.
     #[inline]
-    pub(crate) fn consume_changed(&mut self, len: usize) {
-        self.start += len;
-        self.text.range.end = 0;
-        debug_assert!(self.start <= self.storage.len());
+    pub(crate) fn keep(&mut self, range: Range<usize>) {
+        let Range { start, end } = range.clone();
+        if range.is_empty() || start < self.kept.end || end > self.cursor {
+            return;
+        }
+        if self.kept.is_empty() {
+            self.kept = range;
+            return;
+        }
+        let to = self.kept.end;
+        self.move_down(range, to);
+        self.kept.end += end - start;
     }
 
-    /// Consumes everything.
+    /// Begins to keep many ranges one after the other: with all that it takes at hand, the
+    /// processor has little to do for each. What was done counts once it has
+    /// [ended](Self::end_joining).
+    #[inline(always)]
+    pub(crate) fn begin_joining(&mut self) -> Joining<'_> {
+        let ends =
+            Ends { cursor: self.cursor, kept_start: self.kept.start, kept_end: self.kept.end };
+        Joining { bytes: &mut self.storage, ends }
+    }
+
+    /// Notes what was kept by a [`Joining`] of this buffer.
+    #[inline(always)]
+    pub(crate) fn end_joining(&mut self, ends: Ends) {
+        let Ends { cursor, kept_start, kept_end } = ends;
+        if kept_start <= kept_end && kept_end <= cursor && cursor <= self.storage.len() {
+            self.cursor = cursor;
+            self.kept = if kept_start == kept_end { 0..0 } else { kept_start..kept_end };
+        }
+    }
+
+    /// Returns the positions of all that is kept.
+    #[cfg(test)]
+    pub(crate) fn kept(&self) -> Range<usize> {
+        self.kept.clone()
+    }
+
+    /// Returns the positions of all that was kept, and keeps nothing of it from now on.
+    #[inline]
+    pub(crate) fn take_kept(&mut self) -> Range<usize> {
+        core::mem::take(&mut self.kept)
+    }
+
+    /// Consumes everything, and keeps nothing.
     pub(crate) fn clear(&mut self) {
-        self.start = self.storage.len();
+        self.cursor = self.storage.len();
+        self.kept = 0..0;
+        self.expected = 0;
     }
 
     /// Takes a consumed range out: without a copy where it is a good part of the allocation, as
     /// a copy where it would pin a much larger one.
     pub(crate) fn take(&mut self, range: Range<usize>) -> Bytes {
-        self.like_last = match range.len() {
+        let end = range.end;
+        let len = self.range(range.clone()).len();
+        self.like_last = match len {
             0..LARGE => 0,
             len => u32::try_from(len + MOST_BEFORE)
                 .map_or(LIKE_LAST_AT_MOST, |len| len.min(LIKE_LAST_AT_MOST)),
         };
-        if range.len() < COPY_BELOW || range.len() < self.allocation / MOST_PINNED {
+        let is_apart = self.kept.is_empty() && end <= self.cursor;
+        if len < COPY_BELOW || len < self.allocation / MOST_PINNED || !is_apart {
             return Bytes::copy_from_slice(self.range(range));
         }
-        let end = range.end.min(self.start);
         let behind = self.storage.as_ptr().wrapping_add(end);
         let mut taken = self.storage.split_to(end).freeze();
         taken.advance(range.start);
-        self.start -= end;
+        self.cursor -= end;
         let is_rest = self.storage.as_ptr() == behind;
         self.initialised = if is_rest { self.initialised.saturating_sub(end) } else { 0 };
         self.is_shared = true;
-        self.text = SeenText::default();
         taken
     }
 
-    /// Begins at the front again, if nothing waits.
+    /// Goes on behind what is kept, if nothing is unread: at the front, if nothing is kept either.
     #[inline]
     fn rewind(&mut self) {
-        if self.start == self.storage.len() {
-            self.storage.clear();
-            self.start = 0;
-            self.text = SeenText::default();
+        if self.cursor == self.storage.len() {
+            self.storage.truncate(self.kept.end);
+            self.cursor = self.kept.end;
         }
     }
 
-    /// Moves what waits to the front of `storage`.
+    /// Moves what is kept to the front of `storage`, and what is unread behind it.
     fn move_to_front(&mut self) {
-        let (start, waiting) = (self.start, self.len());
-        self.storage.copy_within(start.., 0);
-        self.storage.truncate(waiting);
-        self.note_moved(start);
+        let kept = self.kept.clone();
+        self.kept = 0..kept.len();
+        self.move_down(kept, 0);
+        self.close_gap();
+    }
+
+    /// Moves what is unread to the end of what is kept.
+    fn close_gap(&mut self) {
+        let (to, unread) = (self.kept.end, self.len());
+        self.move_down(self.cursor..self.storage.len(), to);
+        self.storage.truncate(to.saturating_add(unread));
+        self.cursor = to;
+    }
+
+    /// Moves bytes within `storage` to a position before them.
+    #[inline]
+    fn move_down(&mut self, range: Range<usize>, to: usize) {
+        let distance = range.start.saturating_sub(to);
+        if distance > 0
+            && let Some(bytes) = self.storage.get_mut(to..range.end)
+            && distance <= bytes.len()
+        {
+            bytes.copy_within(distance.., 0);
+        }
     }
 
     const fn like_last(&self) -> usize {
@@ -334,17 +413,24 @@ impl ReceiveBuf {
     }
 
     fn spare_len(&self) -> usize {
-        self.storage.capacity() - self.storage.len()
+        self.storage.capacity().saturating_sub(self.storage.len())
     }
 
-    /// Returns whether `additional` bytes fit behind those that wait, if these are moved to the
+    /// Returns how many bytes are kept or unread.
+    #[inline]
+    fn held(&self) -> usize {
+        self.kept.len().saturating_add(self.len())
+    }
+
+    /// Returns whether `additional` bytes fit behind those that are held, if these are moved to the
     /// front.
     fn has_capacity(&self, additional: usize) -> bool {
-        self.storage.capacity() - self.len() >= additional
+        self.storage.capacity().saturating_sub(self.held()) >= additional
     }
 
     /// Returns how much of the frame that waits here has not arrived.
-    fn missing(&self) -> usize {
+    #[inline]
+    pub(crate) fn missing(&self) -> usize {
         usize::try_from(self.expected.saturating_sub(self.received)).unwrap_or(usize::MAX)
     }
 
@@ -355,8 +441,8 @@ impl ReceiveBuf {
     fn prepare_rest(&mut self, missing: usize, size: usize) {
         let rest = missing.saturating_add(MOST_BEFORE);
         if self.spare_len() < rest {
-            let waiting = self.len();
-            let earned = if waiting < LITTLE { size } else { waiting.max(GROW_BY) };
+            let held = self.held();
+            let earned = if held < LITTLE { size } else { held.max(GROW_BY) };
             let earned = earned.max(self.like_last());
             if rest <= earned || self.has_capacity(rest) {
                 self.make_room(rest);
@@ -375,51 +461,94 @@ impl ReceiveBuf {
     /// Makes room for `additional` bytes where there is less.
     #[inline(never)]
     fn make_room(&mut self, additional: usize) {
-        let waiting = self.len();
+        let (unread, gap) = (self.len(), self.cursor.saturating_sub(self.kept.end));
+        // For each byte that is moved, one is gone: many small fragments take no room by what stood
+        // between them.
+        if !self.kept.is_empty() && gap > 0 && unread <= gap {
+            self.close_gap();
+            if self.spare_len() >= additional {
+                return;
+            }
+        }
+        let held = self.held();
+        let dead = self.storage.len().saturating_sub(held);
         // For each byte that is moved, one was consumed, or one can be read before the next move.
-        let is_cheap = self.start > 0 && waiting <= self.start.max(additional);
+        let moved = if self.kept.start == 0 { unread } else { held };
+        let is_cheap = dead > 0 && moved <= dead.max(additional);
         if is_cheap && self.has_capacity(additional) {
             return self.move_to_front();
         }
         self.initialised = 0;
-        if !self.is_shared && self.start < waiting {
+        if !self.is_shared && dead < held {
             self.storage.reserve(additional);
             self.allocation = self.storage.capacity();
             return;
         }
-        self.storage.advance(self.start);
-        self.note_moved(self.start);
+        let front = if self.kept.is_empty() { self.cursor } else { self.kept.start };
+        self.storage.advance(front);
+        self.cursor = self.cursor.saturating_sub(front);
+        self.kept = 0..self.kept.len();
         // Once the messages that were taken are gone, all of the allocation is free again.
         if !self.storage.try_reclaim(additional) {
-            self.move_to((waiting + additional).max(self.like_last()));
+            self.move_to(held.saturating_add(additional).max(self.like_last()));
         }
     }
 
-    /// Moves what waits to an allocation of its own, of at least `capacity` bytes.
+    /// Moves what is held to an allocation of its own, of at least `capacity` bytes.
     fn move_to(&mut self, capacity: usize) {
-        let mut storage = BytesMut::with_capacity(capacity.max(self.len()));
-        storage.extend_from_slice(self.as_slice());
+        let kept = self.range(self.kept.clone());
+        let mut storage = BytesMut::with_capacity(capacity.max(self.held()));
+        storage.extend_from_slice(kept);
+        storage.extend_from_slice(self.unread());
+        self.kept = 0..self.kept.len();
+        self.cursor = self.kept.end;
         self.storage = storage;
-        self.note_moved(self.start);
         self.initialised = 0;
         self.allocation = self.storage.capacity();
         self.is_shared = false;
     }
+}
 
-    /// Notes that all that waits has moved by `len` bytes to the front of `storage`.
-    fn note_moved(&mut self, len: usize) {
-        self.start = 0;
-        let Range { start, end } = self.text.range.clone();
-        self.text.range = match start.checked_sub(len) {
-            Some(start) => start..end.saturating_sub(len),
-            None => 0..0,
-        };
+impl Joining<'_> {
+    /// Returns the unread bytes, to be changed in place. Never `None`.
+    #[inline(always)]
+    pub(crate) fn unread_mut(&mut self) -> Option<&mut [u8]> {
+        self.bytes.get_mut(self.ends.cursor..)
+    }
+
+    /// Consumes the unread bytes up to the end of `range`, which counts from their beginning, and
+    /// keeps what lies in it; does nothing, and returns `None`, if that is not among them.
+    #[inline(always)]
+    pub(crate) fn keep(&mut self, range: Range<usize>) -> Option<()> {
+        let ends = &mut self.ends;
+        let start = ends.cursor.checked_add(range.start)?;
+        let end = ends.cursor.checked_add(range.end)?;
+        if ends.kept_start == ends.kept_end {
+            self.bytes.get(start..end)?;
+            (ends.kept_start, ends.kept_end) = (start, end);
+        } else {
+            let moved = self.bytes.get_mut(ends.kept_end..end)?;
+            let distance = start.checked_sub(ends.kept_end)?;
+            if distance > moved.len() {
+                return None;
+            }
+            moved.copy_within(distance.., 0);
+            ends.kept_end += moved.len() - distance;
+        }
+        ends.cursor = end;
+        Some(())
+    }
+
+    /// Ends it, to be told to the [buffer](ReceiveBuf::end_joining).
+    #[inline(always)]
+    pub(crate) fn end(self) -> Ends {
+        self.ends
     }
 }
 
 #[expect(unsafe_code, reason = "BufMut, for reads without a zero-fill, is an unsafe trait")]
-// SAFETY: every method is BytesMut's own, but that a chunk may be shorter than its; `start` and
-// `initialised` stay within their bounds when bytes are appended.
+// SAFETY: every method is BytesMut's own, but that a chunk may be shorter than its; the positions
+// and `initialised` stay within their bounds when bytes are appended.
 unsafe impl BufMut for ReceiveBuf {
     fn remaining_mut(&self) -> usize {
         self.storage.remaining_mut()
@@ -493,7 +622,7 @@ mod tests {
         let capacity = input.storage.capacity();
         for round in 0..100_u8 {
             input.extend_from_slice(&[round; 40]);
-            assert_eq!(input.as_slice(), [round; 40]);
+            assert_eq!(input.unread(), [round; 40]);
             input.consume(40);
         }
         assert_eq!(input.storage.capacity(), capacity);
@@ -506,11 +635,11 @@ mod tests {
         assert!(spare.len() >= 100 && spare.iter().all(|&byte| byte == 0));
         spare[..3].copy_from_slice(b"abc");
         input.commit(3);
-        assert_eq!(input.as_slice(), b"abc");
+        assert_eq!(input.unread(), b"abc");
         // The second loan keeps what the first one zeroed and starts behind what was read.
         input.spare_mut(10)[0] = b'd';
         input.commit(1);
-        assert_eq!(input.as_slice(), b"abcd");
+        assert_eq!(input.unread(), b"abcd");
     }
 
     #[test]
@@ -526,7 +655,7 @@ mod tests {
     fn a_large_frame_is_read_with_the_header_behind_it_and_no_more() {
         let mut input = ReceiveBuf::with_capacity(64 << 10);
         input.extend_from_slice(&[7; 100]);
-        input.expect(20_000);
+        input.expect(20_000, 20_000);
         assert_eq!(input.spare_mut(16 << 10).len(), 20_000 + MOST_BEFORE);
         input.commit(20_000 + MOST_BEFORE);
         input.consume(20_100);
@@ -537,14 +666,14 @@ mod tests {
     #[test]
     fn a_buffer_is_small() {
         // With 8 bytes more, each of 10,000 tokio tasks touches more lines of the cache.
-        assert!(size_of::<ReceiveBuf>() <= 120, "{}", size_of::<ReceiveBuf>());
+        assert!(size_of::<ReceiveBuf>() <= 112, "{}", size_of::<ReceiveBuf>());
     }
 
     #[test]
     fn a_header_makes_nobody_hold_what_it_announces() {
         let mut input = ReceiveBuf::new();
         input.extend_from_slice(&[7; 4]);
-        input.expect(1 << 40);
+        input.expect(1 << 40, 1 << 40);
         input.prepare(16 << 10);
         assert!(input.storage.capacity() <= 17 << 10);
     }
@@ -574,7 +703,7 @@ mod tests {
         input.spare_mut(6)[..6].copy_from_slice(b"three ");
         input.commit(6);
         input.put_slice(b"four");
-        assert_eq!(input.as_slice(), b"one two three four");
+        assert_eq!(input.unread(), b"one two three four");
         input.consume(4);
         assert_eq!(input.into_bytes(), b"two three four".as_slice());
     }
@@ -593,13 +722,13 @@ mod tests {
     fn a_small_range_is_copied_and_a_large_one_is_shared() {
         let mut input = ReceiveBuf::with_capacity(16_384);
         input.extend_from_slice(&[7; 9_000]);
-        let address = input.as_slice().as_ptr();
+        let address = input.unread().as_ptr();
         input.consume(8_000);
         let small = input.take(0..10);
         assert_ne!(small.as_ptr(), address);
         let large = input.take(0..8_000);
         assert_eq!(large.as_ptr(), address);
-        assert_eq!(input.as_slice(), [7; 1_000]);
+        assert_eq!(input.unread(), [7; 1_000]);
         input.spare_mut(50_000)[..2].copy_from_slice(b"xy");
         input.commit(2);
         assert_eq!(input.len(), 1_002);
@@ -613,22 +742,72 @@ mod tests {
         input.consume(90);
         input.release();
         assert!(input.storage.capacity() < 100);
-        assert_eq!(input.as_slice(), [1; 10]);
+        assert_eq!(input.unread(), [1; 10]);
         input.spare_mut(16)[0] = 2;
         input.commit(1);
-        assert_eq!(input.as_slice(), [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
+        assert_eq!(input.unread(), [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
+    }
+
+    #[test]
+    fn what_stands_between_fragments_takes_no_room() {
+        let mut input = ReceiveBuf::with_capacity(4 << 10);
+        let capacity = input.storage.capacity();
+        let mut kept = 0;
+        while kept < 1_000 {
+            // A header and a payload, and the beginning of the next.
+            input.extend_from_slice(&[7; 19]);
+            let payload = input.consume(18).unwrap().end;
+            input.keep(payload - 1..payload);
+            kept += 1;
+            input.consume(1);
+            assert_eq!(input.kept().len(), kept);
+        }
+        assert_eq!(input.storage.capacity(), capacity);
+    }
+
+    #[test]
+    fn what_does_not_lie_within_is_empty_and_changes_nothing() {
+        let mut input = ReceiveBuf::new();
+        input.extend_from_slice(b"one two three");
+        let one = input.consume(3).unwrap();
+        input.keep(one.clone());
+        input.consume(1);
+        assert_eq!(input.consume(10), None);
+        #[expect(clippy::reversed_empty_ranges, reason = "it is wrong on purpose")]
+        for wrong in [1..2, 2..1, 3..5, 5..9, 20..30, usize::MAX..0, 4..usize::MAX] {
+            input.keep(wrong.clone());
+            assert_eq!(input.range(input.kept()), b"one");
+            assert_eq!(input.unread(), b"two three");
+        }
+        #[expect(clippy::reversed_empty_ranges, reason = "it is wrong on purpose")]
+        for wrong in [2..1, 5..10, 20..30, usize::MAX..0, 4..usize::MAX] {
+            let mut joining = input.begin_joining();
+            assert_eq!(joining.keep(wrong), None);
+            let ends = joining.end();
+            input.end_joining(ends);
+            assert_eq!(input.range(input.kept()), b"one");
+            assert_eq!(input.unread(), b"two three");
+        }
+        assert_eq!(input.range(9..40), b"");
+        assert_eq!(input.range(40..50), b"");
+        assert_eq!(input.take(9..40), b"".as_slice());
+        assert_eq!(input.range(input.kept()), b"one");
     }
 
     /// What drivers, decoders and applications do to a buffer.
     #[derive(Clone, Debug)]
     enum Step {
         Append(usize),
+        Clear,
         Consume(usize),
-        Expect(u64),
+        Expect(u64, u64),
+        Join(Vec<(usize, usize)>),
+        Keep { from: usize, len: usize },
         Put { size: usize, len: usize },
         Read { size: usize, len: usize },
         Release,
         Take { from: usize, len: usize, keeps: bool },
+        TakeKept { takes: bool },
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -636,7 +815,16 @@ mod tests {
         prop_oneof![
             len().prop_map(Step::Append),
             len().prop_map(Step::Consume),
-            (0..200_000_u64).prop_map(Step::Expect),
+            (0..200_000_u64, 0..200_000_u64)
+                .prop_map(|(missing, more)| Step::Expect(missing, missing + more)),
+            proptest::collection::vec((0..15_usize, 0..40_usize), 0..9).prop_map(Step::Join),
+            (0..15_usize, len()).prop_map(|(from, len)| Step::Keep { from, len }),
+            any::<bool>().prop_map(|takes| Step::TakeKept { takes }),
+            proptest::bool::weighted(0.1).prop_map(|clears| if clears {
+                Step::Clear
+            } else {
+                Step::Release
+            }),
             (1..20_000_usize, len()).prop_map(|(size, len)| Step::Put { size, len }),
             (1..20_000_usize, len()).prop_map(|(size, len)| Step::Read { size, len }),
             Just(Step::Release),
@@ -661,9 +849,44 @@ mod tests {
                 arrived += len as u64;
                 (from..arrived).map(|at| (at % 251) as u8).collect()
             };
-            let mut kept: Vec<(Bytes, Vec<u8>)> = Vec::new();
+            let mut taken_out: Vec<(Bytes, Vec<u8>)> = Vec::new();
+            let mut kept: Vec<u8> = Vec::new();
             for step in steps {
                 match step {
+                    Step::Clear => {
+                        input.clear();
+                        waiting.clear();
+                        kept.clear();
+                    }
+                    Step::Join(frames) => {
+                        let mut joining = input.begin_joining();
+                        for (from, len) in frames {
+                            let is_there = from + len <= waiting.len();
+                            prop_assert_eq!(joining.unread_mut().unwrap(), &waiting[..]);
+                            prop_assert_eq!(joining.keep(from..from + len).is_some(), is_there);
+                            if is_there {
+                                kept.extend(waiting.drain(..from + len).skip(from));
+                            }
+                        }
+                        let ends = joining.end();
+                        input.end_joining(ends);
+                    }
+                    Step::Keep { from, len } => {
+                        if let Some(frame) = input.consume(from + len) {
+                            input.keep(frame.start + from..frame.end);
+                            kept.extend(waiting.drain(..from + len).skip(from));
+                        } else {
+                            prop_assert!(from + len > waiting.len());
+                        }
+                    }
+                    Step::TakeKept { takes } => {
+                        let range = input.take_kept();
+                        prop_assert_eq!(input.range(range.clone()), &kept[..]);
+                        if takes {
+                            taken_out.push((input.take(range), kept.clone()));
+                        }
+                        kept.clear();
+                    }
                     Step::Append(len) => {
                         let bytes = fresh(len);
                         input.extend_from_slice(&bytes);
@@ -671,9 +894,11 @@ mod tests {
                     }
                     Step::Consume(len) => {
                         input.consume(len);
-                        waiting.drain(..len.min(waiting.len()));
+                        if len <= waiting.len() {
+                            waiting.drain(..len);
+                        }
                     }
-                    Step::Expect(missing) => input.expect(missing),
+                    Step::Expect(missing, len) => input.expect(missing, len),
                     Step::Put { size, len } => {
                         input.prepare(size);
                         prop_assert!(input.chunk_mut().len() > 0);
@@ -692,22 +917,22 @@ mod tests {
                     Step::Release => input.release(),
                     // A frame: a header and a payload.
                     Step::Take { from, len, keeps } if from + len <= waiting.len() => {
-                        let start = input.start() + from;
-                        input.consume(from + len);
+                        let start = input.consume(from + len).unwrap().start + from;
                         let taken = input.take(start..start + len);
                         let bytes: Vec<u8> = waiting.drain(..from + len).skip(from).collect();
                         prop_assert_eq!(&taken, &bytes);
                         if keeps {
-                            kept.push((taken, bytes));
+                            taken_out.push((taken, bytes));
                         }
                     }
                     Step::Take { .. } => {}
                 }
-                prop_assert_eq!(input.as_slice(), &waiting[..]);
+                prop_assert_eq!(input.unread(), &waiting[..]);
+                prop_assert_eq!(input.range(input.kept()), &kept[..]);
                 prop_assert!(input.initialised <= input.storage.capacity());
             }
             // Nothing has been written to what was taken.
-            for (taken, bytes) in kept {
+            for (taken, bytes) in taken_out {
                 prop_assert_eq!(taken, bytes);
             }
         }

@@ -199,6 +199,21 @@ impl TransmitBuf {
         extra.payload - written + extra.newest.left(self.written)
     }
 
+    /// Appends a copy of what is to be written first to `block`, at most `limit` bytes.
+    pub(crate) fn copy_to(&self, block: &mut Vec<u8>, limit: usize) {
+        let mut append = |bytes: &[u8]| {
+            let room = limit.saturating_sub(block.len());
+            block.extend_from_slice(bytes.get(..room).unwrap_or(bytes));
+        };
+        let mut from = self.head();
+        for splice in self.waiting() {
+            append(self.packed.get(from..splice.at).unwrap_or_default());
+            append(&splice.bytes);
+            from = splice.at;
+        }
+        append(self.packed.get(from..).unwrap_or_default());
+    }
+
     /// Gives memory back if everything has been written.
     pub(crate) fn release(&mut self) {
         if self.is_empty() {

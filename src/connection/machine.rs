@@ -81,10 +81,17 @@ pub(crate) struct Opened {
 /// the connection.
 #[derive(Debug)]
 pub(crate) enum Ready {
-    Chunk { kind: MessageKind, is_first: bool, is_last: bool, source: Source },
+    Chunk {
+        kind: MessageKind,
+        is_first: bool,
+        is_last: bool,
+        source: Source,
+    },
     Closed(Closed),
     Drained(Drained),
     Message(MessageKind, Source),
+    /// The budget is used up, and there is more to do.
+    Paused,
     Ping(Range<usize>),
     Pong(Range<usize>),
 }
@@ -221,8 +228,9 @@ impl Connection {
         if let Some(received) = self.poll_short()? {
             return Ok(Some(self.lend_short(received)));
         }
-        match self.poll_ready()? {
-            Some(ready) => Ok(Some(self.lend(ready))),
+        let mut unlimited = usize::MAX;
+        match self.poll_ready(&mut unlimited)? {
+            Some(ready) => Ok(self.lend(ready)),
             None => Ok(None),
         }
     }
@@ -244,9 +252,13 @@ impl Connection {
         }
     }
 
-    /// Finds out what comes next, without lending it.
+    /// Finds out what comes next, without lending it; [`Ready::Paused`] when `budget`, counted in
+    /// bytes of work, is used up before that. `usize::MAX` never is.
     #[inline(never)]
-    pub(crate) fn poll_ready(&mut self) -> Result<Option<Ready>, ConnectionError> {
+    pub(crate) fn poll_ready(
+        &mut self,
+        budget: &mut usize,
+    ) -> Result<Option<Ready>, ConnectionError> {
         loop {
             match self.endpoint.life().phase() {
                 Phase::Open | Phase::CloseSent => {}
@@ -258,7 +270,7 @@ impl Connection {
                 Phase::Failed(failure) => return Err(failure.error()),
                 Phase::Connecting | Phase::Closed(_) => return Ok(None),
             }
-            let received = match self.receiver.poll() {
+            let received = match self.receiver.poll(budget) {
                 Ok(Some(received)) => received,
                 Ok(None) => return self.poll_quiet(),
                 Err(error) => return Err(self.endpoint.fail(error)),
@@ -285,6 +297,7 @@ impl Connection {
                     self.endpoint.note_received();
                     Ready::Message(kind, source)
                 }
+                Received::Paused => Ready::Paused,
                 Received::Ping(payload) => {
                     self.endpoint.receive_ping(self.receiver.bytes(payload.clone()));
                     Ready::Ping(payload)
@@ -322,8 +335,8 @@ impl Connection {
         (event, Commands::new(&mut self.endpoint))
     }
 
-    /// Lends what [`poll_ready`](Self::poll_ready) has found.
-    pub(crate) fn lend(&mut self, ready: Ready) -> (Event<'_>, Commands<'_>) {
+    /// Lends what [`poll_ready`](Self::poll_ready) has found; of a pause, there is nothing to lend.
+    pub(crate) fn lend(&mut self, ready: Ready) -> Option<(Event<'_>, Commands<'_>)> {
         let event = match ready {
             Ready::Chunk { kind, is_first, is_last, source } => {
                 let payload = self.receiver.lend(source);
@@ -337,10 +350,11 @@ impl Connection {
             Ready::Message(MessageKind::Text, source) => {
                 Event::Text(Text::from_validated(self.receiver.lend(source)))
             }
+            Ready::Paused => return None,
             Ready::Ping(payload) => Event::Ping(self.receiver.lend_range(payload)),
             Ready::Pong(payload) => Event::Pong(self.receiver.lend_range(payload)),
         };
-        (event, Commands::new(&mut self.endpoint))
+        Some((event, Commands::new(&mut self.endpoint)))
     }
 
     /// Lends the commands, as they come along with each event.
@@ -475,9 +489,10 @@ impl Connection {
         self.endpoint.note_not_reading();
     }
 
-    /// Returns whether the connection has failed.
-    pub(crate) const fn has_failed(&self) -> bool {
-        matches!(self.endpoint.life().phase(), Phase::Failed(_))
+    /// Returns whether there is an event that a command may have brought, or a look at the output:
+    /// that the connection has failed, or that there is room.
+    pub(crate) fn has_own_event(&self) -> bool {
+        matches!(self.endpoint.life().phase(), Phase::Failed(_)) || self.endpoint.is_drained()
     }
 
     /// Returns whether there is an event without more input: that there is room in the output, or

@@ -10,7 +10,7 @@ use super::reads::Reads;
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
 use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
-use crate::error::SendError;
+use crate::error::{ConnectionError, SendError};
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::role::Role;
 
@@ -73,8 +73,8 @@ use crate::role::Role;
 ///   output is written and the sending side shut down. Then input is read and thrown away until the
 ///   peer is done, for 5 s and 32 MiB at most: otherwise TCP would answer it with a reset, which
 ///   destroys the last Close frame or HTTP answer. Only then is the end reported.
-/// - **Fairness.** After 256 messages, or as many KiB read or inflated, [`Next::Yield`] lets others
-///   run, also in the middle of a message.
+/// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
+///   others run, also in the middle of a message.
 #[derive(Debug)]
 pub struct Driver {
     /// Until the connection is open.
@@ -94,6 +94,10 @@ pub struct Driver {
     is_eof: bool,
     /// Whether there is no event until the transport has moved, or the time.
     is_quiet: bool,
+    /// Whether a read is under way, in memory that was taken.
+    is_read_away: bool,
+    /// Whether a write is under way, of what was taken.
+    is_write_away: bool,
     /// Whether a deadline has passed that [`Self::poll_event`] has not judged yet.
     is_overdue: bool,
 }
@@ -210,6 +214,8 @@ impl Driver {
             is_unflushed: true,
             is_eof: false,
             is_quiet: false,
+            is_read_away: false,
+            is_write_away: false,
             is_overdue: false,
         }
     }
@@ -243,7 +249,9 @@ impl Driver {
         Ok(match self.advance()? {
             Found::Over => Next::Over,
             Found::Ready(ready) => {
-                let (event, commands) = self.connection.lend(ready);
+                let Some((event, commands)) = self.connection.lend(ready) else {
+                    return Ok(Next::Yield);
+                };
                 Next::Event(event, commands)
             }
             Found::Request(request) => Next::Request(request),
@@ -302,17 +310,21 @@ impl Driver {
             return Found::Wait;
         }
         let has_room = self.connection.wants_read();
-        let mut polled = self.connection.poll_ready();
+        let mut polled = self.poll_connection();
         if self.writing == Writing::Broken
             && matches!(polled, Ok(None))
             && self.connection.closed().is_some()
         {
             // A Close frame came, and cannot be answered any more.
             self.connection.handle_eof();
-            polled = self.connection.poll_ready();
+            polled = self.poll_connection();
         }
         match polled {
             Ok(Some(Ready::Closed(closed))) => self.end(Outcome::Closed(closed)),
+            Ok(Some(Ready::Paused)) => {
+                self.credit = CREDIT;
+                return Found::Yield;
+            }
             Ok(Some(ready)) => {
                 self.credit -= 1;
                 // What is sent upon room in the output answers nothing.
@@ -324,6 +336,16 @@ impl Driver {
             Err(error) => self.end(Outcome::Failed(Error::Connection(error))),
         }
         Found::Wait
+    }
+
+    /// Asks the connection what is next, as far as there is credit for the work.
+    fn poll_connection(&mut self) -> Result<Option<Ready>, ConnectionError> {
+        let given = usize::try_from(self.credit).unwrap_or_default().max(1) << 10;
+        let mut budget = given;
+        let polled = self.connection.poll_ready(&mut budget);
+        let spent = i32::try_from(given.saturating_sub(budget) >> 10).unwrap_or(i32::MAX);
+        self.credit = self.credit.saturating_sub(spent);
+        polled
     }
 
     /// Looks whether the answers to the last event have filled the output.
@@ -505,7 +527,10 @@ impl Driver {
         }
         let discards = self.ending.is_some();
         if let Some(opening) = &mut self.opening {
-            return Some(opening.input(discards));
+            if discards {
+                opening.discard_input();
+            }
+            return Some(opening.prepared_input());
         }
         if discards {
             self.connection.discard_input();
@@ -513,9 +538,30 @@ impl Driver {
         Some(self.connection.prepared_input(self.reads.size()))
     }
 
+    /// Lends the input of what is driven.
+    pub(super) fn input(&mut self) -> Input<'_> {
+        match &mut self.opening {
+            Some(opening) => opening.input(),
+            None => self.connection.input(),
+        }
+    }
+
+    pub(super) const fn set_read_away(&mut self, is_away: bool) {
+        self.is_read_away = is_away;
+    }
+
+    pub(super) const fn set_write_away(&mut self) {
+        self.is_write_away = true;
+    }
+
     /// Returns whether anything is to be read now.
     #[must_use]
     pub fn wants_read(&self) -> bool {
+        !self.is_read_away && self.is_readable()
+    }
+
+    /// Returns whether anything is to be read now, or is being read.
+    fn is_readable(&self) -> bool {
         if self.is_eof {
             return false;
         }
@@ -545,8 +591,11 @@ impl Driver {
             self.handle_read_error();
         } else {
             self.reads.note(len);
-            let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
-            self.credit = self.credit.saturating_sub(spent);
+            if self.opening.is_some() || self.ending.is_some() {
+                // What an open connection makes of it costs more, and is counted there.
+                let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+                self.credit = self.credit.saturating_sub(spent);
+            }
             if let Some(ending) = &mut self.ending {
                 ending.note_read(len);
             }
@@ -573,7 +622,7 @@ impl Driver {
     ///
     /// Do it once, as far as it goes, and call [`handle_written`](Self::handle_written).
     pub fn want_write(&mut self) -> Option<Write<'_>> {
-        if self.writing != Writing::Open || self.is_done() {
+        if self.writing != Writing::Open || self.is_write_away || self.is_done() {
             return None;
         }
         self.asked = if self.transmit().is_some() {
@@ -601,6 +650,7 @@ impl Driver {
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.writing == Writing::Open
+            && !self.is_write_away
             && !self.is_done()
             && (self.has_output() || self.is_unflushed || self.ending.is_some())
     }
@@ -622,6 +672,7 @@ impl Driver {
     /// Says that what [`want_write`](Self::want_write) asked for was done: for bytes, `len` of
     /// them; otherwise `len` is ignored.
     pub fn handle_written(&mut self, len: usize) {
+        self.is_write_away = false;
         match core::mem::replace(&mut self.asked, Asked::Nothing) {
             Asked::Bytes => {
                 if let Some(output) = self.transmit() {
@@ -649,6 +700,7 @@ impl Driver {
     /// Says that nothing more can be written. What the peer sent before is still read and
     /// delivered; then it is as if the stream had ended.
     pub fn handle_write_error(&mut self) {
+        self.is_write_away = false;
         self.asked = Asked::Nothing;
         self.writing = Writing::Broken;
         self.is_quiet = false;
@@ -681,7 +733,7 @@ impl Driver {
     /// A deadline that has passed is reported by [`poll_event`](Self::poll_event); a heartbeat that
     /// is due is queued.
     pub fn handle_timeout(&mut self, now: Duration) {
-        if !self.wants_read() {
+        if !self.is_readable() {
             self.connection.note_not_reading();
         }
         self.set_time(now);
@@ -719,8 +771,7 @@ impl Driver {
         if self.ending.is_some() {
             return self.is_done();
         }
-        // A command may have failed the connection.
-        self.is_overdue || self.connection.has_failed() || !self.is_quiet && !self.is_gated()
+        self.is_overdue || self.connection.has_own_event() || !self.is_quiet && !self.is_gated()
     }
 
     /// Returns whether everything that was sent has been handed to the transport and flushed.

@@ -33,6 +33,8 @@ mod error;
 mod machine;
 mod opening;
 mod reads;
+mod transfer;
 
 pub use error::Error;
 pub use machine::{Driver, Next, Write};
+pub use transfer::Transfer;

@@ -95,16 +95,26 @@ impl Connecting {
 }
 
 impl Opening {
-    /// Lends the input; empty, if what came before is not wanted any more.
-    pub(super) fn input(&mut self, discards: bool) -> Input<'_> {
+    pub(super) const fn input(&mut self) -> Input<'_> {
         match self {
-            Self::Accepting(Accepting { handshake, .. }) => {
-                if discards {
-                    handshake.discard_input();
-                }
-                handshake.prepared_input(HEAD_SIZE)
-            }
-            Self::Connecting(Connecting { handshake }) => handshake.prepared_input(HEAD_SIZE),
+            Self::Accepting(accepting) => accepting.handshake.input(),
+            Self::Connecting(connecting) => connecting.handshake.input(),
+        }
+    }
+
+    /// As [`input`](Self::input), with room for a read.
+    pub(super) fn prepared_input(&mut self) -> Input<'_> {
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.prepared_input(HEAD_SIZE),
+            Self::Connecting(connecting) => connecting.handshake.prepared_input(HEAD_SIZE),
+        }
+    }
+
+    /// Throws away what has arrived.
+    pub(super) fn discard_input(&mut self) {
+        match self {
+            Self::Accepting(accepting) => accepting.handshake.discard_input(),
+            Self::Connecting(connecting) => connecting.handshake.discard_input(),
         }
     }
 

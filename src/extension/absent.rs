@@ -51,7 +51,7 @@ impl Inflater {
         _: &[u8],
         _: bool,
         _: &mut Vec<u8>,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<usize, ConnectionError> {
         match *self {}
     }
 

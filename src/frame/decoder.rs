@@ -29,6 +29,7 @@ use crate::role::Role;
 #[derive(Debug)]
 pub struct Decoder {
     reader: FrameReader,
+    max_piece: Option<NonZeroU16>,
     input: ReceiveBuf,
 }
 
@@ -51,27 +52,28 @@ impl Decoder {
     /// Creates a decoder for the frames that `sender` sends. The size of frames is not limited.
     #[must_use]
     pub fn new(sender: Role) -> Self {
-        Self { reader: FrameReader::new(sender), input: ReceiveBuf::new() }
+        let reader = FrameReader::new(sender, u64::MAX);
+        Self { reader, max_piece: None, input: ReceiveBuf::new() }
     }
 
     /// Refuses data frames of more than `len` bytes of payload.
     #[must_use]
-    pub fn max_frame_size(mut self, len: u64) -> Self {
-        self.reader = self.reader.max_frame_size(len);
+    pub const fn max_frame_size(mut self, len: u64) -> Self {
+        self.reader.set_max_frame_size(len);
         self
     }
 
     /// Reports at most `len` bytes at once of data frames.
     #[must_use]
-    pub fn max_piece(mut self, len: NonZeroU16) -> Self {
-        self.reader = self.reader.max_piece(len);
+    pub const fn max_piece(mut self, len: NonZeroU16) -> Self {
+        self.max_piece = Some(len);
         self
     }
 
     /// Accepts these reserved bits (within `0x70`), as an extension has negotiated them.
     #[must_use]
-    pub fn allow_rsv(mut self, bits: u8) -> Self {
-        self.reader = self.reader.allow_rsv(bits);
+    pub const fn allow_rsv(mut self, bits: u8) -> Self {
+        self.reader.set_allowed_rsv(bits);
         self
     }
 
@@ -87,12 +89,102 @@ impl Decoder {
     /// What §5.2 forbids, for the sender's role and this decoder's limits. The error is the same
     /// however the bytes were split. Afterwards the decoder is of no use.
     pub fn poll(&mut self) -> Result<Option<Piece<'_>>, ConnectionError> {
-        let Some(part) = self.reader.poll(&mut self.input)? else { return Ok(None) };
-        Ok(Some(Piece {
-            header: part.header,
-            is_first: part.is_first,
-            is_last: part.is_last,
-            payload: self.input.range(part.payload),
-        }))
+        let is_first = !self.reader.is_within();
+        let header = match self.reader.header() {
+            Some(header) => header,
+            None => match self.reader.parse_header(&self.input)? {
+                Some((header, header_len)) => {
+                    self.reader.begin(&mut self.input, &header, header_len, 1);
+                    header
+                }
+                None => return Ok(None),
+            },
+        };
+        let most = self.max_piece.map_or(usize::MAX, |most| most.get().into());
+        let most = if header.opcode.is_control() { usize::MAX } else { most };
+        let (payload, is_last) = match self.reader.poll_payload(&mut self.input, most) {
+            Some(part) => (part.payload, part.is_last),
+            None if is_first && !header.opcode.is_control() => (0..0, false),
+            None => return Ok(None),
+        };
+        // The header of a control frame that comes in two reads has been passed over.
+        let is_first = is_first || header.opcode.is_control();
+        Ok(Some(Piece { header, is_first, is_last, payload: self.input.range(payload) }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Opcode, encode};
+    use alloc::vec::Vec;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
+
+    fn frames() -> impl Strategy<Value = Vec<(Opcode, Vec<u8>)>> {
+        let opcode = prop_oneof![
+            Just(Opcode::Binary),
+            Just(Opcode::Continuation),
+            Just(Opcode::Text),
+            Just(Opcode::Ping),
+            Just(Opcode::Close)
+        ];
+        let payload = prop_oneof![vec(any::<u8>(), 0..9), vec(any::<u8>(), 100..150)];
+        let frame = (opcode, payload).prop_map(|(opcode, mut payload)| {
+            payload.truncate(if opcode.is_control() { 125 } else { 200 });
+            (opcode, payload)
+        });
+        vec(frame, 0..6)
+    }
+
+    proptest! {
+        #[test]
+        fn frames_come_as_they_were_sent_in_pieces_of_any_size(
+            frames in frames(),
+            key in any::<Option<[u8; 4]>>(),
+            most in any::<Option<NonZeroU16>>(),
+            reads in vec(1..60_usize, 1..9),
+        ) {
+            let most = most.map(|most| most.min(NonZeroU16::new(most.get() % 70 + 1).unwrap()));
+            let mut bytes = Vec::new();
+            for (opcode, payload) in &frames {
+                let header =
+                    Header { fin: true, rsv: 0, opcode: *opcode, mask: key, payload_len: 0 };
+                encode(&mut bytes, header, payload);
+            }
+            let sender = if key.is_some() { Role::Client } else { Role::Server };
+            let mut decoder = Decoder::new(sender);
+            if let Some(most) = most {
+                decoder = decoder.max_piece(most);
+            }
+            let mut got: Vec<(Opcode, Vec<u8>)> = Vec::new();
+            let mut is_done = true;
+            let mut rest = &bytes[..];
+            for read in reads.into_iter().cycle() {
+                let (read, behind) = rest.split_at(read.min(rest.len()));
+                decoder.input().extend_from_slice(read);
+                rest = behind;
+                while let Some(piece) = decoder.poll().unwrap() {
+                    let opcode = piece.header.opcode;
+                    prop_assert_eq!(piece.is_first, is_done);
+                    prop_assert_eq!(piece.header.mask, key);
+                    if opcode.is_control() {
+                        prop_assert!(piece.is_last);
+                    } else if let Some(most) = most {
+                        prop_assert!(piece.payload.len() <= most.get().into());
+                    }
+                    if piece.is_first {
+                        got.push((opcode, Vec::new()));
+                    }
+                    got.last_mut().unwrap().1.extend_from_slice(piece.payload);
+                    is_done = piece.is_last;
+                }
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert!(is_done);
+            prop_assert_eq!(got, frames);
+        }
     }
 }

@@ -1,8 +1,10 @@
-//! The header of a frame (§5.2): parsed, checked and encoded; knows neither payload nor role.
+//! The header of a frame (§5.2): all that is known of its bytes, parsed, checked and encoded; knows
+//! no payload.
 
 use core::ops::Deref;
 
 use crate::error::ConnectionError;
+use crate::role::Role;
 
 /// What a frame is for (§5.2). The reserved opcodes cannot be expressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -76,7 +78,7 @@ pub(crate) const RSV1: u8 = 0x40;
 /// RSV1, RSV2 and RSV3.
 pub(super) const RSV: u8 = 0x70;
 pub(crate) const FIN: u8 = 0x80;
-pub(crate) const MASKED: u8 = 0x80;
+pub(super) const MASKED: u8 = 0x80;
 
 /// The longest header: two bytes, a 64-bit length and a masking key.
 pub const MAX_HEADER_LEN: usize = 14;
@@ -116,34 +118,11 @@ impl Header {
                 return Err(ConnectionError::ControlTooLong { opcode: opcode as u8 });
             }
         }
-        let (payload_len, rest, len) = match short {
-            126 => {
-                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
-                let payload_len = u64::from(u16::from_be_bytes(*long));
-                if payload_len < 126 {
-                    // §5.2: "the minimal number of bytes MUST be used to encode the length"
-                    return Err(ConnectionError::LengthNotMinimal { len: payload_len });
-                }
-                (payload_len, rest, 4)
-            }
-            127 => {
-                let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
-                let payload_len = u64::from_be_bytes(*long);
-                // §5.2: "the most significant bit MUST be 0"
-                if payload_len >> 63 != 0 {
-                    return Err(ConnectionError::LengthTopBit { len: payload_len });
-                }
-                if payload_len <= 0xffff {
-                    return Err(ConnectionError::LengthNotMinimal { len: payload_len });
-                }
-                (payload_len, rest, 10)
-            }
-            short => (u64::from(short), rest, 2),
-        };
+        let Some((payload_len, len)) = parse_len(short, rest)? else { return Ok(None) };
         let (mask, len) = if second & MASKED == 0 {
             (None, len)
         } else {
-            let Some(key) = rest.first_chunk() else { return Ok(None) };
+            let Some(key) = bytes.get(len..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
             (Some(*key), len + 4)
         };
         Ok(Some((Self { fin, rsv: first & RSV, opcode, mask, payload_len }, len)))
@@ -185,6 +164,68 @@ impl Header {
     #[inline]
     pub(super) const fn first_byte(&self) -> u8 {
         (if self.fin { FIN } else { 0 }) | (self.rsv & RSV) | self.opcode as u8
+    }
+}
+
+/// What the second and later bytes of a sound header say.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rest {
+    /// The masking key; zeros for what a server sends.
+    pub(crate) key: [u8; 4],
+    /// Where the payload begins, counted from the first byte of the header.
+    pub(crate) start: usize,
+    pub(crate) payload_len: u64,
+}
+
+impl Rest {
+    /// Parses a header whose first byte is known to be sound. A header that is not whole, or breaks
+    /// a rule, is `None`: [`Header::parse`] finds out which.
+    #[inline(always)]
+    pub(crate) fn parse(bytes: &[u8], sender: Role) -> Option<Self> {
+        let [_, second, rest @ ..] = bytes else { return None };
+        let is_masked = match sender {
+            Role::Client => MASKED,
+            Role::Server => 0,
+        };
+        // A mask bit that is wrong makes it more than any length.
+        let (payload_len, len) = parse_len(second ^ is_masked, rest).ok()??;
+        let (key, start) = match sender {
+            Role::Client => (*bytes.get(len..)?.first_chunk()?, len + 4),
+            Role::Server => ([0; 4], len),
+        };
+        Some(Self { key, start, payload_len })
+    }
+}
+
+/// Parses a length in any of its three forms: `short` is the second byte of the header without the
+/// mask bit, `rest` what follows. Returns it with the length of the header before the key; `None`
+/// if it has not arrived, or `short` has more than seven bits.
+#[inline(always)]
+fn parse_len(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, ConnectionError> {
+    match short {
+        0..=125 => Ok(Some((u64::from(short), 2))),
+        126 => {
+            let Some(long) = rest.first_chunk() else { return Ok(None) };
+            let len = u64::from(u16::from_be_bytes(*long));
+            if len < 126 {
+                // §5.2: "the minimal number of bytes MUST be used to encode the length"
+                return Err(ConnectionError::LengthNotMinimal { len });
+            }
+            Ok(Some((len, 4)))
+        }
+        127 => {
+            let Some(long) = rest.first_chunk() else { return Ok(None) };
+            let len = u64::from_be_bytes(*long);
+            // §5.2: "the most significant bit MUST be 0"
+            if len >> 63 != 0 {
+                return Err(ConnectionError::LengthTopBit { len });
+            }
+            if len <= 0xffff {
+                return Err(ConnectionError::LengthNotMinimal { len });
+            }
+            Ok(Some((len, 10)))
+        }
+        128.. => Ok(None),
     }
 }
 
@@ -232,6 +273,25 @@ mod tests {
             prop_assert_eq!(Header::parse(&encoded), Ok(Some((header, encoded.len()))));
             for len in 0..encoded.len() {
                 prop_assert_eq!(Header::parse(&encoded[..len]), Ok(None));
+            }
+        }
+
+        #[test]
+        fn both_ways_to_parse_agree(bytes in any::<[u8; 14]>(), len in 0..15_usize) {
+            let mut bytes = bytes;
+            // Lengths of all forms, and all that comes near them.
+            bytes[1] |= if bytes[0] & 0x40 == 0 { 0x7c } else { 0 };
+            bytes[0] = 0x82;
+            let bytes = &bytes[..len];
+            for (sender, is_masked) in [(Role::Client, true), (Role::Server, false)] {
+                let whole = match Header::parse(bytes) {
+                    Ok(Some((header, len))) if header.mask.is_some() == is_masked => {
+                        Some((header.mask.unwrap_or_default(), len, header.payload_len))
+                    }
+                    _ => None,
+                };
+                let rest = Rest::parse(bytes, sender);
+                prop_assert_eq!(rest.map(|rest| (rest.key, rest.start, rest.payload_len)), whole);
             }
         }
 

@@ -29,5 +29,5 @@ pub use decoder::{Decoder, Piece};
 pub use encoder::encode;
 pub(crate) use encoder::encode_header;
 pub use header::{EncodedHeader, Header, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};
-pub(crate) use header::{FIN, MASKED, RSV1};
+pub(crate) use header::{FIN, RSV1, Rest};
 pub(crate) use reader::{FrameReader, Part};

@@ -1,7 +1,6 @@
 //! Bytes to frames, part by part (§5.2), in a buffer that somebody else owns; knows the role of the
 //! sender but no message.
 
-use core::num::NonZeroU16;
 use core::ops::Range;
 
 use super::header::{Header, Opcode, RSV};
@@ -10,176 +9,149 @@ use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
 use crate::role::Role;
 
-/// Takes frames out of a [`ReceiveBuf`].
+/// Takes frames out of a [`ReceiveBuf`]: first a header, then its payload, as it arrives.
 ///
-/// A header is checked before one byte of its payload is waited for. A payload is unmasked in
-/// place, as it arrives or, where nobody could look at its beginning, a good deal at once; it is
-/// never copied.
+/// A header is checked before one byte of its payload is waited for. A payload is unmasked in place
+/// and never copied.
 ///
 /// ```text
-///            header whole, payload not            payload whole
-/// (between) ──────────────────────────▶ (within) ───────────────▶ (between)
-///     └──────────────── header and payload whole ─────────────────────┘
+///           header                 payload whole
+/// (between) ──────▶ (within) ─────────────────────▶ (between)
+///                     ▲  └─┐
+///                     └────┘ part of the payload
 /// ```
 #[derive(Debug)]
 pub(crate) struct FrameReader {
     sender: Role,
     /// Reserved bits that a negotiated extension gives a meaning to; within `RSV`.
     allowed_rsv: u8,
-    /// Frames up to this size are held until they are whole.
-    hold: u32,
     max_frame_size: u64,
-    /// The largest piece of a frame that is not held.
-    max_piece: Option<NonZeroU16>,
     frame: Option<Unfinished>,
+    /// How much of its payload is worth taking, unless it is the rest. Not 0.
+    least: u32,
 }
 
 /// A frame whose header has been consumed and whose payload has not.
 #[derive(Debug)]
 struct Unfinished {
     header: Header,
-    /// How many bytes of the payload are unmasked: they wait in the input if the frame is held,
-    /// else they are consumed. unmasked < header.payload_len while the frame is kept
-    unmasked: u64,
-    /// Whether the payload waits in the input until it is whole.
-    is_held: bool,
-    /// How many bytes more must arrive before there is something to do, unless these are the last.
-    at_once: u32,
+    /// How much of the payload has not been consumed. left <= header.payload_len
+    left: u64,
 }
 
-impl Unfinished {
-    /// Returns how much of the payload lies at the beginning of the input, unmasked.
-    fn waiting(&self) -> usize {
-        if self.is_held { usize::try_from(self.unmasked).unwrap_or_default() } else { 0 }
-    }
-
-    fn is_waiting_for_more(&self, input: &ReceiveBuf) -> bool {
-        let left = self.header.payload_len - self.unmasked;
-        ((input.len() - self.waiting()) as u64) < left.min(self.at_once.into())
-    }
-}
-
-/// What [`FrameReader::poll`] found: a frame, or the next part of one.
+/// A part of the payload of a frame.
 #[derive(Clone, Debug)]
-#[non_exhaustive]
 pub(crate) struct Part {
-    /// The header of the frame, the same for all its pieces.
-    pub(crate) header: Header,
-    /// Whether this is the first piece of its frame. It may be without payload: a header is
-    /// reported at once.
-    pub(crate) is_first: bool,
-    /// Whether this is the last piece of its frame.
-    pub(crate) is_last: bool,
-    /// Positions in the input of the payload that was consumed.
+    /// Positions in the input of what was consumed, unmasked.
     pub(crate) payload: Range<usize>,
-    /// Positions of what arrived with this piece: the same, or the newest part of a held frame.
-    pub(crate) fresh: Range<usize>,
-    /// Whether what arrived is known to be ASCII.
+    /// Whether the payload ends with it.
+    pub(crate) is_last: bool,
+    /// Whether it is known to be ASCII.
     pub(crate) is_ascii: bool,
 }
 
 impl FrameReader {
-    /// Creates a decoder for the frames that `sender` sends.
-    ///
-    /// Control frames come whole; of data frames every piece is reported as it arrives. The size of
-    /// frames is not limited.
-    #[must_use]
-    pub(crate) const fn new(sender: Role) -> Self {
-        Self {
-            sender,
-            allowed_rsv: 0,
-            hold: 0,
-            max_frame_size: u64::MAX,
-            max_piece: None,
-            frame: None,
-        }
-    }
-
-    /// Holds data frames of up to `len` bytes of payload in the input until they are whole.
-    ///
-    /// A message in one frame is held up to 64 times as much, unless it is compressed: where it
-    /// lies it need not be copied. Of a larger one that is binary, at least `len` bytes are
-    /// reported at once, or the rest of it, unless there is a [largest piece](Self::max_piece).
-    #[must_use]
-    pub(crate) const fn hold_up_to(mut self, len: u32) -> Self {
-        self.hold = len;
-        self
-    }
-
-    /// Refuses data frames of more than `len` bytes of payload.
-    #[must_use]
-    pub(crate) const fn max_frame_size(mut self, len: u64) -> Self {
-        self.max_frame_size = len;
-        self
-    }
-
-    /// Reports at most `len` bytes at once of frames that are not held.
-    #[must_use]
-    pub(crate) const fn max_piece(mut self, len: NonZeroU16) -> Self {
-        self.max_piece = Some(len);
-        self
+    /// Creates a reader of the frames that `sender` sends. Data frames of more than
+    /// `max_frame_size` bytes of payload are refused.
+    pub(crate) const fn new(sender: Role, max_frame_size: u64) -> Self {
+        Self { sender, allowed_rsv: 0, max_frame_size, frame: None, least: 1 }
     }
 
     /// Accepts these reserved bits (within `0x70`), as an extension has negotiated them.
-    #[must_use]
-    pub(crate) const fn allow_rsv(mut self, bits: u8) -> Self {
-        self.allowed_rsv = bits & RSV;
-        self
-    }
-
-    /// As [`allow_rsv`](Self::allow_rsv), for a decoder in use.
-    #[cfg(feature = "deflate")]
     pub(crate) const fn set_allowed_rsv(&mut self, bits: u8) {
         self.allowed_rsv = bits & RSV;
     }
 
-    /// As [`max_piece`](Self::max_piece), for a decoder in use.
-    #[cfg(feature = "deflate")]
-    pub(crate) const fn set_max_piece(&mut self, len: NonZeroU16) {
-        self.max_piece = Some(len);
+    pub(crate) const fn set_max_frame_size(&mut self, len: u64) {
+        self.max_frame_size = len;
     }
 
-    /// Takes the next piece, or returns `Ok(None)` if `input` holds nothing new.
-    ///
-    /// All pieces of a connection must be polled from the same input.
+    /// Parses and checks the header of the next frame, between two frames; returns it with its own
+    /// length, or `Ok(None)` if it has not arrived as a whole. It is still unread then: either
+    /// [`take_whole`](Self::take_whole) or [`begin`](Self::begin) consumes it.
     ///
     /// # Errors
     ///
-    /// What §5.2 forbids, for the sender's role and this decoder's limits. The error is the same
-    /// however the bytes were split. Afterwards the decoder is of no use.
-    #[inline]
-    pub(crate) fn poll(&mut self, input: &mut ReceiveBuf) -> Result<Option<Part>, ConnectionError> {
-        self.poll_within(input, true)
+    /// What §5.2 forbids, for the sender's role and the limit. The error is the same however the
+    /// bytes were split. Afterwards the reader is of no use.
+    #[inline(always)]
+    pub(crate) fn parse_header(
+        &self,
+        input: &ReceiveBuf,
+    ) -> Result<Option<(Header, usize)>, ConnectionError> {
+        let (header, header_len) = match Header::parse(input.unread()) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) => return self.refuse_early(input.unread()).map(|()| None),
+            Err(error) => return Err(self.first_fault(input.unread(), error)),
+        };
+        self.check(&header)?;
+        Ok(Some((header, header_len)))
     }
 
-    /// As [`poll`](Self::poll), by who knows whether anybody looks at the beginning of fragments
-    /// that continue a message.
-    #[inline]
-    pub(crate) fn poll_within(
+    /// Takes a frame whose header was parsed, if all of its payload has arrived.
+    #[inline(always)]
+    pub(crate) fn take_whole(
+        input: &mut ReceiveBuf,
+        header: &Header,
+        header_len: usize,
+    ) -> Option<Part> {
+        let len = usize::try_from(header.payload_len).ok()?;
+        let payload = input.consume(header_len.checked_add(len)?)?.start + header_len;
+        let payload = payload..payload + len;
+        let is_ascii = unmask(input, payload.clone(), header, 0);
+        Some(Part { payload, is_last: true, is_ascii })
+    }
+
+    /// Consumes a header that was parsed. Of the payload, `least` bytes are worth taking at once, or
+    /// the rest of it; all of a control frame.
+    pub(crate) fn begin(
         &mut self,
         input: &mut ReceiveBuf,
-        is_looked_at: bool,
-    ) -> Result<Option<Part>, ConnectionError> {
-        let is_first = self.frame.is_none();
-        if is_first {
-            let (header, header_len) = match Header::parse(input.as_slice()) {
-                Ok(Some(parsed)) => parsed,
-                Ok(None) => return self.refuse_early(input.as_slice()).map(|()| None),
-                Err(error) => return Err(self.first_fault(input.as_slice(), error)),
-            };
-            self.check(&header)?;
-            input.consume(header_len);
-            if let Some(piece) = self.poll_whole(input, &header) {
-                return Ok(Some(piece));
-            }
-            self.begin(input, header, is_looked_at);
-        }
-        Ok(self.poll_begun(input, is_first))
+        header: &Header,
+        header_len: usize,
+        least: u32,
+    ) {
+        input.consume(header_len);
+        self.least = if header.opcode.is_control() { u32::MAX } else { least };
+        self.frame = Some(Unfinished { header: *header, left: header.payload_len });
     }
 
-    /// Returns whether nothing can be done before more of the frame arrives that is unfinished.
-    pub(crate) fn is_waiting_for_more(&self, input: &ReceiveBuf) -> bool {
-        self.frame.as_ref().is_some_and(|frame| frame.is_waiting_for_more(input))
+    /// Takes what has arrived of the payload of the frame, at most `most` bytes, or `None` if that
+    /// is too little, and between two frames.
+    pub(crate) fn poll_payload(&mut self, input: &mut ReceiveBuf, most: usize) -> Option<Part> {
+        if self.is_waiting(input) {
+            return None;
+        }
+        let frame = self.frame.as_mut()?;
+        let len = usize::try_from(frame.left).map_or(most, |left| left.min(most)).min(input.len());
+        let payload = input.consume(len)?;
+        let done = frame.header.payload_len.saturating_sub(frame.left);
+        let is_ascii = unmask(input, payload.clone(), &frame.header, done);
+        frame.left = frame.left.saturating_sub(len as u64);
+        let is_last = frame.left == 0;
+        if is_last {
+            self.frame = None;
+        }
+        Some(Part { payload, is_last, is_ascii })
+    }
+
+    /// Returns whether too little has arrived of the payload of the frame.
+    #[inline]
+    pub(crate) fn is_waiting(&self, input: &ReceiveBuf) -> bool {
+        self.frame
+            .as_ref()
+            .is_some_and(|frame| (input.len() as u64) < frame.left.min(self.least.into()))
+    }
+
+    /// Forgets the frame whose payload has not been consumed.
+    pub(crate) fn forget(&mut self) {
+        self.frame = None;
+    }
+
+    /// Returns the header of the frame whose payload has not been consumed.
+    #[inline]
+    pub(crate) fn header(&self) -> Option<Header> {
+        self.frame.as_ref().map(|frame| frame.header)
     }
 
     /// Returns who sends the frames.
@@ -189,93 +161,14 @@ impl FrameReader {
     }
 
     /// Returns the largest data frame that is accepted, in bytes of payload.
-    pub(crate) const fn largest_frame(&self) -> u64 {
+    pub(crate) const fn max_frame_size(&self) -> u64 {
         self.max_frame_size
     }
 
     /// Returns whether the header of a frame has been consumed and its payload has not.
+    #[inline]
     pub(crate) const fn is_within(&self) -> bool {
         self.frame.is_some()
-    }
-
-    /// Returns whether the payload of a frame waits in the input until it is whole.
-    fn holds(&self, header: &Header) -> bool {
-        let len = header.payload_len;
-        match (header.opcode, header.fin, header.rsv) {
-            (Opcode::Close | Opcode::Ping | Opcode::Pong, ..) => true,
-            (Opcode::Binary | Opcode::Text, true, 0) => len <= u64::from(self.hold) * HOLD_WHOLE,
-            (Opcode::Binary | Opcode::Continuation | Opcode::Text, ..) => {
-                len <= u64::from(self.hold)
-            }
-        }
-    }
-
-    /// Takes the payload of a frame that has arrived as a whole, as most have when their header is
-    /// looked at.
-    #[inline]
-    fn poll_whole(&self, input: &mut ReceiveBuf, header: &Header) -> Option<Part> {
-        let most = self.max_piece.map_or(usize::MAX, |most| most.get().into());
-        let len = usize::try_from(header.payload_len).ok()?;
-        if len > input.len().min(most) {
-            return None;
-        }
-        let payload = input.start()..input.start() + len;
-        let is_ascii = unmask(input.range_mut(payload.clone()), header, 0);
-        input.consume(len);
-        let fresh = payload.clone();
-        let (header, is_first, is_last) = (*header, true, true);
-        Some(Part { header, is_first, is_last, payload, fresh, is_ascii })
-    }
-
-    fn begin(&mut self, input: &mut ReceiveBuf, header: Header, is_looked_at: bool) {
-        let is_held = self.holds(&header);
-        if is_held {
-            input.expect(header.payload_len.saturating_sub(input.len() as u64));
-        }
-        let is_looked_at = match header.opcode {
-            Opcode::Binary => header.rsv != 0,
-            Opcode::Continuation => is_looked_at,
-            Opcode::Close | Opcode::Ping | Opcode::Pong | Opcode::Text => true,
-        };
-        let at_once = match is_held {
-            _ if is_looked_at => 1,
-            true => AT_ONCE,
-            false if self.max_piece.is_some() => 1,
-            false => self.hold.max(1),
-        };
-        self.frame = Some(Unfinished { header, unmasked: 0, is_held, at_once });
-    }
-
-    /// Unmasks what has arrived of a frame since the last call. The header is reported at once.
-    #[inline]
-    fn poll_begun(&mut self, input: &mut ReceiveBuf, is_first: bool) -> Option<Part> {
-        let frame = self.frame.as_mut()?;
-        let is_waiting = frame.is_waiting_for_more(input);
-        if is_waiting && !is_first {
-            return None;
-        }
-        let header = frame.header;
-        let waiting = frame.waiting();
-        let arrived = if is_waiting { 0 } else { input.len() - waiting };
-        let most = match self.max_piece {
-            Some(most) if !frame.is_held => usize::from(most.get()),
-            _ => usize::MAX,
-        };
-        let left = header.payload_len - frame.unmasked;
-        let len = usize::try_from(left).map_or(arrived, |left| left.min(arrived)).min(most);
-        let start = input.start();
-        let fresh = start + waiting..start + waiting + len;
-        // Only the two lowest bits matter.
-        let offset = usize::try_from(frame.unmasked & 3).unwrap_or_default();
-        let is_ascii = unmask(input.range_mut(fresh.clone()), &header, offset);
-        let is_last = len as u64 == left;
-        let payload = if is_last || !frame.is_held { start..fresh.end } else { start..start };
-        frame.unmasked += len as u64;
-        if is_last {
-            self.frame = None;
-        }
-        input.consume(payload.len());
-        Some(Part { header, is_first, is_last, payload, fresh, is_ascii })
     }
 
     #[inline]
@@ -328,34 +221,19 @@ impl FrameReader {
     }
 }
 
-impl Part {
-    /// Returns the payload of this piece, unmasked.
-    ///
-    /// It lies in `input` until bytes are appended there, and is empty for a frame that is held
-    /// until it is whole.
-    #[must_use]
-    pub(crate) fn payload<'a>(&self, input: &'a ReceiveBuf) -> &'a [u8] {
-        input.range(self.payload.clone())
-    }
-}
-
-/// Unmasks a part of the payload of a frame, and returns whether it is known to be ASCII: of what
-/// cannot be text, nobody wants to know.
-fn unmask(payload: &mut [u8], header: &Header, offset: usize) -> bool {
-    match (header.mask, header.opcode) {
-        (Some(key), Opcode::Continuation | Opcode::Text) => {
-            mask::apply_to_text(payload, key, offset)
-        }
-        (Some(key), Opcode::Binary | Opcode::Close | Opcode::Ping | Opcode::Pong) => {
+/// Unmasks what comes behind the first `done` bytes of a payload, and returns whether it is known
+/// to be ASCII: of what cannot be text, nobody wants to know.
+#[inline(always)]
+fn unmask(input: &mut ReceiveBuf, range: Range<usize>, header: &Header, done: u64) -> bool {
+    let Some(key) = header.mask else { return false };
+    let payload = input.range_mut(range);
+    // Only the two lowest bits matter.
+    let offset = usize::try_from(done & 3).unwrap_or_default();
+    match header.opcode {
+        Opcode::Continuation | Opcode::Text => mask::apply_to_text(payload, key, offset),
+        Opcode::Binary | Opcode::Close | Opcode::Ping | Opcode::Pong => {
             mask::apply(payload, key, offset);
             false
         }
-        (None, _) => false,
     }
 }
-
-/// How much more is held of a message in one frame.
-const HOLD_WHOLE: u64 = 64;
-
-/// How much is unmasked at once of what waits anyway: little enough that it is still in the cache.
-const AT_ONCE: u32 = 64 << 10;

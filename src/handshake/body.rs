@@ -55,7 +55,7 @@ impl BodyReader {
             if self.left > 0 {
                 let room = self.limit - self.body.len();
                 let left = usize::try_from(self.left).unwrap_or(usize::MAX);
-                let bytes = input.as_slice();
+                let bytes = input.unread();
                 let taken = bytes.get(..room.min(left)).unwrap_or(bytes);
                 match taken.len() {
                     0 if !bytes.is_empty() => break true,
@@ -73,7 +73,7 @@ impl BodyReader {
                 break false;
             }
             // Each byte that arrives has the line parsed again, so it is kept short.
-            let line = input.as_slice();
+            let line = input.unread();
             let line = line.get(..MAX_CHUNK_LINE).unwrap_or(line);
             match self.chunk_size(line) {
                 // What follows the last chunk says nothing about the body.

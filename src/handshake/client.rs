@@ -166,6 +166,11 @@ impl ClientHandshake {
         Input::prepared(&mut self.input, size)
     }
 
+    /// Throws away what has arrived.
+    pub(crate) fn discard_input(&mut self) {
+        self.input.clear();
+    }
+
     pub(crate) fn unprocessed_len(&self) -> usize {
         self.input.len()
     }

@@ -118,7 +118,7 @@ impl<S> HeadReader<S> {
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Result<Option<(S, Headers)>, HandshakeError> {
-        let bytes = input.as_slice();
+        let bytes = input.unread();
         while let Some(&byte) = bytes.get(self.scanned) {
             let line = bytes.get(self.line_start..self.scanned).unwrap_or_default();
             self.scanned += 1;

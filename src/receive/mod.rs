@@ -1,43 +1,128 @@
 //! The one owner of the bytes that arrived and of all that is known of them: bytes become frames,
 //! frames become messages (§5.4, §6.2, §8.1). Knows nothing of what is sent.
+//!
+//! | file | what it has |
+//! |---|---|
+//! | `short` | the way of a message that is one frame and lies whole in the input |
+//! | `progress` | what is known of the message in progress, and its limits |
+//! | `assembly` | the message in progress, where it does not stay in the input |
 
-mod assembler;
-mod whole;
+mod assembly;
+mod progress;
+mod short;
 
+use alloc::boxed::Box;
 use core::ops::Range;
 
 use bytes::Bytes;
 
 use crate::buffer::{Input, ReceiveBuf};
 use crate::error::ConnectionError;
+#[cfg(feature = "deflate")]
+use crate::extension::Deflate;
+use crate::extension::Inflater;
+use crate::frame::{FrameReader, Header, Opcode, Part, RSV1};
 use crate::message::{MessageKind, Payload};
 use crate::role::Role;
 use crate::utf8::is_utf8;
-use assembler::Assembler;
-pub(crate) use assembler::{Limits, Received, Source};
-use whole::{Content, Whole};
+use assembly::Assembly;
+use progress::{Progress, check_rsv};
+pub(crate) use short::Short;
+use short::{Content, Whole};
 
 /// Takes messages and control frames out of what arrives.
+///
+/// The payload of a message is unmasked and validated as it arrives, and stays where it is until it
+/// is whole: kept in the input, where fragments are joined. One that is large or compressed is put
+/// together elsewhere; where chunks are delivered, nothing is put together.
 #[derive(Debug)]
 pub(crate) struct Receiver {
     input: ReceiveBuf,
-    assembler: Assembler,
+    frames: FrameReader,
+    message: Progress,
+    /// What has arrived of a message that does not stay in the input; else empty.
+    assembly: Assembly,
+    inflater: Option<Box<Inflater>>,
+    /// Messages of less than so many bytes may go the short way: 0 within a message or a frame, else
+    /// `short_limit`.
+    short_below: u16,
+    /// The same between messages; 0 where chunks are delivered.
+    short_limit: u16,
+    /// Whether parts of a message are reported as they arrive.
+    chunks: bool,
+    /// Where the message in progress is put together.
+    place: Place,
 }
 
-/// A validated message that is lent where it lies.
+/// What becomes of the parts of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// They are copied to [`Receiver::assembly`].
+    Assembly,
+    /// They are delivered as they arrive.
+    Chunks,
+    /// What they decompress to is put there, and delivered where chunks are.
+    Inflated,
+    /// They are kept in the input.
+    Input,
+}
+
+/// What a receiver accepts of one message.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// Below 2^63.
+    pub(crate) max_message_size: u64,
+    pub(crate) max_frame_size: u64,
+    pub(crate) max_fragments: u32,
+    /// Whether parts of a message are reported as they arrive.
+    pub(crate) chunks: bool,
+}
+
+/// What [`Receiver::poll`] found. Positions are those of [`Receiver::lend_range`].
 #[derive(Debug)]
-pub(crate) struct Short {
-    pub(crate) kind: MessageKind,
-    pub(crate) payload: Range<usize>,
+pub(crate) enum Received {
+    Chunk {
+        kind: MessageKind,
+        is_first: bool,
+        is_last: bool,
+        source: Source,
+    },
+    Close(Range<usize>),
+    Message(MessageKind, Source),
+    /// The budget is used up, and there is more to do.
+    Paused,
+    Ping(Range<usize>),
+    Pong(Range<usize>),
+}
+
+/// Where the payload of a message is.
+#[derive(Debug)]
+pub(crate) enum Source {
+    Assembled(Bytes),
+    Input(Range<usize>),
 }
 
 impl Receiver {
     pub(crate) fn new(sender: Role, limits: Limits) -> Self {
-        Self { input: ReceiveBuf::new(), assembler: Assembler::new(sender, limits) }
+        let short_limit = limits.max_message_size.min(limits.max_frame_size).saturating_add(1);
+        let short_limit = u16::try_from(short_limit).unwrap_or(u16::MAX);
+        let short_limit = if limits.chunks { 0 } else { short_limit };
+        Self {
+            input: ReceiveBuf::new(),
+            frames: FrameReader::new(sender, limits.max_frame_size),
+            message: Progress::new(&limits),
+            assembly: Assembly::new(),
+            inflater: None,
+            short_below: short_limit,
+            short_limit,
+            chunks: limits.chunks,
+            place: Place::Input,
+        }
     }
 
     /// Begins with what arrived behind the opening handshake.
     pub(crate) fn begin_with(&mut self, input: ReceiveBuf) {
+        self.clear();
         self.input = input;
     }
 
@@ -57,9 +142,12 @@ impl Receiver {
         self.input.len()
     }
 
+    /// Takes a message that is one frame and lies whole at the front of the input, or leaves
+    /// everything as it is.
     #[inline(always)]
     pub(crate) fn poll_short(&mut self) -> Result<Option<Short>, ConnectionError> {
-        let Some(Whole { content, payload }) = self.assembler.poll_frame(&mut self.input) else {
+        let (sender, below) = (self.frames.sender(), self.short_below);
+        let Some(Whole { content, payload }) = short::take(&mut self.input, sender, below) else {
             return Ok(None);
         };
         if content == Content::Binary {
@@ -71,15 +159,58 @@ impl Receiver {
         Ok(Some(Short { kind: MessageKind::Text, payload }))
     }
 
-    pub(crate) fn poll(&mut self) -> Result<Option<Received>, ConnectionError> {
-        self.assembler.poll(&mut self.input)
+    /// Takes the next message, chunk or control frame, or returns `Ok(None)` if the input does not
+    /// hold all of it.
+    ///
+    /// Stops when `budget` is used up, and goes on there the next time: each byte of payload that
+    /// is processed costs 1, and so does each byte that is inflated, copied to begin an inflated
+    /// stream anew, or delivered. What one call does beyond its budget is bounded by what a few KiB
+    /// inflate to.
+    #[inline]
+    pub(crate) fn poll(&mut self, budget: &mut usize) -> Result<Option<Received>, ConnectionError> {
+        if self.is_waiting() {
+            return Ok(None);
+        }
+        if self.may_join() && self.join_fragments(budget)? {
+            let source = Source::Input(self.input.take_kept());
+            return Ok(self.deliver(source, false, true, budget));
+        }
+        self.poll_frames(budget)
     }
 
+    /// Decompresses what is marked as compressed from now on.
+    #[cfg(feature = "deflate")]
+    pub(crate) fn set_deflate(&mut self, agreed: Deflate) {
+        let inflater = Inflater::new(agreed, self.message.max_message_size());
+        self.inflater = Some(Box::new(inflater));
+        self.frames.set_allowed_rsv(RSV1);
+    }
+
+    /// Forgets everything that has arrived.
+    pub(crate) fn clear(&mut self) {
+        self.input.clear();
+        self.assembly.clear();
+        self.message.finish();
+        self.frames.forget();
+        self.short_below = self.short_limit;
+    }
+
+    /// Gives memory back that is not in use.
+    pub(crate) fn release(&mut self) {
+        self.input.release();
+        self.assembly.release();
+        if let Some(inflater) = &mut self.inflater {
+            inflater.release();
+        }
+    }
+
+    /// Returns bytes by their positions.
     #[inline]
     pub(crate) fn bytes(&self, range: Range<usize>) -> &[u8] {
         self.input.range(range)
     }
 
+    /// Lends bytes by their positions, which hold until anything is polled or appended.
     #[inline(always)]
     pub(crate) const fn lend_range(&mut self, range: Range<usize>) -> Payload<'_> {
         Payload::lent(&mut self.input, range)
@@ -92,29 +223,810 @@ impl Receiver {
         }
     }
 
-    #[cfg(feature = "deflate")]
-    pub(crate) fn set_deflate(&mut self, agreed: crate::extension::Deflate) {
-        self.assembler.set_deflate(agreed);
-    }
-
-    pub(crate) fn clear(&mut self) {
-        self.input.clear();
-    }
-
-    pub(crate) fn release(&mut self) {
-        self.input.release();
-        self.assembler.release();
-    }
-
+    /// Returns how many bytes have arrived.
     pub(crate) const fn received(&self) -> u64 {
         self.input.received()
     }
 
+    /// Returns whether there is a beginning of a message or a frame without its end.
     pub(crate) fn is_within(&self) -> bool {
-        !self.input.is_empty() || self.assembler.is_within()
+        !self.input.is_empty() || self.is_begun()
     }
 
     pub(crate) fn into_unprocessed(self) -> Bytes {
         self.input.into_bytes()
+    }
+
+    /// Returns whether a header has been processed and what belongs to it has not.
+    const fn is_begun(&self) -> bool {
+        self.message.is_within() || self.frames.is_within()
+    }
+
+    /// Returns whether nothing is to be done before more arrives.
+    #[inline]
+    fn is_waiting(&self) -> bool {
+        if self.frames.is_within() {
+            self.frames.is_waiting(&self.input)
+        } else {
+            // A frame that was left as it is.
+            self.input.is_empty() || self.input.missing() > 0
+        }
+    }
+
+    #[inline(never)]
+    fn poll_frames(&mut self, budget: &mut usize) -> Result<Option<Received>, ConnectionError> {
+        let mut left = *budget;
+        let polled = self.poll_next_frames(&mut left);
+        *budget = left;
+        self.short_below = if self.is_begun() { 0 } else { self.short_limit };
+        polled
+    }
+
+    #[inline(always)]
+    fn poll_next_frames(
+        &mut self,
+        budget: &mut usize,
+    ) -> Result<Option<Received>, ConnectionError> {
+        loop {
+            if *budget == 0 && !self.input.is_empty() {
+                return Ok(Some(Received::Paused));
+            }
+            let (header, is_first, part) = match self.frames.header() {
+                Some(header) => (header, false, self.poll_payload(&header, *budget)),
+                None => {
+                    let Some((header, header_len)) = self.frames.parse_header(&self.input)? else {
+                        return Ok(None);
+                    };
+                    let arrived = self.input.len().saturating_sub(header_len);
+                    let missing = header.payload_len.saturating_sub(arrived as u64);
+                    if missing > 0 && self.leaves(&header) {
+                        self.input.expect(missing, header.payload_len);
+                        return Ok(None);
+                    }
+                    let is_first = self.begin(&header)?;
+                    let is_taken = missing == 0
+                        && header.payload_len <= *budget as u64
+                        && self.place != Place::Inflated;
+                    let part = if is_taken {
+                        FrameReader::take_whole(&mut self.input, &header, header_len)
+                    } else {
+                        self.begin_unfinished(&header, header_len, missing, *budget)
+                    };
+                    (header, is_first, part)
+                }
+            };
+            let Some(part) = part else { return Ok(self.chunk_of_header(is_first)) };
+            spend(budget, part.payload.len());
+            let received = match header.opcode {
+                Opcode::Close => Some(Received::Close(part.payload)),
+                Opcode::Ping => Some(Received::Ping(part.payload)),
+                Opcode::Pong => Some(Received::Pong(part.payload)),
+                Opcode::Binary | Opcode::Continuation | Opcode::Text => {
+                    let is_last = header.fin && part.is_last;
+                    self.accept(part, is_first, is_last, budget)?
+                }
+            };
+            if received.is_some() {
+                return Ok(received);
+            }
+        }
+    }
+
+    /// Returns whether a fragment begins the input, of a message that stays there.
+    #[inline]
+    fn may_join(&self) -> bool {
+        short::begins_fragment(self.input.unread())
+            && !self.chunks
+            && !self.frames.is_within()
+            && (self.place == Place::Input || !self.message.is_within())
+    }
+
+    /// Joins the fragments that lie whole at the front of the input; returns whether the message is
+    /// whole.
+    #[inline(never)]
+    fn join_fragments(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
+        let announced = self.message.announced();
+        let mut room = self.message.room();
+        for limit in
+            [STAYS_UP_TO.saturating_sub(announced), self.frames.max_frame_size(), *budget as u64]
+        {
+            room.bytes = room.bytes.min(limit);
+        }
+        let Self { input, message, .. } = self;
+        let is_whole = match self.frames.sender() {
+            Role::Client => short::join(input, message, Role::Client, room)?,
+            Role::Server => short::join(input, message, Role::Server, room)?,
+        };
+        let joined = self.message.announced().saturating_sub(announced);
+        spend(budget, usize::try_from(joined).unwrap_or(usize::MAX));
+        self.place = Place::Input;
+        self.short_below = if is_whole { self.short_limit } else { 0 };
+        Ok(is_whole)
+    }
+
+    /// Returns whether a frame that is not whole is left as it is until the short way may take it:
+    /// nobody can look at its beginning.
+    #[inline]
+    fn leaves(&self, header: &Header) -> bool {
+        header.opcode == Opcode::Binary
+            && header.fin
+            && header.rsv == 0
+            && header.payload_len < self.short_limit.into()
+            && !self.message.is_within()
+    }
+
+    /// Checks a header before its payload; returns whether a message begins with it.
+    #[inline(always)]
+    fn begin(&mut self, header: &Header) -> Result<bool, ConnectionError> {
+        if header.opcode.is_control() {
+            return check_rsv(header).map(|()| false);
+        }
+        self.message.begin(header)?;
+        self.place = match (self.chunks, self.message.is_compressed()) {
+            (_, true) => Place::Inflated,
+            (true, false) => Place::Chunks,
+            (false, false) if self.message.announced() <= STAYS_UP_TO => Place::Input,
+            (false, false) => {
+                let kept = self.input.take_kept();
+                self.assembly.append(self.input.range(kept));
+                Place::Assembly
+            }
+        };
+        Ok(header.opcode != Opcode::Continuation)
+    }
+
+    /// Begins a frame that is not taken as a whole, and takes what may be taken of it.
+    fn begin_unfinished(
+        &mut self,
+        header: &Header,
+        header_len: usize,
+        missing: u64,
+        budget: usize,
+    ) -> Option<Part> {
+        let least = match (self.place, self.message.kind()) {
+            (Place::Chunks | Place::Inflated, _) | (_, MessageKind::Text) => 1,
+            (Place::Assembly, MessageKind::Binary) => COPIED_AT_ONCE,
+            (Place::Input, MessageKind::Binary) => KEPT_AT_ONCE,
+        };
+        self.frames.begin(&mut self.input, header, header_len, least);
+        if self.place == Place::Input {
+            self.input.expect(missing, header.payload_len);
+        }
+        self.poll_payload(header, budget)
+    }
+
+    /// Takes what may be taken of the payload of a frame that was begun.
+    fn poll_payload(&mut self, header: &Header, budget: usize) -> Option<Part> {
+        let most = match self.place {
+            _ if header.opcode.is_control() => usize::MAX,
+            Place::Assembly | Place::Chunks | Place::Input => budget,
+            Place::Inflated if self.chunks => budget.min(COMPRESSED_CHUNK),
+            Place::Inflated => budget.min(COMPRESSED_PART),
+        };
+        self.frames.poll_payload(&mut self.input, most)
+    }
+
+    /// Adds a part to the message in progress and returns the message, if that is its end, or the
+    /// part, where parts are delivered.
+    #[inline(always)]
+    fn accept(
+        &mut self,
+        part: Part,
+        is_first: bool,
+        is_last: bool,
+        budget: &mut usize,
+    ) -> Result<Option<Received>, ConnectionError> {
+        let Part { payload, is_ascii, .. } = part;
+        if self.place == Place::Inflated {
+            self.inflate(payload.clone(), is_last, budget)?;
+        } else if self.message.kind() == MessageKind::Text {
+            self.message.validate(self.input.range(payload.clone()), is_ascii, is_last)?;
+        }
+        let is_due = is_last || self.chunks;
+        let source = match self.place {
+            Place::Input => {
+                self.input.keep(payload);
+                if !is_last {
+                    return Ok(None);
+                }
+                Source::Input(self.input.take_kept())
+            }
+            Place::Chunks => Source::Input(payload),
+            Place::Assembly if is_last && self.assembly.is_empty() => Source::Input(payload),
+            Place::Assembly => {
+                self.assembly.append(self.input.range(payload));
+                if !is_last {
+                    return Ok(None);
+                }
+                Source::Assembled(self.assembly.take())
+            }
+            Place::Inflated if is_due => Source::Assembled(self.assembly.take()),
+            Place::Inflated => return Ok(None),
+        };
+        Ok(self.deliver(source, is_first, is_last, budget))
+    }
+
+    /// Decompresses a part of the message in progress.
+    fn inflate(
+        &mut self,
+        payload: Range<usize>,
+        is_last: bool,
+        budget: &mut usize,
+    ) -> Result<(), ConnectionError> {
+        let Some(inflater) = &mut self.inflater else {
+            return Err(ConnectionError::ReservedBits { bits: RSV1 });
+        };
+        let data = self.assembly.data_mut();
+        let before = data.len();
+        let inflated = inflater.part(self.input.range(payload), is_last, data);
+        let fresh = data.get(before..).unwrap_or_default();
+        if self.message.kind() == MessageKind::Text {
+            // What comes before a fault of the stream is looked at first, as it is when it arrives
+            // first.
+            self.message.validate(fresh, false, is_last && inflated.is_ok())?;
+        }
+        spend(budget, fresh.len().saturating_add(inflated?));
+        Ok(())
+    }
+
+    /// Returns the first chunk of a message, without payload, where that has not arrived with the
+    /// header.
+    fn chunk_of_header(&mut self, is_first: bool) -> Option<Received> {
+        if !(self.chunks && is_first) {
+            return None;
+        }
+        self.deliver(Source::Input(0..0), true, false, &mut 0)
+    }
+
+    /// Returns a message, or a chunk unless there is nothing in it.
+    #[inline]
+    fn deliver(
+        &mut self,
+        source: Source,
+        is_first: bool,
+        is_last: bool,
+        budget: &mut usize,
+    ) -> Option<Received> {
+        let kind = self.message.kind();
+        if is_last {
+            self.message.finish();
+        }
+        let len = source.len();
+        spend(budget, len);
+        if !self.chunks {
+            return Some(Received::Message(kind, source));
+        }
+        if len == 0 && !is_first && !is_last {
+            return None;
+        }
+        Some(Received::Chunk { kind, is_first, is_last, source })
+    }
+}
+
+/// Takes from a budget what some work costs. The largest one is never used up.
+#[inline]
+const fn spend(budget: &mut usize, work: usize) {
+    if *budget < usize::MAX {
+        *budget = budget.saturating_sub(work);
+    }
+}
+
+impl Source {
+    fn len(&self) -> usize {
+        match self {
+            Self::Assembled(bytes) => bytes.len(),
+            Self::Input(range) => range.len(),
+        }
+    }
+}
+
+/// Messages of which no more is announced stay in the input until they are whole.
+const STAYS_UP_TO: u64 = 1 << 20;
+
+/// How much is unmasked at once of a payload that stays and at whose beginning nobody can look:
+/// little enough that it is still in the cache.
+const KEPT_AT_ONCE: u32 = 64 << 10;
+
+/// The same of a payload that is copied.
+const COPIED_AT_ONCE: u32 = 16 << 10;
+
+/// How much is decompressed at once: what comes of it is at most about a thousand times as much.
+const COMPRESSED_PART: usize = 4 << 10;
+
+/// The same, where it is delivered as it comes.
+const COMPRESSED_CHUNK: usize = 1 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::encode;
+    use alloc::vec;
+    use alloc::vec::Vec;
+    use proptest::collection::vec as many;
+    use proptest::prelude::*;
+    use proptest::sample::Index;
+
+    /// What came out, owned.
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Got {
+        Close(Vec<u8>),
+        Message(MessageKind, Vec<u8>),
+        Ping(Vec<u8>),
+        Pong(Vec<u8>),
+    }
+
+    /// A frame as it is sent.
+    #[derive(Clone, Debug)]
+    struct Sent {
+        opcode: Opcode,
+        fin: bool,
+        rsv: u8,
+        payload: Vec<u8>,
+    }
+
+    const LIMITS: Limits = Limits {
+        max_message_size: 3 << 20,
+        max_frame_size: 3 << 20,
+        max_fragments: 100,
+        chunks: false,
+    };
+
+    fn wire(frames: &[Sent], key: Option<[u8; 4]>) -> Vec<u8> {
+        let mut bytes = Vec::new();
+        for Sent { opcode, fin, rsv, payload } in frames {
+            let header =
+                Header { fin: *fin, rsv: *rsv, opcode: *opcode, mask: key, payload_len: 0 };
+            encode(&mut bytes, header, payload);
+        }
+        bytes
+    }
+
+    /// What §5.4 says, slowly: all that comes before the first fault, and that.
+    fn oracle(frames: &[Sent], limits: &Limits) -> (Vec<Got>, Option<ConnectionError>) {
+        let mut got = Vec::new();
+        let mut begun: Option<(MessageKind, Vec<u8>, u32)> = None;
+        for Sent { opcode, fin, rsv, payload } in frames {
+            let len = payload.len() as u64;
+            if *rsv != 0 {
+                return (got, Some(ConnectionError::ReservedBits { bits: *rsv }));
+            }
+            if len > limits.max_frame_size && !opcode.is_control() {
+                let limit = limits.max_frame_size;
+                return (got, Some(ConnectionError::FrameTooLarge { len, limit }));
+            }
+            let (kind, mut message, fragments) = match (opcode, begun.take()) {
+                (Opcode::Close | Opcode::Ping | Opcode::Pong, message) => {
+                    got.push(match opcode {
+                        Opcode::Close => Got::Close(payload.clone()),
+                        Opcode::Ping => Got::Ping(payload.clone()),
+                        _ => Got::Pong(payload.clone()),
+                    });
+                    begun = message;
+                    continue;
+                }
+                (Opcode::Continuation, None) => {
+                    return (got, Some(ConnectionError::UnexpectedContinuation));
+                }
+                (Opcode::Continuation, Some(message)) => message,
+                (_, Some(_)) => {
+                    let opcode = *opcode as u8;
+                    return (got, Some(ConnectionError::UnfinishedMessage { opcode }));
+                }
+                (Opcode::Binary, None) => (MessageKind::Binary, vec![], 0),
+                (Opcode::Text, None) => (MessageKind::Text, vec![], 0),
+            };
+            let is_fragment = *opcode == Opcode::Continuation || !fin;
+            let limit = limits.max_message_size;
+            if message.len() as u64 + len > limit {
+                return (got, Some(ConnectionError::MessageTooLarge { limit }));
+            }
+            let fragments = fragments + u32::from(is_fragment);
+            let limit = u64::from(limits.max_fragments) + (message.len() as u64 + len) / 32;
+            if u64::from(fragments) > limit {
+                return (got, Some(ConnectionError::TooManyFragments { limit }));
+            }
+            message.extend_from_slice(payload);
+            let may_be_text = match core::str::from_utf8(&message) {
+                Ok(_) => true,
+                Err(error) => !fin && error.error_len().is_none(),
+            };
+            if kind == MessageKind::Text && !may_be_text {
+                return (got, Some(ConnectionError::InvalidUtf8));
+            }
+            if *fin {
+                got.push(Got::Message(kind, message));
+            } else {
+                begun = Some((kind, message, fragments));
+            }
+        }
+        (got, None)
+    }
+
+    /// How bytes are given to a receiver, and how it is asked.
+    #[derive(Clone, Debug)]
+    struct Ways {
+        reads: Vec<usize>,
+        budgets: Vec<usize>,
+        is_short: bool,
+        releases: bool,
+        takes: bool,
+    }
+
+    fn ways() -> impl Strategy<Value = Ways> {
+        let read = prop_oneof![4 => 1..9_usize, 2 => 1..300_usize, 2 => Just(usize::MAX)];
+        let budget = prop_oneof![2 => Just(usize::MAX), 1 => 1..300_usize];
+        (many(read, 1..5), many(budget, 1..4), any::<[bool; 3]>()).prop_map(
+            |(reads, budgets, [is_short, releases, takes])| Ways {
+                reads,
+                budgets,
+                is_short,
+                releases,
+                takes,
+            },
+        )
+    }
+
+    /// Takes everything out of a receiver.
+    fn drain(
+        receiver: &mut Receiver,
+        ways: &Ways,
+        budgets: &mut impl Iterator<Item = usize>,
+        got: &mut Vec<Got>,
+    ) -> Result<(), ConnectionError> {
+        loop {
+            if ways.is_short
+                && let Some(Short { kind, payload }) = receiver.poll_short()?
+            {
+                got.push(Got::Message(
+                    kind,
+                    own(receiver, Source::Input(payload), kind, ways.takes),
+                ));
+                continue;
+            }
+            let mut budget = budgets.next().unwrap();
+            let given = budget;
+            match receiver.poll(&mut budget)? {
+                None => break,
+                Some(Received::Paused) => {
+                    assert!(budget == 0 && given < usize::MAX, "{given} {budget}");
+                    continue;
+                }
+                Some(Received::Chunk { .. }) => panic!("a chunk"),
+                Some(Received::Close(range)) => {
+                    got.push(Got::Close(receiver.bytes(range).to_vec()))
+                }
+                Some(Received::Ping(range)) => got.push(Got::Ping(receiver.bytes(range).to_vec())),
+                Some(Received::Pong(range)) => {
+                    got.push(Got::Pong(receiver.lend_range(range).into_bytes().to_vec()));
+                }
+                Some(Received::Message(kind, source)) => {
+                    got.push(Got::Message(kind, own(receiver, source, kind, ways.takes)));
+                }
+            }
+        }
+        // Nothing new, nothing to do.
+        assert!(receiver.poll_short()?.is_none());
+        assert!(receiver.poll(&mut 1)?.is_none());
+        Ok(())
+    }
+
+    fn own(receiver: &mut Receiver, source: Source, kind: MessageKind, takes: bool) -> Vec<u8> {
+        let payload = receiver.lend(source);
+        let bytes = if takes { payload.into_bytes().to_vec() } else { payload.to_vec() };
+        assert!(kind == MessageKind::Binary || core::str::from_utf8(&bytes).is_ok());
+        bytes
+    }
+
+    fn receive(
+        sender: Role,
+        limits: Limits,
+        bytes: &[u8],
+        ways: &Ways,
+    ) -> (Vec<Got>, Option<ConnectionError>) {
+        let mut receiver = Receiver::new(sender, limits);
+        let mut got = Vec::new();
+        let mut budgets = ways.budgets.iter().copied().cycle();
+        let mut rest = bytes;
+        for read in ways.reads.iter().cycle() {
+            let (read, behind) = rest.split_at(rest.len().min(*read));
+            receiver.input().extend_from_slice(read);
+            rest = behind;
+            if let Err(error) = drain(&mut receiver, ways, &mut budgets, &mut got) {
+                return (got, Some(error));
+            }
+            if ways.releases {
+                receiver.release();
+            }
+            if rest.is_empty() {
+                break;
+            }
+        }
+        (got, None)
+    }
+
+    fn payload() -> impl Strategy<Value = Vec<u8>> {
+        prop_oneof![
+            3 => ".{0,9}".prop_map(Vec::from),
+            2 => many(any::<u8>(), 0..5),
+            1 => (0..0x80_u8, 100..400_usize).prop_map(|(byte, len)| vec![byte; len]),
+            1 => Just("aä€😀".as_bytes()[..9].to_vec()),
+        ]
+    }
+
+    /// Frames that are legal for the most part.
+    fn frames() -> impl Strategy<Value = Vec<Sent>> {
+        let first = prop_oneof![
+            6 => prop_oneof![Just((Opcode::Text, true)), Just((Opcode::Binary, true))],
+            6 => prop_oneof![Just((Opcode::Text, false)), Just((Opcode::Binary, false))],
+            18 => prop_oneof![Just((Opcode::Continuation, false)), Just((Opcode::Continuation, true))],
+            6 => prop_oneof![Just((Opcode::Ping, true)), Just((Opcode::Pong, true))],
+            1 => Just((Opcode::Close, true)),
+        ];
+        let rsv = prop_oneof![30 => Just(0_u8), 1 => Just(0x20)];
+        let frame = (first, rsv, payload(), any::<Index>());
+        many(frame, 0..12).prop_map(|frames| {
+            let mut is_within = false;
+            frames
+                .into_iter()
+                .map(|((mut opcode, fin), rsv, mut payload, index)| {
+                    // Most of what is out of order is put right.
+                    if index.index(16) > 0 && !opcode.is_control() {
+                        let begins = if fin { Opcode::Text } else { Opcode::Binary };
+                        opcode = match opcode {
+                            _ if is_within => Opcode::Continuation,
+                            Opcode::Continuation => begins,
+                            opcode => opcode,
+                        };
+                    }
+                    if opcode.is_control() {
+                        payload.truncate(125);
+                    } else {
+                        is_within = !fin;
+                    }
+                    Sent { opcode, fin, rsv, payload }
+                })
+                .collect()
+        })
+    }
+
+    fn limits() -> impl Strategy<Value = Limits> {
+        let size = || prop_oneof![2 => Just(1_u64 << 20), 1 => 0..500_u64];
+        let fragments = prop_oneof![2 => Just(100_u32), 1 => 0..4_u32];
+        (size(), size(), fragments).prop_map(|(max_message_size, max_frame_size, max_fragments)| {
+            Limits { max_message_size, max_frame_size, max_fragments, chunks: false }
+        })
+    }
+
+    #[test]
+    fn a_receiver_is_small() {
+        assert!(size_of::<Receiver>() <= 232, "{}", size_of::<Receiver>());
+    }
+
+    #[test]
+    fn a_message_stays_in_the_input_up_to_a_mib_and_is_the_same_beyond() {
+        let fragment =
+            |opcode, fin, len: usize| Sent { opcode, fin, rsv: 0, payload: vec![b'x'; len] };
+        for opcode in [Opcode::Binary, Opcode::Text] {
+            for lens in [[600_000, 400_000, 48_576], [600_000, 448_576, 1], [1, 1_048_575, 1]] {
+                let [first, second, last] = lens;
+                let frames = [
+                    fragment(opcode, false, first),
+                    fragment(Opcode::Ping, true, 3),
+                    fragment(Opcode::Continuation, false, second),
+                    fragment(Opcode::Continuation, true, last),
+                ];
+                let key = Some([7, 8, 9, 10]);
+                let bytes = wire(&frames, key);
+                let expected = oracle(&frames, &LIMITS);
+                for read in [1_460, 70_000, usize::MAX] {
+                    for budget in [10_000, usize::MAX] {
+                        let ways = Ways {
+                            reads: vec![read],
+                            budgets: vec![budget],
+                            is_short: true,
+                            releases: false,
+                            takes: true,
+                        };
+                        assert!(receive(Role::Client, LIMITS, &bytes, &ways) == expected);
+                    }
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_budget_ends_in_the_middle_of_a_message_and_the_next_goes_on() {
+        let message = Sent { opcode: Opcode::Binary, fin: true, rsv: 0, payload: vec![7; 100_000] };
+        let bytes = wire(&[message], None);
+        let mut receiver = Receiver::new(Role::Server, LIMITS);
+        receiver.input().extend_from_slice(&bytes);
+        for _ in 0..9 {
+            let mut budget = 10_000;
+            assert!(matches!(receiver.poll(&mut budget), Ok(Some(Received::Paused))));
+            assert_eq!(budget, 0);
+        }
+        let mut budget = 150_000;
+        let polled = receiver.poll(&mut budget);
+        assert!(matches!(
+            polled,
+            Ok(Some(Received::Message(MessageKind::Binary, Source::Input(_))))
+        ));
+        // What is processed counts, and what is delivered.
+        assert_eq!(budget, 40_000);
+    }
+
+    #[test]
+    fn what_is_released_is_all_but_what_waits() {
+        let mut receiver = Receiver::new(Role::Server, LIMITS);
+        receiver.prepared_input(1 << 20);
+        let begun = Sent { opcode: Opcode::Text, fin: false, rsv: 0, payload: b"kept".to_vec() };
+        receiver.input().extend_from_slice(&wire(&[begun], None));
+        assert!(receiver.poll(&mut 100).unwrap().is_none());
+        assert!(receiver.is_within());
+        receiver.release();
+        assert_eq!(receiver.input.range(receiver.input.kept()), b"kept");
+        receiver.input().extend_from_slice(b"\x80\x01!");
+        let Ok(Some(Received::Message(_, source))) = receiver.poll(&mut 100) else { panic!() };
+        assert_eq!(&*receiver.lend(source), b"kept!");
+        assert!(!receiver.is_within());
+    }
+
+    #[test]
+    fn what_is_forgotten_is_no_beginning_of_a_text() {
+        let mut receiver = Receiver::new(Role::Server, LIMITS);
+        receiver.input().extend_from_slice(b"\x01\x01\xc3\x80\x02\xa4");
+        assert!(receiver.poll(&mut 100).unwrap().is_none());
+        receiver.clear();
+        receiver.input().extend_from_slice(b"\xa4\xa4\x80\x01\xa4");
+        while let Ok(Some(received)) = receiver.poll(&mut usize::MAX.clone()) {
+            if let Received::Message(MessageKind::Text, source) = received {
+                assert!(core::str::from_utf8(&receiver.lend(source)).is_ok());
+            }
+        }
+    }
+
+    #[test]
+    fn what_was_refused_is_no_text_whatever_is_asked_later() {
+        for last in [b"\x80\x00".as_slice(), b"\x80\x02\xa4\xa4"] {
+            for fault in
+                [b"\x00\x02\xa4\xff".as_slice(), b"\x00\x01\xa4\x00\x01\xff", b"\x80\x02\xa4\xff"]
+            {
+                for reads in [vec![fault], vec![&fault[..3], &fault[3..]]] {
+                    let mut receiver = Receiver::new(Role::Server, LIMITS);
+                    receiver.input().extend_from_slice(b"\x01\x01\xc3");
+                    assert!(receiver.poll(&mut 100).unwrap().is_none());
+                    let mut refused = false;
+                    for read in reads.into_iter().chain([last, last]) {
+                        receiver.input().extend_from_slice(read);
+                        for _ in 0..5 {
+                            match receiver.poll(&mut 1_000) {
+                                Ok(Some(Received::Message(MessageKind::Text, source))) => {
+                                    assert!(core::str::from_utf8(&receiver.lend(source)).is_ok());
+                                }
+                                polled => refused |= polled.is_err(),
+                            }
+                        }
+                    }
+                    assert!(refused);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(600))]
+
+        #[test]
+        fn any_frames_in_any_pieces_are_what_the_oracle_says(
+            frames in frames(),
+            limits in limits(),
+            key in any::<Option<[u8; 4]>>(),
+            ways in ways(),
+        ) {
+            let sender = if key.is_some() { Role::Client } else { Role::Server };
+            let bytes = wire(&frames, key);
+            let expected = oracle(&frames, &limits);
+            prop_assert_eq!(&receive(sender, limits, &bytes, &ways), &expected);
+            let single = Ways { reads: vec![1], ..ways };
+            prop_assert_eq!(&receive(sender, limits, &bytes, &single), &expected);
+        }
+
+        #[test]
+        fn chunks_put_together_are_the_messages(
+            frames in frames(),
+            limits in limits(),
+            key in any::<Option<[u8; 4]>>(),
+            reads in many(1..60_usize, 1..9),
+            budgets in many(1..200_usize, 1..9),
+        ) {
+            let sender = if key.is_some() { Role::Client } else { Role::Server };
+            let (expected, fault) = oracle(&frames, &limits);
+            let mut receiver =
+                Receiver::new(sender, Limits { chunks: true, ..limits });
+            let bytes = wire(&frames, key);
+            let mut budgets = budgets.into_iter().cycle();
+            let (mut got, mut begun, mut found) = (Vec::new(), Vec::new(), None);
+            let mut rest = &bytes[..];
+            'reads: for read in reads.into_iter().cycle() {
+                let (read, behind) = rest.split_at(rest.len().min(read));
+                receiver.input().extend_from_slice(read);
+                rest = behind;
+                loop {
+                    match receiver.poll(&mut budgets.next().unwrap()) {
+                        Ok(None) => break,
+                        Ok(Some(Received::Chunk { kind, is_first, is_last, source })) => {
+                            prop_assert_eq!(is_first, begun.is_empty());
+                            begun.push(receiver.lend(source).to_vec());
+                            if is_last {
+                                got.push(Got::Message(kind, begun.concat()));
+                                begun.clear();
+                            }
+                        }
+                        Ok(Some(Received::Close(range))) => {
+                            got.push(Got::Close(receiver.bytes(range).to_vec()));
+                        }
+                        Ok(Some(Received::Ping(range))) => {
+                            got.push(Got::Ping(receiver.bytes(range).to_vec()));
+                        }
+                        Ok(Some(Received::Pong(range))) => {
+                            got.push(Got::Pong(receiver.bytes(range).to_vec()));
+                        }
+                        Ok(Some(Received::Message(..))) => prop_assert!(false),
+                        Ok(Some(Received::Paused)) => {}
+                        Err(error) => {
+                            found = Some(error);
+                            break 'reads;
+                        }
+                    }
+                }
+                if rest.is_empty() {
+                    break;
+                }
+            }
+            prop_assert_eq!(found, fault);
+            prop_assert_eq!(got, expected);
+        }
+
+        #[test]
+        fn no_bytes_and_no_order_of_calls_panic_or_lend_what_is_no_text(
+            steps in many((0..8_u8, many(prop_oneof![
+                Just(0x81_u8), Just(0x80), Just(0x01), Just(0x00), Just(0x02), 0..9_u8, any::<u8>(),
+            ], 0..20)), 0..40),
+            is_masked in any::<bool>(),
+            chunks in any::<bool>(),
+        ) {
+            let sender = if is_masked { Role::Client } else { Role::Server };
+            let mut receiver =
+                Receiver::new(sender, Limits { chunks, ..LIMITS });
+            for (step, bytes) in steps {
+                let polled = match step {
+                    0 => {
+                        receiver.clear();
+                        continue;
+                    }
+                    1 => {
+                        receiver.release();
+                        continue;
+                    }
+                    2 | 3 => receiver.poll_short().map(|short| {
+                        short.map(|Short { kind, payload }| {
+                            Received::Message(kind, Source::Input(payload))
+                        })
+                    }),
+                    4 => receiver.poll(&mut bytes.len()),
+                    5 => receiver.poll(&mut usize::MAX.clone()),
+                    _ => {
+                        receiver.input().extend_from_slice(&bytes);
+                        continue;
+                    }
+                };
+                if let Ok(Some(Received::Message(kind, source))) = polled {
+                    let payload = receiver.lend(source);
+                    prop_assert!(
+                        kind == MessageKind::Binary || core::str::from_utf8(&payload).is_ok()
+                    );
+                }
+            }
+        }
     }
 }

@@ -3,9 +3,14 @@
 #![cfg(feature = "handshake")]
 #![expect(clippy::expect_used, clippy::panic, clippy::unwrap_used, reason = "a test fails by it")]
 
+mod app;
 mod closing;
 mod deadlines;
 mod hand;
 mod opening;
 mod order;
+mod random;
 mod reading;
+mod scenarios;
+mod wire;
+mod world;

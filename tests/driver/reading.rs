@@ -280,3 +280,30 @@ fn a_stuck_output_that_answers_filled_ends_by_its_deadline() {
     let error = ConnectionError::WriteTimeout { limit: secs(60) };
     assert_eq!(told[3..], [Told::Failed(sanswire::driver::Error::Connection(error))]);
 }
+
+#[test]
+fn room_that_no_write_has_brought_is_an_event() {
+    // What waits counts less once it is framed, and that is only when it is to be written.
+    for low in 480..500 {
+        let config = config(|config| {
+            (config.max_buffered, config.low_water) = (2_000, low);
+            config.fragment_size = core::num::NonZeroUsize::new(10);
+        });
+        let mut hand = Hand::open(Role::Server, &config);
+        hand.driver.commands().send(&[7; 100][..]).unwrap();
+        while hand.driver.commands().send(&b""[..]).is_ok() {}
+        hand.take();
+        let mut told = Vec::new();
+        while told.is_empty() {
+            assert!(hand.driver.want_write().is_some());
+            let had_event = hand.driver.has_event();
+            told = hand.take();
+            assert_eq!(had_event, !told.is_empty());
+            if told.is_empty() {
+                hand.write(1);
+                told = hand.take();
+            }
+        }
+        assert_eq!(told, [Told::Drained]);
+    }
+}

@@ -60,7 +60,8 @@ impl Inflater {
         }
     }
 
-    /// Appends what `input`, the next part of a message or its last one, decompresses to.
+    /// Appends what `input`, the next part of a message or its last one, decompresses to. Returns
+    /// how many bytes of the window were copied to begin anew behind final blocks.
     ///
     /// Stops with an error as soon as the message is larger than it may be. What was decompressed
     /// before an error has been appended.
@@ -69,8 +70,9 @@ impl Inflater {
         input: &[u8],
         is_last: bool,
         output: &mut Vec<u8>,
-    ) -> Result<(), ConnectionError> {
+    ) -> Result<usize, ConnectionError> {
         let before = output.len();
+        let beginnings = self.beginnings;
         let mut rest = input;
         let mut room = rest.len().saturating_mul(ROOM_PER_BYTE).clamp(MIN_ROOM, MAX_ROOM);
         while !rest.is_empty() {
@@ -89,6 +91,8 @@ impl Inflater {
                 return Err(ConnectionError::InvalidDeflate);
             }
         }
+        let copied =
+            (self.beginnings.saturating_sub(beginnings) as usize) << window_bits(self.agreed);
         if is_last {
             self.finish(output)?;
         }
@@ -97,7 +101,7 @@ impl Inflater {
         } else {
             self.history.clear();
         }
-        Ok(())
+        Ok(copied)
     }
 
     /// Gives the memory back, but for what later messages may refer to.

@@ -1,0 +1,150 @@
+//! The short way of nearly everything that arrives: a whole frame that is a message, or continues
+//! one. Leaves all else as it is, to the general way, and knows nothing of what came before.
+
+use core::ops::Range;
+
+use super::progress::{Progress, Room};
+use crate::buffer::ReceiveBuf;
+use crate::error::ConnectionError;
+use crate::frame::{FIN, Opcode, Rest, mask};
+use crate::message::MessageKind;
+use crate::role::Role;
+
+/// A validated message that is lent where it lies.
+#[derive(Debug)]
+pub(crate) struct Short {
+    pub(crate) kind: MessageKind,
+    pub(crate) payload: Range<usize>,
+}
+
+/// A message that was taken out of the input.
+#[derive(Debug)]
+pub(super) struct Whole {
+    pub(super) content: Content,
+    /// Positions in the input.
+    pub(super) payload: Range<usize>,
+}
+
+/// What is known of a payload.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Content {
+    /// Text that is ASCII, as far as it was looked at.
+    Ascii,
+    Binary,
+    /// Text that is not validated yet.
+    Text,
+}
+
+/// Takes a message of less than `below` bytes, and unmasks it.
+#[inline(always)]
+pub(super) fn take(input: &mut ReceiveBuf, sender: Role, below: u16) -> Option<Whole> {
+    // Ways that do not meet again are shorter than one.
+    match (*input.unread_mut()?.first()?, sender) {
+        (BINARY_MESSAGE, Role::Client) => take_as(Content::Binary, input, Role::Client, below),
+        (BINARY_MESSAGE, Role::Server) => take_as(Content::Binary, input, Role::Server, below),
+        (TEXT_MESSAGE, Role::Client) => take_as(Content::Ascii, input, Role::Client, below),
+        (TEXT_MESSAGE, Role::Server) => take_as(Content::Ascii, input, Role::Server, below),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn take_as(content: Content, input: &mut ReceiveBuf, sender: Role, below: u16) -> Option<Whole> {
+    let bytes = input.unread_mut()?;
+    let Rest { key, start, payload_len } = Rest::parse(bytes, sender)?;
+    if payload_len >= u64::from(below) {
+        return None;
+    }
+    let len = usize::try_from(payload_len).ok()?;
+    let payload = bytes.get_mut(start..)?.get_mut(..len)?;
+    let end = start + len;
+    let content =
+        match (sender, content) {
+            (Role::Client, Content::Binary) => {
+                mask::apply(payload, key, 0);
+                Content::Binary
+            }
+            (Role::Client, Content::Ascii | Content::Text) => {
+                if mask::apply_to_text(payload, key, 0) { Content::Ascii } else { Content::Text }
+            }
+            (Role::Server, Content::Binary) => Content::Binary,
+            (Role::Server, Content::Ascii | Content::Text) => Content::Text,
+        };
+    let frame = input.consume(end)?;
+    Some(Whole { content, payload: frame.start + start..frame.end })
+}
+
+/// Takes fragments that lie whole at the front, up to the end of the message or of `room`, and keeps
+/// what is in them in the input; returns whether the message is whole.
+#[inline(always)]
+pub(super) fn join(
+    input: &mut ReceiveBuf,
+    message: &mut Progress,
+    sender: Role,
+    room: Room,
+) -> Result<bool, ConnectionError> {
+    // What the next fragment is to begin with, unless it is the last.
+    let (mut due, kind) = match (input.unread(), message.is_within()) {
+        ([CONTINUATION | LAST_FRAGMENT, ..], true) => (CONTINUATION, message.kind()),
+        ([BINARY_FRAGMENT, ..], false) => (BINARY_FRAGMENT, MessageKind::Binary),
+        ([TEXT_FRAGMENT, ..], false) => {
+            message.begin_text();
+            (TEXT_FRAGMENT, MessageKind::Text)
+        }
+        _ => return Ok(false),
+    };
+    let mut left = room;
+    let mut is_whole = false;
+    let mut joining = input.begin_joining();
+    while let Some((first, rest, payload)) = fragment(joining.unread_mut(), sender)
+        && (first == due || first == LAST_FRAGMENT)
+        && let Some(bytes) = left.bytes.checked_sub(rest.payload_len)
+        && let Some(fragments) = left.fragments.checked_sub(1)
+    {
+        let Rest { key, start, .. } = rest;
+        is_whole = first == LAST_FRAGMENT;
+        match (sender, kind) {
+            (Role::Client, MessageKind::Binary) => mask::apply(payload, key, 0),
+            (Role::Server, MessageKind::Binary) => {}
+            (Role::Client, MessageKind::Text) => {
+                let is_ascii = mask::apply_to_text(payload, key, 0);
+                message.validate(payload, is_ascii, is_whole)?;
+            }
+            (Role::Server, MessageKind::Text) => message.validate(payload, false, is_whole)?,
+        }
+        due = CONTINUATION;
+        left = Room { bytes, fragments };
+        let end = start + payload.len();
+        if joining.keep(start..end).is_none() || is_whole {
+            break;
+        }
+    }
+    let ends = joining.end();
+    input.end_joining(ends);
+    message.note_joined(kind, room, left);
+    Ok(is_whole)
+}
+
+/// Returns the first byte of a frame, what else its header says, and the payload behind it, if all
+/// of that lies at the front of `bytes`.
+#[inline(always)]
+fn fragment(bytes: Option<&mut [u8]>, sender: Role) -> Option<(u8, Rest, &mut [u8])> {
+    let bytes = bytes?;
+    let first = *bytes.first()?;
+    let rest = Rest::parse(bytes, sender)?;
+    let len = usize::try_from(rest.payload_len).ok()?;
+    Some((first, rest, bytes.get_mut(rest.start..)?.get_mut(..len)?))
+}
+
+/// Returns whether a plain fragment begins here.
+#[inline]
+pub(super) fn begins_fragment(bytes: &[u8]) -> bool {
+    matches!(bytes, [CONTINUATION | LAST_FRAGMENT | TEXT_FRAGMENT | BINARY_FRAGMENT, ..])
+}
+
+const CONTINUATION: u8 = Opcode::Continuation as u8;
+const LAST_FRAGMENT: u8 = FIN | CONTINUATION;
+const BINARY_FRAGMENT: u8 = Opcode::Binary as u8;
+const TEXT_FRAGMENT: u8 = Opcode::Text as u8;
+const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;
+const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
