@@ -27,6 +27,56 @@
     all(feature = "std", feature = "handshake"),
     doc = "\nSteps 2 and 3 are [`io::pump`](crate::io::pump()), which has an example of a whole loop."
 )]
+//!
+//! # Completion
+//!
+//! On io_uring and IOCP, a read and a write are in flight at once, in memory that the kernel owns
+//! meanwhile. [`take_read`](Driver::take_read) and [`take_write`](Driver::take_write) take the place
+//! of `want_read` and `want_write`:
+//!
+//! ```no_run
+//! # use bytes::BytesMut;
+//! # use sanswire::driver::{Driver, Next, Transfer};
+//! # use std::time::Duration;
+//! # enum Completion { Read(BytesMut, Option<usize>), Written(Vec<u8>, Option<usize>), Timeout }
+//! # struct Ring;
+//! # impl Ring {
+//! #     fn read(&mut self, _: BytesMut) {}
+//! #     fn write(&mut self, _: Vec<u8>) {}
+//! #     fn shutdown(&mut self) {}
+//! #     fn wait(&mut self, _: Option<Duration>) -> Completion { Completion::Timeout }
+//! # }
+//! # fn turn(driver: &mut Driver, ring: &mut Ring, mut block: Vec<u8>, now: Duration) {
+//! // When `poll_event` has returned `Next::Wait`:
+//! if let Some(memory) = driver.take_read() {
+//!     ring.read(memory);
+//! }
+//! match driver.take_write(&mut block) {
+//!     Some(Transfer::Bytes) => ring.write(std::mem::take(&mut block)),
+//!     Some(Transfer::Flush) => driver.handle_written(0),
+//!     Some(Transfer::Shutdown) => ring.shutdown(),
+//!     None => {}
+//! }
+//! match ring.wait(driver.poll_timeout()) {
+//!     Completion::Read(memory, Some(len)) => {
+//!         driver.give_read(memory); // with the `len` bytes that were read in it
+//!         driver.handle_read(len, now);
+//!     }
+//!     Completion::Read(memory, None) => {
+//!         driver.give_read(memory);
+//!         driver.handle_read_error();
+//!     }
+//!     Completion::Written(memory, written) => {
+//!         block = memory;
+//!         match written {
+//!             Some(len) => driver.handle_written(len),
+//!             None => driver.handle_write_error(),
+//!         }
+//!     }
+//!     Completion::Timeout => driver.handle_timeout(now),
+//! }
+//! # }
+//! ```
 
 mod ending;
 mod error;
