@@ -18,8 +18,7 @@
 //! ```
 //!
 //! All other methods of [`WebSocket`], such as `accept`, `recv` and `send`, are those of
-//! [`poll::WebSocket`]. The [module](poll) of that says which futures may be dropped, and when time
-//! passes.
+//! [`poll::WebSocket`]. Its [module](poll) says which futures may be dropped, and when time passes.
 //!
 //! Timers, and the sockets of [`connect_with`](WebSocket::connect_with), are those of `async-io` and
 //! `async-net`. They need no runtime of their own.

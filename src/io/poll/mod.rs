@@ -34,7 +34,7 @@
 //! # Fairness
 //!
 //! A call that always finds something to do lets other tasks run after 256 messages, or as many KiB
-//! read or inflated.
+//! processed or delivered.
 
 mod halves;
 mod shared;
