@@ -14,7 +14,8 @@
 //! ```
 //!
 //! All other methods of [`WebSocket`], such as `accept`, `recv` and `send`, are those of
-//! [`poll::WebSocket`]. Its [module](poll) says which futures may be dropped, and when time passes. The runtime must have its time driver enabled.
+//! [`poll::WebSocket`]. Its [module](poll) says which futures may be dropped, and when time passes.
+//! The runtime must have its time driver enabled.
 //!
 //! For a client that connects again by itself, see [`reconnecting`].
 
