@@ -507,33 +507,35 @@ impl ReceiveBuf {
 }
 
 impl Joining<'_> {
-    /// Returns the unread bytes, to be changed in place. Never `None`.
+    /// Returns the unread bytes.
     #[inline(always)]
-    pub(crate) fn unread_mut(&mut self) -> Option<&mut [u8]> {
-        self.bytes.get_mut(self.ends.cursor..)
+    pub(crate) fn unread(&self) -> &[u8] {
+        self.bytes.get(self.ends.cursor..).unwrap_or_default()
     }
 
-    /// Consumes the unread bytes up to the end of `range`, which counts from their beginning, and
-    /// keeps what lies in it; does nothing, and returns `None`, if that is not among them.
+    /// Consumes the next `skip` unread bytes and `len` behind them, of which it keeps these `len`
+    /// and returns them, joined to what is kept. Does nothing, and returns `None`, if there are not
+    /// so many.
     #[inline(always)]
-    pub(crate) fn keep(&mut self, range: Range<usize>) -> Option<()> {
+    pub(crate) fn keep(&mut self, skip: usize, len: usize) -> Option<&mut [u8]> {
         let ends = &mut self.ends;
-        let start = ends.cursor.checked_add(range.start)?;
-        let end = ends.cursor.checked_add(range.end)?;
-        if ends.kept_start == ends.kept_end {
-            self.bytes.get(start..end)?;
-            (ends.kept_start, ends.kept_end) = (start, end);
-        } else {
-            let moved = self.bytes.get_mut(ends.kept_end..end)?;
-            let distance = start.checked_sub(ends.kept_end)?;
-            if distance > moved.len() {
-                return None;
-            }
-            moved.copy_within(distance.., 0);
-            ends.kept_end += moved.len() - distance;
+        let from = ends.cursor.checked_add(skip)?;
+        let end = from.checked_add(len)?;
+        if end > self.bytes.len() {
+            return None;
         }
         ends.cursor = end;
-        Some(())
+        if ends.kept_end == ends.kept_start {
+            (ends.kept_start, ends.kept_end) = (from, end);
+            return self.bytes.get_mut(from..end);
+        }
+        let to = ends.kept_end;
+        ends.kept_end = to.checked_add(len)?;
+        let moved = self.bytes.get_mut(to..end)?;
+        if let Some(distance) = moved.len().checked_sub(len) {
+            moved.copy_within(distance.., 0);
+        }
+        moved.get_mut(..len)
     }
 
     /// Ends it, to be told to the [buffer](ReceiveBuf::end_joining).
@@ -776,10 +778,9 @@ mod tests {
             assert_eq!(input.range(input.kept()), b"one");
             assert_eq!(input.unread(), b"two three");
         }
-        #[expect(clippy::reversed_empty_ranges, reason = "it is wrong on purpose")]
-        for wrong in [2..1, 5..10, 20..30, usize::MAX..0, 4..usize::MAX] {
+        for (skip, len) in [(5, 5), (10, 0), (0, 10), (usize::MAX, 1), (1, usize::MAX)] {
             let mut joining = input.begin_joining();
-            assert_eq!(joining.keep(wrong), None);
+            assert_eq!(joining.keep(skip, len), None);
             let ends = joining.end();
             input.end_joining(ends);
             assert_eq!(input.range(input.kept()), b"one");
@@ -859,8 +860,10 @@ mod tests {
                         let mut joining = input.begin_joining();
                         for (from, len) in frames {
                             let is_there = from + len <= waiting.len();
-                            prop_assert_eq!(joining.unread_mut().unwrap(), &waiting[..]);
-                            prop_assert_eq!(joining.keep(from..from + len).is_some(), is_there);
+                            prop_assert_eq!(joining.unread(), &waiting[..]);
+                            let joined = joining.keep(from, len).map(|bytes| bytes.to_vec());
+                            let frame = waiting.get(from..from + len);
+                            prop_assert_eq!(joined.as_deref(), frame);
                             if is_there {
                                 kept.extend(waiting.drain(..from + len).skip(from));
                             }

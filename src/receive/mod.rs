@@ -171,6 +171,11 @@ impl Receiver {
         if self.is_waiting() {
             return Ok(None);
         }
+        let sender = self.frames.sender();
+        if let Some((len, missing)) = short::begun(self.input.unread(), sender, self.short_below) {
+            self.input.expect(missing, len);
+            return Ok(None);
+        }
         if self.may_join() && self.join_fragments(budget)? {
             let source = Source::Input(self.input.take_kept());
             return Ok(self.deliver(source, false, true, budget));
@@ -279,10 +284,6 @@ impl Receiver {
                     };
                     let arrived = self.input.len().saturating_sub(header_len);
                     let missing = header.payload_len.saturating_sub(arrived as u64);
-                    if missing > 0 && self.leaves(&header) {
-                        self.input.expect(missing, header.payload_len);
-                        return Ok(None);
-                    }
                     let is_first = self.begin(&header)?;
                     let is_taken = missing == 0
                         && header.payload_len <= *budget as u64
@@ -315,7 +316,7 @@ impl Receiver {
     /// Returns whether a fragment begins the input, of a message that stays there.
     #[inline]
     fn may_join(&self) -> bool {
-        short::begins_fragment(self.input.unread())
+        short::begins_fragment(self.input.unread(), self.frames.sender())
             && !self.chunks
             && !self.frames.is_within()
             && (self.place == Place::Input || !self.message.is_within())
@@ -342,17 +343,6 @@ impl Receiver {
         self.place = Place::Input;
         self.short_below = if is_whole { self.short_limit } else { 0 };
         Ok(is_whole)
-    }
-
-    /// Returns whether a frame that is not whole is left as it is until the short way may take it:
-    /// nobody can look at its beginning.
-    #[inline]
-    fn leaves(&self, header: &Header) -> bool {
-        header.opcode == Opcode::Binary
-            && header.fin
-            && header.rsv == 0
-            && header.payload_len < self.short_limit.into()
-            && !self.message.is_within()
     }
 
     /// Checks a header before its payload; returns whether a message begins with it.

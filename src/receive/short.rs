@@ -96,12 +96,14 @@ pub(super) fn join(
     let mut left = room;
     let mut is_whole = false;
     let mut joining = input.begin_joining();
-    while let Some((first, rest, payload)) = fragment(joining.unread_mut(), sender)
+    while let Some(&first) = joining.unread().first()
         && (first == due || first == LAST_FRAGMENT)
-        && let Some(bytes) = left.bytes.checked_sub(rest.payload_len)
+        && let Some(Rest { key, start, payload_len }) = Rest::parse(joining.unread(), sender)
+        && let Some(bytes) = left.bytes.checked_sub(payload_len)
         && let Some(fragments) = left.fragments.checked_sub(1)
+        && let Ok(len) = usize::try_from(payload_len)
+        && let Some(payload) = joining.keep(start, len)
     {
-        let Rest { key, start, .. } = rest;
         is_whole = first == LAST_FRAGMENT;
         match (sender, kind) {
             (Role::Client, MessageKind::Binary) => mask::apply(payload, key, 0),
@@ -114,8 +116,7 @@ pub(super) fn join(
         }
         due = CONTINUATION;
         left = Room { bytes, fragments };
-        let end = start + payload.len();
-        if joining.keep(start..end).is_none() || is_whole {
+        if is_whole {
             break;
         }
     }
@@ -125,21 +126,29 @@ pub(super) fn join(
     Ok(is_whole)
 }
 
-/// Returns the first byte of a frame, what else its header says, and the payload behind it, if all
-/// of that lies at the front of `bytes`.
-#[inline(always)]
-fn fragment(bytes: Option<&mut [u8]>, sender: Role) -> Option<(u8, Rest, &mut [u8])> {
-    let bytes = bytes?;
-    let first = *bytes.first()?;
-    let rest = Rest::parse(bytes, sender)?;
-    let len = usize::try_from(rest.payload_len).ok()?;
-    Some((first, rest, bytes.get_mut(rest.start..)?.get_mut(..len)?))
+/// Returns whether a plain fragment may lie whole here.
+#[inline]
+pub(super) fn begins_fragment(bytes: &[u8], sender: Role) -> bool {
+    let [first, second, ..] = *bytes else { return false };
+    let key_len = if sender == Role::Client { 4 } else { 0 };
+    matches!(first, CONTINUATION | LAST_FRAGMENT | TEXT_FRAGMENT | BINARY_FRAGMENT)
+        && bytes.len() >= 2 + key_len + usize::from(second & 0x7f)
 }
 
-/// Returns whether a plain fragment begins here.
+/// Returns the length of a message of less than `below` bytes that is one frame and lies at the
+/// front but for the end of it, and how much of it is missing. It is left as it is until it is
+/// whole, if it is binary: nobody can look at its beginning.
 #[inline]
-pub(super) fn begins_fragment(bytes: &[u8]) -> bool {
-    matches!(bytes, [CONTINUATION | LAST_FRAGMENT | TEXT_FRAGMENT | BINARY_FRAGMENT, ..])
+pub(super) fn begun(bytes: &[u8], sender: Role, below: u16) -> Option<(u64, u64)> {
+    if *bytes.first()? != BINARY_MESSAGE {
+        return None;
+    }
+    let Rest { start, payload_len, .. } = Rest::parse(bytes, sender)?;
+    let arrived = bytes.len().checked_sub(start)?;
+    if payload_len >= below.into() || payload_len <= arrived as u64 {
+        return None;
+    }
+    Some((payload_len, payload_len - arrived as u64))
 }
 
 const CONTINUATION: u8 = Opcode::Continuation as u8;
