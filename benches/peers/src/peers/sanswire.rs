@@ -4,6 +4,7 @@ use core::time::Duration;
 use std::io::Write;
 
 use bytes::{Buf, BufMut, Bytes};
+use sanswire::driver::Driver;
 use sanswire::extension::{self, Deflate, DeflateConfig};
 use sanswire::{Commands, Config, Connection, Event, Message, Prepared, blocking};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -26,7 +27,7 @@ impl Peer for Sanswire {
             || sanswire::tokio::WebSocket::from_driver(transport(), connection(role).into());
         let blocking = || {
             let stream = blocking::Plain(transport());
-            blocking::WebSocket::from_driver(stream, connection(role))
+            blocking::WebSocket::from_driver(stream, Driver::from(connection(role)))
                 .expect("it has no handshake to do")
         };
         vec![
@@ -345,7 +346,7 @@ where
 }
 
 fn blocking(stream: std::net::TcpStream) {
-    if let Ok(mut socket) = blocking::WebSocket::from_driver(stream, server()) {
+    if let Ok(mut socket) = blocking::WebSocket::from_driver(stream, Driver::from(server())) {
         let _ = socket.run(reply);
     }
 }
