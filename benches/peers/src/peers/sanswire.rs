@@ -4,7 +4,6 @@ use core::time::Duration;
 use std::io::Write;
 
 use bytes::{Buf, BufMut, Bytes};
-use sanswire::driver::Driver;
 use sanswire::extension::{self, Deflate, DeflateConfig};
 use sanswire::{Commands, Config, Connection, Event, Message, Prepared, blocking};
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -27,8 +26,7 @@ impl Peer for Sanswire {
             || sanswire::tokio::WebSocket::from_driver(transport(), connection(role).into());
         let blocking = || {
             let stream = blocking::Plain(transport());
-            blocking::WebSocket::from_driver(stream, Driver::from(connection(role)))
-                .expect("it has no handshake to do")
+            blocking::WebSocket::from_driver(stream, connection(role).into())
         };
         vec![
             Receiver::new("sanswire", "lent", Core::<Lends>::new(transport(), role)),
@@ -346,9 +344,8 @@ where
 }
 
 fn blocking(stream: std::net::TcpStream) {
-    if let Ok(mut socket) = blocking::WebSocket::from_driver(stream, Driver::from(server())) {
-        let _ = socket.run(reply);
-    }
+    let mut socket = blocking::WebSocket::from_driver(stream, server().into());
+    let _ = socket.run(reply);
 }
 
 /// Answers a message while it is lent: small ones are copied, large ones handed on. There is room
