@@ -148,7 +148,7 @@ impl ConnectionError {
         )
     }
 
-    /// Returns whether the peer does not read any more, so that nothing can be told it.
+    /// Returns whether the peer no longer reads.
     pub(crate) const fn is_peer_gone(self) -> bool {
         matches!(
             self,

@@ -8,14 +8,15 @@ use bytes::Bytes;
 use super::{Message, MessageKind, Payload, Prepared, Text};
 use crate::utf8::Utf8Bytes;
 
-/// A message to send: what `send`, `feed` and `try_send` take, made of anything that can be one.
+/// A message to send, from any type that can be one. `send`, `feed` and `try_send` take
+/// `impl Into<Outgoing>`, so that it need not be named.
 ///
 /// | from | copied |
 /// |---|---|
 /// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | once, into the output |
-/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | only if small, or if a client has to mask what somebody else holds, too |
-/// | `&Message`, `&Bytes`, `&Utf8Bytes` | as the same by value: a clone shares the payload |
-/// | [`Text`], [`Payload`] | once, into the output; of 4 KiB and more, as [`Bytes`] |
+/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | only if small, or if a client has to mask a payload that is shared |
+/// | `&Message`, `&Bytes`, `&Utf8Bytes` | as above: a clone shares the payload |
+/// | [`Text`], [`Payload`] | once, into the output; as [`Bytes`] from 4 KiB on |
 /// | `&Text`, `&Payload` | once, into the output |
 /// | [`&Prepared`](Prepared) | only if small; a client masks a copy |
 ///
