@@ -324,7 +324,7 @@ impl Receiver {
 
     /// Joins the fragments that lie whole at the front of the input; returns whether the message is
     /// whole.
-    #[inline(never)]
+    #[inline(always)]
     fn join_fragments(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
         let announced = self.message.announced();
         let mut room = self.message.room();
@@ -333,11 +333,8 @@ impl Receiver {
         {
             room.bytes = room.bytes.min(limit);
         }
-        let Self { input, message, .. } = self;
-        let is_whole = match self.frames.sender() {
-            Role::Client => short::join(input, message, Role::Client, room)?,
-            Role::Server => short::join(input, message, Role::Server, room)?,
-        };
+        let sender = self.frames.sender();
+        let is_whole = short::join(&mut self.input, &mut self.message, sender, room)?;
         let joined = self.message.announced().saturating_sub(announced);
         spend(budget, usize::try_from(joined).unwrap_or(usize::MAX));
         self.place = Place::Input;
