@@ -26,9 +26,9 @@
 )]
 
 use core::fmt;
-use std::io;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
-use std::net::SocketAddr;
+use core::net::SocketAddr;
+use std::io;
 
 use crate::connection::{ReadyState, Refused};
 use crate::driver::{self, Driver, Next};
