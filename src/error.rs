@@ -149,6 +149,7 @@ impl ConnectionError {
     }
 
     /// Returns whether the peer no longer reads.
+    #[cfg(feature = "handshake")]
     pub(crate) const fn is_peer_gone(self) -> bool {
         matches!(
             self,

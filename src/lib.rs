@@ -240,10 +240,6 @@ pub mod handshake;
 #[cfg(all(feature = "std", feature = "handshake"))]
 pub mod io;
 mod message;
-#[cfg_attr(
-    not(feature = "handshake"),
-    expect(dead_code, reason = "the driver is not there, which asks more than a caller can")
-)]
 mod receive;
 pub mod reconnect;
 mod role;
