@@ -550,8 +550,12 @@ impl Driver {
         self.is_read_away = is_away;
     }
 
-    pub(super) const fn set_write_away(&mut self) {
+    pub(super) fn set_write_away(&mut self) {
         self.is_write_away = true;
+        if let Some(ending) = &mut self.ending {
+            // What is under way is no try that was in vain.
+            ending.note_moved();
+        }
     }
 
     /// Returns whether anything is to be read now.

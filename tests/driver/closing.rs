@@ -1,6 +1,6 @@
 //! How a connection ends, and its transport.
 
-use sanswire::driver::{Error, Write};
+use sanswire::driver::{Error, Transfer, Write};
 use sanswire::{CloseCode, Config, ConnectionError, ReadyState, Role, SendError, WhenFull};
 
 use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, config, secs};
@@ -410,4 +410,42 @@ fn the_peers_last_words_pass_through_a_close_that_is_stuck() {
     assert!(hand.take().is_empty());
     let told = hand.pass_stuck_until(secs(5));
     assert_closed(&told[0], 1001);
+}
+
+#[test]
+fn a_peer_that_is_gone_is_told_why_by_a_write_in_flight() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.pass_until(secs(39));
+    hand.now = secs(40);
+    hand.driver.handle_timeout(secs(40));
+    assert!(hand.take().is_empty());
+    let mut block = Vec::new();
+    assert_eq!(hand.driver.take_write(&mut block), Some(Transfer::Bytes));
+    // The time that it takes is no sign that it cannot be written.
+    for now in [40, 41] {
+        hand.driver.handle_timeout(secs(now));
+        assert!(hand.take().is_empty());
+        assert_eq!(hand.driver.poll_timeout(), Some(secs(45)));
+    }
+    hand.driver.handle_written(block.len());
+    assert_eq!(hand.write(usize::MAX), Some(Did::Flush));
+    assert_eq!(hand.take(), failed(ConnectionError::PongTimeout { limit: secs(20) }));
+}
+
+#[test]
+fn a_peer_that_is_gone_does_not_hold_a_write_in_flight_for_long() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.driver.commands().send("stuck").unwrap();
+    let mut block = Vec::new();
+    assert_eq!(hand.driver.take_write(&mut block), Some(Transfer::Bytes));
+    let mut told = Vec::new();
+    while told.is_empty() {
+        hand.now = hand.driver.poll_timeout().unwrap().max(hand.now);
+        hand.driver.handle_timeout(hand.now);
+        told = hand.take();
+        assert!(hand.now <= secs(66), "{:?}", hand.now);
+    }
+    assert!(hand.driver.is_over());
+    hand.driver.handle_write_error();
+    assert_eq!(hand.take(), told);
 }

@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use bytes::BytesMut;
 use sanswire::driver::{Driver, Error, Next};
 use sanswire::handshake::Acceptance;
 use sanswire::{Config, ConnectionError, Role};
@@ -89,6 +90,9 @@ fn no_order_of_calls_panics() {
             }
         },
         |driver| driver.handle_read(11, secs(3)),
+        |driver| _ = driver.take_read().map(|memory| memory.capacity()),
+        |driver| driver.give_read(BytesMut::from(&b"\x81\x85\0\0\0\0Hello"[..])),
+        |driver| _ = driver.take_write(&mut Vec::new()),
         |driver| driver.handle_read(0, secs(4)),
         |driver| driver.handle_read_error(),
         |driver| driver.handle_timeout(Duration::MAX),
