@@ -5,17 +5,15 @@ mod support;
 
 #[cfg(any())]
 mod blocking;
-#[cfg(feature = "tokio")]
-mod broadcast;
-#[cfg(feature = "tokio")]
-mod cancel;
 #[cfg(any())]
 mod deadlines;
 #[cfg(feature = "tokio")]
 mod delivery;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod futures_io;
 #[cfg(feature = "tokio")]
 mod reconnecting;
-#[cfg(feature = "tokio")]
-mod split;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod smol;
 #[cfg(feature = "tokio")]
 mod tokio;
