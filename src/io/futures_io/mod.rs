@@ -40,6 +40,7 @@ use super::{Error, SLICES, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
+pub use poll::ReuniteError;
 
 /// A WebSocket over a stream of `futures-io`: a [`poll::WebSocket`].
 pub type WebSocket<S> = poll::WebSocket<Stream<S>>;
@@ -205,6 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
                     }
                     self.timer = None;
                 }
+                // A timer of async-io never fires at once.
+                _ if deadline <= Instant::now() => return Poll::Ready(()),
                 timer => *timer = Some((Timer::at(deadline), deadline)),
             }
         }
