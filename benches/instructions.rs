@@ -15,9 +15,11 @@ mod ideal;
 
 use core::hint::black_box;
 use core::time::Duration;
+use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes};
 use ideal::{REPEAT, Stream};
+use sanswire::blocking::{self, Plain, Transport};
 use sanswire::frame::{Header, Opcode};
 use sanswire::{Config, Connection, Event, Message};
 
@@ -50,6 +52,9 @@ const PATHS: &[Path] = &[
     ("send_client_16", |count| send(true, 16, count)),
     ("send_client_1024", |count| send(true, 1024, count)),
     ("echo_16", echo),
+    ("echo_16_blocking", |count| echo_blocking(&Stream::binary(16), count)),
+    ("echo_1024_blocking", |count| echo_blocking(&Stream::binary(1024), count)),
+    ("turn_16_blocking", |count| turn_blocking(&Stream::binary(16), count)),
     ("header", header),
 ];
 
@@ -206,6 +211,75 @@ fn echo(count: usize) {
             }
         }
         write(&mut connection);
+    }
+}
+
+/// The same with an adapter around it.
+fn echo_blocking(stream: &Stream, count: usize) {
+    echo_over(Plain(Repeated::new(stream, usize::MAX, count)));
+}
+
+/// One message in each read, as on a quiet socket.
+fn turn_blocking(stream: &Stream, count: usize) {
+    let frame = stream.reads_of(usize::MAX).next().unwrap().len() / stream.payloads.len();
+    echo_over(Repeated::new(stream, frame, count));
+}
+
+fn echo_over(stream: impl Transport) {
+    let mut socket = blocking::WebSocket::from_driver(stream, open(false));
+    let end = socket.run(|event, commands| {
+        if let Event::Binary(payload) = event {
+            commands.send(&payload).unwrap();
+        }
+    });
+    black_box(end.unwrap_err());
+}
+
+/// Bytes that come over and over, and a sink.
+struct Repeated<'a> {
+    bytes: &'a [u8],
+    size: usize,
+    at: usize,
+    left: usize,
+}
+
+impl<'a> Repeated<'a> {
+    /// So many messages, in reads of `size` bytes at most.
+    fn new(stream: &'a Stream, size: usize, count: usize) -> Self {
+        let bytes = stream.reads_of(usize::MAX).next().unwrap();
+        Self { bytes, size, at: 0, left: bytes.len() / stream.payloads.len() * count }
+    }
+}
+
+impl Read for Repeated<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let len = buf.len().min(self.size).min(self.bytes.len() - self.at).min(self.left);
+        buf[..len].copy_from_slice(&self.bytes[self.at..self.at + len]);
+        self.at = (self.at + len) % self.bytes.len();
+        self.left -= len;
+        Ok(len)
+    }
+}
+
+impl Write for Repeated<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        Ok(black_box(buf).len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Repeated<'_> {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        black_box(timeout);
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        black_box(timeout);
+        Ok(())
     }
 }
 

@@ -1,21 +1,26 @@
-//! One turn of a loop around a driver, for any `Read + Write`; does not wait by itself.
+//! One turn of a loop around a driver, for any stream that is `Read + Write`; does not wait by
+//! itself.
 
 use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};
 
 use bytes::Buf;
 
+use super::failure::Failure;
+use super::transport::Transport;
 use crate::buffer::{Input, TransmitBuf};
 use crate::driver::{self, Driver};
 use crate::io::SLICES;
 
-/// Moves what can be moved between a driver and a stream, and tells the driver the time: writes
-/// until the stream takes no more, or else reads once. Returns whether anything happened.
+/// Makes one turn of a loop around a [`Driver`]: writes until the stream takes no more, reads once,
+/// and tells the time. Returns whether anything happened.
 ///
-/// Call it when [`Driver::poll_event`] says [`Next::Wait`](driver::Next::Wait), and wait for the
-/// stream, until [`Driver::poll_timeout`] at most, when it has returned `false`. The stream is
-/// non-blocking, or blocks no longer than its read timeout. `clock` returns the time since a
-/// fixed point of your choice.
+/// Call it when [`Driver::poll_event`] returns [`Next::Wait`](driver::Next::Wait). When it returns
+/// `false`, wait for the stream, until [`Driver::poll_timeout`] at most. The stream is non-blocking,
+/// or has timeouts for reads and writes. `clock` returns the time since a fixed point of your choice.
+///
+/// At the end, the peer is told by [`Transport::shutdown_write`] that nothing follows. A
+/// [`Plain`](super::Plain) stream cannot do that: its peer is told when the stream is dropped.
 ///
 /// ```no_run
 /// use std::net::TcpStream;
@@ -27,60 +32,51 @@ use crate::io::SLICES;
 ///
 /// fn echo(stream: &mut TcpStream) -> Result<(), Box<dyn std::error::Error>> {
 ///     let (mut driver, start) = (Driver::server(&Config::default()), Instant::now());
+///     stream.set_write_timeout(Some(STUCK))?;
 ///     loop {
 ///         match driver.poll_event()? {
 ///             Next::Event(Event::Text(text), mut commands) => commands.send(&text)?,
 ///             Next::Event(..) | Next::Response(_) | Next::Yield => {}
 ///             Next::Over => return Ok(()),
-///             Next::Request(request) => driver.accept(&request, &Acceptance::new())?,
+///             // A bad request is answered so, and `poll_event` returns the error behind that.
+///             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
 ///             Next::Wait => {
 ///                 let left = driver.poll_timeout().map(|at| at.saturating_sub(start.elapsed()));
 ///                 let left = left.map(|left| left.max(Duration::from_millis(1)));
-///                 stream.set_read_timeout(left)?;
-///                 io::pump(&mut driver, stream, || start.elapsed())?;
+///                 stream.set_read_timeout(if driver.wants_write() { Some(STUCK) } else { left })?;
+///                 // When the stream fails, the driver ends behind what came before.
+///                 let _ = io::pump(&mut driver, stream, || start.elapsed());
 ///             }
 ///         }
 ///     }
 /// }
+///
+/// // How long one direction may hold up the other.
+/// const STUCK: Duration = Duration::from_millis(50);
 /// ```
 ///
 /// # Errors
 ///
-/// The stream failed. The driver has been told, too: it still delivers what arrived before, and
-/// then reports the end.
+/// The stream failed. The driver knows: go on, and it delivers what arrived before, then reports the
+/// end.
 pub fn pump(
     driver: &mut Driver,
-    stream: &mut (impl Read + Write),
+    stream: &mut impl Transport,
     mut clock: impl FnMut() -> Duration,
 ) -> io::Result<bool> {
-    let mut has_moved = false;
-    while let Some(wanted) = driver.want_write() {
-        match write(stream, wanted) {
-            Ok(len) => driver.handle_written(len),
-            Err(error) if is_timeout(&error) => break,
-            Err(error) => {
-                driver.handle_write_error();
-                return Err(error);
-            }
+    let mut failure = Failure::default();
+    let has_moved = loop {
+        match write(driver, stream, &mut failure) {
+            Wrote::All => break true,
+            Wrote::Nothing | Wrote::Stuck => break false,
+            Wrote::Some => {}
         }
-        has_moved = true;
-    }
+    };
     // Behind a write there may be an event: a closing handshake is complete, or there is room.
-    if has_moved && driver.has_event() {
-        return Ok(true);
-    }
-    if let Some(mut input) = driver.want_read() {
-        match read(stream, &mut input) {
-            Ok(len) => {
-                driver.handle_read(len, clock());
-                return Ok(true);
-            }
-            Err(error) if is_timeout(&error) => {}
-            Err(error) => {
-                driver.handle_read_error();
-                return Err(error);
-            }
-        }
+    let has_moved =
+        driver.has_event() || read(driver, stream, &mut failure, &mut clock) || has_moved;
+    if let Some(error) = failure.take() {
+        return Err(error);
     }
     let now = clock();
     if driver.poll_timeout().is_some_and(|at| at <= now) {
@@ -90,8 +86,74 @@ pub fn pump(
     Ok(has_moved)
 }
 
+/// How far writing got.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Wrote {
+    /// Everything that waited.
+    All,
+    /// There was nothing to do.
+    Nothing,
+    /// The stream took some of what waits, and may take more.
+    Some,
+    /// The stream takes nothing now.
+    Stuck,
+}
+
+/// Writes once, and flushes behind the last of what waits. What fails is told the driver, and noted
+/// as something done.
+pub(super) fn write(
+    driver: &mut Driver,
+    stream: &mut impl Transport,
+    failure: &mut Failure,
+) -> Wrote {
+    let mut wrote = Wrote::Nothing;
+    while let Some(wanted) = driver.want_write() {
+        let is_flush = matches!(wanted, driver::Write::Flush);
+        let written = match wanted {
+            driver::Write::Bytes(_) if wrote == Wrote::All => return Wrote::Some,
+            driver::Write::Bytes(output) => write_bytes(stream, output),
+            driver::Write::Flush => flush(stream).map(|()| 0),
+            driver::Write::Shutdown => stream.shutdown_write().map(|()| 0),
+        };
+        match written {
+            Ok(len) => driver.handle_written(len),
+            Err(error) if is_timeout(&error) => return Wrote::Stuck,
+            Err(error) => {
+                failure.note(error, driver);
+                driver.handle_write_error();
+            }
+        }
+        wrote = Wrote::All;
+        // Nothing but a shutdown can follow.
+        if is_flush && !driver.is_ending() {
+            break;
+        }
+    }
+    wrote
+}
+
+/// Reads once, if anything is to be read. Returns whether anything came, or the end; what fails is
+/// told the driver, and noted.
+pub(super) fn read(
+    driver: &mut Driver,
+    stream: &mut impl Read,
+    failure: &mut Failure,
+    clock: impl FnOnce() -> Duration,
+) -> bool {
+    let Some(mut input) = driver.want_read() else { return false };
+    match read_bytes(stream, &mut input) {
+        Ok(len) => driver.handle_read(len, clock()),
+        Err(error) if is_timeout(&error) => return false,
+        Err(error) => {
+            failure.note(error, driver);
+            driver.handle_read_error();
+        }
+    }
+    true
+}
+
 /// Reads once; 0 is the end of the stream.
-pub(super) fn read(stream: &mut impl Read, input: &mut Input<'_>) -> io::Result<usize> {
+fn read_bytes(stream: &mut impl Read, input: &mut Input<'_>) -> io::Result<usize> {
     let spare = input.spare_mut();
     loop {
         match stream.read(spare) {
@@ -107,16 +169,8 @@ pub(super) fn read(stream: &mut impl Read, input: &mut Input<'_>) -> io::Result<
     }
 }
 
-/// Writes once, flushes, or shuts down as far as a `Write` can: by a flush.
-fn write(stream: &mut impl Write, wanted: driver::Write<'_>) -> io::Result<usize> {
-    match wanted {
-        driver::Write::Bytes(output) => write_bytes(stream, output),
-        driver::Write::Flush | driver::Write::Shutdown => flush(stream).map(|()| 0),
-    }
-}
-
 /// Writes once, as much as the stream takes.
-pub(super) fn write_bytes(stream: &mut impl Write, output: &TransmitBuf) -> io::Result<usize> {
+fn write_bytes(stream: &mut impl Write, output: &TransmitBuf) -> io::Result<usize> {
     loop {
         let written = if output.chunk().len() == output.len() {
             // One slice costs the kernel less than a list of them.
@@ -134,8 +188,7 @@ pub(super) fn write_bytes(stream: &mut impl Write, output: &TransmitBuf) -> io::
     }
 }
 
-/// Flushes.
-pub(super) fn flush(stream: &mut impl Write) -> io::Result<()> {
+fn flush(stream: &mut impl Write) -> io::Result<()> {
     loop {
         match stream.flush() {
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
@@ -145,6 +198,6 @@ pub(super) fn flush(stream: &mut impl Write) -> io::Result<()> {
 }
 
 /// Returns whether a read or a write may simply be made again later.
-pub(super) fn is_timeout(error: &io::Error) -> bool {
+fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

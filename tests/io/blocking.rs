@@ -17,11 +17,11 @@ use std::time::Duration;
 
 use bytes::BufMut;
 use sanswire::blocking::{Plain, Transport, WebSocket};
-use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
+use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Response};
 use sanswire::io::Error;
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
-    MessageKind, Prepared, ReadyState, Reassembly, ReceiveBuf, SendError,
+    MessageKind, Prepared, ReadyState, Reassembly, SendError,
 };
 
 use crate::support::{REQUEST, masked, response_to, unmasked};
@@ -96,7 +96,7 @@ impl<S: Write> Write for Trickle<S> {
 }
 
 /// Delivers what was put in, one piece for each read, and keeps what is written.
-#[derive(Default)]
+#[derive(Debug, Default)]
 struct Script {
     reads: VecDeque<Vec<u8>>,
     writes: Vec<Vec<u8>>,
@@ -133,7 +133,7 @@ fn messages_of_all_sizes_come_back() {
         client.send(bytes.clone()).unwrap();
         assert_eq!(client.recv().unwrap(), Some(Message::Binary(bytes.into())));
         let text = "ü".repeat(len / 2);
-        client.send_text(&text).unwrap();
+        client.send(&text).unwrap();
         assert_eq!(client.recv().unwrap(), Some(Message::from(text)));
     }
     client.close(CloseCode::NORMAL, "").unwrap();
@@ -193,8 +193,8 @@ fn a_socket_taken_apart_and_put_together_loses_nothing() {
     let mut server = WebSocket::accept(server, &Config::default()).unwrap();
     assert_eq!(server.recv().unwrap(), Some("one".into()));
     server.feed("not written yet").unwrap();
-    let (stream, connection, input) = server.into_parts();
-    let mut server = WebSocket::from_parts(stream, connection, input);
+    let (stream, driver) = server.into_parts();
+    let mut server = WebSocket::from_driver(stream, driver);
     assert_eq!(server.recv().unwrap(), Some("two".into()));
     client.write_all(&third[4..]).unwrap();
     assert_eq!(server.recv().unwrap(), Some("three".into()));
@@ -211,8 +211,8 @@ fn what_is_left_in_the_input_of_a_socket_taken_apart_can_be_read() {
     client.write_all(&[REQUEST, &masked(0x81, b"one"), &second].concat()).unwrap();
     let mut server = WebSocket::accept(server, &Config::default()).unwrap();
     assert_eq!(server.recv().unwrap(), Some("one".into()));
-    let (_, _, input) = server.into_parts();
-    assert_eq!(input.as_slice(), second);
+    let (_, driver) = server.into_parts();
+    assert_eq!(driver.into_connection().unwrap().into_unprocessed(), second);
 }
 
 #[test]
@@ -332,7 +332,7 @@ fn replies_to_one_read_leave_in_one_write_before_the_next_read() {
     while let Ok(Some(message)) = socket.recv() {
         socket.feed(message).unwrap();
     }
-    let (Plain(script), ..) = socket.into_parts();
+    let (Plain(script), _) = socket.into_parts();
     // The response, the echoes, the Pong; each before the next read.
     assert_eq!(script.writes.len(), 3);
     assert_eq!(script.writes[1].len(), 100 * 12);
@@ -341,7 +341,7 @@ fn replies_to_one_read_leave_in_one_write_before_the_next_read() {
 }
 
 #[test]
-fn events_are_lent_with_the_connection_to_answer_them() {
+fn events_are_lent_with_the_commands_to_answer_them() {
     let script = Script {
         reads: [REQUEST.to_vec(), masked(0x89, b"here?"), masked(0x81, b"hello")].into(),
         ..Script::default()
@@ -349,13 +349,13 @@ fn events_are_lent_with_the_connection_to_answer_them() {
     let mut socket = WebSocket::accept(Plain(script), &Config::default()).unwrap();
     let ping = socket.recv_with(|event, _| matches!(event, Event::Ping(_))).unwrap();
     assert_eq!(ping, Some(true));
-    let sent = socket.recv_with(|event, connection| match event {
-        Event::Text(text) => connection.send_text(&text.to_uppercase()),
+    let sent = socket.recv_with(|event, commands| match event {
+        Event::Text(text) => commands.send(text.to_uppercase()),
         other => panic!("{other:?}"),
     });
     assert_eq!(sent.unwrap(), Some(Ok(())));
     socket.flush().unwrap();
-    let (Plain(script), ..) = socket.into_parts();
+    let (Plain(script), _) = socket.into_parts();
     assert_eq!(script.writes[1..].concat(), b"\x8a\x05here?\x81\x05HELLO");
 }
 
@@ -367,7 +367,7 @@ fn messages_are_sent_and_received_in_parts() {
     client.begin(MessageKind::Text).unwrap();
     client.send_chunk(b"gr\xc3").unwrap();
     assert!(matches!(
-        client.send("other"),
+        client.send(Message::from("other")),
         Err(Error::Send { error: SendError::MessageInProgress, message: Some(_) })
     ));
     client.send_chunk(b"\xbc\xc3\x9fe").unwrap();
@@ -455,7 +455,7 @@ fn messages_under_way_are_delivered_after_close_if_wanted() {
 #[test]
 fn the_end_of_the_stream_without_a_close_is_an_error_that_stays() {
     let (client, mut server) = pair(Config::default(), Config::default());
-    let (stream, ..) = client.into_parts();
+    let (stream, _) = client.into_parts();
     drop(stream);
     for _ in 0..2 {
         let error = server.recv().unwrap_err();
@@ -463,7 +463,7 @@ fn the_end_of_the_stream_without_a_close_is_an_error_that_stays() {
     }
     assert_eq!(server.closed().unwrap().code, CloseCode::ABNORMAL);
     assert!(matches!(
-        server.send("too late"),
+        server.send(Message::from("too late")),
         Err(Error::Send { error: SendError::Closed, message: Some(_) })
     ));
 }
@@ -490,13 +490,13 @@ fn answers_to_what_arrived_together_leave_together() {
     };
     let mut socket = WebSocket::accept(Plain(script), &Config::default()).unwrap();
     socket
-        .run(|event, connection| {
+        .run(|event, commands| {
             if let Event::Text(text) = event {
-                connection.send_text(&text).unwrap();
+                commands.send(&text).unwrap();
             }
         })
         .unwrap();
-    let (Plain(script), ..) = socket.into_parts();
+    let (Plain(script), _) = socket.into_parts();
     // The response, the answers, the Close.
     let [_, answers, close] = &script.writes[..] else { panic!("{:?}", script.writes.len()) };
     assert_eq!((answers, close), (&unmasked(0x81, b"one").repeat(100), &unmasked(0x88, b"")));
@@ -596,55 +596,68 @@ fn a_failed_write_does_not_hide_what_the_peer_sent_before() {
     assert_eq!((closed.code.as_u16(), closed.reason.as_str()), (4001, "why"));
 }
 
+/// Takes byte by byte, and its time for each; nothing arrives behind the script.
+#[derive(Debug, Default)]
+struct Slow {
+    script: Script,
+    write_timeouts: Vec<Duration>,
+    /// Writes before there was a bound.
+    unbounded: usize,
+}
+
+impl Read for Slow {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.script.read(buf) {
+            Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
+            read => read,
+        }
+    }
+}
+
+impl Write for Slow {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.unbounded += usize::from(self.write_timeouts.is_empty());
+        thread::sleep(Duration::from_millis(1));
+        self.script.write(&bytes[..1])
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Slow {
+    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.write_timeouts.push(timeout);
+        Ok(())
+    }
+}
+
 #[test]
-fn the_last_writes_are_bounded_together_and_not_one_by_one() {
-    /// Takes one byte at a time, and counts what is asked of it.
-    #[derive(Debug, Default)]
-    struct Slow {
-        request: VecDeque<u8>,
-        timeouts: Vec<Duration>,
-        writes: usize,
-        unbounded: usize,
-    }
-
-    impl Read for Slow {
-        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-            self.request.read(buf)
-        }
-    }
-
-    impl Write for Slow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            self.writes += 1;
-            if self.timeouts.len() < self.writes {
-                self.unbounded += 1;
-            }
-            Ok(bytes.len().min(1))
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Transport for Slow {
-        fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
-            self.timeouts.push(timeout);
-            Ok(())
-        }
-    }
-
-    let request = b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n".to_vec().into();
-    let mut stream = Slow { request, ..Slow::default() };
-    let refused = WebSocket::accept(&mut stream, &Config::default()).unwrap_err();
-    assert!(matches!(refused, Error::Handshake(HandshakeError::NotUpgrade)));
-    assert!(stream.writes > 100);
-    assert_eq!(stream.unbounded, 0);
-    assert!(stream.timeouts.is_sorted_by(|earlier, later| earlier >= later));
+fn writes_are_bounded_together_and_not_only_one_by_one() {
+    let limit = Duration::from_millis(20);
+    // A client's request.
+    let mut slow = Slow::default();
+    let mut limits = HeadLimits::default();
+    limits.timeout = Some(limit);
+    let request = request().header("X-Long", "x".repeat(5_000)).unwrap().head_limits(limits);
+    let error = WebSocket::client(&mut slow, &request, &Config::default()).unwrap_err();
+    let Error::Handshake(HandshakeError::Timeout(_)) = error else { panic!("{error}") };
+    assert!(slow.script.writes.len() < 1_000 && slow.unbounded == 0);
+    assert!(slow.write_timeouts.iter().all(|bound| *bound <= Duration::from_millis(100)));
+    // A connection's end.
+    let mut config = Config::default();
+    config.close_timeout = Some(limit);
+    let mut slow = Slow::default();
+    let mut socket = WebSocket::from_driver(&mut slow, Connection::server(&config));
+    socket.feed(&[7; 5_000]).unwrap();
+    let error = socket.close(1000, "").unwrap_err();
+    assert!(matches!(error, Error::Connection(ConnectionError::CloseTimeout { .. })), "{error}");
+    assert!(slow.script.writes.len() < 1_000 && slow.unbounded == 0);
 }
 
 #[test]
@@ -669,14 +682,14 @@ fn prepared_messages_are_sent_fed_and_tried() {
     config.max_buffered = 600;
     let (mut client, mut server) = pair(Config::default(), config);
     let prepared = Prepared::text(&"x".repeat(600));
-    server.send_prepared(&prepared).unwrap();
-    server.try_send_prepared(&prepared).unwrap();
-    let refused = server.try_send_prepared(&prepared);
+    server.send(&prepared).unwrap();
+    server.try_send(&prepared).unwrap();
+    let refused = server.try_send(&prepared);
     assert!(matches!(refused, Err(Error::Send { error: SendError::Full { .. }, .. })));
     // Writes to make room.
-    server.feed_prepared(&prepared).unwrap();
+    server.feed(&prepared).unwrap();
     server.flush().unwrap();
-    client.send_prepared(&prepared).unwrap();
+    client.send(&prepared).unwrap();
     for _ in 0..3 {
         assert_eq!(client.recv().unwrap(), Some(Message::from("x".repeat(600))));
     }
@@ -693,7 +706,7 @@ fn short_questions_with_long_answers_find_room_for_each() {
     let script = Script { reads, ..Script::default() };
     let mut socket = WebSocket::accept(Plain(script), &config).unwrap();
     for _ in 0..1_000 {
-        let answered = socket.recv_with(|_, connection| connection.send_binary(&[7; 1_000]));
+        let answered = socket.recv_with(|_, commands| commands.send(&[7; 1_000]));
         assert_eq!(answered.unwrap(), Some(Ok(())));
     }
 }
@@ -707,8 +720,8 @@ fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
     let script = Script { reads, ..Script::default() };
     let mut socket = WebSocket::accept(Plain(script), &config).unwrap();
     for _ in 0..20 {
-        let answered = socket.recv_with(|event, connection| match event {
-            Event::Binary(_) => connection.send_binary(b"!"),
+        let answered = socket.recv_with(|event, commands| match event {
+            Event::Binary(_) => commands.send(b"!"),
             _ => Ok(()),
         });
         assert_eq!(answered.unwrap(), Some(Ok(())));
@@ -717,54 +730,21 @@ fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
 
 #[test]
 fn a_read_timeout_passes_while_the_peer_reads_slowly() {
-    /// Takes byte by byte, and its time for each.
-    struct Slow(Script);
-
-    impl Read for Slow {
-        fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-            match self.0.read(buf) {
-                Ok(0) => Err(io::ErrorKind::WouldBlock.into()),
-                read => read,
-            }
-        }
-    }
-
-    impl Write for Slow {
-        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-            thread::sleep(Duration::from_millis(1));
-            self.0.write(&bytes[..1])
-        }
-
-        fn flush(&mut self) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
-    impl Transport for Slow {
-        fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
-            Ok(())
-        }
-
-        fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
-            Ok(())
-        }
-    }
-
     // Below the mark at which it is not read any more, and above.
     for max_buffered in [1 << 20, 1_000] {
         let mut config = Config::default();
         config.max_buffered = max_buffered;
-        let mut input = ReceiveBuf::new();
-        input.extend_from_slice(&masked(0x82, b"?"));
-        let slow = Slow(Script::default());
-        let mut socket = WebSocket::from_parts(slow, Connection::server(&config), input);
+        let mut connection = Connection::server(&config);
+        connection.input().extend_from_slice(&masked(0x82, b"?"));
+        let slow = Slow::default();
+        let mut socket = WebSocket::from_driver(slow, connection);
         socket.set_read_timeout(Some(Duration::from_millis(20)));
-        let answered = socket.recv_with(|_, connection| connection.send_binary(&[7; 5_000]));
+        let answered = socket.recv_with(|_, commands| commands.send(&[7; 5_000]));
         assert_eq!(answered.unwrap(), Some(Ok(())));
         let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
         assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-        let (slow, ..) = socket.into_parts();
-        assert!(slow.0.writes.len() < 1_000);
+        let (slow, _) = socket.into_parts();
+        assert!(slow.script.writes.len() < 1_000);
     }
 }
 
@@ -780,7 +760,9 @@ fn a_connection_on_which_nothing_happens_gives_its_memory_back() {
     server.set_read_timeout(Some(Duration::from_millis(20)));
     let Err(Error::Io(error)) = server.recv() else { panic!("nothing was sent") };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);
-    let (_, _, mut input) = server.into_parts();
+    let (_, driver) = server.into_parts();
+    let mut connection = driver.into_connection().unwrap();
+    let mut input = connection.input();
     assert!(input.is_empty() && input.chunk_mut().len() < 64 << 10);
     drop(sender.join().unwrap().unwrap());
 }

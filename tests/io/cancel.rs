@@ -40,8 +40,8 @@ fn pair(max_buffered: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream
     let mut config = Config::default();
     config.max_buffered = max_buffered;
     (
-        WebSocket::from_driver(client, Connection::client(&config, [7; 32]).into()),
-        WebSocket::from_driver(server, Connection::server(&config).into()),
+        WebSocket::from_driver(client, Connection::client(&config, [7; 32])),
+        WebSocket::from_driver(server, Connection::server(&config)),
     )
 }
 
@@ -284,7 +284,7 @@ async fn the_halves_of_a_socket_can_be_dropped_anywhere_too() {
 async fn a_dropped_send_leaves_no_part_of_a_frame_to_others() {
     let (client, mut server) = duplex(5);
     let connection = Connection::server(&Config::default());
-    let mut socket = WebSocket::from_driver(client, connection.into());
+    let mut socket = WebSocket::from_driver(client, connection);
     assert!(poll_times(1, socket.send("too long for the pipe")).await.is_none());
     let (stream, driver) = socket.into_parts();
     let mut socket = WebSocket::from_driver(stream, driver);

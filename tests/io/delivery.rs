@@ -92,6 +92,8 @@ struct State {
     rng: StdRng,
     /// How many messages this process still takes before its end.
     left: u64,
+    /// Whether its end was asked for: a second time would end the next process.
+    is_dying: bool,
     /// How often it has been restarted.
     restarts: usize,
 }
@@ -116,6 +118,7 @@ impl Server {
             disk: None,
             rng: StdRng::seed_from_u64(seed),
             left: FIRST_PROCESS,
+            is_dying: false,
             restarts: 0,
         };
         Arc::new(Self { memory, state: Mutex::new(state), due: Notify::new() })
@@ -153,6 +156,7 @@ impl Server {
     fn restart(&self) {
         let mut state = self.state.lock().unwrap();
         state.restarts += 1;
+        state.is_dying = false;
         state.left = match state.restarts {
             RESTARTS => u64::MAX,
             _ => state.rng.random_range(0..LONGEST_PROCESS),
@@ -222,7 +226,9 @@ impl Server {
     ) -> Result<Advanced, Box<dyn Error + Send + Sync>> {
         let state = &mut *self.state.lock().unwrap();
         if state.left == 0 {
-            self.due.notify_one();
+            if !core::mem::replace(&mut state.is_dying, true) {
+                self.due.notify_one();
+            }
             return Ok(Advanced::Dying);
         }
         let Some(session) = state.sessions.get(attachment) else { return Ok(Advanced::Replaced) };

@@ -3,13 +3,14 @@
 
 mod support;
 
-#[cfg(any())]
 mod blocking;
+mod blocking_deadlines;
+mod blocking_streams;
 #[cfg(feature = "tokio")]
 mod broadcast;
 #[cfg(feature = "tokio")]
 mod cancel;
-#[cfg(any())]
+#[cfg(feature = "tokio")]
 mod deadlines;
 #[cfg(feature = "tokio")]
 mod delivery;

@@ -783,6 +783,46 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
+    let delivering = options(|options| options.delivery = Some(Limits::default()));
+    let mut net = Net::with_capacity(delivering, 1 << 20);
+    next_connecting(&mut net.client).await;
+    let server = tokio::spawn(async move {
+        let stream = net.streams.recv().await.unwrap();
+        let decide = |request: &sanswire::handshake::Request| {
+            Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
+        };
+        let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
+        let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
+        session.handle_connected();
+        session.handle_message(server.recv().await.unwrap().unwrap()).unwrap();
+        for _ in 0..1000 {
+            session.send("news".into()).unwrap();
+        }
+        session.transmit(&mut server.commands()).unwrap();
+        server.flush().await.unwrap();
+        server
+    });
+    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    assert!(matches!(net.client.next().await, Some(Event::Started)));
+    let _server = server.await.unwrap();
+    let mut turns = 0;
+    let mut received = 0;
+    while received < 1000 {
+        poll_fn(|cx| {
+            while let Poll::Ready(event) = net.client.poll_next(cx) {
+                assert!(matches!(event, Some(Event::Message(_))), "{event:?}");
+                received += 1;
+            }
+            Poll::Ready(())
+        })
+        .await;
+        turns += 1;
+    }
+    assert!(turns >= 3, "{received} messages in {turns} turns");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen() {
     for when_full in [WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)] {
         let mut net = Net::new(options(|options| {

@@ -30,13 +30,13 @@ use crate::support::masked;
 
 fn server(capacity: usize, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(capacity);
-    (WebSocket::from_driver(near, Connection::server(config).into()), far)
+    (WebSocket::from_driver(near, Connection::server(config)), far)
 }
 
 fn pair(capacity: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (server, stream) = server(capacity, &Config::default());
     let connection = Connection::client(&Config::default(), [7; 32]);
-    (WebSocket::from_driver(stream, connection.into()), server)
+    (WebSocket::from_driver(stream, connection), server)
 }
 
 /// Fails when everybody waits for somebody else.

@@ -19,12 +19,9 @@ impl ReceiveBuf {
         }
     }
 
-    /// Makes room for a read that may bring `size` bytes.
-    ///
-    /// It is at least a quarter of that where something is held, which need not be moved for each
-    /// read then. Where a frame has begun to arrive that is about as large as a read, or larger, it
-    /// is what is missing of that, as far as what has arrived allows, whatever length was
-    /// announced, and little more; where a large message was taken last, room for another.
+    /// Reserves room for the next read: `size`; at least `size / 4` while bytes are held; for a large
+    /// partial frame, only the rest and one header; after a large message, room for another. An
+    /// announced length alone reserves no more than has arrived.
     pub(crate) fn prepare(&mut self, size: usize) {
         self.rewind();
         let held = self.held();

@@ -31,35 +31,31 @@
 //! # Threads
 //!
 //! One thread reads and writes. Two [`WebSocket`]s over one socket (`try_clone` and
-//! [`from_parts`](WebSocket::from_parts)) would be two state machines of which each sees a part
+//! [`from_driver`](WebSocket::from_driver)) would be two state machines of which each sees a part
 //! of the stream, and would write into the middle of each other's frames. To send what other
 //! threads have to say, set a read timeout and look at a channel whenever it passes, or use the
 //! halves of the tokio adapter.
 
 mod clock;
-mod driver;
 mod opening;
-mod transport;
+mod turns;
 
 use core::time::Duration;
-use std::io;
 
-use self::clock::Clock;
-use self::driver::Written;
+use self::clock::{Clock, NEVER};
 use super::Error;
-use super::reads::Reads;
-use crate::buffer::ReceiveBuf;
+use super::failure::Failure;
+pub use super::{Plain, Transport};
 use crate::close::{CloseCode, Closed};
-use crate::connection::{Connection, Event, ReadyState, Refused};
-use crate::error::SendError;
-use crate::message::{Message, MessageKind, Prepared};
-pub use transport::{Plain, Transport};
+use crate::connection::{Commands, Connection, Event, ReadyState};
+use crate::driver::Driver;
+use crate::message::{Message, MessageKind, Outgoing};
 
 /// A WebSocket over a blocking transport.
 ///
-/// What is sent by [`send`](Self::send) has left when it returns. What is [fed](Self::feed), and
-/// what the connection answers by itself, leaves before [`recv`](Self::recv) blocks: many replies
-/// in one write.
+/// A loop around a [`Driver`]. What is sent by [`send`](Self::send) has left when it returns. What
+/// is [fed](Self::feed), and what the connection answers by itself, leaves before
+/// [`recv`](Self::recv) blocks: many replies in one write.
 ///
 /// ```
 /// use std::net::{TcpListener, TcpStream};
@@ -89,53 +85,15 @@ pub use transport::{Plain, Transport};
 #[derive(Debug)]
 pub struct WebSocket<S> {
     stream: S,
-    connection: Connection,
-    input: ReceiveBuf,
-    reads: Reads,
+    /// Its connection is open, or was.
+    driver: Driver,
     clock: Clock,
-    /// When a read ended last.
-    looked: Duration,
     /// How long a call may wait for the peer.
     read_timeout: Option<Duration>,
-    /// Whether nothing is received until the output has been drained.
-    is_gated: bool,
-    /// Whether the stream may keep bytes to itself that it was given.
-    unflushed: bool,
-    /// Whether the stream delivers nothing more.
-    eof: bool,
-    /// Whether the transport has been closed.
-    ended: bool,
-    /// Why writing is over, if it failed: what the peer has sent before may still be read.
-    broken: Option<io::ErrorKind>,
-    /// The failure of the stream that ends the connection, until it is reported.
-    failure: Option<io::Error>,
+    failure: Failure,
 }
 
 impl<S: Transport> WebSocket<S> {
-    /// Continues a connection whose handshake is done.
-    ///
-    /// `input` has what arrived behind the handshake; what `connection` has to write is written by
-    /// the next call.
-    #[must_use]
-    pub fn from_parts(stream: S, connection: Connection, input: ReceiveBuf) -> Self {
-        Self {
-            stream,
-            connection,
-            input,
-            reads: Reads::default(),
-            clock: Clock::new(),
-            looked: Duration::ZERO,
-            read_timeout: None,
-            is_gated: false,
-            // Whoever had the stream before may have left something in it.
-            unflushed: true,
-            eof: false,
-            ended: false,
-            broken: None,
-            failure: None,
-        }
-    }
-
     /// Waits for the next message; `None` when the connection has been closed cleanly:
     /// [`closed`](Self::closed) says by whom and why.
     ///
@@ -146,17 +104,10 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Connection`], [`Error::Io`]. Everything that arrived before has been delivered.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
-        let until = self.until();
-        while let Some(message) = self.recv_until(until, |event, _| event.into_message())? {
-            if message.is_some() {
-                return Ok(message);
-            }
-            self.check_until(until)?;
-        }
-        Ok(None)
+        self.recv_until(false, |event, _| event.into_message())
     }
 
-    /// Waits for the next event and lends it to `take`, with the connection to answer it by;
+    /// Waits for the next event and lends it to `take`, with the commands to answer it by;
     /// `None` behind [`Event::Closed`].
     ///
     /// Nothing is copied. What `take` sends leaves before a later call blocks, or by
@@ -164,15 +115,14 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// ```
     /// use sanswire::blocking::{Plain, WebSocket};
-    /// use sanswire::{Config, Connection, Event, ReceiveBuf};
+    /// use sanswire::{Config, Connection, Event};
     ///
     /// # let stream = std::io::Cursor::new(Vec::new());
-    /// let mut input = ReceiveBuf::new();
-    /// input.extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"); // "Hello", masked
-    /// let connection = Connection::server(&Config::default());
-    /// let mut socket = WebSocket::from_parts(Plain(stream), connection, input);
-    /// let echoed = socket.recv_with(|event, connection| match event {
-    ///     Event::Text(text) => connection.send_text(&text),
+    /// let mut connection = Connection::server(&Config::default());
+    /// connection.input().extend_from_slice(b"\x81\x85\0\0\0\0Hello");
+    /// let mut socket = WebSocket::from_driver(Plain(stream), connection)?;
+    /// let echoed = socket.recv_with(|event, commands| match event {
+    ///     Event::Text(text) => commands.send(text),
     ///     _ => Ok(()),
     /// })?;
     /// assert_eq!(echoed, Some(Ok(())));
@@ -184,13 +134,13 @@ impl<S: Transport> WebSocket<S> {
     /// As [`recv`](Self::recv).
     pub fn recv_with<T>(
         &mut self,
-        take: impl FnOnce(Event<'_>, &mut Connection) -> T,
+        take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> T,
     ) -> Result<Option<T>, Error> {
-        self.recv_until(self.until(), take)
+        let mut take = Some(take);
+        self.recv_until(false, |event, commands| take.take().map(|take| take(event, commands)))
     }
 
-    /// Lends all events to `handle` until the connection ends, with the connection to answer them
-    /// by.
+    /// Lends all events to `handle` until the connection ends, with the commands to answer them by.
     ///
     /// What `handle` sends in answer to everything that arrived together leaves in one write: the
     /// quickest way to serve many small messages.
@@ -198,18 +148,26 @@ impl<S: Transport> WebSocket<S> {
     /// # Errors
     ///
     /// As [`recv`](Self::recv).
-    pub fn run(&mut self, mut handle: impl FnMut(Event<'_>, &mut Connection)) -> Result<(), Error> {
-        while self.recv_with(&mut handle)?.is_some() {}
-        Ok(())
+    pub fn run(
+        &mut self,
+        mut handle: impl FnMut(Event<'_>, &mut Commands<'_>),
+    ) -> Result<(), Error> {
+        let end = self.recv_until(true, |event, commands| {
+            handle(event, commands);
+            None::<()>
+        });
+        end.map(drop)
     }
 
     /// Sends a message: it has left when this returns.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives the message back, [`Error::Io`]. When the peer broke off,
+    /// [`Error::Send`] when the message was refused, with the message if it was given by value: it
+    /// may be sent again. [`Error::Io`] when it was queued and could not be written before a
+    /// deadline passed, or not at all: do not send it again. When the peer broke off,
     /// [`recv`](Self::recv) still delivers what it sent before, and may know why.
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         self.feed(message)?;
         self.flush()
     }
@@ -220,17 +178,18 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
-    pub fn feed(&mut self, message: impl Into<Message>) -> Result<(), Error> {
+    /// [`Error::Send`] when the message was refused, with the message if it was given by value:
+    /// with [`SendError::Full`](crate::SendError) when a deadline passed before there was room for it, with
+    /// [`SendError::Closed`](crate::SendError) when nothing can be written any more.
+    pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = message.into();
-        loop {
-            let Err(refused) = self.connection.send(message) else { return Ok(()) };
-            let Refused { error: SendError::Full { .. }, .. } = refused else {
-                return Err(refused.into());
-            };
-            message = refused.message;
-            self.make_room()?;
-        }
+        let queued = self.queue(|commands| {
+            commands.send(message.offer()).map_err(|refused| {
+                message.put_back(refused.message);
+                refused.error
+            })
+        });
+        queued.map_err(|error| Error::Send { error, message: message.into_message() })
     }
 
     /// Queues a message if there is room for it, and gives it back at once if there is not. It
@@ -242,58 +201,10 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives the message back, with [`SendError::Full`] where
-    /// there is no room.
-    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Error> {
-        Ok(self.connection.send(message.into())?)
-    }
-
-    /// Sends a message that was framed once for many connections: it has left when this returns.
-    /// Otherwise as [`send`](Self::send).
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::send_prepared`], and [`Error::Io`].
-    pub fn send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        self.command(|connection| connection.send_prepared(prepared))
-    }
-
-    /// Queues a message that was framed once for many connections; otherwise as
-    /// [`feed`](Self::feed).
-    ///
-    /// # Errors
-    ///
-    /// As [`send_prepared`](Self::send_prepared).
-    pub fn feed_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        self.queue(|connection| connection.send_prepared(prepared))
-    }
-
-    /// Queues a message that was framed once for many connections, if there is room for it; as
-    /// [`try_send`](Self::try_send).
-    ///
-    /// # Errors
-    ///
-    /// As [`Connection::send_prepared`].
-    pub fn try_send_prepared(&mut self, prepared: &Prepared) -> Result<(), Error> {
-        Ok(self.connection.send_prepared(prepared)?)
-    }
-
-    /// Sends a text message; as [`send`](Self::send), but the text is copied.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_text(&mut self, text: &str) -> Result<(), Error> {
-        self.command(|connection| connection.send_text(text))
-    }
-
-    /// Sends a binary message; as [`send`](Self::send), but the payload is copied.
-    ///
-    /// # Errors
-    ///
-    /// As [`send`](Self::send).
-    pub fn send_binary(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.command(|connection| connection.send_binary(payload))
+    /// [`Error::Send`] gives the message back if it was given by value, with [`SendError::Full`](crate::SendError)
+    /// where there is no room.
+    pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+        Ok(self.commands().send(message)?)
     }
 
     /// Begins a message that is sent in parts by [`send_chunk`](Self::send_chunk) and
@@ -301,36 +212,39 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`Connection::begin`].
+    /// As [`Commands::begin`].
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), Error> {
-        Ok(self.connection.begin(kind)?)
+        Ok(self.commands().begin(kind)?)
     }
 
     /// Sends the next part of a message, as a fragment of its own: it has left when this returns.
     ///
     /// # Errors
     ///
-    /// As [`Connection::send_chunk`], and [`Error::Io`].
+    /// As [`Commands::send_chunk`], and [`Error::Io`].
     pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.command(|connection| connection.send_chunk(payload))
+        self.queue(|commands| commands.send_chunk(payload))?;
+        self.flush()
     }
 
     /// Finishes a message that is sent in parts.
     ///
     /// # Errors
     ///
-    /// As [`Connection::finish`], and [`Error::Io`].
+    /// As [`Commands::finish`], and [`Error::Io`].
     pub fn finish(&mut self) -> Result<(), Error> {
-        self.command(Connection::finish)
+        self.queue(|commands| commands.finish())?;
+        self.flush()
     }
 
     /// Sends a Ping with up to 125 bytes (§5.5.2).
     ///
     /// # Errors
     ///
-    /// As [`Connection::ping`], and [`Error::Io`].
+    /// As [`Commands::ping`], and [`Error::Io`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.command(|connection| connection.ping(payload))
+        self.queue(|commands| commands.ping(payload))?;
+        self.flush()
     }
 
     /// Sends a Pong with up to 125 bytes (§5.5.3). Pings are answered without it.
@@ -339,7 +253,8 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// As [`ping`](Self::ping).
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
-        self.command(|connection| connection.pong(payload))
+        self.queue(|commands| commands.pong(payload))?;
+        self.flush()
     }
 
     /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
@@ -350,12 +265,8 @@ impl<S: Transport> WebSocket<S> {
     /// [`Error::Send`] for a code that may not be sent or a reason over 123 bytes; otherwise as
     /// [`recv`](Self::recv).
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        self.connection.close(code, reason)?;
-        let until = self.until();
-        while self.recv_until(until, |_, _| ())?.is_some() {
-            self.check_until(until)?;
-        }
-        Ok(())
+        self.commands().close(code, reason)?;
+        self.recv_until(false, |_, _| None::<()>).map(drop)
     }
 
     /// Begins to close the connection: sends a Close frame and does not wait.
@@ -365,9 +276,9 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`Connection::close`], and [`Error::Io`].
+    /// As [`Commands::close`], and [`Error::Io`].
     pub fn send_close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        self.connection.close(code, reason)?;
+        self.commands().close(code, reason)?;
         self.flush()
     }
 
@@ -377,8 +288,8 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Io`], of kind `TimedOut` when a deadline has passed.
     pub fn flush(&mut self) -> Result<(), Error> {
-        while self.write_all(None)? == Written::Some {
-            self.wait_stuck()?;
+        while !self.driver.is_written() {
+            self.push(NEVER)?;
         }
         Ok(())
     }
@@ -391,23 +302,22 @@ impl<S: Transport> WebSocket<S> {
         self.read_timeout = timeout;
     }
 
-    /// Takes the socket apart.
-    ///
-    /// Nothing is lost: what was read and not delivered is in the [`ReceiveBuf`], what was not
-    /// written in the [`Connection`].
-    pub fn into_parts(self) -> (S, Connection, ReceiveBuf) {
-        (self.stream, self.connection, self.input)
+    /// Takes the socket apart: nothing is lost of what was read and not delivered, or not written.
+    /// [`from_driver`](Self::from_driver) goes on with it.
+    pub fn into_parts(mut self) -> (S, Driver) {
+        self.driver.handle_timeout(self.clock.now());
+        (self.stream, self.driver)
     }
 
-    /// Returns the connection, to command it directly: what it queues leaves as by
-    /// [`feed`](Self::feed). Its events are to be left to [`recv_with`](Self::recv_with).
-    pub const fn connection_mut(&mut self) -> &mut Connection {
-        &mut self.connection
+    /// Returns the commands of the connection. What they queue leaves as by [`feed`](Self::feed).
+    #[inline]
+    pub fn commands(&mut self) -> Commands<'_> {
+        self.driver.commands()
     }
 
     /// Returns the connection.
-    pub const fn connection(&self) -> &Connection {
-        &self.connection
+    pub fn connection(&self) -> &Connection {
+        self.driver.connection()
     }
 
     /// Returns the stream. Whoever reads from it or writes to it breaks the connection.
@@ -417,21 +327,21 @@ impl<S: Transport> WebSocket<S> {
 
     /// Returns the WHATWG `readyState`; see [`Connection::ready_state`].
     pub fn ready_state(&self) -> ReadyState {
-        self.connection.ready_state()
+        self.connection().ready_state()
     }
 
     /// Returns the WHATWG `bufferedAmount`; see [`Connection::buffered_amount`].
     pub fn buffered_amount(&self) -> usize {
-        self.connection.buffered_amount()
+        self.connection().buffered_amount()
     }
 
     /// Returns the subprotocol in use, or an empty string.
     pub fn protocol(&self) -> &str {
-        self.connection.protocol()
+        self.connection().protocol()
     }
 
     /// Returns how the connection ended; see [`Connection::closed`].
     pub fn closed(&self) -> Option<&Closed> {
-        self.connection.closed()
+        self.connection().closed()
     }
 }

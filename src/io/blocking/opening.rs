@@ -5,22 +5,19 @@ use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 
 use super::WebSocket;
-use super::clock::Clock;
-use super::transport::{Transport, finish, is_timeout, read, write_all};
-use crate::buffer::ReceiveBuf;
+use super::clock::{Clock, NEVER};
 use crate::connection::Config;
-use crate::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
-    ServerHandshake,
-};
-use crate::io::{Error, HEAD_SIZE, answer, entropy};
+use crate::driver::Driver;
+use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
+use crate::io::failure::Failure;
+use crate::io::{Error, Transport, entropy, open};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
     ///
     /// # Errors
     ///
-    /// As [`connect_with`](Self::connect_with); [`HandshakeError::InvalidUrl`].
+    /// As [`connect_with`](Self::connect_with); [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError).
     #[cfg(feature = "url")]
     pub fn connect(url: &str) -> Result<Self, Error> {
         Self::connect_with(&ClientRequest::from_url(url)?, &Config::default())
@@ -38,7 +35,7 @@ impl WebSocket<TcpStream> {
         if request.is_secure() {
             return Err(Error::TlsRequired);
         }
-        let stream = connect((request.host(), request.port()), request.timeout())?;
+        let stream = connect(request)?;
         stream.set_nodelay(true)?;
         Self::client(stream, request, config)
     }
@@ -51,22 +48,9 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and
     /// [`HandshakeError::Timeout`] comes after [`HeadLimits::timeout`]. [`Error::Io`].
-    pub fn client(mut stream: S, request: &ClientRequest, config: &Config) -> Result<Self, Error> {
-        let mut handshake = ClientHandshake::new(request, entropy()?);
-        let mut input = ReceiveBuf::new();
-        let mut clock = Clock::new();
-        handshake.handle_timeout(clock.now());
-        write_all(&mut stream, handshake.poll_transmit())?;
-        while handshake.poll_response(&mut input)?.is_none() {
-            match read_within(&mut stream, &mut input, &mut clock, handshake.poll_timeout())? {
-                Some(0) => handshake.handle_eof(),
-                Some(_) => {}
-                None => handshake.handle_timeout(clock.now()),
-            }
-        }
-        let connection = handshake.into_connection(config, entropy()?);
-        let connection = connection.ok_or(HandshakeError::OutOfOrder)?;
-        Ok(Self { clock, ..Self::from_parts(stream, connection, input) })
+    pub fn client(stream: S, request: &ClientRequest, config: &Config) -> Result<Self, Error> {
+        let driver = Driver::client(request, config, entropy()?, entropy()?);
+        Self::open(stream, driver, |_| Ok(Acceptance::new()))
     }
 
     /// Does a server's handshake, and accepts every request that asks for a WebSocket.
@@ -102,68 +86,65 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// As [`accept_with`](Self::accept_with).
     pub fn accept_with_limits(
-        mut stream: S,
+        stream: S,
         limits: HeadLimits,
         config: &Config,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
     ) -> Result<Self, Error> {
-        let mut handshake = ServerHandshake::new(limits);
-        let mut input = ReceiveBuf::new();
-        let mut clock = Clock::new();
-        handshake.handle_timeout(clock.now());
-        let answered = loop {
-            match handshake.poll_request(&mut input) {
-                Ok(Some(request)) => break answer(&mut handshake, &request, decide(&request)),
-                Ok(None) => {}
-                Err(error) => break Err(error.into()),
-            }
-            match read_within(&mut stream, &mut input, &mut clock, handshake.poll_timeout())? {
-                Some(0) => handshake.handle_eof(),
-                Some(_) => {}
-                None => handshake.handle_timeout(clock.now()),
-            }
-        };
-        if let Err(error) = answered {
-            let eof = matches!(error, Error::Handshake(HandshakeError::EndOfStream));
-            finish(&mut stream, handshake.poll_transmit(), eof);
-            return Err(error);
+        Self::open(stream, Driver::server_with(limits, config), decide)
+    }
+
+    /// Goes on with a driver, such as one that was [taken apart](Self::into_parts), or with a
+    /// [`Connection`](crate::Connection) that another HTTP stack has opened. Its time continues.
+    ///
+    /// One whose opening handshake is not complete delivers nothing: do the handshake by
+    /// [`client`](Self::client) or [`accept`](Self::accept).
+    #[must_use]
+    pub fn from_driver(mut stream: S, driver: impl Into<Driver>) -> Self {
+        let driver = driver.into();
+        // Where it cannot be bounded, nothing else goes on while a write blocks.
+        let _ = stream.set_write_timeout(WRITE_TIMEOUT);
+        let (clock, failure) = (Clock::new(driver.now()), Failure::default());
+        Self { stream, driver, clock, read_timeout: None, failure }
+    }
+
+    fn open(
+        stream: S,
+        driver: Driver,
+        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> Result<Self, Error> {
+        let mut socket = Self::from_driver(stream, driver);
+        let (mut decide, mut deadline) = (Some(decide), NEVER);
+        while !open(&mut socket.driver, &mut decide).map_err(|e| socket.failure.explain(e))? {
+            deadline = socket.driver.poll_timeout().unwrap_or(deadline);
+            socket.advance(NEVER)?;
         }
-        let connection = handshake.into_connection(config).ok_or(HandshakeError::OutOfOrder)?;
-        let mut socket = Self { clock, ..Self::from_parts(stream, connection, input) };
-        socket.flush()?;
+        // The answer has as much time as the request.
+        while !socket.driver.is_written() {
+            socket.push(deadline)?;
+        }
         Ok(socket)
     }
 }
 
-/// Connects to the first address that answers, waiting for each no longer than `limit`.
-fn connect(addresses: impl ToSocketAddrs, limit: Option<Duration>) -> io::Result<TcpStream> {
-    let Some(limit) = limit else { return TcpStream::connect(addresses) };
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
-    for address in addresses.to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, limit) {
-            Ok(stream) => return Ok(stream),
-            Err(error) => failure = error,
+/// Connects to the first address that answers, waiting for each no longer than the handshake may
+/// take.
+fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
+    // Where nothing is said, the system gives up much earlier.
+    let limit = request.timeout().unwrap_or(Duration::from_secs(3600));
+    let mut connected = Err(io::Error::new(io::ErrorKind::NotFound, "host has no address"));
+    for address in (request.host(), request.port()).to_socket_addrs()? {
+        connected = TcpStream::connect_timeout(&address, limit);
+        let Ok(stream) = &connected else { continue };
+        if stream.local_addr()? != stream.peer_addr()? {
+            break;
         }
+        // Where nobody listens on this machine, a socket may be given the very port that it
+        // connects to, and be its own peer.
+        connected = Err(io::ErrorKind::ConnectionRefused.into());
     }
-    Err(failure)
+    connected
 }
 
-/// Reads once, or until the time is `deadline`: then it returns `None`.
-fn read_within(
-    stream: &mut impl Transport,
-    input: &mut ReceiveBuf,
-    clock: &mut Clock,
-    deadline: Option<Duration>,
-) -> io::Result<Option<usize>> {
-    loop {
-        let left = deadline.map(|at| at.saturating_sub(clock.now()));
-        if left == Some(Duration::ZERO) {
-            return Ok(None);
-        }
-        let is_bounded = clock.bound_read(stream, left);
-        match read(stream, input, HEAD_SIZE) {
-            Err(error) if is_bounded && is_timeout(&error) => {}
-            read => return read.map(Some),
-        }
-    }
-}
+/// How long a write blocks before the other direction is looked at.
+const WRITE_TIMEOUT: Duration = Duration::from_millis(50);

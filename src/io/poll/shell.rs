@@ -6,10 +6,11 @@ use std::io;
 
 use super::transport::Transport;
 use crate::connection::{Commands, Connection, Event, ReadyState, Refused};
-use crate::driver::{self, Driver, Next, Write};
+use crate::driver::{Driver, Next, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
-use crate::io::Error;
+use crate::io::failure::Failure;
+use crate::io::{Error, open};
 use crate::message::{Message, Outgoing};
 
 /// A driver over a transport.
@@ -24,10 +25,7 @@ pub(super) struct Shell<T> {
     armed: Armed,
     /// What a sender waits for that waits.
     lacks: Lacks,
-    /// The failure of the transport that ends the connection, until it is reported.
-    failure: Option<io::Error>,
-    /// What broke writing: it is reported whenever somebody wants to write.
-    broken: Option<io::Error>,
+    failure: Failure,
     /// Whether a stream of messages has told its last item.
     is_told: bool,
 }
@@ -72,8 +70,7 @@ impl<T: Transport> Shell<T> {
             base,
             armed: Armed::default(),
             lacks: Lacks::Room,
-            failure: None,
-            broken: None,
+            failure: Failure::default(),
             is_told: false,
         }
     }
@@ -85,24 +82,10 @@ impl<T: Transport> Shell<T> {
         decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
     ) -> Poll<Result<(), Error>> {
         let wakers = Wakers::of(cx);
-        loop {
-            if self.connection().ready_state() != ReadyState::Connecting {
-                return self.poll_flush(wakers);
-            }
-            match self.driver.poll_event() {
-                Ok(Next::Request(request)) => {
-                    // What is refused ends the handshake, which says so.
-                    let _ = match decide.take().map(|decide| decide(&request)) {
-                        None => self.driver.accept(&request, &Acceptance::new()),
-                        Some(Ok(acceptance)) => self.driver.accept(&request, &acceptance),
-                        Some(Err(response)) => self.driver.reject(&response),
-                    };
-                }
-                Ok(Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield) => {}
-                Ok(Next::Wait) => ready!(self.poll_io(wakers)),
-                Err(error) => return Poll::Ready(Err(self.failed(error))),
-            }
+        while !open(&mut self.driver, decide).map_err(|error| self.failure.explain(error))? {
+            ready!(self.poll_io(wakers));
         }
+        self.poll_flush(wakers)
     }
 
     /// Lends the next event to `take`; `None` behind the end.
@@ -125,7 +108,7 @@ impl<T: Transport> Shell<T> {
                     wakers.read.wake_by_ref();
                     return Poll::Pending;
                 }
-                Err(error) => return Poll::Ready(Err(self.failed(error))),
+                Err(error) => return Poll::Ready(Err(self.failure.explain(error))),
             }
         }
     }
@@ -231,8 +214,8 @@ impl<T: Transport> Shell<T> {
     /// Waits with a sender that lacks something.
     fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
         self.lacks = lacks;
-        if let Some(error) = &self.broken {
-            return Poll::Ready(Err(copy_of(error).into()));
+        if self.driver.is_broken() {
+            return Poll::Ready(Err(self.failure.report().into()));
         }
         if self.driver.is_overdue() {
             let error = io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed");
@@ -257,7 +240,10 @@ impl<T: Transport> Shell<T> {
             };
             match written {
                 Poll::Ready(Ok(len)) => self.driver.handle_written(len),
-                Poll::Ready(Err(error)) => self.note_broken(error),
+                Poll::Ready(Err(error)) => {
+                    self.failure.note(error, &self.driver);
+                    self.driver.handle_write_error();
+                }
                 Poll::Pending => {
                     self.armed.write = true;
                     break;
@@ -277,7 +263,7 @@ impl<T: Transport> Shell<T> {
                     return Poll::Ready(());
                 }
                 Poll::Ready(Err(error)) => {
-                    self.note(error);
+                    self.failure.note(error, &self.driver);
                     self.driver.handle_read_error();
                     return Poll::Ready(());
                 }
@@ -318,7 +304,7 @@ impl<T: Transport> Shell<T> {
             Lacks::Room => self.commands().has_room(),
             Lacks::Written => self.driver.is_written(),
         };
-        has_it || self.broken.is_some() || self.driver.is_overdue() || self.driver.is_over()
+        has_it || self.driver.is_broken() || self.driver.is_overdue() || self.driver.is_over()
     }
 
     pub(super) fn commands(&mut self) -> Commands<'_> {
@@ -336,25 +322,4 @@ impl<T: Transport> Shell<T> {
     pub(super) const fn transport(&self) -> &T {
         &self.transport
     }
-
-    fn note_broken(&mut self, error: io::Error) {
-        self.broken = Some(copy_of(&error));
-        self.note(error);
-        self.driver.handle_write_error();
-    }
-
-    fn note(&mut self, error: io::Error) {
-        if !self.driver.is_ending() {
-            self.failure.get_or_insert(error);
-        }
-    }
-
-    fn failed(&mut self, error: driver::Error) -> Error {
-        self.failure.take().map_or(error.into(), Error::Io)
-    }
-}
-
-/// Returns the same error again, as far as it can be told twice.
-fn copy_of(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

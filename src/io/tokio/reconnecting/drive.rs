@@ -101,14 +101,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
                     }
                     Poll::Ready(Some(Err(error))) => self.end(Cause::Failed(error)),
                     Poll::Pending => {
-                        let is_sent = self.shared.with(|supervisor| {
+                        let is_queued = self.shared.with(|supervisor| {
                             supervisor.acknowledge();
-                            // There may be room now, and what was queued is to be written.
+                            // There may be room now.
                             supervisor.transmit(&mut socket.commands())
                         });
-                        if !is_sent {
-                            return Poll::Pending;
+                        if is_queued {
+                            // To be written next, but not in this call: it may have to let other
+                            // tasks run.
+                            cx.waker().wake_by_ref();
                         }
+                        return Poll::Pending;
                     }
                 }
             }

@@ -79,8 +79,8 @@ impl Handle {
         }
     }
 
-    /// Stops the client; see [`Client::stop`](super::Client::stop). An attempt ends, or a connection
-    /// is closed, as soon as the client is driven.
+    /// Stops the client; see [`Client::stop`](super::Client::stop). An attempt ends, or a
+    /// connection is closed, as soon as the client is driven.
     pub fn stop(&self) {
         self.shared.command(Supervisor::stop);
     }

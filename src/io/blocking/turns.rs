@@ -1,0 +1,149 @@
+//! What a call waits by: turns in which the transport moves, or the time; knows no policy but how
+//! long a call may block.
+
+use core::time::Duration;
+use std::{io, thread};
+
+use super::WebSocket;
+use super::clock::{NEVER, SHORT};
+use crate::connection::{Commands, Event};
+use crate::driver::Next;
+use crate::error::SendError;
+use crate::io::pump::{self, Wrote};
+use crate::io::{Error, Transport};
+
+impl<S: Transport> WebSocket<S> {
+    /// Lends events until `take` returns something, or the connection has ended. The time that a
+    /// call may wait is for all of them, or for each.
+    #[inline]
+    pub(super) fn recv_until<T>(
+        &mut self,
+        is_each: bool,
+        mut take: impl FnMut(Event<'_>, &mut Commands<'_>) -> Option<T>,
+    ) -> Result<Option<T>, Error> {
+        let mut until = None;
+        loop {
+            match self.driver.poll_event() {
+                Ok(Next::Event(event, mut commands)) => {
+                    if let Some(taken) = take(event, &mut commands) {
+                        return Ok(Some(taken));
+                    }
+                    until = until.filter(|_| !is_each);
+                }
+                Ok(Next::Over) => return Ok(None),
+                Ok(Next::Wait) => {
+                    let until = *until.get_or_insert_with(|| self.until());
+                    // What came in time has been looked at.
+                    self.check(until)?;
+                    self.advance(until)?;
+                }
+                Ok(Next::Request(_) | Next::Response(_) | Next::Yield) => {}
+                Err(error) => return Err(self.failure.explain(error)),
+            }
+        }
+    }
+
+    /// Queues what `command` sends, waiting for room.
+    pub(super) fn queue(
+        &mut self,
+        mut command: impl FnMut(&mut Commands<'_>) -> Result<(), SendError>,
+    ) -> Result<(), SendError> {
+        loop {
+            let queued = command(&mut self.commands());
+            let Err(SendError::Full { .. }) = queued else { return queued };
+            if self.push(NEVER).is_err() {
+                return if self.driver.is_broken() { Err(SendError::Closed) } else { queued };
+            }
+        }
+    }
+
+    /// Lets the transport move: writes what waits, or else reads, waiting until the time is
+    /// `until`. For a driver that has no event.
+    pub(super) fn advance(&mut self, until: Duration) -> io::Result<()> {
+        let wrote = self.write(until);
+        if wrote == Wrote::Some || wrote == Wrote::All && self.driver.has_event() {
+            return Ok(());
+        }
+        self.read(until, wrote == Wrote::Stuck)
+    }
+
+    /// Writes once, or looks at what else goes on while nothing can be written. For a driver that
+    /// has something to write.
+    ///
+    /// # Errors
+    ///
+    /// When nothing more can be written, or that has taken too long.
+    pub(super) fn push(&mut self, until: Duration) -> io::Result<()> {
+        if self.write(until) == Wrote::Stuck {
+            self.read(until, true)?;
+            self.check(until)?;
+            if self.driver.is_overdue() || self.driver.is_ending() && self.driver.has_event() {
+                return Err(io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed"));
+            }
+        }
+        if self.driver.is_broken() { Err(self.failure.report()) } else { Ok(()) }
+    }
+
+    fn write(&mut self, until: Duration) -> Wrote {
+        let wrote = pump::write(&mut self.driver, &mut self.stream, &mut self.failure);
+        // A peer that takes a little each time would make each write succeed.
+        let next = || self.driver.poll_timeout().unwrap_or(until).min(until);
+        let is_time = wrote == Wrote::Some && next() <= self.clock.now();
+        if is_time { Wrote::Stuck } else { wrote }
+    }
+
+    /// Reads once, and tells the time: waits until `until` or a deadline, or hardly at all if it is
+    /// for the sake of a stuck writer.
+    fn read(&mut self, until: Duration, is_stuck: bool) -> io::Result<()> {
+        let (begin, next) = (self.clock.now(), self.driver.poll_timeout().unwrap_or(NEVER));
+        if next <= begin {
+            self.driver.handle_timeout(begin);
+            if !self.driver.is_overdue() {
+                return Ok(());
+            }
+        }
+        let left = next.min(until).saturating_sub(begin);
+        // What is overdue may have come in time: the caller was busy elsewhere.
+        let is_look = is_stuck || next <= begin;
+        let bound = if is_look { Duration::ZERO } else { left };
+        let is_bounded = self.clock.bound_read(&mut self.stream, bound);
+        if !is_bounded && !is_stuck && self.driver.is_ending() {
+            // The peer may never say that it is done.
+            self.driver.handle_read_error();
+            return Ok(());
+        }
+        if is_bounded || !is_look {
+            let clock = || self.clock.now();
+            if pump::read(&mut self.driver, &mut self.stream, &mut self.failure, clock) {
+                return Ok(());
+            }
+            if !is_bounded {
+                return Err(io::ErrorKind::WouldBlock.into());
+            }
+        }
+        let now = self.clock.now();
+        self.driver.handle_timeout(now);
+        self.driver.release_memory();
+        // A non-blocking stream comes back at once, and must not be asked in a busy loop.
+        if self.clock.bound.is_none_or(|bound| now.saturating_sub(begin) < bound / 2) {
+            thread::sleep(left.min(PAUSE));
+        }
+        Ok(())
+    }
+
+    /// Returns until when a call may wait that begins to wait now.
+    fn until(&self) -> Duration {
+        let until = |timeout: Duration| self.clock.now().saturating_add(timeout.max(SHORT));
+        self.read_timeout.map_or(NEVER, until)
+    }
+
+    fn check(&self, until: Duration) -> io::Result<()> {
+        if until < NEVER && until <= self.clock.now() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "no event in time"));
+        }
+        Ok(())
+    }
+}
+
+/// The wait before a non-blocking stream is looked at again.
+const PAUSE: Duration = Duration::from_millis(20);

@@ -1,0 +1,177 @@
+//! The blocking adapter over streams that do not simply block.
+#![expect(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
+
+use std::cell::RefCell;
+use std::io::{self, ErrorKind, Read, Write};
+use std::rc::Rc;
+use std::time::Duration;
+
+use sanswire::blocking::{Plain, Transport, WebSocket};
+use sanswire::driver::Driver;
+use sanswire::io::Error;
+use sanswire::{Config, Connection, ConnectionError, Message, SendError};
+
+/// What the stream has seen, and what it does: reads say `WouldBlock`.
+#[derive(Debug, Default)]
+struct Seen {
+    reads: u64,
+    written: Vec<u8>,
+    /// How many more writes and flushes say `WouldBlock`.
+    would_block: usize,
+    /// Whether every other read, write and flush is interrupted by a signal.
+    has_signals: bool,
+    was_interrupted: bool,
+}
+
+impl Seen {
+    fn interrupt(&mut self) -> io::Result<()> {
+        self.was_interrupted = self.has_signals && !self.was_interrupted;
+        if self.was_interrupted { Err(ErrorKind::Interrupted.into()) } else { Ok(()) }
+    }
+
+    fn block(&mut self) -> io::Result<()> {
+        self.interrupt()?;
+        if self.would_block > 0 {
+            self.would_block -= 1;
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        Ok(())
+    }
+}
+
+/// As a `TcpStream` that is non-blocking: it takes bounds and ignores them.
+#[derive(Clone, Debug, Default)]
+struct Stream(Rc<RefCell<Seen>>);
+
+impl Read for Stream {
+    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+        let mut seen = self.0.borrow_mut();
+        seen.reads += 1;
+        seen.interrupt()?;
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let mut seen = self.0.borrow_mut();
+        seen.block()?;
+        seen.written.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.borrow_mut().block()
+    }
+}
+
+impl Transport for Stream {
+    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+fn server(config: &Config) -> (WebSocket<Stream>, Stream) {
+    let stream = Stream::default();
+    (WebSocket::from_driver(stream.clone(), Connection::server(config)), stream)
+}
+
+fn plain() -> (WebSocket<Plain<Stream>>, Stream) {
+    let stream = Stream::default();
+    let connection = Connection::server(&Config::default());
+    (WebSocket::from_driver(Plain(stream.clone()), connection), stream)
+}
+
+#[track_caller]
+fn assert_kind<T: std::fmt::Debug>(result: Result<T, Error>, kind: ErrorKind) {
+    assert!(matches!(&result, Err(Error::Io(error)) if error.kind() == kind), "{result:?}");
+}
+
+#[test]
+fn a_non_blocking_stream_is_not_read_in_a_busy_loop() {
+    let (mut socket, stream) = server(&Config::default());
+    socket.set_read_timeout(Some(Duration::from_millis(200)));
+    assert_kind(socket.recv(), ErrorKind::TimedOut);
+    assert!(stream.0.borrow().reads < 100, "{} reads", stream.0.borrow().reads);
+}
+
+#[test]
+fn a_non_blocking_stream_is_not_written_in_a_busy_loop() {
+    let mut config = Config::default();
+    config.write_timeout = Some(Duration::from_millis(200));
+    let (mut socket, stream) = server(&config);
+    stream.0.borrow_mut().would_block = usize::MAX;
+    assert_kind(socket.send("one"), ErrorKind::TimedOut);
+    let tries = usize::MAX - stream.0.borrow().would_block;
+    assert!(tries < 100, "{tries} writes");
+}
+
+#[test]
+fn a_plain_stream_that_does_not_wait_ends_the_call() {
+    let (mut socket, _) = plain();
+    for _ in 0..2 {
+        assert_kind(socket.recv(), ErrorKind::WouldBlock);
+    }
+}
+
+#[test]
+fn a_write_that_would_block_is_made_again() {
+    let (mut socket, stream) = plain();
+    stream.0.borrow_mut().would_block = 2;
+    socket.send("one").unwrap();
+    assert_eq!(stream.0.borrow().written, b"\x81\x03one");
+}
+
+#[test]
+fn what_a_signal_interrupts_is_repeated() {
+    let (mut socket, stream) = plain();
+    stream.0.borrow_mut().has_signals = true;
+    socket.send("one").unwrap();
+    assert_kind(socket.recv(), ErrorKind::WouldBlock);
+    assert_eq!(stream.0.borrow().written, b"\x81\x03one");
+}
+
+#[test]
+fn a_message_for_which_there_is_no_room_is_given_back() {
+    let mut config = Config::default();
+    config.max_buffered = 4;
+    config.write_timeout = Some(Duration::from_millis(20));
+    let (mut socket, stream) = server(&config);
+    stream.0.borrow_mut().would_block = usize::MAX;
+    socket.feed("one").unwrap();
+    for message in [Some(Message::from("two")), None] {
+        let refused = match &message {
+            Some(message) => socket.feed(message),
+            None => socket.feed("two"),
+        };
+        let Err(Error::Send { error: SendError::Full { .. }, message: back }) = refused else {
+            panic!("{refused:?}");
+        };
+        assert_eq!(back, message);
+    }
+}
+
+#[test]
+fn time_goes_on_where_a_driver_is_handed_over() {
+    let mut config = Config::default();
+    config.close_timeout = Some(Duration::from_millis(20));
+    let mut driver = Driver::from(Connection::server(&config));
+    for hour in 0..2 {
+        driver.handle_timeout(Duration::from_secs(3600 * hour));
+    }
+    let mut socket = WebSocket::from_driver(Stream::default(), driver);
+    socket.set_read_timeout(Some(Duration::from_secs(30)));
+    let error = socket.close(1000, "").unwrap_err();
+    let Error::Connection(ConnectionError::CloseTimeout { .. }) = error else { panic!("{error}") };
+    let (_, driver) = socket.into_parts();
+    assert!(driver.now() > Duration::from_secs(3600));
+}
