@@ -313,35 +313,6 @@ impl Receiver {
         }
     }
 
-    /// Returns whether a fragment begins the input, of a message that stays there.
-    #[inline]
-    fn may_join(&self) -> bool {
-        short::begins_fragment(self.input.unread(), self.frames.sender())
-            && !self.chunks
-            && !self.frames.is_within()
-            && (self.place == Place::Input || !self.message.is_within())
-    }
-
-    /// Joins the fragments that lie whole at the front of the input; returns whether the message is
-    /// whole.
-    #[inline(always)]
-    fn join_fragments(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
-        let announced = self.message.announced();
-        let mut room = self.message.room();
-        for limit in
-            [STAYS_UP_TO.saturating_sub(announced), self.frames.max_frame_size(), *budget as u64]
-        {
-            room.bytes = room.bytes.min(limit);
-        }
-        let sender = self.frames.sender();
-        let is_whole = short::join(&mut self.input, &mut self.message, sender, room)?;
-        let joined = self.message.announced().saturating_sub(announced);
-        spend(budget, usize::try_from(joined).unwrap_or(usize::MAX));
-        self.place = Place::Input;
-        self.short_below = if is_whole { self.short_limit } else { 0 };
-        Ok(is_whole)
-    }
-
     /// Checks a header before its payload; returns whether a message begins with it.
     #[inline(always)]
     fn begin(&mut self, header: &Header) -> Result<bool, ConnectionError> {
@@ -583,12 +554,13 @@ mod tests {
             }
             let (kind, mut message, fragments) = match (opcode, begun.take()) {
                 (Opcode::Close | Opcode::Ping | Opcode::Pong, message) => {
-                    got.push(match opcode {
-                        Opcode::Close => Got::Close(payload.clone()),
-                        Opcode::Ping => Got::Ping(payload.clone()),
-                        Opcode::Binary | Opcode::Continuation | Opcode::Pong | Opcode::Text => {
-                            Got::Pong(payload.clone())
-                        }
+                    let payload = payload.clone();
+                    got.push(if *opcode == Opcode::Close {
+                        Got::Close(payload)
+                    } else if *opcode == Opcode::Ping {
+                        Got::Ping(payload)
+                    } else {
+                        Got::Pong(payload)
                     });
                     begun = message;
                     continue;
@@ -760,11 +732,10 @@ mod tests {
                 .map(|((mut opcode, fin), rsv, mut payload, index)| {
                     // Most of what is out of order is put right.
                     if index.index(16) > 0 && !opcode.is_control() {
-                        let begins = if fin { Opcode::Text } else { Opcode::Binary };
                         if is_within {
                             opcode = Opcode::Continuation;
                         } else if opcode == Opcode::Continuation {
-                            opcode = begins;
+                            opcode = if fin { Opcode::Text } else { Opcode::Binary };
                         }
                     }
                     if opcode.is_control() {
@@ -842,6 +813,43 @@ mod tests {
         ));
         // What is processed counts, and what is delivered.
         assert_eq!(budget, 40_000);
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn a_bomb_is_inflated_a_part_at_a_time() {
+        use crate::extension::{Deflate, DeflateConfig, Deflater};
+
+        let config = DeflateConfig::default();
+        let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
+        let message = vec![0; 12 << 20];
+        let mut compressed = Deflater::new(agreed).message(&message).unwrap();
+        // Final blocks, each of which costs a window.
+        let tail = b"\x03\x00".repeat(100);
+        compressed.splice(0..0, tail);
+        for chunks in [false, true] {
+            for (opcode, budget) in [(Opcode::Binary, 1), (Opcode::Text, 1 << 20)] {
+                let sent = Sent { opcode, fin: true, rsv: RSV1, payload: compressed.clone() };
+                let limits = Limits { chunks, max_message_size: 12 << 20, ..LIMITS };
+                let mut receiver = Receiver::new(Role::Server, limits);
+                receiver.set_deflate(agreed);
+                receiver.input().extend_from_slice(&wire(&[sent], None));
+                let (mut got, mut pauses) = (Vec::new(), 0);
+                while let Some(received) = receiver.poll(&mut budget.clone()).unwrap() {
+                    match received {
+                        Received::Paused => pauses += 1,
+                        Received::Chunk { source, .. } | Received::Message(_, source) => {
+                            got.extend_from_slice(&receiver.lend(source));
+                        }
+                        Received::Close(_) | Received::Ping(_) | Received::Pong(_) => panic!(),
+                    }
+                }
+                assert!(got == message);
+                // A pause, or a chunk, for each part.
+                let parts = compressed.len() / if budget == 1 { 1 } else { COMPRESSED_PART };
+                assert!(chunks || pauses + 1 >= parts, "{pauses} for {parts}");
+            }
+        }
     }
 
     #[test]

@@ -4,6 +4,7 @@
 use core::ops::Range;
 
 use super::progress::{Progress, Room};
+use super::{Place, Receiver, STAYS_UP_TO, spend};
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
 use crate::frame::{FIN, Opcode, Rest, mask};
@@ -33,6 +34,37 @@ pub(super) enum Content {
     Binary,
     /// Text that is not validated yet.
     Text,
+}
+
+impl Receiver {
+    /// Returns whether a fragment begins the input, of a message that stays there.
+    #[inline]
+    pub(super) fn may_join(&self) -> bool {
+        begins_fragment(self.input.unread(), self.frames.sender())
+            && !self.chunks
+            && !self.frames.is_within()
+            && (self.place == Place::Input || !self.message.is_within())
+    }
+
+    /// Joins the fragments that lie whole at the front of the input; returns whether the message is
+    /// whole.
+    #[inline(always)]
+    pub(super) fn join_fragments(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
+        let announced = self.message.announced();
+        let mut room = self.message.room();
+        for limit in
+            [STAYS_UP_TO.saturating_sub(announced), self.frames.max_frame_size(), *budget as u64]
+        {
+            room.bytes = room.bytes.min(limit);
+        }
+        let sender = self.frames.sender();
+        let is_whole = join(&mut self.input, &mut self.message, sender, room)?;
+        let joined = self.message.announced().saturating_sub(announced);
+        spend(budget, usize::try_from(joined).unwrap_or(usize::MAX));
+        self.place = Place::Input;
+        self.short_below = if is_whole { self.short_limit } else { 0 };
+        Ok(is_whole)
+    }
 }
 
 /// Takes a message of less than `below` bytes, and unmasks it.
@@ -76,7 +108,7 @@ fn take_as(content: Content, input: &mut ReceiveBuf, sender: Role, below: u16) -
 
 /// Takes fragments that lie whole at the front, up to the end of the message or of `room`, and keeps
 /// what is in them in the input; returns whether the message is whole.
-pub(super) fn join(
+fn join(
     input: &mut ReceiveBuf,
     message: &mut Progress,
     sender: Role,
@@ -160,7 +192,7 @@ fn join_from(
 
 /// Returns whether a plain fragment may lie whole here.
 #[inline]
-pub(super) fn begins_fragment(bytes: &[u8], sender: Role) -> bool {
+fn begins_fragment(bytes: &[u8], sender: Role) -> bool {
     let [first, second, ..] = *bytes else { return false };
     let key_len = if sender == Role::Client { 4 } else { 0 };
     matches!(first, CONTINUATION | LAST_FRAGMENT | TEXT_FRAGMENT | BINARY_FRAGMENT)
