@@ -43,8 +43,7 @@ mod turns;
 use core::time::Duration;
 
 use self::clock::{Clock, NEVER};
-use super::Error;
-use super::failure::Failure;
+use super::{Error, failure::Failure};
 pub use super::{Plain, Transport};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};

@@ -9,8 +9,7 @@ use super::clock::{Clock, NEVER};
 use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
-use crate::io::failure::Failure;
-use crate::io::{Error, Transport, entropy, open};
+use crate::io::{Error, Transport, entropy, failure::Failure, open};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.

@@ -77,11 +77,12 @@ impl<S: Transport> WebSocket<S> {
         if self.write(until) == Wrote::Stuck {
             self.read(until, true)?;
             self.check(until)?;
-            if self.driver.is_overdue() || self.driver.is_ending() && self.driver.has_event() {
+            if self.driver.is_overdue() {
                 return Err(io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed"));
             }
         }
-        if self.driver.is_broken() { Err(self.failure.report()) } else { Ok(()) }
+        let is_lost = self.driver.is_broken() || self.driver.is_over();
+        if is_lost { Err(self.failure.report()) } else { Ok(()) }
     }
 
     fn write(&mut self, until: Duration) -> Wrote {
