@@ -31,23 +31,26 @@ pub struct Input<'a> {
     buf: &'a mut ReceiveBuf,
     /// How much room [`Self::spare_mut`] makes.
     size: usize,
+    /// Whether that room was made, and nothing was appended since.
+    is_prepared: bool,
 }
 
 impl<'a> Input<'a> {
     #[inline]
     pub(crate) const fn new(buf: &'a mut ReceiveBuf) -> Self {
-        Self { buf, size: READ_SIZE }
+        Self { buf, size: READ_SIZE, is_prepared: false }
     }
 
     /// As [`new`](Self::new), [prepared](Self::prepare) for a read of `size` bytes.
     #[inline]
     pub(crate) fn prepared(buf: &'a mut ReceiveBuf, size: usize) -> Self {
         buf.prepare(size);
-        Self { buf, size }
+        Self { buf, size, is_prepared: true }
     }
 
     /// Appends a copy of `bytes`.
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
+        self.is_prepared = false;
         self.buf.extend_from_slice(bytes);
     }
 
@@ -58,6 +61,7 @@ impl<'a> Input<'a> {
     /// another one like it. An announced length alone never makes it reserve more than has arrived.
     pub fn prepare(&mut self, size: usize) {
         self.size = size;
+        self.is_prepared = true;
         self.buf.prepare(size);
     }
 
@@ -67,7 +71,7 @@ impl<'a> Input<'a> {
     /// Memory is zeroed when it is first lent, not before each read. What was read becomes part of
     /// the input by [`commit`](Self::commit).
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        self.buf.spare_mut(self.size)
+        if self.is_prepared { self.buf.prepared_mut() } else { self.buf.spare_mut(self.size) }
     }
 
     /// Appends the first `len` bytes of the slice that [`spare_mut`](Self::spare_mut) lent last.
@@ -76,6 +80,7 @@ impl<'a> Input<'a> {
     ///
     /// When `len` is more than was lent: the caller claims bytes that nobody wrote.
     pub fn commit(&mut self, len: usize) {
+        self.is_prepared = false;
         self.buf.commit(len);
     }
 
@@ -110,6 +115,7 @@ unsafe impl BufMut for Input<'_> {
     }
 
     unsafe fn advance_mut(&mut self, len: usize) {
+        self.is_prepared = false;
         // SAFETY: the caller wrote `len` bytes to what chunk_mut lent, as the trait demands.
         unsafe { self.buf.advance_mut(len) }
     }

@@ -81,13 +81,20 @@ impl ReceiveBuf {
     }
 
     /// Returns initialised memory to read into: as much as [`prepare`](Self::prepare) makes room
-    /// for, never none unless `size` is 0.
-    ///
-    /// Memory is zeroed once, when it is first lent, not before each read, and 128 KiB at most for
-    /// one read. What was read becomes part of the buffer by [`commit`](Self::commit).
-    #[expect(unsafe_code, reason = "to zero memory for each read doubles what a large one costs")]
+    /// for, never none unless `size` is 0. What was read becomes part of the buffer by
+    /// [`commit`](Self::commit).
     pub(crate) fn spare_mut(&mut self, size: usize) -> &mut [u8] {
         self.prepare(size);
+        self.prepared_mut()
+    }
+
+    /// As [`spare_mut`](Self::spare_mut), where room was prepared already.
+    ///
+    /// Memory is zeroed once, when it is first lent, not before each read, and 128 KiB at most for
+    /// one read.
+    #[expect(unsafe_code, reason = "to zero memory for each read doubles what a large one costs")]
+    #[inline]
+    pub(crate) fn prepared_mut(&mut self) -> &mut [u8] {
         let lent = self.lent_len();
         let filled = self.storage.len();
         let known = self.initialised.saturating_sub(filled);

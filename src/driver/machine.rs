@@ -629,24 +629,20 @@ impl Driver {
         if self.writing != Writing::Open || self.is_write_away || self.is_done() {
             return None;
         }
-        self.asked = if self.transmit().is_some() {
-            Asked::Bytes
-        } else if self.is_unflushed {
-            Asked::Flush
-        } else if self.ending.is_some() {
-            Asked::Shutdown
-        } else {
-            Asked::Nothing
-        };
         if let Some(ending) = &mut self.ending {
             ending.note_tried();
         }
-        match self.asked {
-            Asked::Bytes => self.transmit().map(|output| Write::Bytes(output)),
-            Asked::Flush => Some(Write::Flush),
-            Asked::Nothing => None,
-            Asked::Shutdown => Some(Write::Shutdown),
+        if self.has_output() {
+            self.asked = Asked::Bytes;
+            return self.transmit().map(|output| Write::Bytes(output));
         }
+        if self.is_unflushed {
+            self.asked = Asked::Flush;
+            return Some(Write::Flush);
+        }
+        let ends = self.ending.is_some();
+        self.asked = if ends { Asked::Shutdown } else { Asked::Nothing };
+        ends.then_some(Write::Shutdown)
     }
 
     /// Returns whether anything is to be done with the sending side: whether
@@ -677,7 +673,8 @@ impl Driver {
     /// them; otherwise `len` is ignored.
     pub fn handle_written(&mut self, len: usize) {
         self.is_write_away = false;
-        match core::mem::replace(&mut self.asked, Asked::Nothing) {
+        let asked = core::mem::replace(&mut self.asked, Asked::Nothing);
+        match asked {
             Asked::Bytes => {
                 if let Some(output) = self.transmit() {
                     let len = len.min(output.len());
@@ -691,6 +688,10 @@ impl Driver {
         }
         if let Some(ending) = &mut self.ending {
             ending.note_moved();
+        }
+        if asked == Asked::Flush {
+            // All that it can bring about has come with the bytes.
+            return;
         }
         if self.answers == Answers::Full && self.connection.wants_read() {
             self.answers = Answers::None;

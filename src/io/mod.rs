@@ -1,22 +1,17 @@
-//! The adapters: WebSockets over real sockets, with a real clock.
+//! The adapters: what drives the machines of this crate over real sockets. The only code near a
+//! socket, a clock or the operating system's entropy; knows nothing of frames.
 //!
-//! | adapter | feature | over |
-//! |---|---|---|
-//! | `tokio` | `tokio` | `AsyncRead + AsyncWrite` of tokio |
-//! | `futures_io` | `futures-io` | `AsyncRead + AsyncWrite` of futures-io: smol, async-std |
-//! | `poll` | one of these | the `Transport` of another asynchronous runtime |
-//! | [`blocking`] | | `Read + Write` |
-//! | [`pump`](pump()) | | `Read + Write`, one turn of a loop of your own |
-//!
-//! Their sockets have the same methods and the same [`Error`].
+//! [`blocking`] works on anything that is `Read + Write`; `tokio`, behind the feature of that name,
+//! on anything that is `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`].
 //!
 //! # When bytes leave
 //!
-//! - A method that sends, such as `send`, returns when the bytes have left.
-//! - Queued bytes leave before `recv`, `recv_with` or `run` waits, in one write as far as the stream
-//!   takes it, or with the next that is sent or flushed. Queued is what `feed` takes, what a callback
-//!   sends by the [`Commands`](crate::Commands) that it is lent, and what the connection sends by
-//!   itself: Pongs, heartbeats, a Close frame.
+//! - What `send` and other methods are said to send: before they return.
+//! - What is queued, by `feed` and the other methods that say so, by a callback that is lent
+//!   [`Commands`](crate::Commands), or by the connection itself (Pongs, heartbeats, a Close
+//!   frame): when all that was read has been handled and the next is to be read, so before `recv`,
+//!   `recv_with` or `run` waits, in one write as far as the stream takes it; or with the next that
+//!   is sent or flushed.
 //! - When a socket is dropped, what is queued does not leave.
 
 #![expect(
@@ -26,7 +21,6 @@
 )]
 
 use core::fmt;
-#[cfg(any(feature = "futures-io", feature = "tokio"))]
 use core::net::SocketAddr;
 use std::io;
 
@@ -52,7 +46,7 @@ pub use transport::{Plain, Transport};
 
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
-/// A clean close is not an error.
+/// A close by either end's will is none of these.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -78,8 +72,8 @@ pub enum Error {
         /// The message, if an owned one was to be sent.
         message: Option<Message>,
     },
-    /// A `wss` URL was given to a method that has no TLS. Connect a TLS stream, and do the handshake
-    /// over it by `client`.
+    /// A `wss` URL was given where there is no TLS: connect a TLS stream, and do the handshake over
+    /// it by `client`.
     TlsRequired,
 }
 
@@ -155,13 +149,6 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given
-/// the very port that it connects to.
-#[cfg(any(feature = "futures-io", feature = "tokio"))]
-fn is_self_connected(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
-    matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
-}
-
 /// Opens a driver as far as it goes without the transport: answers a request as `decide` says.
 /// Returns whether the connection is open.
 fn open(
@@ -171,11 +158,11 @@ fn open(
     while driver.connection().ready_state() == ReadyState::Connecting {
         match driver.poll_event()? {
             Next::Request(request) => {
-                // What is wrong with the answer is told by the driver, behind it.
+                // What is refused ends the handshake, which says so.
                 let _ = match decide.take().map(|decide| decide(&request)) {
+                    None => driver.accept(&request, &Acceptance::new()),
                     Some(Ok(acceptance)) => driver.accept(&request, &acceptance),
                     Some(Err(response)) => driver.reject(&response),
-                    None => Ok(()),
                 };
             }
             Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield => {}
@@ -183,6 +170,12 @@ fn open(
         }
     }
     Ok(true)
+}
+
+/// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given
+/// the very port that it connects to.
+fn is_self_connected(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
+    matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
 }
 
 /// How many pieces of output go into one write. More than large messages that wait at once.

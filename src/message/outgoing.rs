@@ -8,15 +8,14 @@ use bytes::Bytes;
 use super::{Message, MessageKind, Payload, Prepared, Text};
 use crate::utf8::Utf8Bytes;
 
-/// A message to send, from any type that can be one. `send`, `feed` and `try_send` take
-/// `impl Into<Outgoing>`, so that it need not be named.
+/// A message to send: what `send`, `feed` and `try_send` take, made of anything that can be one.
 ///
 /// | from | copied |
 /// |---|---|
 /// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | once, into the output |
-/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | only if small, or if a client has to mask a payload that is shared |
-/// | `&Message`, `&Bytes`, `&Utf8Bytes` | as above: a clone shares the payload |
-/// | [`Text`], [`Payload`] | once, into the output; as [`Bytes`] from 4 KiB on |
+/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | only if small, or if a client has to mask what somebody else holds, too |
+/// | `&Message`, `&Bytes`, `&Utf8Bytes` | as the same by value: a clone shares the payload |
+/// | [`Text`], [`Payload`] | once, into the output; of 4 KiB and more, as [`Bytes`] |
 /// | `&Text`, `&Payload` | once, into the output |
 /// | [`&Prepared`](Prepared) | only if small; a client masks a copy |
 ///
@@ -53,13 +52,13 @@ impl<'a> Outgoing<'a> {
     /// Lends the message to be sent; what is refused and was given by value is to be
     /// [put back](Self::put_back).
     #[cfg(feature = "std")]
-    pub(crate) fn offer(&mut self) -> Self {
+    pub(crate) fn offer(&mut self) -> Outgoing<'a> {
         let left = match self.content {
             Content::Borrowed(kind, payload) => Content::Borrowed(kind, payload),
             Content::Owned(_) => Content::Borrowed(MessageKind::Binary, &[]),
             Content::Prepared(prepared) => Content::Prepared(prepared),
         };
-        Self { content: core::mem::replace(&mut self.content, left) }
+        Outgoing { content: core::mem::replace(&mut self.content, left) }
     }
 
     /// Takes back what was refused.
@@ -67,15 +66,6 @@ impl<'a> Outgoing<'a> {
     pub(crate) fn put_back(&mut self, refused: Option<Message>) {
         if let Some(message) = refused {
             self.content = Content::Owned(message);
-        }
-    }
-
-    /// Returns the message if it was given by value.
-    #[cfg(feature = "std")]
-    pub(crate) fn into_message(self) -> Option<Message> {
-        match self.content {
-            Content::Owned(message) => Some(message),
-            Content::Borrowed(..) | Content::Prepared(_) => None,
         }
     }
 

@@ -31,7 +31,7 @@
 //! # Threads
 //!
 //! One thread reads and writes. Two [`WebSocket`]s over one socket (`try_clone` and
-//! [`from_driver`](WebSocket::from_driver)) would be two state machines of which each sees a part
+//! [`from_parts`](WebSocket::from_parts)) would be two state machines of which each sees a part
 //! of the stream, and would write into the middle of each other's frames. To send what other
 //! threads have to say, set a read timeout and look at a channel whenever it passes, or use the
 //! halves of the tokio adapter.
@@ -43,7 +43,8 @@ mod turns;
 use core::time::Duration;
 
 use self::clock::{Clock, NEVER};
-use super::{Error, failure::Failure};
+use super::Error;
+use super::failure::Failure;
 pub use super::{Plain, Transport};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
@@ -84,7 +85,6 @@ use crate::message::{Message, MessageKind, Outgoing};
 #[derive(Debug)]
 pub struct WebSocket<S> {
     stream: S,
-    /// Its connection is open, or was.
     driver: Driver,
     clock: Clock,
     /// How long a call may wait for the peer.
@@ -119,7 +119,7 @@ impl<S: Transport> WebSocket<S> {
     /// # let stream = std::io::Cursor::new(Vec::new());
     /// let mut connection = Connection::server(&Config::default());
     /// connection.input().extend_from_slice(b"\x81\x85\0\0\0\0Hello");
-    /// let mut socket = WebSocket::from_driver(Plain(stream), connection)?;
+    /// let mut socket = WebSocket::from_driver(Plain(stream), connection.into());
     /// let echoed = socket.recv_with(|event, commands| match event {
     ///     Event::Text(text) => commands.send(text),
     ///     _ => Ok(()),
@@ -182,13 +182,14 @@ impl<S: Transport> WebSocket<S> {
     /// [`SendError::Closed`](crate::SendError) when nothing can be written any more.
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = message.into();
-        let queued = self.queue(|commands| {
-            commands.send(message.offer()).map_err(|refused| {
-                message.put_back(refused.message);
-                refused.error
-            })
-        });
-        queued.map_err(|error| Error::Send { error, message: message.into_message() })
+        while let Err(mut refused) = self.commands().send(message.offer()) {
+            if let Err(error) = self.make_room(refused.error) {
+                refused.error = error;
+                return Err(refused.into());
+            }
+            message.put_back(refused.message);
+        }
+        Ok(())
     }
 
     /// Queues a message if there is room for it, and gives it back at once if there is not. It

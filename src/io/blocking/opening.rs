@@ -9,7 +9,8 @@ use super::clock::{Clock, NEVER};
 use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
-use crate::io::{Error, Transport, entropy, failure::Failure, open};
+use crate::io::failure::Failure;
+use crate::io::{Error, Transport, entropy, is_self_connected, open};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -93,7 +94,7 @@ impl<S: Transport> WebSocket<S> {
         Self::open(stream, Driver::server_with(limits, config), decide)
     }
 
-    /// Goes on with a driver, such as one that was [taken apart](Self::into_parts), or with a
+    /// Goes on with a driver, such as one that was [taken apart](Self::into_parts) or one of a
     /// [`Connection`](crate::Connection) that another HTTP stack has opened. Its time continues.
     ///
     /// One whose opening handshake is not complete delivers nothing: do the handshake by
@@ -112,8 +113,8 @@ impl<S: Transport> WebSocket<S> {
         driver: Driver,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
     ) -> Result<Self, Error> {
-        let mut socket = Self::from_driver(stream, driver);
-        let (mut decide, mut deadline) = (Some(decide), NEVER);
+        let (mut socket, mut decide) = (Self::from_driver(stream, driver), Some(decide));
+        let mut deadline = NEVER;
         while !open(&mut socket.driver, &mut decide).map_err(|e| socket.failure.explain(e))? {
             deadline = socket.driver.poll_timeout().unwrap_or(deadline);
             socket.advance(NEVER)?;
@@ -135,11 +136,9 @@ fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
     for address in (request.host(), request.port()).to_socket_addrs()? {
         connected = TcpStream::connect_timeout(&address, limit);
         let Ok(stream) = &connected else { continue };
-        if stream.local_addr()? != stream.peer_addr()? {
+        if !is_self_connected(stream.local_addr(), stream.peer_addr()) {
             break;
         }
-        // Where nobody listens on this machine, a socket may be given the very port that it
-        // connects to, and be its own peer.
         connected = Err(io::ErrorKind::ConnectionRefused.into());
     }
     connected

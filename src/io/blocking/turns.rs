@@ -32,7 +32,9 @@ impl<S: Transport> WebSocket<S> {
                 }
                 Ok(Next::Over) => return Ok(None),
                 Ok(Next::Wait) => {
-                    let until = *until.get_or_insert_with(|| self.until());
+                    let limit = |limit: Duration| self.clock.now().saturating_add(limit.max(SHORT));
+                    let until =
+                        *until.get_or_insert_with(|| self.read_timeout.map_or(NEVER, limit));
                     // What came in time has been looked at.
                     self.check(until)?;
                     self.advance(until)?;
@@ -48,13 +50,23 @@ impl<S: Transport> WebSocket<S> {
         &mut self,
         mut command: impl FnMut(&mut Commands<'_>) -> Result<(), SendError>,
     ) -> Result<(), SendError> {
-        loop {
-            let queued = command(&mut self.commands());
-            let Err(SendError::Full { .. }) = queued else { return queued };
-            if self.push(NEVER).is_err() {
-                return if self.driver.is_broken() { Err(SendError::Closed) } else { queued };
-            }
+        while let Err(error) = command(&mut self.commands()) {
+            self.make_room(error)?;
         }
+        Ok(())
+    }
+
+    /// Writes something if a message was refused because there was no room.
+    ///
+    /// # Errors
+    ///
+    /// It was refused for another reason, or nothing was written before a deadline passed.
+    pub(super) fn make_room(&mut self, refused: SendError) -> Result<(), SendError> {
+        let SendError::Full { .. } = refused else { return Err(refused) };
+        if self.push(NEVER).is_ok() {
+            return Ok(());
+        }
+        Err(if self.driver.is_broken() { SendError::Closed } else { refused })
     }
 
     /// Lets the transport move: writes what waits, or else reads, waiting until the time is
@@ -74,15 +86,11 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// When nothing more can be written, or that has taken too long.
     pub(super) fn push(&mut self, until: Duration) -> io::Result<()> {
-        if self.write(until) == Wrote::Stuck {
-            self.read(until, true)?;
-            self.check(until)?;
-            if self.driver.is_overdue() {
-                return Err(io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed"));
-            }
+        match self.write(until) {
+            Wrote::All | Wrote::Some => Ok(()),
+            Wrote::Nothing => Err(self.failure.report()),
+            Wrote::Stuck => self.read(until, true).and_then(|()| self.check(until)),
         }
-        let is_lost = self.driver.is_broken() || self.driver.is_over();
-        if is_lost { Err(self.failure.report()) } else { Ok(()) }
     }
 
     fn write(&mut self, until: Duration) -> Wrote {
@@ -113,14 +121,12 @@ impl<S: Transport> WebSocket<S> {
             self.driver.handle_read_error();
             return Ok(());
         }
-        if is_bounded || !is_look {
-            let clock = || self.clock.now();
-            if pump::read(&mut self.driver, &mut self.stream, &mut self.failure, clock) {
-                return Ok(());
-            }
-            if !is_bounded {
-                return Err(io::ErrorKind::WouldBlock.into());
-            }
+        let (can_read, clock) = (is_bounded || !is_look, || self.clock.now());
+        if can_read && pump::read(&mut self.driver, &mut self.stream, &mut self.failure, clock) {
+            return Ok(());
+        }
+        if can_read && !is_bounded {
+            return Err(io::ErrorKind::WouldBlock.into());
         }
         let now = self.clock.now();
         self.driver.handle_timeout(now);
@@ -132,15 +138,10 @@ impl<S: Transport> WebSocket<S> {
         Ok(())
     }
 
-    /// Returns until when a call may wait that begins to wait now.
-    fn until(&self) -> Duration {
-        let until = |timeout: Duration| self.clock.now().saturating_add(timeout.max(SHORT));
-        self.read_timeout.map_or(NEVER, until)
-    }
-
     fn check(&self, until: Duration) -> io::Result<()> {
-        if until < NEVER && until <= self.clock.now() {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "no event in time"));
+        let is_time = until < NEVER && until <= self.clock.now();
+        if is_time || self.driver.is_overdue() {
+            return Err(io::Error::new(io::ErrorKind::TimedOut, "not done in time"));
         }
         Ok(())
     }
