@@ -5,10 +5,14 @@
 mod broadcast;
 #[path = "both/cancel.rs"]
 mod cancel;
+#[path = "both/queued.rs"]
+mod queued;
 #[path = "both/socket.rs"]
 mod socket;
 #[path = "both/split.rs"]
 mod split;
+#[path = "both/wakeups.rs"]
+mod wakeups;
 
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};

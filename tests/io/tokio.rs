@@ -9,10 +9,14 @@
 mod broadcast;
 #[path = "both/cancel.rs"]
 mod cancel;
+#[path = "both/queued.rs"]
+mod queued;
 #[path = "both/socket.rs"]
 mod socket;
 #[path = "both/split.rs"]
 mod split;
+#[path = "both/wakeups.rs"]
+mod wakeups;
 
 use std::thread;
 use std::time::Duration;

@@ -285,6 +285,11 @@ impl<T: Transport> Shell<T> {
         Poll::Pending
     }
 
+    /// Has the transport wake somebody for all there is to do, and does what can be done at once.
+    pub(super) fn settle(&mut self, wakers: Wakers<'_>) {
+        while !self.has_sent() && self.needs_io() && self.poll_io(wakers).is_ready() {}
+    }
+
     /// Returns whether there is something to do for the transport that it will wake nobody for.
     pub(super) fn needs_io(&self) -> bool {
         let is_earlier = |at: Duration| self.armed.until.is_none_or(|until| at < until);

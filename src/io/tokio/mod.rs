@@ -205,6 +205,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
     fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
         // Too far to be counted is never.
         let Some(deadline) = self.start.checked_add(at) else { return Poll::Pending };
+        let is_sooner = self.timer.as_ref().is_none_or(|timer| deadline < timer.deadline());
+        if is_sooner && deadline <= Instant::now() {
+            // A timer that is set to the past wakes its task.
+            return Poll::Ready(());
+        }
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if deadline < timer.deadline() {
             timer.as_mut().reset(deadline);

@@ -29,7 +29,7 @@ use super::{Adapted, Receiver, Sender, WebSocket, adapt};
 use crate::support::masked;
 
 /// One end of a pipe.
-type Pipe = Adapted<DuplexStream>;
+pub(super) type Pipe = Adapted<DuplexStream>;
 
 pub(super) fn server(capacity: usize, config: &Config) -> (WebSocket<Pipe>, DuplexStream) {
     let (near, far) = duplex(capacity);
