@@ -272,8 +272,8 @@ async fn play(seed: u64) {
     let (near, far) = duplex([1, 3, 20, 100, 1_000, 10_000][random.random_range(0..6)]);
     let client = Connection::client(&config(&mut random), [7; 32]);
     let server = Connection::server(&config(&mut random));
-    let (client_sender, client_receiver) = WebSocket::from_driver(near, client.into()).split();
-    let (server_sender, server_receiver) = WebSocket::from_driver(far, server.into()).split();
+    let (client_sender, client_receiver) = WebSocket::from_driver(near, client).split();
+    let (server_sender, server_receiver) = WebSocket::from_driver(far, server).split();
     let (client, server) = (Arc::default(), Arc::default());
     let mut player = |log| Player::new(&mut random, log);
     let client_sending = tokio::spawn(player(&client).send(client_sender, end, true));
