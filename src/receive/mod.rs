@@ -171,14 +171,16 @@ impl Receiver {
         if self.is_waiting() {
             return Ok(None);
         }
-        let sender = self.frames.sender();
-        if let Some((len, missing)) = short::begun(self.input.unread(), sender, self.short_below) {
+        if self.may_join() {
+            if self.join_fragments(budget)? {
+                let source = Source::Input(self.input.take_kept());
+                return Ok(self.deliver(source, false, true, budget));
+            }
+        } else if let Some((len, missing)) =
+            short::begun(self.input.unread(), self.frames.sender(), self.short_below)
+        {
             self.input.expect(missing, len);
             return Ok(None);
-        }
-        if self.may_join() && self.join_fragments(budget)? {
-            let source = Source::Input(self.input.take_kept());
-            return Ok(self.deliver(source, false, true, budget));
         }
         self.poll_frames(budget)
     }

@@ -92,7 +92,8 @@ impl ReceiveBuf {
     }
 
     fn spare_len(&self) -> usize {
-        self.storage.capacity().saturating_sub(self.storage.len())
+        // A promise of `BytesMut`, not of ours.
+        self.storage.capacity() - self.storage.len()
     }
 
     /// Returns how many bytes are kept or unread.
