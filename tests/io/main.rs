@@ -13,6 +13,8 @@ mod delivery;
 mod futures_io;
 #[cfg(feature = "tokio")]
 mod reconnecting;
+#[cfg(feature = "tokio")]
+mod schedules;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod smol;
 #[cfg(feature = "tokio")]

@@ -2,6 +2,7 @@
 //!
 //! Time is paused: it leaps as soon as nobody can do anything, so what stays behind shows at once.
 #![expect(
+    clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     clippy::unwrap_used,
     reason = "a test is an application, and ends at what it did not expect"
@@ -9,6 +10,7 @@
 
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
+use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
@@ -16,11 +18,12 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use sanswire::{CloseCode, Config, MessageKind, Prepared, WhenFull};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
+use tokio::sync::Barrier;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
 
 use super::split::{Pipe, pair, server, without_deadlock};
-use super::{Receiver, Sender};
+use super::{Receiver, Sender, WebSocket};
 use crate::support::{masked, unmasked};
 
 /// A sender whose receiver waits in a task of its own, and the bare stream at the other end.
@@ -175,37 +178,33 @@ async fn a_subscriber_that_reads_at_once_is_not_too_slow() {
     assert!(without_deadlock(reading).await.unwrap() == expected);
 }
 
-#[tokio::test(start_paused = true)]
-async fn both_ends_queue_and_nobody_flushes() {
-    let (client, server) = pair(10);
-    let [by_client, by_server] = [client, server].map(|socket| {
-        let (mut sender, mut receiver) = socket.split();
-        let receiving = tokio::spawn(async move {
-            for i in 0..100_u8 {
-                assert_eq!(receiver.recv().await.unwrap(), Some(vec![i; 30].into()));
-            }
-            receiver
-        });
-        let sending = tokio::spawn(async move {
-            for i in 0..100_u8 {
-                sender.try_send(vec![i; 30]).unwrap();
-                sleep(Duration::from_millis(i.into())).await;
-            }
-            sender
-        });
-        // They stay until the other end has everything, too.
-        async { (sending.await.unwrap(), receiving.await.unwrap()) }
+/// Queues a hundred messages, and receives as many, in two tasks.
+async fn queue_and_receive(socket: WebSocket<Pipe>, both: Arc<Barrier>) {
+    let (mut sender, mut receiver) = socket.split();
+    let receiving = tokio::spawn(async move {
+        for i in 0..100_u8 {
+            assert_eq!(receiver.recv().await.unwrap(), Some(vec![i; 30].into()));
+        }
+        // The other end may still wait for what was queued here.
+        tokio::select! {
+            _ = both.wait() => {}
+            received = receiver.recv() => panic!("{received:?}"),
+        }
     });
-    // The last message may still be on its way to one who waits no more.
-    let by_client = async {
-        let (sender, mut receiver) = by_client.await;
-        let _ = tokio::time::timeout(Duration::from_secs(1), receiver.recv()).await;
-        (sender, receiver)
-    };
-    let by_server = async {
-        let (sender, mut receiver) = by_server.await;
-        let _ = tokio::time::timeout(Duration::from_secs(1), receiver.recv()).await;
-        (sender, receiver)
-    };
-    without_deadlock(async { tokio::join!(by_client, by_server) }).await;
+    for i in 0..100_u8 {
+        sender.try_send(vec![i; 30]).unwrap();
+        sleep(Duration::from_millis((i % 3).into())).await;
+    }
+    receiving.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_ends_that_only_queue_have_everything() {
+    for capacity in [1, 10, 1_000] {
+        let (client, server) = pair(capacity);
+        let both = Arc::new(Barrier::new(2));
+        let client = queue_and_receive(client, Arc::clone(&both));
+        let server = queue_and_receive(server, both);
+        without_deadlock(async { tokio::join!(client, server) }).await;
+    }
 }

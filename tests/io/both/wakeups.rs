@@ -2,14 +2,12 @@
 //!
 //! Futures are polled by hand, with wakers that count.
 #![expect(
-    clippy::panic,
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     clippy::unwrap_used,
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
-use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -84,8 +82,7 @@ fn shut_down(stream: &mut DuplexStream) {
 
 /// Runs a test that is one poll of its runtime's task, however long.
 async fn by_hand(test: impl FnOnce()) {
-    let mut test = Some(test);
-    unconstrained(poll_fn(|_| Poll::Ready((test.take().unwrap())()))).await;
+    unconstrained(async { test() }).await;
 }
 
 #[tokio::test(start_paused = true)]
@@ -322,15 +319,15 @@ async fn a_sender_that_is_stuck_learns_from_the_receiver_that_the_peer_has_close
             } else {
                 assert_ne!(woken, [0, 0], "nobody goes on after {} bytes", written.len());
             }
-            if received.is_none() {
-                if let Poll::Ready(ready) = receives.poll(receiving.as_mut()) {
-                    received = Some(ready);
-                }
+            if received.is_none()
+                && let Poll::Ready(ready) = receives.poll(receiving.as_mut())
+            {
+                received = Some(ready);
             }
-            if sent.is_none() {
-                if let Poll::Ready(ready) = sends.poll(sending.as_mut()) {
-                    sent = Some(ready);
-                }
+            if sent.is_none()
+                && let Poll::Ready(ready) = sends.poll(sending.as_mut())
+            {
+                sent = Some(ready);
             }
         }
         assert_eq!(written, [unmasked(0x82, &[7; 200]), unmasked(0x88, b"\x03\xe8")].concat());
