@@ -41,9 +41,10 @@ mod shared;
 mod shell;
 mod transport;
 
+use alloc::boxed::Box;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use futures_core::Stream;
@@ -102,7 +103,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// A dropped future drops the stream.
     pub async fn accept(stream: T::Stream, config: &Config) -> Result<Self, Error> {
-        Self::accept_with(stream, config, |_| Ok(Acceptance::new())).await
+        Self::open(stream, Driver::server(config), |_| Ok(Acceptance::new())).await
     }
 
     /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
@@ -124,7 +125,7 @@ impl<T: Transport> WebSocket<T> {
         config: &Config,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
     ) -> Result<Self, Error> {
-        Self::accept_with_limits(stream, HeadLimits::default(), config, decide).await
+        Self::open(stream, Driver::server(config), decide).await
     }
 
     /// As [`accept_with`](Self::accept_with), with other limits for the request.
@@ -145,14 +146,21 @@ impl<T: Transport> WebSocket<T> {
         Self::open(stream, Driver::server_with(limits, config), decide).await
     }
 
-    async fn open(
+    /// Not an `async fn`, and boxed: a task that opens a connection and then serves it would hold
+    /// the place of this future all along, beside the socket.
+    fn open(
         stream: T::Stream,
         driver: Driver,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> Result<Self, Error> {
-        let (mut socket, mut decide) = (Self::from_driver(stream, driver), Some(decide));
-        poll_fn(|cx| socket.shell.poll_open(cx, &mut decide)).await?;
-        Ok(socket)
+    ) -> impl Future<Output = Result<Self, Error>> {
+        let socket = Box::new(Self::from_driver(stream, driver));
+        let (mut socket, mut decide) = (Some(socket), Some(decide));
+        poll_fn(move |cx| {
+            if let Some(opening) = &mut socket {
+                ready!(opening.shell.poll_open(cx, &mut decide))?;
+            }
+            socket.take().map_or(Poll::Pending, |socket| Poll::Ready(Ok(*socket)))
+        })
     }
 
     /// Goes on with a driver whose connection is open: one from [`into_parts`](Self::into_parts), or
