@@ -129,7 +129,7 @@ async fn a_connection_that_waits_holds_no_buffers() {
         core::mem::swap(&mut near, &mut far);
     }
     let connection = Connection::server(&Config::default());
-    let mut server = WebSocket::from_driver(near, connection.into());
+    let mut server = WebSocket::from_driver(near, connection);
     // Its timer is there.
     assert!(timeout(Duration::from_millis(1), server.recv()).await.is_err());
     let message = from(Role::Client, &frame(FIN | BINARY, &[7; 64 << 10]));
