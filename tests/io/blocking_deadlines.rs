@@ -95,7 +95,7 @@ fn what_came_in_time_is_read_before_a_deadline_counts() {
         config.ping_interval = Some(millis(20));
         config.pong_timeout = Some(millis(500));
     });
-    let (mut socket, mut peer) = over_tcp(Connection::server(&config).into());
+    let (mut socket, mut peer) = over_tcp(Connection::server(&config));
     socket.set_read_timeout(Some(millis(100)));
     let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);

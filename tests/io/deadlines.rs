@@ -2,7 +2,6 @@
 #![expect(
     clippy::panic,
     clippy::std_instead_of_core,
-    clippy::unwrap_used,
     reason = "a test is an application, and ends at what it did not expect"
 )]
 

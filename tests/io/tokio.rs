@@ -1,5 +1,7 @@
 //! The tokio adapter.
 #![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::duplicate_mod,
     clippy::std_instead_of_core,
     reason = "a test is an application, and ends at what it did not expect"
