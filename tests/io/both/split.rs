@@ -26,7 +26,7 @@ use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
 use super::{Adapted, Receiver, Sender, WebSocket, adapt};
-use crate::support::masked;
+use crate::support::{masked, unmasked};
 
 /// One end of a pipe.
 pub(super) type Pipe = Adapted<DuplexStream>;
@@ -248,4 +248,25 @@ async fn what_is_tried_leaves_before_the_other_half_waits() {
     without_deadlock(stream.read_exact(&mut read)).await.unwrap();
     assert_eq!(read, *b"\x81\x05hello");
     receiving.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn halves_that_reunite_lose_nothing() {
+    let (server, mut stream) = server(100, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let together = [masked(0x81, b"one"), masked(0x81, b"two"), masked(0x89, b"here?")].concat();
+    stream.write_all(&together).await.unwrap();
+    assert_eq!(receiver.recv().await.unwrap(), Some("one".into()));
+    sender.try_send("queued").unwrap();
+    // One that is stuck, too, and dropped.
+    assert!(timeout(Duration::from_secs(1), sender.send(vec![7; 200])).await.is_err());
+    let mut server = sender.reunite(receiver).unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some("two".into()));
+    let receiving = tokio::spawn(async move { server.recv().await });
+    let mut read = vec![0; 8 + 204 + 7];
+    without_deadlock(stream.read_exact(&mut read)).await.unwrap();
+    let sent = [unmasked(0x81, b"queued"), unmasked(0x82, &[7; 200]), unmasked(0x8a, b"here?")];
+    assert_eq!(read, sent.concat());
+    stream.write_all(&masked(0x81, b"three")).await.unwrap();
+    assert_eq!(without_deadlock(receiving).await.unwrap().unwrap(), Some("three".into()));
 }
