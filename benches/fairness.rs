@@ -10,9 +10,11 @@
     reason = "a bench has sockets and clocks, and checks by failing"
 )]
 
+extern crate alloc;
+
+use alloc::sync::Arc;
 use std::io::{self, Read, Write};
 use std::net::{Shutdown, TcpStream};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -20,8 +22,10 @@ use std::time::{Duration, Instant};
 use flate2::{Compress, Compression, FlushCompress};
 use sanswire::frame::{Header, Opcode, encode};
 
-/// What floods, and the worst wait that is allowed.
-const FLOODS: [(&str, fn() -> Vec<u8>, Duration); 3] = [
+/// A flood: its name, its bytes, and the worst wait that is allowed.
+type Flood = (&'static str, fn() -> Vec<u8>, Duration);
+
+const FLOODS: [Flood; 3] = [
     ("16 MiB of zeros, compressed", zeros, Duration::from_millis(250)),
     ("1,000 final deflate blocks", final_blocks, Duration::from_millis(250)),
     ("messages of one byte", tiny, Duration::from_millis(50)),

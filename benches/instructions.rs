@@ -226,7 +226,7 @@ fn turn_blocking(stream: &Stream, count: usize) {
 }
 
 fn echo_over(stream: impl Transport) {
-    let mut socket = blocking::WebSocket::from_driver(stream, open(false).into());
+    let mut socket = blocking::WebSocket::from_driver(stream, open(false));
     let end = socket.run(|event, commands| {
         if let Event::Binary(payload) = event {
             commands.send(&payload).unwrap();

@@ -105,11 +105,9 @@ fn run_case_blocking(request: &ClientRequest) -> Result<(), io::Error> {
 
 /// Sends a message back. What is refused is so because the connection is closing.
 fn echo(event: Event<'_>, commands: &mut Commands<'_>) {
-    let _ = match event {
-        Event::Text(text) => commands.send(text),
-        Event::Binary(payload) => commands.send(payload),
-        _ => Ok(()),
-    };
+    if let Some(message) = event.into_message() {
+        let _ = commands.send(message);
+    }
 }
 
 fn config() -> Config {

@@ -219,8 +219,5 @@ fn report(peer: SocketAddr, served: Result<(), sanswire::io::Error>) {
 /// Messages and frames up to 32 MiB.
 const MAX_SIZE: usize = 32 << 20;
 
-/// From this size on, a reference costs less than a copy.
-const LARGE: usize = 4096;
-
 /// The wait when the system has no more sockets to give.
 const PAUSE: Duration = Duration::from_millis(50);

@@ -148,7 +148,8 @@ impl ConnectionError {
         )
     }
 
-    /// Returns whether the peer does not read any more, so that nothing can be told it.
+    /// Returns whether the peer no longer reads.
+    #[cfg(feature = "handshake")]
     pub(crate) const fn is_peer_gone(self) -> bool {
         matches!(
             self,

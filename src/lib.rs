@@ -1,72 +1,156 @@
-//! WebSocket ([RFC 6455], [RFC 7692]) as a sans-I/O state machine: bytes go in, events come out,
-//! bytes come out.
+//! WebSocket ([RFC 6455], [RFC 7692]) for tokio, futures-io, blocking sockets, and every other
+//! transport: a sans-I/O state machine, with thin adapters around it.
 //!
-//! The core owns no socket, no clock, no entropy and no lock, and needs no `std`. The adapters in
-//! [`io`] drive it over std and tokio sockets; whoever has another runtime drives it by a
-//! loop like this one:
+//! # On tokio
+//!
+//! A server that sends everything back, and a client, with the feature `tokio`. On smol and others,
+//! `sanswire::futures_io` has the same methods.
 //!
 //! ```
-//! # use std::io::{Read, Write};
-//! use bytes::Buf;
-//! use sanswire::{Config, Connection, Event, ReadyState};
+//! # #[cfg(feature = "tokio")]
+//! # mod example {
+//! use sanswire::Config;
+//! use sanswire::io::Error;
+//! use sanswire::tokio::WebSocket;
+//! use tokio::net::{TcpListener, TcpStream};
 //!
-//! fn echo(stream: &mut (impl Read + Write)) -> Result<(), Box<dyn std::error::Error>> {
-//!     let mut connection = Connection::server(&Config::default());
-//!     while connection.ready_state() != ReadyState::Closed {
-//!         // What arrived. The commands come along with each event: answer it in place.
-//!         let failed = loop {
-//!             match connection.poll_event() {
-//!                 Ok(Some((Event::Text(text), mut commands))) => commands.send(&text)?,
-//!                 Ok(Some((Event::Binary(payload), mut commands))) => commands.send(&payload)?,
-//!                 Ok(Some(_)) => {}
-//!                 Ok(None) => break None,
-//!                 Err(error) => break Some(error),
-//!             }
-//!         };
-//!         // What is to be written: many frames in one write. Then look for events again, since
-//!         // a closing handshake may be complete now.
-//!         let mut written = false;
-//!         while let Some(output) = connection.poll_transmit() {
-//!             let len = stream.write(output.chunk())?;
-//!             output.advance(len);
-//!             written = true;
-//!         }
-//!         if let Some(error) = failed {
-//!             return Err(error.into());
-//!         }
-//!         // Nothing left to do: wait for the transport.
-//!         if !written {
-//!             let mut input = connection.input();
-//!             match stream.read(input.spare_mut())? {
-//!                 0 => connection.handle_eof(),
-//!                 len => input.commit(len),
-//!             }
-//!         }
+//! async fn serve(listener: TcpListener) -> Result<(), Error> {
+//!     loop {
+//!         let (stream, _) = listener.accept().await?;
+//!         tokio::spawn(echo(stream));
+//!     }
+//! }
+//!
+//! async fn echo(stream: TcpStream) -> Result<(), Error> {
+//!     let mut socket = WebSocket::accept(stream, &Config::default()).await?;
+//!     while let Some(message) = socket.recv().await? {
+//!         socket.send(message).await?;
 //!     }
 //!     Ok(())
 //! }
-//! # struct Memory(std::io::Cursor<Vec<u8>>, Vec<u8>);
-//! # impl Read for Memory {
-//! #     fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> { self.0.read(buf) }
+//!
+//! async fn greet(url: &str) -> Result<(), Error> {
+//!     let mut socket = WebSocket::connect(url).await?;
+//!     socket.send("hello").await?;
+//!     println!("{:?}", socket.recv().await?);
+//!     socket.close(1000, "").await
+//! }
+//! # pub fn run() {
+//! #     tokio::runtime::Runtime::new().unwrap().block_on(async {
+//! #         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+//! #         let url = format!("ws://{}/", listener.local_addr().unwrap());
+//! #         tokio::spawn(serve(listener));
+//! #         greet(&url).await.unwrap();
+//! #     });
 //! # }
-//! # impl Write for Memory {
-//! #     fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> { self.1.write(buf) }
-//! #     fn flush(&mut self) -> std::io::Result<()> { Ok(()) }
 //! # }
-//! # let bytes = b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\0\0\0\0".to_vec();
-//! # let mut memory = Memory(std::io::Cursor::new(bytes), Vec::new());
-//! # echo(&mut memory).unwrap();
-//! # assert_eq!(memory.1, b"\x81\x05Hello\x88\x00");
+//! # #[cfg(feature = "tokio")]
+//! # example::run();
 //! ```
 //!
-//! That loop has no clock, and so no deadlines. With one it calls
-//! [`handle_timeout`](Connection::handle_timeout) whenever it wakes up, and waits no longer than
-//! until [`poll_timeout`](Connection::poll_timeout): then dead peers are found by heartbeats, slow
-//! ones are cut, and a close ends, by the times in [`Config`].
+//! # Blocking
 //!
-//! The handshake before that is a machine of its own with the same verbs:
-//! [`handshake::ServerHandshake`] and [`handshake::ClientHandshake`], which turn into a
-//! [`Connection`] without losing a byte that came behind it.
+//! The same on sockets of the standard library, one thread for each connection:
+//!
+//! ```
+//! use std::net::{TcpListener, TcpStream};
+//! use std::thread;
+//!
+//! use sanswire::Config;
+//! use sanswire::blocking::WebSocket;
+//! use sanswire::handshake::ClientRequest;
+//! use sanswire::io::Error;
+//!
+//! fn serve(listener: TcpListener) -> Result<(), Error> {
+//!     loop {
+//!         let (stream, _) = listener.accept()?;
+//!         thread::spawn(|| echo(stream));
+//!     }
+//! }
+//!
+//! fn echo(stream: TcpStream) -> Result<(), Error> {
+//!     let mut socket = WebSocket::accept(stream, &Config::default())?;
+//!     while let Some(message) = socket.recv()? {
+//!         socket.send(message)?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! fn greet(host: &str) -> Result<(), Error> {
+//!     let request = ClientRequest::new(host, "/")?;
+//!     let mut socket = WebSocket::connect_with(&request, &Config::default())?;
+//!     socket.send("hello")?;
+//!     println!("{:?}", socket.recv()?);
+//!     socket.close(1000, "")
+//! }
+//! # let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+//! # let host = listener.local_addr().unwrap().to_string();
+//! # thread::spawn(|| serve(listener));
+//! # greet(&host).unwrap();
+//! ```
+//!
+//! # In a runtime of your own
+//!
+//! A [`driver::Driver`] is a connection from its first byte to its last. It says what to read, what
+//! to write and how long to wait, and holds every policy: deadlines, back-pressure, fairness, and an
+//! end that lets the peer read the last Close frame. All adapters are loops around it. `io::pump`
+//! does what it says to a stream; what is left is to wait.
+//!
+//! ```
+//! use sanswire::driver::{self, Driver, Next};
+//! use sanswire::handshake::Acceptance;
+//! use sanswire::{Config, Event, io};
+//! use std::net::TcpStream;
+//! use std::time::{Duration, Instant};
+//!
+//! /// `wait` waits until the driver can read, or write, or the time is over.
+//! fn echo(
+//!     stream: &mut TcpStream, // non-blocking
+//!     mut wait: impl FnMut(&TcpStream, &Driver, Option<Duration>),
+//! ) -> Result<(), driver::Error> {
+//!     let (mut driver, start) = (Driver::server(&Config::default()), Instant::now());
+//!     loop {
+//!         match driver.poll_event()? {
+//!             // There is room for an answer. What is refused is so because it is closing.
+//!             Next::Event(Event::Text(text), mut commands) => drop(commands.send(text)),
+//!             Next::Event(Event::Binary(payload), mut commands) => drop(commands.send(payload)),
+//!             Next::Event(..) | Next::Response(_) | Next::Yield => {}
+//!             // A bad request is answered so, and `poll_event` returns the error behind that.
+//!             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
+//!             // When the stream fails, the driver knows: it delivers what came before, then ends.
+//!             Next::Wait => if let Ok(false) = io::pump(&mut driver, stream, || start.elapsed()) {
+//!                 driver.release_memory();
+//!                 let left = driver.poll_timeout().map(|at| at.saturating_sub(start.elapsed()));
+//!                 wait(stream, &driver, left); // See `wants_read` and `wants_write`.
+//!             },
+//!             Next::Over => return Ok(()),
+//!         }
+//!     }
+//! }
+//! # use std::io::{Read, Write};
+//! # let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+//! # let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+//! # let (mut server, _) = listener.accept().unwrap();
+//! # server.set_nonblocking(true).unwrap();
+//! # let server = std::thread::spawn(move || {
+//! #     echo(&mut server, |_, _, _| std::thread::sleep(Duration::from_millis(1)))
+//! # });
+//! # client.write_all(
+//! #     b"GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+//! #       Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n\
+//! #       \x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58\x88\x80\0\0\0\0",
+//! # ).unwrap();
+//! # client.shutdown(std::net::Shutdown::Write).unwrap();
+//! # let mut output = Vec::new();
+//! # client.read_to_end(&mut output).unwrap();
+//! # assert!(output.ends_with(b"\r\n\r\n\x81\x05Hello\x88\x00"));
+//! # assert_eq!(server.join().unwrap(), Ok(()));
+//! ```
+//!
+//! Without `std`, or with reads and writes in flight as io_uring has them, ask the driver directly:
+//! see the module [`driver`]. Where the opening handshake is done elsewhere, as in an HTTP/2 or
+//! HTTP/3 stack, make a [`Connection`] and let [`Driver::from`](driver::Driver) go on with it. A
+//! `Connection` can be run without a driver, too: its documentation has the order of the calls.
 //!
 //! # How a byte travels
 //!
@@ -75,6 +159,22 @@
 //!                                  │                 (large or fragmented: assembled once)
 //!                                  ▼
 //! transport ◀── TransmitBuf ◀── poll_transmit ◀── send, ping, close; Pong and Close by itself
+//! ```
+//!
+//! The connection owns what it receives. [`Input`] lends the place where the next bytes go, and each
+//! [`Event`] is lent together with the [`Commands`] to answer it by.
+//!
+//! # The layers
+//!
+//! ```text
+//! tokio   futures_io   blocking   your loop      sockets, clocks, entropy
+//!    └────┬────┘           │       │    │
+//!      io::poll            └io::pump    │
+//! ────────┴───────────────────┴─────────┴──────────────────────────────────
+//!                 driver::Driver                 no I/O, no clock, no `std`
+//!          ┌────────────┴────────────┐
+//!      handshake                 Connection
+//!                                    └── messages ── frames ── bytes
 //! ```
 //!
 //! # The modules, and what of the RFC they are
@@ -86,12 +186,13 @@
 //! | [`CloseCode`], [`Closed`] | how and why a connection ends | §7.4 |
 //! | [`ConnectionError`], [`SendError`] | whose fault it is | §7.1.7 |
 //! | [`frame`] | one frame: header, mask, decoder, encoder | §5.2, §5.3 |
+//! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
 //! | [`Message`], [`Payload`], [`Text`], [`Chunk`] | fragments to messages | §5.4, §5.6 |
 //! | [`Outgoing`], [`Prepared`] | what can be sent; one message to many connections | |
-//! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
 //! | [`Connection`], [`Config`], [`Event`], [`Commands`] | an open endpoint | §5.5, §6, §7 |
 //! | [`handshake`] | how a connection begins | §4 |
-//! | [`whatwg`] | the two as the object that a page has | |
+//! | [`driver`] | a connection from first byte to last, for any transport | §4, §7.1 |
+//! | [`whatwg`] | the browser's `WebSocket` object, without I/O | |
 //! | [`reconnect`] | a client that comes back: when, and what becomes of its messages | §7.2.3 |
 //! | [`delivery`] | nothing lost, repeated or reordered across connections | |
 //! | [`io`] | sockets, clocks and entropy: the adapters | |
@@ -102,11 +203,12 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `std` | yes | the [`blocking`] adapter, SIMD chosen at run time |
-//! | `handshake` | yes | [`handshake`] over HTTP/1.1 heads |
+//! | `std` | yes | the [`blocking`] adapter and [`io::pump`](io::pump()), SIMD chosen at run time |
+//! | `handshake` | yes | [`handshake`] over HTTP/1.1 heads, [`driver`], [`whatwg`] |
 //! | `deflate` | | permessage-deflate |
 //! | `url` | | `ws://` URLs as the WHATWG parses them |
-//! | `tokio` | | the tokio adapter |
+//! | `tokio` | | the `tokio` adapter, its client that comes back, and `url` |
+//! | `futures-io` | | the `futures_io` adapter, for smol and others |
 //!
 //! [RFC 6455]: https://www.rfc-editor.org/rfc/rfc6455
 //! [RFC 7692]: https://www.rfc-editor.org/rfc/rfc7692
@@ -116,8 +218,16 @@ extern crate alloc;
 #[cfg(any(feature = "std", test))]
 extern crate std;
 
+#[cfg_attr(
+    not(feature = "handshake"),
+    expect(dead_code, reason = "the driver is not there, which asks more than a caller can")
+)]
 mod buffer;
 mod close;
+#[cfg_attr(
+    not(feature = "handshake"),
+    expect(dead_code, reason = "the driver is not there, which asks more than a caller can")
+)]
 mod connection;
 pub mod delivery;
 #[cfg(feature = "handshake")]
@@ -147,8 +257,10 @@ pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]
 pub use io::blocking;
 #[cfg(feature = "futures-io")]
+#[doc(inline)]
 pub use io::futures_io;
 #[cfg(feature = "tokio")]
+#[doc(inline)]
 pub use io::tokio;
 pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
 pub use role::Role;

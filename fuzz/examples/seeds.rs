@@ -49,6 +49,20 @@ fn main() {
         write("utf8", name, &[&[2, 1, 5], text]);
     }
 
+    let (text, ping) = (b"\x81\x85\0\0\0\0Hello", b"\x89\x80\0\0\0\0");
+    let stream = [&text.repeat(20)[..], ping, b"\x88\x82\0\0\0\0\x03\xe8"].concat();
+    // Take, read, write; send, let time pass, echo, take, write, close.
+    let actions = [4, 255, 0, 9, 8, 50, 16, 3, 13, 30, 18, 2, 0, 30, 8, 255, 19, 5];
+    for (name, setup) in [
+        ("open", [0; 7]),
+        ("narrow", [0, 0, 2, 2, 1, 1, 0]),
+        ("asked", [0, 0, 0, 0, 0, 0, 1]),
+        ("nothing", [0, 0, 0, 0, 0, 0, 2]),
+    ] {
+        let len = [u8::try_from(actions.len()).unwrap()];
+        write("driver", name, &[&setup, &len, &actions, &stream]);
+    }
+
     write("request_head", "sample", &[&[0, 0, 0, 0, 2, 7, 1, 1], b"\r\n\x81\x85"]);
     write("request_head", "rejected", &[&[0, 0, 0, 1, 0, 1], b"\r\n"]);
     let offers = b"Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n\

@@ -8,6 +8,7 @@ mod receive;
 mod transmit;
 
 pub use input::Input;
+#[cfg(feature = "handshake")]
 pub(crate) use input::READ_SIZE;
 pub(crate) use receive::ReceiveBuf;
 pub use transmit::TransmitBuf;

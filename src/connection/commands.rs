@@ -15,9 +15,9 @@ use crate::role::Role;
 
 /// The commands of a [`Connection`](super::Connection): what it sends, and how it is closed.
 ///
-/// They are lent together with each event, so that it can be answered while it is held, and by
-/// [`Connection::commands`](super::Connection::commands) at any other time. What they queue leaves
-/// by [`Connection::poll_transmit`](super::Connection::poll_transmit).
+/// Each event is lent together with them, so that it can be answered while it is held. At any other
+/// time, [`Connection::commands`](super::Connection::commands) lends them. What they queue leaves by
+/// [`Connection::poll_transmit`](super::Connection::poll_transmit).
 ///
 /// ```
 /// use sanswire::{Config, Connection, Event};

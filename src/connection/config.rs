@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use crate::close::CloseCode;
 
-/// The limits and habits of a connection.
+/// Limits, timeouts and policies of a connection.
 ///
 /// The defaults protect a server that talks to strangers. All fields can be set:
 ///
@@ -27,11 +27,10 @@ pub struct Config {
     /// hold a few of. Memory is taken as bytes arrive, never by what a header announces.
     pub max_message_size: usize,
     /// The largest data frame that is accepted, in bytes of payload; beyond it the connection fails
-    /// with
-    /// 1009. Default 16 MiB, as for messages.
+    /// with 1009. Default 16 MiB, as for messages.
     pub max_frame_size: usize,
-    /// How many fragments a message may have, besides one for each 32 bytes of it; beyond them the
-    /// connection fails with 1008.
+    /// How many fragments a message may have: this many, and one more for each 32 bytes of payload.
+    /// Beyond them the connection fails with 1008.
     ///
     /// Default 4096. Empty and tiny fragments cost their receiver work for no payload; a large
     /// message in fragments of 32 bytes and more is never refused for their number.
@@ -68,8 +67,8 @@ pub struct Config {
     /// connection and a dead peer is found.
     ///
     /// Default 20 s, as Python's `websockets`: a third of the 60 s after which nginx
-    /// (`proxy_read_timeout`) and most load balancers drop what is silent. What it does for
-    /// browsers is told [above](#heartbeats).
+    /// (`proxy_read_timeout`) and most load balancers drop what is silent. For what it does for browsers, see
+    /// [above](#heartbeats).
     pub ping_interval: Option<Duration>,
     /// Which connections are pinged. Default all.
     pub ping_when: PingWhen,
@@ -92,10 +91,10 @@ pub struct Config {
     /// uWebSockets does so after 120 s by default.
     pub idle_timeout: Option<Duration>,
     /// A close may take this long, from [`close`](crate::Commands::close) or the peer's Close
-    /// frame to the end of the transport, with all that waits to be written before. Then the
-    /// connection ends without ([`CloseTimeout`](crate::ConnectionError::CloseTimeout) when the
-    /// peer's Close has not come), and what a slow peer has not read by then is lost: where that
-    /// matters, wait for the output to be written before.
+    /// frame to the end of the transport, with all that waits to be written before. Then it ends
+    /// uncleanly, with [`CloseTimeout`](crate::ConnectionError::CloseTimeout) if the peer's Close has
+    /// not come, and what was not sent is lost. Where that matters, wait for the output to be written
+    /// before closing.
     ///
     /// Default 10 s, as Python's `websockets`: more than any network needs, and not so much that
     /// connections to dead peers pile up.
@@ -163,7 +162,7 @@ pub enum Pong {
     /// The connection, at once. Where Pongs cannot leave because the peer does not read, only the
     /// newest Ping is answered, as §5.5.3 allows.
     Automatic,
-    /// The application, by [`Connection::pong`](crate::Commands::pong).
+    /// The application, by [`Commands::pong`](crate::Commands::pong).
     Manual,
 }
 
@@ -190,8 +189,7 @@ pub enum AfterClose {
 /// What happens to a message for which there is no room, because the peer does not read as fast as
 /// messages are sent.
 ///
-/// It is asked about whole messages. A part of one is always refused, since a message with a hole
-/// would be none, and so are Pings and Pongs.
+/// Applies to whole messages; chunks, Pings and Pongs are always refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {

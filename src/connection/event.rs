@@ -5,8 +5,8 @@ use crate::message::{Chunk, Message, Payload, Text};
 
 /// Something that arrived on a connection.
 ///
-/// It borrows what was received. The [`Commands`](crate::Commands) that come along borrow all the
-/// rest, so it can be answered while it is held.
+/// It borrows what was received. The [`Commands`](crate::Commands) that come along borrow the rest
+/// of the connection, so the event can be answered while it is held.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
@@ -70,8 +70,8 @@ impl Event<'_> {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
-    /// How many messages were dropped since the last report. Whoever has to know all can be sent
-    /// them again, or the state that they led to.
+    /// How many messages were dropped since the last report. Send the lost state again if it
+    /// matters.
     pub dropped_messages: u64,
     /// How many bytes of payload those had.
     pub dropped_bytes: u64,

@@ -20,19 +20,22 @@ use crate::role::Role;
 
 /// An open WebSocket connection, without the socket.
 ///
-/// There are four kinds of methods, to be called in this order, over and over:
+/// A loop around it calls these methods, in this order:
 ///
-/// 1. `handle_*` says what the transport and the clock did: [`handle_eof`](Self::handle_eof),
-///    [`handle_timeout`](Self::handle_timeout). Bytes that arrived go to [`input`](Self::input).
-/// 2. [`poll_event`](Self::poll_event) until it returns `None`: what arrived.
-/// 3. Commands, also while an event is held: [`send`](Commands::send), [`ping`](Commands::ping),
-///    [`close`](Commands::close), …
-/// 4. [`poll_transmit`](Self::poll_transmit) until it returns `None`: what is to be written. If
-///    anything was written, back to 2: a closing handshake may be complete now. Otherwise wait for
-///    the transport or for the time of [`poll_timeout`](Self::poll_timeout), and back to 1.
+/// 1. Say what the transport and the clock did: append bytes that arrived to
+///    [`input`](Self::input), or call [`handle_eof`](Self::handle_eof); call
+///    [`handle_timeout`](Self::handle_timeout).
+/// 2. Call [`poll_event`](Self::poll_event) until it returns `None`.
+/// 3. Answer, also while an event is held, by [`Commands`]: [`send`](Commands::send),
+///    [`ping`](Commands::ping), [`close`](Commands::close), …
+/// 4. Write what [`poll_transmit`](Self::poll_transmit) returns until it is `None`. If anything was
+///    written, back to 2: a closing handshake may be complete. Otherwise wait for the transport or
+///    for the time of [`poll_timeout`](Self::poll_timeout), and back to 1.
 ///
-/// Getters such as [`ready_state`](Self::ready_state) may be called at any time. A
-/// [`Driver`](crate::driver::Driver) makes these calls, and knows what else a transport needs.
+/// Getters such as [`ready_state`](Self::ready_state) may be called at any time.
+///
+/// A [`Driver`](crate::driver::Driver) makes these calls, does the opening handshake before, and
+/// ends the transport behind. Prefer it where bytes come from a transport.
 ///
 /// ```text
 ///                close()                     peer's Close
@@ -45,10 +48,10 @@ use crate::role::Role;
 ///        └────────────────────────┴────────▶ Failed (Closing) ─── Close written ────────┘
 /// ```
 ///
-/// [`Event::Closed`] or an error is the end. Then what [`poll_transmit`](Self::poll_transmit) still
-/// returns is to be written, and the transport to be closed. A server's end comes as soon as the
-/// closing handshake is complete, a client's when the server has closed the transport: §7.1.1 wants
-/// the server to go first.
+/// [`Event::Closed`] or an error is the end: write what [`poll_transmit`](Self::poll_transmit) still
+/// returns, then close the transport. A server's end comes as soon as the closing handshake is
+/// complete, a client's when the server has closed the transport: §7.1.1 wants the server to go
+/// first.
 ///
 /// ```
 /// use bytes::Buf;
@@ -168,7 +171,7 @@ impl Connection {
         self.endpoint.set_deflater(Deflater::new(agreed));
     }
 
-    /// Lends the input, for the bytes that arrive.
+    /// Lends the input, to append the bytes that arrive.
     #[inline]
     pub const fn input(&mut self) -> Input<'_> {
         self.receiver.input()
@@ -184,24 +187,24 @@ impl Connection {
     }
 
     /// Advances the clock to `now`, measured from a fixed point of your choice, the same for all
-    /// calls on this connection. Earlier times than the last one count as that.
+    /// calls on this connection. Earlier times are ignored.
     ///
-    /// Call it whenever the driver wakes up, before [`poll_event`](Self::poll_event): what has
-    /// arrived is dated by it, and heartbeats are sent. And call it when the time of
-    /// [`poll_timeout`](Self::poll_timeout) has come, with `poll_event` behind it: what has been
-    /// waited for too long is reported there, once everything that arrived is processed.
+    /// Call it after each wait, before [`poll_event`](Self::poll_event): it dates what has arrived,
+    /// and sends heartbeats. Call it also when the time of [`poll_timeout`](Self::poll_timeout) has
+    /// come, and then `poll_event`, which reports a deadline that has passed once everything that
+    /// arrived is processed.
     ///
     /// A connection that is never told the time has no deadlines.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.endpoint.handle_timeout(now);
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
-    /// if there is nothing to wait for.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the same time as its `now`;
+    /// `None` if there is nothing to wait for.
     ///
-    /// It may be in the past, when what the application did is to be dated: then call at once. It
-    /// changes with everything that happens, so ask before each wait, when `poll_event` has
-    /// returned `None` and the output is written as far as it goes.
+    /// It may be in the past, when what the application did is to be dated: then call at once. Ask
+    /// before each wait, when `poll_event` has returned `None` and the output is written as far as
+    /// it goes: it changes with everything that happens.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
         self.endpoint.poll_timeout()
@@ -210,8 +213,8 @@ impl Connection {
     /// Returns the next thing that arrived, and the commands to answer it by; `Ok(None)` when the
     /// input holds nothing whole.
     ///
-    /// The event borrows what was received, the commands all the rest. After [`Event::Closed`],
-    /// `Ok(None)` is all that comes.
+    /// The event borrows what was received, the commands the rest of the connection. After
+    /// [`Event::Closed`], it always returns `Ok(None)`.
     ///
     /// # Errors
     ///
@@ -357,7 +360,7 @@ impl Connection {
         Some((event, Commands::new(&mut self.endpoint)))
     }
 
-    /// Lends the commands, as they come along with each event.
+    /// Lends the commands, to send something that answers no event.
     #[inline(always)]
     pub const fn commands(&mut self) -> Commands<'_> {
         Commands::new(&mut self.endpoint)
@@ -458,23 +461,21 @@ impl Connection {
 
     /// Returns whether more should be read from the transport.
     ///
-    /// It is false from when the output reaches
-    /// [`Config::max_buffered`] until it has been written down to [`Config::low_water`]. A driver
-    /// that obeys stops reading from a peer that does not read what it is answered, so that the
-    /// peer is slowed down by its own transport instead of filling this end's memory with replies
-    /// that are refused or kept elsewhere.
+    /// It is false from when the output reaches [`Config::max_buffered`] until it has been written
+    /// down to [`Config::low_water`], and true once the connection is no longer open. A loop that
+    /// stops reading while it is false slows a peer down that does not read its answers, instead of
+    /// filling memory with them.
     ///
-    /// That is for a server whose output answers its input. Two peers that both wait for the other
-    /// to read first wait forever, and while nothing is read, neither Pongs nor a Close are seen: a
-    /// deadline has to end it. Always true once the connection is not open any more: then what
-    /// arrives makes no output.
+    /// It is meant for a server whose output answers its input. Two peers that both stop reading
+    /// until the other reads wait forever, and while nothing is read, neither Pongs nor a Close are
+    /// seen: a deadline has to end it.
     #[inline]
     #[must_use]
     pub fn wants_read(&self) -> bool {
         self.endpoint.wants_read()
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), while nobody asks for events.
+    /// Returns the next deadline while input is unread; leaves out those of messages.
     pub(crate) fn poll_timeout_unread(&self) -> Option<Duration> {
         self.endpoint.poll_timeout_unread()
     }

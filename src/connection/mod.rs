@@ -30,9 +30,11 @@ mod water_marks;
 
 pub use commands::Commands;
 pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
+#[cfg(feature = "handshake")]
 pub(crate) use endpoint::check_close;
 pub use event::{Drained, Event};
 pub use life::ReadyState;
 pub use machine::Connection;
+#[cfg(feature = "handshake")]
 pub(crate) use machine::{Opened, Ready};
 pub use refused::Refused;

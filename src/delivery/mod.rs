@@ -1,5 +1,5 @@
 //! Delivery across connections: nothing lost, repeated or reordered while both ends keep their
-//! state; knows messages, but neither connects nor waits.
+//! state. Without I/O.
 //!
 //! A WebSocket that breaks takes along what was on its way, and neither end can tell how much. A
 //! [`Session`] outlives its connections: it numbers messages, keeps them until the peer has

@@ -17,7 +17,7 @@ use crate::close::CloseCode;
 /// connection is known to be dead takes the session along, and [`get`](Self::get) tells the old one
 /// so.
 ///
-/// `now` is the time since any moment that stays the same.
+/// `now` is the time since a fixed point of your choice.
 ///
 /// ```
 /// use core::time::Duration;
@@ -60,7 +60,7 @@ pub struct Retention {
     pub max_sessions: usize,
     /// For how long a session waits for its client.
     ///
-    /// Default 1 h: a journey by train. Whoever stays away for longer begins anew, and is told so.
+    /// Default 1 h: a journey by train. A client that stays away longer begins anew, and is told so.
     pub max_absence: Duration,
     /// The limits of each session.
     pub limits: Limits,
@@ -160,7 +160,7 @@ impl<U> Sessions<U> {
         self.kept.get_mut(&client).map(|kept| &mut kept.session)
     }
 
-    /// Notes the end of a connection. Of one that has lost its session already, it is nothing.
+    /// Notes the end of a connection. Ignored if another connection has taken the session.
     ///
     /// Whatever ends a connection must come to this, an aborted task as well: a session that counts
     /// as connected is kept forever.

@@ -12,7 +12,7 @@ use crate::utf8::Utf8Bytes;
 
 /// Names one end of a session: 16 bytes that were never used before, not all of them 0.
 ///
-/// They are to come from the operating system's randomness: whoever knows the ids of both ends can
+/// They must come from the operating system's randomness: a peer that knows the ids of both ends can
 /// take the session over.
 ///
 /// ```

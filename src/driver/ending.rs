@@ -64,7 +64,7 @@ impl Ending {
         self.is_tried = true;
     }
 
-    /// Notes that something was written.
+    /// Notes that something was written, or is on its way.
     pub(super) const fn note_moved(&mut self) {
         self.is_tried = false;
     }

@@ -14,9 +14,9 @@ use crate::error::{ConnectionError, SendError};
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::role::Role;
 
-/// A WebSocket from its first byte to its last, over a transport that somebody else holds.
+/// A WebSocket from its first byte to its last, over a transport that the caller holds.
 ///
-/// See the [module](super) for the questions that it is asked, and for a loop.
+/// See the [module](super) for the questions to ask it, and for the order of a loop.
 ///
 /// ```text
 ///  Accepting ──accept──▶ Open ──Close frames, an error──▶ Ending ──transport done──▶ Over
@@ -25,19 +25,56 @@ use crate::role::Role;
 ///      └──reject, a bad request or response, a deadline─────┘
 /// ```
 ///
-/// The policies are in here, the same for every transport:
+/// ```
+/// use bytes::Buf;
+/// use core::time::Duration;
+/// use sanswire::Config;
+/// use sanswire::driver::{Driver, Next, Write};
+/// use sanswire::handshake::Acceptance;
 ///
-/// - **Back-pressure.** While the answers to what was read fill the output, no more events are
-///   delivered. What is sent unasked does not count: two peers that would not read while they have
-///   something to say would wait for each other.
-/// - **Reading ahead.** While no event is taken, or the peer does not read, up to 64 KiB are read:
-///   a peer that waits for us to read goes on, and one that is alive is seen to be.
-/// - **The end.** What the peer sent before it broke off is delivered. Behind the last event the
-///   output is written, the sending side shut down, and what the peer still has under way is read
-///   and thrown away for 5 s and 32 MiB at most: otherwise TCP would answer it with a reset that
-///   destroys our last Close frame or HTTP answer. Only then is the end reported.
+/// let mut driver = Driver::server(&Config::default());
+///
+/// // Read to where it says, then tell it how much, and when.
+/// let mut input = driver.want_read().unwrap();
+/// input.extend_from_slice(
+///     b"GET /chat HTTP/1.1\r\n\
+///       Host: server.example.com\r\n\
+///       Upgrade: websocket\r\n\
+///       Connection: Upgrade\r\n\
+///       Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+///       Sec-WebSocket-Version: 13\r\n\
+///       \r\n",
+/// );
+/// let len = input.len();
+/// driver.handle_read(len, Duration::from_millis(1));
+///
+/// if let Next::Request(request) = driver.poll_event()? {
+///     driver.accept(&request, &Acceptance::new())?;
+/// }
+/// driver.commands().send("welcome")?;
+///
+/// // Write what it says, then tell it how much.
+/// if let Some(Write::Bytes(output)) = driver.want_write() {
+///     assert!(output.chunk().starts_with(b"HTTP/1.1 101 Switching Protocols\r\n"));
+///     let len = output.chunk().len();
+///     driver.handle_written(len);
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Its policies are the same for every transport:
+///
+/// - **Back-pressure.** While the answers to events fill the output, no more events are delivered.
+///   What the application sends at other times does not count: two peers that stop reading while
+///   they have something to send would wait for each other.
+/// - **Reading ahead.** While the application takes no events, or the peer does not read, up to
+///   64 KiB are read. So a peer that waits for its data to be read goes on, and is known to live.
+/// - **The end.** What the peer sent before it broke off is delivered. After the last event the
+///   output is written and the sending side shut down. Then input is read and thrown away until the
+///   peer is done, for 5 s and 32 MiB at most: otherwise TCP would answer it with a reset, which
+///   destroys the last Close frame or HTTP answer. Only then is the end reported.
 /// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
-///   others run; also in the middle of a message.
+///   others run, also in the middle of a message.
 #[derive(Debug)]
 pub struct Driver {
     /// Until the connection is open.
@@ -69,18 +106,18 @@ pub struct Driver {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
 pub enum Next<'a> {
-    /// Something arrived on the open connection; answer it by the commands.
+    /// Something arrived on the open connection, with the commands to answer it by.
     Event(Event<'a>, Commands<'a>),
-    /// It is over: drop the transport.
+    /// The connection ended cleanly, and the transport is done: drop it.
     Over,
-    /// A client asks for a connection: [`accept`](Driver::accept) it or [`reject`](Driver::reject)
-    /// it, now or later.
+    /// A client asks for a connection: [`accept`](Driver::accept) or [`reject`](Driver::reject) the
+    /// request, now or later.
     Request(Box<Request>),
-    /// The server has opened the connection by this response.
+    /// The server accepted the connection with this response: it is open.
     Response(Box<Response>),
-    /// Nothing, until the transport has moved or the time has come.
+    /// Nothing happens until the transport moves or the time of [`Driver::poll_timeout`] comes.
     Wait,
-    /// Much has been done: let others run, then ask again.
+    /// A fair share has been done: let other connections run, then ask again.
     Yield,
 }
 
@@ -88,12 +125,12 @@ pub enum Next<'a> {
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
 pub enum Write<'a> {
-    /// Write these bytes, or some of them. It is never empty; do not advance it:
+    /// Write these bytes, or the first of them. Never empty. Do not advance the buffer:
     /// [`Driver::handle_written`] does.
     Bytes(&'a TransmitBuf),
-    /// Pass on what the transport may have kept to itself.
+    /// Flush what the transport may have buffered.
     Flush,
-    /// Tell the peer that nothing more comes: TCP's FIN, TLS's `close_notify`. Go on reading.
+    /// Shut the sending side down: TCP's FIN, TLS's `close_notify`. Go on reading.
     Shutdown,
 }
 
@@ -183,7 +220,7 @@ impl Driver {
         }
     }
 
-    /// Returns what is next. Ask until it is [`Next::Wait`], then let the transport move.
+    /// Returns what is next. Call it until it returns [`Next::Wait`], then let the transport move.
     ///
     /// # Errors
     ///
@@ -366,13 +403,12 @@ impl Driver {
         }
     }
 
-    /// Accepts `request`, from [`Next::Request`]: queues the response, behind which the connection
-    /// is open.
+    /// Accepts `request`, from [`Next::Request`]: queues the response, and opens the connection.
     ///
     /// # Errors
     ///
-    /// The request is at fault, or `acceptance` chooses what was not offered: the client has been
-    /// answered so, and the end has begun, which [`poll_event`](Self::poll_event) will tell.
+    /// The request is at fault, or `acceptance` chooses what was not offered. The client is answered
+    /// with the error's status; go on until [`poll_event`](Self::poll_event) returns the error.
     /// [`HandshakeError::OutOfOrder`] when no request waits for an answer: nothing changed.
     pub fn accept(
         &mut self,
@@ -395,14 +431,14 @@ impl Driver {
         Ok(())
     }
 
-    /// Answers a request otherwise, or refuses to wait for one. The end has begun, which
-    /// [`poll_event`](Self::poll_event) will tell as [`Error::Rejected`].
+    /// Answers a request with `response` instead of accepting it, also before it is complete. Go on
+    /// until [`poll_event`](Self::poll_event) returns [`Error::Rejected`].
     ///
     /// # Errors
     ///
     /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599: the client is
-    /// answered with 500, and that is the end. [`HandshakeError::OutOfOrder`] when an answer was
-    /// given already: nothing changed.
+    /// answered with 500, and [`poll_event`](Self::poll_event) returns the error.
+    /// [`HandshakeError::OutOfOrder`] when an answer was given already: nothing changed.
     pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
         let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
             return Err(HandshakeError::OutOfOrder);
@@ -429,12 +465,12 @@ impl Driver {
         }
     }
 
-    /// Shuts this end down, whatever it is doing, within
-    /// [`Config::close_timeout`](crate::Config::close_timeout): closes an open connection with
-    /// `code` (1001 "going away" and 1012 "service restart" are usual for servers), answers a
-    /// request with 503, gives an attempt to connect up.
+    /// Begins a graceful shutdown, in any state: closes an open connection with `code` (usual for
+    /// servers are 1001 "going away" and 1012 "service restart"), answers a request with 503, or
+    /// gives up an attempt to connect.
     ///
-    /// Go on as before until [`Next::Over`] or an error.
+    /// Go on as before until [`Next::Over`] or an error, which takes
+    /// [`Config::close_timeout`](crate::Config::close_timeout) at most.
     ///
     /// # Errors
     ///
@@ -457,8 +493,8 @@ impl Driver {
         Ok(())
     }
 
-    /// Returns the commands of the connection, as they come along with each event. Before it is open
-    /// they are refused with [`SendError::Connecting`].
+    /// Returns the commands of the connection, to send something that answers no event. Before it is
+    /// open they are refused with [`SendError::Connecting`].
     #[inline]
     pub fn commands(&mut self) -> Commands<'_> {
         // Or what the application sends now would count as an answer.
@@ -480,10 +516,10 @@ impl Driver {
         self.opening.is_none().then_some(self.connection)
     }
 
-    /// Returns where to read to, if anything is to be read now.
+    /// Returns where to read to, or `None` if nothing is to be read now.
     ///
     /// Room is [prepared](Input::prepare). Read once, [`commit`](Input::commit) what was read
-    /// unless it was written by [`BufMut`](bytes::BufMut), and say so by
+    /// unless it was written by [`BufMut`](bytes::BufMut), and call
     /// [`handle_read`](Self::handle_read).
     pub fn want_read(&mut self) -> Option<Input<'_>> {
         if !self.wants_read() {
@@ -514,8 +550,12 @@ impl Driver {
         self.is_read_away = is_away;
     }
 
-    pub(super) const fn set_write_away(&mut self) {
+    pub(super) fn set_write_away(&mut self) {
         self.is_write_away = true;
+        if let Some(ending) = &mut self.ending {
+            // What is under way is no try that was in vain.
+            ending.note_moved();
+        }
     }
 
     /// Returns whether anything is to be read now.
@@ -548,8 +588,8 @@ impl Driver {
         }
     }
 
-    /// Says that `len` bytes were read to what [`want_read`](Self::want_read) lent, and when: 0 is
-    /// the end of the stream.
+    /// Says that `len` bytes were read into what [`want_read`](Self::want_read) lent, at the time
+    /// `now`. 0 is the end of the stream.
     pub fn handle_read(&mut self, len: usize, now: Duration) {
         if len == 0 {
             self.handle_read_error();
@@ -571,8 +611,8 @@ impl Driver {
         self.is_quiet = false;
     }
 
-    /// Says that nothing more can be read. What arrived before is delivered; then it is as if the
-    /// stream had ended.
+    /// Says that nothing more can be read. What arrived before is delivered; then the connection
+    /// ends as if the stream had ended.
     pub fn handle_read_error(&mut self) {
         self.is_eof = true;
         self.is_quiet = false;
@@ -582,9 +622,9 @@ impl Driver {
         self.connection.handle_eof();
     }
 
-    /// Returns what is to be done with the sending side, if anything.
+    /// Returns what to do with the sending side, or `None` if there is nothing to do.
     ///
-    /// Do it, once and as far as it goes, and say so by [`handle_written`](Self::handle_written).
+    /// Do it once, as far as it goes, and call [`handle_written`](Self::handle_written).
     pub fn want_write(&mut self) -> Option<Write<'_>> {
         if self.writing != Writing::Open || self.is_write_away || self.is_done() {
             return None;
@@ -673,8 +713,8 @@ impl Driver {
         self.answers = Answers::None;
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
-    /// if there is nothing to wait for. It may be in the past: then call at once.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the same time as its `now`;
+    /// `None` if there is nothing to wait for. It may be in the past: then call at once.
     ///
     /// It changes with everything that happens: ask before each wait.
     #[must_use]
@@ -694,8 +734,9 @@ impl Driver {
 
     /// Advances the clock to `now`, measured from a fixed point of your choice.
     ///
-    /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and behind each wait.
-    /// What is due is reported by [`poll_event`](Self::poll_event), or sent.
+    /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and after each wait.
+    /// A deadline that has passed is reported by [`poll_event`](Self::poll_event); a heartbeat that
+    /// is due is queued.
     pub fn handle_timeout(&mut self, now: Duration) {
         if !self.is_readable() {
             self.connection.note_not_reading();
@@ -716,7 +757,8 @@ impl Driver {
         }
     }
 
-    /// Returns the time that was told last. Another clock that goes on from here continues it.
+    /// Returns the time that the driver was told last. When another loop takes the driver over, its
+    /// clock must go on from here.
     #[must_use]
     pub fn now(&self) -> Duration {
         self.connection.now()
@@ -755,23 +797,22 @@ impl Driver {
         self.is_overdue
     }
 
-    /// Returns whether nothing will move any more: [`poll_event`](Self::poll_event) has only the end
-    /// to tell.
+    /// Returns whether the transport is done: [`poll_event`](Self::poll_event) only reports the end.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_done()
     }
 
     /// Returns whether the end has begun: no more messages arrive or leave, and errors of the
-    /// transport are of no interest.
+    /// transport do not matter.
     #[must_use]
     pub const fn is_ending(&self) -> bool {
         self.ending.is_some()
     }
 }
 
-/// Continues a connection that is open already, such as one behind another HTTP stack: with what it
-/// has received and not written, and its time.
+/// Goes on with a connection that is open already, such as one that another HTTP stack has opened:
+/// with what it has received and not processed, what it has not written, and its time.
 impl From<Connection> for Driver {
     fn from(connection: Connection) -> Self {
         Self::new(None, connection)

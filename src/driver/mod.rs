@@ -1,26 +1,82 @@
-//! Everything between the machines and a transport but the waiting: opening, reading, writing,
-//! being stuck, closing, lingering. Knows neither sockets nor clocks nor runtimes.
+//! A WebSocket connection from its first byte to its last, over any transport and without I/O.
 //!
-//! A [`Driver`] is what each adapter of this crate is a loop around, and what a loop of your own
-//! should be around, too. It is asked three questions, in any order and as often as you like, and
-//! told what came of the answers:
+//! A [`Driver`] does all that is between the protocol and a transport, except waiting: the opening
+//! handshake, when to read and when to write, deadlines, back-pressure, closing. Each adapter of
+//! this crate is a loop around it. For another runtime, write a loop of your own.
+//!
+//! Ask a driver three questions, in any order and as often as you like, and tell it what came of
+//! the answers:
 //!
 //! | question | answer | then tell it |
 //! |---|---|---|
-//! | [`poll_event`](Driver::poll_event) | what happened, or that there is nothing to do but wait | commands |
+//! | [`poll_event`](Driver::poll_event) | what happened, or that it waits | commands |
 //! | [`want_write`](Driver::want_write) | bytes to write, or to flush, or to shut down | [`handle_written`](Driver::handle_written), [`handle_write_error`](Driver::handle_write_error) |
 //! | [`want_read`](Driver::want_read) | where to read to | [`handle_read`](Driver::handle_read), [`handle_read_error`](Driver::handle_read_error) |
 //!
-//! Between them, wait until [`poll_timeout`](Driver::poll_timeout), and say what time it is by
-//! [`handle_timeout`](Driver::handle_timeout). A transport that takes nothing, or has nothing, is
-//! nothing to tell: ask again when it is ready.
+//! If the transport would block, tell the driver nothing, and ask again when the transport is ready.
+//! Wait no longer than until [`poll_timeout`](Driver::poll_timeout), and tell the time behind each
+//! wait by [`handle_timeout`](Driver::handle_timeout).
 //!
-//! The order of a loop: events until [`Next::Wait`]; then write; then events *again*, since a
-//! closing handshake may be complete; then read or wait.
+//! The order of a loop:
+//!
+//! 1. Poll events until [`Next::Wait`].
+//! 2. Write what is to be written. If anything was, back to 1: a closing handshake may be complete.
+//! 3. Read what is to be read. If anything was, back to 1.
+//! 4. Wait for the transport or for the time, and back to 1.
 #![cfg_attr(
-    feature = "std",
-    doc = "`io::pump` makes one such turn over any `Read + Write`, and has a loop."
+    all(feature = "std", feature = "handshake"),
+    doc = "\nSteps 2 and 3 are [`io::pump`](crate::io::pump()), which has an example of a whole loop."
 )]
+//!
+//! # Completion
+//!
+//! On io_uring and IOCP, a read and a write are in flight at once, in memory that the kernel owns
+//! meanwhile. [`take_read`](Driver::take_read) and [`take_write`](Driver::take_write) take the place
+//! of `want_read` and `want_write`:
+//!
+//! ```no_run
+//! # use bytes::BytesMut;
+//! # use sanswire::driver::{Driver, Next, Transfer};
+//! # use std::time::Duration;
+//! # enum Completion { Read(BytesMut, Option<usize>), Written(Vec<u8>, Option<usize>), Timeout }
+//! # struct Ring;
+//! # impl Ring {
+//! #     fn read(&mut self, _: BytesMut) {}
+//! #     fn write(&mut self, _: Vec<u8>) {}
+//! #     fn shutdown(&mut self) {}
+//! #     fn wait(&mut self, _: Option<Duration>) -> Completion { Completion::Timeout }
+//! # }
+//! # fn turn(driver: &mut Driver, ring: &mut Ring, mut block: Vec<u8>, now: Duration) {
+//! // When `poll_event` has returned `Next::Wait`:
+//! if let Some(memory) = driver.take_read() {
+//!     ring.read(memory);
+//! }
+//! match driver.take_write(&mut block) {
+//!     Some(Transfer::Bytes) => ring.write(std::mem::take(&mut block)),
+//!     Some(Transfer::Flush) => driver.handle_written(0),
+//!     Some(Transfer::Shutdown) => ring.shutdown(),
+//!     None => {}
+//! }
+//! match ring.wait(driver.poll_timeout()) {
+//!     Completion::Read(memory, Some(len)) => {
+//!         driver.give_read(memory); // with the `len` bytes that were read in it
+//!         driver.handle_read(len, now);
+//!     }
+//!     Completion::Read(memory, None) => {
+//!         driver.give_read(memory);
+//!         driver.handle_read_error();
+//!     }
+//!     Completion::Written(memory, written) => {
+//!         block = memory;
+//!         match written {
+//!             Some(len) => driver.handle_written(len),
+//!             None => driver.handle_write_error(),
+//!         }
+//!     }
+//!     Completion::Timeout => driver.handle_timeout(now),
+//! }
+//! # }
+//! ```
 
 mod ending;
 mod error;

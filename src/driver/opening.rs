@@ -12,7 +12,6 @@ use crate::handshake::{
 
 /// The handshake of either end.
 #[derive(Debug)]
-#[expect(clippy::large_enum_variant, reason = "it is boxed, and gone once the connection is open")]
 pub(super) enum Opening {
     Accepting(Accepting),
     Connecting(Connecting),

@@ -1,49 +1,5 @@
-//! What a completion transport needs, as io_uring and IOCP are: a read and a write in flight at
-//! once, in memory that the kernel owns meanwhile.
-//!
-//! ```no_run
-//! # use bytes::BytesMut;
-//! # use sanswire::driver::{Driver, Next, Transfer};
-//! # use std::time::Duration;
-//! # enum Completion { Read(BytesMut, Option<usize>), Written(Vec<u8>, Option<usize>), Timeout }
-//! # struct Ring;
-//! # impl Ring {
-//! #     fn read(&mut self, _: BytesMut) {}
-//! #     fn write(&mut self, _: Vec<u8>) {}
-//! #     fn shutdown(&mut self) {}
-//! #     fn wait(&mut self, _: Option<Duration>) -> Completion { Completion::Timeout }
-//! # }
-//! # fn turn(driver: &mut Driver, ring: &mut Ring, mut block: Vec<u8>, now: Duration) {
-//! // Behind `poll_event`, when that said to wait:
-//! if let Some(memory) = driver.take_read() {
-//!     ring.read(memory);
-//! }
-//! match driver.take_write(&mut block) {
-//!     Some(Transfer::Bytes) => ring.write(std::mem::take(&mut block)),
-//!     Some(Transfer::Flush) => driver.handle_written(0),
-//!     Some(Transfer::Shutdown) => ring.shutdown(),
-//!     None => {}
-//! }
-//! match ring.wait(driver.poll_timeout()) {
-//!     Completion::Read(memory, Some(len)) => {
-//!         driver.give_read(memory); // with the `len` bytes that were read in it
-//!         driver.handle_read(len, now);
-//!     }
-//!     Completion::Read(memory, None) => {
-//!         driver.give_read(memory);
-//!         driver.handle_read_error();
-//!     }
-//!     Completion::Written(memory, written) => {
-//!         block = memory;
-//!         match written {
-//!             Some(len) => driver.handle_written(len),
-//!             None => driver.handle_write_error(),
-//!         }
-//!     }
-//!     Completion::Timeout => driver.handle_timeout(now),
-//! }
-//! # }
-//! ```
+//! What a completion transport needs: a read and a write in flight at once, in memory that the
+//! kernel owns meanwhile; knows no kernel.
 
 use alloc::vec::Vec;
 
@@ -55,24 +11,24 @@ use super::machine::{Driver, Write};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
 pub enum Transfer {
-    /// Bytes, which are in the block.
+    /// Bytes: write the block.
     Bytes,
-    /// Nothing but the wish that what was written be passed on.
+    /// Nothing: flush what the transport may have buffered.
     Flush,
-    /// Nothing but the wish that the sending side be shut down.
+    /// Nothing: shut the sending side down.
     Shutdown,
 }
 
 impl Driver {
-    /// Takes memory to read into, if anything is to be read now and none is away.
+    /// Takes memory to read into, or `None` if nothing is to be read now or a read is in flight.
     ///
-    /// It is empty, with capacity for a read: append what was read, [give](Self::give_read) it
-    /// back, and say how much that was by [`handle_read`](Self::handle_read) or that it failed by
-    /// [`handle_read_error`](Self::handle_read_error). Meanwhile [`want_read`](Self::want_read)
-    /// wants nothing. Events are delivered and output is written all the same.
+    /// It is empty, with capacity for a read. Append what was read, [give](Self::give_read) the
+    /// memory back, and call [`handle_read`](Self::handle_read), or
+    /// [`handle_read_error`](Self::handle_read_error) if the read failed. Until then
+    /// [`want_read`](Self::want_read) returns `None`; events and output go on.
     ///
-    /// When the driver is [over](Self::is_over) while a read is in flight, cancel it and wait for
-    /// that before the memory is dropped.
+    /// When the driver is [over](Self::is_over) while a read is in flight, cancel the read, and drop
+    /// the memory only once the kernel has let go of it.
     #[must_use = "the memory is to be given back"]
     pub fn take_read(&mut self) -> Option<BytesMut> {
         let memory = self.want_read()?.split_spare();
@@ -80,19 +36,19 @@ impl Driver {
         Some(memory)
     }
 
-    /// Gives memory back that was [taken](Self::take_read), with what was read in it. Where nothing
-    /// else was appended meanwhile, nothing is copied.
+    /// Gives memory back that was [taken](Self::take_read), with what was read in it. Nothing is
+    /// copied unless something else was appended meanwhile.
     pub fn give_read(&mut self, memory: BytesMut) {
         self.set_read_away(false);
         self.input().append(memory);
     }
 
-    /// Takes what is to be done with the sending side, if anything is and nothing is under way: of
-    /// bytes, up to 64 KiB are copied into `block`, which is cleared before.
+    /// Takes what to do with the sending side, or `None` if there is nothing to do or a write is in
+    /// flight. `block` is cleared; bytes to write are copied into it, up to 64 KiB.
     ///
-    /// Say what came of it by [`handle_written`](Self::handle_written) or
-    /// [`handle_write_error`](Self::handle_write_error). Until then the bytes count as buffered,
-    /// and [`want_write`](Self::want_write) wants nothing.
+    /// When it is done, call [`handle_written`](Self::handle_written), or
+    /// [`handle_write_error`](Self::handle_write_error) if it failed. Until then the bytes count as
+    /// buffered, and [`want_write`](Self::want_write) returns `None`.
     pub fn take_write(&mut self, block: &mut Vec<u8>) -> Option<Transfer> {
         block.clear();
         let taken = match self.want_write()? {

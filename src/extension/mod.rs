@@ -1,5 +1,4 @@
-//! Extensions as the handshake names them (RFC 6455, §9.1); knows no handshake and no extension
-//! of its own.
+//! Extensions as the handshake names them (RFC 6455, §9.1), and permessage-deflate (RFC 7692).
 //!
 //! [`parse_extensions`] reads the values of `Sec-WebSocket-Extensions`, [`encode_extensions`]
 //! writes one. What a parameter means is up to the extension that defines it.

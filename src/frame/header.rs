@@ -118,11 +118,13 @@ impl Header {
                 return Err(ConnectionError::ControlTooLong { opcode: opcode as u8 });
             }
         }
-        let Some((payload_len, len)) = parse_len(short, rest)? else { return Ok(None) };
+        let Some(Length { payload_len, len, rest }) = parse_len(short, rest)? else {
+            return Ok(None);
+        };
         let (mask, len) = if second & MASKED == 0 {
             (None, len)
         } else {
-            let Some(key) = bytes.get(len..).and_then(<[u8]>::first_chunk) else { return Ok(None) };
+            let Some(key) = rest.first_chunk() else { return Ok(None) };
             (Some(*key), len + 4)
         };
         Ok(Some((Self { fin, rsv: first & RSV, opcode, mask, payload_len }, len)))
@@ -188,7 +190,7 @@ impl Rest {
             Role::Server => 0,
         };
         // A mask bit that is wrong makes it more than any length.
-        let (payload_len, len) = parse_len(second ^ is_masked, rest).ok()??;
+        let Length { payload_len, len, .. } = parse_len(second ^ is_masked, rest).ok()??;
         let (key, start) = match sender {
             Role::Client => (*bytes.get(len..)?.first_chunk()?, len + 4),
             Role::Server => ([0; 4], len),
@@ -197,24 +199,33 @@ impl Rest {
     }
 }
 
+/// A length that was parsed.
+#[derive(Clone, Copy, Debug)]
+struct Length<'a> {
+    payload_len: u64,
+    /// How long the header is before the key.
+    len: usize,
+    /// What follows.
+    rest: &'a [u8],
+}
+
 /// Parses a length in any of its three forms: `short` is the second byte of the header without the
-/// mask bit, `rest` what follows. Returns it with the length of the header before the key; `None`
-/// if it has not arrived, or `short` has more than seven bits.
+/// mask bit, `rest` what follows. `None` if it has not arrived, or `short` has more than seven bits.
 #[inline(always)]
-fn parse_len(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, ConnectionError> {
+fn parse_len(short: u8, rest: &[u8]) -> Result<Option<Length<'_>>, ConnectionError> {
     match short {
-        0..=125 => Ok(Some((u64::from(short), 2))),
+        0..=125 => Ok(Some(Length { payload_len: u64::from(short), len: 2, rest })),
         126 => {
-            let Some(long) = rest.first_chunk() else { return Ok(None) };
+            let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
             let len = u64::from(u16::from_be_bytes(*long));
             if len < 126 {
                 // §5.2: "the minimal number of bytes MUST be used to encode the length"
                 return Err(ConnectionError::LengthNotMinimal { len });
             }
-            Ok(Some((len, 4)))
+            Ok(Some(Length { payload_len: len, len: 4, rest }))
         }
         127 => {
-            let Some(long) = rest.first_chunk() else { return Ok(None) };
+            let Some((long, rest)) = rest.split_first_chunk() else { return Ok(None) };
             let len = u64::from_be_bytes(*long);
             // §5.2: "the most significant bit MUST be 0"
             if len >> 63 != 0 {
@@ -223,7 +234,7 @@ fn parse_len(short: u8, rest: &[u8]) -> Result<Option<(u64, usize)>, ConnectionE
             if len <= 0xffff {
                 return Err(ConnectionError::LengthNotMinimal { len });
             }
-            Ok(Some((len, 10)))
+            Ok(Some(Length { payload_len: len, len: 10, rest }))
         }
         128.. => Ok(None),
     }

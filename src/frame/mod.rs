@@ -1,4 +1,4 @@
-//! One frame (RFC 6455, §5.2 and §5.3); knows neither messages nor connections.
+//! One frame (RFC 6455, §5.2 and §5.3).
 //!
 //! ```text
 //!  0                   1                   2                   3

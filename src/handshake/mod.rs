@@ -1,8 +1,8 @@
-//! How a connection begins (RFC 6455, §4); knows no frames.
+//! How a connection begins (RFC 6455, §4).
 //!
-//! Each role has a machine of its own. Bytes go in by an [`Input`](crate::Input), come out by a
-//! [`TransmitBuf`](crate::TransmitBuf), and what came behind the handshake is handed over to the
-//! connection.
+//! Each role has a state machine. Bytes go in by an [`Input`](crate::Input) and come out by a
+//! [`TransmitBuf`](crate::TransmitBuf). What came behind the handshake is handed over to the
+//! connection. A [`Driver`](crate::driver::Driver) does all this by itself.
 //!
 //! ```text
 //!  ServerHandshake                                ClientHandshake
@@ -31,7 +31,7 @@
 //! | `origin` | [`OriginPolicy`] | §10.2 |
 //! | `extended_connect` | [`ExtendedConnect`] | RFC 8441, RFC 9220 |
 //!
-//! Who has an HTTP/1.1 stack already makes a [`Request`] of what it parsed, and the response of
+//! With an HTTP/1.1 stack of your own, make a [`Request`] of what it parsed, and answer with
 //! [`accept_value`].
 
 mod authority;

@@ -1,5 +1,4 @@
-//! What the two ends agreed on, and that nothing of it came out of nowhere (RFC 6455, §4.2.2);
-//! knows no role.
+//! The negotiated values, checked against the offer (RFC 6455, §4.2.2); knows no role.
 
 use alloc::borrow::ToOwned;
 use alloc::string::String;

@@ -38,13 +38,18 @@ impl Failure {
     /// that failed of.
     #[cold]
     pub(super) fn explain(&mut self, error: driver::Error) -> Error {
-        match (&error, self.first.take()) {
-            (
-                driver::Error::Connection(ConnectionError::UnexpectedEof)
-                | driver::Error::Handshake(HandshakeError::EndOfStream),
-                Some(first),
-            ) => Error::Io(first),
-            _ => error.into(),
+        match self.first.take() {
+            Some(first) if is_end_of_stream(&error) => Error::Io(first),
+            Some(_) | None => error.into(),
         }
     }
+}
+
+/// Returns whether a driver knows no better reason than that the stream has ended.
+const fn is_end_of_stream(error: &driver::Error) -> bool {
+    matches!(
+        error,
+        driver::Error::Connection(ConnectionError::UnexpectedEof)
+            | driver::Error::Handshake(HandshakeError::EndOfStream)
+    )
 }

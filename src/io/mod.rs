@@ -21,8 +21,8 @@
 )]
 
 use core::fmt;
+use core::net::SocketAddr;
 use std::io;
-use std::net::SocketAddr;
 
 use crate::connection::{ReadyState, Refused};
 use crate::driver::{self, Driver, Next};

@@ -12,13 +12,12 @@ use crate::buffer::{Input, TransmitBuf};
 use crate::driver::{self, Driver};
 use crate::io::SLICES;
 
-/// Moves what can be moved between a driver and a stream, and tells the driver the time: writes
-/// until the stream takes no more, or else reads once. Returns whether anything happened.
+/// Makes one turn of a loop around a [`Driver`]: writes until the stream takes no more, reads once,
+/// and tells the time. Returns whether anything happened.
 ///
-/// Call it when [`Driver::poll_event`] says [`Next::Wait`](driver::Next::Wait), and wait for the
-/// stream, until [`Driver::poll_timeout`] at most, when it has returned `false`. The stream is
-/// non-blocking, or blocks no longer than its read timeout. `clock` returns the time since a
-/// fixed point of your choice.
+/// Call it when [`Driver::poll_event`] returns [`Next::Wait`](driver::Next::Wait). When it returns
+/// `false`, wait for the stream, until [`Driver::poll_timeout`] at most. The stream is non-blocking,
+/// or has timeouts for reads and writes. `clock` returns the time since a fixed point of your choice.
 ///
 /// At the end, the peer is told by [`Transport::shutdown_write`] that nothing follows. A
 /// [`Plain`](super::Plain) stream cannot do that: its peer is told when the stream is dropped.
@@ -33,27 +32,33 @@ use crate::io::SLICES;
 ///
 /// fn echo(stream: &mut TcpStream) -> Result<(), Box<dyn std::error::Error>> {
 ///     let (mut driver, start) = (Driver::server(&Config::default()), Instant::now());
+///     stream.set_write_timeout(Some(STUCK))?;
 ///     loop {
 ///         match driver.poll_event()? {
 ///             Next::Event(Event::Text(text), mut commands) => commands.send(&text)?,
 ///             Next::Event(..) | Next::Response(_) | Next::Yield => {}
 ///             Next::Over => return Ok(()),
-///             Next::Request(request) => driver.accept(&request, &Acceptance::new())?,
+///             // A bad request is answered so, and `poll_event` returns the error behind that.
+///             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
 ///             Next::Wait => {
 ///                 let left = driver.poll_timeout().map(|at| at.saturating_sub(start.elapsed()));
 ///                 let left = left.map(|left| left.max(Duration::from_millis(1)));
-///                 stream.set_read_timeout(left)?;
-///                 io::pump(&mut driver, stream, || start.elapsed())?;
+///                 stream.set_read_timeout(if driver.wants_write() { Some(STUCK) } else { left })?;
+///                 // When the stream fails, the driver ends behind what came before.
+///                 let _ = io::pump(&mut driver, stream, || start.elapsed());
 ///             }
 ///         }
 ///     }
 /// }
+///
+/// // How long one direction may hold up the other.
+/// const STUCK: Duration = Duration::from_millis(50);
 /// ```
 ///
 /// # Errors
 ///
-/// The stream failed. The driver has been told, too: it still delivers what arrived before, and
-/// then reports the end.
+/// The stream failed. The driver knows: go on, and it delivers what arrived before, then reports the
+/// end.
 pub fn pump(
     driver: &mut Driver,
     stream: &mut impl Transport,

@@ -52,13 +52,13 @@ impl<'a> Outgoing<'a> {
     /// Lends the message to be sent; what is refused and was given by value is to be
     /// [put back](Self::put_back).
     #[cfg(feature = "std")]
-    pub(crate) fn offer(&mut self) -> Outgoing<'a> {
+    pub(crate) fn offer(&mut self) -> Self {
         let left = match self.content {
             Content::Borrowed(kind, payload) => Content::Borrowed(kind, payload),
             Content::Owned(_) => Content::Borrowed(MessageKind::Binary, &[]),
             Content::Prepared(prepared) => Content::Prepared(prepared),
         };
-        Outgoing { content: core::mem::replace(&mut self.content, left) }
+        Self { content: core::mem::replace(&mut self.content, left) }
     }
 
     /// Takes back what was refused.

@@ -171,9 +171,16 @@ impl Receiver {
         if self.is_waiting() {
             return Ok(None);
         }
-        if self.may_join() && self.join_fragments(budget)? {
-            let source = Source::Input(self.input.take_kept());
-            return Ok(self.deliver(source, false, true, budget));
+        if self.may_join() {
+            if self.join_fragments(budget)? {
+                let source = Source::Input(self.input.take_kept());
+                return Ok(self.deliver(source, false, true, budget));
+            }
+        } else if let Some((len, missing)) =
+            short::begun(self.input.unread(), self.frames.sender(), self.short_below)
+        {
+            self.input.expect(missing, len);
+            return Ok(None);
         }
         self.poll_frames(budget)
     }
@@ -279,10 +286,6 @@ impl Receiver {
                     };
                     let arrived = self.input.len().saturating_sub(header_len);
                     let missing = header.payload_len.saturating_sub(arrived as u64);
-                    if missing > 0 && self.leaves(&header) {
-                        self.input.expect(missing, header.payload_len);
-                        return Ok(None);
-                    }
                     let is_first = self.begin(&header)?;
                     let is_taken = missing == 0
                         && header.payload_len <= *budget as u64
@@ -310,49 +313,6 @@ impl Receiver {
                 return Ok(received);
             }
         }
-    }
-
-    /// Returns whether a fragment begins the input, of a message that stays there.
-    #[inline]
-    fn may_join(&self) -> bool {
-        short::begins_fragment(self.input.unread())
-            && !self.chunks
-            && !self.frames.is_within()
-            && (self.place == Place::Input || !self.message.is_within())
-    }
-
-    /// Joins the fragments that lie whole at the front of the input; returns whether the message is
-    /// whole.
-    #[inline(never)]
-    fn join_fragments(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
-        let announced = self.message.announced();
-        let mut room = self.message.room();
-        for limit in
-            [STAYS_UP_TO.saturating_sub(announced), self.frames.max_frame_size(), *budget as u64]
-        {
-            room.bytes = room.bytes.min(limit);
-        }
-        let Self { input, message, .. } = self;
-        let is_whole = match self.frames.sender() {
-            Role::Client => short::join(input, message, Role::Client, room)?,
-            Role::Server => short::join(input, message, Role::Server, room)?,
-        };
-        let joined = self.message.announced().saturating_sub(announced);
-        spend(budget, usize::try_from(joined).unwrap_or(usize::MAX));
-        self.place = Place::Input;
-        self.short_below = if is_whole { self.short_limit } else { 0 };
-        Ok(is_whole)
-    }
-
-    /// Returns whether a frame that is not whole is left as it is until the short way may take it:
-    /// nobody can look at its beginning.
-    #[inline]
-    fn leaves(&self, header: &Header) -> bool {
-        header.opcode == Opcode::Binary
-            && header.fin
-            && header.rsv == 0
-            && header.payload_len < self.short_limit.into()
-            && !self.message.is_within()
     }
 
     /// Checks a header before its payload; returns whether a message begins with it.
@@ -596,10 +556,13 @@ mod tests {
             }
             let (kind, mut message, fragments) = match (opcode, begun.take()) {
                 (Opcode::Close | Opcode::Ping | Opcode::Pong, message) => {
-                    got.push(match opcode {
-                        Opcode::Close => Got::Close(payload.clone()),
-                        Opcode::Ping => Got::Ping(payload.clone()),
-                        _ => Got::Pong(payload.clone()),
+                    let payload = payload.clone();
+                    got.push(if *opcode == Opcode::Close {
+                        Got::Close(payload)
+                    } else if *opcode == Opcode::Ping {
+                        Got::Ping(payload)
+                    } else {
+                        Got::Pong(payload)
                     });
                     begun = message;
                     continue;
@@ -771,12 +734,11 @@ mod tests {
                 .map(|((mut opcode, fin), rsv, mut payload, index)| {
                     // Most of what is out of order is put right.
                     if index.index(16) > 0 && !opcode.is_control() {
-                        let begins = if fin { Opcode::Text } else { Opcode::Binary };
-                        opcode = match opcode {
-                            _ if is_within => Opcode::Continuation,
-                            Opcode::Continuation => begins,
-                            opcode => opcode,
-                        };
+                        if is_within {
+                            opcode = Opcode::Continuation;
+                        } else if opcode == Opcode::Continuation {
+                            opcode = if fin { Opcode::Text } else { Opcode::Binary };
+                        }
                     }
                     if opcode.is_control() {
                         payload.truncate(125);
@@ -853,6 +815,43 @@ mod tests {
         ));
         // What is processed counts, and what is delivered.
         assert_eq!(budget, 40_000);
+    }
+
+    #[cfg(feature = "deflate")]
+    #[test]
+    fn a_bomb_is_inflated_a_part_at_a_time() {
+        use crate::extension::{Deflate, DeflateConfig, Deflater};
+
+        let config = DeflateConfig::default();
+        let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
+        let message = vec![0; 12 << 20];
+        let mut compressed = Deflater::new(agreed).message(&message).unwrap();
+        // Final blocks, each of which costs a window.
+        let tail = b"\x03\x00".repeat(100);
+        compressed.splice(0..0, tail);
+        for chunks in [false, true] {
+            for (opcode, budget) in [(Opcode::Binary, 1), (Opcode::Text, 1 << 20)] {
+                let sent = Sent { opcode, fin: true, rsv: RSV1, payload: compressed.clone() };
+                let limits = Limits { chunks, max_message_size: 12 << 20, ..LIMITS };
+                let mut receiver = Receiver::new(Role::Server, limits);
+                receiver.set_deflate(agreed);
+                receiver.input().extend_from_slice(&wire(&[sent], None));
+                let (mut got, mut pauses) = (Vec::new(), 0);
+                while let Some(received) = receiver.poll(&mut budget.clone()).unwrap() {
+                    match received {
+                        Received::Paused => pauses += 1,
+                        Received::Chunk { source, .. } | Received::Message(_, source) => {
+                            got.extend_from_slice(&receiver.lend(source));
+                        }
+                        Received::Close(_) | Received::Ping(_) | Received::Pong(_) => panic!(),
+                    }
+                }
+                assert!(got == message);
+                // A pause, or a chunk, for each part.
+                let parts = compressed.len() / if budget == 1 { 1 } else { COMPRESSED_PART };
+                assert!(chunks || pauses + 1 >= parts, "{pauses} for {parts}");
+            }
+        }
     }
 
     #[test]

@@ -180,6 +180,7 @@ impl Progress {
         self.announced
     }
 
+    #[cfg(feature = "deflate")]
     pub(super) const fn max_message_size(&self) -> u64 {
         self.max_message_size
     }

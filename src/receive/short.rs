@@ -4,6 +4,7 @@
 use core::ops::Range;
 
 use super::progress::{Progress, Room};
+use super::{Place, Receiver, STAYS_UP_TO, spend};
 use crate::buffer::ReceiveBuf;
 use crate::error::ConnectionError;
 use crate::frame::{FIN, Opcode, Rest, mask};
@@ -33,6 +34,37 @@ pub(super) enum Content {
     Binary,
     /// Text that is not validated yet.
     Text,
+}
+
+impl Receiver {
+    /// Returns whether a fragment begins the input, of a message that stays there.
+    #[inline]
+    pub(super) fn may_join(&self) -> bool {
+        begins_fragment(self.input.unread(), self.frames.sender())
+            && !self.chunks
+            && !self.frames.is_within()
+            && (self.place == Place::Input || !self.message.is_within())
+    }
+
+    /// Joins the fragments that lie whole at the front of the input; returns whether the message is
+    /// whole.
+    #[inline(always)]
+    pub(super) fn join_fragments(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
+        let announced = self.message.announced();
+        let mut room = self.message.room();
+        for limit in
+            [STAYS_UP_TO.saturating_sub(announced), self.frames.max_frame_size(), *budget as u64]
+        {
+            room.bytes = room.bytes.min(limit);
+        }
+        let sender = self.frames.sender();
+        let is_whole = join(&mut self.input, &mut self.message, sender, room)?;
+        let joined = self.message.announced().saturating_sub(announced);
+        spend(budget, usize::try_from(joined).unwrap_or(usize::MAX));
+        self.place = Place::Input;
+        self.short_below = if is_whole { self.short_limit } else { 0 };
+        Ok(is_whole)
+    }
 }
 
 /// Takes a message of less than `below` bytes, and unmasks it.
@@ -76,8 +108,40 @@ fn take_as(content: Content, input: &mut ReceiveBuf, sender: Role, below: u16) -
 
 /// Takes fragments that lie whole at the front, up to the end of the message or of `room`, and keeps
 /// what is in them in the input; returns whether the message is whole.
+fn join(
+    input: &mut ReceiveBuf,
+    message: &mut Progress,
+    sender: Role,
+    room: Room,
+) -> Result<bool, ConnectionError> {
+    match sender {
+        Role::Client => join_masked(input, message, room),
+        Role::Server => join_unmasked(input, message, room),
+    }
+}
+
+// Apart from each other and from all else, each has registers enough for its loop.
+
+#[inline(never)]
+fn join_masked(
+    input: &mut ReceiveBuf,
+    message: &mut Progress,
+    room: Room,
+) -> Result<bool, ConnectionError> {
+    join_from(input, message, Role::Client, room)
+}
+
+#[inline(never)]
+fn join_unmasked(
+    input: &mut ReceiveBuf,
+    message: &mut Progress,
+    room: Room,
+) -> Result<bool, ConnectionError> {
+    join_from(input, message, Role::Server, room)
+}
+
 #[inline(always)]
-pub(super) fn join(
+fn join_from(
     input: &mut ReceiveBuf,
     message: &mut Progress,
     sender: Role,
@@ -96,12 +160,14 @@ pub(super) fn join(
     let mut left = room;
     let mut is_whole = false;
     let mut joining = input.begin_joining();
-    while let Some((first, rest, payload)) = fragment(joining.unread_mut(), sender)
+    while let Some(&first) = joining.unread().first()
         && (first == due || first == LAST_FRAGMENT)
-        && let Some(bytes) = left.bytes.checked_sub(rest.payload_len)
+        && let Some(Rest { key, start, payload_len }) = Rest::parse(joining.unread(), sender)
+        && let Some(bytes) = left.bytes.checked_sub(payload_len)
         && let Some(fragments) = left.fragments.checked_sub(1)
+        && let Ok(len) = usize::try_from(payload_len)
+        && let Some(payload) = joining.keep(start, len)
     {
-        let Rest { key, start, .. } = rest;
         is_whole = first == LAST_FRAGMENT;
         match (sender, kind) {
             (Role::Client, MessageKind::Binary) => mask::apply(payload, key, 0),
@@ -114,8 +180,7 @@ pub(super) fn join(
         }
         due = CONTINUATION;
         left = Room { bytes, fragments };
-        let end = start + payload.len();
-        if joining.keep(start..end).is_none() || is_whole {
+        if is_whole {
             break;
         }
     }
@@ -125,21 +190,29 @@ pub(super) fn join(
     Ok(is_whole)
 }
 
-/// Returns the first byte of a frame, what else its header says, and the payload behind it, if all
-/// of that lies at the front of `bytes`.
-#[inline(always)]
-fn fragment(bytes: Option<&mut [u8]>, sender: Role) -> Option<(u8, Rest, &mut [u8])> {
-    let bytes = bytes?;
-    let first = *bytes.first()?;
-    let rest = Rest::parse(bytes, sender)?;
-    let len = usize::try_from(rest.payload_len).ok()?;
-    Some((first, rest, bytes.get_mut(rest.start..)?.get_mut(..len)?))
+/// Returns whether a plain fragment may lie whole here.
+#[inline]
+fn begins_fragment(bytes: &[u8], sender: Role) -> bool {
+    let [first, second, ..] = *bytes else { return false };
+    let key_len = if sender == Role::Client { 4 } else { 0 };
+    matches!(first, CONTINUATION | LAST_FRAGMENT | TEXT_FRAGMENT | BINARY_FRAGMENT)
+        && bytes.len() >= 2 + key_len + usize::from(second & 0x7f)
 }
 
-/// Returns whether a plain fragment begins here.
+/// Returns the length of a message of less than `below` bytes that is one frame and lies at the
+/// front but for the end of it, and how much of it is missing. It is left as it is until it is
+/// whole, if it is binary: nobody can look at its beginning.
 #[inline]
-pub(super) fn begins_fragment(bytes: &[u8]) -> bool {
-    matches!(bytes, [CONTINUATION | LAST_FRAGMENT | TEXT_FRAGMENT | BINARY_FRAGMENT, ..])
+pub(super) fn begun(bytes: &[u8], sender: Role, below: u16) -> Option<(u64, u64)> {
+    if *bytes.first()? != BINARY_MESSAGE {
+        return None;
+    }
+    let Rest { start, payload_len, .. } = Rest::parse(bytes, sender)?;
+    let arrived = bytes.len().checked_sub(start)?;
+    if payload_len >= below.into() || payload_len <= arrived as u64 {
+        return None;
+    }
+    Some((payload_len, payload_len - arrived as u64))
 }
 
 const CONTINUATION: u8 = Opcode::Continuation as u8;

@@ -1,7 +1,7 @@
-//! A client that comes back (RFC 6455, §7.2.3); knows no socket and no clock.
+//! A client that comes back (RFC 6455, §7.2.3), without I/O.
 //!
 //! There are two machines like [`Connection`](crate::Connection), one inside the other. Time comes
-//! in as a [`Duration`] since a moment of the caller's choice, entropy as a seed.
+//! in as a [`Duration`] since a fixed point of your choice, entropy as a seed.
 //!
 //! - [`Reconnect`] says when to connect, and nothing else.
 //! - [`Supervisor`] is a whole client that comes back: it keeps what is to be sent, judges how
@@ -81,7 +81,7 @@ pub use supervisor::{Step, Supervisor};
 /// call that does not fit the state changes nothing, so that an answer which comes too late does no
 /// harm.
 ///
-/// `now` is the time since any moment that stays the same. It should not go backwards. If it does,
+/// `now` is the time since a fixed point of your choice. It should not go backwards. If it does,
 /// no time has passed: delays are neither lost nor prolonged beyond what is left of them.
 ///
 /// The delay before retry `n`, counted from 0, is random between zero and

@@ -1,5 +1,4 @@
-//! The WHATWG `WebSocket` interface without its socket; knows neither HTTP nor frames, transports
-//! nor clocks.
+//! The browser's `WebSocket` object (WHATWG), without I/O.
 //!
 //! [`WebSocket`] is the object that a page makes by `new WebSocket(url)`: a client from its
 //! construction on, with the states, checks, counts and events of the [standard]. It is a thin

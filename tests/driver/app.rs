@@ -221,7 +221,9 @@ impl App {
             has_acted = true;
             match self.plan.close {
                 Close::ShutDownAt(_) => driver.shut_down(1001, "bye").unwrap(),
-                _ => driver.commands().close(1000, "done").unwrap(),
+                Close::At(_) | Close::Behind(_) | Close::Never => {
+                    driver.commands().close(1000, "done").unwrap();
+                }
             }
         }
         has_acted
@@ -308,7 +310,8 @@ impl App {
 
 /// A message of `len` bytes that tells its number.
 pub(crate) fn binary(number: usize, len: usize) -> Message {
-    let mut bytes: Vec<u8> = (0..len).map(|at| (at / 7 + number * 31) as u8).collect();
+    let mut bytes: Vec<u8> =
+        (0..len).map(|at| ((at / 7 + number * 31) % 251).to_le_bytes()[0]).collect();
     for (byte, digit) in bytes.iter_mut().zip(number.to_be_bytes()) {
         *byte = digit;
     }

@@ -1,6 +1,6 @@
 //! How a connection ends, and its transport.
 
-use sanswire::driver::{Error, Write};
+use sanswire::driver::{Error, Transfer, Write};
 use sanswire::{CloseCode, Config, ConnectionError, ReadyState, Role, SendError, WhenFull};
 
 use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, config, secs};
@@ -16,7 +16,7 @@ fn closed_here(role: Role) -> Hand {
     let mut hand = Hand::open(role, &Config::default());
     hand.driver.commands().close(1000, "").unwrap();
     assert!(hand.settle().is_empty());
-    let close = hand.from_peer(CLOSE, &close_body(1000, ""));
+    let close = hand.by_peer(CLOSE, &close_body(1000, ""));
     hand.read(&close);
     hand
 }
@@ -70,7 +70,7 @@ fn a_close_of_the_peer_is_answered_behind_what_waits() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());
         hand.driver.commands().send("before").unwrap();
-        let bytes = [hand.from_peer(TEXT, b"last"), hand.from_peer(CLOSE, &close_body(1000, "ok"))];
+        let bytes = [hand.by_peer(TEXT, b"last"), hand.by_peer(CLOSE, &close_body(1000, "ok"))];
         hand.read(&bytes.concat());
         assert_eq!(hand.settle(), [Told::Text("last".into())]);
         let frames = hand.frames();
@@ -87,13 +87,13 @@ fn a_broken_rule_is_told_the_peer_and_then_the_application() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());
         hand.driver.commands().send("before").unwrap();
-        let bytes = [hand.from_peer(TEXT, b"last"), hand.from_peer(0x83, b"")].concat();
+        let bytes = [hand.by_peer(TEXT, b"last"), hand.by_peer(0x83, b"")].concat();
         hand.read(&bytes);
         assert_eq!(hand.settle(), [Told::Text("last".into())]);
         let frames = hand.frames();
         assert_eq!(frames, [(TEXT, b"before".to_vec()), (CLOSE, close_body(1002, ""))]);
         // What is under way is read and thrown away.
-        let late = hand.from_peer(TEXT, b"late");
+        let late = hand.by_peer(TEXT, b"late");
         assert_eq!(hand.read(&late), late.len());
         assert!(hand.settle().is_empty());
         hand.eof();
@@ -109,10 +109,10 @@ fn the_end_takes_5_s_at_most() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());
         hand.now = secs(1);
-        hand.read(&hand.from_peer(0x83, b""));
+        hand.read(&hand.by_peer(0x83, b""));
         assert!(hand.pass_until(secs(5)).is_empty());
         assert_eq!(hand.driver.poll_timeout(), Some(secs(6)));
-        let late = hand.from_peer(BINARY, &[0; 1_000]);
+        let late = hand.by_peer(BINARY, &[0; 1_000]);
         assert_eq!(hand.read(&late), late.len());
         let told = hand.pass_until(secs(6));
         assert_eq!(told, failed(ConnectionError::ReservedOpcode { opcode: 3 }));
@@ -124,7 +124,7 @@ fn the_end_takes_5_s_at_most() {
 #[test]
 fn the_end_takes_5_s_at_most_also_while_nothing_can_be_written() {
     let mut hand = Hand::open(Role::Server, &Config::default());
-    hand.read(&hand.from_peer(0x83, b""));
+    hand.read(&hand.by_peer(0x83, b""));
     assert!(hand.pass_stuck_until(secs(4)).is_empty());
     let told = hand.pass_stuck_until(secs(5));
     assert_eq!(told, failed(ConnectionError::ReservedOpcode { opcode: 3 }));
@@ -133,7 +133,7 @@ fn the_end_takes_5_s_at_most_also_while_nothing_can_be_written() {
 #[test]
 fn the_end_reads_32_mib_at_most_and_keeps_nothing_of_it() {
     let mut hand = Hand::open(Role::Server, &Config::default());
-    hand.read(&hand.from_peer(0x83, b""));
+    hand.read(&hand.by_peer(0x83, b""));
     assert!(hand.settle().is_empty());
     let (mut read, late) = (0, vec![0; 256 << 10]);
     let told = loop {
@@ -155,7 +155,7 @@ fn what_the_peer_sent_before_it_broke_off_is_delivered() {
     for role in BOTH {
         for is_error in [false, true] {
             let mut hand = Hand::open(role, &Config::default());
-            let bytes = [hand.from_peer(TEXT, b"a"), hand.from_peer(TEXT, b"b"), vec![TEXT]];
+            let bytes = [hand.by_peer(TEXT, b"a"), hand.by_peer(TEXT, b"b"), vec![TEXT]];
             hand.read(&bytes.concat());
             if is_error {
                 hand.driver.handle_read_error();
@@ -181,7 +181,7 @@ fn a_write_error_ends_only_writing() {
         assert!(hand.take().is_empty());
         assert!(hand.driver.want_write().is_none());
         for text in [&b"a"[..], b"b"] {
-            hand.read(&hand.from_peer(TEXT, text));
+            hand.read(&hand.by_peer(TEXT, text));
             assert_eq!(hand.take().len(), 1);
         }
         hand.eof();
@@ -195,7 +195,7 @@ fn behind_a_write_error_a_close_of_the_peer_is_the_end() {
         let mut hand = Hand::open(role, &Config::default());
         hand.driver.handle_write_error();
         assert!(hand.take().is_empty());
-        let bytes = [hand.from_peer(TEXT, b"a"), hand.from_peer(CLOSE, &close_body(1000, ""))];
+        let bytes = [hand.by_peer(TEXT, b"a"), hand.by_peer(CLOSE, &close_body(1000, ""))];
         hand.read(&bytes.concat());
         let told = hand.take();
         assert_eq!(told[0], Told::Text("a".into()));
@@ -208,7 +208,7 @@ fn behind_a_write_error_a_close_of_the_peer_is_the_end() {
 fn a_write_error_while_the_end_is_written_is_the_end() {
     for after in 0..3 {
         let mut hand = Hand::open(Role::Server, &Config::default());
-        hand.read(&hand.from_peer(0x83, b""));
+        hand.read(&hand.by_peer(0x83, b""));
         assert!(hand.take().is_empty());
         for _ in 0..after {
             assert!(hand.write(usize::MAX).is_some());
@@ -296,7 +296,7 @@ fn a_shut_down_that_is_answered_is_a_clean_close() {
     let mut hand = Hand::open(Role::Server, &Config::default());
     hand.driver.shut_down(CloseCode::GOING_AWAY, "").unwrap();
     hand.settle();
-    hand.read(&hand.from_peer(CLOSE, &close_body(1001, "")));
+    hand.read(&hand.by_peer(CLOSE, &close_body(1001, "")));
     assert!(hand.settle().is_empty());
     hand.eof();
     assert_closed(&hand.settle()[0], 1001);
@@ -309,7 +309,7 @@ fn a_shut_down_is_over_in_time_also_while_the_peer_floods_and_takes_nothing() {
     for is_stuck in [false, true] {
         let mut hand = Hand::open(Role::Server, &Config::default());
         hand.driver.shut_down(1001, "").unwrap();
-        let flood = hand.from_peer(TEXT, &[b'x'; 1_000]).repeat(64);
+        let flood = hand.by_peer(TEXT, &[b'x'; 1_000]).repeat(64);
         let mut told = Vec::new();
         for _ in 0..1_000 {
             hand.now += secs(1) / 10;
@@ -333,7 +333,7 @@ fn a_close_is_over_in_time_also_when_answers_had_filled_the_output() {
     let config = config(|config| config.max_buffered = 4 << 10);
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 3 << 10]);
-    hand.read(&hand.from_peer(TEXT, b"x").repeat(10));
+    hand.read(&hand.by_peer(TEXT, b"x").repeat(10));
     assert_eq!(hand.take().len(), 2);
     hand.driver.shut_down(1001, "").unwrap();
     let told = hand.pass_stuck_until(secs(10));
@@ -373,7 +373,7 @@ fn a_failure_by_a_command_is_told_also_when_answers_had_filled_the_output() {
     });
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 4 << 10]);
-    hand.read(&hand.from_peer(TEXT, b"x"));
+    hand.read(&hand.by_peer(TEXT, b"x"));
     assert_eq!(hand.take().len(), 1);
     assert!(!hand.driver.has_event());
     assert!(hand.driver.commands().send("more").is_err());
@@ -405,9 +405,47 @@ fn the_peers_last_words_pass_through_a_close_that_is_stuck() {
     hand.driver.commands().close(1000, "").unwrap();
     assert!(hand.driver.want_write().is_some());
     assert!(hand.take().is_empty());
-    hand.read(&hand.from_peer(CLOSE, &close_body(1001, "")));
+    hand.read(&hand.by_peer(CLOSE, &close_body(1001, "")));
     hand.eof();
     assert!(hand.take().is_empty());
     let told = hand.pass_stuck_until(secs(5));
     assert_closed(&told[0], 1001);
+}
+
+#[test]
+fn a_peer_that_is_gone_is_told_why_by_a_write_in_flight() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.pass_until(secs(39));
+    hand.now = secs(40);
+    hand.driver.handle_timeout(secs(40));
+    assert!(hand.take().is_empty());
+    let mut block = Vec::new();
+    assert_eq!(hand.driver.take_write(&mut block), Some(Transfer::Bytes));
+    // The time that it takes is no sign that it cannot be written.
+    for now in [40, 41] {
+        hand.driver.handle_timeout(secs(now));
+        assert!(hand.take().is_empty());
+        assert_eq!(hand.driver.poll_timeout(), Some(secs(45)));
+    }
+    hand.driver.handle_written(block.len());
+    assert_eq!(hand.write(usize::MAX), Some(Did::Flush));
+    assert_eq!(hand.take(), failed(ConnectionError::PongTimeout { limit: secs(20) }));
+}
+
+#[test]
+fn a_peer_that_is_gone_does_not_hold_a_write_in_flight_for_long() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.driver.commands().send("stuck").unwrap();
+    let mut block = Vec::new();
+    assert_eq!(hand.driver.take_write(&mut block), Some(Transfer::Bytes));
+    let mut told = Vec::new();
+    while told.is_empty() {
+        hand.now = hand.driver.poll_timeout().unwrap().max(hand.now);
+        hand.driver.handle_timeout(hand.now);
+        told = hand.take();
+        assert!(hand.now <= secs(66), "{:?}", hand.now);
+    }
+    assert!(hand.driver.is_over());
+    hand.driver.handle_write_error();
+    assert_eq!(hand.take(), told);
 }

@@ -22,7 +22,7 @@ fn a_heartbeat_leaves_when_it_is_due_and_is_answered() {
             let frames = hand.frames();
             let [(PING, payload)] = &frames[..] else { panic!("{frames:?}") };
             hand.now = secs(at) + Duration::from_millis(30);
-            hand.read(&hand.from_peer(PONG, payload));
+            hand.read(&hand.by_peer(PONG, payload));
             assert_eq!(hand.settle(), [Told::Pong(payload.clone())]);
             let round_trip = hand.connection().round_trip_time();
             assert_eq!(round_trip, Some(Duration::from_millis(30)));
@@ -55,7 +55,7 @@ fn a_deadline_that_has_passed_is_an_event_and_nothing_to_wait_for() {
 fn a_deadline_of_a_flush_is_seen_by_who_asks_for_no_events() {
     let mut hand = Hand::open(Role::Server, &Config::default());
     // Something waits that nobody takes.
-    hand.read(&hand.from_peer(TEXT, b"x"));
+    hand.read(&hand.by_peer(TEXT, b"x"));
     hand.driver.commands().send("stuck").unwrap();
     let mut passed = 0;
     while !hand.driver.is_overdue() {
@@ -76,7 +76,7 @@ fn a_stuck_sender_whose_peer_sends_sees_that_it_lives() {
     let mut hand = Hand::open(Role::Server, &Config::default());
     hand.driver.commands().send("stuck").unwrap();
     // Events wait from now on: the application only sends.
-    let message = hand.from_peer(TEXT, b"x");
+    let message = hand.by_peer(TEXT, b"x");
     for at in 1..60 {
         hand.now = secs(at);
         assert!(hand.driver.want_write().is_some());
@@ -100,9 +100,9 @@ fn what_is_read_ahead_is_dated_when_it_is_read() {
         config.write_timeout = None;
     });
     let mut hand = Hand::open(Role::Server, &config);
-    hand.read(&hand.from_peer(TEXT, b"x"));
+    hand.read(&hand.by_peer(TEXT, b"x"));
     hand.now = secs(15);
-    hand.read(&hand.from_peer(TEXT, b"x"));
+    hand.read(&hand.by_peer(TEXT, b"x"));
     assert_eq!(hand.driver.poll_timeout(), Some(secs(35)));
 }
 
@@ -114,7 +114,7 @@ fn silence_means_nothing_while_nothing_is_read() {
     });
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 4 << 10]);
-    let message = hand.from_peer(BINARY, &[0; 1_000]);
+    let message = hand.by_peer(BINARY, &[0; 1_000]);
     hand.read_ahead(&message.repeat(200));
     assert_eq!(hand.take().len(), 1);
     assert!(!hand.driver.wants_read());
@@ -132,7 +132,7 @@ fn silence_means_nothing_behind_the_end_of_the_stream() {
     });
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 4 << 10]);
-    hand.read(&hand.from_peer(TEXT, b"x").repeat(3));
+    hand.read(&hand.by_peer(TEXT, b"x").repeat(3));
     hand.eof();
     assert_eq!(hand.take().len(), 1);
     assert!(hand.pass_stuck_until(secs(299)).is_empty());
@@ -149,7 +149,7 @@ fn a_message_that_waits_is_not_late() {
         config.pong_timeout = None;
     });
     let mut hand = Hand::open(Role::Server, &config);
-    hand.read(&hand.from_peer(TEXT, b"whole"));
+    hand.read(&hand.by_peer(TEXT, b"whole"));
     for at in 1..20 {
         hand.now = secs(at);
         hand.driver.handle_timeout(hand.now);
@@ -163,7 +163,7 @@ fn a_message_that_does_not_end_is_late() {
     let config = config(|config| config.message_timeout = Some(secs(5)));
     let mut hand = Hand::open(Role::Server, &config);
     hand.now = secs(1);
-    hand.read(&hand.from_peer(TEXT, b"half")[..8]);
+    hand.read(&hand.by_peer(TEXT, b"half")[..8]);
     assert!(hand.take().is_empty());
     assert!(hand.pass_until(secs(5)).is_empty());
     hand.pass_until(secs(6));

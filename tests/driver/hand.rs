@@ -298,7 +298,7 @@ impl Hand {
     }
 
     /// Frames as the peer sends them.
-    pub(crate) fn from_peer(&self, first: u8, payload: &[u8]) -> Vec<u8> {
+    pub(crate) fn by_peer(&self, first: u8, payload: &[u8]) -> Vec<u8> {
         frame(self.connection().role().peer(), first, payload)
     }
 }

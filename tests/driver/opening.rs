@@ -20,7 +20,7 @@ fn status(hand: &Hand) -> u16 {
 fn end(hand: &mut Hand) -> Vec<Told> {
     assert!(hand.settle().is_empty());
     assert!(hand.driver.is_ending());
-    assert_eq!(hand.driver.want_write().is_none(), true);
+    assert!(hand.driver.want_write().is_none());
     hand.eof();
     let told = hand.settle();
     assert_eq!(hand.settle(), told, "an error is sticky");

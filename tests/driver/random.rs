@@ -5,7 +5,6 @@ use core::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use proptest::test_runner::FileFailurePersistence;
 use sanswire::{AfterClose, PingWhen, Reassembly};
 
 use crate::app::{Answer, Close, Piece, Plan, binary, text};
@@ -88,7 +87,8 @@ fn options() -> impl Strategy<Value = Options> {
 }
 
 fn setups() -> impl Strategy<Value = Setup> {
-    let style = || prop_oneof![Just(Style::Blocking), Just(Style::Readiness)];
+    let style =
+        || prop_oneof![Just(Style::Blocking), Just(Style::Completion), Just(Style::Readiness)];
     let capacity = prop_oneof![1 => 4..40_usize, 4 => 100..5_000_usize, 2 => Just(64 << 10)];
     (capacity, [style(), style()], [options(), options()]).prop_map(
         |(capacity, styles, mut plans)| {
@@ -174,12 +174,7 @@ fn happen(world: &mut World, at: usize, happening: &Happening, number: usize) {
 /// So many cases, or in proportion to `PROPTEST_CASES`.
 fn cases(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
-    let persistence = FileFailurePersistence::WithSource("proptest-regressions");
-    ProptestConfig {
-        cases: cases * default.cases / 256,
-        failure_persistence: Some(Box::new(persistence)),
-        ..default
-    }
+    ProptestConfig { cases: cases * default.cases / 256, ..default }
 }
 
 proptest! {

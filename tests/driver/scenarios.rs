@@ -44,7 +44,8 @@ impl Scenario {
 
     /// Runs it with each fault at each operation, or at `most` of each kind.
     fn run_with_faults(&self, most: usize) {
-        for styles in [STYLES[1], STYLES[2]] {
+        for styles in &STYLES[..3] {
+            let styles = *styles;
             let mut sound = self.world(styles);
             sound.run();
             for (end, op) in [0, 1].into_iter().flat_map(|end| OPS.map(|op| (end, op))) {
@@ -102,11 +103,14 @@ impl Drop for Note {
     }
 }
 
-const STYLES: [[Style; 2]; 4] = [
-    [Style::Readiness, Style::Readiness],
+/// Both ends of each kind, and each kind with a fault at either end, in the first three.
+const STYLES: [[Style; 2]; 6] = [
     [Style::Readiness, Style::Blocking],
-    [Style::Blocking, Style::Readiness],
+    [Style::Blocking, Style::Completion],
+    [Style::Completion, Style::Readiness],
+    [Style::Readiness, Style::Readiness],
     [Style::Blocking, Style::Blocking],
+    [Style::Completion, Style::Completion],
 ];
 
 #[track_caller]

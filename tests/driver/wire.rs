@@ -137,42 +137,54 @@ impl Stream {
         match wanted {
             Write::Bytes(output) => {
                 assert!(output.has_remaining() && !output.chunk().is_empty());
-                self.begin(Op::Write)?;
-                self.check_write(to)?;
-                let room = to.capacity - to.bytes.len();
-                if to.is_abandoned {
-                    // It leaves, nobody takes it, and the answer is a reset.
-                    back.reset();
-                    self.has_write_failed = true;
-                    return Ok(output.chunk().len());
-                }
-                if room == 0 {
-                    return Err(ErrorKind::WouldBlock.into());
-                }
-                let mut left = room.min(self.most);
                 let mut slices = [io::IoSlice::new(&[]); 8];
                 let used = output.chunks_vectored(&mut slices);
-                let mut len = 0;
-                for slice in &slices[..used] {
-                    let taken = slice.len().min(left);
-                    to.bytes.extend(&slice[..taken]);
-                    left -= taken;
-                    len += taken;
-                }
-                Ok(len)
+                self.write(&slices[..used], to, back)
             }
-            Write::Flush => {
-                self.begin(Op::Flush)?;
-                self.check_write(to).map(|()| 0)
-            }
-            Write::Shutdown => {
-                self.begin(Op::Shutdown)?;
-                self.check_write(to)?;
-                assert!(!to.is_shut, "shut down twice");
-                to.is_shut = true;
-                Ok(0)
-            }
+            Write::Flush => self.flush(to),
+            Write::Shutdown => self.shut_down(to),
         }
+    }
+
+    pub(crate) fn write(
+        &mut self,
+        slices: &[io::IoSlice<'_>],
+        to: &mut Pipe,
+        back: &mut Pipe,
+    ) -> io::Result<usize> {
+        self.begin(Op::Write)?;
+        self.check_write(to)?;
+        if to.is_abandoned {
+            // It leaves, nobody takes it, and the answer is a reset.
+            back.reset();
+            self.has_write_failed = true;
+            return Ok(slices[0].len());
+        }
+        let mut left = (to.capacity - to.bytes.len()).min(self.most);
+        if left == 0 {
+            return Err(ErrorKind::WouldBlock.into());
+        }
+        let mut len = 0;
+        for slice in slices {
+            let taken = slice.len().min(left);
+            to.bytes.extend(&slice[..taken]);
+            left -= taken;
+            len += taken;
+        }
+        Ok(len)
+    }
+
+    pub(crate) fn flush(&mut self, to: &Pipe) -> io::Result<usize> {
+        self.begin(Op::Flush)?;
+        self.check_write(to).map(|()| 0)
+    }
+
+    pub(crate) fn shut_down(&mut self, to: &mut Pipe) -> io::Result<usize> {
+        self.begin(Op::Shutdown)?;
+        self.check_write(to)?;
+        assert!(!to.is_shut, "shut down twice");
+        to.is_shut = true;
+        Ok(0)
     }
 
     /// Drops the transport.

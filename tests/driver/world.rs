@@ -1,9 +1,10 @@
 //! Two drivers with their applications, joined by a transport in memory, in virtual time.
 
 use core::time::Duration;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IoSlice};
 
-use sanswire::driver::{Driver, Error, Next};
+use bytes::BytesMut;
+use sanswire::driver::{Driver, Error, Next, Transfer};
 use sanswire::{Closed, Event, ReadyState, Role};
 
 use crate::app::{App, Plan};
@@ -14,7 +15,9 @@ use crate::wire::{Pipe, Stream};
 pub(crate) enum Style {
     /// One operation at a time, each for some time at most.
     Blocking,
-    /// Whatever is ready is done. (A loop with a read and a write in flight would be the third.)
+    /// A read and a write are in flight at once, in memory of the transport's.
+    Completion,
+    /// Whatever is ready is done.
     Readiness,
 }
 
@@ -37,6 +40,9 @@ pub(crate) struct End {
     is_moving: bool,
     /// Until when a blocking write waits.
     write_until: Option<Duration>,
+    /// What is in flight.
+    reading: Option<BytesMut>,
+    writing: Option<(Transfer, Vec<u8>)>,
     closed: Option<Closed>,
     pub(crate) result: Option<Result<Closed, Error>>,
     /// How often the time was told since anything else happened.
@@ -166,6 +172,8 @@ impl End {
             waits: Waits::default(),
             is_moving: true,
             write_until: None,
+            reading: None,
+            writing: None,
             closed: None,
             result: None,
             timeouts: 0,
@@ -199,6 +207,7 @@ impl End {
         let mut is_moving = self.app.act(&mut self.driver, now);
         is_moving |= match self.style {
             Style::Blocking => self.advance_blocking(to, from, now, is_deaf),
+            Style::Completion => self.advance_completion(to, from, now, is_deaf),
             Style::Readiness => self.advance_ready(to, from, now, is_deaf),
         };
         self.is_moving = is_moving || !is_deaf && self.driver.has_event();
@@ -340,6 +349,85 @@ impl End {
             }
             Read::Blocked | Read::Unwanted => false,
         }
+    }
+
+    /// Submits what is wanted, and waits for one completion.
+    fn advance_completion(
+        &mut self,
+        to: &mut Pipe,
+        from: &mut Pipe,
+        now: Duration,
+        is_deaf: bool,
+    ) -> bool {
+        if !is_deaf && let Some(memory) = self.driver.take_read() {
+            assert!(self.reading.is_none() && memory.is_empty() && memory.capacity() > 0);
+            self.reading = Some(memory);
+        }
+        let mut block = Vec::new();
+        if let Some(taken) = self.driver.take_write(&mut block) {
+            assert!(self.writing.is_none());
+            assert_eq!(taken == Transfer::Bytes, !block.is_empty());
+            self.writing = Some((taken, block));
+        }
+        assert!(self.reading.is_none() || self.driver.want_read().is_none());
+        assert!(self.writing.is_none() || self.driver.want_write().is_none());
+        if let Some((taken, block)) = self.writing.take() {
+            let done = match taken {
+                Transfer::Bytes => self.stream.write(&[IoSlice::new(&block)], to, from),
+                Transfer::Flush => self.stream.flush(to),
+                Transfer::Shutdown => self.stream.shut_down(to),
+            };
+            match done.map_err(|error| error.kind()) {
+                Ok(len) => {
+                    self.timeouts = 0;
+                    self.driver.handle_written(len);
+                    return true;
+                }
+                Err(kind @ (ErrorKind::Interrupted | ErrorKind::WouldBlock)) => {
+                    self.writing = Some((taken, block));
+                    self.waits.write = true;
+                    if kind == ErrorKind::Interrupted {
+                        return true;
+                    }
+                }
+                Err(_) => {
+                    self.driver.handle_write_error();
+                    return true;
+                }
+            }
+        }
+        if let Some(mut memory) = self.reading.take() {
+            let mut bytes = vec![0; memory.capacity()];
+            match self.stream.read(from, &mut bytes).map_err(|error| error.kind()) {
+                Ok(len) => {
+                    self.timeouts = 0;
+                    memory.extend_from_slice(&bytes[..len]);
+                    self.driver.give_read(memory);
+                    self.driver.handle_read(len, now);
+                    let unread = self.stream.read.saturating_sub(self.delivered);
+                    self.most_unread = self.most_unread.max(unread);
+                    return true;
+                }
+                Err(kind @ (ErrorKind::Interrupted | ErrorKind::WouldBlock)) => {
+                    self.reading = Some(memory);
+                    self.waits.read = true;
+                    if kind == ErrorKind::Interrupted {
+                        return true;
+                    }
+                }
+                Err(_) => {
+                    self.driver.give_read(memory);
+                    self.driver.handle_read_error();
+                    return true;
+                }
+            }
+        }
+        if self.driver.poll_timeout().is_some_and(|at| at <= now) {
+            self.tell_time(now);
+            return true;
+        }
+        self.driver.release_memory();
+        false
     }
 
     fn read(&mut self, from: &mut Pipe, now: Duration) -> Read {

@@ -653,7 +653,7 @@ fn writes_are_bounded_together_and_not_only_one_by_one() {
     let mut config = Config::default();
     config.close_timeout = Some(limit);
     let mut slow = Slow::default();
-    let mut socket = WebSocket::from_driver(&mut slow, Connection::server(&config).into());
+    let mut socket = WebSocket::from_driver(&mut slow, Connection::server(&config));
     socket.feed(&[7; 5_000]).unwrap();
     let error = socket.close(1000, "").unwrap_err();
     assert!(matches!(error, Error::Connection(ConnectionError::CloseTimeout { .. })), "{error}");
@@ -737,7 +737,7 @@ fn a_read_timeout_passes_while_the_peer_reads_slowly() {
         let mut connection = Connection::server(&config);
         connection.input().extend_from_slice(&masked(0x82, b"?"));
         let slow = Slow::default();
-        let mut socket = WebSocket::from_driver(slow, connection.into());
+        let mut socket = WebSocket::from_driver(slow, connection);
         socket.set_read_timeout(Some(Duration::from_millis(20)));
         let answered = socket.recv_with(|_, commands| commands.send(&[7; 5_000]));
         assert_eq!(answered.unwrap(), Some(Ok(())));

@@ -41,7 +41,7 @@ fn over_tcp(connection: Connection) -> (WebSocket<TcpStream>, TcpStream) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
     let near = listener.accept().unwrap().0;
-    (WebSocket::from_driver(near, connection.into()), far)
+    (WebSocket::from_driver(near, connection), far)
 }
 
 fn short() -> Config {
@@ -95,7 +95,7 @@ fn what_came_in_time_is_read_before_a_deadline_counts() {
         config.ping_interval = Some(millis(20));
         config.pong_timeout = Some(millis(500));
     });
-    let (mut socket, mut peer) = over_tcp(Connection::server(&config).into());
+    let (mut socket, mut peer) = over_tcp(Connection::server(&config));
     socket.set_read_timeout(Some(millis(100)));
     let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
     assert_eq!(error.kind(), io::ErrorKind::TimedOut);

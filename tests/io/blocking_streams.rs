@@ -2,7 +2,6 @@
 #![expect(
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
-    clippy::unwrap_used,
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
@@ -82,13 +81,13 @@ impl Transport for Stream {
 
 fn server(config: &Config) -> (WebSocket<Stream>, Stream) {
     let stream = Stream::default();
-    (WebSocket::from_driver(stream.clone(), Connection::server(config).into()), stream)
+    (WebSocket::from_driver(stream.clone(), Connection::server(config)), stream)
 }
 
 fn plain() -> (WebSocket<Plain<Stream>>, Stream) {
     let stream = Stream::default();
     let connection = Connection::server(&Config::default());
-    (WebSocket::from_driver(Plain(stream.clone()), connection.into()), stream)
+    (WebSocket::from_driver(Plain(stream.clone()), connection), stream)
 }
 
 #[track_caller]

@@ -2,7 +2,6 @@
 #![expect(
     clippy::panic,
     clippy::std_instead_of_core,
-    clippy::unwrap_used,
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
@@ -31,7 +30,7 @@ fn millis(millis: u64) -> Duration {
 /// A server and the bare stream at its other end.
 fn server(capacity: usize, config: &Config) -> (WebSocket<DuplexStream>, DuplexStream) {
     let (near, far) = duplex(capacity);
-    (WebSocket::from_driver(near, Connection::server(config).into()), far)
+    (WebSocket::from_driver(near, Connection::server(config)), far)
 }
 
 #[track_caller]
@@ -57,7 +56,7 @@ async fn a_silent_peer_is_pinged_and_then_given_up() {
 #[tokio::test(start_paused = true)]
 async fn a_quiet_peer_that_answers_pings_lives_on() {
     let (near, far) = duplex(1000);
-    let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection.into());
+    let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection);
     let mut server = new(near, Connection::server(&Config::default()));
     let quiet = config(|config| config.ping_interval = None);
     let mut client = new(far, Connection::client(&quiet, [7; 32]));
@@ -118,7 +117,7 @@ async fn a_sender_that_waits_sees_that_the_peer_is_gone() {
 async fn two_senders_that_wait_for_each_other_are_ended() {
     let (near, far) = duplex(1000);
     let small = config(|config| config.max_buffered = 1000);
-    let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection.into());
+    let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection);
     let mut server = new(near, Connection::server(&small));
     let mut client = new(far, Connection::client(&small, [7; 32]));
     let flood = vec![7; 10_000];

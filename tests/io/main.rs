@@ -7,16 +7,16 @@ mod blocking;
 mod blocking_deadlines;
 mod blocking_streams;
 #[cfg(feature = "tokio")]
-mod broadcast;
-#[cfg(feature = "tokio")]
-mod cancel;
-#[cfg(feature = "tokio")]
 mod deadlines;
 #[cfg(feature = "tokio")]
 mod delivery;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod futures_io;
 #[cfg(feature = "tokio")]
 mod reconnecting;
 #[cfg(feature = "tokio")]
-mod split;
+mod schedules;
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+mod smol;
 #[cfg(feature = "tokio")]
 mod tokio;

@@ -9,3 +9,5 @@ mod allocations;
 mod deflate;
 #[cfg(feature = "deflate")]
 mod deflate_limits;
+#[cfg(feature = "tokio")]
+mod idle;

@@ -122,7 +122,7 @@ impl<S: Transport> WebSocket<S> {
     /// # let stream = std::io::Cursor::new(Vec::new());
     /// let mut connection = Connection::server(&Config::default());
     /// connection.input().extend_from_slice(b"\x81\x85\0\0\0\0Hello");
-    /// let mut socket = WebSocket::from_driver(Plain(stream), connection.into());
+    /// let mut socket = WebSocket::from_driver(Plain(stream), connection);
     /// let echoed = socket.recv_with(|event, commands| match event {
     ///     Event::Text(text) => commands.send(text),
     ///     _ => Ok(()),

@@ -100,7 +100,8 @@ impl<S: Transport> WebSocket<S> {
     /// One whose opening handshake is not complete delivers nothing: do the handshake by
     /// [`client`](Self::client) or [`accept`](Self::accept).
     #[must_use]
-    pub fn from_driver(mut stream: S, driver: Driver) -> Self {
+    pub fn from_driver(mut stream: S, driver: impl Into<Driver>) -> Self {
+        let driver = driver.into();
         // Where it cannot be bounded, nothing else goes on while a write blocks.
         let _ = stream.set_write_timeout(WRITE_TIMEOUT);
         let (clock, failure) = (Clock::new(driver.now()), Failure::default());

@@ -1,5 +1,5 @@
-//! The futures-io adapter: a WebSocket over anything that is `AsyncRead + AsyncWrite` of
-//! `futures-io`, as smol, async-std and `async-compat` have it; knows no frames.
+//! WebSockets on smol, async-std and others, over anything that is `AsyncRead + AsyncWrite` of
+//! `futures-io`.
 //!
 //! ```no_run
 //! # async fn f() -> Result<(), sanswire::io::Error> {
@@ -17,10 +17,11 @@
 //! # }
 //! ```
 //!
-//! [`WebSocket`] has the methods of [`poll::WebSocket`], whose module says what futures may be
-//! dropped and when time passes. Timers, and the sockets of
-//! [`connect_with`](WebSocket::connect_with), are those of `async-io` and `async-net`, which smol is
-//! built on and which need no runtime of their own.
+//! All other methods of [`WebSocket`], such as `accept`, `recv` and `send`, are those of
+//! [`poll::WebSocket`]. Its [module](poll) says which futures may be dropped, and when time passes.
+//!
+//! Timers, and the sockets of [`connect_with`](WebSocket::connect_with), are those of `async-io` and
+//! `async-net`. They need no runtime of their own.
 
 use core::future::{Future, poll_fn};
 use core::pin::{Pin, pin};
@@ -39,8 +40,9 @@ use super::{Error, SLICES, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
+pub use poll::ReuniteError;
 
-/// A WebSocket over a stream of `futures-io`.
+/// A WebSocket over a stream of `futures-io`: a [`poll::WebSocket`].
 pub type WebSocket<S> = poll::WebSocket<Stream<S>>;
 
 /// The half of a [`WebSocket`] that sends.
@@ -204,6 +206,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
                     }
                     self.timer = None;
                 }
+                // A timer of async-io never fires at once.
+                _ if deadline <= Instant::now() => return Poll::Ready(()),
                 timer => *timer = Some((Timer::at(deadline), deadline)),
             }
         }

@@ -21,8 +21,8 @@ use crate::message::{Message, MessageKind, Outgoing};
 
 /// The half of a [`WebSocket`] that sends.
 ///
-/// It is a [`Sink`] of messages. What it queues is written by the other half, too, while that
-/// waits. Dropping it does not close the connection.
+/// It is a [`Sink`] of messages. While the other half waits, that writes what this one has queued.
+/// Dropping it does not close the connection.
 #[derive(Debug)]
 pub struct Sender<T: Transport> {
     side: Side<T>,

@@ -1,33 +1,50 @@
-//! One WebSocket for every asynchronous runtime; knows neither frames nor the runtime.
+//! The WebSocket of all asynchronous runtimes.
 //!
-//! [`WebSocket`] is a shell around a [`Driver`]: it waits. What it waits with is a [`Transport`].
-//! `sanswire::tokio::WebSocket` and `sanswire::futures_io::WebSocket` are this type over transports
-//! of those runtimes; for another one, implement `Transport`.
+//! `sanswire::tokio::WebSocket` and `sanswire::futures_io::WebSocket` are [`WebSocket`] over streams
+//! of those runtimes. For another runtime, implement [`Transport`].
+//!
+//! ```
+//! use sanswire::Event;
+//! use sanswire::io::Error;
+//! use sanswire::io::poll::{Transport, WebSocket};
+//!
+//! /// Sends everything back, on any runtime.
+//! async fn echo(mut socket: WebSocket<impl Transport>) -> Result<(), Error> {
+//!     let handled = socket.run(|event, commands| match event {
+//!         // There is room for an answer. What is refused is so because it is closing.
+//!         Event::Text(text) => drop(commands.send(text)),
+//!         Event::Binary(payload) => drop(commands.send(payload)),
+//!         _ => {}
+//!     });
+//!     handled.await
+//! }
+//! ```
 //!
 //! # Cancel safety
 //!
 //! All futures but those of the opening handshake can be dropped at any time, in a `select!` or by
-//! a `timeout`, and the call be made again: nothing is lost or sent by halves.
+//! a `timeout`, and the call can be made again. Nothing is lost, and no message is sent in part.
 //!
 //! # Time
 //!
-//! Deadlines and heartbeats are those of the [`Config`]; there is one timer for each socket. Time
-//! passes for a connection while it is waited on, by [`recv`](WebSocket::recv) or by sending when
-//! there is no room: a socket that is left alone sends no Pings and finds nobody dead.
+//! Deadlines and heartbeats are those of the [`Config`]. There is one timer for each socket. Time
+//! passes for a connection while a call waits: [`recv`](WebSocket::recv), or a method that sends when
+//! there is no room. A socket that nobody waits on sends no Pings and meets no deadlines.
 //!
 //! # Fairness
 //!
 //! A call that always finds something to do lets other tasks run after 256 messages, or as many KiB
-//! read or inflated.
+//! processed or delivered.
 
 mod halves;
 mod shared;
 mod shell;
 mod transport;
 
+use alloc::boxed::Box;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 
 use futures_core::Stream;
@@ -46,9 +63,9 @@ pub use transport::Transport;
 
 /// A WebSocket over an asynchronous transport.
 ///
-/// It is a [`Stream`] and a [`Sink`] of messages, too. What is sent by [`send`](Self::send) has
-/// left when that returns. What is [fed](Self::feed), and what the connection answers by itself,
-/// leaves before [`recv`](Self::recv) waits: many replies in one write.
+/// It is also a [`Stream`] and a [`Sink`] of messages. [`send`](Self::send) returns when the message
+/// has left. What is [fed](Self::feed), and what the connection answers by itself, leaves before
+/// [`recv`](Self::recv) waits: many replies in one write.
 ///
 /// While it waits, an idle connection holds no buffers.
 #[derive(Debug)]
@@ -86,7 +103,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// A dropped future drops the stream.
     pub async fn accept(stream: T::Stream, config: &Config) -> Result<Self, Error> {
-        Self::accept_with(stream, config, |_| Ok(Acceptance::new())).await
+        Self::open(stream, Driver::server(config), |_| Ok(Acceptance::new())).await
     }
 
     /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
@@ -108,7 +125,7 @@ impl<T: Transport> WebSocket<T> {
         config: &Config,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
     ) -> Result<Self, Error> {
-        Self::accept_with_limits(stream, HeadLimits::default(), config, decide).await
+        Self::open(stream, Driver::server(config), decide).await
     }
 
     /// As [`accept_with`](Self::accept_with), with other limits for the request.
@@ -129,28 +146,36 @@ impl<T: Transport> WebSocket<T> {
         Self::open(stream, Driver::server_with(limits, config), decide).await
     }
 
-    async fn open(
+    /// Not an `async fn`, and boxed: a task that opens a connection and then serves it would hold
+    /// the place of this future all along, beside the socket.
+    fn open(
         stream: T::Stream,
         driver: Driver,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> Result<Self, Error> {
-        let (mut socket, mut decide) = (Self::from_driver(stream, driver), Some(decide));
-        poll_fn(|cx| socket.shell.poll_open(cx, &mut decide)).await?;
-        Ok(socket)
+    ) -> impl Future<Output = Result<Self, Error>> {
+        let socket = Box::new(Self::from_driver(stream, driver));
+        let (mut socket, mut decide) = (Some(socket), Some(decide));
+        poll_fn(move |cx| {
+            if let Some(opening) = &mut socket {
+                ready!(opening.shell.poll_open(cx, &mut decide))?;
+            }
+            socket.take().map_or(Poll::Pending, |socket| Poll::Ready(Ok(*socket)))
+        })
     }
 
-    /// Goes on with a driver, such as one that was [taken apart](Self::into_parts) or one of a
-    /// [`Connection`] that another HTTP stack has opened. Its time continues.
+    /// Goes on with a driver whose connection is open: one from [`into_parts`](Self::into_parts), or
+    /// `connection.into()` for a [`Connection`] that another HTTP stack has opened. Its time
+    /// continues.
     ///
-    /// One whose opening handshake is not complete delivers nothing: do the handshake by
+    /// A driver whose opening handshake is not complete delivers nothing: do the handshake by
     /// [`client`](Self::client) or [`accept`](Self::accept).
     #[must_use]
-    pub fn from_driver(stream: T::Stream, driver: Driver) -> Self {
-        Self { shell: Shell::new(T::new(stream), driver) }
+    pub fn from_driver(stream: T::Stream, driver: impl Into<Driver>) -> Self {
+        Self { shell: Shell::new(T::new(stream), driver.into()) }
     }
 
-    /// Takes the socket apart. Nothing is lost: what was read and not delivered, and what was not
-    /// written, is in the driver.
+    /// Takes the socket apart. What was read and not delivered, and what was not written, is in the
+    /// driver.
     pub fn into_parts(self) -> (T::Stream, Driver) {
         let (transport, driver) = self.shell.into_parts();
         (transport.into_stream(), driver)
@@ -168,13 +193,13 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future has taken no message.
+    /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.shell.poll_recv(Wakers::of(cx))).await
     }
 
     /// Waits for the next event and lends it to `take`, with the commands to answer it by. Returns
-    /// `None` behind [`Event::Closed`].
+    /// `None` after [`Event::Closed`].
     ///
     /// Nothing is copied. What `take` sends leaves before a later call waits, or by
     /// [`flush`](Self::flush).
@@ -212,8 +237,8 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future has lost nothing: what `handle` was called for is done, and what it sent
-    /// leaves by the next call that waits.
+    /// If the future is dropped, nothing is lost: what `handle` sent leaves by the next call that
+    /// waits.
     pub async fn run(
         &mut self,
         mut handle: impl FnMut(Event<'_>, &mut Commands<'_>),
@@ -221,14 +246,14 @@ impl<T: Transport> WebSocket<T> {
         poll_fn(|cx| self.shell.poll_run(Wakers::of(cx), &mut handle)).await
     }
 
-    /// Sends a message, which has left when this returns. Waits for room while the output is full,
+    /// Sends a message, and returns when it has left. Waits for room while the output is full,
     /// unless [`Config::when_full`] says otherwise.
     ///
     /// See [`Outgoing`] for what can be a message, and for when it is copied.
     ///
-    /// A peer that does not read makes it wait, for [`Config::write_timeout`] at most, and two
-    /// peers that both only send may wait for each other: [`split`](Self::split) the socket where
-    /// that can be.
+    /// While the peer does not read, it waits, for [`Config::write_timeout`] at most. Two peers that
+    /// both only send may wait for each other: [`split`](Self::split) the socket to send and receive
+    /// at once.
     ///
     /// # Errors
     ///
@@ -265,7 +290,7 @@ impl<T: Transport> WebSocket<T> {
     /// Queues a message if there is room for it, and gives it back at once if there is not. It
     /// leaves as by [`feed`](Self::feed).
     ///
-    /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
+    /// Use it to send to many peers of which some are slow. [`Event::Drained`] says when there is
     /// room again; [`Config::when_full`] has other answers to a full output.
     ///
     /// # Errors
@@ -410,12 +435,12 @@ impl<T: Transport> WebSocket<T> {
         halves::split(self.shell)
     }
 
-    /// Returns the commands of the connection: what they queue leaves as by [`feed`](Self::feed).
+    /// Returns the commands of the connection. What they queue leaves as by [`feed`](Self::feed).
     pub fn commands(&mut self) -> Commands<'_> {
         self.shell.commands()
     }
 
-    /// Returns the connection, to ask it things.
+    /// Returns the connection, for its getters.
     pub fn connection(&self) -> &Connection {
         self.shell.connection()
     }

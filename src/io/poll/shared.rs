@@ -21,7 +21,7 @@ pub(super) struct Side<T: Transport> {
     half: Half,
 }
 
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Half {
     Receiver,
     Sender,
@@ -108,7 +108,14 @@ impl<T: Transport> Side<T> {
         // Before the poll, or what happens meanwhile would wake nobody.
         sleepers.register(self.half, cx.waker());
         let wakers = Wakers { read: readable, write: writable };
-        let polled = self.with(|shell| poll(shell, wakers));
+        let polled = self.with(|shell| {
+            let polled = poll(shell, wakers);
+            if polled.is_ready() && self.half == Half::Receiver && sleepers.waits(Half::Sender) {
+                // Or each message that arrives would wake a sender that is stuck.
+                shell.settle(wakers);
+            }
+            polled
+        });
         if polled.is_ready() {
             sleepers.take(self.half);
         }
@@ -174,6 +181,10 @@ impl Sleepers {
             Some(registered) => registered.clone_from(waker),
             None => *slot = Some(waker.clone()),
         }
+    }
+
+    fn waits(&self, half: Half) -> bool {
+        self.slot(half).is_some()
     }
 
     fn take(&self, half: Half) -> Option<Waker> {

@@ -6,9 +6,10 @@ use std::io;
 
 use super::transport::Transport;
 use crate::connection::{Commands, Connection, Event, ReadyState, Refused};
-use crate::driver::{self, Driver, Next, Write};
+use crate::driver::{Driver, Next, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
+use crate::io::failure::Failure;
 use crate::io::{Error, open};
 use crate::message::{Message, Outgoing};
 
@@ -24,10 +25,7 @@ pub(super) struct Shell<T> {
     armed: Armed,
     /// What a sender waits for that waits.
     lacks: Lacks,
-    /// The failure of the transport that ends the connection, until it is reported.
-    failure: Option<io::Error>,
-    /// What broke writing: it is reported whenever somebody wants to write.
-    broken: Option<io::Error>,
+    failure: Failure,
     /// Whether a stream of messages has told its last item.
     is_told: bool,
 }
@@ -72,8 +70,7 @@ impl<T: Transport> Shell<T> {
             base,
             armed: Armed::default(),
             lacks: Lacks::Room,
-            failure: None,
-            broken: None,
+            failure: Failure::default(),
             is_told: false,
         }
     }
@@ -85,7 +82,7 @@ impl<T: Transport> Shell<T> {
         decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
     ) -> Poll<Result<(), Error>> {
         let wakers = Wakers::of(cx);
-        while !open(&mut self.driver, decide).map_err(|error| self.failed(error))? {
+        while !open(&mut self.driver, decide).map_err(|error| self.failure.explain(error))? {
             ready!(self.poll_io(wakers));
         }
         self.poll_flush(wakers)
@@ -111,7 +108,7 @@ impl<T: Transport> Shell<T> {
                     wakers.read.wake_by_ref();
                     return Poll::Pending;
                 }
-                Err(error) => return Poll::Ready(Err(self.failed(error))),
+                Err(error) => return Poll::Ready(Err(self.failure.explain(error))),
             }
         }
     }
@@ -217,8 +214,8 @@ impl<T: Transport> Shell<T> {
     /// Waits with a sender that lacks something.
     fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
         self.lacks = lacks;
-        if let Some(error) = &self.broken {
-            return Poll::Ready(Err(copy_of(error).into()));
+        if self.driver.is_broken() {
+            return Poll::Ready(Err(self.failure.report().into()));
         }
         if self.driver.is_overdue() {
             let error = io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed");
@@ -243,7 +240,10 @@ impl<T: Transport> Shell<T> {
             };
             match written {
                 Poll::Ready(Ok(len)) => self.driver.handle_written(len),
-                Poll::Ready(Err(error)) => self.note_broken(error),
+                Poll::Ready(Err(error)) => {
+                    self.failure.note(error, &self.driver);
+                    self.driver.handle_write_error();
+                }
                 Poll::Pending => {
                     self.armed.write = true;
                     break;
@@ -263,7 +263,7 @@ impl<T: Transport> Shell<T> {
                     return Poll::Ready(());
                 }
                 Poll::Ready(Err(error)) => {
-                    self.note(error);
+                    self.failure.note(error, &self.driver);
                     self.driver.handle_read_error();
                     return Poll::Ready(());
                 }
@@ -285,6 +285,11 @@ impl<T: Transport> Shell<T> {
         Poll::Pending
     }
 
+    /// Has the transport wake somebody for all there is to do, and does what can be done at once.
+    pub(super) fn settle(&mut self, wakers: Wakers<'_>) {
+        while !self.has_sent() && self.needs_io() && self.poll_io(wakers).is_ready() {}
+    }
+
     /// Returns whether there is something to do for the transport that it will wake nobody for.
     pub(super) fn needs_io(&self) -> bool {
         let is_earlier = |at: Duration| self.armed.until.is_none_or(|until| at < until);
@@ -304,7 +309,7 @@ impl<T: Transport> Shell<T> {
             Lacks::Room => self.commands().has_room(),
             Lacks::Written => self.driver.is_written(),
         };
-        has_it || self.broken.is_some() || self.driver.is_overdue() || self.driver.is_over()
+        has_it || self.driver.is_broken() || self.driver.is_overdue() || self.driver.is_over()
     }
 
     pub(super) fn commands(&mut self) -> Commands<'_> {
@@ -315,32 +320,16 @@ impl<T: Transport> Shell<T> {
         self.driver.connection()
     }
 
-    pub(super) fn into_parts(self) -> (T, Driver) {
+    /// Tells the driver the time, which goes on from there. It judges no deadline: that is for those
+    /// who read before.
+    pub(super) fn into_parts(mut self) -> (T, Driver) {
+        let now = self.base + self.transport.now();
+        let before = |at: Duration| now.min(at.saturating_sub(Duration::from_nanos(1)));
+        self.driver.handle_timeout(self.driver.poll_timeout().map_or(now, before));
         (self.transport, self.driver)
     }
 
     pub(super) const fn transport(&self) -> &T {
         &self.transport
     }
-
-    fn note_broken(&mut self, error: io::Error) {
-        self.broken = Some(copy_of(&error));
-        self.note(error);
-        self.driver.handle_write_error();
-    }
-
-    fn note(&mut self, error: io::Error) {
-        if !self.driver.is_ending() {
-            self.failure.get_or_insert(error);
-        }
-    }
-
-    fn failed(&mut self, error: driver::Error) -> Error {
-        self.failure.take().map_or(error.into(), Error::Io)
-    }
-}
-
-/// Returns the same error again, as far as it can be told twice.
-fn copy_of(error: &io::Error) -> io::Error {
-    error.raw_os_error().map_or_else(|| error.kind().into(), io::Error::from_raw_os_error)
 }

@@ -8,11 +8,11 @@ use crate::buffer::{Input, TransmitBuf};
 
 /// A byte stream of an asynchronous runtime, with a clock and a timer of that runtime.
 ///
-/// Implement it to have a [`WebSocket`](super::WebSocket) over a runtime that this crate has no
-/// adapter for: some forty lines. The methods are those of `AsyncRead` and `AsyncWrite`, and like
-/// these wake the task when it is worth calling again.
+/// Implement it for a [`WebSocket`](super::WebSocket) on a runtime that this crate has no adapter
+/// for, in some forty lines: `src/io/futures_io/mod.rs` is an example. The methods are those of
+/// `AsyncRead` and `AsyncWrite`, and wake the task in the same way.
 pub trait Transport: Unpin {
-    /// What is wrapped.
+    /// The stream that is wrapped.
     type Stream;
 
     /// Wraps a stream; its clock begins at 0.
@@ -42,7 +42,7 @@ pub trait Transport: Unpin {
     fn poll_write(&mut self, cx: &mut Context<'_>, output: &TransmitBuf)
     -> Poll<io::Result<usize>>;
 
-    /// Passes on what the stream may have kept to itself.
+    /// Flushes what the stream may have buffered.
     ///
     /// # Errors
     ///

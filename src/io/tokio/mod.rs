@@ -1,4 +1,4 @@
-//! The tokio adapter: a WebSocket over anything that is `AsyncRead + AsyncWrite`; knows no frames.
+//! WebSockets on tokio, over anything that is `AsyncRead + AsyncWrite`.
 //!
 //! ```no_run
 //! # async fn f() -> Result<(), sanswire::io::Error> {
@@ -13,10 +13,11 @@
 //! # }
 //! ```
 //!
-//! [`WebSocket`] has the methods of [`poll::WebSocket`], whose module says what futures may be
-//! dropped and when time passes. The runtime must have its time driver enabled.
+//! All other methods of [`WebSocket`], such as `accept`, `recv` and `send`, are those of
+//! [`poll::WebSocket`]. Its [module](poll) says which futures may be dropped, and when time passes.
+//! The runtime must have its time driver enabled.
 //!
-//! A client that connects again by itself is in [`reconnecting`].
+//! For a client that connects again by itself, see [`reconnecting`].
 
 pub mod reconnecting;
 
@@ -39,7 +40,7 @@ use crate::connection::Config;
 use crate::handshake::ClientRequest;
 pub use poll::ReuniteError;
 
-/// A WebSocket over a stream of tokio.
+/// A WebSocket over a stream of tokio: a [`poll::WebSocket`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -204,6 +205,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
     fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
         // Too far to be counted is never.
         let Some(deadline) = self.start.checked_add(at) else { return Poll::Pending };
+        let is_sooner = self.timer.as_ref().is_none_or(|timer| deadline < timer.deadline());
+        if is_sooner && deadline <= Instant::now() {
+            // A timer that is set to the past wakes its task.
+            return Poll::Ready(());
+        }
         let timer = self.timer.get_or_insert_with(|| Box::pin(sleep_until(deadline)));
         if deadline < timer.deadline() {
             timer.as_mut().reset(deadline);

@@ -5,8 +5,7 @@ use std::io::Write;
 
 use bytes::{Buf, BufMut, Bytes};
 use sanswire::extension::{self, Deflate, DeflateConfig};
-use sanswire::{Config, Connection, Event, Message, Prepared, ReceiveBuf, blocking};
-
+use sanswire::{Commands, Config, Connection, Event, Message, Prepared, blocking};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::memory::{self, Memory};
@@ -23,12 +22,11 @@ impl Peer for Sanswire {
     }
 
     fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
-        let tokio = || {
-            sanswire::tokio::WebSocket::from_parts(transport(), connection(role), ReceiveBuf::new())
-        };
+        let tokio =
+            || sanswire::tokio::WebSocket::from_driver(transport(), connection(role).into());
         let blocking = || {
             let stream = blocking::Plain(transport());
-            blocking::WebSocket::from_parts(stream, connection(role), ReceiveBuf::new())
+            blocking::WebSocket::from_driver(stream, connection(role).into())
         };
         vec![
             Receiver::new("sanswire", "lent", Core::<Lends>::new(transport(), role)),
@@ -46,14 +44,12 @@ impl Peer for Sanswire {
             Sender::new(
                 "sanswire",
                 "slice",
-                sending(|connection, payload| connection.send_binary(payload).is_ok()),
+                sending(|commands, payload| commands.send(&payload[..]).is_ok()),
             ),
             Sender::new(
                 "sanswire",
                 "bytes",
-                sending(|connection, payload| {
-                    connection.send(Message::Binary(payload.clone())).is_ok()
-                }),
+                sending(|commands, payload| commands.send(payload).is_ok()),
             ),
         ]
     }
@@ -67,13 +63,12 @@ impl Peer for Sanswire {
         (config.takeover, config.peer_takeover) = (takeover, takeover);
         let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
         let connection = server().with_deflate(agreed);
-        let echo = Echoing { transport: transport(), connection, input: ReceiveBuf::new() };
+        let echo = Echoing { transport: transport(), connection };
         vec![Deflater::new("sanswire", "level 6", echo)]
     }
 
     fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
-        let mut core =
-            Serving { transport: transport(), connection: server(), input: ReceiveBuf::new() };
+        let mut core = Serving { transport: transport(), connection: server() };
         let tokio = gathered(transport());
         vec![
             Task::called("sanswire", move || core.serve()),
@@ -138,14 +133,13 @@ impl Takes for Owns {
 struct Core<T> {
     transport: Memory,
     connection: Connection,
-    input: ReceiveBuf,
     takes: core::marker::PhantomData<T>,
 }
 
 impl<T> Core<T> {
     fn new(transport: Memory, role: Role) -> Self {
         let takes = core::marker::PhantomData;
-        Self { transport, connection: connection(role), input: ReceiveBuf::new(), takes }
+        Self { transport, connection: connection(role), takes }
     }
 }
 
@@ -153,10 +147,10 @@ impl<T: Takes> Receive for Core<T> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
         let mut left = messages;
         while left > 0 {
-            match self.connection.poll_event(&mut self.input).unwrap() {
-                Some(event) => left -= usize::from(T::take(event, &mut take)),
+            match self.connection.poll_event().unwrap() {
+                Some((event, _)) => left -= usize::from(T::take(event, &mut take)),
                 None => {
-                    read(&mut self.transport, &mut self.input).unwrap();
+                    read(&mut self.transport, &mut self.connection).unwrap();
                 }
             }
         }
@@ -217,15 +211,15 @@ struct Sending {
     transport: Memory,
     connection: Connection,
     /// Returns whether there was room.
-    send: fn(&mut Connection, &Bytes) -> bool,
+    send: fn(&mut Commands<'_>, &Bytes) -> bool,
 }
 
 impl Transmit for Sending {
     fn send(&mut self, payload: &Bytes, messages: usize) {
         for _ in 0..messages {
-            if !(self.send)(&mut self.connection, payload) {
+            if !(self.send)(&mut self.connection.commands(), payload) {
                 write(&mut self.transport, &mut self.connection);
-                assert!((self.send)(&mut self.connection, payload));
+                assert!((self.send)(&mut self.connection.commands(), payload));
             }
         }
         write(&mut self.transport, &mut self.connection);
@@ -253,7 +247,7 @@ impl Transmit for SendingPrepared {
     fn send(&mut self, payload: &Bytes, messages: usize) {
         assert_eq!(payload.len(), self.prepared.len());
         for _ in 0..messages {
-            self.connection.send_prepared(&self.prepared).unwrap();
+            self.connection.commands().send(&self.prepared).unwrap();
         }
         write(&mut self.transport, &mut self.connection);
     }
@@ -262,22 +256,21 @@ impl Transmit for SendingPrepared {
 struct Echoing {
     transport: Memory,
     connection: Connection,
-    input: ReceiveBuf,
 }
 
 impl Echo for Echoing {
     fn echo(&mut self, messages: usize) {
         let mut left = messages;
         while left > 0 {
-            match self.connection.poll_event(&mut self.input).unwrap() {
-                Some(Event::Text(text)) => {
-                    self.connection.send_text(&text).unwrap();
+            match self.connection.poll_event().unwrap() {
+                Some((Event::Text(text), mut commands)) => {
+                    commands.send(&text).unwrap();
                     left -= 1;
                 }
-                Some(event) => panic!("{event:?}"),
+                Some((event, _)) => panic!("{event:?}"),
                 None => {
                     write(&mut self.transport, &mut self.connection);
-                    read(&mut self.transport, &mut self.input).unwrap();
+                    read(&mut self.transport, &mut self.connection).unwrap();
                 }
             }
         }
@@ -304,38 +297,37 @@ fn write(transport: &mut Memory, connection: &mut Connection) {
 struct Serving {
     transport: Memory,
     connection: Connection,
-    input: ReceiveBuf,
 }
 
 impl Serving {
     fn serve(&mut self) {
         loop {
-            while let Some(event) = self.connection.poll_event(&mut self.input).unwrap() {
-                reply(event, &mut self.connection);
+            while let Some((event, mut commands)) = self.connection.poll_event().unwrap() {
+                reply(event, &mut commands);
             }
             write(&mut self.transport, &mut self.connection);
-            if read(&mut self.transport, &mut self.input).is_none() {
+            if read(&mut self.transport, &mut self.connection).is_none() {
                 break;
             }
             // An event loop reads its clock once for all who are ready.
             self.connection.handle_timeout(NOW);
         }
         assert!(self.connection.poll_timeout() > Some(NOW));
-        self.input.release();
         self.connection.release_memory();
     }
 }
 
 /// Reads once, as much as there is room for; `None` when nothing is there.
-fn read(transport: &mut Memory, input: &mut ReceiveBuf) -> Option<usize> {
+fn read(transport: &mut Memory, connection: &mut Connection) -> Option<usize> {
+    let mut input = connection.input();
     input.prepare(READ);
     let room = input.chunk_mut().len();
-    transport.read_into(input, room)
+    transport.read_into(&mut input, room)
 }
 
 /// The loop that everybody writes first.
 async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error> {
-    let mut socket = sanswire::tokio::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
+    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server().into());
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
     }
@@ -347,25 +339,21 @@ async fn gathered<S>(stream: S) -> Result<(), sanswire::io::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = sanswire::tokio::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
+    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server().into());
     socket.run(reply).await
 }
 
 fn blocking(stream: std::net::TcpStream) {
-    let mut socket = blocking::WebSocket::from_parts(stream, server(), ReceiveBuf::new());
+    let mut socket = blocking::WebSocket::from_driver(stream, server().into());
     let _ = socket.run(reply);
 }
 
 /// Answers a message while it is lent: small ones are copied, large ones handed on. There is room
 /// for an answer to each event.
-fn reply(event: Event<'_>, connection: &mut Connection) {
+fn reply(event: Event<'_>, commands: &mut Commands<'_>) {
     match event {
-        Event::Binary(payload) if payload.len() < LARGE => {
-            connection.send_binary(&payload).unwrap();
-        }
-        Event::Text(text) if text.len() < LARGE => connection.send_text(&text).unwrap(),
-        Event::Binary(payload) => connection.send(payload.into()).unwrap(),
-        Event::Text(text) => connection.send(text.into()).unwrap(),
+        Event::Binary(payload) => commands.send(payload).unwrap(),
+        Event::Text(text) => commands.send(text).unwrap(),
         Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => {}
     }
 }
@@ -375,6 +363,3 @@ const READ: usize = 16 << 10;
 
 /// Any time will do.
 const NOW: Duration = Duration::from_secs(1);
-
-/// From which size on a payload is handed on rather than copied.
-const LARGE: usize = 4 << 10;

@@ -1,4 +1,4 @@
-//! A client that comes back: a [`Supervisor`] over real time and transports; decides nothing.
+//! A client that connects again by itself when its connection is lost.
 //!
 //! ```no_run
 //! # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -24,8 +24,8 @@
 //! # }
 //! ```
 //!
-//! There is no task behind it: [`Client::next`] does everything, and has to be called all the time.
-//! At most one attempt or connection exists.
+//! There is no task behind it: [`Client::next`] does everything, so call it in a loop. At most one
+//! attempt or connection exists.
 //!
 //! ```text
 //!          Connecting              Open                        Disconnected
@@ -45,7 +45,7 @@
 //! set [`Options::delivery`]: messages are kept until the peer has acknowledged them, and arrive
 //! each once and in order as [`delivery`](crate::delivery) has it.
 //!
-//! All decisions are made by a [`Supervisor`], which can be used without tokio, too.
+//! All its decisions are made by a [`Supervisor`], which can be used without tokio.
 //!
 //! [`Supervisor`]: crate::reconnect::Supervisor
 

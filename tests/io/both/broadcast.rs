@@ -1,7 +1,7 @@
 //! The chat room of the examples over real sockets, with one member who does not read.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "../../examples/chat_server.rs"]
+#[path = "../../../examples/chat_server.rs"]
 #[expect(dead_code, reason = "the test has a main function of its own")]
 mod chat_server;
 
@@ -9,21 +9,22 @@ use core::net::SocketAddr;
 
 use sanswire::Config;
 use sanswire::handshake::ClientRequest;
-use sanswire::tokio::WebSocket;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
+use super::{Adapted, WebSocket, adapt};
+
 /// A new member of the room, greeted.
-async fn member(room: SocketAddr) -> WebSocket<TcpStream> {
+async fn member(room: SocketAddr) -> WebSocket<Adapted<TcpStream>> {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_recv_buffer_size(16 << 10).unwrap();
     let stream = socket.connect(room).await.unwrap();
     let request = ClientRequest::new("room.example.com", "/").unwrap();
-    let mut socket = WebSocket::client(stream, &request, &Config::default()).await.unwrap();
+    let mut socket = WebSocket::client(adapt(stream), &request, &Config::default()).await.unwrap();
     assert!(line(&mut socket).await.starts_with("you are number"));
     socket
 }
 
-async fn line(socket: &mut WebSocket<TcpStream>) -> String {
+async fn line(socket: &mut WebSocket<Adapted<TcpStream>>) -> String {
     socket.recv().await.unwrap().unwrap().as_text().unwrap().to_owned()
 }
 

@@ -1,4 +1,4 @@
-//! Futures of the tokio adapter dropped at every point where they wait: nothing is lost, repeated
+//! Futures dropped at every point where they wait: nothing is lost, repeated
 //! or sent by halves.
 #![expect(
     clippy::panic,
@@ -12,9 +12,13 @@ use std::future::poll_fn;
 use std::pin::pin;
 use std::task::Poll;
 
-use sanswire::tokio::WebSocket;
 use sanswire::{CloseCode, Config, Connection, Event, Message, MessageKind};
 use tokio::io::{AsyncReadExt, DuplexStream, duplex};
+
+use super::{Adapted, WebSocket, adapt};
+
+/// One end of a pipe.
+type Pipe = Adapted<DuplexStream>;
 
 /// Polls a future so many times, each when it was woken, and drops it then.
 async fn poll_times<F: Future>(times: usize, future: F) -> Option<F::Output> {
@@ -35,13 +39,13 @@ async fn poll_times<F: Future>(times: usize, future: F) -> Option<F::Output> {
 }
 
 /// A client and a server over a pipe that holds five bytes.
-fn pair(max_buffered: usize) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+fn pair(max_buffered: usize) -> (WebSocket<Pipe>, WebSocket<Pipe>) {
     let (client, server) = duplex(5);
     let mut config = Config::default();
     config.max_buffered = max_buffered;
     (
-        WebSocket::from_driver(client, Connection::client(&config, [7; 32]).into()),
-        WebSocket::from_driver(server, Connection::server(&config).into()),
+        WebSocket::from_driver(adapt(client), Connection::client(&config, [7; 32])),
+        WebSocket::from_driver(adapt(server), Connection::server(&config)),
     )
 }
 
@@ -51,7 +55,7 @@ fn messages() -> Vec<Message> {
 }
 
 /// Receives everything, closes, and returns what was received.
-async fn collect(mut socket: WebSocket<DuplexStream>) -> Vec<Message> {
+async fn collect(mut socket: WebSocket<Pipe>) -> Vec<Message> {
     let mut received = Vec::new();
     while let Some(message) = socket.recv().await.unwrap() {
         received.push(message);
@@ -284,7 +288,7 @@ async fn the_halves_of_a_socket_can_be_dropped_anywhere_too() {
 async fn a_dropped_send_leaves_no_part_of_a_frame_to_others() {
     let (client, mut server) = duplex(5);
     let connection = Connection::server(&Config::default());
-    let mut socket = WebSocket::from_driver(client, connection.into());
+    let mut socket = WebSocket::from_driver(adapt(client), connection);
     assert!(poll_times(1, socket.send("too long for the pipe")).await.is_none());
     let (stream, driver) = socket.into_parts();
     let mut socket = WebSocket::from_driver(stream, driver);

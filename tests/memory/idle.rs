@@ -1,0 +1,145 @@
+//! What a connection holds while it is idle: its state, and no buffers.
+#![expect(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    reason = "a test that cannot go on fails, and the figures are worth a look"
+)]
+
+use core::time::Duration;
+
+use sanswire::driver::Driver;
+use sanswire::io::Error;
+use sanswire::tokio::WebSocket;
+use sanswire::{Commands, Config, Connection, Event, Role};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::time::{sleep, timeout};
+
+use crate::heap::{Heap, heap_of, signed};
+use crate::support::{BINARY, FIN, frame, from};
+
+/// What a task over a WebSocket holds at most beyond one over the bare stream, in bytes.
+const BEYOND_RAW: isize = 1_024;
+
+const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\
+    Host: server.example.com\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\
+    \r\n";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    \r\n";
+
+#[test]
+fn the_machine_of_an_idle_server_takes_640_bytes_at_most() {
+    let mut kept = None;
+    let boxed = heap_of(|| kept = Some(Driver::from(Connection::server(&Config::default())))).live;
+    let all = signed(size_of::<Driver>()) + boxed;
+    println!(
+        "an idle server's machine: {all} bytes, {boxed} of them in boxes; its connection {}",
+        size_of::<Connection>(),
+    );
+    assert!(all <= 640, "{all} bytes");
+    drop(kept);
+}
+
+/// Serves a connection in a task until it has sent `request` back as `answer` and waits; returns
+/// what is held for it.
+async fn held<F>(serve: impl FnOnce(TcpStream) -> F, request: &[&[u8]], answer: &[&[u8]]) -> isize
+where
+    F: Future<Output = Result<(), Error>> + Send + 'static,
+{
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (server, _) = listener.accept().await.unwrap();
+    let (request, answer) = (request.concat(), answer.concat());
+    let mut read = vec![0; answer.len()];
+    let before = Heap::now().live;
+    let task = tokio::spawn(serve(server));
+    client.write_all(&request).await.unwrap();
+    client.read_exact(&mut read).await.unwrap();
+    // Then it has nothing to do.
+    sleep(Duration::from_millis(10)).await;
+    let held = Heap::now().live - before;
+    assert!(read == answer);
+    drop(client);
+    task.await.unwrap().unwrap_err();
+    held
+}
+
+async fn raw(mut stream: TcpStream) -> Result<(), Error> {
+    loop {
+        stream.readable().await?;
+        let mut read = Vec::with_capacity(100_000);
+        match stream.try_read_buf(&mut read) {
+            Ok(0) => return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()),
+            Ok(_) => stream.write_all(&read).await?,
+            Err(error) if error.kind() == std::io::ErrorKind::WouldBlock => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+}
+
+async fn echo(stream: TcpStream) -> Result<(), Error> {
+    let mut socket = WebSocket::accept(stream, &Config::default()).await?;
+    while let Some(message) = socket.recv().await? {
+        socket.send(message).await?;
+    }
+    Ok(())
+}
+
+async fn handle(stream: TcpStream) -> Result<(), Error> {
+    let mut socket = WebSocket::accept(stream, &Config::default()).await?;
+    let answer = |event: Event<'_>, commands: &mut Commands<'_>| {
+        if let Event::Binary(payload) = event {
+            commands.send(&payload).unwrap();
+        }
+    };
+    socket.run(answer).await
+}
+
+#[tokio::test]
+async fn a_task_that_waits_holds_1_kib_at_most_beyond_one_over_the_bare_stream() {
+    let message = frame(FIN | BINARY, &[7; 64 << 10]);
+    let masked = from(Role::Client, &message);
+    let (request, answer) = ([REQUEST, &masked], [RESPONSE, &message]);
+    let bare = held(raw, &[&masked], &[&masked]).await;
+    let echoing = held(echo, &request, &answer).await - bare;
+    let handling = held(handle, &request, &answer).await - bare;
+    println!(
+        "a task over the bare stream holds {bare} bytes; over a WebSocket {echoing} more, with a \
+         handler {handling}"
+    );
+    assert!(echoing <= BEYOND_RAW, "{echoing} bytes");
+    assert!(handling <= BEYOND_RAW, "{handling} bytes");
+}
+
+#[tokio::test]
+async fn a_connection_that_waits_holds_no_buffers() {
+    let (mut near, mut far) = duplex(100_000);
+    // A pipe keeps what it once needed.
+    for _ in 0..2 {
+        near.write_all(&[7; 70_000]).await.unwrap();
+        far.read_exact(&mut [0; 70_000]).await.unwrap();
+        core::mem::swap(&mut near, &mut far);
+    }
+    let connection = Connection::server(&Config::default());
+    let mut server = WebSocket::from_driver(near, connection);
+    // Its timer is there.
+    assert!(timeout(Duration::from_millis(1), server.recv()).await.is_err());
+    let message = from(Role::Client, &frame(FIN | BINARY, &[7; 64 << 10]));
+    let mut answer = vec![0; 10 + (64 << 10)];
+    let before = Heap::now().live;
+    far.write_all(&message).await.unwrap();
+    let received = server.recv().await.unwrap().unwrap();
+    server.feed(received).await.unwrap();
+    assert!(Heap::now().live > before + (64 << 10));
+    assert!(timeout(Duration::from_millis(1), server.recv()).await.is_err());
+    far.read_exact(&mut answer).await.unwrap();
+    assert_eq!(Heap::now().live - before, 0);
+}
