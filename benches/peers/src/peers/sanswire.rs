@@ -22,11 +22,10 @@ impl Peer for Sanswire {
     }
 
     fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
-        let tokio =
-            || sanswire::tokio::WebSocket::from_driver(transport(), connection(role).into());
+        let tokio = || sanswire::tokio::WebSocket::from_driver(transport(), connection(role));
         let blocking = || {
             let stream = blocking::Plain(transport());
-            blocking::WebSocket::from_driver(stream, connection(role).into())
+            blocking::WebSocket::from_driver(stream, connection(role))
         };
         vec![
             Receiver::new("sanswire", "lent", Core::<Lends>::new(transport(), role)),
@@ -327,7 +326,7 @@ fn read(transport: &mut Memory, connection: &mut Connection) -> Option<usize> {
 
 /// The loop that everybody writes first.
 async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error> {
-    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server().into());
+    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server());
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
     }
@@ -339,12 +338,12 @@ async fn gathered<S>(stream: S) -> Result<(), sanswire::io::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server().into());
+    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server());
     socket.run(reply).await
 }
 
 fn blocking(stream: std::net::TcpStream) {
-    let mut socket = blocking::WebSocket::from_driver(stream, server().into());
+    let mut socket = blocking::WebSocket::from_driver(stream, server());
     let _ = socket.run(reply);
 }
 
