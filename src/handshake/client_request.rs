@@ -4,7 +4,6 @@ use alloc::borrow::ToOwned;
 use alloc::format;
 use alloc::string::{String, ToString};
 use alloc::vec::Vec;
-#[cfg(feature = "std")]
 use core::time::Duration;
 
 use super::authority::Authority;
@@ -291,9 +290,10 @@ impl ClientRequest {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Returns how long the other side may take.
-    #[cfg(feature = "std")]
-    pub(crate) const fn timeout(&self) -> Option<Duration> {
+    /// Returns how long the handshake may take, and an adapter's connecting to each address before
+    /// it: [`HeadLimits::timeout`].
+    #[must_use]
+    pub const fn timeout(&self) -> Option<Duration> {
         self.head_limits.timeout
     }
 

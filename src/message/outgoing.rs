@@ -49,10 +49,29 @@ impl<'a> Outgoing<'a> {
         self.content
     }
 
-    /// Lends the message to be sent; what is refused and was given by value is to be
-    /// [put back](Self::put_back).
-    #[cfg(feature = "std")]
-    pub(crate) fn offer(&mut self) -> Self {
+    /// Takes the message to send it, where it may be refused and sent again: what was given by value
+    /// and comes back in [`Refused::message`](crate::Refused) is to be [put back](Self::put_back).
+    ///
+    /// For adapters that wait for room. Until it is put back, an owned message is an empty one here.
+    ///
+    /// ```
+    /// use sanswire::{Config, Connection, Outgoing};
+    ///
+    /// let mut config = Config::default();
+    /// config.max_buffered = 1;
+    /// let mut connection = Connection::server(&config);
+    /// connection.commands().send("fills the output")?;
+    /// let mut message = Outgoing::from(vec![1, 2, 3]);
+    /// while let Err(refused) = connection.commands().send(message.offer()) {
+    ///     message.put_back(refused.message);
+    ///     # use bytes::Buf;
+    ///     let output = connection.poll_transmit().unwrap();
+    ///     output.advance(output.remaining()); // to the transport
+    /// }
+    /// # Ok::<(), sanswire::Refused>(())
+    /// ```
+    #[must_use]
+    pub fn offer(&mut self) -> Self {
         let left = match self.content {
             Content::Borrowed(kind, payload) => Content::Borrowed(kind, payload),
             Content::Owned(_) => Content::Borrowed(MessageKind::Binary, &[]),
@@ -61,9 +80,8 @@ impl<'a> Outgoing<'a> {
         Self { content: core::mem::replace(&mut self.content, left) }
     }
 
-    /// Takes back what was refused.
-    #[cfg(feature = "std")]
-    pub(crate) fn put_back(&mut self, refused: Option<Message>) {
+    /// Takes a message back that was [offered](Self::offer) and refused; nothing if it was borrowed.
+    pub fn put_back(&mut self, refused: Option<Message>) {
         if let Some(message) = refused {
             self.content = Content::Owned(message);
         }
