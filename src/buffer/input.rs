@@ -49,6 +49,7 @@ impl<'a> Input<'a> {
     }
 
     /// Appends a copy of `bytes`.
+    #[inline]
     pub fn extend_from_slice(&mut self, bytes: &[u8]) {
         self.is_prepared = false;
         self.buf.extend_from_slice(bytes);
@@ -59,6 +60,7 @@ impl<'a> Input<'a> {
     /// At least `size / 4` is reserved while bytes wait. For a large frame that has begun to
     /// arrive it is only what is missing of it and one header; after a large message, room for
     /// another one like it. An announced length alone never makes it reserve more than has arrived.
+    #[inline]
     pub fn prepare(&mut self, size: usize) {
         self.size = size;
         self.is_prepared = true;
@@ -70,6 +72,7 @@ impl<'a> Input<'a> {
     ///
     /// Memory is zeroed when it is first lent, not before each read. What was read becomes part of
     /// the input by [`commit`](Self::commit).
+    #[inline]
     pub fn spare_mut(&mut self) -> &mut [u8] {
         if self.is_prepared { self.buf.prepared_mut() } else { self.buf.spare_mut(self.size) }
     }
@@ -79,6 +82,7 @@ impl<'a> Input<'a> {
     /// # Panics
     ///
     /// When `len` is more than was lent: the caller claims bytes that nobody wrote.
+    #[inline]
     pub fn commit(&mut self, len: usize) {
         self.is_prepared = false;
         self.buf.commit(len);
