@@ -87,6 +87,15 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// Returns the message if it was given by value.
+    #[must_use]
+    pub fn into_message(self) -> Option<Message> {
+        match self.content {
+            Content::Owned(message) => Some(message),
+            Content::Borrowed(..) | Content::Prepared(_) => None,
+        }
+    }
+
     #[inline(always)]
     const fn borrowed(kind: MessageKind, payload: &'a [u8]) -> Self {
         Self { content: Content::Borrowed(kind, payload) }

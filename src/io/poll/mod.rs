@@ -257,9 +257,12 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives a message back that was passed by value; [`Error::Io`], of kind
-    /// `TimedOut` when a deadline has passed. When the peer broke off, [`recv`](Self::recv) still
-    /// delivers what it sent before, and knows why.
+    /// [`Error::Send`] when the message was refused, with the message if it was given by value: with
+    /// [`SendError::Full`] when a deadline passed before there was room for it, with
+    /// [`SendError::Closed`] when nothing can be written any more. [`Error::Io`] when it was queued
+    /// and not written before a deadline (of kind `TimedOut`), or not at all: do not send it again.
+    /// When the peer broke off, [`recv`](Self::recv) still delivers what it sent before, and knows
+    /// why.
     ///
     /// # Cancel safety
     ///

@@ -153,9 +153,13 @@ impl<T: Transport> Shell<T> {
         while let Some(outgoing) = message {
             match self.commands().send(outgoing.offer()) {
                 Ok(()) => *message = None,
-                Err(Refused { error: SendError::Full { .. }, message: refused }) => {
+                Err(Refused { error: full @ SendError::Full { .. }, message: refused }) => {
                     outgoing.put_back(refused);
-                    ready!(self.poll_stuck(wakers, Lacks::Room))?;
+                    if ready!(self.poll_stuck(wakers, Lacks::Room)).is_err() {
+                        let error = if self.driver.is_broken() { SendError::Closed } else { full };
+                        let message = message.take().and_then(Outgoing::into_message);
+                        return Poll::Ready(Err(Error::Send { error, message }));
+                    }
                 }
                 Err(refused) => return Poll::Ready(Err(refused.into())),
             }
