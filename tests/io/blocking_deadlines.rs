@@ -107,6 +107,19 @@ fn what_came_in_time_is_read_before_a_deadline_counts() {
 }
 
 #[test]
+fn what_came_before_a_socket_was_taken_apart_came_in_time() {
+    let config = config(|config| config.idle_timeout = Some(millis(500)));
+    let (mut socket, mut peer) = over_tcp(Connection::server(&config));
+    socket.set_read_timeout(Some(millis(50)));
+    let Err(Error::Io(_)) = socket.recv() else { panic!("nothing was sent") };
+    peer.write_all(&masked(0x81, b"in time")).unwrap();
+    thread::sleep(millis(700));
+    let (stream, driver) = socket.into_parts();
+    let mut socket = WebSocket::from_driver(stream, driver);
+    assert_eq!(socket.recv().unwrap(), Some("in time".into()));
+}
+
+#[test]
 fn a_close_that_is_not_answered_ends_in_time() {
     let (mut socket, _peer) = over_tcp(Connection::server(&short()));
     let limit = millis(60);

@@ -308,7 +308,7 @@ impl<S: Transport> WebSocket<S> {
     /// Takes the socket apart: nothing is lost of what was read and not delivered, or not written.
     /// [`from_driver`](Self::from_driver) goes on with it.
     pub fn into_parts(mut self) -> (S, Driver) {
-        self.driver.handle_timeout(self.clock.now());
+        self.driver.handle_pause(self.clock.now());
         (self.stream, self.driver)
     }
 

@@ -4,6 +4,7 @@
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::future::poll_fn;
+use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -29,7 +30,8 @@ enum Half {
 
 #[derive(Debug)]
 struct Shared<T> {
-    /// Locked for the time of one poll, and never while a task is woken.
+    /// Locked for the time of one poll, in which the transport may wake a task: a waker that polls
+    /// it at once, in the same thread, would wait forever.
     shell: Mutex<Shell<T>>,
     sleepers: Arc<Sleepers>,
     /// What the transport wakes when it can be read: the receiver, or the sender if that waits
@@ -44,6 +46,17 @@ struct Shared<T> {
 struct Sleepers {
     receiver: Mutex<Option<Waker>>,
     sender: Mutex<Option<Waker>>,
+    /// Whether the receiver may have given its wait up without a word.
+    is_loose: AtomicBool,
+}
+
+/// What becomes of a wait that is not wanted any more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Given {
+    /// Nobody knows.
+    Away,
+    /// It is given up, and the other side is woken.
+    Up,
 }
 
 struct Readable(Arc<Sleepers>);
@@ -93,20 +106,33 @@ impl<T: Transport> Side<T> {
         mut poll: impl FnMut(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
     ) -> R {
         let mut wait = Wait { side: self, is_over: false };
-        let done = poll_fn(|cx| self.poll(cx, &mut poll)).await;
+        let done = poll_fn(|cx| self.poll_for(Given::Up, cx, &mut poll)).await;
         wait.is_over = true;
         done
     }
 
-    /// Polls the shell for this side, which waits if that is not ready.
+    /// Polls the shell for this side, which waits if that is not ready. Nobody will know when it is
+    /// not polled again.
     pub(super) fn poll<R>(
         &self,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
+    ) -> Poll<R> {
+        self.poll_for(Given::Away, cx, poll)
+    }
+
+    fn poll_for<R>(
+        &self,
+        given: Given,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
     ) -> Poll<R> {
         let Shared { sleepers, readable, writable, .. } = &*self.shared;
         // Before the poll, or what happens meanwhile would wake nobody.
         sleepers.register(self.half, cx.waker());
+        if self.half == Half::Receiver {
+            sleepers.is_loose.store(given == Given::Away, Ordering::Relaxed);
+        }
         let wakers = Wakers { read: readable, write: writable };
         let polled = self.with(|shell| {
             let polled = poll(shell, wakers);
@@ -116,8 +142,9 @@ impl<T: Transport> Side<T> {
             }
             polled
         });
-        if polled.is_ready() {
-            sleepers.take(self.half);
+        if polled.is_ready() && sleepers.take(self.half).is_none() {
+            // It was woken meanwhile, and may not see to that soon.
+            sleepers.wake(self.half.other());
         }
         polled
     }
@@ -213,7 +240,7 @@ impl Wake for Readable {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        if !self.0.wake(Half::Receiver) {
+        if !self.0.wake(Half::Receiver) || self.0.is_loose.load(Ordering::Relaxed) {
             self.0.wake(Half::Sender);
         }
     }

@@ -324,12 +324,8 @@ impl<T: Transport> Shell<T> {
         self.driver.connection()
     }
 
-    /// Tells the driver the time, which goes on from there. It judges no deadline: that is for those
-    /// who read before.
     pub(super) fn into_parts(mut self) -> (T, Driver) {
-        let now = self.base + self.transport.now();
-        let before = |at: Duration| now.min(at.saturating_sub(Duration::from_nanos(1)));
-        self.driver.handle_timeout(self.driver.poll_timeout().map_or(now, before));
+        self.driver.handle_pause(self.base + self.transport.now());
         (self.transport, self.driver)
     }
 

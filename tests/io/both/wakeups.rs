@@ -8,11 +8,13 @@
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
+use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
+use futures_core::Stream;
 use sanswire::{Config, Message};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::unconstrained;
@@ -232,6 +234,25 @@ async fn a_sender_that_waits_alone_reads_and_what_was_answered_leaves() {
             let Poll::Ready(received) = receives.poll(pin!(receiver.recv())) else { panic!("{i}") };
             assert_eq!(received.unwrap(), Some(Message::from(vec![i; 80])));
         }
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_is_polled_no_more_takes_no_wake_up_along() {
+    by_hand(|| {
+        let (socket, mut stream) = server(100, &Config::default());
+        let (mut sender, mut receiver) = socket.split();
+        let (receives, sends) = (Task::new(), Task::new());
+        // As a branch of a `select!` that another one has won.
+        let mut next = Box::pin(poll_fn(|cx| Pin::new(&mut receiver).poll_next(cx)));
+        assert!(receives.poll(next.as_mut()).is_pending());
+        drop(next);
+        let mut sending = pin!(sender.send(vec![7; 1_000]));
+        assert!(sends.poll(sending.as_mut()).is_pending());
+        sends.woken();
+        write(&mut stream, &masked(0x82, b"read me first"));
+        assert_eq!(sends.woken(), 1);
     })
     .await;
 }
