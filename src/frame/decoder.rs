@@ -10,8 +10,9 @@ use crate::role::Role;
 
 /// Takes frames out of the bytes that arrive.
 ///
-/// A header is checked before one byte of its payload is waited for. Control frames come whole; of
-/// data frames every piece is reported as it arrives, unmasked in place and never copied.
+/// A header is checked and reported before one byte of its payload is waited for. The payload of a
+/// control frame comes whole; that of a data frame is reported as it arrives, unmasked in place and
+/// never copied.
 ///
 /// ```
 /// use sanswire::Role;
@@ -104,11 +105,9 @@ impl Decoder {
         let most = if header.opcode.is_control() { usize::MAX } else { most };
         let (payload, is_last) = match self.reader.poll_payload(&mut self.input, most) {
             Some(part) => (part.payload, part.is_last),
-            None if is_first && !header.opcode.is_control() => (0..0, false),
+            None if is_first => (0..0, false),
             None => return Ok(None),
         };
-        // The header of a control frame that comes in two reads has been passed over.
-        let is_first = is_first || header.opcode.is_control();
         Ok(Some(Piece { header, is_first, is_last, payload: self.input.range(payload) }))
     }
 }
@@ -169,7 +168,7 @@ mod tests {
                     prop_assert_eq!(piece.is_first, is_done);
                     prop_assert_eq!(piece.header.mask, key);
                     if opcode.is_control() {
-                        prop_assert!(piece.is_last);
+                        prop_assert!(piece.is_last || piece.payload.is_empty());
                     } else if let Some(most) = most {
                         prop_assert!(piece.payload.len() <= most.get().into());
                     }
