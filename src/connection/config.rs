@@ -86,7 +86,7 @@ pub struct Config {
     pub write_timeout: Option<Duration>,
     /// The connection fails with 1001 when no message went in either direction for this long.
     ///
-    /// Default `None`: a chat may be silent for a day, and who is not there any more is found by
+    /// Default `None`: a chat may be silent for a day, and a peer that is gone is found by
     /// Pings. These do not count here, so that a server can end what is merely kept open;
     /// uWebSockets does so after 120 s by default.
     pub idle_timeout: Option<Duration>,

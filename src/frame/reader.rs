@@ -154,7 +154,7 @@ impl FrameReader {
         self.frame.as_ref().map(|frame| frame.header)
     }
 
-    /// Returns who sends the frames.
+    /// Returns the role of the sender.
     #[inline]
     pub(crate) const fn sender(&self) -> Role {
         self.sender

@@ -323,7 +323,7 @@ impl<S: Transport> WebSocket<S> {
         self.driver.connection()
     }
 
-    /// Returns the stream. Whoever reads from it or writes to it breaks the connection.
+    /// Returns the stream. Reading from it or writing to it breaks the connection.
     pub const fn stream(&self) -> &S {
         &self.stream
     }

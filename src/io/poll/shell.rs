@@ -47,7 +47,8 @@ enum Lacks {
     Written,
 }
 
-/// Who is to be woken: by what can be read, and by what can be written or the time.
+/// The tasks to wake: one when there is something to read, one when there is room to write or a
+/// deadline has come.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Wakers<'a> {
     pub(super) read: &'a Waker,
