@@ -373,8 +373,7 @@ impl<'a> Run<'a> {
             len += 2 + extended + frame.mask.map_or(0, |key| key.len()) + frame.payload.len();
         }
         assert_eq!(len, self.output.len());
-        let close = frames.iter().position(|frame| frame.opcode == 8);
-        assert!(close.is_none_or(|at| at + 1 == frames.len()), "a Close frame is the last");
+        oracle::check_behind_close(&frames);
         if let (_, Outcome::Faults(faults)) = oracle::receive(&self.output, rules)
             && setup.deflate.is_none()
         {

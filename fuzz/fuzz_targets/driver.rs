@@ -301,8 +301,7 @@ impl<'a> Run<'a> {
         let rules = Rules::unlimited(Role::Server);
         let (frames, faults) = oracle::frames(&self.written[end..], rules);
         assert!(faults.is_empty(), "{faults:?}");
-        let close = frames.iter().position(|frame| frame.opcode == 8);
-        assert!(close.is_none_or(|at| at + 1 == frames.len()), "a Close frame is the last");
+        oracle::check_behind_close(&frames);
         if let (_, Outcome::Faults(faults)) = oracle::receive(&self.written[end..], rules) {
             panic!("{faults:?}");
         }

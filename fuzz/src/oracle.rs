@@ -66,6 +66,13 @@ pub fn frames(mut bytes: &[u8], rules: Rules) -> (Vec<Frame>, Vec<ConnectionErro
     }
 }
 
+/// Nothing follows a Close frame but Pongs, since Pings are answered until the peer's Close frame has
+/// come (§5.5.2).
+pub fn check_behind_close(frames: &[Frame]) {
+    let mut behind = frames.iter().skip_while(|frame| frame.opcode != 8).skip(1);
+    assert_eq!(behind.find(|frame| frame.opcode != 10), None, "behind a Close frame");
+}
+
 /// Parses one frame and returns how many bytes there are of it, or nothing if its header is not
 /// whole.
 fn frame(bytes: &[u8], rules: Rules) -> Result<Option<(Frame, usize)>, Vec<ConnectionError>> {
