@@ -3,6 +3,7 @@
     clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::duplicate_mod,
+    clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     reason = "a test is an application, and ends at what it did not expect"
 )]
@@ -20,6 +21,12 @@ mod split;
 #[path = "both/wakeups.rs"]
 mod wakeups;
 
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
@@ -29,7 +36,7 @@ use sanswire::{
     AfterClose, CloseCode, Config, Connection, ConnectionError, Message, ReadyState, SendError,
     blocking,
 };
-use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -232,4 +239,62 @@ async fn what_came_before_a_socket_was_taken_apart_came_in_time() {
     let (stream, driver) = server.into_parts();
     let mut server = WebSocket::from_driver(stream, driver);
     assert_eq!(server.recv().await.unwrap(), Some("alive".into()));
+}
+
+#[tokio::test]
+async fn a_flood_does_not_hide_sockets_that_have_become_ready() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut flooded = WebSocket::from_driver(Flood, Connection::server(&Config::default()));
+    let turns = Arc::new(AtomicUsize::new(0));
+    let counter = Arc::clone(&turns);
+    tokio::spawn(async move {
+        let mut flooded = pin!(flooded.run(|_, _| {}));
+        poll_fn(|cx| {
+            counter.fetch_add(1, Ordering::Relaxed);
+            flooded.as_mut().poll(cx)
+        })
+        .await
+    });
+    for _ in 0..10 {
+        let before = turns.load(Ordering::Relaxed);
+        let _peer = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+        listener.accept().await.unwrap();
+        let waited = turns.load(Ordering::Relaxed) - before;
+        assert!(waited <= 4, "behind {waited} turns of another task");
+    }
+}
+
+/// A peer that sends messages of one byte without end, and takes all.
+struct Flood;
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let frame = b"\x81\x81\0\0\0\0a";
+        while buf.remaining() >= frame.len() {
+            buf.put_slice(frame);
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(buf.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
 }

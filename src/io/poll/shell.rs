@@ -105,8 +105,7 @@ impl<T: Transport> Shell<T> {
                 Ok(Next::Over) => return Poll::Ready(Ok(None)),
                 Ok(Next::Request(_) | Next::Response(_)) => {}
                 Ok(Next::Yield) => {
-                    // Behind the others that are ready.
-                    wakers.read.wake_by_ref();
+                    self.transport.yield_now(&mut Context::from_waker(wakers.read));
                     return Poll::Pending;
                 }
                 Err(error) => return Poll::Ready(Err(self.failure.explain(error))),

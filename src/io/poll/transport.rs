@@ -61,4 +61,10 @@ pub trait Transport: Unpin {
 
     /// Waits until the time is `at`; a later call with another time replaces the one before.
     fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()>;
+
+    /// Has the task polled again behind the others that are ready, and behind those that the
+    /// operating system makes ready meanwhile, where the runtime can do that. By default, wakes it.
+    fn yield_now(&mut self, cx: &mut Context<'_>) {
+        cx.waker().wake_by_ref();
+    }
 }

@@ -30,6 +30,7 @@ use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
 use ::tokio::net::{TcpStream, lookup_host};
+use ::tokio::task::yield_now;
 use ::tokio::time::{Instant, Sleep, sleep_until, timeout};
 use bytes::Buf;
 
@@ -221,5 +222,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
             }
             timer.as_mut().reset(deadline);
         }
+    }
+
+    fn yield_now(&mut self, cx: &mut Context<'_>) {
+        // A task that only wakes itself runs up to 61 times before tokio looks for others whose
+        // sockets have become ready. Polled once, this wakes it behind that look.
+        let _ = pin!(yield_now()).poll(cx);
     }
 }
