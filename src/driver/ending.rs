@@ -97,15 +97,36 @@ impl Ending {
         self.is_timed_out
     }
 
-    /// Tells what has become of the connection: how it was closed, once; `None` behind that.
-    pub(super) fn tell(&mut self) -> Result<Option<Closed>, Error> {
+    /// Returns whether [`tell_closed`](Self::tell_closed) has told it.
+    pub(super) const fn is_closed_told(&self) -> bool {
+        self.is_told
+    }
+
+    /// Returns whether [`tell_closed`](Self::tell_closed) has something to tell.
+    pub(super) const fn has_closed(&self) -> bool {
+        self.is_clean() && !self.is_told
+    }
+
+    /// Returns whether the connection was closed and has not failed.
+    pub(super) const fn is_clean(&self) -> bool {
+        matches!(self.outcome, Outcome::Closed(_))
+    }
+
+    /// Tells how the connection was closed, once.
+    pub(super) fn tell_closed(&mut self) -> Option<Closed> {
         match &self.outcome {
-            Outcome::Closed(closed) if !self.is_told => {
-                self.is_told = true;
-                Ok(Some(closed.clone()))
+            Outcome::Closed(closed) if !core::mem::replace(&mut self.is_told, true) => {
+                Some(closed.clone())
             }
-            Outcome::Closed(_) => Ok(None),
-            Outcome::Failed(error) => Err(error.clone()),
+            Outcome::Closed(_) | Outcome::Failed(_) => None,
+        }
+    }
+
+    /// Returns why the connection has failed, if it has.
+    pub(super) fn error(&self) -> Option<Error> {
+        match &self.outcome {
+            Outcome::Failed(error) => Some(error.clone()),
+            Outcome::Closed(_) => None,
         }
     }
 }

@@ -69,10 +69,13 @@ use crate::role::Role;
 ///   they have something to send would wait for each other.
 /// - **Reading ahead.** While the application takes no events, or the peer does not read, up to
 ///   64 KiB are read. So a peer that waits for its data to be read goes on, and is known to live.
-/// - **The end.** What the peer sent before it broke off is delivered. After the last event the
-///   output is written and the sending side shut down. Then input is read and thrown away until the
-///   peer is done, for 5 s and 32 MiB at most: otherwise TCP would answer it with a reset, which
-///   destroys the last Close frame or HTTP answer. Only then is the end reported.
+/// - **The end.** What the peer sent before it broke off is delivered. Then the output is written
+///   and the sending side shut down. [`Event::Closed`] is reported at this point: the peer has been
+///   told everything, and the transport may be dropped.
+/// - **Lingering.** After that, input is read and thrown away until the peer is done, for 5 s and
+///   32 MiB at most: otherwise TCP would answer it with a reset, which destroys a last Close frame
+///   or HTTP answer that the peer has not read. Only then is [`Next::Over`] reported, or the error
+///   of a connection that failed, whose peer is likely to go on sending.
 /// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
 ///   others run, also in the middle of a message.
 #[derive(Debug)]
@@ -108,7 +111,8 @@ pub struct Driver {
 pub enum Next<'a> {
     /// Something arrived on the open connection, with the commands to answer it by.
     Event(Event<'a>, Commands<'a>),
-    /// The connection ended cleanly, and the transport is done: drop it.
+    /// The connection was closed, as [`Event::Closed`] has told before, and the transport is done:
+    /// drop it.
     Over,
     /// A client asks for a connection: [`accept`](Driver::accept) or [`reject`](Driver::reject) the
     /// request, now or later.
@@ -311,11 +315,11 @@ impl Driver {
         }
         let has_room = self.connection.wants_read();
         let mut polled = self.poll_connection();
-        if self.writing == Writing::Broken
-            && matches!(polled, Ok(None))
+        if matches!(polled, Ok(None))
             && self.connection.closed().is_some()
+            && (self.writing == Writing::Broken || self.is_written())
         {
-            // A Close frame came, and cannot be answered any more.
+            // A Close frame came, and was answered or cannot be any more: the rest is lingering.
             self.connection.handle_eof();
             polled = self.poll_connection();
         }
@@ -375,18 +379,31 @@ impl Driver {
         self.is_overdue = false;
     }
 
-    /// Tells the end once the transport is done.
+    /// Tells a close once the peer was told, and the end once the transport is done.
     fn advance_ending(&mut self) -> Result<Found, Error> {
-        let is_done = self.is_done();
+        let (is_told, is_done) = (self.is_peer_told(), self.is_done());
         let Some(ending) = &mut self.ending else { return Ok(Found::Wait) };
-        if !is_done {
-            self.is_quiet = true;
-            return Ok(Found::Wait);
+        if is_told && let Some(closed) = ending.tell_closed() {
+            return Ok(Found::Ready(Ready::Closed(closed)));
         }
-        ending.tell().map(|closed| match closed {
-            Some(closed) => Found::Ready(Ready::Closed(closed)),
-            None => Found::Over,
-        })
+        if is_done {
+            return ending.error().map_or(Ok(Found::Over), Err);
+        }
+        self.is_quiet = true;
+        Ok(Found::Wait)
+    }
+
+    /// Returns whether all that there was to write at the end was written, as far as that is
+    /// possible.
+    fn is_peer_told(&self) -> bool {
+        self.writing != Writing::Open || self.is_done() || self.waits_for_server()
+    }
+
+    /// Returns whether a client has said all, and waits for the server to close the transport.
+    fn waits_for_server(&self) -> bool {
+        // §7.1.1: the server closes the transport first.
+        let is_closed = self.ending.as_ref().is_some_and(|ending| ending.is_clean());
+        is_closed && self.connection.role() == Role::Client && !self.is_eof && self.is_written()
     }
 
     /// Returns whether nothing more is expected of the transport at the end.
@@ -640,7 +657,7 @@ impl Driver {
             self.asked = Asked::Flush;
             return Some(Write::Flush);
         }
-        let ends = self.ending.is_some();
+        let ends = self.ending.is_some() && !self.waits_for_server();
         self.asked = if ends { Asked::Shutdown } else { Asked::Nothing };
         ends.then_some(Write::Shutdown)
     }
@@ -652,7 +669,7 @@ impl Driver {
         self.writing == Writing::Open
             && !self.is_write_away
             && !self.is_done()
-            && (self.has_output() || self.is_unflushed || self.ending.is_some())
+            && (!self.is_written() || self.ending.is_some() && !self.waits_for_server())
     }
 
     fn transmit(&mut self) -> Option<&mut TransmitBuf> {
@@ -689,7 +706,8 @@ impl Driver {
         if let Some(ending) = &mut self.ending {
             ending.note_moved();
         }
-        if asked == Asked::Flush {
+        let is_closed = self.connection.closed().is_some() && self.is_written();
+        if asked == Asked::Flush && !is_closed {
             // All that it can bring about has come with the bytes.
             return;
         }
@@ -697,7 +715,7 @@ impl Driver {
             self.answers = Answers::None;
             self.is_quiet = false;
         }
-        if self.connection.has_news() {
+        if is_closed || self.connection.has_news() {
             self.is_quiet = false;
         }
     }
@@ -780,8 +798,8 @@ impl Driver {
     /// [`Next::Wait`].
     #[must_use]
     pub fn has_event(&self) -> bool {
-        if self.ending.is_some() {
-            return self.is_done();
+        if let Some(ending) = &self.ending {
+            return self.is_done() || ending.has_closed() && self.is_peer_told();
         }
         self.is_overdue || self.connection.has_own_event() || !self.is_quiet && !self.is_gated()
     }
@@ -808,6 +826,13 @@ impl Driver {
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_done()
+    }
+
+    /// Returns whether [`Event::Closed`] has been reported, and the transport is only waited for. It
+    /// may be dropped; a peer that still sends is better read until [`Next::Over`].
+    #[must_use]
+    pub fn is_lingering(&self) -> bool {
+        self.ending.as_ref().is_some_and(|ending| ending.is_closed_told()) && !self.is_done()
     }
 
     /// Returns whether the end has begun: no more messages arrive or leave, and errors of the

@@ -13,6 +13,16 @@
 //!   `recv_with` or `run` waits, in one write as far as the stream takes it; or with the next that
 //!   is sent or flushed.
 //! - When a socket is dropped, what is queued does not leave.
+//!
+//! # The end
+//!
+//! A close is reported when both Close frames are through and all that waited was written: `recv`
+//! returns `None` and `close` returns, whether or not the peer closes the transport. Then drop the
+//! socket, which closes the transport.
+//!
+//! A connection that fails is reported later. Its peer may still be sending, and would lose the Close
+//! frame that says why if the transport were closed in the middle of that. So input is read and
+//! thrown away until the peer is done, for 5 s and 32 MiB at most.
 
 #![expect(
     clippy::disallowed_methods,

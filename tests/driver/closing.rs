@@ -22,29 +22,57 @@ fn closed_here(role: Role) -> Hand {
 }
 
 #[test]
-fn a_server_shuts_down_first_and_tells_the_end_once_the_client_has() {
+fn a_server_shuts_down_first_tells_the_close_and_lingers_until_the_client_has() {
     let mut hand = closed_here(Role::Server);
     assert!(hand.take().is_empty());
     assert_eq!(hand.write_all(), [Did::Shutdown]);
-    assert!(hand.driver.is_ending());
+    assert!(hand.driver.is_ending() && !hand.driver.is_lingering());
+    let told = hand.settle();
+    assert_closed(&told[0], 1000);
+    assert_eq!(told.len(), 1);
+    assert!(hand.driver.is_lingering() && !hand.driver.is_over());
     assert!(hand.settle().is_empty());
     hand.eof();
-    let told = hand.take();
-    assert_closed(&told[0], 1000);
-    assert_eq!(told[1..], [Told::Over]);
+    assert_eq!(hand.take(), [Told::Over]);
+    assert!(!hand.driver.is_lingering() && hand.driver.is_over());
 }
 
 #[test]
-fn a_client_waits_for_the_end_of_the_stream_and_then_shuts_down() {
+fn a_client_tells_the_close_at_once_and_shuts_down_behind_the_server() {
     let mut hand = closed_here(Role::Client);
+    let told = hand.settle();
+    assert_closed(&told[0], 1000);
+    assert_eq!(told.len(), 1);
+    // §7.1.1: the server closes the transport first.
+    assert!(hand.driver.is_lingering() && !hand.driver.wants_write());
     assert!(hand.settle().is_empty());
-    assert!(!hand.driver.is_ending());
     hand.eof();
     assert!(hand.take().is_empty());
     assert_eq!(hand.write_all(), [Did::Shutdown]);
-    let told = hand.take();
-    assert_closed(&told[0], 1000);
-    assert_eq!(told[1..], [Told::Over]);
+    assert_eq!(hand.take(), [Told::Over]);
+}
+
+#[test]
+fn a_client_whose_server_keeps_the_transport_open_lingers_for_five_seconds() {
+    let mut hand = closed_here(Role::Client);
+    assert_closed(&hand.settle()[0], 1000);
+    assert!(hand.pass_until(secs(4)).is_empty());
+    assert_eq!(hand.pass_until(secs(5)), [Told::Over]);
+}
+
+#[test]
+fn a_close_is_told_once_the_answer_has_been_written_and_flushed() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default());
+        hand.read(&hand.by_peer(CLOSE, &close_body(1000, "")));
+        assert!(hand.take().is_empty());
+        while !hand.driver.is_written() {
+            assert!(hand.take().is_empty());
+            assert!(hand.write(1).is_some());
+        }
+        let told = hand.settle();
+        assert_closed(&told[0], 1000);
+    }
 }
 
 #[test]
@@ -72,13 +100,14 @@ fn a_close_of_the_peer_is_answered_behind_what_waits() {
         hand.driver.commands().send("before").unwrap();
         let bytes = [hand.by_peer(TEXT, b"last"), hand.by_peer(CLOSE, &close_body(1000, "ok"))];
         hand.read(&bytes.concat());
-        assert_eq!(hand.settle(), [Told::Text("last".into())]);
+        let told = hand.settle();
+        assert_eq!(told[0], Told::Text("last".into()));
+        assert_closed(&told[1], 1000);
+        assert_eq!(told.len(), 2);
         let frames = hand.frames();
         assert_eq!(frames, [(TEXT, b"before".to_vec()), (CLOSE, close_body(1000, "ok"))]);
         hand.eof();
-        let told = hand.settle();
-        assert_closed(&told[0], 1000);
-        assert_eq!(told[1..], [Told::Over]);
+        assert_eq!(hand.settle(), [Told::Over]);
     }
 }
 
@@ -297,9 +326,8 @@ fn a_shut_down_that_is_answered_is_a_clean_close() {
     hand.driver.shut_down(CloseCode::GOING_AWAY, "").unwrap();
     hand.settle();
     hand.read(&hand.by_peer(CLOSE, &close_body(1001, "")));
-    assert!(hand.settle().is_empty());
-    hand.eof();
     assert_closed(&hand.settle()[0], 1001);
+    hand.eof();
     hand.driver.shut_down(1001, "").unwrap();
     assert_eq!(hand.settle(), [Told::Over]);
 }

@@ -766,3 +766,45 @@ fn a_connection_on_which_nothing_happens_gives_its_memory_back() {
     assert!(input.is_empty() && input.chunk_mut().len() < 64 << 10);
     drop(sender.join().unwrap().unwrap());
 }
+
+/// A peer that says what it has to and then keeps the transport open: a read would wait.
+struct Kept<'a>(&'a [u8], Vec<u8>);
+
+impl Read for Kept<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        assert!(!self.0.is_empty(), "it waits for a peer that has closed");
+        self.0.read(buf)
+    }
+}
+
+impl Write for Kept<'_> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.1.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Kept<'_> {
+    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_close_is_reported_although_the_peer_never_closes_the_transport() {
+    let close: [(_, &[u8]); 2] = [
+        (Connection::client(&Config::default(), [7; 32]), b"\x88\x02\x03\xe8"),
+        (Connection::server(&Config::default()), b"\x88\x82\0\0\0\0\x03\xe8"),
+    ];
+    for (connection, close) in close {
+        let mut socket = WebSocket::from_driver(Kept(close, Vec::new()), connection);
+        assert_eq!(socket.recv().unwrap(), None);
+        assert!(socket.connection().was_clean());
+        assert_eq!(socket.stream().1.first(), Some(&0x88), "it was answered");
+        assert_eq!(socket.recv().unwrap(), None);
+        socket.close(1000, "").unwrap();
+    }
+}

@@ -351,7 +351,8 @@ async fn play(seed: u64) {
 #[tokio::test(start_paused = true)]
 async fn halves_in_any_order_lose_neither_messages_nor_wake_ups() {
     for seed in 0..200 {
-        let played = tokio::spawn(timeout(Duration::from_secs(5), play(seed)));
+        // Pongs behind a Close frame may wait in vain for a peer that has closed and reads no more.
+        let played = tokio::spawn(timeout(Duration::from_secs(6), play(seed)));
         match played.await {
             Ok(Ok(())) => {}
             Ok(Err(_)) => panic!("seed {seed}: a wake-up was lost"),

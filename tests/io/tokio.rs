@@ -33,8 +33,8 @@ use std::time::Duration;
 use sanswire::io::Error;
 use sanswire::tokio::{Receiver, Sender, WebSocket};
 use sanswire::{
-    AfterClose, CloseCode, Config, Connection, ConnectionError, Message, ReadyState, SendError,
-    blocking,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Message, ReadyState,
+    SendError, blocking,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 use tokio::net::TcpListener;
@@ -120,14 +120,30 @@ async fn a_peer_that_never_answers_a_close_is_given_up() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_server_that_never_closes_the_transport_is_not_waited_for() {
+async fn a_close_is_reported_although_the_peer_never_closes_the_transport() {
+    let begin = Instant::now();
+    let ends = [
+        (Connection::client(&Config::default(), [7; 32]), unmasked(0x88, b"\x03\xe8")),
+        (Connection::server(&Config::default()), masked(0x88, b"\x03\xe8")),
+    ];
+    for (connection, close) in ends {
+        let (near, mut far) = duplex(1000);
+        let mut socket = WebSocket::from_driver(near, connection);
+        far.write_all(&close).await.unwrap();
+        assert_eq!(socket.recv().await.unwrap(), None);
+        assert!(socket.connection().was_clean());
+        assert_eq!(socket.closed().unwrap().by, ClosedBy::Peer);
+        assert_eq!(socket.recv().await.unwrap(), None);
+        socket.close(1000, "").await.unwrap();
+    }
     let (near, mut far) = duplex(1000);
     let connection = Connection::client(&Config::default(), [7; 32]);
     let mut client = WebSocket::from_driver(near, connection);
+    client.send_close(1000, "").await.unwrap();
     far.write_all(&unmasked(0x88, b"\x03\xe8")).await.unwrap();
-    // The closing handshake was complete.
-    assert_eq!(client.recv().await.unwrap(), None);
-    assert!(client.connection().was_clean());
+    client.close(1000, "").await.unwrap();
+    assert_eq!(client.closed().unwrap().by, ClosedBy::Local);
+    assert_eq!(begin.elapsed(), Duration::ZERO);
 }
 
 #[tokio::test(start_paused = true)]

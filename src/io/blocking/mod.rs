@@ -24,7 +24,7 @@
 //! connection while a call waits: a socket that is left alone sends no Pings.
 //!
 //! Of other transports a read blocks for as long as the peer is silent, also in the closing
-//! handshake: a client waits for the server to close the transport (§7.1.1). When a read ends with
+//! handshake, until the peer's Close frame comes. When a read ends with
 //! `WouldBlock` or `TimedOut`, the call returns [`Error::Io`] of kind `WouldBlock`. It loses
 //! nothing, and can be made again. A write that ends so is made again by the call itself.
 //!
@@ -96,8 +96,9 @@ pub struct WebSocket<S> {
 }
 
 impl<S: Transport> WebSocket<S> {
-    /// Waits for the next message; `None` when the connection has been closed cleanly:
-    /// [`closed`](Self::closed) says by whom and why.
+    /// Waits for the next message. Returns `None` when the connection has been closed, at once and
+    /// again on later calls: [`closed`](Self::closed) says by whom and why. Then drop the socket;
+    /// see [The end](super#the-end).
     ///
     /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no
     /// whole messages: use [`recv_with`](Self::recv_with).
@@ -260,8 +261,9 @@ impl<S: Transport> WebSocket<S> {
         self.flush()
     }
 
-    /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
-    /// the end of the transport. Messages that arrive meanwhile are dropped.
+    /// Closes the connection: sends a Close frame behind all messages, and waits for the peer's, for
+    /// [`Config::close_timeout`](crate::Config::close_timeout) at most. Messages that arrive meanwhile
+    /// are dropped.
     ///
     /// # Errors
     ///

@@ -32,6 +32,9 @@ impl<S: Transport> WebSocket<S> {
                 }
                 Ok(Next::Over) => return Ok(None),
                 Ok(Next::Wait) => {
+                    if self.driver.is_lingering() {
+                        return Ok(None);
+                    }
                     let limit = |limit: Duration| self.clock.now().saturating_add(limit.max(SHORT));
                     let until =
                         *until.get_or_insert_with(|| self.read_timeout.map_or(NEVER, limit));
@@ -63,10 +66,8 @@ impl<S: Transport> WebSocket<S> {
     /// It was refused for another reason, or nothing was written before a deadline passed.
     pub(super) fn make_room(&mut self, refused: SendError) -> Result<(), SendError> {
         let SendError::Full { .. } = refused else { return Err(refused) };
-        if self.push(NEVER).is_ok() {
-            return Ok(());
-        }
-        Err(if self.driver.is_broken() { SendError::Closed } else { refused })
+        let pushed = self.push(NEVER);
+        pushed.map_err(|_| if self.driver.is_broken() { SendError::Closed } else { refused })
     }
 
     /// Lets the transport move: writes what waits, or else reads, waiting until the time is
@@ -140,10 +141,8 @@ impl<S: Transport> WebSocket<S> {
 
     fn check(&self, until: Duration) -> io::Result<()> {
         let is_time = until < NEVER && until <= self.clock.now();
-        if is_time || self.driver.is_overdue() {
-            return Err(io::Error::new(io::ErrorKind::TimedOut, "not done in time"));
-        }
-        Ok(())
+        let late = || Err(io::Error::new(io::ErrorKind::TimedOut, "not done in time"));
+        if is_time || self.driver.is_overdue() { late() } else { Ok(()) }
     }
 }
 

@@ -181,8 +181,9 @@ impl<T: Transport> WebSocket<T> {
         (transport.into_stream(), driver)
     }
 
-    /// Waits for the next message. Returns `None` when the connection has been closed cleanly:
-    /// [`closed`](Self::closed) says by whom and why.
+    /// Waits for the next message. Returns `None` when the connection has been closed, at once and
+    /// again on later calls: [`closed`](Self::closed) says by whom and why. Then drop the socket;
+    /// see [The end](crate::io#the-end).
     ///
     /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no
     /// whole messages: use [`recv_with`](Self::recv_with).
@@ -367,10 +368,8 @@ impl<T: Transport> WebSocket<T> {
         self.command(|commands| commands.pong(payload)).await
     }
 
-    /// Closes the connection: sends a Close frame behind all messages, waits for the peer's and for
-    /// the end of the transport. Messages that arrive meanwhile are dropped.
-    ///
-    /// It takes [`Config::close_timeout`] at most, and 5 seconds for the end of the transport.
+    /// Closes the connection: sends a Close frame behind all messages, and waits for the peer's, for
+    /// [`Config::close_timeout`] at most. Messages that arrive meanwhile are dropped.
     ///
     /// # Errors
     ///

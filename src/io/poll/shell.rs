@@ -101,7 +101,14 @@ impl<T: Transport> Shell<T> {
                 Ok(Next::Event(event, mut commands)) => {
                     return Poll::Ready(Ok(Some(take(event, &mut commands))));
                 }
-                Ok(Next::Wait) => ready!(self.poll_io(wakers)),
+                Ok(Next::Wait) => {
+                    let polled = self.poll_io(wakers);
+                    // Behind a close, nobody needs to wait for the end of the transport.
+                    if polled.is_pending() && self.driver.is_lingering() {
+                        return Poll::Ready(Ok(None));
+                    }
+                    ready!(polled);
+                }
                 Ok(Next::Over) => return Poll::Ready(Ok(None)),
                 Ok(Next::Request(_) | Next::Response(_)) => {}
                 Ok(Next::Yield) => {
