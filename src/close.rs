@@ -119,6 +119,63 @@ pub struct Closed {
     pub clean: bool,
 }
 
+impl Closed {
+    /// Returns whether the connection ended as somebody wanted: by a close of this end that the peer
+    /// answered, or by a Close frame of the peer with 1000, 1001 or no code.
+    ///
+    /// A peer that closes with another code, such as 1011 or one of the application's, has more to
+    /// say than goodbye.
+    #[must_use]
+    pub fn is_normal(&self) -> bool {
+        let is_goodbye = matches!(self.code.0, 1000 | 1001 | 1005);
+        self.clean && (is_goodbye || self.by == ClosedBy::Local)
+    }
+
+    /// Makes an error of an end that is not [normal](Self::is_normal).
+    ///
+    /// `recv` of the adapters returns `None` whatever the code. Where a close by 1011 "database is
+    /// down" is to be an error, as in Python's `websockets`, call this behind the loop:
+    ///
+    #[cfg_attr(feature = "std", doc = "```no_run")]
+    #[cfg_attr(not(feature = "std"), doc = "```ignore")]
+    /// # use sanswire::{Closed, blocking::WebSocket, io::Error};
+    /// # fn f(mut socket: WebSocket<std::net::TcpStream>) -> Result<(), Error> {
+    /// while let Some(message) = socket.recv()? {
+    ///     println!("{message:?}");
+    /// }
+    /// socket.closed().map_or(Ok(()), Closed::check)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// How the connection ended, as an error.
+    pub fn check(&self) -> Result<(), Self> {
+        if self.is_normal() { Ok(()) } else { Err(self.clone()) }
+    }
+}
+
+/// By whom, with which code, and the reason, which the peer chose: `closed by the peer with 1011:
+/// "database is down"`.
+impl fmt::Display for Closed {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let by = match self.by {
+            ClosedBy::Local => "this end",
+            ClosedBy::Peer => "the peer",
+        };
+        match self.code {
+            CloseCode::ABNORMAL => write!(f, "ended by {by} without a Close frame"),
+            CloseCode::NO_STATUS => write!(f, "closed by {by} without a code"),
+            code if self.reason.is_empty() => write!(f, "closed by {by} with {code}"),
+            // Quoted, or it could forge lines of a log.
+            code => write!(f, "closed by {by} with {code}: {:?}", self.reason.as_str()),
+        }
+    }
+}
+
+impl core::error::Error for Closed {}
+
 /// Who brought the end of a connection about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a connection has two ends")]
@@ -147,6 +204,27 @@ mod tests {
         }
         for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 1100, 2000, 2999, 5000, 65_535] {
             assert!(!allowed(code), "{code}");
+        }
+    }
+
+    #[test]
+    fn an_end_is_normal_if_somebody_wanted_it() {
+        let closed = |code: u16, by, clean| {
+            let reason = Utf8Bytes::from("why\n");
+            Closed { code: CloseCode(code), reason, by, clean }
+        };
+        for code in [1000, 1001, 1005] {
+            assert_eq!(closed(code, ClosedBy::Peer, true).check(), Ok(()));
+        }
+        for code in [1002, 1008, 1009, 1011, 1012, 1013, 3000, 4000] {
+            let end = closed(code, ClosedBy::Peer, true);
+            assert_eq!(end.check(), Err(end.clone()));
+            let said = std::format!("{end}");
+            assert_eq!(said, std::format!("closed by the peer with {code}: \"why\\n\""));
+            assert!(closed(code, ClosedBy::Local, true).is_normal());
+        }
+        for by in [ClosedBy::Local, ClosedBy::Peer] {
+            assert!(!closed(1006, by, false).is_normal());
         }
     }
 

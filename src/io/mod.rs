@@ -34,6 +34,7 @@ use core::fmt;
 use core::net::SocketAddr;
 use std::io;
 
+use crate::close::Closed;
 use crate::connection::{ReadyState, Refused};
 use crate::driver::{self, Driver, Next};
 use crate::error::{ConnectionError, SendError};
@@ -56,10 +57,13 @@ pub use transport::{Plain, Transport};
 
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
-/// A close by either end's will is none of these.
+/// A close by either end's will is none of these, unless the application makes it one.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
+    /// The connection was closed otherwise than normally. No method returns it: it is what
+    /// [`Closed::check`] becomes.
+    Closed(Closed),
     /// The connection failed: by the peer's fault, by a limit, or because the stream ended. Later
     /// calls return the same error.
     Connection(ConnectionError),
@@ -90,6 +94,7 @@ pub enum Error {
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Closed(closed) => write!(f, "connection {closed}"),
             Self::Connection(error) => write!(f, "connection failed: {error}"),
             Self::Handshake(error) => write!(f, "handshake failed: {error}"),
             Self::Io(error) => write!(f, "transport failed: {error}"),
@@ -107,8 +112,14 @@ impl core::error::Error for Error {
             Self::Handshake(error) => Some(error),
             Self::Io(error) => Some(error),
             Self::Send { error, .. } => Some(error),
-            Self::Rejected { .. } | Self::TlsRequired => None,
+            Self::Closed(_) | Self::Rejected { .. } | Self::TlsRequired => None,
         }
+    }
+}
+
+impl From<Closed> for Error {
+    fn from(closed: Closed) -> Self {
+        Self::Closed(closed)
     }
 }
 

@@ -97,7 +97,8 @@ pub struct WebSocket<S> {
 
 impl<S: Transport> WebSocket<S> {
     /// Waits for the next message. Returns `None` when the connection has been closed, at once and
-    /// again on later calls: [`closed`](Self::closed) says by whom and why. Then drop the socket;
+    /// again on later calls: [`closed`](Self::closed) says by whom and why, [`Closed::check`] makes
+    /// an error of a close that was not normal. Then drop the socket;
     /// see [The end](super#the-end).
     ///
     /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no

@@ -55,6 +55,10 @@ impl<S: Transport> WebSocket<S> {
 
     /// Does a server's handshake, and accepts every request that asks for a WebSocket.
     ///
+    /// On a TCP stream, call [`set_nodelay`](TcpStream::set_nodelay) before: messages are written
+    /// whole, and without it the second of two replies may wait 40 ms for the acknowledgement of the
+    /// first.
+    ///
     /// # Errors
     ///
     /// As [`accept_with`](Self::accept_with).

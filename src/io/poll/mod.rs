@@ -95,6 +95,9 @@ impl<T: Transport> WebSocket<T> {
 
     /// Does a server's handshake, and accepts every request that asks for a WebSocket.
     ///
+    /// On a TCP stream, call `set_nodelay(true)` before: messages are written whole, and without it
+    /// the second of two replies may wait 40 ms for the acknowledgement of the first.
+    ///
     /// # Errors
     ///
     /// As [`accept_with`](Self::accept_with).
@@ -182,7 +185,8 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Waits for the next message. Returns `None` when the connection has been closed, at once and
-    /// again on later calls: [`closed`](Self::closed) says by whom and why. Then drop the socket;
+    /// again on later calls: [`closed`](Self::closed) says by whom and why, [`Closed::check`] makes
+    /// an error of a close that was not normal. Then drop the socket;
     /// see [The end](crate::io#the-end).
     ///
     /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no
@@ -204,6 +208,38 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// Nothing is copied. What `take` sends leaves before a later call waits, or by
     /// [`flush`](Self::flush).
+    ///
+    /// `take` cannot wait. To wait for something else between two events, take along what is lent:
+    /// `into_bytes` and `into_owned` copy what is small, and hand over what is large. So a message
+    /// of any size goes to a file, and TCP slows the peer down when the disk is slow:
+    ///
+    #[cfg_attr(feature = "tokio", doc = "```no_run")]
+    #[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
+    /// use sanswire::io::Error;
+    /// use sanswire::tokio::WebSocket;
+    /// use sanswire::{Config, Event, Reassembly};
+    /// use tokio::io::AsyncWriteExt;
+    ///
+    /// async fn store(stream: tokio::net::TcpStream, mut file: tokio::fs::File) -> Result<(), Error> {
+    ///     let mut config = Config::default();
+    ///     config.reassembly = Reassembly::Chunks;
+    ///     (config.max_frame_size, config.max_message_size) = (10 << 30, 10 << 30);
+    ///     let mut socket = WebSocket::accept(stream, &config).await?;
+    ///     loop {
+    ///         let taken = socket.recv_with(|event, _| match event {
+    ///             Event::Chunk(chunk) => Some(chunk.into_owned()),
+    ///             _ => None,
+    ///         });
+    ///         let Some(taken) = taken.await? else { return Ok(()) };
+    ///         let Some(chunk) = taken else { continue };
+    ///         file.write_all(&chunk.payload).await?;
+    ///         if chunk.is_last {
+    ///             file.sync_all().await?;
+    ///             socket.send("stored").await?;
+    ///         }
+    ///     }
+    /// }
+    /// ```
     ///
     /// # Errors
     ///

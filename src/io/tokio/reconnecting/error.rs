@@ -10,6 +10,7 @@ use crate::reconnect::{AttemptError, Policy, Retry, Retryable};
 impl Retryable for Error {
     fn retry(&self, policy: &Policy) -> Retry {
         match self {
+            Self::Closed(closed) => policy.judge_closed(closed),
             Self::Connection(error) => error.retry(policy),
             Self::Handshake(error) => error.retry(policy),
             Self::Io(error) => judge_io(error),
