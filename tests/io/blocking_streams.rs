@@ -6,19 +6,23 @@
 )]
 
 use std::cell::RefCell;
+use std::collections::VecDeque;
 use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
 use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::driver::Driver;
+use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::Error;
 use sanswire::{Config, Connection, ConnectionError, Message, SendError};
 
-/// What the stream has seen, and what it does: reads say `WouldBlock`.
+/// What the stream has seen, and what it does.
 #[derive(Debug, Default)]
 struct Seen {
     reads: u64,
+    /// What the next reads say, or deliver; then they say `WouldBlock`.
+    input: VecDeque<Result<&'static [u8], ErrorKind>>,
     written: Vec<u8>,
     /// How many more writes and flushes say `WouldBlock`.
     would_block: usize,
@@ -48,11 +52,12 @@ impl Seen {
 struct Stream(Rc<RefCell<Seen>>);
 
 impl Read for Stream {
-    fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let mut seen = self.0.borrow_mut();
         seen.reads += 1;
         seen.interrupt()?;
-        Err(ErrorKind::WouldBlock.into())
+        let mut input = seen.input.pop_front().unwrap_or(Err(ErrorKind::WouldBlock))?;
+        input.read(buf)
     }
 }
 
@@ -82,6 +87,14 @@ impl Transport for Stream {
 fn server(config: &Config) -> (WebSocket<Stream>, Stream) {
     let stream = Stream::default();
     (WebSocket::from_driver(stream.clone(), Connection::server(config)), stream)
+}
+
+/// Reads that deliver what is given, in two parts, and would block in between.
+fn in_parts(input: &'static [u8]) -> Stream {
+    let (first, rest) = input.split_at(input.len() / 2);
+    let waits = [Err(ErrorKind::WouldBlock), Err(ErrorKind::TimedOut)];
+    let input = [Ok(first)].into_iter().chain(waits).chain([Ok(rest)]).collect();
+    Stream(Rc::new(RefCell::new(Seen { input, ..Seen::default() })))
 }
 
 fn plain() -> (WebSocket<Plain<Stream>>, Stream) {
@@ -120,6 +133,50 @@ fn a_plain_stream_that_does_not_wait_ends_the_call() {
     for _ in 0..2 {
         assert_kind(socket.recv(), ErrorKind::WouldBlock);
     }
+}
+
+#[test]
+fn a_read_that_would_block_loses_nothing() {
+    let text = b"\x81\x84\0\0\0\0late";
+    let connection = || Connection::server(&Config::default());
+    let mut socket = WebSocket::from_driver(Plain(in_parts(text)), connection());
+    for kind in [ErrorKind::WouldBlock; 2] {
+        assert_kind(socket.recv(), kind);
+    }
+    assert_eq!(socket.recv().unwrap(), Some("late".into()));
+    // Where time can be bounded, it is no timeout until the time has passed.
+    let mut socket = WebSocket::from_driver(in_parts(text), connection());
+    socket.set_read_timeout(Some(Duration::from_secs(60)));
+    assert_eq!(socket.recv().unwrap(), Some("late".into()));
+}
+
+#[test]
+fn a_handshake_goes_on_behind_a_read_that_would_block() {
+    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\
+        Connection: Upgrade\r\nUpgrade: websocket\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    let config = Config::default();
+    WebSocket::accept(Plain(in_parts(request)), &config).unwrap();
+    WebSocket::accept(in_parts(request), &config).unwrap();
+
+    let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    let request = ClientRequest::new("localhost", "/").unwrap();
+    let refused = WebSocket::client(Plain(in_parts(refusal)), &request, &config);
+    let Err(Error::Handshake(HandshakeError::Refused(response))) = refused else {
+        panic!("{refused:?}");
+    };
+    assert_eq!(response.status(), 404);
+}
+
+#[test]
+fn a_handshake_that_only_would_block_ends_in_time() {
+    let mut limits = HeadLimits::default();
+    limits.timeout = Some(Duration::from_millis(100));
+    let request = ClientRequest::new("localhost", "/").unwrap().head_limits(limits);
+    let stream = Stream::default();
+    let ended = WebSocket::client(Plain(stream.clone()), &request, &Config::default());
+    assert!(matches!(ended, Err(Error::Handshake(HandshakeError::Timeout(_)))), "{ended:?}");
+    assert!(stream.0.borrow().reads < 100, "{} reads", stream.0.borrow().reads);
 }
 
 #[test]

@@ -26,7 +26,8 @@
 //! Of other transports a read blocks for as long as the peer is silent, also in the closing
 //! handshake, until the peer's Close frame comes. When a read ends with
 //! `WouldBlock` or `TimedOut`, the call returns [`Error::Io`] of kind `WouldBlock`. It loses
-//! nothing, and can be made again. A write that ends so is made again by the call itself.
+//! nothing, and can be made again. A write that ends so is made again by the call itself, and a
+//! handshake goes on until its own deadline.
 //!
 //! A stream that takes bounds and does not wait all the same is non-blocking: set it to be
 //! blocking. It works, but is looked at only 50 times a second.

@@ -6,7 +6,7 @@ use std::{io, thread};
 
 use super::WebSocket;
 use super::clock::{NEVER, SHORT};
-use crate::connection::{Commands, Event};
+use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::Next;
 use crate::error::SendError;
 use crate::io::pump::{self, Wrote};
@@ -126,7 +126,7 @@ impl<S: Transport> WebSocket<S> {
         if can_read && pump::read(&mut self.driver, &mut self.stream, &mut self.failure, clock) {
             return Ok(());
         }
-        if can_read && !is_bounded {
+        if can_read && !is_bounded && self.ready_state() != ReadyState::Connecting {
             return Err(io::ErrorKind::WouldBlock.into());
         }
         let now = self.clock.now();

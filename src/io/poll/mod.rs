@@ -210,36 +210,8 @@ impl<T: Transport> WebSocket<T> {
     /// [`flush`](Self::flush).
     ///
     /// `take` cannot wait. To wait for something else between two events, take along what is lent:
-    /// `into_bytes` and `into_owned` copy what is small, and hand over what is large. So a message
-    /// of any size goes to a file, and TCP slows the peer down when the disk is slow:
-    ///
-    #[cfg_attr(feature = "tokio", doc = "```no_run")]
-    #[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
-    /// use sanswire::io::Error;
-    /// use sanswire::tokio::WebSocket;
-    /// use sanswire::{Config, Event, Reassembly};
-    /// use tokio::io::AsyncWriteExt;
-    ///
-    /// async fn store(stream: tokio::net::TcpStream, mut file: tokio::fs::File) -> Result<(), Error> {
-    ///     let mut config = Config::default();
-    ///     config.reassembly = Reassembly::Chunks;
-    ///     (config.max_frame_size, config.max_message_size) = (10 << 30, 10 << 30);
-    ///     let mut socket = WebSocket::accept(stream, &config).await?;
-    ///     loop {
-    ///         let taken = socket.recv_with(|event, _| match event {
-    ///             Event::Chunk(chunk) => Some(chunk.into_owned()),
-    ///             _ => None,
-    ///         });
-    ///         let Some(taken) = taken.await? else { return Ok(()) };
-    ///         let Some(chunk) = taken else { continue };
-    ///         file.write_all(&chunk.payload).await?;
-    ///         if chunk.is_last {
-    ///             file.sync_all().await?;
-    ///             socket.send("stored").await?;
-    ///         }
-    ///     }
-    /// }
-    /// ```
+    /// `into_bytes` and `into_owned` copy what is small, and hand over what is large. The page of
+    /// the tokio adapter shows how a message of any size goes to a file.
     ///
     /// # Errors
     ///

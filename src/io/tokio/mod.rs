@@ -18,6 +18,38 @@
 //! The runtime must have its time driver enabled.
 //!
 //! For a client that connects again by itself, see [`reconnecting`].
+//!
+//! # Messages larger than memory
+//!
+//! With [`Reassembly::Chunks`](crate::Reassembly), a message is delivered in parts as they arrive.
+//! While a part is written to a disk, nothing more is read, so TCP slows the peer down:
+//!
+//! ```no_run
+//! use sanswire::io::Error;
+//! use sanswire::tokio::WebSocket;
+//! use sanswire::{Config, Event, Reassembly};
+//! use tokio::io::AsyncWriteExt;
+//!
+//! async fn store(stream: tokio::net::TcpStream, mut file: tokio::fs::File) -> Result<(), Error> {
+//!     let mut config = Config::default();
+//!     config.reassembly = Reassembly::Chunks;
+//!     (config.max_frame_size, config.max_message_size) = (10 << 30, 10 << 30);
+//!     let mut socket = WebSocket::accept(stream, &config).await?;
+//!     loop {
+//!         let taken = socket.recv_with(|event, _| match event {
+//!             Event::Chunk(chunk) => Some(chunk.into_owned()),
+//!             _ => None,
+//!         });
+//!         let Some(taken) = taken.await? else { return Ok(()) };
+//!         let Some(chunk) = taken else { continue };
+//!         file.write_all(&chunk.payload).await?;
+//!         if chunk.is_last {
+//!             file.sync_all().await?;
+//!             socket.send("stored").await?;
+//!         }
+//!     }
+//! }
+//! ```
 
 pub mod reconnecting;
 
