@@ -496,6 +496,12 @@ impl Connection {
         matches!(self.endpoint.life().phase(), Phase::Failed(_)) || self.endpoint.is_drained()
     }
 
+    /// Returns whether messages can be sent.
+    #[inline]
+    pub(crate) fn is_open(&self) -> bool {
+        self.endpoint.life().is_open()
+    }
+
     /// Returns whether there is an event without more input: that there is room in the output, or
     /// that the connection is over.
     pub(crate) fn has_news(&self) -> bool {

@@ -706,16 +706,15 @@ impl Driver {
         if let Some(ending) = &mut self.ending {
             ending.note_moved();
         }
-        let is_closed = self.connection.closed().is_some() && self.is_written();
-        if asked == Asked::Flush && !is_closed {
-            // All that it can bring about has come with the bytes.
+        if asked == Asked::Flush && self.connection.is_open() {
+            // All else that it can bring about has come with the bytes.
             return;
         }
         if self.answers == Answers::Full && self.connection.wants_read() {
             self.answers = Answers::None;
             self.is_quiet = false;
         }
-        if is_closed || self.connection.has_news() {
+        if self.connection.has_news() {
             self.is_quiet = false;
         }
     }
