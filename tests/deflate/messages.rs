@@ -279,7 +279,7 @@ fn takeover() -> impl Strategy<Value = Takeover> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(24))]
+    #![proptest_config(crate::support::cases(24))]
 
     #[test]
     fn final_blocks_anywhere_end_neither_message_nor_window(
@@ -505,7 +505,7 @@ fn by_opcode(got: &Got) -> (u8, Vec<u8>) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(48))]
+    #![proptest_config(crate::support::cases(48))]
 
     #[test]
     fn any_messages_pass_between_two_ends(

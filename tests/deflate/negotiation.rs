@@ -604,7 +604,7 @@ mod handshake {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(crate::support::cases(32))]
 
         #[test]
         fn connections_that_open_exchange_messages(

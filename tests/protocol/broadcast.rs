@@ -396,7 +396,7 @@ mod deflate {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(32))]
+        #![proptest_config(crate::support::cases(32))]
 
         #[test]
         fn shared_and_other_messages_pass_in_any_order_in_all_modes(

@@ -524,7 +524,7 @@ fn a_client_and_a_server_open_a_connection_together() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::support::cases(200))]
 
     #[test]
     fn arbitrary_bytes_never_panic_however_they_arrive(

@@ -591,7 +591,7 @@ fn a_request_can_be_made_of_parts_that_another_stack_parsed() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(crate::support::cases(200))]
 
     #[test]
     fn arbitrary_bytes_never_panic_however_they_arrive(

@@ -213,7 +213,7 @@ fn a_forbidden_origin_is_answered_403() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(300))]
+    #![proptest_config(crate::support::cases(300))]
 
     #[test]
     fn arbitrary_text_never_panics(origin in "[ab:/.*@\\[\\]0-9é]{0,20}", host in "[ab:.\\[\\]0-9é]{0,10}") {

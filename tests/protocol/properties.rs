@@ -9,15 +9,9 @@ use sanswire::{
 };
 
 use crate::support::{
-    BINARY, BOTH, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, config, frame, from,
-    joined, messages, parse, sent_by,
+    BINARY, BOTH, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, cases, config, frame,
+    from, joined, messages, parse, sent_by,
 };
-
-/// So many cases, or in proportion to `PROPTEST_CASES`.
-fn cases(cases: u32) -> ProptestConfig {
-    let default = ProptestConfig::default();
-    ProptestConfig { cases: cases * default.cases / 256, failure_persistence: None, ..default }
-}
 
 fn roles() -> impl Strategy<Value = Role> {
     prop_oneof![Just(Role::Client), Just(Role::Server)]

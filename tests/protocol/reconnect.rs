@@ -886,8 +886,6 @@ fn play(policy: Policy, seed: [u8; 32], begin: Duration, calls: &[Call]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
     #[test]
     fn any_schedule_is_followed_as_the_model_says(
         policy in policies(minutes()),

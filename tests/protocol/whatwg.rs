@@ -847,8 +847,6 @@ fn split_head(written: &[u8]) -> (bool, &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
     #[test]
     fn any_schedule_keeps_the_order_of_events_and_the_count_of_bytes(
         steps in steps(),

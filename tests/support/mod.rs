@@ -21,9 +21,18 @@ pub(crate) use self::{
     random::Random,
 };
 
+use proptest::test_runner::Config as ProptestConfig;
 use sanswire::{Config, Role};
 
 pub(crate) const BOTH: [Role; 2] = [Role::Client, Role::Server];
+
+/// So many cases of a property, or in proportion to `PROPTEST_CASES`, of which 256 is as much. What
+/// fails is kept in `tests/proptest-regressions`, and tried first from then on: it belongs in git.
+pub(crate) fn cases(cases: u32) -> ProptestConfig {
+    let default = ProptestConfig::default();
+    let cases = u64::from(cases) * u64::from(default.cases) / 256;
+    ProptestConfig { cases: u32::try_from(cases).unwrap_or(u32::MAX), ..default }
+}
 
 /// The default configuration, changed.
 pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
