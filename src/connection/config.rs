@@ -96,6 +96,8 @@ pub struct Config {
     /// not come, and what was not sent is lost. Where that matters, wait for the output to be written
     /// before closing.
     ///
+    /// The time in which a [`Driver`](crate::driver) reads what the peer had under way is part of it.
+    ///
     /// Default 10 s, as Python's `websockets`: more than any network needs, and not so much that
     /// connections to dead peers pile up.
     pub close_timeout: Option<Duration>,

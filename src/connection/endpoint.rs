@@ -378,6 +378,11 @@ impl Endpoint {
         }
     }
 
+    /// Returns until when the end of the connection may take, all in all.
+    pub(super) fn close_deadline(&self) -> Option<Duration> {
+        self.rare.timers.close_deadline()
+    }
+
     // What is to be written.
 
     #[inline]

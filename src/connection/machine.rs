@@ -529,6 +529,11 @@ impl Connection {
         self.receiver.unprocessed_len()
     }
 
+    /// Returns until when the end of the connection may take, all in all.
+    pub(crate) fn close_deadline(&self) -> Option<Duration> {
+        self.endpoint.close_deadline()
+    }
+
     /// Returns the time that was told last.
     pub(crate) fn now(&self) -> Duration {
         self.endpoint.now()

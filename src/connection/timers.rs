@@ -321,6 +321,11 @@ impl Timers {
         self.closing.after(self.close_timeout).to_timeout()
     }
 
+    /// Returns until when the end may take, counted from now if it is not dated.
+    pub(super) fn close_deadline(&self) -> Option<Duration> {
+        self.closing.min(self.now).after(self.close_timeout).to_timeout()
+    }
+
     /// Returns the time that was told last.
     pub(super) fn now(&self) -> Duration {
         self.now.into()

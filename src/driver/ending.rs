@@ -79,8 +79,10 @@ impl Ending {
         self.left == 0
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Duration) {
-        let until = *self.until.get_or_insert(now.saturating_add(LINGER_TIMEOUT));
+    /// Takes the time. The first one begins the wait, which ends not later than at `limit`.
+    pub(super) fn handle_timeout(&mut self, now: Duration, limit: Option<Duration>) {
+        let linger = now.saturating_add(LINGER_TIMEOUT);
+        let until = *self.until.get_or_insert(limit.map_or(linger, |limit| linger.min(limit)));
         self.is_timed_out |= until <= now || self.is_stuck();
     }
 
@@ -131,8 +133,8 @@ impl Ending {
     }
 }
 
-/// How long the end may take: writing what is left, and reading what the peer had under way. As
-/// long as nginx (`lingering_timeout`) waits.
+/// How long the end may take, unless less is left of the time to close: writing what is left, and
+/// reading what the peer had under way. As long as nginx (`lingering_timeout`) waits.
 const LINGER_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How much is read and thrown away in that time: the rest of one message that was too large, twice

@@ -75,7 +75,8 @@ use crate::role::Role;
 /// - **Lingering.** After that, input is read and thrown away until the peer is done, for 5 s and
 ///   32 MiB at most: otherwise TCP would answer it with a reset, which destroys a last Close frame
 ///   or HTTP answer that the peer has not read. Only then is [`Next::Over`] reported, or the error
-///   of a connection that failed, whose peer is likely to go on sending.
+///   of a connection that failed, whose peer is likely to go on sending. All of it, from the first
+///   Close frame on, takes [`Config::close_timeout`] at most, whatever the peer does.
 /// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
 ///   others run, also in the middle of a message.
 #[derive(Debug)]
@@ -777,7 +778,7 @@ impl Driver {
         }
         self.connection.handle_timeout(now);
         if let Some(ending) = &mut self.ending {
-            ending.handle_timeout(now);
+            ending.handle_timeout(now, self.connection.close_deadline());
         }
     }
 

@@ -352,8 +352,48 @@ fn a_shut_down_is_over_in_time_also_while_the_peer_floods_and_takes_nothing() {
             }
         }
         assert_eq!(told, failed(ConnectionError::CloseTimeout { limit: secs(10) }));
-        assert!(hand.now <= secs(16), "{:?}", hand.now);
+        // A tenth of a second behind it, time is told next.
+        assert!(hand.now <= secs(10) + secs(1) / 5, "{:?}", hand.now);
     }
+}
+
+#[test]
+fn a_close_takes_no_longer_than_its_time_with_all_that_follows() {
+    let impatient = config(|config| config.close_timeout = Some(secs(3)));
+    for role in BOTH {
+        // The peer's Close comes late, and then its bytes do not end.
+        for config in [impatient, Config::default()] {
+            let limit = config.close_timeout.unwrap();
+            let mut hand = Hand::open(role, &config);
+            hand.now = secs(100);
+            assert!(hand.settle().is_empty());
+            hand.driver.commands().close(1000, "").unwrap();
+            assert!(hand.settle().is_empty());
+            assert!(hand.pass_until(secs(100) + limit - secs(1)).is_empty());
+            hand.read(&hand.by_peer(CLOSE, &close_body(1000, "")));
+            let mut told = hand.settle();
+            while told.last() != Some(&Told::Over) {
+                hand.read(&hand.by_peer(TEXT, b"late"));
+                told.extend(hand.pass_until(hand.now + secs(1) / 10));
+            }
+            assert_closed(&told[0], 1000);
+            assert!(hand.now <= secs(100) + limit, "{:?}", hand.now);
+        }
+        // The peer closes, or breaks a rule.
+        for bytes in [&[CLOSE, 0][..], &[0x83, 0]] {
+            let mut hand = Hand::open(role, &impatient);
+            hand.now = secs(100);
+            hand.read(&hand.by_peer(bytes[0], b""));
+            hand.settle();
+            assert!(hand.pass_until(secs(103) - secs(1) / 10).is_empty());
+            assert!(!hand.pass_until(secs(103)).is_empty());
+        }
+    }
+    // A request that is turned away, because the server shuts down.
+    let mut hand = Hand::asked(&impatient);
+    hand.driver.shut_down(1001, "").unwrap();
+    assert!(hand.pass_until(secs(2)).is_empty());
+    assert_eq!(hand.pass_until(secs(3)), [Told::Failed(Error::Rejected { status: 503 })]);
 }
 
 #[test]
