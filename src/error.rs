@@ -104,7 +104,7 @@ pub enum ConnectionError {
         /// [`Config::close_timeout`](crate::Config::close_timeout).
         limit: Duration,
     },
-    /// No message went in either direction for too long.
+    /// No message, nor a part of one, went in either direction for too long.
     IdleTimeout {
         /// [`Config::idle_timeout`](crate::Config::idle_timeout).
         limit: Duration,
@@ -114,10 +114,12 @@ pub enum ConnectionError {
         /// [`Config::message_timeout`](crate::Config::message_timeout).
         limit: Duration,
     },
-    /// A message arrived more slowly than it has to.
+    /// A message arrived too slowly for the memory that it took.
     MessageTooSlow {
-        /// [`Config::min_rate`](crate::Config::min_rate), in bytes a second.
-        limit: u32,
+        /// How much this end held of it, in bytes.
+        held: u64,
+        /// [`Config::hold_timeout`](crate::Config::hold_timeout).
+        limit: Duration,
     },
     /// Nothing arrived for too long behind a Ping: the peer is dead, or the way to it.
     PongTimeout {
@@ -246,9 +248,11 @@ impl fmt::Display for ConnectionError {
             }
             Self::IdleTimeout { limit } => write!(f, "no message within {limit:?}"),
             Self::MessageTimeout { limit } => write!(f, "message not whole within {limit:?}"),
-            Self::MessageTooSlow { limit } => {
-                write!(f, "message arrives with less than {limit} bytes a second")
-            }
+            Self::MessageTooSlow { held, limit } => write!(
+                f,
+                "message arrives too slowly for the {held} bytes that are held of it: \
+                 Config::hold_timeout is {limit:?}"
+            ),
             Self::PongTimeout { limit } => write!(f, "nothing arrived within {limit:?} of a Ping"),
             Self::WriteTimeout { limit } => write!(f, "nothing could be written for {limit:?}"),
             Self::UnexpectedEof => {

@@ -1,6 +1,6 @@
 //! What an application may choose about a connection; decides nothing.
 
-use core::num::{NonZeroU32, NonZeroUsize};
+use core::num::NonZeroUsize;
 use core::time::Duration;
 
 use crate::close::CloseCode;
@@ -84,11 +84,13 @@ pub struct Config {
     ///
     /// Default 60 s, as nginx (`send_timeout`).
     pub write_timeout: Option<Duration>,
-    /// The connection fails with 1001 when no message went in either direction for this long.
+    /// The connection fails with 1001 when no message, nor any payload of one, went in either
+    /// direction for this long.
     ///
     /// Default `None`: a chat may be silent for a day, and a peer that is gone is found by
     /// Pings. These do not count here, so that a server can end what is merely kept open;
-    /// uWebSockets does so after 120 s by default.
+    /// uWebSockets does so after 120 s by default. A peer that streams one long message must not
+    /// pause for longer.
     pub idle_timeout: Option<Duration>,
     /// A close may take this long, from [`close`](crate::Commands::close) or the peer's Close
     /// frame to the end of the transport, with all that waits to be written before. Then it ends
@@ -96,27 +98,47 @@ pub struct Config {
     /// not come, and what was not sent is lost. Where that matters, wait for the output to be written
     /// before closing.
     ///
-    /// The time in which a [`Driver`](crate::driver) reads what the peer had under way is part of it.
+    /// Nothing that the peer sends gives it more time, also where its messages are
+    /// [delivered](AfterClose::Deliver): set it as long as the last of them may take. The time in
+    /// which a [`Driver`](crate::driver) reads what the peer had under way is part of it.
     ///
     /// Default 10 s, as Python's `websockets`: more than any network needs, and not so much that
     /// connections to dead peers pile up.
     pub close_timeout: Option<Duration>,
-    /// A message may take this long from its first byte to its last; beyond it the connection fails
-    /// with 1011.
+    /// A message may take this long from its first byte to its last, whatever it costs; beyond it
+    /// the connection fails with 1011.
     ///
-    /// Default `None`: how long a large message takes on a slow line is bounded by
-    /// [`min_rate`](Self::min_rate) and the limit of its size.
+    /// Default `None`: what an unfinished message costs is bounded by
+    /// [`hold_timeout`](Self::hold_timeout), and one that costs nothing may last.
     pub message_timeout: Option<Duration>,
-    /// A peer in the middle of a message must send at least so many bytes a second, once
-    /// [`rate_grace`](Self::rate_grace) is over; the connection fails with 1011 otherwise.
+    /// A message that is arriving must not take more memory, for longer, than its sender pays for:
+    /// each byte of payload that arrives, compressed as it may be, pays for holding one byte for
+    /// this long. Beyond it the connection fails with 1011.
     ///
-    /// Default 500, which Apache's `mod_reqtimeout` asks of the body of a request: a slow-loris
-    /// cannot hold messages open for nothing. `None` for peers that pause inside of messages,
-    /// because they send them as they come about.
-    pub min_rate: Option<NonZeroU32>,
-    /// How much longer a message may take than [`min_rate`](Self::min_rate) says. Default 20 s, as
-    /// Apache's `mod_reqtimeout`.
-    pub rate_grace: Duration,
+    /// Free are the first 20 s of each message and 4 KiB of it. So a peer that streams one message
+    /// and pauses in it is not cut while little of it waits, and never with
+    /// [`Reassembly::Chunks`], which holds nothing.
+    ///
+    /// Default 30 minutes. With the other defaults this is the most that one peer can hold of an
+    /// unfinished message, and for how long:
+    ///
+    /// | it sends | this end holds | for |
+    /// |---|---|---|
+    /// | the beginning of a message, up to 4 KiB | the same | as long as it likes |
+    /// | 16 MiB at once, and nothing more | 16 MiB | 30 minutes |
+    /// | a message at a steady pace, of any size | what has come of it | an hour |
+    /// | 16 KiB that decompress to 16 MiB | 16 MiB | 20 s |
+    ///
+    /// At a steady pace that is 4.7 KB/s for 16 MiB, and 300 B/s for 1 MiB. To hold those 16 MiB
+    /// for longer than 20 s takes 9.3 KB/s, of which 32 MiB are accepted: an hour. Pings and Pongs
+    /// pay for nothing. Payload counts; the memory that it lies in may be twice as much.
+    ///
+    /// For peers that stream for hours (speech, logs), take chunks, and raise
+    /// [`max_message_size`](Self::max_message_size) and [`max_fragments`](Self::max_fragments) to
+    /// what a stream may have. To have messages whole all the same, set this to half of the longest
+    /// time that one may take. To be stricter with strangers, set it lower: 5 minutes still let
+    /// 1 MiB arrive with 1.8 KB/s. `None` is no limit.
+    pub hold_timeout: Option<Duration>,
 }
 
 impl Default for Config {
@@ -139,8 +161,7 @@ impl Default for Config {
             idle_timeout: None,
             close_timeout: Some(Duration::from_secs(10)),
             message_timeout: None,
-            min_rate: NonZeroU32::new(500),
-            rate_grace: Duration::from_secs(20),
+            hold_timeout: Some(Duration::from_secs(30 * 60)),
         }
     }
 }
@@ -150,8 +171,9 @@ impl Default for Config {
 #[non_exhaustive]
 pub enum Reassembly {
     /// In parts, as they arrive, also inside one frame: [`Event::Chunk`](crate::Event::Chunk).
-    /// Nothing is assembled, so memory does not grow with the size of a message. Of a compressed
-    /// message, 1 KiB is decompressed at once, to 1 MiB at most.
+    /// Nothing is assembled, so memory does not grow with the size of a message, and
+    /// [`Config::hold_timeout`] does not apply. Of a compressed message, 1 KiB is decompressed at
+    /// once, to 1 MiB at most.
     Chunks,
     /// Whole: [`Event::Binary`](crate::Event::Binary) and [`Event::Text`](crate::Event::Text).
     Messages,
@@ -182,7 +204,8 @@ pub enum PingWhen {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AfterClose {
-    /// They are delivered until the peer's Close frame arrives.
+    /// They are delivered until the peer's Close frame arrives, or
+    /// [`Config::close_timeout`] is over.
     Deliver,
     /// They are checked and dropped.
     Drop,

@@ -19,6 +19,7 @@ use crate::error::{ConnectionError, SendError};
 use crate::extension::Deflater;
 use crate::frame::{MAX_CONTROL_LEN, Opcode};
 use crate::message::{Content, MessageKind, Outgoing};
+use crate::receive::Arriving;
 use crate::role::Role;
 use crate::utf8::Utf8Bytes;
 
@@ -55,8 +56,8 @@ struct Negotiated {
 pub(super) struct Processed {
     /// Bytes of input so far.
     pub(super) received: u64,
-    /// Whether a message is arriving.
-    pub(super) is_within: bool,
+    /// The message that is arriving.
+    pub(super) arriving: Option<Arriving>,
 }
 
 impl Endpoint {
@@ -362,19 +363,19 @@ impl Endpoint {
     pub(super) fn settle(&mut self, processed: Processed) -> Option<ConnectionError> {
         let timers = &mut self.rare.timers;
         let delivered = core::mem::take(&mut self.has_received);
-        let Processed { received, is_within } = processed;
-        let is_fresh = timers.settle(Settled { received, delivered, is_within });
+        let Processed { received, arriving } = processed;
+        let is_fresh = timers.settle(Settled { received, delivered, arriving });
         match self.life.phase() {
-            // More may wait in the transport when something came.
-            Phase::Open if is_fresh => None,
-            Phase::Open => timers.overdue(self.has_sent),
-            Phase::CloseSent => {
-                if delivered && self.life.delivers_late() {
-                    timers.restart_close();
-                }
-                timers.close_overdue()
+            Phase::Open if timers.is_look_due(is_fresh) => {
+                let overdue = timers.overdue(self.has_sent);
+                timers.judge(overdue)
             }
-            Phase::Connecting | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => None,
+            Phase::CloseSent => timers.close_overdue(),
+            Phase::Connecting
+            | Phase::Open
+            | Phase::AwaitingEof(_)
+            | Phase::Failed(_)
+            | Phase::Closed(_) => None,
         }
     }
 

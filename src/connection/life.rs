@@ -169,11 +169,6 @@ impl Life {
         matches!((&self.phase, self.after_close), (Phase::CloseSent, AfterClose::Drop))
     }
 
-    /// Returns whether messages that arrive now are delivered although this end has closed.
-    pub(super) const fn delivers_late(&self) -> bool {
-        matches!((&self.phase, self.after_close), (Phase::CloseSent, AfterClose::Deliver))
-    }
-
     pub(super) const fn ready_state(&self, is_written: bool) -> ReadyState {
         match self.phase {
             Phase::Connecting => ReadyState::Connecting,

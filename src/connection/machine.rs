@@ -251,7 +251,7 @@ impl Connection {
                 self.endpoint.note_received();
                 Ok(Some(short))
             }
-            Err(error) => Err(self.endpoint.fail(error)),
+            Err(error) => Err(self.fail(error)),
         }
     }
 
@@ -276,7 +276,7 @@ impl Connection {
             let received = match self.receiver.poll(budget) {
                 Ok(Some(received)) => received,
                 Ok(None) => return self.poll_quiet(),
-                Err(error) => return Err(self.endpoint.fail(error)),
+                Err(error) => return Err(self.fail(error)),
             };
             return Ok(Some(match received {
                 Received::Chunk { .. } | Received::Message(..)
@@ -293,7 +293,7 @@ impl Connection {
                 Received::Close(body) => {
                     match self.endpoint.receive_close(self.receiver.bytes(body)) {
                         Ok(()) => continue,
-                        Err(error) => return Err(self.endpoint.fail(error)),
+                        Err(error) => return Err(self.fail(error)),
                     }
                 }
                 Received::Message(kind, source) => {
@@ -316,14 +316,22 @@ impl Connection {
     /// Finds out what comes next when everything that arrived is processed.
     fn poll_quiet(&mut self) -> Result<Option<Ready>, ConnectionError> {
         if self.endpoint.life().is_eof() {
-            return Err(self.endpoint.fail(ConnectionError::UnexpectedEof));
+            return Err(self.fail(ConnectionError::UnexpectedEof));
         }
         let processed =
-            Processed { received: self.receiver.received(), is_within: self.receiver.is_within() };
+            Processed { received: self.receiver.received(), arriving: self.receiver.arriving() };
         match self.endpoint.settle(processed) {
-            Some(error) => Err(self.endpoint.fail(error)),
+            Some(error) => Err(self.fail(error)),
             None => Ok(self.endpoint.poll_drained().map(Ready::Drained)),
         }
+    }
+
+    /// Fails the connection (§7.1.7). Nothing more is made of what has arrived.
+    #[cold]
+    fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+        self.receiver.clear();
+        self.receiver.release();
+        self.endpoint.fail(error)
     }
 
     /// Lends what [`poll_short`](Self::poll_short) has found.

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use super::config::{Config, PingWhen};
 use crate::error::ConnectionError;
+use crate::receive::Arriving;
 
 /// The times of one connection.
 ///
@@ -29,28 +30,34 @@ pub(super) struct Timers {
     stalled: Time,
     /// When the message that is arriving began; `NEVER` while there is none.
     began: Time,
-    /// When a message went in either direction last.
+    /// When a message, or a part of one, went in either direction last.
     active: Time,
     idle_timeout: Time,
     heartbeat: Heartbeat,
     ping_when: PingWhen,
     /// Whether the time was ever told; nothing is due before.
     started: bool,
-    /// Bytes a second; 0 is no floor.
-    min_rate: u32,
+    /// How many times in a row something had come when all was processed, as in
+    /// [`judge`](Self::judge).
+    unjudged: u8,
+    /// How many heartbeats were sent.
+    pings: u32,
     probe: Option<Probe>,
 
     pong_timeout: Time,
     write_timeout: Time,
     message_timeout: Time,
-    rate_grace: Time,
+    hold_timeout: Time,
     close_timeout: Time,
-    /// Of the bytes that had been received by then, when the message that is arriving began.
-    began_at: u64,
+    /// How much of the message that is arriving had come when that was looked at last.
+    arrived: u64,
+    /// How much memory it took then, beyond what is free.
+    held: u64,
+    /// Until when that is paid for, or was; `NEVER` while none is taken.
+    paid_until: Time,
     /// When the connection began to close; `NEVER` before that was dated.
     closing: Time,
     round_trip: Time,
-    pings: u32,
 }
 
 /// Whether the peer has to show that it lives.
@@ -92,8 +99,8 @@ pub(super) struct Settled {
     pub(super) received: u64,
     /// Whether a message came to its end since the last time.
     pub(super) delivered: bool,
-    /// Whether a message is arriving.
-    pub(super) is_within: bool,
+    /// The message that is arriving.
+    pub(super) arriving: Option<Arriving>,
 }
 
 impl Timers {
@@ -108,10 +115,10 @@ impl Timers {
             pong_timeout: span(config.pong_timeout),
             message_timeout: span(config.message_timeout),
             write_timeout: span(config.write_timeout),
-            rate_grace: config.rate_grace.into(),
-            min_rate: config.min_rate.map_or(0, core::num::NonZeroU32::get),
+            hold_timeout: span(config.hold_timeout),
             ping_when: config.ping_when,
             started: false,
+            unjudged: 0,
             now: Time(0),
             received: 0,
             written: 0,
@@ -121,7 +128,9 @@ impl Timers {
             stalled: Time::NEVER,
             active: Time(0),
             began: Time::NEVER,
-            began_at: 0,
+            arrived: 0,
+            held: 0,
+            paid_until: Time::NEVER,
             closing: Time::NEVER,
             probe: None,
             round_trip: Time::NEVER,
@@ -140,6 +149,7 @@ impl Timers {
         if !self.started {
             self.started = true;
             (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);
+            self.paid_until = self.paid_until.after(self.now.since(self.began));
             for before in [&mut self.began, &mut self.closing] {
                 if *before != Time::NEVER {
                     *before = self.now;
@@ -184,7 +194,7 @@ impl Timers {
 
     /// Notes what has arrived by now; returns whether anything has since the last time.
     pub(super) fn settle(&mut self, settled: Settled) -> bool {
-        let Settled { received, delivered, is_within } = settled;
+        let Settled { received, delivered, arriving } = settled;
         let is_fresh = received != self.received;
         if is_fresh {
             self.note_heard();
@@ -192,15 +202,64 @@ impl Timers {
         if delivered {
             self.active = self.active.max(self.now);
         }
-        if delivered || !is_within {
+        if delivered || arriving.is_none() {
             self.began = Time::NEVER;
         }
-        if is_within && self.began == Time::NEVER {
-            self.began = self.now;
-            self.began_at = self.received;
+        if let Some(arriving) = arriving {
+            self.note_arriving(arriving);
         }
         self.received = received;
         is_fresh
+    }
+
+    /// Notes what has arrived of a message, and what it costs.
+    fn note_arriving(&mut self, arriving: Arriving) {
+        if self.began == Time::NEVER {
+            self.began = self.now;
+            (self.arrived, self.held, self.paid_until) = (0, 0, Time::NEVER);
+        }
+        let Arriving { arrived, held } = arriving;
+        let fresh = arrived.saturating_sub(self.arrived);
+        if fresh == 0 {
+            return;
+        }
+        self.active = self.active.max(self.now);
+        let held = held.saturating_sub(HELD_FREE);
+        if held > 0 && self.hold_timeout != Time::NEVER {
+            let now = i128::from(self.now.0);
+            let (left, fresh) = match self.held {
+                // Nothing was spent.
+                0 => (0, arrived),
+                held => (cost(i128::from(self.paid_until.0) - now, held), fresh),
+            };
+            // What is free for a while is not owed behind that.
+            let left = if self.now < self.began.after(HOLD_GRACE) { left.max(0) } else { left };
+            let left = left.saturating_add(cost(self.hold_timeout.0.into(), fresh));
+            let until = now.saturating_add(left / i128::from(held)).max(0);
+            self.paid_until = Time(u64::try_from(until).unwrap_or(u64::MAX));
+        }
+        (self.arrived, self.held) = (self.arrived.max(arrived), held);
+    }
+
+    /// Returns whether deadlines are to be looked at now that all input is processed. More may wait
+    /// in the transport when something came, also what is waited for: then only now and then, or
+    /// a transport that always has something would keep all deadlines from passing.
+    pub(super) const fn is_look_due(&mut self, is_fresh: bool) -> bool {
+        if !is_fresh {
+            self.unjudged = 0;
+            return true;
+        }
+        self.unjudged += 1;
+        self.unjudged.is_multiple_of(READS_UNJUDGED)
+    }
+
+    /// Judges what such a look has found. When something had come, it must be found again by the
+    /// next look: what arrived in time has been read by then.
+    pub(super) fn judge(&mut self, overdue: Option<ConnectionError>) -> Option<ConnectionError> {
+        if overdue.is_none() {
+            self.unjudged = 0;
+        }
+        overdue.filter(|_| self.unjudged != READS_UNJUDGED)
     }
 
     /// Yields the payload of a heartbeat, when one is due.
@@ -243,11 +302,6 @@ impl Timers {
         self.closing = self.closing.min(self.now);
     }
 
-    /// Gives the peer the whole time again.
-    pub(super) const fn restart_close(&mut self) {
-        self.closing = self.now;
-    }
-
     /// Returns whether the end takes too long.
     pub(super) fn close_overdue(&self) -> Option<ConnectionError> {
         let limit = self.close_timeout;
@@ -271,8 +325,9 @@ impl Timers {
         if is_due(self.message_deadline()) {
             return Some(ConnectionError::MessageTimeout { limit: self.message_timeout.into() });
         }
-        if is_due(self.rate_deadline()) {
-            return Some(ConnectionError::MessageTooSlow { limit: self.min_rate });
+        if is_due(self.hold_deadline()) {
+            let (held, limit) = (self.held.saturating_add(HELD_FREE), self.hold_timeout.into());
+            return Some(ConnectionError::MessageTooSlow { held, limit });
         }
         if is_due(self.idle_deadline()) && !sent {
             return Some(ConnectionError::IdleTimeout { limit: self.idle_timeout.into() });
@@ -283,7 +338,7 @@ impl Timers {
     /// Returns when an open connection has something to do. `sent` is as in
     /// [`overdue`](Self::overdue).
     pub(super) fn next(&self, output: Progress, sent: bool) -> Option<Duration> {
-        let messages = self.message_deadline().min(self.rate_deadline());
+        let messages = self.message_deadline().min(self.hold_deadline());
         let messages = messages.min(self.idle_deadline());
         self.next_unread(output, sent).map(|at| at.min(messages.into())).or(messages.to_timeout())
     }
@@ -363,21 +418,17 @@ impl Timers {
         if self.began == Time::NEVER { Time::NEVER } else { self.began.after(self.message_timeout) }
     }
 
-    /// A connection on which a message is arriving is not idle.
     fn idle_deadline(&self) -> Time {
-        if self.began == Time::NEVER { self.active.after(self.idle_timeout) } else { Time::NEVER }
+        self.active.after(self.idle_timeout)
     }
 
-    /// When the message that is arriving has come too slowly: each second's worth of bytes moves it
-    /// by a second.
-    fn rate_deadline(&self) -> Time {
-        if self.min_rate == 0 || self.began == Time::NEVER {
+    /// When the message that is arriving has taken more memory, for longer, than what came of it
+    /// pays for.
+    fn hold_deadline(&self) -> Time {
+        if self.held == 0 || self.began == Time::NEVER {
             return Time::NEVER;
         }
-        let arrived = u128::from(self.received - self.began_at);
-        let earned = arrived * u128::from(NANOS_PER_SEC) / u128::from(self.min_rate);
-        let earned = Time(u64::try_from(earned).unwrap_or(u64::MAX));
-        self.began.after(self.rate_grace).after(earned)
+        self.paid_until.max(self.began.after(HOLD_GRACE))
     }
 }
 
@@ -410,6 +461,11 @@ impl From<Time> for Duration {
     }
 }
 
+/// What so many bytes of memory cost that are held for so many nanoseconds.
+const fn cost(nanos: i128, bytes: u64) -> i128 {
+    nanos.saturating_mul(bytes as i128)
+}
+
 /// What is kept of the payload of a Ping, to know its Pong by (FNV-1a).
 fn digest(payload: &[u8]) -> u32 {
     let add = |digest: u32, byte: &u8| (digest ^ u32::from(*byte)).wrapping_mul(0x0100_0193);
@@ -419,5 +475,16 @@ fn digest(payload: &[u8]) -> u32 {
 /// How long the Pong to a Ping is awaited to measure the round trip: §5.5.3 allows that only later
 /// Pings are answered.
 const PROBE_TIMEOUT: Time = Time(10 * NANOS_PER_SEC);
+
+/// How much of a message may be held for nothing: little more than what an idle connection costs.
+const HELD_FREE: u64 = 4 << 10;
+
+/// For how long any message may be held for nothing, as Apache's `mod_reqtimeout` has it: a way
+/// may be out of order for a while.
+const HOLD_GRACE: Time = Time(20 * NANOS_PER_SEC);
+
+/// How many reads in a row bring something before deadlines are looked at: as much as waits in a
+/// socket, in reads that are filled.
+const READS_UNJUDGED: u8 = 64;
 
 const NANOS_PER_SEC: u64 = 1_000_000_000;

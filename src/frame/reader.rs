@@ -154,6 +154,11 @@ impl FrameReader {
         self.frame.as_ref().map(|frame| frame.header)
     }
 
+    /// Returns the opcode of that frame, and how much of its payload has not been consumed.
+    pub(crate) fn unfinished(&self) -> Option<(Opcode, u64)> {
+        self.frame.as_ref().map(|frame| (frame.header.opcode, frame.left))
+    }
+
     /// Returns the role of the sender.
     #[inline]
     pub(crate) const fn sender(&self) -> Role {

@@ -61,6 +61,10 @@ impl Assembly {
         }
     }
 
+    pub(super) const fn len(&self) -> usize {
+        self.data.len()
+    }
+
     pub(super) const fn is_empty(&self) -> bool {
         self.data.is_empty()
     }

@@ -95,6 +95,15 @@ pub(crate) enum Received {
     Pong(Range<usize>),
 }
 
+/// A message of which the end has not come.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Arriving {
+    /// How many bytes of its payload have come, as they were sent.
+    pub(crate) arrived: u64,
+    /// How many bytes are held of it, as they will be delivered, and of what follows.
+    pub(crate) held: u64,
+}
+
 /// Where the payload of a message is.
 #[derive(Debug)]
 pub(crate) enum Source {
@@ -235,9 +244,28 @@ impl Receiver {
         self.input.received()
     }
 
-    /// Returns whether there is a beginning of a message or a frame without its end.
-    pub(crate) fn is_within(&self) -> bool {
-        !self.input.is_empty() || self.is_begun()
+    /// Returns what there is of a message that is not whole, when all that arrived is processed. A
+    /// control frame that is not whole is none.
+    #[inline]
+    pub(crate) fn arriving(&self) -> Option<Arriving> {
+        if self.input.is_empty() && !self.is_begun() { None } else { self.begun() }
+    }
+
+    #[inline(never)]
+    fn begun(&self) -> Option<Arriving> {
+        let unread = self.input.len() as u64;
+        let arrived = match (self.frames.unfinished(), self.message.is_within()) {
+            (Some((opcode, left)), true) if !opcode.is_control() => {
+                self.message.announced().saturating_sub(left).saturating_add(unread)
+            }
+            (_, true) => self.message.announced(),
+            (Some(_), false) => return None,
+            // A frame of which nothing is consumed.
+            (None, false) if self.input.unread().first()? & CONTROL != 0 => return None,
+            (None, false) => unread,
+        };
+        let held = self.input.held().saturating_add(self.assembly.len());
+        Some(Arriving { arrived, held: held as u64 })
     }
 
     pub(crate) fn into_unprocessed(self) -> Bytes {
@@ -489,6 +517,9 @@ const KEPT_AT_ONCE: u32 = 64 << 10;
 
 /// The same of a payload that is copied.
 const COPIED_AT_ONCE: u32 = 16 << 10;
+
+/// The bit of the first byte of a frame that all control frames have, and no others (§5.5).
+const CONTROL: u8 = 0x08;
 
 /// How much is decompressed at once: what comes of it is at most about a thousand times as much.
 const COMPRESSED_PART: usize = 4 << 10;
@@ -861,13 +892,13 @@ mod tests {
         let begun = Sent { opcode: Opcode::Text, fin: false, rsv: 0, payload: b"kept".to_vec() };
         receiver.input().extend_from_slice(&wire(&[begun], None));
         assert!(receiver.poll(&mut 100).unwrap().is_none());
-        assert!(receiver.is_within());
+        assert!(receiver.arriving().is_some());
         receiver.release();
         assert_eq!(receiver.input.range(receiver.input.kept()), b"kept");
         receiver.input().extend_from_slice(b"\x80\x01!");
         let Ok(Some(Received::Message(_, source))) = receiver.poll(&mut 100) else { panic!() };
         assert_eq!(&*receiver.lend(source), b"kept!");
-        assert!(!receiver.is_within());
+        assert!(receiver.arriving().is_none());
     }
 
     #[test]

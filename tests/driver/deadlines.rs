@@ -173,6 +173,55 @@ fn a_message_that_does_not_end_is_late() {
 }
 
 #[test]
+fn a_peer_that_always_sends_and_never_reads_is_found() {
+    let idle = config(|config| config.idle_timeout = Some(secs(60)));
+    let limit = secs(60);
+    for (config, first, error) in [
+        (Config::default(), TEXT, ConnectionError::WriteTimeout { limit }),
+        (idle, PONG, ConnectionError::IdleTimeout { limit }),
+    ] {
+        for role in BOTH {
+            let mut hand = Hand::open(role, &config);
+            if first == TEXT {
+                hand.driver.commands().send("stuck").unwrap();
+            }
+            let mut told = Vec::new();
+            while !hand.driver.is_ending() {
+                // A transport that never has to be waited for: no other time is told.
+                hand.now += secs(1) / 10;
+                assert!(hand.now < secs(80), "{first:#x} {:?}", hand.now);
+                hand.read(&hand.by_peer(first, b"x"));
+                told = hand.take();
+                if first != TEXT {
+                    hand.write_all();
+                }
+            }
+            assert!(hand.now >= limit);
+            hand.now += secs(10);
+            hand.driver.handle_timeout(hand.now);
+            told.extend(hand.pass_stuck_until(hand.now + secs(10)));
+            assert_eq!(told.last(), failed(error).last());
+        }
+    }
+}
+
+#[test]
+fn a_pong_that_waited_while_the_process_was_stopped_counts() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default());
+        hand.pass_until(secs(20));
+        assert_eq!(hand.frames().len(), 1);
+        hand.now = secs(1_000);
+        // Seen first, and judged behind what is there.
+        hand.driver.handle_timeout(hand.now);
+        assert!(hand.driver.is_overdue());
+        hand.read(&hand.by_peer(PONG, b"anything"));
+        assert_eq!(hand.settle(), [Told::Pong(b"anything".to_vec())]);
+        assert!(!hand.driver.is_ending());
+    }
+}
+
+#[test]
 fn time_that_goes_back_counts_as_the_last() {
     for mut hand in [
         Hand::accepting(&Config::default()),
@@ -205,7 +254,7 @@ fn a_connection_without_deadlines_waits_for_its_transport_only() {
     let config = config(|config| {
         config.ping_interval = None;
         config.write_timeout = None;
-        config.min_rate = None;
+        config.hold_timeout = None;
     });
     let mut hand = Hand::open(Role::Server, &config);
     assert_eq!(hand.driver.poll_timeout(), None);

@@ -16,7 +16,7 @@ use std::time::Duration;
 use sanswire::blocking::{Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::Error;
-use sanswire::{CloseCode, Config, Connection, ConnectionError};
+use sanswire::{AfterClose, CloseCode, Config, Connection, ConnectionError};
 
 use crate::support::{masked, unmasked};
 
@@ -65,6 +65,70 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
         let mut seen = Vec::new();
         peer.read_to_end(&mut seen).unwrap();
         assert_eq!(seen[0], 0x89);
+    }
+}
+
+/// A stream that always has the same frame at once, and takes nothing.
+struct Flood(Vec<u8>);
+
+impl Read for Flood {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.0.as_slice().read(into)
+    }
+}
+
+impl Write for Flood {
+    fn write(&mut self, _: &[u8]) -> io::Result<usize> {
+        Err(io::ErrorKind::WouldBlock.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Flood {
+    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[test]
+fn a_peer_that_always_sends_and_never_reads_is_found() {
+    let stream = Flood(masked(0x82, b"x"));
+    let mut socket = WebSocket::from_driver(stream, Connection::server(&short()));
+    socket.try_send(vec![0; 100_000]).unwrap();
+    let error = loop {
+        match socket.recv() {
+            Ok(message) => assert!(message.is_some()),
+            Err(error) => break error,
+        }
+    };
+    let limit = millis(200);
+    assert_failed(Err::<(), _>(error), ConnectionError::WriteTimeout { limit });
+}
+
+#[test]
+fn a_close_is_over_in_time_while_the_peer_goes_on_talking() {
+    let deliver = config(|config| {
+        config.after_close = AfterClose::Deliver;
+        config.close_timeout = Some(millis(60));
+    });
+    for frame in [masked(0x81, b"x"), masked(0x89, b""), masked(0x82, &[7; 2_000])[..8].to_vec()] {
+        let (mut socket, mut peer) = over_tcp(Connection::server(&deliver));
+        let talking = thread::spawn(move || {
+            while peer.write_all(&frame).is_ok() {
+                thread::sleep(millis(10));
+            }
+        });
+        let limit = millis(60);
+        assert_failed(socket.close(1000, ""), ConnectionError::CloseTimeout { limit });
+        drop(socket);
+        talking.join().unwrap();
     }
 }
 

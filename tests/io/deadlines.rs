@@ -6,13 +6,17 @@
 )]
 
 use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
-use sanswire::{Config, Connection, ConnectionError};
-use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use sanswire::{AfterClose, Config, Connection, ConnectionError};
+use tokio::io::{
+    AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
+};
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::masked;
@@ -133,17 +137,111 @@ async fn a_message_that_trickles_in_is_cut() {
     let (mut server, mut peer) = server(1000, &Config::default());
     let begin = Instant::now();
     let trickle = tokio::spawn(async move {
-        for byte in masked(0x82, &[7; 10_000]) {
-            peer.write_all(&[byte]).await?;
+        let frame = masked(0x82, &[7; 65_000]);
+        let (most, rest) = frame.split_at(60_000);
+        peer.write_all(most).await?;
+        for byte in rest {
+            peer.write_all(&[*byte]).await?;
             sleep(Duration::from_secs(1)).await;
         }
         io::Result::Ok(())
     });
-    assert_failed(server.recv().await, ConnectionError::MessageTooSlow { limit: 500 });
-    // And not before the grace is over.
-    assert!((20..26).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
+    let error = server.recv().await.unwrap_err();
+    let Error::Connection(ConnectionError::MessageTooSlow { held, limit }) = error else {
+        panic!("{error}")
+    };
+    assert_eq!(limit, Duration::from_secs(30 * 60));
+    assert!((60_000..65_000).contains(&held), "{held}");
+    // Each byte pays for itself, and the few that follow for a minute.
+    assert!((1_800..2_100).contains(&begin.elapsed().as_secs()), "{:?}", begin.elapsed());
     drop(server);
     trickle.await.unwrap().unwrap_err();
+}
+
+/// A peer that never answers a Close: it sends `frame` every half second for as long as it can.
+fn talk(mut peer: DuplexStream, frame: Vec<u8>) {
+    tokio::spawn(async move {
+        while peer.write_all(&frame).await.is_ok() {
+            sleep(millis(500)).await;
+        }
+    });
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_takes_no_longer_than_its_time_while_the_peer_goes_on_talking() {
+    let message = masked(0x81, b"x");
+    for (after_close, frame) in [
+        (AfterClose::Deliver, message.clone()),
+        (AfterClose::Drop, message),
+        (AfterClose::Deliver, masked(0x89, b"")),
+        // It trickles: what is sent each time is no frame.
+        (AfterClose::Deliver, masked(0x82, &[7; 2_000])[..8].to_vec()),
+    ] {
+        let deliver = config(|config| config.after_close = after_close);
+        let (mut server, peer) = server(1_000, &deliver);
+        talk(peer, frame);
+        let begin = Instant::now();
+        server.close(1000, "").await.unwrap_err();
+        assert_eq!(begin.elapsed(), Duration::from_secs(10));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_that_the_peer_answers_and_goes_on_talking_takes_no_longer_either() {
+    let (mut server, mut peer) = server(1_000, &config(|c| c.close_timeout = Some(millis(3_000))));
+    let begin = Instant::now();
+    tokio::spawn(async move {
+        sleep(millis(2_900)).await;
+        peer.write_all(&masked(0x88, &[3, 232])).await.unwrap();
+        talk(peer, masked(0x81, b"late"));
+    });
+    server.close(1000, "").await.unwrap();
+    assert!(begin.elapsed() <= millis(3_000), "{:?}", begin.elapsed());
+}
+
+/// A transport that never has to be waited for: it always has the same frame, and takes nothing.
+struct Flood(Vec<u8>);
+
+impl AsyncRead for Flood {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        buf.put_slice(&self.0);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Flood {
+    fn poll_write(self: Pin<&mut Self>, _: &mut Context<'_>, _: &[u8]) -> Poll<io::Result<usize>> {
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_peer_that_always_sends_and_never_reads_is_found() {
+    let connection = Connection::server(&Config::default());
+    let mut server = WebSocket::from_driver(Flood(masked(0x82, b"x")), connection);
+    server.try_send(vec![0; 100_000]).unwrap();
+    let begin = Instant::now();
+    let error = loop {
+        match server.recv().await {
+            Ok(_) => tokio::time::advance(millis(100)).await,
+            Err(error) => break error,
+        }
+        assert!(begin.elapsed() < Duration::from_secs(80), "write_timeout is 60 s");
+    };
+    let limit = Duration::from_secs(60);
+    assert_failed(Err::<(), _>(error), ConnectionError::WriteTimeout { limit });
 }
 
 #[tokio::test(start_paused = true)]

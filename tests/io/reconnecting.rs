@@ -27,7 +27,7 @@ use sanswire::tokio::WebSocket;
 use sanswire::tokio::reconnecting::{
     AttemptError, Cause, Client, Event, Handle, Options, Refused, SendError,
 };
-use sanswire::{CloseCode, ClosedBy, Config, ConnectionError, Message, WhenFull};
+use sanswire::{AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Message, WhenFull};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};
@@ -472,6 +472,25 @@ async fn stop_closes_a_connection_behind_what_was_sent() {
     // And the next life.
     net.client.start();
     net.open().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_stop_takes_no_longer_than_its_time_while_the_server_goes_on_talking() {
+    let mut net = Net::new(options(|options| {
+        options.config.after_close = AfterClose::Deliver;
+        options.config.close_timeout = Some(Duration::from_secs(3));
+    }));
+    let mut server = net.open().await;
+    tokio::spawn(async move {
+        // It never looks at what comes, and so does not see the Close.
+        while server.feed("more").await.is_ok() && server.flush().await.is_ok() {
+            sleep(Duration::from_millis(500)).await;
+        }
+    });
+    let begin = Instant::now();
+    net.client.stop();
+    while net.client.next().await.is_some() {}
+    assert_eq!(begin.elapsed(), Duration::from_secs(3));
 }
 
 #[tokio::test(start_paused = true)]

@@ -88,9 +88,10 @@ async fn a_tokio_client_talks_to_a_blocking_server() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_peer_that_sends_what_is_wanted_after_a_close_gets_more_time() {
+async fn what_is_wanted_after_a_close_arrives_within_the_time_of_the_close() {
     let mut config = Config::default();
     config.after_close = AfterClose::Deliver;
+    config.close_timeout = Some(Duration::from_secs(71));
     let (mut client, mut server) = pair(1000, &config, &Config::default()).await;
     client.send_close(CloseCode::NORMAL, "").await.unwrap();
     let server = tokio::spawn(async move {

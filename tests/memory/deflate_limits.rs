@@ -54,6 +54,44 @@ fn assert_failed(end: &mut End, error: ConnectionError, code: u16) {
 const LIMIT: usize = 1 << 20;
 
 #[test]
+fn a_bomb_that_does_not_go_off_is_held_for_seconds() {
+    let secs = core::time::Duration::from_secs;
+    let mut end = End::deflating(
+        Role::Server,
+        &config(|c| c.ping_interval = None),
+        plain_agreed(Role::Server),
+    );
+    let mut stream = Vec::new();
+    bomb(15 << 20, |piece| {
+        stream.extend(piece);
+        true
+    });
+    assert!(stream.len() < 17 << 10, "{}", stream.len());
+    end.connection.handle_timeout(secs(0));
+    let heap = heap_of(|| end.receive(&frame(RSV1 | BINARY, &stream)));
+    assert!(heap.live > 15 << 20, "{heap:?}");
+    // Pings, empty fragments and blocks in which there is nothing, 500 bytes a second.
+    let nothing = [0, 0, 0, 0xff, 0xff].repeat(50);
+    let keep = [frame(0x89, &[7; 120]).repeat(2), frame(CONTINUATION, &nothing)].concat();
+    let heap = heap_of(|| {
+        for second in 1..=21 {
+            end.connection.handle_timeout(secs(second));
+            end.receive(&keep);
+            end.take_output();
+            end.poll();
+            if end.error.is_some() {
+                break;
+            }
+            assert!(second <= 20, "still held");
+        }
+        end.take_got();
+    });
+    assert!(matches!(end.error, Some(ConnectionError::MessageTooSlow { .. })), "{:?}", end.error);
+    // And given back at once, not when the transport is done.
+    assert!(heap.live < -(15 << 20), "{heap:?}");
+}
+
+#[test]
 fn a_bomb_is_refused_as_soon_as_the_limit_is_passed() {
     // 1 GiB of zeros in about 1 MiB, compressed as it is sent.
     let mut len = 0;
@@ -396,7 +434,7 @@ impl Mutation {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(400))]
+    #![proptest_config(crate::support::cases(400))]
 
     #[test]
     fn any_stream_is_taken_or_refused_as_the_oracle_does(

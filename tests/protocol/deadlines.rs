@@ -1,7 +1,6 @@
 //! Heartbeats and deadlines (§5.5.2, §7.1.1, §10): each at its time, not before and not twice, by
 //! a virtual clock.
 
-use core::num::NonZeroU32;
 use core::time::Duration;
 
 use sanswire::{AfterClose, CloseCode, ConnectionError, PingWhen, ReadyState, Role};
@@ -21,7 +20,7 @@ fn timeless(change: impl FnOnce(&mut sanswire::Config)) -> sanswire::Config {
         config.idle_timeout = None;
         config.close_timeout = None;
         config.message_timeout = None;
-        config.min_rate = None;
+        config.hold_timeout = None;
         change(config);
     })
 }
@@ -242,13 +241,21 @@ fn a_connection_without_messages_is_idle() {
         assert_eq!(end.take_sent().len(), 1);
         // What is sent is dated by the next time that is told.
         tell(&mut end, secs(120));
-        // A message that is arriving is none that is waited for.
+        // Each part of a message counts, if there is anything in it.
         tell(&mut end, secs(179));
         end.receive(b"\x02\x01x");
-        assert_eq!(end.connection.poll_timeout(), None);
-        tell(&mut end, secs(500));
+        assert_eq!(end.connection.poll_timeout(), Some(secs(239)));
+        tell(&mut end, secs(200));
+        end.receive(b"\x00\x01x");
+        assert_eq!(end.connection.poll_timeout(), Some(secs(260)));
+        tell(&mut end, secs(210));
+        end.receive(b"\x00\x00\x89\x01x");
+        end.take_output();
+        tell(&mut end, secs(211));
+        assert_eq!(end.connection.poll_timeout(), Some(secs(260)));
+        tell(&mut end, secs(220));
         end.receive(b"\x80\x00");
-        tell_at(&mut end, secs(560));
+        tell_at(&mut end, secs(280));
         assert_eq!(end.error, Some(ConnectionError::IdleTimeout { limit: secs(60) }));
         assert_eq!(end.take_sent(), [(0x88, 1001_u16.to_be_bytes().to_vec())]);
     }
@@ -287,26 +294,158 @@ fn each_message_has_its_own_time() {
     assert_eq!(end.connection.poll_timeout(), None);
 }
 
+fn holding(secs: u64) -> sanswire::Config {
+    timeless(|config| config.hold_timeout = Some(Duration::from_secs(secs)))
+}
+
+/// A fragment of zeros.
+fn fragment(first: u8, len: usize) -> Vec<u8> {
+    let mut frame = match u16::try_from(len) {
+        Ok(len @ ..126) => vec![first, len.to_be_bytes()[1]],
+        Ok(len) => [&[first, 126][..], &len.to_be_bytes()].concat(),
+        Err(_) => [&[first, 127][..], &(len as u64).to_be_bytes()].concat(),
+    };
+    frame.resize(frame.len() + len, 0);
+    frame
+}
+
 #[test]
-fn a_message_must_not_arrive_too_slowly() {
-    let config = timeless(|config| {
-        config.min_rate = NonZeroU32::new(100);
-        config.rate_grace = secs(10);
+fn what_is_held_of_a_message_is_paid_for_by_what_comes_of_it() {
+    let free = 4 << 10;
+    for role in BOTH {
+        let mut end = started(role, &holding(100));
+        tell(&mut end, secs(50));
+        end.receive(&fragment(2, 2 * free));
+        // Twice as much pays as is counted: for 200 s.
+        assert_eq!(end.connection.poll_timeout(), Some(secs(250)));
+        tell(&mut end, secs(150));
+        // For half of the time it is paid, for 100 s each byte: 100 s of `free`, and as much again.
+        end.receive(&fragment(0, free));
+        assert_eq!(end.connection.poll_timeout(), Some(secs(150 + 50 + 50)));
+        // Neither Pings nor empty fragments pay for anything.
+        tell(&mut end, secs(200));
+        end.receive(b"\x00\x00\x8a\x01x");
+        tell_at(&mut end, secs(250));
+        let held = 3 * free as u64;
+        assert_eq!(end.error, Some(ConnectionError::MessageTooSlow { held, limit: secs(100) }));
+        assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+    }
+}
+
+#[test]
+fn a_message_of_which_little_is_held_may_last() {
+    for role in BOTH {
+        let mut end = started(role, &holding(1));
+        end.receive(&fragment(2, 4 << 10));
+        for day in 1..100 {
+            tell(&mut end, secs(day * 86_400));
+            end.receive(b"\x00\x00");
+            assert_eq!((end.connection.poll_timeout(), end.error), (None, None));
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_is_delivered_in_chunks_may_last() {
+    let config = config(|config| {
+        config.max_message_size = 1 << 40;
+        config.reassembly = sanswire::Reassembly::Chunks;
+        config.ping_interval = None;
+        config.hold_timeout = Some(secs(1));
     });
     for role in BOTH {
         let mut end = started(role, &config);
-        tell(&mut end, secs(50));
         end.receive(b"\x02\x00");
-        let header = if role == Role::Server { 6 } else { 2 };
-        let earned = Duration::from_millis(header * 10);
-        assert_eq!(end.connection.poll_timeout(), Some(secs(60) + earned));
-        tell(&mut end, secs(55));
-        end.receive(&[&b"\x00\x7e\x01\x00"[..], &[7; 256]].concat());
-        let header = u64::from(role == Role::Server) * 8 + 2 + 4;
-        let expected = secs(60) + Duration::from_millis((header + 256) * 10);
-        tell_at(&mut end, expected);
-        assert_eq!(end.error, Some(ConnectionError::MessageTooSlow { limit: 100 }));
-        assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+        for minute in 1..10_000 {
+            tell(&mut end, secs(60 * minute));
+            end.receive(&fragment(0, 1_000));
+            assert_eq!((end.connection.poll_timeout(), end.error), (None, None));
+        }
+    }
+}
+
+#[test]
+fn a_stream_that_pauses_is_not_cut_by_the_defaults() {
+    let config = config(|config| config.ping_interval = None);
+    for role in BOTH {
+        // Speech, 1.5 KB/s, for half an hour, with a pause of a minute now and then; and lines of a
+        // log, one in a minute.
+        for (len, pause) in [(1_500, 1), (120, 60)] {
+            let mut end = started(role, &config);
+            end.receive(b"\x02\x00");
+            let mut second = 0;
+            while second < 1_800 {
+                second += if second % 300 == 0 { 60 } else { pause };
+                tell(&mut end, secs(second));
+                assert_eq!(end.error, None, "after {second} s");
+                end.receive(&fragment(0, len));
+            }
+        }
+    }
+}
+
+#[test]
+fn any_message_may_be_held_for_a_while() {
+    for role in BOTH {
+        let mut end = started(role, &holding(1));
+        tell(&mut end, secs(7));
+        end.receive(&fragment(2, 1 << 20));
+        tell_at(&mut end, secs(27));
+        assert!(matches!(end.error, Some(ConnectionError::MessageTooSlow { .. })));
+    }
+}
+
+#[test]
+fn a_message_at_a_steady_pace_may_take_twice_the_time_for_which_it_pays() {
+    // Whatever its size, but for what is free.
+    for len in [1 << 20, 8 << 20] {
+        for (percent, is_cut) in [(95, false), (105, true)] {
+            let mut end = started(Role::Client, &holding(1_800));
+            end.receive(b"\x02\x00");
+            for part in 1..=100 {
+                tell(&mut end, secs(36 * part * percent / 100));
+                if end.error.is_some() {
+                    break;
+                }
+                end.receive(&fragment(0, len / 100));
+            }
+            assert_eq!(end.error.is_some(), is_cut, "{len} {percent}");
+        }
+    }
+}
+
+#[test]
+fn the_most_that_a_peer_can_hold_by_the_defaults_ends() {
+    let config = config(|config| config.ping_interval = None);
+    for role in BOTH {
+        let mut end = started(role, &config);
+        end.receive(&fragment(2, 16 << 20));
+        let until = end.connection.poll_timeout().unwrap();
+        assert!((secs(1_800)..secs(1_801)).contains(&until), "{until:?}");
+        // More is not accepted, and nothing else helps.
+        for second in (20..1_800).step_by(20) {
+            tell(&mut end, secs(second));
+            end.receive(b"\x00\x00\x8a\x00");
+            assert_eq!(end.error, None);
+        }
+        tell_at(&mut end, until);
+        assert!(matches!(end.error, Some(ConnectionError::MessageTooSlow { .. })));
+    }
+}
+
+#[test]
+fn a_control_frame_that_is_not_whole_is_no_message() {
+    let config = timeless(|config| {
+        config.message_timeout = Some(secs(30));
+        config.idle_timeout = Some(secs(60));
+    });
+    for role in BOTH {
+        for ping in [&b"\x89"[..], b"\x89\x05xx"] {
+            let mut end = started(role, &config);
+            end.receive(ping);
+            tell(&mut end, secs(40));
+            assert_eq!(end.connection.poll_timeout(), Some(secs(60)));
+        }
     }
 }
 
@@ -371,22 +510,91 @@ fn a_close_that_is_not_answered_ends_in_time() {
 }
 
 #[test]
-fn messages_that_are_still_wanted_give_a_close_more_time() {
+fn messages_that_are_still_wanted_give_a_close_no_more_time() {
     let config = timeless(|config| {
         config.close_timeout = Some(secs(10));
         config.after_close = AfterClose::Deliver;
     });
-    let mut end = started(Role::Client, &config);
-    end.connection.commands().close(1000, "").unwrap();
-    end.take_output();
-    tell(&mut end, secs(0));
-    for second in [9, 18, 27] {
-        tell(&mut end, secs(second));
-        end.receive(b"\x82\x00");
-        assert_eq!(end.connection.poll_timeout(), Some(secs(second + 10)));
+    for role in BOTH {
+        let mut end = started(role, &config);
+        end.connection.commands().close(1000, "").unwrap();
+        end.take_output();
+        tell(&mut end, secs(0));
+        for second in [3, 6, 9] {
+            tell(&mut end, secs(second));
+            end.receive(b"\x82\x00\x89\x00");
+            end.take_output();
+            assert_eq!(end.connection.poll_timeout(), Some(secs(10)));
+        }
+        assert_eq!(end.got.len(), 6);
+        tell_at(&mut end, secs(10));
+        assert!(matches!(end.error, Some(ConnectionError::CloseTimeout { .. })));
     }
-    tell_at(&mut end, secs(37));
-    assert!(matches!(end.error, Some(ConnectionError::CloseTimeout { .. })));
+}
+
+/// Tells a later time with each read, each of which brings something; returns after how many of
+/// them the connection has failed, if it has.
+fn reads_until_failure(end: &mut End, read: &[u8]) -> Option<u64> {
+    (1..1_000).find(|at| {
+        end.connection.handle_timeout(secs(1_000 + at));
+        end.receive(read);
+        end.take_got();
+        end.error.is_some()
+    })
+}
+
+#[test]
+fn a_deadline_passes_although_something_always_comes() {
+    let idle = timeless(|config| config.idle_timeout = Some(secs(60)));
+    let write = timeless(|config| config.write_timeout = Some(secs(60)));
+    let message = timeless(|config| config.message_timeout = Some(secs(60)));
+    let deliver = config(|config| config.after_close = AfterClose::Deliver);
+    for role in BOTH {
+        // What arrived in time has been read by then; of a close, nothing is worth that.
+        for (config, begin, read, expected) in [
+            (idle, &b""[..], &b"\x8a\x00"[..], 64..=128),
+            (write, b"", b"\x82\x01x", 64..=128),
+            (message, b"\x02\x00", b"\x00\x01x", 64..=128),
+            (holding(60), &fragment(2, 1 << 20), b"\x8a\x00", 64..=128),
+            (closing(), b"", b"\x82\x01x", 1..=1),
+            (deliver, b"", b"\x82\x01x", 1..=1),
+        ] {
+            let mut end = started(role, &config);
+            end.receive(begin);
+            if config == write {
+                end.connection.commands().send("stuck").unwrap();
+            }
+            if config == closing() || config == deliver {
+                end.connection.commands().close(1000, "").unwrap();
+                end.take_output();
+            }
+            tell(&mut end, secs(1));
+            let reads = reads_until_failure(&mut end, read);
+            assert!(reads.is_some_and(|reads| expected.contains(&reads)), "{config:?} {reads:?}");
+        }
+    }
+}
+
+#[test]
+fn what_arrived_in_time_counts_when_it_is_read_late() {
+    let idle = timeless(|config| config.idle_timeout = Some(secs(60)));
+    for role in BOTH {
+        for pause in 0..70 {
+            let mut end = started(role, &idle);
+            for _ in 0..pause {
+                end.receive(b"\x82\x00");
+            }
+            // The process was stopped. Much waits before what is waited for.
+            end.connection.handle_timeout(secs(1_000));
+            for _ in 0..63 {
+                end.receive(b"\x8a\x00");
+                assert_eq!(end.error, None, "{pause}");
+            }
+            end.receive(b"\x82\x00");
+            tell(&mut end, secs(1_001));
+            assert_eq!(end.error, None, "{pause}");
+        }
+    }
 }
 
 #[test]
@@ -465,8 +673,7 @@ fn time_does_not_go_back_and_does_not_overflow() {
         config.ping_interval = Some(Duration::MAX);
         config.idle_timeout = Some(Duration::MAX);
         config.message_timeout = Some(Duration::MAX);
-        config.rate_grace = Duration::MAX;
-        config.min_rate = NonZeroU32::new(1);
+        config.hold_timeout = Some(Duration::MAX);
     });
     let mut end = started(Role::Client, &config);
     end.receive(b"\x02\x01x");
@@ -475,19 +682,13 @@ fn time_does_not_go_back_and_does_not_overflow() {
 
 #[test]
 fn what_was_there_before_the_first_time_is_dated_by_it() {
-    let config = timeless(|config| {
-        config.min_rate = NonZeroU32::new(100);
-        config.message_timeout = Some(secs(30));
-        config.close_timeout = Some(secs(10));
-        config.after_close = AfterClose::Deliver;
-    });
+    let config = timeless(|config| config.hold_timeout = Some(secs(100)));
     for role in BOTH {
-        // A header, before anybody has read the clock.
-        let header = if role == Role::Server { 6 } else { 2 };
+        // Before anybody has read the clock.
         let mut end = End::new(role, &config);
-        end.receive(b"\x02\x00");
+        end.receive(&fragment(2, 8 << 10));
         tell(&mut end, secs(1_000_000));
         assert_eq!(end.error, None);
-        tell_at(&mut end, secs(1_000_000) + config.rate_grace + Duration::from_millis(header * 10));
+        tell_at(&mut end, secs(1_000_200));
     }
 }

@@ -7,7 +7,6 @@
     reason = "a test ends at what it did not expect"
 )]
 
-use core::num::NonZeroU32;
 use core::time::Duration;
 
 use proptest::prelude::*;
@@ -15,8 +14,8 @@ use sanswire::{Config, ConnectionError, PingWhen, Role};
 
 use crate::support::{self, End, config};
 
-/// Milliseconds.
-type Millis = u64;
+/// Nanoseconds.
+type Nanos = u64;
 
 #[derive(Clone, Copy, Debug)]
 enum Step {
@@ -24,7 +23,7 @@ enum Step {
     Message {
         begins: bool,
         ends: bool,
-        len: u8,
+        len: u16,
     },
     /// The peer's Pong, or Ping.
     Control,
@@ -36,14 +35,15 @@ enum Step {
     Take(u16),
     /// From now on the transport takes everything.
     Unblock,
-    Wait(Millis),
+    /// So many milliseconds.
+    Wait(u32),
     Close,
 }
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
         4 => any::<(bool, bool)>().prop_flat_map(|(begins, ends)| {
-            (0..=120_u8).prop_map(move |len| Step::Message { begins, ends, len })
+            message_len().prop_map(move |len| Step::Message { begins, ends, len })
         }),
         2 => Just(Step::Control),
         2 => (0..3_000_u16).prop_map(Step::Send),
@@ -51,10 +51,15 @@ fn step() -> impl Strategy<Value = Step> {
         1 => Just(Step::Block),
         2 => (1..2_000_u16).prop_map(Step::Take),
         2 => Just(Step::Unblock),
-        8 => (1..30_000_u64).prop_map(Step::Wait),
+        8 => (1..30_000_u32).prop_map(Step::Wait),
         // Often it is the silence that matters.
-        2 => (0..200_u64).prop_map(Step::Wait),
+        2 => (0..200_u32).prop_map(Step::Wait),
     ]
+}
+
+/// Little, or so much that what is held of a message counts.
+fn message_len() -> impl Strategy<Value = u16> {
+    prop_oneof![2 => 0..=120_u16, 1 => 120..6_000_u16]
 }
 
 fn span() -> impl Strategy<Value = Option<Duration>> {
@@ -63,11 +68,8 @@ fn span() -> impl Strategy<Value = Option<Duration>> {
 
 fn settings() -> impl Strategy<Value = Config> {
     let pings = (span(), span(), any::<bool>());
-    // So that each byte is worth whole milliseconds.
-    let rates = proptest::sample::select(vec![1, 2, 5, 8, 20, 50, 100, 125, 200]);
-    let rate = (proptest::option::of(rates), 0..10_000_u64);
-    (pings, span(), span(), span(), span(), rate).prop_map(
-        |((ping_interval, pong_timeout, always), write, idle, message, close, (rate, grace))| {
+    (pings, span(), span(), span(), span(), span()).prop_map(
+        |((ping_interval, pong_timeout, always), write, idle, message, close, hold)| {
             config(|config| {
                 config.ping_interval = ping_interval;
                 config.pong_timeout = pong_timeout;
@@ -76,8 +78,7 @@ fn settings() -> impl Strategy<Value = Config> {
                 config.idle_timeout = idle;
                 config.message_timeout = message;
                 config.close_timeout = close;
-                config.min_rate = rate.and_then(NonZeroU32::new);
-                config.rate_grace = Duration::from_millis(grace);
+                config.hold_timeout = hold;
             })
         },
     )
@@ -87,15 +88,25 @@ fn settings() -> impl Strategy<Value = Config> {
 struct Model {
     config: Config,
     /// The last heartbeat; as long as it waits for the transport, when that took something last.
-    pinged: Millis,
+    pinged: Nanos,
     awaited: Option<Awaited>,
-    heard: Millis,
-    active: Millis,
-    /// The message that is arriving: since when, and the bytes before it.
-    message: Option<(Millis, u64)>,
-    received: u64,
-    stalled: Option<Millis>,
-    closing: Option<Millis>,
+    /// Whether an answer has come that the connection has not seen: a Ping that is due behind it is
+    /// not queued before.
+    is_answered: bool,
+    heard: Nanos,
+    active: Nanos,
+    message: Option<Arriving>,
+    stalled: Option<Nanos>,
+    closing: Option<Nanos>,
+}
+
+/// The message that is arriving.
+#[derive(Clone, Copy)]
+struct Arriving {
+    began: Nanos,
+    len: u64,
+    /// Until when it is paid for what is held of it.
+    paid: Nanos,
 }
 
 /// The heartbeat that the peer has to answer.
@@ -108,39 +119,37 @@ enum Awaited {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Due {
     Close,
+    Hold,
     Idle,
     Message,
     Pong,
-    Rate,
     Write,
 }
 
-fn millis(span: Duration) -> Millis {
-    u64::try_from(span.as_millis()).unwrap()
+fn nanos(span: Duration) -> Nanos {
+    u64::try_from(span.as_nanos()).unwrap()
 }
 
 impl Model {
-    fn deadlines(&self) -> Vec<(Millis, Due)> {
+    fn deadlines(&self) -> Vec<(Nanos, Due)> {
         let config = &self.config;
-        let after = |since: Option<Millis>, span: Option<Duration>, due| {
-            Some((since? + millis(span?), due))
-        };
+        let after =
+            |since: Option<Nanos>, span: Option<Duration>, due| Some((since? + nanos(span?), due));
         if self.closing.is_some() {
             return after(self.closing, config.close_timeout, Due::Close).into_iter().collect();
         }
-        let began = self.message.map(|(began, _)| began);
-        let idle = if began.is_none() { Some(self.active) } else { None };
-        let rate = self.message.zip(config.min_rate).map(|((began, before), rate)| {
-            let earned = (self.received - before) * 1_000 / u64::from(rate.get());
-            (began + millis(config.rate_grace) + earned, Due::Rate)
-        });
+        let began = self.message.map(|message| message.began);
+        let hold = self.message.filter(|message| message.len > FREE);
+        let hold = hold
+            .zip(config.hold_timeout)
+            .map(|(message, _)| (message.paid.max(message.began + GRACE), Due::Hold));
         let awaited = self.awaited.as_ref().map(|_| self.pinged);
         [
             after(awaited, config.pong_timeout, Due::Pong),
             after(self.stalled, config.write_timeout, Due::Write),
             after(began, config.message_timeout, Due::Message),
-            rate,
-            after(idle, config.idle_timeout, Due::Idle),
+            hold,
+            after(Some(self.active), config.idle_timeout, Due::Idle),
         ]
         .into_iter()
         .flatten()
@@ -148,7 +157,7 @@ impl Model {
     }
 
     /// When the next heartbeat is due.
-    fn next_ping(&self) -> Option<Millis> {
+    fn next_ping(&self) -> Option<Nanos> {
         if self.awaited.is_some() || self.closing.is_some() {
             return None;
         }
@@ -156,23 +165,43 @@ impl Model {
             PingWhen::Silent => self.pinged.max(self.heard),
             _ => self.pinged,
         };
-        Some(since + millis(self.config.ping_interval?))
+        Some(since + nanos(self.config.ping_interval?))
     }
 
-    fn next(&self) -> Option<Millis> {
+    fn next(&self) -> Option<Nanos> {
         self.deadlines().into_iter().map(|(at, _)| at).chain(self.next_ping()).min()
     }
 
     /// Sends the heartbeat that is due.
-    fn ping(&mut self, now: Millis) {
+    fn ping(&mut self, now: Nanos) {
         if self.next_ping().is_some_and(|at| at <= now) {
             self.pinged = now;
             self.awaited = self.config.pong_timeout.map(|_| Awaited::Waiting);
         }
     }
 
+    /// Notes that a part of a message came: what it pays for is spent on all that is held.
+    fn hold(&mut self, now: Nanos, len: u64) {
+        let message = self.message.get_or_insert(Arriving { began: now, len: 0, paid: now });
+        let Some(limit) = self.config.hold_timeout.map(nanos).filter(|_| len > 0) else { return };
+        let counted = |len: u64| i128::from(len.saturating_sub(FREE));
+        let before = counted(message.len);
+        message.len += len;
+        let (fresh, left) = match before {
+            0 => (message.len, 0),
+            _ => (len, (i128::from(message.paid) - i128::from(now)) * before),
+        };
+        if counted(message.len) > 0 {
+            let is_free = now < message.began + GRACE;
+            let left = if is_free { left.max(0) } else { left };
+            let left = left + i128::from(limit) * i128::from(fresh);
+            let paid = i128::from(now) + left / counted(message.len);
+            message.paid = u64::try_from(paid.max(0)).unwrap();
+        }
+    }
+
     /// Notes that the transport took something, or everything.
-    fn write(&mut self, now: Millis, taken: usize, left: usize) {
+    fn write(&mut self, now: Nanos, taken: usize, left: usize) {
         if self.awaited == Some(Awaited::Waiting) && (taken > 0 || left == 0) {
             self.pinged = now;
             if left == 0 {
@@ -192,7 +221,7 @@ fn kind(error: ConnectionError) -> Due {
         ConnectionError::CloseTimeout { .. } => Due::Close,
         ConnectionError::IdleTimeout { .. } => Due::Idle,
         ConnectionError::MessageTimeout { .. } => Due::Message,
-        ConnectionError::MessageTooSlow { .. } => Due::Rate,
+        ConnectionError::MessageTooSlow { .. } => Due::Hold,
         ConnectionError::PongTimeout { .. } => Due::Pong,
         ConnectionError::WriteTimeout { .. } => Due::Write,
         error => panic!("{error}"),
@@ -203,7 +232,7 @@ fn kind(error: ConnectionError) -> Due {
 struct Drive {
     end: End,
     model: Model,
-    now: Millis,
+    now: Nanos,
     /// What the transport takes: everything, or so many bytes.
     room: Option<usize>,
 }
@@ -211,10 +240,12 @@ struct Drive {
 impl Drive {
     /// Does what a driver does when it wakes up, and asserts what comes of it.
     fn wake(&mut self) {
-        self.model.ping(self.now);
-        let now = Duration::from_millis(self.now);
+        let now = Duration::from_nanos(self.now);
         for round in 0.. {
             assert!(round < 5, "always something to do at once");
+            if round > 0 || !self.model.is_answered {
+                self.model.ping(self.now);
+            }
             self.end.connection.handle_timeout(now);
             self.end.poll();
             if let Some(error) = self.end.error {
@@ -228,10 +259,11 @@ impl Drive {
                 break;
             }
         }
+        self.model.is_answered = false;
         for (at, due) in self.model.deadlines() {
             assert!(at > self.now, "{due:?} has passed unseen");
         }
-        let expected = self.model.next().map(Duration::from_millis);
+        let expected = self.model.next().map(Duration::from_nanos);
         assert_eq!(self.end.connection.poll_timeout(), expected);
     }
 
@@ -246,10 +278,10 @@ impl Drive {
     }
 
     /// Lets time pass, waking up only when the connection wants to.
-    fn wait(&mut self, until: Millis) {
+    fn wait(&mut self, until: Nanos) {
         while self.end.error.is_none() {
             let Some(at) = self.end.connection.poll_timeout() else { break };
-            let at = millis(at);
+            let at = nanos(at);
             if at > until {
                 break;
             }
@@ -266,15 +298,14 @@ impl Drive {
     fn receive(&mut self, frame: &[u8]) {
         let peer = self.end.connection.role().peer();
         let bytes = support::from(peer, frame);
-        self.model.received += bytes.len() as u64;
         self.model.heard = self.now;
-        self.model.awaited = None;
+        self.model.is_answered |= self.model.awaited.take().is_some();
         self.end.connection.input().extend_from_slice(&bytes);
     }
 
     fn run(&mut self, step: Step) {
         match step {
-            Step::Wait(span) => return self.wait(self.now + span),
+            Step::Wait(span) => return self.wait(self.now + u64::from(span) * 1_000_000),
             Step::Message { begins, ends, len } => self.message(begins, ends, len),
             Step::Control => self.receive(b"\x8a\x00"),
             Step::Send(len) => {
@@ -294,24 +325,33 @@ impl Drive {
         self.wake();
     }
 
-    fn message(&mut self, begins: bool, ends: bool, len: u8) {
+    fn message(&mut self, begins: bool, ends: bool, len: u16) {
         let is_within = self.model.message.is_some();
         // Neither a beginning nor an end: more of one, or a whole one.
         let ends = if is_within { ends } else { !begins };
         let first = if is_within { 0 } else { 2 } | if ends { 0x80 } else { 0 };
-        let before = self.model.received;
-        self.receive(&[&[first, len][..], &vec![7; len.into()]].concat());
+        let header = match u8::try_from(len) {
+            Ok(len @ 0..126) => vec![first, len],
+            _ => [&[first, 126][..], &len.to_be_bytes()].concat(),
+        };
+        self.receive(&[header, vec![7; len.into()]].concat());
+        if ends || len > 0 {
+            self.model.active = self.now;
+        }
         if ends {
             self.model.message = None;
-            self.model.active = self.now;
         } else {
-            self.model.message.get_or_insert((self.now, before));
+            self.model.hold(self.now, len.into());
         }
     }
 }
 
+/// What may be held for nothing, and for how long anything may.
+const FREE: u64 = 4 << 10;
+const GRACE: Nanos = 20_000_000_000;
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(600))]
+    #![proptest_config(support::cases(600))]
 
     #[test]
     fn everything_is_due_exactly_when_the_model_says(
@@ -323,31 +363,60 @@ proptest! {
         if closes {
             steps.extend([Step::Close, Step::Wait(100_000)]);
         }
-        let role = if client { Role::Client } else { Role::Server };
-        let model = Model {
-            config,
-            pinged: 0,
-            awaited: None,
-            heard: 0,
-            active: 0,
-            message: None,
-            received: 0,
-            stalled: None,
-            closing: None,
-        };
-        let mut drive = Drive { end: End::new(role, &config), model, now: 0, room: None };
-        drive.wake();
-        for step in steps {
-            if drive.end.error.is_some() {
-                break;
-            }
-            drive.run(step);
-        }
-        if drive.end.error.is_some() {
-            // And never again.
-            drive.end.take_output();
-            drive.end.poll();
-            prop_assert_eq!(drive.end.connection.poll_timeout(), None);
-        }
+        check(if client { Role::Client } else { Role::Server }, config, &steps);
     }
+}
+
+/// Asserts that all is due when the model says.
+fn check(role: Role, config: Config, steps: &[Step]) {
+    let model = Model {
+        config,
+        pinged: 0,
+        awaited: None,
+        is_answered: false,
+        heard: 0,
+        active: 0,
+        message: None,
+        stalled: None,
+        closing: None,
+    };
+    let mut drive = Drive { end: End::new(role, &config), model, now: 0, room: None };
+    drive.wake();
+    for step in steps {
+        if drive.end.error.is_some() {
+            break;
+        }
+        drive.run(*step);
+    }
+    if drive.end.error.is_some() {
+        // And never again.
+        drive.end.take_output();
+        drive.end.poll();
+        assert_eq!(drive.end.connection.poll_timeout(), None);
+    }
+}
+
+/// A server whose peer is pinged at `interval` and has `timeout` to answer, in milliseconds, gets
+/// an empty message and then Pings that wait.
+fn check_pinged_behind_a_message(interval: u64, timeout: u64, first: u32) {
+    let config = config(|config| {
+        config.ping_interval = Some(Duration::from_millis(interval));
+        config.pong_timeout = Some(Duration::from_millis(timeout));
+        config.write_timeout = None;
+        config.hold_timeout = None;
+    });
+    let message = Step::Message { begins: false, ends: true, len: 0 };
+    let steps = [Step::Wait(first), Step::Block, message, Step::Wait(1), Step::Take(1)];
+    let steps = [&steps[..], &[Step::Wait(30_000)]].concat();
+    check(Role::Server, config, &steps);
+}
+
+#[test]
+fn a_ping_that_is_due_behind_an_answer_has_not_left_before_it_is_queued() {
+    check_pinged_behind_a_message(1, 14_111, 2);
+}
+
+#[test]
+fn a_ping_that_waits_is_not_late_before_the_transport_took_something() {
+    check_pinged_behind_a_message(90, 6_171, 180);
 }

@@ -29,8 +29,6 @@ use crate::support::{
 };
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
-
     #[test]
     fn no_order_of_calls_breaks_a_promise(steps in vec(any::<u64>(), 1..300)) {
         let mut world = World::new();
@@ -1009,8 +1007,7 @@ fn config(random: &mut Random) -> Config {
         config.write_timeout = Some(Duration::ZERO);
         config.idle_timeout = Some(Duration::from_secs(50));
         config.message_timeout = Some(Duration::MAX);
-        config.min_rate = 1.try_into().ok();
-        config.rate_grace = Duration::MAX;
+        config.hold_timeout = Some(Duration::MAX);
     }
     config
 }

@@ -98,7 +98,7 @@ impl ReceiveBuf {
 
     /// Returns how many bytes are kept or unread.
     #[inline]
-    pub(super) fn held(&self) -> usize {
+    pub(crate) fn held(&self) -> usize {
         self.kept.len().saturating_add(self.len())
     }
 

@@ -377,7 +377,8 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Closes the connection: sends a Close frame behind all messages, and waits for the peer's, for
-    /// [`Config::close_timeout`] at most. Messages that arrive meanwhile are dropped.
+    /// [`Config::close_timeout`] at most, whatever the peer does. Messages that arrive meanwhile
+    /// are dropped.
     ///
     /// # Errors
     ///
@@ -396,8 +397,8 @@ impl<T: Transport> WebSocket<T> {
     /// Begins to close the connection: sends a Close frame and does not wait for an answer.
     ///
     /// Call [`recv`](Self::recv) until it returns `None`. With
-    /// [`AfterClose::Deliver`](crate::AfterClose) it delivers the messages that are under way; the
-    /// time that the peer has begins anew with each.
+    /// [`AfterClose::Deliver`](crate::AfterClose) it delivers the messages that are under way, for
+    /// as long as [`Config::close_timeout`](crate::Config::close_timeout) says.
     ///
     /// # Errors
     ///

@@ -24,7 +24,6 @@ mod tokio;
 
 use std::fmt;
 use std::io::Write as _;
-use std::num::NonZeroU32;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
@@ -113,13 +112,12 @@ impl Settings {
             ("--flood", bytes) => self.flood = bytes.parse()?,
             ("--flood-by", "feed") => self.flood_by = FloodBy::Feed,
             ("--flood-by", "send") => self.flood_by = FloodBy::Send,
-            ("--rate", rate) => self.config.min_rate = NonZeroU32::new(rate.parse()?),
             (_, time) => {
                 let time = Duration::from_millis(time.parse()?);
                 let limit = Some(time).filter(|time| !time.is_zero());
                 match name {
-                    "--grace" => self.config.rate_grace = time,
                     "--handshake" => self.head.timeout = limit,
+                    "--hold" => self.config.hold_timeout = limit,
                     "--message" => self.config.message_timeout = limit,
                     "--ping" => self.config.ping_interval = limit,
                     "--pong" => self.config.pong_timeout = limit,

@@ -55,9 +55,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
     /// Stops: an attempt or a delay ends at once, a connection is closed with 1000.
     ///
     /// To let the closing handshake take place, call [`next`](Self::next) until it returns `None`;
-    /// it takes no longer than [`WebSocket::close`]. What waits is sent before the Close frame as
-    /// far as the connection's output has room; the rest stays queued. Dropping the client instead
-    /// drops everything.
+    /// it takes no longer than [`Config::close_timeout`](crate::Config), whatever the server does.
+    /// What waits is sent before the Close frame as far as the connection's output has room; the
+    /// rest stays queued. Dropping the client instead drops everything.
     pub fn stop(&mut self) {
         self.shared.with(Supervisor::stop);
         match &mut self.stage {
