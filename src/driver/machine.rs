@@ -270,6 +270,7 @@ impl Driver {
         if core::mem::take(&mut self.is_overdue) {
             // What is late is known once all that arrived is processed, whatever waits meanwhile.
             self.answers = Answers::None;
+            self.is_quiet = false;
         }
         if self.credit <= 0 {
             self.credit = CREDIT;
@@ -311,7 +312,9 @@ impl Driver {
 
     fn advance_open(&mut self) -> Found {
         self.judge_answers();
-        if self.is_gated() {
+        // Or a deadline would be judged although nobody has told the time.
+        let is_quiet = self.is_quiet && !self.connection.has_own_event();
+        if is_quiet || self.is_gated() {
             return Found::Wait;
         }
         let has_room = self.connection.wants_read();
