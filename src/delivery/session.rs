@@ -33,7 +33,8 @@ use crate::message::Message;
 ///        └───────────── from all ────── Failed ◀───────────────┘
 /// ```
 ///
-/// Memory: messages up to the [`Limits`]. What arrives is handed on at once and not kept.
+/// Memory: messages up to the [`Limits`], each copied to memory of its own, so that what counts is
+/// what is used. What arrives is handed on at once and not kept.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
@@ -167,7 +168,7 @@ impl Session {
         session.peer = peer;
         session.first = first;
         session.queued_bytes = unacknowledged.iter().map(Message::len).sum();
-        session.queue = unacknowledged.into();
+        session.queue = unacknowledged.into_iter().map(Message::detach).collect();
         session.next = first;
         session.sent = if peer.is_some() { end } else { 0 };
         session.expected = expected;
@@ -217,7 +218,7 @@ impl Session {
             return Err(Refused { error, message });
         }
         self.queued_bytes += message.len();
-        self.queue.push_back(message);
+        self.queue.push_back(message.detach());
         Ok(())
     }
 

@@ -74,6 +74,17 @@ impl Message {
         }
     }
 
+    /// Copies the payload to memory of its own, of just its size.
+    ///
+    /// For whatever keeps messages for long and counts their bytes: a payload may be a small part of
+    /// an allocation that it keeps alive, such as that of a receive buffer, and nothing tells its
+    /// size.
+    pub(crate) fn detach(mut self) -> Self {
+        let payload = self.as_shared_mut();
+        *payload = Bytes::copy_from_slice(payload);
+        self
+    }
+
     /// Lends the payload as shared bytes, to be taken as they are or left.
     pub(crate) const fn as_shared_mut(&mut self) -> &mut Bytes {
         match self {

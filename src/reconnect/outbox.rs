@@ -40,7 +40,8 @@ struct Queue {
 
 impl Outbox {
     /// Creates a queue of at most `max_messages` messages with at most `max_bytes` of payload in
-    /// all. What is over a limit is refused.
+    /// all. What is over a limit is refused. A message that waits is copied to memory of its own, so
+    /// that what counts is what is used.
     #[must_use]
     pub const fn queue(max_messages: usize, max_bytes: usize) -> Self {
         let queue = Queue { messages: VecDeque::new(), bytes: 0, max_messages, max_bytes };
@@ -150,7 +151,7 @@ impl Queue {
             return Err(Refused { error: SendError::Full, message });
         }
         self.bytes += len;
-        self.messages.push_back(message);
+        self.messages.push_back(message.detach());
         Ok(())
     }
 

@@ -11,3 +11,4 @@ mod deflate;
 mod deflate_limits;
 #[cfg(feature = "tokio")]
 mod idle;
+mod kept;
