@@ -260,18 +260,27 @@ enum Advanced {
     Replaced,
 }
 
+/// Keeps a port for the test: one that is free between two processes may be given to others, who
+/// would answer the client.
+fn reserve() -> (TcpSocket, SocketAddr) {
+    let socket = bind("127.0.0.1:0".parse().unwrap());
+    let address = socket.local_addr().unwrap();
+    (socket, address)
+}
+
+fn bind(address: SocketAddr) -> TcpSocket {
+    let socket = TcpSocket::new_v4().unwrap();
+    // Also beside a socket that does not listen.
+    socket.set_reuseaddr(true).unwrap();
+    socket.bind(address).unwrap();
+    socket
+}
+
 /// Listens, with buffers that a large message does not fit.
-async fn listen(address: SocketAddr) -> TcpListener {
-    loop {
-        let socket = TcpSocket::new_v4().unwrap();
-        socket.set_reuseaddr(true).unwrap();
-        socket.set_send_buffer_size(8 << 10).unwrap();
-        match socket.bind(address) {
-            Ok(()) => return socket.listen(64).unwrap(),
-            // Something else was given the port meanwhile.
-            Err(_) => sleep(Duration::from_millis(10)).await,
-        }
-    }
+fn listen(address: SocketAddr) -> TcpListener {
+    let socket = bind(address);
+    socket.set_send_buffer_size(8 << 10).unwrap();
+    socket.listen(64).unwrap()
 }
 
 fn client(address: SocketAddr, seed: u8) -> Client<TcpStream> {
@@ -321,8 +330,8 @@ async fn exchange(mut client: Client<TcpStream>) -> usize {
 
 async fn everything_arrives_once_and_in_order(memory: Memory, seed: u8) {
     let server = Server::new(memory, seed.into());
-    let mut listener = listen("127.0.0.1:0".parse().unwrap()).await;
-    let address = listener.local_addr().unwrap();
+    let (_reserved, address) = reserve();
+    let mut listener = listen(address);
     let mut process = {
         let server = Arc::clone(&server);
         tokio::spawn(async move {
@@ -333,7 +342,7 @@ async fn everything_arrives_once_and_in_order(memory: Memory, seed: u8) {
                 if restart % 3 == 0 {
                     sleep(Duration::from_millis(20)).await;
                 }
-                listener = listen(address).await;
+                listener = listen(address);
             }
             server.run(listener, false).await;
         })
