@@ -1,4 +1,4 @@
-// The client's end of `sanswire.delivery.v1` (docs/delivery.md): messages arrive once and in order,
+// The client's end of `sanswire.delivery.v2` (docs/delivery.md): messages arrive once and in order,
 // also across reconnects. When to connect, and again, is the caller's business:
 //
 //   const session = new Delivery();
@@ -8,6 +8,9 @@
 //   session.onclose = () => setTimeout(connect, 5000 * Math.random());
 //   connect();
 //   session.send("hello"); // false: as much waits to be acknowledged as may
+//
+// What a server must have before all else, such as a token, goes with the socket:
+// session.attach(socket, token).
 const same = (one, two) => one.every((byte, index) => byte === two[index]);
 const check = (holds, what) => { if (!holds) throw new Error(what); };
 const byteOf = (number, index) => Math.floor(number / 256 ** (7 - index)) % 256;
@@ -17,7 +20,7 @@ const decode = ({ kind, payload }) => (kind === 2 ? utf8.decode(payload) : paylo
 const OVERHEAD = 1024; // what a message counts besides its bytes, so that one limit bounds both
 
 export class Delivery {
-  static protocol = "sanswire.delivery.v1";
+  static protocol = "sanswire.delivery.v2";
   id = crypto.getRandomValues(new Uint8Array(16));
   peer = new Uint8Array(16); // zeros: none yet
   open = false; // whether the peer has said Hello on this socket
@@ -25,11 +28,14 @@ export class Delivery {
   queue = []; bytes = 0; // what the peer has not acknowledged, to 2 MiB at most
   first = 0; next = 0; sent = 0; // numbers: of queue[0], next on this socket, behind all ever sent
 
-  attach(socket) {
+  attach(socket, ...first) {
     if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
     Object.assign(this, { socket, open: false });
     socket.binaryType = "arraybuffer";
-    socket.onopen = () => this.transmit(0, [...this.id, ...this.peer, ...u64(this.expected)]);
+    socket.onopen = () => {
+      for (const message of first) socket.send(message);
+      this.greet(this.peer);
+    };
     socket.onclose = (event) => { this.open = false; this.onclose?.(event); };
     socket.onmessage = ({ data }) => {
       try { this.receive(data); } catch (error) {
@@ -68,17 +74,20 @@ export class Delivery {
     this.timer ??= setTimeout(() => { this.timer = null; this.flush(true); }, 50);
   }
 
-  meet(from, to, expected) { // The cases are those of the specification.
-    const known = this.peer.some(Boolean), met = same(from, this.peer), toMe = same(to, this.id);
-    check(from.some(Boolean) && !same(from, this.id), "id");
-    if (toMe && (met || !known)) { // 1, or 2 where the peer has had our Hello before
+  greet(peer) { this.transmit(0, [...this.id, ...peer, ...u64(this.expected)]); }
+
+  meet(from, to, expected) { // The server has heard this end's Hello: its own must answer it.
+    const known = this.peer.some(Boolean), met = same(from, this.peer);
+    check(from.some(Boolean) && !same(from, this.id) && same(to, this.id), "id");
+    if (met || !known) {
       check(expected >= this.first, "acknowledgement taken back");
       this.acknowledged(expected, this.sent);
-    } else if (known ? !met || this.first + this.expected > 0 : to.some(Boolean)) { // 4, or 2
-      const lost = this.queue.splice(0, known ? Infinity : 0).map(decode);
-      if (known) Object.assign(this, { expected: 0, owed: 0, first: 0, sent: 0, bytes: 0 });
+    } else {
+      const lost = this.queue.splice(0).map(decode);
+      Object.assign(this, { expected: 0, owed: 0, first: 0, sent: 0, bytes: 0 });
       queueMicrotask(() => this.onlost?.(lost));
     }
+    if (!met) this.greet(from); // It proves that both ids are known here.
     Object.assign(this, { peer: from, next: this.first, open: true });
     this.flush();
   }

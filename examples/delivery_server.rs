@@ -19,11 +19,13 @@
 
 use std::error::Error;
 use std::future::ready;
+use std::net::IpAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sanswire::delivery::{
-    Attachment, DeliveryError, Denied, Event, Hello, Retention, SUBPROTOCOL, SessionId, Sessions,
+    Attachment, DeliveryError, Denied, Event, Hello, Owner, Retention, SUBPROTOCOL, SessionId,
+    Sessions,
 };
 use sanswire::handshake::{Acceptance, Request, Response};
 use sanswire::tokio::WebSocket;
@@ -33,19 +35,18 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
-/// What outlives the connections. A server that knows its users has them in the place of `()`.
+/// What outlives the connections. A server that knows its users has their names in the place of
+/// addresses, and leaves [`Retention::owner`] as it is.
 struct State {
-    sessions: Mutex<Sessions<()>>,
+    sessions: Mutex<Sessions<IpAddr>>,
     began: Instant,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".to_owned());
-    let state = Arc::new(State {
-        sessions: Mutex::new(Sessions::new(Retention::default())),
-        began: Instant::now(),
-    });
+    let state =
+        Arc::new(State { sessions: Mutex::new(Sessions::new(retention())), began: Instant::now() });
     let mut listener = TcpListener::bind(&address).await?;
     let address = listener.local_addr()?;
     println!("listening on ws://{address}");
@@ -54,10 +55,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
     loop {
         tokio::select! {
             accepted = listener.accept() => match accepted {
-                Ok((stream, _)) => {
+                Ok((stream, peer)) => {
                     let state = Arc::clone(&state);
                     connections.spawn(async move {
-                        if let Err(error) = serve(stream, &state).await {
+                        if let Err(error) = serve(stream, peer.ip(), &state).await {
                             eprintln!("{error}");
                         }
                     });
@@ -70,7 +71,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 drop(listener);
                 connections.shutdown().await;
                 if line == "forget" {
-                    *state.sessions.lock().unwrap() = Sessions::new(Retention::default());
+                    *state.sessions.lock().unwrap() = Sessions::new(retention());
                 }
                 listener = TcpListener::bind(address).await?;
                 println!("listening on ws://{address}");
@@ -79,7 +80,14 @@ async fn main() -> Result<(), Box<dyn Error>> {
     }
 }
 
-async fn serve(stream: TcpStream, state: &State) -> Result<(), sanswire::io::Error> {
+/// The sessions of each address are bounded, and move with a client whose address changes.
+fn retention() -> Retention {
+    let mut retention = Retention::default();
+    retention.owner = Owner::Latest;
+    retention
+}
+
+async fn serve(stream: TcpStream, user: IpAddr, state: &State) -> Result<(), sanswire::io::Error> {
     stream.set_nodelay(true)?;
     let config = Config::default();
     let opening = async {
@@ -89,7 +97,7 @@ async fn serve(stream: TcpStream, state: &State) -> Result<(), sanswire::io::Err
     };
     let Ok(opened) = timeout(OPENING_TIMEOUT, opening).await else { return Ok(()) };
     let (mut socket, Some(first)) = opened? else { return Ok(()) };
-    let attachment = match attach(state, &first) {
+    let attachment = match attach(state, user, &first) {
         Ok(attachment) => attachment,
         Err(code) => return socket.close(code, "").await,
     };
@@ -111,13 +119,13 @@ impl Drop for Attached<'_> {
 }
 
 /// Finds the session of a client by its first message.
-fn attach(state: &State, first: &Message) -> Result<Attachment, CloseCode> {
+fn attach(state: &State, user: IpAddr, first: &Message) -> Result<Attachment, CloseCode> {
     let hello = Hello::parse(first).map_err(DeliveryError::close_code)?;
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).map_err(|_| CloseCode::INTERNAL_ERROR)?;
     let new = SessionId::new(bytes).ok_or(CloseCode::INTERNAL_ERROR)?;
     let mut sessions = state.sessions.lock().unwrap();
-    sessions.connect((), &hello, new, state.began.elapsed()).map_err(Denied::close_code)
+    sessions.connect(user, &hello, new, state.began.elapsed()).map_err(Denied::close_code)
 }
 
 async fn exchange(
@@ -174,7 +182,7 @@ fn advance(
 fn decide(request: &Request) -> Result<Acceptance, Response> {
     match request.subprotocols().find(|&name| name == SUBPROTOCOL) {
         Some(name) => Ok(Acceptance::new().subprotocol(Some(name))),
-        None => Err(Response::new(400).text("this server speaks sanswire.delivery.v1\n")),
+        None => Err(Response::new(400).text("this server speaks sanswire.delivery.v2\n")),
     }
 }
 

@@ -26,13 +26,15 @@ pub enum DeliveryError {
     },
     /// The payload of a text is not UTF-8.
     InvalidUtf8,
+    /// A second Hello with another id than the first.
+    IdChanged,
     /// A Hello whose sender has no id.
     IdMissing,
     /// A Hello with the id of this end: the peer returns what it is sent.
     IdReflected,
     /// The first message is not a Hello, or there was no connection.
     HelloMissing,
-    /// A second Hello on one connection.
+    /// A Hello on a session that is open, or a second one that names another end, too.
     HelloRepeated,
     /// A message is missing: the peer skipped a number.
     Gap {
@@ -64,6 +66,7 @@ impl DeliveryError {
             Self::TextUnexpected
             | Self::UnknownKind { .. }
             | Self::WrongLength { .. }
+            | Self::IdChanged
             | Self::IdMissing
             | Self::IdReflected
             | Self::HelloMissing
@@ -84,10 +87,13 @@ impl fmt::Display for DeliveryError {
                 write!(f, "delivery message of {len} bytes does not fit its kind")
             }
             Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
+            Self::IdChanged => f.write_str("second hello with another id than the first"),
             Self::IdMissing => f.write_str("hello without the id of its sender"),
             Self::IdReflected => f.write_str("hello with the id of its receiver"),
             Self::HelloMissing => f.write_str("message before the hello"),
-            Self::HelloRepeated => f.write_str("second hello on one connection"),
+            Self::HelloRepeated => {
+                f.write_str("hello on an open session, or a second one that names another end")
+            }
             Self::Gap { expected, sequence } => {
                 write!(f, "message {sequence} came where {expected} was expected")
             }

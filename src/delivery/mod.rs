@@ -8,7 +8,8 @@
 //!
 //! Both ends offer and choose the subprotocol [`SUBPROTOCOL`]. There is one type for both: what is
 //! below drives a client's session over one connection; a server looks at the [`Hello`] first, and
-//! keeps its [`Sessions`] by it. `tokio::reconnecting` is a client that does all this by itself.
+//! finds the session in its [`Sessions`] by the ids of both ends. `tokio::reconnecting` is a client
+//! that does all this by itself.
 //!
 //! ```
 //! use core::time::Duration;
@@ -20,20 +21,22 @@
 //! client.handle_connected();
 //! let hello = client.poll_transmit().unwrap();
 //!
-//! // A server keeps its sessions by the ids of its clients.
+//! // A server keeps the sessions of its users.
 //! let mut sessions = Sessions::new(Retention::default());
 //! let from = Hello::parse(&hello)?;
 //! let attachment = sessions.connect("user", &from, random(2), Duration::ZERO)?;
 //! let server = sessions.get(attachment).unwrap();
-//! assert_eq!(server.handle_message(hello)?, Some(Event::Started));
+//! assert_eq!(server.handle_message(hello)?, None); // Nobody has proved anything yet.
 //!
 //! // What either end wants to send goes to the other, by `Connection::send` in earnest.
 //! while let Some(message) = server.poll_transmit() {
 //!     assert_eq!(client.handle_message(message)?, Some(Event::Started));
 //! }
+//! let mut events = Vec::new();
 //! while let Some(message) = client.poll_transmit() {
-//!     assert_eq!(server.handle_message(message)?, Some(Event::Message("first".into())));
+//!     events.extend(server.handle_message(message)?);
 //! }
+//! assert_eq!(events, [Event::Started, Event::Message("first".into())]);
 //!
 //! // Before an end waits, it acknowledges.
 //! server.acknowledge();
@@ -55,9 +58,9 @@ mod wire;
 pub use error::{DeliveryError, InvalidSnapshot, Refused, SendError};
 pub use limits::Limits;
 pub use session::{Event, Lost, Session};
-pub use sessions::{Attachment, Denied, Retention, Sessions};
+pub use sessions::{Attachment, Denied, Owner, Retention, Sessions};
 pub use snapshot::Snapshot;
 pub use wire::{Hello, SessionId};
 
 /// The name of the subprotocol, with its version.
-pub const SUBPROTOCOL: &str = "sanswire.delivery.v1";
+pub const SUBPROTOCOL: &str = "sanswire.delivery.v2";

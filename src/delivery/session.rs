@@ -25,20 +25,26 @@ use crate::message::Message;
 /// 4. Getters, at any time.
 ///
 /// ```text
-///                 handle_connected                  Hello
-///     Offline ──────────────────────▶ Connected ───────────▶ Open
-///        ▲                                │                    │
-///        │                                │ DeliveryError      │ DeliveryError
-///        │      handle_disconnected       ▼                    ▼
-///        └───────────── from all ────── Failed ◀───────────────┘
+///           handle_connected              Hello that names this end
+///   Offline ───────────────▶ Connected ─────────────────────────────▶ Open
+///      ▲                         │                                     ▲
+///      │                         │ another Hello                       │
+///      │                         └──────────────▶ Greeted ─────────────┘
+///      │                                                  Hello that names this end
+///      │   handle_disconnected             DeliveryError
+///      └──────── from all         Failed ◀───────────────── from all
 /// ```
+///
+/// A peer that is not met before it names this end proves that it knows the ids of both. A session
+/// trusts whoever does, and tells its own id to whoever connects: a server that is open to
+/// strangers keeps [`Sessions`](super::Sessions), which begin a new one for each of them.
 ///
 /// Memory: messages up to the [`Limits`], each copied to memory of its own, so that what counts is
 /// what is used. What arrives is handed on at once and not kept.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
-    /// The end that was met last.
+    /// The end that was met last: that named this end.
     peer: Option<SessionId>,
     phase: Phase,
     limits: Limits,
@@ -68,8 +74,8 @@ pub struct Session {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Event {
-    /// The peer knows a session that this end does not: this end has lost its state. It begins a
-    /// new one, and the peer is told so.
+    /// The peer knows a session that this end does not: this end has lost its state. A new one
+    /// begins, and the peer is told so.
     Forgot,
     /// A message from the peer, each once and in order.
     Message(Message),
@@ -100,23 +106,52 @@ enum Phase {
     Offline,
     /// The peer's Hello has not come.
     Connected {
-        hello: OwnHello,
+        own: OwnHello,
     },
-    /// The peer's Hello has come.
+    /// The peer's Hello has come, and did not name this end.
+    Greeted {
+        own: OwnHello,
+        greeting: Greeting,
+    },
+    /// A Hello of the peer named this end.
     Open {
-        hello: OwnHello,
+        own: OwnHello,
     },
     Failed(DeliveryError),
 }
 
+/// The last Hello of this end on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum OwnHello {
-    Sent,
-    /// To be sent, to the peer that was known when the connection began: the other end is to see
-    /// what this end knew before it heard from it.
-    Waiting {
+    /// To be sent, naming the peer that is known, or that has said Hello.
+    Due {
         to: Option<SessionId>,
     },
+    Sent {
+        to: Option<SessionId>,
+    },
+}
+
+/// The peer's Hello that did not name this end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Greeting {
+    from: SessionId,
+    /// Whether it named another end.
+    knows_another: bool,
+}
+
+impl OwnHello {
+    /// Returns what there is to say once the peer has said Hello: its name, if it was not said.
+    fn naming(self, peer: SessionId) -> Self {
+        if self == (Self::Sent { to: Some(peer) }) { self } else { Self::Due { to: Some(peer) } }
+    }
+
+    /// Returns the peer that is named.
+    const fn to(self) -> Option<SessionId> {
+        match self {
+            Self::Due { to } | Self::Sent { to } => to,
+        }
+    }
 }
 
 /// What is handed to the transport next.
@@ -179,7 +214,7 @@ impl Session {
     /// Begins with a new connection. One that was there before counts as gone: its messages must
     /// not be handled any more.
     pub fn handle_connected(&mut self) {
-        self.phase = Phase::Connected { hello: OwnHello::Waiting { to: self.peer } };
+        self.phase = Phase::Connected { own: OwnHello::Due { to: self.peer } };
         self.acknowledgement_due = false;
     }
 
@@ -199,10 +234,11 @@ impl Session {
         let handled = match self.phase {
             Phase::Failed(error) => return Err(error),
             Phase::Offline => return Err(DeliveryError::HelloMissing),
-            Phase::Connected { hello } => match Hello::parse(&message) {
-                Ok(peer) => self.receive_hello(&peer, hello).map(Some),
-                Err(error) => Err(error),
-            },
+            Phase::Connected { own } => {
+                Hello::parse(&message).and_then(|hello| self.receive_hello(&hello, own, None))
+            }
+            Phase::Greeted { own, greeting } => Hello::parse(&message)
+                .and_then(|hello| self.receive_hello(&hello, own, Some(greeting))),
             Phase::Open { .. } => Frame::parse(message).and_then(|frame| self.receive(frame)),
         };
         handled.inspect_err(|&error| self.phase = Phase::Failed(error))
@@ -265,13 +301,14 @@ impl Session {
         self.id
     }
 
-    /// Returns the id of the end that was met last.
+    /// Returns the id of the end that was met last: of a peer that knew the id of this end. `None`
+    /// for a session that has not begun.
     #[must_use]
     pub const fn peer(&self) -> Option<SessionId> {
         self.peer
     }
 
-    /// Returns whether there is a connection on which the peer has said Hello.
+    /// Returns whether there is a connection on which the peer has said Hello to this end.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
@@ -319,33 +356,50 @@ impl Session {
         Ok(())
     }
 
-    fn receive_hello(&mut self, hello: &Hello, own: OwnHello) -> Result<Event, DeliveryError> {
+    /// Takes a Hello: the first on this connection, or the one behind `greeting`.
+    fn receive_hello(
+        &mut self,
+        hello: &Hello,
+        own: OwnHello,
+        greeting: Option<Greeting>,
+    ) -> Result<Option<Event>, DeliveryError> {
         if hello.from == self.id {
             return Err(DeliveryError::IdReflected);
         }
-        let knows_us = hello.to == Some(self.id);
-        let knew_peer = self.peer;
-        let was_met = knew_peer == Some(hello.from);
-        let event = if knows_us && (was_met || knew_peer.is_none()) {
+        if greeting.is_some_and(|greeting| greeting.from != hello.from) {
+            return Err(DeliveryError::IdChanged);
+        }
+        let own = own.naming(hello.from);
+        if hello.to != Some(self.id) {
+            if greeting.is_some() {
+                return Err(DeliveryError::HelloRepeated);
+            }
+            // Nothing is proved yet, so nothing changes.
+            let knows_another = hello.to.is_some();
+            let greeting = Greeting { from: hello.from, knows_another };
+            self.phase = Phase::Greeted { own, greeting };
+            return Ok(None);
+        }
+        let is_met = self.peer == Some(hello.from);
+        // A peer that knew this session named it at once, unless it was never told of it.
+        let goes_on = greeting.is_none() || (self.first == 0 && self.expected == 0);
+        let event = if self.peer.is_some() && !(is_met && goes_on) {
+            Event::PeerForgot(self.start_over())
+        } else {
             if hello.expected < self.first {
                 return Err(self.out_of_range(hello.expected));
             }
             self.receive_acknowledgement(hello.expected, self.sent)?;
-            if was_met { Event::Resumed } else { Event::Started }
-        } else if was_met && self.first == 0 && self.expected == 0 {
-            // The Hello of this end never arrived, so nothing behind it did.
-            Event::Resumed
-        } else if knew_peer.is_some() {
-            Event::PeerForgot(self.start_over())
-        } else if hello.to.is_some() {
-            Event::Forgot
-        } else {
-            Event::Started
+            match greeting {
+                _ if is_met => Event::Resumed,
+                Some(Greeting { knows_another: true, .. }) => Event::Forgot,
+                Some(_) | None => Event::Started,
+            }
         };
         self.peer = Some(hello.from);
         self.next = self.first;
-        self.phase = Phase::Open { hello: own };
-        Ok(event)
+        self.phase = Phase::Open { own };
+        Ok(Some(event))
     }
 
     fn receive(&mut self, frame: Frame) -> Result<Option<Event>, DeliveryError> {
@@ -418,12 +472,14 @@ impl Session {
 
     /// Returns what goes to the peer next; [`advance`](Self::advance) when it is on its way.
     fn encode_next(&self) -> Option<(Message, Step)> {
-        let hello = match self.phase {
+        let (own, expected) = match self.phase {
             Phase::Offline | Phase::Failed(_) => return None,
-            Phase::Connected { hello } | Phase::Open { hello } => hello,
+            Phase::Connected { own } | Phase::Open { own } => (own, self.expected),
+            // If the peer proves to know both ids, it begins anew.
+            Phase::Greeted { own, .. } => (own, 0),
         };
-        if let OwnHello::Waiting { to } = hello {
-            let hello = Hello { from: self.id, to, expected: self.expected };
+        if let OwnHello::Due { to } = own {
+            let hello = Hello { from: self.id, to, expected };
             return Some((hello.encode(), Step::Hello));
         }
         if !self.is_open() {
@@ -438,7 +494,7 @@ impl Session {
     }
 
     /// Notes that a message is on its way. Each of them acknowledges.
-    const fn advance(&mut self, step: Step) {
+    fn advance(&mut self, step: Step) {
         match step {
             Step::Acknowledgement => {}
             Step::Data => {
@@ -448,10 +504,11 @@ impl Session {
                 }
             }
             Step::Hello => {
-                let hello = OwnHello::Sent;
+                let sent = |own: OwnHello| OwnHello::Sent { to: own.to() };
                 self.phase = match self.phase {
-                    Phase::Connected { .. } => Phase::Connected { hello },
-                    Phase::Open { .. } => Phase::Open { hello },
+                    Phase::Connected { own } => Phase::Connected { own: sent(own) },
+                    Phase::Greeted { own, greeting } => Phase::Greeted { own: sent(own), greeting },
+                    Phase::Open { own } => Phase::Open { own: sent(own) },
                     Phase::Offline | Phase::Failed(_) => self.phase,
                 };
             }

@@ -1,7 +1,7 @@
 //! A server's sessions, found by what their clients say first; knows no transport and no clock.
 
 use alloc::collections::BTreeMap;
-use alloc::collections::btree_map::Entry;
+use core::cmp::Reverse;
 use core::fmt;
 use core::time::Duration;
 
@@ -10,12 +10,28 @@ use super::session::Session;
 use super::wire::{Hello, SessionId};
 use crate::close::CloseCode;
 
-/// The sessions of a server, bounded in number and in how long they wait for their clients.
+/// The sessions of a server, bounded in number for each user and in all, and in how long they wait
+/// for their clients.
 ///
-/// A session belongs to the user with whom it began, as far as the server knows users; `U` is `()`
-/// where it does not. At most one connection has it: a client that comes back before its old
-/// connection is known to be dead takes the session along, and [`get`](Self::get) tells the old one
-/// so.
+/// A client that names both ends of a session takes it up again. It may come back before its old
+/// connection is known to be dead: the session goes with it, and [`get`](Self::get) tells the old
+/// connection so. A client that names anything else gets a new session and changes nothing of
+/// others, not even of one with the same client's id. A session [has begun](Session::peer) when its
+/// client has named it.
+///
+/// `U` names a user, as the application knows it when it hands over a connection: an account, or
+/// what else tells apart those who may hurt each other. What one user does costs only its own
+/// sessions:
+///
+/// - A user has at most [`max_user_sessions`](Retention::max_user_sessions). For one more, one of
+///   its own that has no connection is dropped: one that has not begun, or that whose client has
+///   been away for the longest. Where all have connections, it is denied.
+/// - If there are [`max_sessions`](Retention::max_sessions), the user with the most sessions loses
+///   one in that way. No user loses one to a user that has as many.
+///
+/// A server that does not know its users takes the addresses that they connect from, with
+/// [`Owner::Latest`], since addresses change. With `()`, all clients are one user: then
+/// `max_user_sessions` is for all of them, and any client can push out the sessions of others.
 ///
 /// `now` is the time since a fixed point of your choice.
 ///
@@ -33,18 +49,27 @@ use crate::close::CloseCode;
 /// let hello = Hello::parse(&message)?;
 /// let attachment = sessions.connect("alice", &hello, random(2), Duration::ZERO)?;
 /// let session = sessions.get(attachment).unwrap();
+/// assert_eq!(session.handle_message(message)?, None);
+///
+/// // The session begins when the client has heard of it.
+/// client.handle_message(session.poll_transmit().unwrap())?;
+/// let message = client.poll_transmit().unwrap();
 /// assert_eq!(session.handle_message(message)?, Some(Event::Started));
 ///
-/// // It ends: the session waits for the next one.
+/// // The connection ends: the session waits for the next one.
 /// sessions.disconnect(attachment, Duration::from_secs(60));
-/// assert_eq!(sessions.len(), 1);
+/// for session in sessions.of_user(&"alice") {
+///     session.send("welcome back".into())?;
+/// }
 /// # Ok::<_, Box<dyn std::error::Error>>(())
 /// ```
 #[derive(Debug)]
 pub struct Sessions<U> {
     retention: Retention,
-    /// By the ids of their clients. len() <= max_sessions
-    kept: BTreeMap<SessionId, Kept<U>>,
+    /// len() <= max_sessions
+    kept: BTreeMap<Key, Kept<U>>,
+    /// How many of them each user has: none that has none. Each <= max_user_sessions
+    users: BTreeMap<U, usize>,
     /// The number of the last connection.
     connections: u64,
 }
@@ -53,24 +78,51 @@ pub struct Sessions<U> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
-    /// How many sessions are kept. For one more, that whose client has been away for the longest is
-    /// dropped; while all are connected, it is denied.
+    /// How many sessions are kept in all.
     ///
     /// Default 1024: with the default limits, 1 GiB of messages at the very most.
     pub max_sessions: usize,
+    /// How many sessions are kept for one user.
+    ///
+    /// Default 16: the devices and the open pages of a person. With the default limits, the
+    /// messages for one user take 16 MiB at the very most.
+    pub max_user_sessions: usize,
     /// For how long a session waits for its client.
     ///
     /// Default 1 h: a journey by train. A client that stays away longer begins anew, and is told so.
     pub max_absence: Duration,
+    /// Whose a session is.
+    ///
+    /// Default [`Owner::First`].
+    pub owner: Owner,
     /// The limits of each session.
     pub limits: Limits,
+}
+
+/// Whose a session is, if a client of another user names both of its ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[expect(clippy::exhaustive_enums, reason = "a session is handed over, or not")]
+pub enum Owner {
+    /// The user's with whom it began; others are [denied](Denied::OtherUser). For users that have
+    /// proved who they are.
+    First,
+    /// The user's who came last. For users that are told apart by what may change, such as their
+    /// addresses.
+    Latest,
 }
 
 /// A connection's claim on its session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attachment {
-    client: SessionId,
+    key: Key,
     connection: u64,
+}
+
+/// The ids of both ends of a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+struct Key {
+    client: SessionId,
+    server: SessionId,
 }
 
 #[derive(Debug)]
@@ -88,21 +140,22 @@ enum Presence {
     Connected(u64),
 }
 
-impl<U: PartialEq> Sessions<U> {
+impl<U: Ord + Clone> Sessions<U> {
     /// Creates an empty map.
     #[must_use]
     pub const fn new(retention: Retention) -> Self {
-        Self { retention, kept: BTreeMap::new(), connections: 0 }
+        Self { retention, kept: BTreeMap::new(), users: BTreeMap::new(), connections: 0 }
     }
 
-    /// Finds the session that a client's Hello asks for, or makes a new one with the id `new`, and
-    /// begins with the connection. The message itself is then to be given to the session.
+    /// Finds the session that a client's first Hello names, or makes a new one with the id `new`,
+    /// and begins with the connection. The message itself is then to be given to the session, as
+    /// all that follow.
     ///
     /// `new` must be random and fresh each time.
     ///
     /// # Errors
     ///
-    /// [`Denied`]: the connection is to be closed.
+    /// [`Denied`]: the connection is to be closed. No session has changed.
     pub fn connect(
         &mut self,
         user: U,
@@ -111,38 +164,165 @@ impl<U: PartialEq> Sessions<U> {
         now: Duration,
     ) -> Result<Attachment, Denied> {
         self.handle_timeout(now);
-        if !self.kept.contains_key(&hello.from) {
-            self.make_room()?;
-        }
-        let kept = match self.kept.entry(hello.from) {
-            // Whoever knows the ids of both ends can take a session over, but not from another
-            // user.
-            Entry::Occupied(entry) if entry.get().user != user => return Err(Denied::OtherUser),
-            Entry::Occupied(entry) => entry.into_mut(),
-            Entry::Vacant(entry) => {
-                let session = Session::new(new, self.retention.limits);
-                entry.insert(Kept { user, session, presence: Presence::Away(now) })
+        let named = hello.to.map(|server| Key { client: hello.from, server });
+        let key = match named.filter(|key| self.kept.contains_key(key)) {
+            Some(key) => {
+                self.claim(user, key)?;
+                key
+            }
+            None => {
+                let key = Key { client: hello.from, server: new };
+                if self.kept.contains_key(&key) {
+                    return Err(Denied::IdRepeated);
+                }
+                self.add(user, key, Session::new(new, self.retention.limits), now)?;
+                key
             }
         };
         self.connections += 1;
-        kept.presence = Presence::Connected(self.connections);
-        kept.session.handle_connected();
-        Ok(Attachment { client: hello.from, connection: self.connections })
+        if let Some(kept) = self.kept.get_mut(&key) {
+            kept.presence = Presence::Connected(self.connections);
+            kept.session.handle_connected();
+        }
+        Ok(Attachment { key, connection: self.connections })
     }
 
     /// Keeps a session that was [restored](Session::restore), until its client comes back. It
-    /// replaces what there was of that client.
+    /// replaces what there is with the ids of both ends. `client` is as [`iter`](Self::iter)
+    /// returned it.
     ///
     /// # Errors
     ///
-    /// [`Denied::Full`], or [`Denied::NotMet`]: nobody can ask for a session that met no client.
-    pub fn insert(&mut self, user: U, session: Session, now: Duration) -> Result<(), Denied> {
-        let client = session.peer().ok_or(Denied::NotMet)?;
-        if !self.kept.contains_key(&client) {
-            self.make_room()?;
+    /// [`Denied`], as for [`connect`](Self::connect); [`Denied::OtherClient`] when the session has
+    /// begun with another client.
+    pub fn insert(
+        &mut self,
+        user: U,
+        client: SessionId,
+        session: Session,
+        now: Duration,
+    ) -> Result<(), Denied> {
+        if session.peer().is_some_and(|peer| peer != client) {
+            return Err(Denied::OtherClient);
         }
-        self.kept.insert(client, Kept { user, session, presence: Presence::Away(now) });
+        let key = Key { client, server: session.id() };
+        if !self.kept.contains_key(&key) {
+            return self.add(user, key, session, now);
+        }
+        self.claim(user, key)?;
+        if let Some(kept) = self.kept.get_mut(&key) {
+            (kept.session, kept.presence) = (session, Presence::Away(now));
+        }
         Ok(())
+    }
+
+    /// Drops the sessions whose clients have been away for too long, with the messages in them.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        let Self { retention, kept, users, .. } = self;
+        kept.retain(|_, kept| {
+            let Presence::Away(since) = kept.presence else { return true };
+            let stays = now.saturating_sub(since) < retention.max_absence;
+            if !stays {
+                discount(users, &kept.user);
+            }
+            stays
+        });
+    }
+
+    /// Has a session belong to a user, if it may.
+    fn claim(&mut self, user: U, key: Key) -> Result<(), Denied> {
+        match self.kept.get(&key) {
+            Some(kept) if kept.user != user => {}
+            Some(_) | None => return Ok(()),
+        }
+        match self.retention.owner {
+            Owner::First => return Err(Denied::OtherUser),
+            Owner::Latest => self.make_room_of(&user)?,
+        }
+        if let Some(kept) = self.kept.get_mut(&key) {
+            *self.users.entry(user.clone()).or_default() += 1;
+            discount(&mut self.users, &kept.user);
+            kept.user = user;
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, user: U, key: Key, session: Session, now: Duration) -> Result<(), Denied> {
+        self.make_room_of(&user)?;
+        self.make_room(&user)?;
+        *self.users.entry(user.clone()).or_default() += 1;
+        self.kept.insert(key, Kept { user, session, presence: Presence::Away(now) });
+        Ok(())
+    }
+
+    /// Makes room for one more session of a user among its own.
+    fn make_room_of(&mut self, user: &U) -> Result<(), Denied> {
+        let limit = self.retention.max_user_sessions;
+        if self.count(user) < limit {
+            return Ok(());
+        }
+        let own = self.away().filter(|(_, kept, _)| kept.user == *user);
+        let least = own.map(|(key, kept, since)| (kept.worth(since), key)).min();
+        let (_, key) = least.ok_or(Denied::UserFull { limit })?;
+        self.remove(key);
+        Ok(())
+    }
+
+    /// Makes room for one more session of a user among those of all.
+    fn make_room(&mut self, user: &U) -> Result<(), Denied> {
+        let limit = self.retention.max_sessions;
+        if self.kept.len() < limit {
+            return Ok(());
+        }
+        let own = self.count(user);
+        let least = self
+            .away()
+            .filter_map(|(key, kept, since)| {
+                let is_other = kept.user != *user;
+                let count = self.count(&kept.user);
+                // Its own count as if the new one were there already.
+                let count = if is_other { count } else { count + 1 };
+                let goes = count > own;
+                goes.then(|| (Reverse(count), is_other, kept.worth(since), key))
+            })
+            .min();
+        let (.., key) = least.ok_or(Denied::Full { limit })?;
+        self.remove(key);
+        Ok(())
+    }
+
+    fn remove(&mut self, key: Key) {
+        if let Some(kept) = self.kept.remove(&key) {
+            discount(&mut self.users, &kept.user);
+        }
+    }
+
+    /// How many sessions a user has.
+    fn count(&self, user: &U) -> usize {
+        self.users.get(user).copied().unwrap_or_default()
+    }
+
+    /// Returns the sessions of a user that have begun, here or away: to send to it.
+    pub fn of_user<'a>(&'a mut self, user: &'a U) -> impl Iterator<Item = &'a mut Session> {
+        let begun = |kept: &&mut Kept<U>| kept.user == *user && kept.session.peer().is_some();
+        self.kept.values_mut().filter(begun).map(|kept| &mut kept.session)
+    }
+}
+
+/// Counts one session less.
+fn discount<U: Ord>(users: &mut BTreeMap<U, usize>, user: &U) {
+    if let Some(count) = users.get_mut(user) {
+        *count -= 1;
+        if *count == 0 {
+            users.remove(user);
+        }
+    }
+}
+
+impl<U> Kept<U> {
+    /// What a session is worth that is away since then: what has not begun has nothing to lose.
+    const fn worth(&self, since: Duration) -> (bool, Duration) {
+        (self.session.peer().is_some(), since)
     }
 }
 
@@ -150,14 +330,14 @@ impl<U> Sessions<U> {
     /// Returns the session of a connection; `None` when it has it no more: the client has come back
     /// on another one. Then the old one is to be closed.
     pub fn get(&mut self, attachment: Attachment) -> Option<&mut Session> {
-        let kept = self.kept.get_mut(&attachment.client)?;
+        let kept = self.kept.get_mut(&attachment.key)?;
         let is_attached = kept.presence == Presence::Connected(attachment.connection);
         is_attached.then_some(&mut kept.session)
     }
 
-    /// Returns the session of a client, here or away: to send to it.
-    pub fn of_client(&mut self, client: SessionId) -> Option<&mut Session> {
-        self.kept.get_mut(&client).map(|kept| &mut kept.session)
+    /// Returns the session with these ids of its ends, here or away: to send to it.
+    pub fn find(&mut self, client: SessionId, server: SessionId) -> Option<&mut Session> {
+        self.kept.get_mut(&Key { client, server }).map(|kept| &mut kept.session)
     }
 
     /// Notes the end of a connection. Ignored if another connection has taken the session.
@@ -165,33 +345,25 @@ impl<U> Sessions<U> {
     /// Whatever ends a connection must come to this, an aborted task as well: a session that counts
     /// as connected is kept forever.
     pub fn disconnect(&mut self, attachment: Attachment, now: Duration) {
-        let Some(kept) = self.kept.get_mut(&attachment.client) else { return };
+        let Some(kept) = self.kept.get_mut(&attachment.key) else { return };
         if kept.presence == Presence::Connected(attachment.connection) {
             kept.presence = Presence::Away(now);
             kept.session.handle_disconnected();
         }
     }
 
-    /// Drops the sessions whose clients have been away for too long, with the messages in them.
-    pub fn handle_timeout(&mut self, now: Duration) {
-        let max_absence = self.retention.max_absence;
-        self.kept.retain(|_, kept| match kept.presence {
-            Presence::Away(since) => now.saturating_sub(since) < max_absence,
-            Presence::Connected(_) => true,
-        });
-    }
-
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` while nobody is away.
     /// [`connect`](Self::connect) does it by itself.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let since = self.away().map(|(since, _)| since).min()?;
+        let since = self.away().map(|(.., since)| since).min()?;
         Some(since.saturating_add(self.retention.max_absence))
     }
 
-    /// Returns all sessions, with the ids of their clients and their users: to write them down.
+    /// Returns all sessions, with the ids of their clients and their users: to write them down,
+    /// those that have not begun as well.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &U, &Session)> {
-        self.kept.iter().map(|(&client, kept)| (client, &kept.user, &kept.session))
+        self.kept.iter().map(|(key, kept)| (key.client, &kept.user, &kept.session))
     }
 
     /// Returns how many sessions there are.
@@ -206,18 +378,10 @@ impl<U> Sessions<U> {
         self.kept.is_empty()
     }
 
-    fn make_room(&mut self) -> Result<(), Denied> {
-        if self.kept.len() >= self.retention.max_sessions {
-            let (_, client) = self.away().min().ok_or(Denied::Full)?;
-            self.kept.remove(&client);
-        }
-        Ok(())
-    }
-
-    /// Those who are away, and since when.
-    fn away(&self) -> impl Iterator<Item = (Duration, SessionId)> {
-        self.kept.iter().filter_map(|(&client, kept)| match kept.presence {
-            Presence::Away(since) => Some((since, client)),
+    /// Those that have no connection, and since when.
+    fn away(&self) -> impl Iterator<Item = (Key, &Kept<U>, Duration)> {
+        self.kept.iter().filter_map(|(&key, kept)| match kept.presence {
+            Presence::Away(since) => Some((key, kept, since)),
             Presence::Connected(_) => None,
         })
     }
@@ -227,7 +391,9 @@ impl Default for Retention {
     fn default() -> Self {
         Self {
             max_sessions: 1024,
+            max_user_sessions: 16,
             max_absence: Duration::from_secs(3600),
+            owner: Owner::First,
             limits: Limits::default(),
         }
     }
@@ -237,21 +403,33 @@ impl Default for Retention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {
-    /// As many clients are connected as may have sessions.
-    Full,
-    /// The session has never met its client.
-    NotMet,
+    /// As many sessions are kept as may be, and none may be dropped for one more of this user: each
+    /// has a connection, or belongs to a user with fewer.
+    Full {
+        /// [`Retention::max_sessions`].
+        limit: usize,
+    },
+    /// The new id was used before: what it was drawn from is not random.
+    IdRepeated,
+    /// The session has begun with another client.
+    OtherClient,
     /// The session belongs to another user.
     OtherUser,
+    /// The user has as many sessions as may be kept for it, each with a connection.
+    UserFull {
+        /// [`Retention::max_user_sessions`].
+        limit: usize,
+    },
 }
 
 impl Denied {
     /// Returns the code that the connection is to be closed with: 1008 for what is not the user's,
-    /// 1013 ("try again later") for the rest.
+    /// 1011 for what the server did wrong, 1013 ("try again later") for the rest.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
-            Self::Full | Self::NotMet => CloseCode::TRY_AGAIN_LATER,
+            Self::Full { .. } | Self::UserFull { .. } => CloseCode::TRY_AGAIN_LATER,
+            Self::IdRepeated | Self::OtherClient => CloseCode::INTERNAL_ERROR,
             Self::OtherUser => CloseCode::POLICY_VIOLATION,
         }
     }
@@ -259,11 +437,17 @@ impl Denied {
 
 impl fmt::Display for Denied {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Full => "as many sessions are in use as may be kept",
-            Self::NotMet => "session has met no client",
-            Self::OtherUser => "session belongs to another user",
-        })
+        match self {
+            Self::Full { limit } => {
+                write!(f, "all {limit} sessions that may be kept are in use")
+            }
+            Self::IdRepeated => f.write_str("id of the new session was used before"),
+            Self::OtherClient => f.write_str("session has begun with another client"),
+            Self::OtherUser => f.write_str("session belongs to another user"),
+            Self::UserFull { limit } => {
+                write!(f, "all {limit} sessions that may be kept for the user are in use")
+            }
+        }
     }
 }
 

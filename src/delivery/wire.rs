@@ -13,7 +13,7 @@ use crate::utf8::Utf8Bytes;
 /// Names one end of a session: 16 bytes that were never used before, not all of them 0.
 ///
 /// They must come from the operating system's randomness: a peer that knows the ids of both ends can
-/// take the session over.
+/// take the session over. One that knows only one of them can do nothing with it.
 ///
 /// ```
 /// use sanswire::delivery::SessionId;
@@ -51,16 +51,18 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// The first message of each end on each connection.
+/// The first message of each end on each connection, and the second of an end that had not yet
+/// heard of the other.
 ///
-/// A server looks at the client's Hello to find the [`Session`](super::Session) that belongs to
-/// [`from`](Self::from), or to make a new one, and then hands it the message.
+/// A server looks at the client's first Hello to find the [`Session`](super::Session) between
+/// [`from`](Self::from) and [`to`](Self::to), or to make a new one, and then hands it the message:
+/// [`Sessions`](super::Sessions) does it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hello {
     /// The id of the end that says it.
     pub from: SessionId,
-    /// The id of the end that it met last, if it met one.
+    /// The id of the end that it means: that it met last, or that has said Hello to it.
     pub to: Option<SessionId>,
     /// The number of the message that it expects next from `to`.
     pub expected: u64,

@@ -32,7 +32,7 @@ class Socket {
   readyState = 1;
   sent = [];
 
-  send(bytes) { this.sent.push([...bytes]); }
+  send(data) { this.sent.push(typeof data === 'string' ? data : [...data]); }
 
   close(code, reason) { this.closed = [code, reason]; }
 
@@ -44,9 +44,9 @@ class Socket {
 }
 
 /** A session on a socket that has just opened. */
-function attach(session = new Delivery()) {
+function attach(session = new Delivery(), ...first) {
   const socket = new Socket();
-  session.attach(socket);
+  session.attach(socket, ...first);
   socket.onopen();
   return { session, socket };
 }
@@ -54,7 +54,7 @@ function attach(session = new Delivery()) {
 /** A session whose server has said Hello. */
 function open() {
   const { session, socket } = attach();
-  socket.receive(0, SERVER, id(0), u64(0));
+  socket.receive(0, SERVER, [...session.id], u64(0));
   socket.take();
   const received = [];
   session.onmessage = (data) => received.push(typeof data === 'string' ? data : [...data]);
@@ -70,11 +70,21 @@ const literal = {
     assert.deepEqual(socket.take(), [[0, ...session.id, ...id(0), ...u64(0)]]);
     session.send(Uint8Array.of(1, 2));
     assert.deepEqual(socket.take(), []);
-    socket.receive(0, SERVER, id(0), u64(0));
+    socket.receive(0, SERVER, [...session.id], u64(0));
     assert.deepEqual(socket.take(), [
+      [0, ...session.id, ...SERVER, ...u64(0)],
       [2, ...u64(0), ...u64(0), 0xc3, 0xa4],
       [3, ...u64(0), ...u64(1), 1, 2],
     ]);
+  },
+
+  'what the server must have first leaves before the Hello, on each socket'() {
+    const session = new Delivery();
+    for (const token of ['token 1', 'token 2']) {
+      const { socket } = attach(session, token, 'subscribe');
+      const [first, second, [kind, ...hello]] = socket.take();
+      assert.deepEqual([first, second, kind, hello.length], [token, 'subscribe', 0, 40]);
+    }
   },
 
   async 'messages are taken once, and acknowledged by the next one'() {
@@ -133,29 +143,25 @@ const literal = {
     session.send(Uint8Array.of(9));
     const next = attach(session).socket;
     next.receive(0, id(0xcc), [...session.id], u64(0));
+    assert.deepEqual(next.take(), [
+      [0, ...session.id, ...SERVER, ...u64(1)],
+      [0, ...session.id, ...id(0xcc), ...u64(0)],
+    ]);
     await null;
     assert.deepEqual(received, ['x', { lost: ['a', Uint8Array.of(9)] }]);
     session.send('b');
-    assert.deepEqual(next.take().slice(1), [[2, ...u64(0), ...u64(0), ...ascii('b')]]);
+    assert.deepEqual(next.take(), [[2, ...u64(0), ...u64(0), ...ascii('b')]]);
   },
 
-  async 'a page that lost its state is told so'() {
-    const { session, socket } = attach();
-    const lost = [];
-    session.onlost = (data) => lost.push(data);
-    session.send('kept');
-    socket.receive(0, SERVER, id(0xdd), u64(5));
-    await null;
-    assert.deepEqual(lost, [[]]);
-    assert.deepEqual(socket.take().slice(1), [[2, ...u64(0), ...u64(0), ...ascii('kept')]]);
-  },
-
-  'a session that no Hello confirmed is resumed from 0'() {
+  'a page whose proof was lost says it again, and loses nothing'() {
     const { session } = open();
     session.send('a');
     const { socket } = attach(session);
-    socket.receive(0, SERVER, id(0), u64(0));
-    assert.deepEqual(socket.take().slice(1), [[2, ...u64(0), ...u64(0), ...ascii('a')]]);
+    socket.receive(0, SERVER, [...session.id], u64(0));
+    assert.deepEqual(socket.take(), [
+      [0, ...session.id, ...SERVER, ...u64(0)],
+      [2, ...u64(0), ...u64(0), ...ascii('a')],
+    ]);
   },
 
   'what breaks the rules closes the connection, and changes nothing'() {
@@ -179,8 +185,10 @@ const literal = {
     }
     const hellos = {
       'a message before the Hello': [1, u64(0)],
-      'a Hello without an id': [0, id(0), id(0), u64(0)],
-      'a Hello with the own id': (session) => [0, [...session.id], id(0), u64(0)],
+      'a Hello without an id': (session) => [0, id(0), [...session.id], u64(0)],
+      'a Hello with the own id': (session) => [0, [...session.id], [...session.id], u64(0)],
+      'a Hello that answers nothing': [0, SERVER, id(0), u64(0)],
+      'a Hello to another': [0, SERVER, id(0xdd), u64(0)],
       'a Hello that expects what was not sent': (session) => [0, SERVER, [...session.id], u64(1)],
     };
     for (const [what, bytes] of Object.entries(hellos)) {

@@ -88,7 +88,7 @@ struct State {
     sessions: Sessions<()>,
     application: Application,
     /// Written in one go: the application's state with that of the session.
-    disk: Option<(Application, Snapshot)>,
+    disk: Option<(Application, SessionId, Snapshot)>,
     rng: StdRng,
     /// How many messages this process still takes before its end.
     left: u64,
@@ -163,11 +163,11 @@ impl Server {
         };
         if self.memory == Memory::Snapshots {
             state.sessions = Sessions::new(retention());
-            let (application, snapshot) = state.disk.clone().unzip();
-            state.application = application.unwrap_or_default();
-            if let Some(snapshot) = snapshot {
+            state.application = Application::default();
+            if let Some((application, client, snapshot)) = state.disk.clone() {
+                state.application = application;
                 let session = Session::restore(snapshot, limits()).unwrap();
-                state.sessions.insert((), session, Duration::ZERO).unwrap();
+                state.sessions.insert((), client, session, Duration::ZERO).unwrap();
             }
         }
     }
@@ -179,14 +179,16 @@ impl Server {
         };
         let mut socket = WebSocket::accept_with(stream, &Config::default(), decide).await?;
         let Some(first) = socket.recv().await? else { return Ok(()) };
+        let hello = Hello::parse(&first)?;
         let attachment = {
             let mut state = self.state.lock().unwrap();
             let new = SessionId::new(state.rng.random()).unwrap();
-            state.sessions.connect((), &Hello::parse(&first)?, new, Duration::ZERO)?
+            state.sessions.connect((), &hello, new, Duration::ZERO)?
         };
+        let attached = (attachment, hello.from);
         let mut message = Some(first);
         loop {
-            match self.advance(attachment, &mut socket, message)? {
+            match self.advance(attached, &mut socket, message)? {
                 Advanced::Dying => {
                     // One last write, which may end within a message.
                     tokio::select! {
@@ -207,7 +209,7 @@ impl Server {
                     if let Some(session) = self.state.lock().unwrap().sessions.get(attachment) {
                         session.acknowledge();
                     }
-                    self.advance(attachment, &mut socket, None)?;
+                    self.advance(attached, &mut socket, None)?;
                     socket.recv().await?
                 }
             };
@@ -220,7 +222,7 @@ impl Server {
     /// Takes a message, and queues what there is to send.
     fn advance(
         &self,
-        attachment: Attachment,
+        (attachment, client): (Attachment, SessionId),
         socket: &mut WebSocket<TcpStream>,
         message: Option<Message>,
     ) -> Result<Advanced, Box<dyn Error + Send + Sync>> {
@@ -244,7 +246,7 @@ impl Server {
         }
         state.application.send(session);
         if self.memory == Memory::Snapshots {
-            state.disk = Some((state.application.clone(), session.snapshot()));
+            state.disk = Some((state.application.clone(), client, session.snapshot()));
         }
         session.transmit(&mut socket.commands())?;
         Ok(Advanced::On)

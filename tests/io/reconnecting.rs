@@ -126,6 +126,17 @@ async fn next_message(client: &mut Client<DuplexStream>) -> Message {
     }
 }
 
+/// Exchanges the Hellos of delivery on a new connection.
+async fn greet(session: &mut Session, server: &mut WebSocket<DuplexStream>) {
+    session.handle_connected();
+    while !session.is_open() {
+        let hello = server.recv().await.unwrap().unwrap();
+        session.handle_message(hello).unwrap();
+        session.transmit(&mut server.commands()).unwrap();
+        server.flush().await.unwrap();
+    }
+}
+
 // Coming back.
 
 #[tokio::test(start_paused = true)]
@@ -785,8 +796,7 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
         let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
-        session.handle_connected();
-        session.handle_message(server.recv().await.unwrap().unwrap()).unwrap();
+        greet(&mut session, &mut server).await;
         session.send("news".into()).unwrap();
         session.transmit(&mut server.commands()).unwrap();
         server.close(1001, "").await.unwrap();
@@ -813,8 +823,7 @@ async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
         let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
-        session.handle_connected();
-        session.handle_message(server.recv().await.unwrap().unwrap()).unwrap();
+        greet(&mut session, &mut server).await;
         for _ in 0..1000 {
             session.send("news".into()).unwrap();
         }
@@ -824,9 +833,10 @@ async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
     });
     assert!(matches!(net.client.next().await, Some(Event::Open)));
     assert!(matches!(net.client.next().await, Some(Event::Started)));
+    assert_eq!(next_message(&mut net.client).await, "news".into());
     let _server = server.await.unwrap();
     let mut turns = 0;
-    let mut received = 0;
+    let mut received = 1;
     while received < 1000 {
         poll_fn(|cx| {
             while let Poll::Ready(event) = net.client.poll_next(cx) {

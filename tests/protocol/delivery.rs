@@ -64,7 +64,8 @@ fn open_with(limits: Limits) -> Session {
     let mut session = Session::new(id(A), limits);
     session.handle_connected();
     assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
-    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(Some(Event::Started)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
+    assert_eq!(drain(&mut session), [hello(A, B, 0)]);
     session
 }
 
@@ -88,7 +89,7 @@ fn fails(mut session: Session, message: Message, error: DeliveryError) {
 
 #[test]
 fn the_name_carries_the_version() {
-    assert_eq!(SUBPROTOCOL, "sanswire.delivery.v1");
+    assert_eq!(SUBPROTOCOL, "sanswire.delivery.v2");
 }
 
 #[test]
@@ -99,10 +100,23 @@ fn hello_is_the_first_message() {
     session.handle_connected();
     assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
     assert!(!session.is_open());
-    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(Some(Event::Started)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
     assert!(session.is_open());
-    assert_eq!(drain(&mut session), [text(0, 0, "early")]);
+    assert_eq!(drain(&mut session), [hello(A, B, 0), text(0, 0, "early")]);
     assert_eq!(session.peer(), Some(id(B)));
+}
+
+#[test]
+fn nothing_but_hello_is_sent_before_the_peer_has_proved_that_it_knows_both_ids() {
+    let mut session = session(A);
+    session.send("early".into()).unwrap();
+    session.handle_connected();
+    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(None));
+    assert_eq!(drain(&mut session), [hello(A, B, 0)]);
+    assert!(!session.is_open());
+    assert_eq!((session.peer(), session.snapshot().peer), (None, None));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
+    assert_eq!(drain(&mut session), [text(0, 0, "early")]);
 }
 
 #[test]
@@ -194,37 +208,95 @@ fn a_gap_fails() {
 
 #[test]
 fn a_hello_that_never_arrived_is_no_loss() {
+    // The answer to the peer's first Hello is lost, twice.
+    let mut session = session(A);
+    for _ in 0..2 {
+        session.handle_connected();
+        assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(None));
+        assert_eq!(drain(&mut session), [hello(A, B, 0)]);
+    }
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
+
+    // The proof of this end is lost, with what was behind it.
     let mut session = open();
     session.send("a".into()).unwrap();
     assert_eq!(drain(&mut session), [text(0, 0, "a")]);
     session.handle_connected();
     assert_eq!(drain(&mut session), [hello(A, B, 0)]);
-    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(Some(Event::Resumed)));
+    assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(None));
+    assert_eq!(session.poll_transmit(), None);
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Resumed)));
     assert_eq!(drain(&mut session), [text(0, 0, "a")]);
+}
+
+/// A session with a message that was sent, one that was not, and one received, on its next
+/// connection.
+fn again() -> Session {
+    let mut session = open();
+    for text in ["a", "b"] {
+        session.send(text.into()).unwrap();
+    }
+    assert_eq!(drain(&mut session).len(), 2);
+    assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
+    session.handle_disconnected();
+    session.send("c".into()).unwrap();
+    session.handle_connected();
+    session
 }
 
 #[test]
 fn a_peer_without_its_state_is_reported_with_what_may_be_lost() {
-    for new in [hello(0xb2, 0, 0), hello(0xb2, A, 9), hello(0xb2, 0xa1, 9), hello(B, 0, 0)] {
-        let mut session = open();
-        for text in ["a", "b"] {
-            session.send(text.into()).unwrap();
+    const OTHER: u8 = 0xb2;
+    for (peer, greeting, proof) in [
+        (OTHER, None, hello(OTHER, A, 0)),
+        (OTHER, None, hello(OTHER, A, 9)),
+        (OTHER, Some(hello(OTHER, 0, 0)), hello(OTHER, A, 0)),
+        (OTHER, Some(hello(OTHER, 0xa1, 9)), hello(OTHER, A, 0)),
+        (B, Some(hello(B, 0, 0)), hello(B, A, 0)),
+        (B, Some(hello(B, 0xa1, 1)), hello(B, A, 0)),
+    ] {
+        for speaks_first in [false, true] {
+            let mut session = again();
+            let mut sent_hellos = if speaks_first { drain(&mut session) } else { vec![] };
+            if let Some(greeting) = &greeting {
+                assert_eq!(session.handle_message(greeting.clone()), Ok(None));
+                sent_hellos.extend(drain(&mut session));
+            }
+            let handled = session.handle_message(proof.clone());
+            let Ok(Some(Event::PeerForgot(Lost { sent, unsent, .. }))) = handled else {
+                panic!("not told: {handled:?}");
+            };
+            assert_eq!((sent, unsent), (vec!["b".into()], vec!["c".into()]));
+            assert_eq!((session.buffered_messages(), session.buffered_amount()), (0, 0));
+            session.send("again".into()).unwrap();
+            sent_hellos.extend(drain(&mut session));
+            assert_eq!(sent_hellos.pop(), Some(text(0, 0, "again")));
+            // What it knew when it spoke first, and the name of the peer, each once.
+            let expected = match (speaks_first, peer) {
+                (true, B) => vec![hello(A, B, 1)],
+                (true, _) => vec![hello(A, B, 1), hello(A, peer, 0)],
+                (false, _) => vec![hello(A, peer, 0)],
+            };
+            assert_eq!(sent_hellos, expected);
+            assert_eq!(session.handle_message(text(1, 0, "y")), got("y"));
         }
-        assert_eq!(drain(&mut session).len(), 2);
-        assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
+    }
+}
+
+#[test]
+fn a_hello_without_proof_changes_nothing() {
+    for greeting in [hello(0xb2, 0, 0), hello(0xb2, B, 1), hello(B, 0, 0), hello(B, 0xa1, 1)] {
+        let mut session = again();
+        let before = session.snapshot();
+        assert_eq!(session.handle_message(greeting), Ok(None));
+        session.acknowledge();
+        assert_eq!(drain(&mut session).len(), 1);
+        assert_eq!(session.snapshot(), before);
         session.handle_disconnected();
-        session.send("c".into()).unwrap();
+        // The peer that was met goes on where it was.
         session.handle_connected();
-        let Ok(Some(Event::PeerForgot(Lost { sent, unsent, .. }))) = session.handle_message(new)
-        else {
-            panic!("not told");
-        };
-        assert_eq!((sent, unsent), (vec!["b".into()], vec!["c".into()]));
-        assert_eq!((session.buffered_messages(), session.buffered_amount()), (0, 0));
-        // The other end learns what this one knew before: `to` is still the old peer.
-        session.send("again".into()).unwrap();
-        assert_eq!(drain(&mut session), [hello(A, B, 0), text(0, 0, "again")]);
-        assert_eq!(session.handle_message(text(1, 0, "y")), got("y"));
+        assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(Event::Resumed)));
+        assert_eq!(drain(&mut session), [hello(A, B, 1), text(1, 1, "b"), text(1, 2, "c")]);
     }
 }
 
@@ -233,8 +305,10 @@ fn an_end_without_its_state_is_told_so() {
     let mut session = session(A);
     session.send("kept".into()).unwrap();
     session.handle_connected();
-    assert_eq!(session.handle_message(hello(B, 0xa1, 7)), Ok(Some(Event::Forgot)));
-    assert_eq!(drain(&mut session), [hello(A, 0, 0), text(0, 0, "kept")]);
+    assert_eq!(session.handle_message(hello(B, 0xa1, 7)), Ok(None));
+    assert_eq!(drain(&mut session), [hello(A, B, 0)]);
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Forgot)));
+    assert_eq!(drain(&mut session), [text(0, 0, "kept")]);
     assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
 }
 
@@ -298,6 +372,16 @@ fn hello_comes_once_and_first_and_from_another() {
     fails(connected(), acknowledgement(0), DeliveryError::HelloMissing);
     fails(connected(), hello(A, 0, 0), DeliveryError::IdReflected);
     fails(connected(), hello(0, A, 0), DeliveryError::IdMissing);
+    let greeted = || {
+        let mut session = connected();
+        assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(None));
+        session
+    };
+    fails(greeted(), hello(B, 0, 0), DeliveryError::HelloRepeated);
+    fails(greeted(), hello(B, 0xa1, 0), DeliveryError::HelloRepeated);
+    fails(greeted(), hello(0xb2, A, 0), DeliveryError::IdChanged);
+    fails(greeted(), hello(A, A, 0), DeliveryError::IdReflected);
+    fails(greeted(), text(0, 0, "x"), DeliveryError::HelloMissing);
     let mut offline = session(A);
     assert_eq!(offline.handle_message(hello(B, 0, 0)), Err(DeliveryError::HelloMissing));
     assert_eq!(Hello::parse(&text(0, 0, "x")), Err(DeliveryError::HelloMissing));
@@ -553,7 +637,7 @@ impl Network {
     fn settle(&mut self) {
         self.step(Step::Cut { noticed: [true; 2] });
         self.step(Step::Connect);
-        for _ in 0..3 {
+        for _ in 0..5 {
             for at in [0, 1] {
                 self.step(Step::Acknowledge(at));
                 self.step(Step::Transmit(at, 1000));

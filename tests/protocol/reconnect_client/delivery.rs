@@ -81,7 +81,8 @@ fn a_session_tells_who_forgot() {
     other.handle_connected();
     other.send("kept".into()).unwrap();
     other.transmit(&mut world.far().commands()).unwrap();
-    world.drive();
+    let events = exchange(&mut world, &mut other);
+    assert!(matches!(&events[..], [sanswire::delivery::Event::PeerForgot(_)]), "{events:?}");
     assert!(matches!(world.event(), Event::Forgot));
 }
 
@@ -109,15 +110,15 @@ fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
         (vec!["text".into()], DeliveryError::TextUnexpected),
         (vec![vec![1; 9].into()], DeliveryError::HelloMissing),
         (vec![vec![0, 1].into()], DeliveryError::WrongLength { len: 2 }),
-        (vec![hello(0, 0)], DeliveryError::IdMissing),
-        (vec![hello(1, 0)], DeliveryError::IdReflected),
-        (vec![hello(2, 0), hello(2, 0)], DeliveryError::HelloRepeated),
-        (vec![hello(2, 0), vec![9].into()], DeliveryError::UnknownKind { kind: 9 }),
-        (vec![hello(2, 0), data(2, 0, 0, b"\xff")], DeliveryError::InvalidUtf8),
-        (vec![hello(2, 0), data(2, 0, 5, b"")], DeliveryError::Gap { expected: 0, sequence: 5 }),
-        (vec![hello(2, 0), data(2, 0, over, b"")], DeliveryError::Exhausted),
+        (vec![hello(0, 1, 0)], DeliveryError::IdMissing),
+        (vec![hello(1, 1, 0)], DeliveryError::IdReflected),
+        (vec![hello(2, 1, 0), hello(2, 1, 0)], DeliveryError::HelloRepeated),
+        (vec![hello(2, 1, 0), vec![9].into()], DeliveryError::UnknownKind { kind: 9 }),
+        (vec![hello(2, 1, 0), data(2, 0, 0, b"\xff")], DeliveryError::InvalidUtf8),
+        (vec![hello(2, 1, 0), data(2, 0, 5, b"")], DeliveryError::Gap { expected: 0, sequence: 5 }),
+        (vec![hello(2, 1, 0), data(2, 0, over, b"")], DeliveryError::Exhausted),
         (
-            vec![hello(2, 0), data(2, over, 0, b"")],
+            vec![hello(2, 1, 0), data(2, over, 0, b"")],
             DeliveryError::AcknowledgementOutOfRange { expected: over, first: 0, end: 1 },
         ),
     ] {
@@ -137,7 +138,7 @@ fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
         assert_eq!(&*closed.reason, error.to_string().as_str());
 
         // What still comes is not looked at, and how it ends does not matter.
-        world.client.handle_message(hello(2, 0));
+        world.client.handle_message(hello(2, 1, 0));
         world.waits();
         world.end(Cause::Failed(LOST));
         let (cause, delay) = world.disconnected();

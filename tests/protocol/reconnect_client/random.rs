@@ -35,7 +35,7 @@ fn call() -> impl Strategy<Value = Call> {
     ];
     let message = prop_oneof![
         Just("text".into()),
-        (0..4_u8).prop_map(|from| hello(from, 0)),
+        (0..4_u8, 0..3_u8).prop_map(|(from, to)| hello(from, to, 0)),
         (0..4_u8, 0..3_u64, 0..3_u64)
             .prop_map(|(kind, expected, number)| data(kind, expected, number, b"data")),
     ];

@@ -221,8 +221,8 @@ pub(crate) fn closed(code: u16, by: ClosedBy) -> Closed {
     client.closed().unwrap().clone()
 }
 
-pub(crate) fn hello(from: u8, expected: u64) -> Message {
-    [&[0][..], &[from; 16], &[0; 16], &expected.to_be_bytes()].concat().into()
+pub(crate) fn hello(from: u8, to: u8, expected: u64) -> Message {
+    [&[0][..], &[from; 16], &[to; 16], &expected.to_be_bytes()].concat().into()
 }
 
 pub(crate) fn data(kind: u8, expected: u64, number: u64, payload: &[u8]) -> Message {
