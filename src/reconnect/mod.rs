@@ -6,7 +6,8 @@
 //! - [`Reconnect`] says when to connect, and nothing else.
 //! - [`Supervisor`] is a whole client that comes back: it keeps what is to be sent, judges how
 //!   attempts and connections end, and has the events for the application. `tokio::reconnecting`
-//!   drives it.
+//!   drives it. What each connection begins with, such as a token, leaves before what waits: with
+//!   the feature `handshake`, an `Opening` has both the request and those messages.
 //!
 //! The states of a [`Reconnect`]:
 //!
@@ -53,6 +54,8 @@
 mod cause;
 mod error;
 mod event;
+#[cfg(feature = "handshake")]
+mod opening;
 mod outbox;
 mod policy;
 mod supervisor;
@@ -65,6 +68,8 @@ use rand::{RngExt, SeedableRng};
 pub use cause::{Cause, Judgement, Retryable};
 pub use error::{AttemptError, Refused, SendError};
 pub use event::Event;
+#[cfg(feature = "handshake")]
+pub use opening::Opening;
 pub use outbox::Outbox;
 pub use policy::{Policy, Retry};
 pub use supervisor::{Step, Supervisor};

@@ -63,7 +63,7 @@ use crate::message::Message;
 ///     match supervisor.poll_step(now) {
 ///         Step::Connect { .. } => {
 ///             connection = Some(Connection::client(&config, [8; 32])); // … after the handshake
-///             supervisor.handle_connected(now);
+///             supervisor.handle_connected(now, vec!["token …".into()]); // leaves first
 ///         }
 ///         Step::Disconnect => connection = None,
 ///         Step::Event(Event::Connecting { attempt: 3 }) => supervisor.stop(),
@@ -97,6 +97,8 @@ pub struct Supervisor<E> {
     reconnect: Reconnect,
     outbox: Outbox,
     link: Link,
+    /// What the connection begins with, and has not taken. Empty without a connection.
+    first: VecDeque<Message>,
     /// What the application has not been told, the oldest first.
     events: VecDeque<Event<E>>,
     /// Whether the application was told that it gave up.
@@ -122,6 +124,7 @@ impl<E> Supervisor<E> {
             reconnect: Reconnect::new(policy, seed),
             outbox,
             link: Link::None,
+            first: VecDeque::new(),
             events: VecDeque::new(),
             is_told: false,
         }
@@ -195,8 +198,9 @@ impl<E> Supervisor<E> {
         self.outbox.acknowledge();
     }
 
-    /// Hands over what the open connection takes, and closes it if it is to be closed: because of
-    /// [`stop`](Self::stop), or with the code and the reason for what the peer did wrong.
+    /// Hands over what the open connection takes: first what
+    /// [it begins with](Self::handle_connected), then what waits. Closes it if it is to be closed:
+    /// because of [`stop`](Self::stop), or with the code and the reason for what the peer did wrong.
     ///
     /// Returns whether there is something new for the transport.
     pub fn transmit(&mut self, commands: &mut Commands<'_>) -> bool {
@@ -206,10 +210,10 @@ impl<E> Supervisor<E> {
         }
         match self.link {
             Link::None => false,
-            Link::Open => self.outbox.transmit(commands),
+            Link::Open => self.hand_over(commands),
             Link::Closing(None) => {
                 self.outbox.acknowledge();
-                self.outbox.transmit(commands);
+                self.hand_over(commands);
                 commands.close(CloseCode::NORMAL, "").is_ok()
             }
             Link::Closing(Some(error)) => {
@@ -222,11 +226,16 @@ impl<E> Supervisor<E> {
 
     /// Notes that the attempt succeeded: the handshake is complete.
     ///
+    /// `first` are the messages that this connection begins with, such as a token or
+    /// subscriptions: they leave before what waits, in their order. What the connection has not
+    /// taken when it ends is dropped.
+    ///
     /// Changes nothing if the client was stopped meanwhile: [`Step::Disconnect`] follows.
-    pub fn handle_connected(&mut self, now: Duration) {
+    pub fn handle_connected(&mut self, now: Duration, first: Vec<Message>) {
         if self.state() == State::Connecting {
             self.reconnect.handle_connected(now);
             self.outbox.handle_connected();
+            self.first = first.into();
             self.link = Link::Open;
             self.events.push_back(Event::Open);
         }
@@ -248,6 +257,7 @@ impl<E> Supervisor<E> {
     /// Notes that the attempt failed or the connection ended, in whatever way.
     pub fn handle_disconnected(&mut self, now: Duration, judgement: Judgement<E>) {
         let Judgement { cause, retry } = judgement;
+        self.first.clear();
         match core::mem::replace(&mut self.link, Link::None) {
             Link::None => {
                 let was_connecting = self.state() == State::Connecting;
@@ -349,6 +359,24 @@ impl<E> Supervisor<E> {
     }
 }
 
+impl<E> Supervisor<E> {
+    /// Hands over what an open connection takes; returns whether it was anything.
+    fn hand_over(&mut self, commands: &mut Commands<'_>) -> bool {
+        let mut is_progress = false;
+        while let Some(message) = self.first.pop_front() {
+            if let Err(refused) = commands.send(message) {
+                // It waits for room, and all else behind it. What is given by value comes back.
+                if let Some(message) = refused.message {
+                    self.first.push_front(message);
+                }
+                return is_progress;
+            }
+            is_progress = true;
+        }
+        self.outbox.transmit(commands) || is_progress
+    }
+}
+
 impl<E: Retryable> Supervisor<E> {
     /// Judges the failure of an attempt or the end of a connection, for
     /// [`handle_disconnected`](Self::handle_disconnected).
@@ -403,7 +431,8 @@ impl<E> Supervisor<E> {
 pub enum Step<E> {
     /// Begin an attempt, and report it by [`handle_connected`](Supervisor::handle_connected) or
     /// [`handle_disconnected`](Supervisor::handle_disconnected). It needs a deadline of its own.
-    /// What the request needs (a fresh token, the URL) is best read now.
+    /// What the request and the [first messages](Supervisor::handle_connected) need (a fresh token,
+    /// the URL) is best read now.
     Connect {
         /// The number of the attempt, as in [`Event::Connecting`].
         attempt: u32,

@@ -19,13 +19,13 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
-use sanswire::delivery::{Limits, Session, SessionId};
+use sanswire::delivery::{self, Limits, Session, SessionId};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::Error;
 use sanswire::reconnect::{Action, GaveUp, Reconnect, Retry, State};
 use sanswire::tokio::WebSocket;
 use sanswire::tokio::reconnecting::{
-    AttemptError, Cause, Client, Event, Handle, Options, Refused, SendError,
+    AttemptError, Cause, Client, Event, Handle, Opening, Options, Refused, SendError,
 };
 use sanswire::{AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Message, WhenFull};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
@@ -259,7 +259,7 @@ async fn each_part_of_an_attempt_is_within_its_deadline() {
     let connect = |_| pending::<Result<DuplexStream, _>>();
     times_out(Client::with_connector(options, request, connect).unwrap()).await;
 
-    let request_never = |_| pending();
+    let request_never = |_| pending::<Result<ClientRequest, _>>();
     let connect = |_| async { Err::<DuplexStream, _>(refused()) };
     times_out(Client::with_connector(options, request_never, connect).unwrap()).await;
 
@@ -306,10 +306,114 @@ async fn the_request_is_made_anew_for_each_attempt() {
     assert_eq!(servers.await.unwrap(), ["101/1", "102/2", "103/3"]);
 }
 
+/// A server that closes with 3000 unless the first message of a connection is this one.
+async fn accept_with_token(
+    streams: &mut mpsc::UnboundedReceiver<DuplexStream>,
+    token: &str,
+) -> WebSocket<DuplexStream> {
+    let decide = |request: &sanswire::handshake::Request| {
+        Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
+    };
+    let stream = streams.recv().await.unwrap();
+    let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
+    if server.recv().await.unwrap() != Some(token.into()) {
+        server.close(3000, "token expected").await.unwrap();
+    }
+    server
+}
+
+/// A client whose connections begin with a fresh token.
+fn with_tokens(options: Options) -> Net {
+    let (sender, streams) = mpsc::unbounded_channel();
+    let connect = move |_| {
+        let (near, far) = duplex(1000);
+        sender.send(far).unwrap();
+        async { Ok(near) }
+    };
+    let request = async |attempt: u32| {
+        sleep(Duration::from_millis(10)).await; // where the token comes from
+        let opening = Opening::new(request(attempt).await?);
+        Ok(opening.first_message(format!("token {attempt}")).first_message("subscribe"))
+    };
+    Net { client: Client::with_connector(options, request, connect).unwrap(), streams }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_connection_begins_with_leaves_before_the_queue() {
+    let mut net = with_tokens(options(|_| {}));
+    let servers = tokio::spawn(async move {
+        for attempt in 1..=3 {
+            let mut server = accept_with_token(&mut net.streams, &format!("token {attempt}")).await;
+            assert_eq!(server.recv().await.unwrap(), Some("subscribe".into()));
+            for number in 0..5 {
+                assert_eq!(server.recv().await.unwrap(), Some(format!("{number}").into()));
+            }
+            drop(server);
+        }
+    });
+    for attempt in 1..=3 {
+        for number in 0..5 {
+            net.client.try_send(format!("{number}")).unwrap();
+        }
+        assert_eq!(next_connecting(&mut net.client).await, attempt);
+        assert!(matches!(net.client.next().await, Some(Event::Open)));
+        let (cause, _) = next_disconnected(&mut net.client).await;
+        assert!(matches!(cause, Cause::Failed(_)), "the server was content: {cause:?}");
+        assert_eq!(net.client.buffered_messages(), 0);
+    }
+    servers.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_connection_begins_with_leaves_before_a_session() {
+    let mut net = with_tokens(options(|options| options.delivery = Some(Limits::default())));
+    let servers = tokio::spawn(async move {
+        let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
+        for attempt in 1..=3 {
+            let mut server = accept_with_token(&mut net.streams, &format!("token {attempt}")).await;
+            assert_eq!(server.recv().await.unwrap(), Some("subscribe".into()));
+            greet(&mut session, &mut server).await;
+            // Received, and not acknowledged: it comes again, and is not told again.
+            let message = server.recv().await.unwrap().unwrap();
+            let event = session.handle_message(message).unwrap();
+            assert_eq!(event, Some(delivery::Event::Message(format!("{attempt}").into())));
+        }
+    });
+    for attempt in 1..=3 {
+        net.client.try_send(format!("{attempt}")).unwrap();
+        assert_eq!(next_connecting(&mut net.client).await, attempt);
+        assert!(matches!(net.client.next().await, Some(Event::Open)));
+        let event = net.client.next().await;
+        match attempt {
+            1 => assert!(matches!(event, Some(Event::Started)), "{event:?}"),
+            _ => assert!(matches!(event, Some(Event::Resumed)), "{event:?}"),
+        }
+        next_disconnected(&mut net.client).await;
+    }
+    servers.await.unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_client_that_begins_with_the_wrong_token_is_told_so_for_good() {
+    let mut net = with_tokens(options(|_| {}));
+    net.client.try_send("kept").unwrap();
+    let server = tokio::spawn(async move {
+        accept_with_token(&mut net.streams, "another").await;
+    });
+    next_connecting(&mut net.client).await;
+    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    let (cause, delay) = next_disconnected(&mut net.client).await;
+    let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
+    assert_eq!((closed.code.as_u16(), &*closed.reason), (3000, "token expected"));
+    assert_eq!(delay, None);
+    assert!(matches!(net.client.next().await, Some(Event::GaveUp(GaveUp::Final))));
+    server.await.unwrap();
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_request_may_fail_for_now_or_for_good() {
     let request = |attempt| async move {
-        Err(match attempt {
+        Err::<ClientRequest, _>(match attempt {
             1 => AttemptError::new(Retry::Later, "no token yet"),
             2 => AttemptError::new(Retry::After(HOUR), "come back in an hour"),
             _ => AttemptError::new(Retry::Never, "signed out"),

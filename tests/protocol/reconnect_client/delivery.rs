@@ -59,6 +59,31 @@ fn a_session_goes_on_across_connections() {
 }
 
 #[test]
+fn what_a_connection_begins_with_leaves_before_a_session() {
+    let mut world = World::new(Policy::default(), Outbox::session(session(1)));
+    let mut server = session(2);
+    world.client.try_send("kept").unwrap();
+    for (token, tells) in [("token 1", "Started"), ("token 2", "Resumed")] {
+        world.connect();
+        world.accept_with(vec![token.into()]);
+        let mut received = world.drive();
+        assert_eq!(received.remove(0), token.into());
+        server.handle_connected();
+        let mut events = Vec::new();
+        for message in received {
+            events.extend(server.handle_message(message).unwrap());
+        }
+        server.transmit(&mut world.far().commands()).unwrap();
+        events.extend(exchange(&mut world, &mut server));
+        assert_eq!(format!("{:?}", events[0]), tells);
+        assert_eq!(format!("{:?}", world.event()), tells);
+        world.lose();
+        server.handle_disconnected();
+    }
+    assert_eq!(world.client.buffered_messages(), 0);
+}
+
+#[test]
 fn a_session_tells_who_forgot() {
     let mut world = World::open(Outbox::session(session(1)));
     let mut server = session(2);

@@ -20,6 +20,58 @@ fn what_is_sent_offline_leaves_in_order() {
 }
 
 #[test]
+fn what_a_connection_begins_with_leaves_before_the_queue() {
+    let mut world = World::new(Policy::default(), queue());
+    world.client.try_send("queued").unwrap();
+    for token in ["token 1", "token 2"] {
+        world.connect();
+        world.accept_with(vec![token.into(), vec![7].into()]);
+        world.client.try_send("later").unwrap();
+        // It is no part of the queue.
+        let waiting = world.client.buffered_messages();
+        let mut expected = vec![token.into(), vec![7].into()];
+        expected.extend(["queued".into(), "later".into()][2 - waiting..].iter().cloned());
+        assert_eq!(world.drive(), expected);
+        assert_eq!(world.client.buffered_messages(), 0);
+        world.lose();
+    }
+    world.reopen();
+    assert_eq!(world.drive(), [], "each connection has its own");
+}
+
+#[test]
+fn what_a_connection_begins_with_leaves_first_however_little_fits() {
+    let first: Vec<Message> = (0..9).map(|number| format!("first {number}").into()).collect();
+    for broken in [false, true] {
+        let mut world = World::connecting(queue());
+        world.config.max_buffered = 20;
+        world.client.try_send("queued").unwrap();
+        world.accept_with(first.clone());
+        let (near, _) = world.link.as_mut().unwrap();
+        assert!(world.client.transmit(&mut near.commands()));
+        assert!(!world.client.transmit(&mut near.commands()), "it is full");
+        assert_eq!(world.client.buffered_messages(), 1);
+        if broken {
+            // The rest is not for the next connection.
+            world.lose();
+            world.connect();
+            world.accept_with(vec!["other".into()]);
+            assert_eq!(world.drive(), ["other".into(), "queued".into()]);
+        } else {
+            world.client.stop();
+            let (near, far) = world.link.as_mut().unwrap();
+            let mut got = messages(far);
+            while carry(near, far) {
+                got.extend(messages(far));
+                world.client.transmit(&mut near.commands());
+            }
+            assert!(got.len() < first.len() && first.starts_with(&got), "{got:?}");
+            assert_eq!(world.client.take_unsent(), ["queued".into()]);
+        }
+    }
+}
+
+#[test]
 fn messages_over_the_limits_come_back() {
     let mut world = World::new(Policy::default(), Outbox::queue(4, 100));
     let refused = world.client.try_send(vec![0; 101]).unwrap_err();

@@ -98,7 +98,7 @@ impl Model {
                     assert!(self.is_flying);
                     self.connection = Self::connection();
                 }
-                self.client.handle_connected(self.now);
+                self.client.handle_connected(self.now, vec![vec![0; 30].into(), "first".into()]);
             }
             Call::Disconnected(retry) => {
                 let cause = Cause::Failed(Failure::Transport(retry));

@@ -36,7 +36,7 @@ fn stop_drops_an_attempt() {
 fn an_attempt_that_ends_behind_a_stop_is_not_told() {
     let mut world = World::connecting(queue());
     world.client.stop();
-    world.client.handle_connected(world.now);
+    world.client.handle_connected(world.now, vec!["first".into()]);
     assert!(matches!(world.step(), Step::Disconnect), "what has come of it is dropped");
     world.is_over();
 
@@ -51,7 +51,7 @@ fn an_attempt_is_dropped_before_the_next_start_begins_another() {
     let mut world = World::connecting(queue());
     world.client.stop();
     world.client.start(world.now);
-    world.client.handle_connected(world.now);
+    world.client.handle_connected(world.now, vec!["first".into()]);
     assert!(matches!(world.step(), Step::Disconnect));
     assert_eq!(world.connect(), 1);
 }

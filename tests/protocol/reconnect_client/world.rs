@@ -119,9 +119,14 @@ impl World {
 
     /// Has the attempt succeed.
     pub(crate) fn accept(&mut self) {
+        self.accept_with(Vec::new());
+    }
+
+    /// Has the attempt succeed, with messages that the connection begins with.
+    pub(crate) fn accept_with(&mut self, first: Vec<Message>) {
         let ends = (Connection::client(&self.config, SEED), Connection::server(&Config::default()));
         self.link = Some(ends);
-        self.client.handle_connected(self.now);
+        self.client.handle_connected(self.now, first);
         assert!(matches!(self.event(), Event::Open));
         self.waits();
     }

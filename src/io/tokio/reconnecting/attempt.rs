@@ -3,6 +3,7 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
@@ -17,21 +18,25 @@ use super::shared::Shared;
 use crate::handshake::{ClientRequest, HandshakeError};
 use crate::io::Error;
 use crate::io::tokio::WebSocket;
-use crate::reconnect::{AttemptError, Supervisor};
+use crate::message::Message;
+use crate::reconnect::{AttemptError, Opening, Supervisor};
 
 /// An attempt in flight.
 pub(super) struct Attempt<S> {
-    future: Pin<Box<dyn Future<Output = Result<WebSocket<S>, Cause>> + Send>>,
+    future: Pin<Box<dyn Future<Output = Result<Opened<S>, Cause>> + Send>>,
 }
 
+/// A connection, and the messages that it begins with.
+pub(super) type Opened<S> = (WebSocket<S>, Vec<Message>);
+
 impl<S> Attempt<S> {
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<WebSocket<S>, Cause>> {
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Result<Opened<S>, Cause>> {
         self.future.as_mut().poll(cx)
     }
 }
 
 /// Returns what begins the attempt with the number that it is given, by two callbacks.
-pub(super) fn by_callbacks<S, R, Requested, C, Connected>(
+pub(super) fn by_callbacks<S, R, Requested, O, C, Connected>(
     options: &Options,
     shared: Arc<Shared>,
     mut request: R,
@@ -40,7 +45,8 @@ pub(super) fn by_callbacks<S, R, Requested, C, Connected>(
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     R: FnMut(u32) -> Requested + Send + 'static,
-    Requested: Future<Output = Result<ClientRequest, AttemptError>> + Send + 'static,
+    Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
+    O: Into<Opening>,
     C: Fn(ClientRequest) -> Connected + Send + Sync + 'static,
     Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
 {
@@ -51,7 +57,7 @@ where
         let (shared, connect) = (Arc::clone(&shared), Arc::clone(&connect));
         let request = request(number);
         let attempt = async move {
-            let request = request.await.map_err(Cause::Attempt)?;
+            let (request, first) = request.await.map_err(Cause::Attempt)?.into().into_parts();
             let prepared = shared.with(|supervisor| supervisor.prepare_request(request));
             let request = prepared.map_err(failed)?;
             let stream = connect(request.clone()).await.map_err(Cause::Attempt)?;
@@ -60,7 +66,7 @@ where
             shared
                 .with(|supervisor| supervisor.check_protocol(socket.protocol()))
                 .map_err(failed)?;
-            Ok(socket)
+            Ok((socket, first))
         };
         let late = || {
             let text = "attempt to connect was not complete in time";

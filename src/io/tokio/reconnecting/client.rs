@@ -22,7 +22,7 @@ use crate::handshake::ClientRequest;
 use crate::io::tokio::{WebSocket, connect};
 use crate::io::{Error, entropy};
 use crate::message::Message;
-use crate::reconnect::{AttemptError, Outbox, Refused, Retry, State, Supervisor};
+use crate::reconnect::{AttemptError, Opening, Outbox, Refused, Retry, State, Supervisor};
 
 /// A client that connects again when its connection is lost.
 ///
@@ -45,16 +45,18 @@ impl Client<TcpStream> {
     /// Creates a client over TCP. It connects as soon as it is driven.
     ///
     /// `request` is called before each attempt, with its number as in
-    /// [`Event::Connecting`](super::Event), and may read anew what changes: a token, the URL. If it
-    /// fails, so has the attempt, finally or for now.
+    /// [`Event::Connecting`](super::Event), and may read anew what changes: a token, the URL. It
+    /// returns a [`ClientRequest`], or an [`Opening`] with the messages that the connection begins
+    /// with. If it fails, so has the attempt, finally or for now.
     ///
     /// # Errors
     ///
     /// Only if the operating system has no entropy.
-    pub fn new<R, Requested>(options: Options, request: R) -> io::Result<Self>
+    pub fn new<R, Requested, O>(options: Options, request: R) -> io::Result<Self>
     where
         R: FnMut(u32) -> Requested + Send + 'static,
-        Requested: Future<Output = Result<ClientRequest, AttemptError>> + Send + 'static,
+        Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
+        O: Into<Opening>,
     {
         Self::with_connector(options, request, connect_tcp)
     }
@@ -69,14 +71,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
     /// # Errors
     ///
     /// As [`Client::new`].
-    pub fn with_connector<R, Requested, C, Connected>(
+    pub fn with_connector<R, Requested, O, C, Connected>(
         options: Options,
         request: R,
         connect: C,
     ) -> io::Result<Self>
     where
         R: FnMut(u32) -> Requested + Send + 'static,
-        Requested: Future<Output = Result<ClientRequest, AttemptError>> + Send + 'static,
+        Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
+        O: Into<Opening>,
         C: Fn(ClientRequest) -> Connected + Send + Sync + 'static,
         Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
     {

@@ -81,9 +81,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
                 *delay = None;
             }
             Stage::Connecting(attempt) => match ready!(attempt.poll(cx)) {
-                Ok(socket) => {
+                Ok((socket, first)) => {
                     self.stage = Stage::Open(socket);
-                    self.shared.with(|supervisor| supervisor.handle_connected(now));
+                    self.shared.with(|supervisor| supervisor.handle_connected(now, first));
                 }
                 Err(cause) => self.end(cause),
             },

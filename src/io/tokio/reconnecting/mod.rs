@@ -37,6 +37,52 @@
 //!                          └─▶ GaveUp, then None         stop: None, from everywhere
 //! ```
 //!
+//! # What a connection begins with
+//!
+//! Many servers want a token, or subscriptions, as the first messages on each connection. Return
+//! them with the request, as an [`Opening`]: they leave before what waits in the queue.
+//!
+//! ```
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # use sanswire::Config;
+//! # use sanswire::tokio::WebSocket;
+//! # async fn fresh_token() -> Result<String, std::io::Error> { Ok("secret".to_owned()) }
+//! use sanswire::handshake::ClientRequest;
+//! use sanswire::tokio::reconnecting::{Client, Opening, Options};
+//!
+//! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
+//! # let url = format!("ws://{}", listener.local_addr()?);
+//! # let server = tokio::spawn(async move {
+//! #     let (stream, _) = listener.accept().await?;
+//! #     let mut socket = WebSocket::accept(stream, &Config::default()).await?;
+//! #     for expected in ["token secret", "subscribe weather", "hello"] {
+//! #         assert_eq!(socket.recv().await?, Some(expected.into()));
+//! #     }
+//! #     socket.close(1000, "").await
+//! # });
+//! let mut client = Client::new(Options::default(), move |_attempt| {
+//!     let url = url.clone();
+//!     async move {
+//!         let token = fresh_token().await?;
+//!         let request = ClientRequest::from_url(&url)?;
+//!         Ok(Opening::new(request)
+//!             .first_message(format!("token {token}"))
+//!             .first_message("subscribe weather"))
+//!     }
+//! })?;
+//! client.try_send("hello")?; // The third message of the first connection.
+//! # while let Some(_) = client.next().await {}
+//! # server.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A server that no longer takes the token says so by a status, which comes as a
+//! [`Cause::Failed`], or by a Close, which comes as a [`Cause::Closed`]. The
+//! [`Policy`](crate::reconnect::Policy) takes 401, 403, 1008, 3000 and 3003 to be final; where the
+//! next attempt has another token, use [`Client::judge_by`].
+//!
 //! # What becomes of messages
 //!
 //! What is sent waits in a queue until a connection takes it, in order, across attempts and breaks;
@@ -58,7 +104,7 @@ mod handle;
 mod options;
 mod shared;
 
-pub use crate::reconnect::{AttemptError, Refused, SendError};
+pub use crate::reconnect::{AttemptError, Opening, Refused, SendError};
 pub use client::Client;
 pub use event::{Cause, Event};
 pub use handle::Handle;

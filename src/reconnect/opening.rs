@@ -1,0 +1,63 @@
+//! What an attempt begins with; knows neither when it is made nor over what.
+
+use alloc::vec::Vec;
+
+use crate::handshake::ClientRequest;
+use crate::message::Message;
+
+/// How a connection begins: the request of its handshake, and the messages that leave before all
+/// others.
+///
+/// For what a server must have on each connection before anything else, such as a token or
+/// subscriptions. On each connection these messages leave first, in their order, and what waits in
+/// the [`Outbox`](super::Outbox) leaves behind them. They are not kept for the next connection,
+/// which has an opening of its own. With [`delivery`](crate::delivery) they are no part of a
+/// session: the server takes them before the client's `Hello`.
+///
+/// A [`ClientRequest`] is an opening without messages.
+///
+/// ```
+/// use sanswire::handshake::ClientRequest;
+/// use sanswire::reconnect::Opening;
+///
+/// # let token = "secret";
+/// let request = ClientRequest::from_url("ws://localhost:9001/news")?;
+/// let opening = Opening::new(request)
+///     .first_message(format!("token {token}"))
+///     .first_message("subscribe weather");
+/// assert_eq!(opening.into_parts().1.len(), 2);
+/// # Ok::<_, sanswire::handshake::HandshakeError>(())
+/// ```
+#[derive(Clone, Debug)]
+pub struct Opening {
+    request: ClientRequest,
+    first: Vec<Message>,
+}
+
+impl Opening {
+    /// Creates an opening without messages.
+    #[must_use]
+    pub const fn new(request: ClientRequest) -> Self {
+        Self { request, first: Vec::new() }
+    }
+
+    /// Adds a message, behind those that were added before.
+    #[must_use]
+    pub fn first_message(mut self, message: impl Into<Message>) -> Self {
+        self.first.push(message.into());
+        self
+    }
+
+    /// Returns the request for the handshake, and the messages for
+    /// [`Supervisor::handle_connected`](super::Supervisor::handle_connected).
+    #[must_use]
+    pub fn into_parts(self) -> (ClientRequest, Vec<Message>) {
+        (self.request, self.first)
+    }
+}
+
+impl From<ClientRequest> for Opening {
+    fn from(request: ClientRequest) -> Self {
+        Self::new(request)
+    }
+}
