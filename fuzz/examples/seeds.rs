@@ -70,6 +70,8 @@ fn main() {
     write("request_head", "offers", &[&[0, 0, 0, 0, 1, 9, 1], offers]);
     let plain = b"HEAD http://a:80/b?c HTTP/1.0\r\nHost: [::1]:80\r\nX: y\r\n\r\n";
     write("request_head", "no-upgrade", &[&[0, 0, 0, 0, 1, 5, 0], plain]);
+    write("request_head", "empty-lines", &[&[0, 0, 0, 0, 1, 1, 0], b"\r\n\r\n", plain]);
+    write("request_head", "folded", &[&[0, 0, 0, 0, 1, 5, 1], b"X: a\r\n b\r\n\r\n"]);
 
     write("response_head", "sample", &[&[0, 0, 0, 0, 0, 2, 7, 1, 1], b"\r\n\x81\x05Hello"]);
     let chosen = b"Sec-WebSocket-Protocol: chat\r\n\
@@ -80,6 +82,14 @@ fn main() {
     write("response_head", "refused", &[&[0, 0, 0, 0, 0, 1, 5, 0], refused]);
     let chunked = b"HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n";
     write("response_head", "chunked", &[&[0, 0, 0, 0, 0, 1, 5, 0], chunked]);
+    let folded = b"Content-Length: 5\r\nX: a \r\n\t b\r\n \r\n\r\n\x81\x00";
+    write("response_head", "folded", &[&[0, 0, 0, 0, 0, 1, 7, 1], folded]);
+    let coded =
+        b"HTTP/1.1 503 No\r\nTransfer-Encoding: gzip\r\nTransfer-Encoding:\r\n chunked\r\n\r\n\
+        2\r\nno\r\nA\r\n0123456789\r\n0\r\n\r\n";
+    write("response_head", "coded", &[&[0, 0, 0, 0, 0, 1, 5, 0], coded]);
+    let lengths = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2, 2\r\nContent-Length: 02\r\n\r\nno";
+    write("response_head", "lengths", &[&[0, 0, 0, 0, 0, 1, 9, 0], lengths]);
 
     let bits = [15, 15, 0, 0, 15, 15, 0, 0];
     for (name, value) in [

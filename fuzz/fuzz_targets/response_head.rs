@@ -1,5 +1,6 @@
 //! `ClientHandshake`: any bytes in any chunks give the same response or error, the same agreement
-//! and the same rest as in one piece.
+//! and the same rest as in one piece; its headers are those of a slow reader that unfolds lines, and
+//! so is the body of a refusal.
 #![no_main]
 
 use bytes::Buf;
@@ -9,7 +10,7 @@ use sanswire::extension::Extension;
 use sanswire::handshake::{
     ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Response, SubprotocolPolicy,
 };
-use sanswire_fuzz::{Input, cut};
+use sanswire_fuzz::{Input, cut, http};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
@@ -20,6 +21,7 @@ fuzz_target!(|bytes: &[u8]| {
     let max_body = input.one_of(&[64 << 10, 0, 1, 10]);
     let offers = input.byte();
     let mut request = ClientRequest::new("server.example.com", "/chat").unwrap();
+    limits.max_interim_responses = [16, 0, 1, 2][usize::from(offers >> 6)];
     request = request.head_limits(limits).max_refusal_body(max_body);
     if offers & 1 != 0 {
         request = request.subprotocol("chat").unwrap().subprotocol("b").unwrap();
@@ -41,6 +43,7 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = Outcome::of(&request, max_body, &[&stream]);
     let pieces = Outcome::of(&request, max_body, &cut(&stream, sizes));
     assert_eq!(pieces, whole);
+    whole.check(&stream, max_body, limits.max_interim_responses);
 });
 
 #[derive(Debug, Default, PartialEq, Eq)]
@@ -77,6 +80,29 @@ impl Outcome {
             outcome.rest = connection.into_unprocessed().to_vec();
         }
         outcome
+    }
+
+    /// Compares with what a slow reader makes of the same stream.
+    fn check(&self, stream: &[u8], max_body: usize, max_interim: usize) {
+        let refused = match &self.error {
+            Some(HandshakeError::Refused(response)) => Some(&**response),
+            Some(_) | None => None,
+        };
+        let Some(response) = self.response.as_ref().or(refused) else { return };
+        let received = http::Received::read(stream);
+        assert_eq!(response.status(), received.status);
+        assert!(received.interim <= max_interim);
+        let headers = response.headers().iter();
+        let headers = headers.map(|(name, value)| (name.to_ascii_lowercase(), value.to_vec()));
+        assert_eq!(headers.collect::<Vec<_>>(), received.headers);
+        if refused.is_none() {
+            assert_eq!(self.rest, received.rest);
+        } else if let Some((body, is_truncated)) = received.body(max_body) {
+            assert_eq!(
+                (&response.content()[..], response.is_truncated()),
+                (&body[..], is_truncated)
+            );
+        }
     }
 
     fn poll(&mut self, handshake: &mut ClientHandshake) {

@@ -117,7 +117,9 @@ impl core::error::Error for MalformedExtension {}
 
 /// Parses the values of all `Sec-WebSocket-Extensions` lines of one head, in order.
 ///
-/// No line at all is an empty list. Takes time linear in the length.
+/// No line at all is an empty list; lines with no extension in them are an error, as in Chromium.
+/// Names are kept as they are written: `Permessage-Deflate` is another extension than
+/// `permessage-deflate`, also as in Chromium. Takes time linear in the length.
 ///
 /// ```
 /// let lines = [&b"foo"[..], b"bar; baz=\"2\""];

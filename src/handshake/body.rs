@@ -28,28 +28,31 @@ enum Framing {
     Length,
     /// The body lasts as long as the stream.
     Stream,
+    /// Where the body ends cannot be known.
+    Unknown,
+}
+
+/// Why nothing more of a body comes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cut {
+    /// The stream has ended.
+    Eof,
+    /// Nobody waits any longer.
+    Late,
 }
 
 impl BodyReader {
-    /// RFC 9112, §6.3: by `Transfer-Encoding`, else by `Content-Length`, else by the end.
     pub(super) fn new(headers: &Headers, limit: usize) -> Self {
-        let length = headers.text(CONTENT_LENGTH).and_then(|length| length.parse().ok());
-        let (framing, left) = match (headers.get(TRANSFER_ENCODING), length) {
-            (Some(coding), _) if coding.eq_ignore_ascii_case(b"chunked") => {
-                (Framing::FirstChunk, 0)
-            }
-            (None, Some(length)) => (Framing::Length, length),
-            (Some(_), _) | (None, None) => (Framing::Stream, u64::MAX),
-        };
+        let (framing, left) = framing(headers);
         Self { framing, left, body: Vec::new(), limit }
     }
 
-    /// Consumes what belongs to the body. Returns it once it is over, and whether it is less than
-    /// what the server has sent or announced.
+    /// Consumes what belongs to the body. Returns it once it is over or cut off, and whether it is
+    /// less than what the server has sent or announced.
     pub(super) fn poll(
         &mut self,
         input: &mut ReceiveBuf,
-        is_ended: bool,
+        cut: Option<Cut>,
     ) -> Option<(Vec<u8>, bool)> {
         let is_truncated = loop {
             if self.left > 0 {
@@ -59,8 +62,11 @@ impl BodyReader {
                 let taken = bytes.get(..room.min(left)).unwrap_or(bytes);
                 match taken.len() {
                     0 if !bytes.is_empty() => break true,
-                    0 if is_ended => break self.framing != Framing::Stream,
-                    0 => return None,
+                    0 => match cut {
+                        Some(Cut::Eof) => break self.framing != Framing::Stream,
+                        Some(Cut::Late) => break true,
+                        None => return None,
+                    },
                     len => {
                         self.body.extend_from_slice(taken);
                         self.left -= len as u64;
@@ -69,8 +75,10 @@ impl BodyReader {
                 }
                 continue;
             }
-            if matches!(self.framing, Framing::Length | Framing::Stream) {
-                break false;
+            match self.framing {
+                Framing::FirstChunk | Framing::NextChunk => {}
+                Framing::Length | Framing::Stream => break false,
+                Framing::Unknown => break true,
             }
             // Each byte that arrives has the line parsed again, so it is kept short.
             let line = input.unread();
@@ -83,7 +91,9 @@ impl BodyReader {
                     self.left = size;
                     self.framing = Framing::NextChunk;
                 }
-                Ok(Status::Partial) if line.len() < MAX_CHUNK_LINE && !is_ended => return None,
+                Ok(Status::Partial) if line.len() < MAX_CHUNK_LINE && cut.is_none() => {
+                    return None;
+                }
                 Ok(Status::Partial) | Err(InvalidChunkSize) => break true,
             }
         };
@@ -108,6 +118,40 @@ impl BodyReader {
             Status::Partial => Status::Partial,
         })
     }
+}
+
+/// Returns how the body is framed, and how many bytes come first (RFC 9112, §6.3).
+fn framing(headers: &Headers) -> (Framing, u64) {
+    // RFC 2616, §3.6, had a coding "identity" that is none.
+    let is_coding = |coding: &&[u8]| !coding.eq_ignore_ascii_case(b"identity");
+    let is_chunked = |coding: &&[u8]| coding.eq_ignore_ascii_case(b"chunked");
+    let codings = || headers.list(TRANSFER_ENCODING).filter(is_coding);
+    if let Some(last) = codings().last() {
+        return match codings().filter(is_chunked).count() {
+            1 if is_chunked(&last) => (Framing::FirstChunk, 0),
+            0 | 1 => (Framing::Stream, u64::MAX),
+            // §6.1: "A sender MUST NOT apply the chunked transfer coding more than once"
+            _ => (Framing::Unknown, 0),
+        };
+    }
+    if headers.get(CONTENT_LENGTH).is_none() {
+        return (Framing::Stream, u64::MAX);
+    }
+    // §6.3, 5: a list of the same number again and again stands for that number.
+    let mut lengths = headers.list(CONTENT_LENGTH).map(length);
+    match lengths.next() {
+        Some(Some(first)) if lengths.all(|length| length == Some(first)) => {
+            (Framing::Length, first)
+        }
+        Some(_) | None => (Framing::Unknown, 0),
+    }
+}
+
+/// Parses an element of `Content-Length`. More than can be counted is endless.
+fn length(digits: &[u8]) -> Option<u64> {
+    let digits = core::str::from_utf8(digits).ok()?;
+    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit());
+    is_number.then(|| digits.parse().unwrap_or(u64::MAX))
 }
 
 /// A size in 16 hexadecimal digits, line breaks, and some room for extensions.

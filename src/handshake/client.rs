@@ -4,16 +4,17 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
-use super::body::BodyReader;
+use super::body::{BodyReader, Cut};
 use super::client_request::Expectation;
 use super::deadline::Deadline;
-use super::headers::{ACCEPT, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE};
-use super::http::HeadReader;
+use super::headers::{ACCEPT, UPGRADE};
+use super::http::{HeadReader, Kind};
 use super::opening::Finished;
 use super::request::check_connection;
 use super::response::StatusLine;
 use super::{
-    ClientRequest, HandshakeError, Headers, HttpVersion, Negotiated, Response, accept_value, key,
+    ClientRequest, HandshakeError, HeadLimit, Headers, HttpVersion, Negotiated, Response,
+    accept_value, key,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
@@ -53,10 +54,18 @@ pub struct ClientHandshake {
     accept: String,
     expectation: Expectation,
     max_refusal_body: usize,
+    max_interim_responses: usize,
+    /// Interim responses that came.
+    /// interim_responses <= max_interim_responses
+    interim_responses: usize,
     head: HeadReader<StatusLine>,
     state: State,
     is_ended: bool,
     deadline: Deadline,
+    /// The deadline of a refusal's body, which begins with it.
+    refusal_deadline: Deadline,
+    /// The time that was told last.
+    now: Option<Duration>,
     input: ReceiveBuf,
     output: TransmitBuf,
 }
@@ -80,17 +89,21 @@ impl ClientHandshake {
         let offer = request.offer();
         let mut output = TransmitBuf::new();
         output.append_with(|out| request.encode(&key, &offer, out));
-        let (head_limits, max_refusal_body) = request.limits();
+        let (head_limits, max_refusal_body, refusal_timeout) = request.limits();
         Self {
             offer,
             accept: accept_value(key),
             expectation: request.expectation(),
             max_refusal_body,
-            head: HeadReader::new(head_limits, StatusLine::parse),
+            max_interim_responses: head_limits.max_interim_responses,
+            interim_responses: 0,
+            head: HeadReader::new(head_limits, Kind::Response, StatusLine::parse),
             state: State::Head,
             is_ended: false,
             input: ReceiveBuf::new(),
             deadline: Deadline::new(head_limits.timeout),
+            refusal_deadline: Deadline::new(Some(refusal_timeout)),
+            now: None,
             output,
         }
     }
@@ -106,8 +119,8 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::Refused`] when the server answers with another status than 101, once the
-    /// body is complete or as long as is allowed. Others when the response is no HTTP, passes a
+    /// [`HandshakeError::Refused`] when the server answers with another status than 101: once the
+    /// body is complete, as long as is allowed, or late. Others when the response is no HTTP, passes a
     /// limit, breaks a rule of §4.1, or does not come. Later calls return the same error.
     pub fn poll_response(&mut self) -> Result<Option<Response>, HandshakeError> {
         match self.advance() {
@@ -119,26 +132,34 @@ impl ClientHandshake {
         }
     }
 
-    /// Notes that the server sends nothing more. A driver that does not want to wait longer for
-    /// the body of a refusal may call it, too, and gets what there is of it.
+    /// Notes that the server sends nothing more.
     pub fn handle_eof(&mut self) {
         self.is_ended = true;
     }
 
     /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
     /// does. The first time begins the wait for the response, which is bounded by
-    /// [`HeadLimits::timeout`](super::HeadLimits::timeout); [`poll_response`](Self::poll_response)
-    /// is to be called behind it, and returns what there is of the body of a refusal.
+    /// [`HeadLimits::timeout`](super::HeadLimits::timeout), and for the body of a refusal by
+    /// [`ClientRequest::refusal_timeout`] from its head on. Call
+    /// [`poll_response`](Self::poll_response) behind it.
     pub fn handle_timeout(&mut self, now: Duration) {
+        self.now = Some(now);
         self.deadline.handle_timeout(now);
+        if matches!(self.state, State::Body(..)) {
+            self.refusal_deadline.handle_timeout(now);
+        }
     }
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
     /// once there is nothing to wait for. It may be in the past: then call at once.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        let waits = matches!(self.state, State::Head | State::Body(..));
-        self.deadline.poll_timeout().filter(|_| waits)
+        let head = self.deadline.poll_timeout();
+        match self.state {
+            State::Head => head,
+            State::Body(..) => head.into_iter().chain(self.refusal_deadline.poll_timeout()).min(),
+            State::Open(_) | State::Failed(_) => None,
+        }
     }
 
     /// Returns whether the response was good: the connection is open, frames follow.
@@ -196,8 +217,11 @@ impl ClientHandshake {
             match &mut self.state {
                 State::Head => {}
                 State::Body(response, body) => {
-                    let is_ended = self.is_ended || self.deadline.check().is_err();
-                    let Some((body, is_truncated)) = body.poll(&mut self.input, is_ended) else {
+                    let is_late = self.deadline.check().is_err();
+                    let is_late = is_late || self.refusal_deadline.check().is_err();
+                    let eof = self.is_ended.then_some(Cut::Eof);
+                    let cut = eof.or(is_late.then_some(Cut::Late));
+                    let Some((body, is_truncated)) = body.poll(&mut self.input, cut) else {
                         return Ok(None);
                     };
                     let response = response.clone().received(body, is_truncated);
@@ -220,7 +244,13 @@ impl ClientHandshake {
                 }
                 // RFC 9110, §15.2: "A client MUST be able to parse one or more 1xx responses
                 // received prior to a final response"
-                100..=199 => {}
+                100..=199 => {
+                    if self.interim_responses == self.max_interim_responses {
+                        let limit = HeadLimit::InterimResponses(self.max_interim_responses);
+                        return Err(HandshakeError::LimitExceeded(limit));
+                    }
+                    self.interim_responses += 1;
+                }
                 // RFC 9112, §6.3: these have no body, whatever their headers say.
                 204 | 304 => {
                     let response = Response::from_head(line, headers);
@@ -229,6 +259,9 @@ impl ClientHandshake {
                 _ => {
                     let body = BodyReader::new(&headers, self.max_refusal_body);
                     self.state = State::Body(Response::from_head(line, headers), body);
+                    if let Some(now) = self.now {
+                        self.refusal_deadline.handle_timeout(now);
+                    }
                 }
             }
         }
@@ -249,10 +282,9 @@ impl ClientHandshake {
         if headers.exactly_once(ACCEPT)? != self.accept.as_bytes() {
             return Err(HandshakeError::InvalidHeader(ACCEPT));
         }
-        // RFC 9110, §8.6 and RFC 9112, §6.1: "MUST NOT" be in a response with status 1xx.
-        if headers.get(CONTENT_LENGTH).or(headers.get(TRANSFER_ENCODING)).is_some() {
-            return Err(HandshakeError::UnexpectedBody);
-        }
+        // Some servers send Content-Length or Transfer-Encoding. RFC 9112, §6.3, 1: a 1xx "is always
+        // terminated by the first empty line after the header fields, regardless of the header
+        // fields present in the message".
         Negotiated::of_response(&self.offer, headers, self.expectation)
     }
 }

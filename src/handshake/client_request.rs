@@ -42,6 +42,7 @@ pub struct ClientRequest {
     headers: Headers,
     head_limits: HeadLimits,
     max_refusal_body: usize,
+    refusal_timeout: Duration,
 }
 
 /// What a client expects of a response besides what the RFC does.
@@ -97,6 +98,7 @@ impl ClientRequest {
             headers: Headers::new(),
             head_limits: HeadLimits::default(),
             max_refusal_body: 64 << 10,
+            refusal_timeout: Duration::from_secs(2),
         })
     }
 
@@ -226,6 +228,16 @@ impl ClientRequest {
         Self { max_refusal_body: len, ..self }
     }
 
+    /// Sets how long the body of a refusal is waited for once its head has come; 2 s by default.
+    /// [`HeadLimits::timeout`] bounds it, too.
+    ///
+    /// The status is known by then. What has come of the body is reported with it, and
+    /// [`Response::is_truncated`](super::Response::is_truncated) says that there was more to come.
+    #[must_use]
+    pub fn refusal_timeout(self, timeout: Duration) -> Self {
+        Self { refusal_timeout: timeout, ..self }
+    }
+
     /// Returns the host to connect to; an IPv6 address has no brackets.
     #[must_use]
     pub fn host(&self) -> &str {
@@ -297,8 +309,8 @@ impl ClientRequest {
         self.head_limits.timeout
     }
 
-    pub(super) const fn limits(&self) -> (HeadLimits, usize) {
-        (self.head_limits, self.max_refusal_body)
+    pub(super) const fn limits(&self) -> (HeadLimits, usize, Duration) {
+        (self.head_limits, self.max_refusal_body, self.refusal_timeout)
     }
 
     pub(super) fn expectation(&self) -> Expectation {

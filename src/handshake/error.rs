@@ -45,7 +45,7 @@ pub enum HandshakeError {
     InvalidTarget,
     /// The caller's URL is not a WebSocket URL; says why.
     InvalidUrl(&'static str),
-    /// The head passed a limit.
+    /// The peer's head, or what the server sent before its response, passed a limit.
     LimitExceeded(HeadLimit),
     /// The bytes are no HTTP head; says which part is not.
     Malformed(&'static str),
@@ -67,7 +67,7 @@ pub enum HandshakeError {
     ShutDown,
     /// The peer's head did not arrive whole in time: [`HeadLimits::timeout`](super::HeadLimits).
     Timeout(Duration),
-    /// The message announces a body where there must be none.
+    /// The request announces a body, where there must be none.
     UnexpectedBody,
     /// An extension was chosen that the client did not offer.
     UnofferedExtension(String),
@@ -114,6 +114,7 @@ impl HandshakeError {
             | Self::InvalidStatus(_)
             | Self::InvalidSubprotocol(_)
             | Self::InvalidUrl(_)
+            | Self::LimitExceeded(HeadLimit::InterimResponses(_))
             | Self::NoSubprotocol
             | Self::OutOfOrder
             | Self::Refused(_)
@@ -142,7 +143,7 @@ impl fmt::Display for HandshakeError {
             Self::InvalidSubprotocol(name) => write!(f, "subprotocol {name:?} is not a token"),
             Self::InvalidTarget => f.write_str("request target is neither a path nor an http URI"),
             Self::InvalidUrl(fact) => write!(f, "not a WebSocket URL: {fact}"),
-            Self::LimitExceeded(limit) => write!(f, "HTTP head has {limit}"),
+            Self::LimitExceeded(limit) => limit.fmt(f),
             Self::Malformed(part) => write!(f, "not an HTTP head: {part}"),
             Self::ShutDown => f.write_str("shut down within the handshake"),
             Self::Timeout(limit) => write!(f, "HTTP head not whole within {limit:?}"),

@@ -1,6 +1,6 @@
 //! A list of HTTP header fields; knows no header's meaning.
 
-use alloc::borrow::ToOwned;
+use alloc::borrow::{Cow, ToOwned};
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
@@ -44,11 +44,13 @@ impl Headers {
         Self { fields: Vec::new() }
     }
 
-    /// Parses header lines, up to and with the empty line behind the last one.
+    /// Parses header lines, up to and with the empty line behind the last one. There are `count`
+    /// lines that are not folded.
     pub(super) fn parse(lines: &[u8], count: usize) -> Result<Self, HandshakeError> {
         let mut storage = alloc::vec![httparse::EMPTY_HEADER; count];
         let malformed = || HandshakeError::Malformed("header line");
-        let parsed = httparse::parse_headers(lines, &mut storage).map_err(|_| malformed())?;
+        let lines = unfold(lines);
+        let parsed = httparse::parse_headers(&lines, &mut storage).map_err(|_| malformed())?;
         let httparse::Status::Complete((_, parsed)) = parsed else { return Err(malformed()) };
         let field = |header: &httparse::Header<'_>| Field {
             name: header.name.to_owned(),
@@ -196,6 +198,30 @@ impl fmt::Debug for Headers {
         let text = |(name, value)| (name, String::from_utf8_lossy(value));
         f.debug_map().entries(self.iter().map(text)).finish()
     }
+}
+
+/// Puts header lines that are folded into one.
+///
+/// RFC 9112, §5.2: "A user agent that receives an obs-fold in a response message […] MUST replace
+/// each received obs-fold with one or more SP octets prior to interpreting the field value."
+fn unfold(lines: &[u8]) -> Cow<'_, [u8]> {
+    let is_fold = |bytes: &[u8]| matches!(bytes, [b'\n', b' ' | b'\t']);
+    if !lines.windows(2).any(is_fold) {
+        return Cow::Borrowed(lines);
+    }
+    let mut unfolded = Vec::with_capacity(lines.len());
+    for line in lines.split_inclusive(|byte| *byte == b'\n') {
+        if let [b' ' | b'\t', ..] = line {
+            // `obs-fold = OWS CRLF RWS`
+            unfolded.truncate(unfolded.trim_ascii_end().len());
+            unfolded.push(b' ');
+            unfolded.extend_from_slice(line.trim_ascii());
+            unfolded.extend_from_slice(b"\r\n");
+        } else {
+            unfolded.extend_from_slice(line);
+        }
+    }
+    Cow::Owned(unfolded)
 }
 
 pub(super) const ACCEPT: &str = "Sec-WebSocket-Accept";

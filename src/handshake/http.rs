@@ -20,13 +20,16 @@ pub struct HeadLimits {
     pub max_start_line: usize,
     /// Header lines. 100 by default; above it a server answers 431.
     pub max_headers: usize,
-    /// Bytes of the whole head with its line breaks. 16 KiB by default; above it a server answers
-    /// 431. Responses before the final one count, too.
+    /// Bytes of one head with its line breaks. 16 KiB by default; above it a server answers 431.
     pub max_size: usize,
+    /// Interim responses (1xx), such as 103 with early hints, that a client passes over before the
+    /// final one. 16 by default: servers send one or two.
+    pub max_interim_responses: usize,
     /// The time that a handshake waits for the whole head, from the first
     /// [`handle_timeout`](super::ServerHandshake::handle_timeout) on. 10 s by default, as Python's
-    /// `websockets` and Netty; above it a server answers 408. A client waits no longer for the body
-    /// of a refusal, too.
+    /// `websockets` and Netty; above it a server answers 408. For the body of a refusal, a client
+    /// waits a shorter time:
+    /// [`ClientRequest::refusal_timeout`](super::ClientRequest::refusal_timeout).
     pub timeout: Option<Duration>,
 }
 
@@ -36,6 +39,7 @@ impl Default for HeadLimits {
             max_start_line: 8 << 10,
             max_headers: 100,
             max_size: 16 << 10,
+            max_interim_responses: 16,
             timeout: Some(Duration::from_secs(10)),
         }
     }
@@ -47,6 +51,8 @@ impl Default for HeadLimits {
 pub enum HeadLimit {
     /// [`HeadLimits::max_headers`].
     Headers(usize),
+    /// [`HeadLimits::max_interim_responses`].
+    InterimResponses(usize),
     /// [`HeadLimits::max_size`].
     Size(usize),
     /// [`HeadLimits::max_start_line`].
@@ -56,9 +62,14 @@ pub enum HeadLimit {
 impl fmt::Display for HeadLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Headers(limit) => write!(f, "more than {limit} headers"),
-            Self::Size(limit) => write!(f, "more than {limit} bytes"),
-            Self::StartLine(limit) => write!(f, "a first line of more than {limit} bytes"),
+            Self::Headers(limit) => write!(f, "HTTP head has more than {limit} headers"),
+            Self::InterimResponses(limit) => {
+                write!(f, "server sent more than {limit} interim responses (1xx)")
+            }
+            Self::Size(limit) => write!(f, "HTTP head has more than {limit} bytes"),
+            Self::StartLine(limit) => {
+                write!(f, "HTTP head has a first line of more than {limit} bytes")
+            }
         }
     }
 }
@@ -94,7 +105,11 @@ impl HttpVersion {
 #[derive(Debug)]
 pub(super) struct HeadReader<S> {
     limits: HeadLimits,
+    kind: Kind,
     parse_start_line: fn(&[u8]) -> Result<S, HandshakeError>,
+    /// Empty lines that came before the start line.
+    /// empty_lines <= MAX_EMPTY_LINES
+    empty_lines: usize,
     /// Bytes looked at.
     scanned: usize,
     /// line_start <= scanned
@@ -105,12 +120,34 @@ pub(super) struct HeadReader<S> {
     headers: usize,
 }
 
+/// What a head is of; HTTP has one to be lenient where the other must not be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Request,
+    Response,
+}
+
 impl<S> HeadReader<S> {
     pub(super) const fn new(
         limits: HeadLimits,
+        kind: Kind,
         parse_start_line: fn(&[u8]) -> Result<S, HandshakeError>,
     ) -> Self {
-        Self { limits, parse_start_line, scanned: 0, line_start: 0, start: None, headers: 0 }
+        Self {
+            limits,
+            kind,
+            parse_start_line,
+            empty_lines: 0,
+            scanned: 0,
+            line_start: 0,
+            start: None,
+            headers: 0,
+        }
+    }
+
+    /// Returns whether nothing of a head has arrived.
+    pub(super) const fn is_untouched(&self) -> bool {
+        self.scanned == 0
     }
 
     /// Consumes a head once it is complete, and nothing behind it. It can be followed by another.
@@ -118,6 +155,21 @@ impl<S> HeadReader<S> {
         &mut self,
         input: &mut ReceiveBuf,
     ) -> Result<Option<(S, Headers)>, HandshakeError> {
+        // RFC 9112, §2.2: "a server that is expecting to receive and parse a request-line SHOULD
+        // ignore at least one empty line (CRLF) received prior to the request-line"
+        while self.kind == Kind::Request
+            && self.is_untouched()
+            && self.empty_lines < MAX_EMPTY_LINES
+        {
+            match input.unread() {
+                [b'\r'] => return Ok(None),
+                [b'\r', b'\n', ..] => {
+                    input.consume(2);
+                    self.empty_lines += 1;
+                }
+                _ => break,
+            }
+        }
         let bytes = input.unread();
         while let Some(&byte) = bytes.get(self.scanned) {
             let line = bytes.get(self.line_start..self.scanned).unwrap_or_default();
@@ -130,6 +182,8 @@ impl<S> HeadReader<S> {
             self.line_start = self.scanned;
             if self.start.is_none() {
                 self.start = Some(((self.parse_start_line)(line)?, self.scanned));
+            } else if is_folded(line) {
+                // It goes on with the header before.
             } else if !line.is_empty() {
                 self.headers += 1;
                 if self.headers > self.limits.max_headers {
@@ -140,9 +194,8 @@ impl<S> HeadReader<S> {
             } else if let Some((start_line, headers_start)) = self.start.take() {
                 let lines = bytes.get(headers_start..self.scanned).unwrap_or_default();
                 let headers = Headers::parse(lines, self.headers)?;
-                self.limits.max_size -= self.scanned;
                 input.consume(self.scanned);
-                *self = Self::new(self.limits, self.parse_start_line);
+                *self = Self::new(self.limits, self.kind, self.parse_start_line);
                 return Ok(Some((start_line, headers)));
             }
         }
@@ -158,6 +211,7 @@ impl<S> HeadReader<S> {
             b'\n' if !after_cr => return Err(HandshakeError::Malformed("bare line feed")),
             b'\n' => {}
             _ if after_cr => return Err(HandshakeError::Malformed("bare carriage return")),
+            b' ' | b'\t' if line.is_empty() && self.start.is_some() => self.check_fold()?,
             b'\r' | b'\t' => {}
             // What is not HTTP at all, such as TLS, ends here with its first byte.
             _ if byte.is_ascii_control() => {
@@ -176,4 +230,29 @@ impl<S> HeadReader<S> {
         }
         Ok(())
     }
+
+    /// Judges a line behind the start line that begins with white space.
+    fn check_fold(&self) -> Result<(), HandshakeError> {
+        // RFC 9112, §2.2: "A recipient that receives whitespace between the start-line and the
+        // first header field MUST either reject the message as invalid or consume each
+        // whitespace-preceded line without further processing of it"
+        if self.headers == 0 {
+            return Err(HandshakeError::Malformed("white space before the first header"));
+        }
+        match self.kind {
+            // §5.2: "A server that receives an obs-fold in a request message […] MUST either reject
+            // the message […] or replace each received obs-fold with one or more SP octets"
+            Kind::Request => Err(HandshakeError::Malformed("folded header line")),
+            Kind::Response => Ok(()),
+        }
+    }
 }
+
+/// Returns whether a line goes on with the header of the line before.
+const fn is_folded(line: &[u8]) -> bool {
+    matches!(line, [b' ' | b'\t', ..])
+}
+
+/// How many empty lines may stand before a request. Old clients send one behind the body of the
+/// request before.
+const MAX_EMPTY_LINES: usize = 4;

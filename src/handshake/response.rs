@@ -104,13 +104,15 @@ impl Response {
     }
 
     /// Returns the body, or as much of it as was received; see
-    /// [`is_truncated`](Self::is_truncated).
+    /// [`is_truncated`](Self::is_truncated). It is as it was sent: where `Content-Encoding` or
+    /// `Transfer-Encoding` says `gzip`, it is compressed.
     #[must_use]
     pub const fn content(&self) -> &Bytes {
         &self.body
     }
 
-    /// Returns whether the body was longer than the limit, or ended too early.
+    /// Returns whether the body was longer than the limit, ended too early, did not end in time, or
+    /// has a length that contradicts itself.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
         self.is_truncated

@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::deadline::Deadline;
 use super::headers::{ACCEPT, CONNECTION, KEY, UPGRADE};
-use super::http::HeadReader;
+use super::http::{HeadReader, Kind};
 use super::opening::Finished;
 use super::request::RequestLine;
 use super::response::Body;
@@ -68,7 +68,7 @@ impl ServerHandshake {
     #[must_use]
     pub fn new(limits: HeadLimits) -> Self {
         Self {
-            head: HeadReader::new(limits, RequestLine::parse),
+            head: HeadReader::new(limits, Kind::Request, RequestLine::parse),
             state: State::Reading,
             is_ended: false,
             input: ReceiveBuf::new(),

@@ -278,6 +278,24 @@ fn a_client_is_told_how_it_was_refused_and_writes_nothing_more() {
 }
 
 #[test]
+fn a_refusal_whose_body_does_not_end_is_told_after_two_seconds() {
+    let mut hand = Hand::connecting(&Config::default());
+    hand.pass_until(secs(3));
+    hand.read(b"HTTP/1.1 404 Not Found\r\n\r\nno");
+    assert!(hand.settle().is_empty());
+    assert_eq!(hand.driver.poll_timeout(), Some(secs(5)));
+    hand.now = secs(4);
+    hand.read(b"ne");
+    assert!(hand.settle().is_empty());
+    let told = hand.pass_until(secs(5));
+    let [Told::Failed(Error::Handshake(HandshakeError::Refused(response)))] = &told[..] else {
+        panic!("{told:?}")
+    };
+    assert_eq!((response.content(), response.is_truncated()), (&"none".into(), true));
+    assert!(hand.driver.is_over());
+}
+
+#[test]
 fn a_client_that_was_refused_before_its_request_left_does_not_write_the_rest() {
     let mut hand = Hand::connecting(&Config::default());
     assert!(hand.take().is_empty());

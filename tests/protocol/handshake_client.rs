@@ -317,13 +317,63 @@ fn accept_must_be_there_once_and_right() {
 }
 
 #[test]
-fn a_101_with_a_body_or_of_http_1_0_is_refused() {
-    for line in ["Content-Length: 0", "Content-Length: 5", "Transfer-Encoding: chunked"] {
-        let outcome = open(and(&format!("{line}\r\n")));
-        assert_eq!(outcome.result, Err(HandshakeError::UnexpectedBody), "{line}");
+fn a_101_ends_with_its_head_whatever_its_headers_announce() {
+    for line in [
+        "Content-Length: 0",
+        "Content-Length: 5",
+        "Content-Length: x",
+        "Transfer-Encoding: chunked",
+        "Transfer-Encoding: gzip, chunked\r\nContent-Length: 5",
+    ] {
+        let outcome = open([and(&format!("{line}\r\n")).as_bytes(), b"\x81\x00"].concat());
+        assert!(outcome.result.is_ok(), "{line}: {outcome:?}");
+        assert_eq!(outcome.rest.as_deref(), Some(&b"\x81\x00"[..]), "{line}");
     }
+}
+
+#[test]
+fn interim_responses_end_with_their_heads_whatever_their_headers_announce() {
+    for line in ["Content-Length: 3", "Transfer-Encoding: chunked"] {
+        let outcome = open(format!("HTTP/1.1 103 Early Hints\r\n{line}\r\n\r\n{RESPONSE}"));
+        assert_eq!(outcome.result.unwrap().status(), 101, "{line}");
+    }
+}
+
+#[test]
+fn a_101_of_http_1_0_is_refused() {
     let old = RESPONSE.replace("HTTP/1.1", "HTTP/1.0");
     assert_eq!(open(old).result, Err(HandshakeError::UnsupportedHttpVersion));
+}
+
+#[test]
+fn folded_header_lines_are_unfolded_into_a_space() {
+    for (lines, value) in [
+        ("X: a\r\n b", "a b"),
+        ("X: a \t\r\n\t \tb", "a b"),
+        ("X:\r\n a", "a"),
+        ("X: a\r\n ", "a"),
+        ("X: a\r\n \r\n\tb", "a b"),
+        ("X: default-src 'self';\r\n    child-src 'self'", "default-src 'self'; child-src 'self'"),
+        ("X: a\r\n Y: b", "a Y: b"),
+        ("X: a\r\n : b", "a : b"),
+    ] {
+        let headers = |response: &Response| {
+            assert!(response.headers().iter().all(|(_, value)| !value.contains(&b'\n')));
+            assert_eq!(response.headers().text("Z"), Some("z"));
+            response.headers().text("X").map(str::to_owned)
+        };
+        let outcome = open(and(&format!("{lines}\r\nZ: z\r\n")));
+        assert_eq!(headers(&outcome.result.unwrap()).as_deref(), Some(value), "{lines:?}");
+        let refused = format!("HTTP/1.1 403 No\r\nZ: z\r\n{lines}\r\nContent-Length: 2\r\n\r\nno");
+        let response = refusal(refused);
+        assert_eq!(headers(&response).as_deref(), Some(value), "{lines:?}");
+        assert_eq!((response.content(), response.is_truncated()), (&"no".into(), false));
+    }
+    // Where it matters, too.
+    let folded = with("Connection", "Connection:\r\n keep-alive,\r\n Upgrade\r\n");
+    assert!(open(folded).result.is_ok());
+    let folded = with("Upgrade", "Upgrade\r\n : websocket\r\n");
+    assert_eq!(open(folded).result, Err(HandshakeError::Malformed("header line")));
 }
 
 #[test]
@@ -370,6 +420,9 @@ fn only_offered_extensions_may_be_chosen_in_one_line() {
         let error = HandshakeError::InvalidHeader("Sec-WebSocket-Extensions");
         assert_eq!(outcome.result, Err(error), "{value}");
     }
+    // Names are compared as browsers do, byte by byte.
+    let outcome = open("Sec-WebSocket-Extensions: Foo\r\n");
+    assert_eq!(outcome.result, Err(HandshakeError::UnofferedExtension("Foo".to_owned())));
     let twice = "Sec-WebSocket-Extensions: foo\r\nSec-WebSocket-Extensions: bar\r\n";
     let error = HandshakeError::DuplicateHeader("Sec-WebSocket-Extensions");
     assert_eq!(open(twice).result, Err(error));
@@ -411,6 +464,86 @@ fn a_refusal_is_reported_as_soon_as_its_body_is_complete() {
         };
         assert_eq!((response.status(), response.is_truncated()), (status, false));
     }
+}
+
+#[test]
+fn a_refusal_ends_with_its_last_chunk_if_chunked_is_its_last_coding() {
+    for lines in [
+        "Transfer-Encoding: gzip, chunked",
+        "Transfer-Encoding: gzip\r\nTransfer-Encoding: chunked",
+        "Transfer-Encoding: gzip,,\r\n\tChunked ,",
+        "Transfer-Encoding: identity, chunked",
+        "Transfer-Encoding: chunked\r\nContent-Length: 1",
+    ] {
+        let response = early_refusal(lines, "2\r\nno\r\n0\r\n\r\n");
+        assert_eq!((&response.content()[..], response.is_truncated()), (&b"no"[..], false));
+    }
+}
+
+#[test]
+fn a_refusal_with_codings_of_which_the_last_is_not_chunked_ends_with_the_stream() {
+    for lines in
+        ["Transfer-Encoding: gzip", "Transfer-Encoding: chunked, gzip\r\nContent-Length: 1"]
+    {
+        let response = refusal(format!("HTTP/1.1 403 Forbidden\r\n{lines}\r\n\r\nno"));
+        assert_eq!((&response.content()[..], response.is_truncated()), (&b"no"[..], false));
+    }
+}
+
+#[test]
+fn a_length_that_is_repeated_counts_once() {
+    for lines in [
+        "Content-Length: 2, 2",
+        "Content-Length: 2\r\nContent-Length: 2",
+        "Content-Length: 2,\r\n 02",
+        "Transfer-Encoding:\r\nContent-Length: 2",
+        "Transfer-Encoding: identity\r\nContent-Length: 2",
+    ] {
+        let response = early_refusal(lines, "no");
+        assert_eq!((&response.content()[..], response.is_truncated()), (&b"no"[..], false));
+    }
+}
+
+#[test]
+fn a_refusal_whose_framing_makes_no_sense_is_reported_without_a_body() {
+    for lines in [
+        "Content-Length: 2, 3",
+        "Content-Length: 2\r\nContent-Length: 3",
+        "Content-Length: +2",
+        "Content-Length: -2",
+        "Content-Length: 0x2",
+        "Content-Length: 2 2",
+        "Content-Length: \u{fc}",
+        "Content-Length:",
+        "Content-Length: ,",
+        "Transfer-Encoding: chunked, chunked",
+        "Transfer-Encoding: chunked\r\nTransfer-Encoding: gzip, chunked",
+    ] {
+        let response = early_refusal(lines, "");
+        assert_eq!((&response.content()[..], response.is_truncated()), (&b""[..], true), "{lines}");
+    }
+    let endless =
+        refusal(format!("HTTP/1.1 500 x\r\nContent-Length: 1{}\r\n\r\nno", "0".repeat(30)));
+    assert_eq!((&endless.content()[..], endless.is_truncated()), (&b"no"[..], true));
+}
+
+/// Returns a refusal that is reported while the stream goes on.
+#[track_caller]
+fn early_refusal(lines: &str, body: &str) -> Response {
+    let mut handshake = ClientHandshake::new(&new(), NONCE);
+    let response = format!("HTTP/1.1 403 Forbidden\r\n{lines}\r\n\r\n{body}");
+    let mut result = Ok(None);
+    for byte in response.as_bytes() {
+        assert_eq!(result, Ok(None), "{lines}");
+        handshake.input().extend_from_slice(&[*byte]);
+        result = handshake.poll_response();
+        if result.is_err() && !body.is_empty() {
+            break;
+        }
+    }
+    let Err(HandshakeError::Refused(early)) = result else { panic!("{lines}: {result:?}") };
+    assert_eq!(refusal(response), *early);
+    *early
 }
 
 #[test]
@@ -490,7 +623,9 @@ fn what_is_no_response_is_refused() {
         ("HTTP/1.1 101 x\n", "bare line feed"),
         ("\x16\x03\x01", "control character"),
         ("HTTP/1.1 101 x\r\nA : b\r\n\r\n", "header line"),
-        ("HTTP/1.1 101 x\r\nA: b\r\n c\r\n\r\n", "header line"),
+        ("HTTP/1.1 101 x\r\n A: b\r\n\r\n", "white space before the first header"),
+        ("HTTP/1.1 101 x\r\n\tA: b", "white space before the first header"),
+        ("HTTP/1.1 101 x\r\n \r\n\r\n", "white space before the first header"),
     ] {
         assert_eq!(open(response).result, Err(HandshakeError::Malformed(part)), "{response:?}");
     }

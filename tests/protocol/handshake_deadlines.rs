@@ -1,5 +1,5 @@
 //! How long a handshake may take, by a virtual clock.
-#![expect(clippy::unwrap_used, reason = "a test ends at what it did not expect")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test ends at what it did not expect")]
 
 use core::time::Duration;
 
@@ -135,18 +135,97 @@ fn a_response_that_has_arrived_in_time_is_not_late() {
     assert_eq!(handshake.poll_timeout(), None);
 }
 
+/// Returns what is reported of a refusal, and whether it was to be longer.
+fn refusal(handshake: &mut ClientHandshake) -> Option<(String, bool)> {
+    match handshake.poll_response() {
+        Ok(None) => None,
+        Err(HandshakeError::Refused(response)) => {
+            assert_eq!(response.status(), 503);
+            let body = String::from_utf8(response.content().to_vec()).unwrap();
+            Some((body, response.is_truncated()))
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// A body that does not end, in each framing, of which "try later" came.
+const ENDLESS: [&str; 3] = [
+    "HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\ntry later",
+    "HTTP/1.1 503 Busy\r\n\r\ntry later",
+    "HTTP/1.1 503 Busy\r\nTransfer-Encoding: gzip, chunked\r\n\r\n9\r\ntry later\r\n",
+];
+
 #[test]
-fn of_a_refusal_whose_body_does_not_end_there_is_what_came() {
-    let mut handshake = client(Some(secs(5)));
-    handshake.handle_timeout(secs(0));
-    handshake
-        .input()
-        .extend_from_slice(b"HTTP/1.1 503 Busy\r\nContent-Length: 1000\r\n\r\ntry later");
-    assert!(handshake.poll_response().unwrap().is_none());
-    handshake.handle_timeout(secs(5));
-    let Err(HandshakeError::Refused(response)) = handshake.poll_response() else {
-        panic!("no refusal")
-    };
-    assert!(response.is_truncated() && response.status() == 503);
-    assert_eq!(response.content(), "try later");
+fn of_a_refusal_whose_body_does_not_end_there_is_what_came_after_two_seconds() {
+    for response in ENDLESS {
+        let mut handshake = client(Some(secs(10)));
+        handshake.handle_timeout(secs(100));
+        handshake.handle_timeout(secs(103));
+        handshake.input().extend_from_slice(response.as_bytes());
+        assert_eq!(handshake.poll_timeout(), Some(secs(110)));
+        assert_eq!(refusal(&mut handshake), None);
+        assert_eq!(handshake.poll_timeout(), Some(secs(105)));
+        // What trickles in does not move it.
+        handshake.handle_timeout(secs(104));
+        assert_eq!(refusal(&mut handshake), None);
+        assert_eq!(handshake.poll_timeout(), Some(secs(105)));
+        handshake.handle_timeout(secs(105));
+        for _ in 0..2 {
+            assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), true)));
+        }
+        assert_eq!(handshake.poll_timeout(), None);
+    }
+}
+
+#[test]
+fn the_time_of_a_refusal_can_be_set_and_never_passes_that_of_the_handshake() {
+    for (limit, timeout, until) in [
+        (Some(secs(10)), secs(5), secs(105)),
+        (Some(secs(10)), secs(20), secs(110)),
+        (Some(secs(10)), Duration::MAX, secs(110)),
+        (None, secs(5), secs(105)),
+        (None, Duration::ZERO, secs(100)),
+    ] {
+        let request = ClientRequest::new("h", "/").unwrap().head_limits(limits(limit));
+        let mut handshake = ClientHandshake::new(&request.refusal_timeout(timeout), [7; 16]);
+        handshake.handle_timeout(secs(100));
+        handshake.input().extend_from_slice(ENDLESS[0].as_bytes());
+        if timeout > Duration::ZERO {
+            assert_eq!(refusal(&mut handshake), None);
+            assert_eq!(handshake.poll_timeout(), Some(until));
+            handshake.handle_timeout(until);
+        }
+        assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), true)));
+    }
+}
+
+#[test]
+fn a_body_that_has_arrived_in_time_is_whole() {
+    for response in [
+        "HTTP/1.1 503 Busy\r\nContent-Length: 9\r\n\r\ntry later",
+        "HTTP/1.1 503 Busy\r\nTransfer-Encoding: chunked\r\n\r\n9\r\ntry later\r\n0\r\n\r\n",
+    ] {
+        let mut handshake = client(Some(secs(10)));
+        handshake.handle_timeout(secs(0));
+        let (head, body) = response.split_at(response.find("try").unwrap());
+        handshake.input().extend_from_slice(head.as_bytes());
+        assert_eq!(refusal(&mut handshake), None);
+        handshake.input().extend_from_slice(body.as_bytes());
+        handshake.handle_timeout(secs(60));
+        assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), false)));
+    }
+}
+
+#[test]
+fn a_client_that_is_never_told_the_time_waits_for_the_body_forever() {
+    let mut handshake = client(None);
+    handshake.input().extend_from_slice(ENDLESS[1].as_bytes());
+    assert_eq!(refusal(&mut handshake), None);
+    // The first time that is told begins the wait.
+    assert_eq!(handshake.poll_timeout(), Some(secs(0)));
+    handshake.handle_timeout(secs(7));
+    assert_eq!(refusal(&mut handshake), None);
+    assert_eq!(handshake.poll_timeout(), Some(secs(9)));
+    handshake.handle_eof();
+    assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), false)));
 }

@@ -114,7 +114,6 @@ fn what_is_not_http_is_refused_with_its_first_bytes() {
 #[test]
 fn a_request_line_is_a_method_a_target_and_a_version() {
     for line in [
-        "",
         " ",
         "GET",
         "GET /",
@@ -144,22 +143,48 @@ fn a_header_line_is_a_token_a_colon_and_a_value() {
     for line in [
         "Host : h",
         "Host\t: h",
-        " Host: h",
-        "\tHost: h",
         ": h",
         "Host",
         "Ho st: h",
         "Ho\"st: h",
         "H\u{f6}st: h",
-        "Host: h\r\n folded",
-        "Host: h\r\n\tfolded",
-        "Host: h\r\n ",
         "Host: h\r\nX-Second : a",
         "(Host): h",
     ] {
         assert_malformed(format!("GET / HTTP/1.1\r\n{line}\r\n\r\n"), "header line");
     }
     assert_eq!(head("GET / HTTP/1.1\r\nHost:\th\t\r\nX: a\tb \u{fc}\r\nY:\r\n\r\n").0, Ok(true));
+}
+
+#[test]
+fn a_folded_header_line_of_a_request_is_answered_400() {
+    for lines in ["Host: h\r\n folded", "Host: h\r\n\tfolded", "Host: h\r\n ", "Host:\r\n h"] {
+        assert_malformed(format!("GET / HTTP/1.1\r\n{lines}\r\n\r\n"), "folded header line");
+    }
+    for line in [" Host: h", "\tHost: h", " "] {
+        let request = format!("GET / HTTP/1.1\r\n{line}\r\n\r\n");
+        assert_malformed(request, "white space before the first header");
+    }
+}
+
+#[test]
+fn empty_lines_before_a_request_are_passed_over() {
+    let request = "GET / HTTP/1.1\r\nHost: h\r\n\r\n";
+    for count in 0..=4 {
+        assert_eq!(head("\r\n".repeat(count) + request).0, Ok(true), "{count}");
+    }
+    for count in [5, 6, 10_000] {
+        assert_malformed("\r\n".repeat(count) + request, "request line");
+    }
+    assert_malformed(format!("\r\n\n{request}"), "bare line feed");
+    assert_malformed(format!("\r\n\r{request}"), "bare carriage return");
+    assert_malformed(format!("\r\n \r\n{request}"), "request line");
+    // They are no part of the head.
+    let limits = limits(14, 1, request.len());
+    let late = "\r\n\r\n".to_owned() + request;
+    assert_eq!(head_with(limits, late.as_bytes()).0, Ok(true));
+    let long = "\r\n\r\n".to_owned() + &request.replace("Host: h", "Host: hh");
+    assert_eq!(head_with(limits, long.as_bytes()).0, exceeded(HeadLimit::Size(request.len())));
 }
 
 #[test]
@@ -215,6 +240,7 @@ fn limits_can_be_as_small_as_zero() {
         (limits(1, 0, 0), exceeded(HeadLimit::Size(0))),
     ] {
         assert_eq!(head_with(limits, request).0, result);
+        assert_eq!(head_with(limits, &[b"\r\n", &request[..]].concat()).0, result);
     }
 }
 
@@ -281,6 +307,82 @@ fn a_client_limits_the_head_of_the_response_too() {
     assert_eq!(poll(headers), exceeded(HeadLimit::Headers(2)));
     let endless = format!("HTTP/1.1 101 a\r\nA: {}", "a".repeat(1000));
     assert_eq!(poll(&endless), exceeded(HeadLimit::Size(100)));
-    let interim = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(10);
-    assert!(matches!(poll(&interim), Err(HandshakeError::LimitExceeded(HeadLimit::Size(_)))));
+}
+
+#[test]
+fn interim_responses_have_a_limit_of_their_own() {
+    let poll = |limit, count| {
+        let mut limits = limits(100, 100, 100);
+        limits.max_interim_responses = limit;
+        let request = ClientRequest::new("h", "/").unwrap().head_limits(limits);
+        let responses = "HTTP/1.1 103 Early Hints\r\nLink: <a>\r\n\r\n".repeat(count);
+        let run = |size| {
+            let mut handshake = ClientHandshake::new(&request, [0; 16]);
+            responses.as_bytes().chunks(size).try_fold(false, |_, part| {
+                handshake.input().extend_from_slice(part);
+                handshake.poll_response().map(|open| open.is_some())
+            })
+        };
+        let result = run(responses.len());
+        assert_eq!(run(1), result);
+        result
+    };
+    for limit in [16, 3, 1] {
+        assert_eq!(poll(limit, limit), Ok(false));
+        for count in [limit + 1, 10_000] {
+            let error = poll(limit, count).unwrap_err();
+            assert_eq!(Err(error.clone()), exceeded(HeadLimit::InterimResponses(limit)));
+            let text = format!("server sent more than {limit} interim responses (1xx)");
+            assert_eq!(error.to_string(), text);
+        }
+    }
+    assert_eq!(poll(0, 1), exceeded(HeadLimit::InterimResponses(0)));
+    assert_eq!(HeadLimits::default().max_interim_responses, 16);
+}
+
+#[test]
+fn each_head_is_limited_alone_and_errors_name_the_limits_that_were_set() {
+    // Each is within the limits, together they are not.
+    let interim = "HTTP/1.1 103 a\r\nA: b\r\nA: b\r\n\r\n".repeat(9);
+    for (response, limit, text) in [
+        (
+            format!("HTTP/1.1 101 {}", "a".repeat(28)),
+            HeadLimit::StartLine(40),
+            "HTTP head has a first line of more than 40 bytes",
+        ),
+        (
+            "HTTP/1.1 101 a\r\nA: b\r\nA: b\r\nA: b\r\n\r\n".to_owned(),
+            HeadLimit::Headers(2),
+            "HTTP head has more than 2 headers",
+        ),
+        (
+            format!("HTTP/1.1 101 a\r\nA: {}", "a".repeat(1000)),
+            HeadLimit::Size(100),
+            "HTTP head has more than 100 bytes",
+        ),
+    ] {
+        for before in ["", &interim] {
+            let request = ClientRequest::new("h", "/").unwrap().head_limits(limits(40, 2, 100));
+            let mut handshake = ClientHandshake::new(&request, [0; 16]);
+            handshake.input().extend_from_slice(before.as_bytes());
+            assert!(handshake.poll_response().unwrap().is_none());
+            handshake.input().extend_from_slice(response.as_bytes());
+            let error = handshake.poll_response().unwrap_err();
+            assert_eq!(error, HandshakeError::LimitExceeded(limit));
+            assert_eq!(error.to_string(), text);
+        }
+    }
+}
+
+#[test]
+fn a_folded_line_is_no_header_of_its_own_and_counts_for_the_size() {
+    let request = ClientRequest::new("h", "/").unwrap().head_limits(limits(40, 1, 100));
+    let poll = |folds: usize| {
+        let mut handshake = ClientHandshake::new(&request, [0; 16]);
+        let response = format!("HTTP/1.1 204 a\r\nA: b\r\n{}\r\n", " c\r\n".repeat(folds));
+        handshake.input().extend_from_slice(response.as_bytes());
+        handshake.poll_response().map(|open| open.is_some())
+    };
+    assert!(matches!(poll(19), Err(HandshakeError::Refused(_))));
+    assert_eq!(poll(20), exceeded(HeadLimit::Size(100)));
 }
