@@ -42,7 +42,12 @@ pub(crate) async fn serve(listener: TcpListener) {
                 let room = room.clone();
                 tokio::spawn(async move {
                     match admit(stream, number, room).await {
-                        Ok(()) | Err(Error::Rejected { .. }) => {}
+                        // Answered with a page, or a connection that a browser had in reserve.
+                        Ok(())
+                        | Err(
+                            Error::Rejected { .. }
+                            | Error::Handshake(HandshakeError::NoRequest { .. }),
+                        ) => {}
                         Err(error) => eprintln!("{peer}: {error}"),
                     }
                 });

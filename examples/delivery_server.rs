@@ -27,7 +27,7 @@ use sanswire::delivery::{
     Attachment, DeliveryError, Denied, Event, Hello, Owner, Retention, SUBPROTOCOL, SessionId,
     Sessions,
 };
-use sanswire::handshake::{Acceptance, Request, Response};
+use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
 use sanswire::tokio::WebSocket;
 use sanswire::{CloseCode, Commands, Config, Message};
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -96,6 +96,10 @@ async fn serve(stream: TcpStream, user: IpAddr, state: &State) -> Result<(), san
         Ok::<_, sanswire::io::Error>((socket, first))
     };
     let Ok(opened) = timeout(OPENING_TIMEOUT, opening).await else { return Ok(()) };
+    if let Err(sanswire::io::Error::Handshake(HandshakeError::NoRequest { .. })) = opened {
+        // It looked whether anybody listens.
+        return Ok(());
+    }
     let (mut socket, Some(first)) = opened? else { return Ok(()) };
     let attachment = match attach(state, user, &first) {
         Ok(attachment) => attachment,

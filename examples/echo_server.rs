@@ -210,8 +210,12 @@ fn announce(address: SocketAddr) -> std::io::Result<()> {
 }
 
 fn report(peer: SocketAddr, served: Result<(), sanswire::io::Error>) {
+    use sanswire::io::Error;
+
     match served {
-        Ok(()) | Err(sanswire::io::Error::Rejected { .. }) => {}
+        // Answered with a page, or a connection that a browser had in reserve.
+        Ok(())
+        | Err(Error::Rejected { .. } | Error::Handshake(HandshakeError::NoRequest { .. })) => {}
         Err(error) => eprintln!("{peer}: {error}"),
     }
 }

@@ -19,7 +19,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, net};
 use sanswire::driver::{Driver, Next};
-use sanswire::handshake::Acceptance;
+use sanswire::handshake::{Acceptance, HandshakeError};
 use sanswire::io::{Error, pump};
 use sanswire::{Config, Event};
 
@@ -99,7 +99,12 @@ impl Server {
 
     fn turn(&mut self, token: Token) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
-        let next = peer.turn(self.start).inspect_err(|error| eprintln!("{token:?}: {error:?}"));
+        let next = peer.turn(self.start);
+        match &next {
+            // It looked whether anybody listens.
+            Err(Error::Handshake(HandshakeError::NoRequest { .. })) | Ok(_) => {}
+            Err(error) => eprintln!("{token:?}: {error}"),
+        }
         if let Some(at) = peer.timer.take() {
             self.timers.remove(&(at, token));
         }

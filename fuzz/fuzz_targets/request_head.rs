@@ -1,5 +1,6 @@
 //! `ServerHandshake`: any bytes in any chunks give the same request or error, the same answer and
-//! the same rest as in one piece; every answer is a sound HTTP response.
+//! the same rest as in one piece, also behind empty lines; a folded header is refused; every answer
+//! is a sound HTTP response.
 #![no_main]
 
 use bytes::Buf;
@@ -26,7 +27,24 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = Outcome::of(limits, answer, &[&stream]);
     let pieces = Outcome::of(limits, answer, &cut(&stream, sizes));
     assert_eq!(pieces, whole);
+    if !stream.starts_with(b"\r") {
+        let late = [EMPTY_LINES, &stream].concat();
+        assert_eq!(Outcome::of(limits, answer, &[&late]), whole);
+        assert_eq!(Outcome::of(limits, answer, &cut(&late, sizes)), whole);
+    }
+    let has_nothing = (0..=EMPTY_LINES.len()).any(|len| stream == EMPTY_LINES[..len]);
+    let nothing = HandshakeError::NoRequest { waited: None };
+    assert_eq!(whole.error == Some(nothing), has_nothing);
+    if whole.request.is_some() {
+        let request = stream.trim_ascii_start();
+        let end = request.windows(4).position(|four| four == b"\r\n\r\n").unwrap();
+        let is_folded = |three: &[u8]| matches!(three, [b'\r', b'\n', b' ' | b'\t']);
+        assert!(!request[..end].windows(3).any(is_folded));
+    }
 });
+
+/// As many as may come before a request.
+const EMPTY_LINES: &[u8] = b"\r\n\r\n\r\n\r\n";
 
 #[derive(Clone, Copy)]
 enum Answer {
@@ -60,7 +78,10 @@ impl Outcome {
             let status = http::check_response(&outcome.output);
             assert_eq!(status == 101, handshake.is_accepted());
         } else {
-            assert_eq!(outcome.error, Some(HandshakeError::EndOfStream));
+            assert!(matches!(
+                outcome.error,
+                Some(HandshakeError::EndOfStream | HandshakeError::NoRequest { waited: None })
+            ));
         }
         assert!(handshake.poll_transmit().is_none());
         assert_eq!(handshake.negotiated().is_some(), handshake.is_accepted());

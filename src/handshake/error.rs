@@ -19,7 +19,8 @@ pub enum HandshakeError {
     DuplicateHeader(&'static str),
     /// A subprotocol was offered twice by the caller.
     DuplicateSubprotocol(String),
-    /// The stream ended before the handshake was complete.
+    /// The stream ended before the handshake was complete. Of a server that has received nothing,
+    /// the error is [`NoRequest`](Self::NoRequest).
     EndOfStream,
     /// The [`OriginPolicy`](super::OriginPolicy) does not allow where the request comes from.
     ForbiddenOrigin,
@@ -53,6 +54,14 @@ pub enum HandshakeError {
     MethodNotAllowed,
     /// A header that must be there is missing.
     MissingHeader(&'static str),
+    /// No byte of a request came: the client left without asking for anything, or the time was
+    /// over. A server need not report it. Browsers open connections in reserve, load balancers to
+    /// see that somebody listens, and close them without a word.
+    NoRequest {
+        /// How long the server has waited for a client that did not leave:
+        /// [`HeadLimits::timeout`](super::HeadLimits::timeout).
+        waited: Option<Duration>,
+    },
     /// The server chose no subprotocol, but the request demands that it does.
     NoSubprotocol,
     /// The request does not ask for an upgrade to WebSocket.
@@ -97,7 +106,7 @@ impl HandshakeError {
             | Self::UnexpectedBody => 400,
             Self::ForbiddenOrigin => 403,
             Self::MethodNotAllowed => 405,
-            Self::Timeout(_) => 408,
+            Self::NoRequest { .. } | Self::Timeout(_) => 408,
             Self::LimitExceeded(HeadLimit::StartLine(_)) => 414,
             // §4.2.2: "an appropriate HTTP error code (such as 426 Upgrade Required)"
             Self::NotUpgrade | Self::UnsupportedVersion => 426,
@@ -149,6 +158,8 @@ impl fmt::Display for HandshakeError {
             Self::Timeout(limit) => write!(f, "HTTP head not whole within {limit:?}"),
             Self::MethodNotAllowed => f.write_str("request method cannot open a WebSocket"),
             Self::MissingHeader(name) => write!(f, "header {name} is missing"),
+            Self::NoRequest { waited: None } => f.write_str("client left without a request"),
+            Self::NoRequest { waited: Some(limit) } => write!(f, "no request within {limit:?}"),
             Self::NoSubprotocol => f.write_str("server chose none of the offered subprotocols"),
             Self::NotUpgrade => f.write_str("header Upgrade does not ask for websocket"),
             Self::OutOfOrder => f.write_str("call does not fit the state of the handshake"),

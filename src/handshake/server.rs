@@ -86,7 +86,8 @@ impl ServerHandshake {
     /// # Errors
     ///
     /// When what arrives is no HTTP request, passes a limit, or takes too long. The answer is
-    /// queued already. When the stream ended before; then nobody is left to answer. Later calls
+    /// queued already. When the stream ended before; then nobody is left to answer.
+    /// [`HandshakeError::NoRequest`] when nothing came at all. Later calls
     /// return the same error, also one that `accept` returned for the request's fault.
     pub fn poll_request(&mut self) -> Result<Option<Request>, HandshakeError> {
         match &self.state {
@@ -97,11 +98,19 @@ impl ServerHandshake {
         let request = match self.head.poll(&mut self.input) {
             Ok(Some((line, headers))) => Request::from_head(line, headers),
             Ok(None) if self.is_ended => {
-                self.state = State::Failed(HandshakeError::EndOfStream);
-                return Err(HandshakeError::EndOfStream);
+                let error = if self.head.is_untouched() {
+                    HandshakeError::NoRequest { waited: None }
+                } else {
+                    HandshakeError::EndOfStream
+                };
+                self.state = State::Failed(error.clone());
+                return Err(error);
             }
             Ok(None) => match self.deadline.check() {
                 Ok(()) => return Ok(None),
+                Err(HandshakeError::Timeout(limit)) if self.head.is_untouched() => {
+                    Err(HandshakeError::NoRequest { waited: Some(limit) })
+                }
                 Err(error) => Err(error),
             },
             Err(error) => Err(error),

@@ -126,6 +126,7 @@ impl Policy {
             | HandshakeError::Malformed(_)
             | HandshakeError::MethodNotAllowed
             | HandshakeError::MissingHeader(_)
+            | HandshakeError::NoRequest { .. }
             | HandshakeError::NoSubprotocol
             | HandshakeError::NotUpgrade
             | HandshakeError::OutOfOrder

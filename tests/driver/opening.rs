@@ -228,6 +228,18 @@ fn a_request_that_takes_too_long_is_answered_408_and_ends() {
 }
 
 #[test]
+fn a_client_that_asks_for_nothing_in_time_is_told_apart() {
+    let mut hand = Hand::accepting(&Config::default());
+    hand.settle();
+    hand.pass_until(secs(9));
+    hand.now = secs(10);
+    hand.driver.handle_timeout(secs(10));
+    let nothing = HandshakeError::NoRequest { waited: Some(secs(10)) };
+    assert_eq!(end(&mut hand), handshake_failed(nothing));
+    assert_eq!(status(&hand), 408);
+}
+
+#[test]
 fn a_request_that_comes_with_its_deadline_is_in_time() {
     let mut hand = Hand::accepting(&Config::default());
     hand.settle();
@@ -238,12 +250,13 @@ fn a_request_that_comes_with_its_deadline_is_in_time() {
 
 #[test]
 fn a_stream_that_ends_before_the_request_is_told_and_nothing_is_answered() {
-    for part in [0, 30] {
+    let nothing = HandshakeError::NoRequest { waited: None };
+    for (part, error) in [(0, nothing), (30, HandshakeError::EndOfStream)] {
         let mut hand = Hand::accepting(&Config::default());
         hand.settle();
         hand.read_ahead(&REQUEST[..part]);
         hand.eof();
-        assert_eq!(hand.settle(), handshake_failed(HandshakeError::EndOfStream));
+        assert_eq!(hand.settle(), handshake_failed(error));
         assert!(hand.written.is_empty());
     }
 }

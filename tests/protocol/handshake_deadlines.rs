@@ -229,3 +229,21 @@ fn a_client_that_is_never_told_the_time_waits_for_the_body_forever() {
     handshake.handle_eof();
     assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), false)));
 }
+
+#[test]
+fn a_client_that_asks_for_nothing_in_time_is_told_apart_and_answered_with_408() {
+    for arrived in [&b""[..], b"\r", b"\r\n\r\n"] {
+        let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+        handshake.handle_timeout(secs(0));
+        handshake.input().extend_from_slice(arrived);
+        assert!(handshake.poll_request().unwrap().is_none());
+        handshake.handle_timeout(secs(5));
+        for _ in 0..2 {
+            let error = handshake.poll_request().unwrap_err();
+            assert_eq!(error, HandshakeError::NoRequest { waited: Some(secs(5)) });
+            assert_eq!((error.status(), &*error.to_string()), (408, "no request within 5s"));
+        }
+        let answer = take(handshake.poll_transmit());
+        assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");
+    }
+}

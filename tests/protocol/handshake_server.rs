@@ -535,14 +535,21 @@ fn a_slow_client_can_be_answered_before_its_request_is_complete() {
 
 #[test]
 fn the_end_of_the_stream_before_the_request_is_an_error_without_an_answer() {
-    for len in [0, 1, REQUEST.len() - 1] {
+    let nothing = HandshakeError::NoRequest { waited: None };
+    for (arrived, ended) in [
+        ("", &nothing),
+        ("\r", &nothing),
+        ("\r\n", &nothing),
+        (&REQUEST[..1], &HandshakeError::EndOfStream),
+        (&REQUEST[..REQUEST.len() - 1], &HandshakeError::EndOfStream),
+    ] {
         let mut handshake = ServerHandshake::new(HeadLimits::default());
-        handshake.input().extend_from_slice(&REQUEST.as_bytes()[..len]);
+        handshake.input().extend_from_slice(arrived.as_bytes());
         assert!(handshake.poll_request().unwrap().is_none());
         handshake.handle_eof();
         for _ in 0..2 {
             let error = handshake.poll_request().unwrap_err();
-            assert_eq!(error, HandshakeError::EndOfStream);
+            assert_eq!(error, *ended);
         }
         assert!(handshake.poll_transmit().is_none() && handshake.is_refused());
     }
