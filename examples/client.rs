@@ -1,11 +1,11 @@
 //! A WebSocket client for the command line.
 //!
 //! ```text
-//! cargo run --release --features tokio --example client -- [--deflate] URL [SUBPROTOCOL]
+//! cargo run --release --features tokio --example client -- [--deflate] [--headers] URL [SUBPROTOCOL]
 //! ```
 //!
 //! With `--deflate`, which wants `--features tokio,deflate`, it offers permessage-deflate and says
-//! what became of that.
+//! what became of that. With `--headers` it shows the headers by which the server accepted.
 //!
 //! Each line of the input goes out as a text message, but for these:
 //!
@@ -37,15 +37,16 @@ use sanswire::{AfterClose, CloseCode, Config, Event, SendError};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
-const USAGE: &str = "usage: client [--deflate] URL [SUBPROTOCOL]";
+const USAGE: &str = "usage: client [--deflate] [--headers] URL [SUBPROTOCOL]";
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let offers_deflate = arguments.first().is_some_and(|first| first == "--deflate");
-    if offers_deflate {
-        arguments.remove(0);
-    }
+    let mut take = |option| match arguments.iter().position(|argument| argument == option) {
+        Some(position) => arguments.remove(position) == option,
+        None => false,
+    };
+    let (offers_deflate, shows_headers) = (take("--deflate"), take("--headers"));
     let (url, subprotocol) = match &arguments[..] {
         [url] => (url, None),
         [url, subprotocol] => (url, Some(subprotocol)),
@@ -72,6 +73,11 @@ async fn main() -> ExitCode {
         match socket.connection().extensions() {
             "" => eprintln!("no compression: the server declined it"),
             extensions => eprintln!("negotiated {extensions}"),
+        }
+    }
+    for (name, value) in socket.response().iter().flat_map(|response| response.headers().iter()) {
+        if shows_headers {
+            eprintln!("{name}: {}", printable(&String::from_utf8_lossy(value)));
         }
     }
     let is_interactive = io::stdin().is_terminal();

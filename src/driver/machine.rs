@@ -83,6 +83,8 @@ use crate::role::Role;
 pub struct Driver {
     /// Until the connection is open.
     opening: Option<Box<Opening>>,
+    /// What opened a client's connection.
+    response: Option<Box<Response>>,
     connection: Connection,
     ending: Option<Box<Ending>>,
     /// How much may be done before others get a turn: messages, and KiB that are processed.
@@ -119,7 +121,8 @@ pub enum Next<'a> {
     /// request, now or later.
     Request(Box<Request>),
     /// The server accepted the connection with this response: it is open.
-    Response(Box<Response>),
+    /// [`response`](Driver::response) lends it later, too.
+    Response(&'a Response),
     /// Nothing happens until the transport moves or the time of [`Driver::poll_timeout`] comes.
     Wait,
     /// A fair share has been done: let other connections run, then ask again.
@@ -171,7 +174,7 @@ enum Found {
     Over,
     Ready(Ready),
     Request(Box<Request>),
-    Response(Box<Response>),
+    Response,
     Wait,
     Yield,
 }
@@ -208,6 +211,7 @@ impl Driver {
     fn new(opening: Option<Box<Opening>>, connection: Connection) -> Self {
         Self {
             opening,
+            response: None,
             connection,
             ending: None,
             credit: CREDIT,
@@ -260,7 +264,7 @@ impl Driver {
                 Next::Event(event, commands)
             }
             Found::Request(request) => Next::Request(request),
-            Found::Response(response) => Next::Response(response),
+            Found::Response => self.response.as_deref().map_or(Next::Yield, Next::Response),
             Found::Wait => Next::Wait,
             Found::Yield => Next::Yield,
         })
@@ -292,18 +296,17 @@ impl Driver {
             Some(Opening::Accepting(accepting)) => {
                 accepting.poll().map(|request| request.map(Found::Request))
             }
-            Some(Opening::Connecting(connecting)) => {
-                let response = connecting.poll(&mut self.connection);
-                response.map(|response| response.map(Found::Response))
-            }
+            Some(Opening::Connecting(connecting)) => match connecting.poll(&mut self.connection) {
+                Ok(Some(response)) => {
+                    self.response = Some(response);
+                    self.opening = None;
+                    return Found::Response;
+                }
+                polled => polled.map(|_| None),
+            },
         };
         match polled {
-            Ok(Some(found)) => {
-                if let Found::Response(_) = found {
-                    self.opening = None;
-                }
-                return found;
-            }
+            Ok(Some(found)) => return found,
             Ok(None) => self.is_quiet = true,
             Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
         }
@@ -528,6 +531,14 @@ impl Driver {
     #[must_use]
     pub const fn connection(&self) -> &Connection {
         &self.connection
+    }
+
+    /// Returns the response by which the server opened the connection, with its headers, such as the
+    /// cookie of a load balancer. `None` for a server's end, before the connection is open, and for a
+    /// driver that was made of a [`Connection`].
+    #[must_use]
+    pub fn response(&self) -> Option<&Response> {
+        self.response.as_deref()
     }
 
     /// Takes the connection out, with what it has received and not written; `None` before it is

@@ -38,7 +38,7 @@ use crate::close::Closed;
 use crate::connection::{ReadyState, Refused};
 use crate::driver::{self, Driver, Next};
 use crate::error::{ConnectionError, SendError};
-use crate::handshake::{Acceptance, HandshakeError, Request, Response};
+use crate::handshake::{Acceptance, ClientRequest, HandshakeError, Request, Response};
 use crate::message::Message;
 
 pub mod blocking;
@@ -191,6 +191,11 @@ fn open(
         }
     }
     Ok(true)
+}
+
+/// Refuses a request that goes over TLS, where there is none.
+const fn check_plain(request: &ClientRequest) -> Result<(), Error> {
+    if request.is_secure() { Err(Error::TlsRequired) } else { Ok(()) }
 }
 
 /// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given

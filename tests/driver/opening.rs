@@ -309,6 +309,27 @@ fn a_refusal_whose_body_does_not_end_is_told_after_two_seconds() {
 }
 
 #[test]
+fn a_client_keeps_the_response_that_opened_the_connection() {
+    let mut hand = Hand::connecting(&Config::default());
+    hand.settle();
+    assert!(hand.driver.response().is_none());
+    let response = str::from_utf8(crate::hand::RESPONSE).unwrap();
+    let interim = "HTTP/1.1 103 Early Hints\r\nSet-Cookie: no\r\n\r\n";
+    let cookie = "\r\nSet-Cookie: server=b\r\n\r\n";
+    hand.read(format!("{interim}{}", response.replace("\r\n\r\n", cookie)).as_bytes());
+    assert!(hand.driver.response().is_none());
+    assert_eq!(hand.settle(), [Told::Response]);
+    let response = hand.driver.response().unwrap();
+    assert_eq!((response.status(), response.reason()), (101, "Switching Protocols"));
+    assert_eq!(response.headers().text("Set-Cookie"), Some("server=b"));
+    hand.eof();
+    hand.settle();
+    assert!(hand.driver.response().is_some(), "also when it is over");
+    assert!(Hand::open(Role::Server, &Config::default()).driver.response().is_none());
+    assert!(Driver::from(Connection::server(&Config::default())).response().is_none());
+}
+
+#[test]
 fn a_client_that_was_refused_before_its_request_left_does_not_write_the_rest() {
     let mut hand = Hand::connecting(&Config::default());
     assert!(hand.take().is_empty());

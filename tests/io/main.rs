@@ -5,6 +5,7 @@ mod support;
 
 mod blocking;
 mod blocking_deadlines;
+mod blocking_opening;
 mod blocking_streams;
 #[cfg(feature = "tokio")]
 mod deadlines;

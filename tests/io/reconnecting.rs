@@ -162,6 +162,27 @@ async fn a_lost_connection_is_followed_by_another_after_the_delay() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_client_sees_the_headers_of_its_newest_response() {
+    let mut net = Net::new(options(|_| {}));
+    assert!(net.client.socket().is_none());
+    for cookie in ["server=a", "server=b"] {
+        next_connecting(&mut net.client).await;
+        let accept = async {
+            let stream = net.streams.recv().await.unwrap();
+            let accept = |_: &_| Ok(Acceptance::new().header("Set-Cookie", cookie).unwrap());
+            WebSocket::accept_with(stream, &Config::default(), accept).await.unwrap()
+        };
+        let (event, server) = tokio::join!(net.client.next(), accept);
+        assert!(matches!(event, Some(Event::Open)), "{event:?}");
+        let response = net.client.socket().unwrap().response().unwrap();
+        assert_eq!(response.headers().text("Set-Cookie"), Some(cookie));
+        drop(server);
+        next_disconnected(&mut net.client).await;
+        assert!(net.client.socket().is_none());
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn delays_are_those_of_the_policy() {
     let mut client = failing(options(|_| {}), refused);
     let mut oracle = Reconnect::new(Options::default().policy, SEED);

@@ -254,7 +254,7 @@ fn a_peer_that_answers_pings_lives_on() {
             peer
         });
         assert_eq!(socket.recv().await.unwrap(), Some("alive".into()));
-        assert!(socket.round_trip_time().is_some());
+        assert!(socket.connection().round_trip_time().is_some());
         drop(answers.await);
     });
 }

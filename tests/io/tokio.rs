@@ -12,6 +12,8 @@
 mod broadcast;
 #[path = "both/cancel.rs"]
 mod cancel;
+#[path = "both/opening.rs"]
+mod opening;
 #[path = "both/queued.rs"]
 mod queued;
 #[path = "both/socket.rs"]

@@ -47,12 +47,12 @@ mod turns;
 use core::time::Duration;
 
 use self::clock::{Clock, NEVER};
-use super::Error;
-use super::failure::Failure;
+use super::{Error, failure::Failure};
 pub use super::{Plain, Transport};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
+use crate::handshake::Response;
 use crate::message::{Message, MessageKind, Outgoing};
 
 /// A WebSocket over a blocking transport.
@@ -345,6 +345,12 @@ impl<S: Transport> WebSocket<S> {
     /// Returns the subprotocol in use, or an empty string.
     pub fn protocol(&self) -> &str {
         self.connection().protocol()
+    }
+
+    /// Returns the response by which the server opened the connection, with its headers, such as the
+    /// cookie of a load balancer; see [`Driver::response`].
+    pub fn response(&self) -> Option<&Response> {
+        self.driver.response()
     }
 
     /// Returns how the connection ended; see [`Connection::closed`].

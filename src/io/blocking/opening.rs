@@ -10,7 +10,7 @@ use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
 use crate::io::failure::Failure;
-use crate::io::{Error, Transport, entropy, is_self_connected, open};
+use crate::io::{Error, Transport, check_plain, entropy, is_self_connected, open};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -32,12 +32,8 @@ impl WebSocket<TcpStream> {
     /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
     /// `TimedOut`.
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
-        if request.is_secure() {
-            return Err(Error::TlsRequired);
-        }
-        let stream = connect(request)?;
-        stream.set_nodelay(true)?;
-        Self::client(stream, request, config)
+        check_plain(request)?;
+        Self::client(connect(request)?, request, config)
     }
 }
 
@@ -69,13 +65,15 @@ impl<S: Transport> WebSocket<S> {
     /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
     ///
     /// `decide` sees every well-formed HTTP request, also one that asks for no WebSocket: it may
-    /// serve a page. If it accepts such a request, the client is told what is wrong with it.
+    /// serve a page. If it accepts such a request, the client is told what is wrong with it. What is
+    /// needed of the request later, such as its path or a cookie, is for `decide` to keep.
     ///
     /// # Errors
     ///
     /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
     /// is at fault or does not come within [`HeadLimits::timeout`]; the answer has been written
-    /// whole in either case. [`Error::Io`].
+    /// whole in either case. [`HandshakeError::NoRequest`](crate::handshake::HandshakeError) when
+    /// the client left without a word, as browsers do: do not log it. [`Error::Io`].
     pub fn accept_with(
         stream: S,
         config: &Config,
@@ -136,16 +134,17 @@ impl<S: Transport> WebSocket<S> {
 fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
     // Where nothing is said, the system gives up much earlier.
     let limit = request.timeout().unwrap_or(Duration::from_secs(3600));
-    let mut connected = Err(io::Error::new(io::ErrorKind::NotFound, "host has no address"));
+    let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
     for address in (request.host(), request.port()).to_socket_addrs()? {
-        connected = TcpStream::connect_timeout(&address, limit);
-        let Ok(stream) = &connected else { continue };
-        if !is_self_connected(stream.local_addr(), stream.peer_addr()) {
-            break;
+        match TcpStream::connect_timeout(&address, limit) {
+            Ok(stream) if is_self_connected(stream.local_addr(), stream.peer_addr()) => {
+                failure = io::ErrorKind::ConnectionRefused.into();
+            }
+            Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
+            Err(error) => failure = error,
         }
-        connected = Err(io::ErrorKind::ConnectionRefused.into());
     }
-    connected
+    Err(failure)
 }
 
 /// How long a write blocks before the other direction is looked at.

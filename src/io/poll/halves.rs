@@ -214,19 +214,19 @@ impl<T: Transport> Sender<T> {
     /// Returns the WHATWG `readyState`; see [`WebSocket::ready_state`].
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        self.side.with(|shell| shell.connection().ready_state())
+        self.side.with(|shell| shell.driver().connection().ready_state())
     }
 
     /// Returns the WHATWG `bufferedAmount`; see [`WebSocket::buffered_amount`].
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
-        self.side.with(|shell| shell.connection().buffered_amount())
+        self.side.with(|shell| shell.driver().connection().buffered_amount())
     }
 
     /// Returns how the connection ended; see [`WebSocket::closed`].
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.side.with(|shell| shell.connection().closed().cloned())
+        self.side.with(|shell| shell.driver().connection().closed().cloned())
     }
 }
 
@@ -294,25 +294,26 @@ impl<T: Transport> Receiver<T> {
     /// Returns the WHATWG `readyState`; see [`WebSocket::ready_state`].
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
-        self.side.with(|shell| shell.connection().ready_state())
+        self.side.with(|shell| shell.driver().connection().ready_state())
     }
 
     /// Returns the subprotocol in use, or an empty string.
     #[must_use]
     pub fn protocol(&self) -> String {
-        self.side.with(|shell| shell.connection().protocol().into())
+        self.side.with(|shell| shell.driver().connection().protocol().into())
     }
 
     /// Returns how the connection ended; see [`WebSocket::closed`].
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.side.with(|shell| shell.connection().closed().cloned())
+        self.side.with(|shell| shell.driver().connection().closed().cloned())
     }
 
-    /// Returns how long a Ping and its Pong took together; see [`WebSocket::round_trip_time`].
+    /// Returns how long a Ping and its Pong took together; see
+    /// [`Connection::round_trip_time`](crate::Connection::round_trip_time).
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
-        self.side.with(|shell| shell.connection().round_trip_time())
+        self.side.with(|shell| shell.driver().connection().round_trip_time())
     }
 }
 

@@ -45,7 +45,6 @@ use alloc::boxed::Box;
 use core::future::poll_fn;
 use core::pin::Pin;
 use core::task::{Context, Poll, ready};
-use core::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -112,13 +111,15 @@ impl<T: Transport> WebSocket<T> {
     /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
     ///
     /// `decide` sees every well-formed HTTP request, also one that asks for no WebSocket: it may
-    /// serve a page. If it accepts such a request, the client is told what is wrong with it.
+    /// serve a page. If it accepts such a request, the client is told what is wrong with it. What is
+    /// needed of the request later, such as its path or a cookie, is for `decide` to keep.
     ///
     /// # Errors
     ///
     /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
     /// is at fault or does not come within [`HeadLimits::timeout`]; the answer has been written
-    /// whole in either case. [`Error::Io`].
+    /// whole in either case. [`HandshakeError::NoRequest`](crate::handshake::HandshakeError) when
+    /// the client left without a word, as browsers do: do not log it. [`Error::Io`].
     ///
     /// # Cancel safety
     ///
@@ -453,7 +454,7 @@ impl<T: Transport> WebSocket<T> {
 
     /// Returns the connection, for its getters.
     pub fn connection(&self) -> &Connection {
-        self.shell.connection()
+        self.shell.driver().connection()
     }
 
     /// Returns the stream. Reading from it or writing to it breaks the connection.
@@ -476,14 +477,15 @@ impl<T: Transport> WebSocket<T> {
         self.connection().protocol()
     }
 
+    /// Returns the response by which the server opened the connection, with its headers, such as the
+    /// cookie of a load balancer; see [`Driver::response`].
+    pub fn response(&self) -> Option<&Response> {
+        self.shell.driver().response()
+    }
+
     /// Returns how the connection ended; see [`Connection::closed`].
     pub fn closed(&self) -> Option<&Closed> {
         self.connection().closed()
-    }
-
-    /// Returns how long a Ping and its Pong took together; see [`Connection::round_trip_time`].
-    pub fn round_trip_time(&self) -> Option<Duration> {
-        self.connection().round_trip_time()
     }
 }
 

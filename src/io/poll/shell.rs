@@ -5,7 +5,7 @@ use core::time::Duration;
 use std::io;
 
 use super::transport::Transport;
-use crate::connection::{Commands, Connection, Event, ReadyState, Refused};
+use crate::connection::{Commands, Event, ReadyState, Refused};
 use crate::driver::{Driver, Next, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
@@ -327,8 +327,8 @@ impl<T: Transport> Shell<T> {
         self.driver.commands()
     }
 
-    pub(super) fn connection(&self) -> &Connection {
-        self.driver.connection()
+    pub(super) const fn driver(&self) -> &Driver {
+        &self.driver
     }
 
     pub(super) fn into_parts(mut self) -> (T, Driver) {

@@ -67,7 +67,7 @@ use ::tokio::time::{Instant, Sleep, sleep_until, timeout};
 use bytes::Buf;
 
 use super::poll::{self, Transport};
-use super::{Error, SLICES, is_self_connected};
+use super::{Error, SLICES, check_plain, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
@@ -143,9 +143,7 @@ impl WebSocket<TcpStream> {
     ///
     /// A dropped future drops the stream.
     pub async fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
-        if request.is_secure() {
-            return Err(Error::TlsRequired);
-        }
+        check_plain(request)?;
         Self::client(connect(request).await?, request, config).await
     }
 }

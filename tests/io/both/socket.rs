@@ -76,7 +76,7 @@ pub(super) async fn echo<T: Transport>(mut socket: poll::WebSocket<T>) -> Result
     Ok(())
 }
 
-async fn read_head(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
+pub(super) async fn read_head(stream: &mut (impl AsyncReadExt + Unpin)) -> Vec<u8> {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
         head.push(stream.read_u8().await.unwrap());

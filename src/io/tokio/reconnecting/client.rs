@@ -20,7 +20,7 @@ use super::shared::Shared;
 use crate::delivery::{Session, SessionId};
 use crate::handshake::ClientRequest;
 use crate::io::tokio::{WebSocket, connect};
-use crate::io::{Error, entropy};
+use crate::io::{check_plain, entropy};
 use crate::message::Message;
 use crate::reconnect::{AttemptError, Opening, Outbox, Refused, Retry, State, Supervisor};
 
@@ -178,7 +178,9 @@ impl<S> Client<S> {
         self.shared.with(|supervisor| supervisor.state())
     }
 
-    /// Returns the connection's socket, while there is one.
+    /// Returns the connection's socket, while there is one. Its
+    /// [`response`](WebSocket::response) has the headers by which the server accepted this
+    /// connection, the newest, from [`Event::Open`](super::Event) on.
     #[must_use]
     pub const fn socket(&self) -> Option<&WebSocket<S>> {
         match &self.stage {
@@ -201,9 +203,7 @@ impl<S> fmt::Debug for Client<S> {
 }
 
 async fn connect_tcp(request: ClientRequest) -> Result<TcpStream, AttemptError> {
-    if request.is_secure() {
-        return Err(AttemptError::new(Retry::Never, Error::TlsRequired));
-    }
+    check_plain(&request).map_err(|error| AttemptError::new(Retry::Never, error))?;
     Ok(connect(&request).await?)
 }
 

@@ -1,0 +1,153 @@
+//! The opening handshake of an asynchronous adapter: what each end gets to know of the other's head.
+#![expect(
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use sanswire::Config;
+use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits};
+use sanswire::io::Error;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
+
+use super::socket::{pair, read_head};
+use super::{WebSocket, adapt};
+use crate::support::response_to;
+
+fn request() -> ClientRequest {
+    ClientRequest::new("server.example.com", "/chat?room=7").unwrap()
+}
+
+#[tokio::test]
+async fn a_client_sees_the_headers_of_the_response() {
+    let (near, far) = duplex(1000);
+    let (config, request) = (Config::default(), request());
+    let mut asked = None;
+    let decide = |request: &sanswire::handshake::Request| {
+        asked = Some(request.clone());
+        Ok(Acceptance::new().header("Set-Cookie", "server=b").unwrap())
+    };
+    let (client, server) = tokio::join!(
+        WebSocket::client(adapt(near), &request, &config),
+        WebSocket::accept_with(adapt(far), &config, decide),
+    );
+    let (client, server) = (client.unwrap(), server.unwrap());
+    let response = client.response().unwrap();
+    assert_eq!(response.status(), 101);
+    assert_eq!(response.headers().text("set-cookie"), Some("server=b"));
+    // What a server needs to know later, it keeps.
+    assert!(server.response().is_none());
+    let asked = asked.unwrap();
+    assert_eq!((asked.path(), asked.query()), ("/chat", Some("room=7")));
+    // It stays with the driver.
+    let (stream, driver) = client.into_parts();
+    let client = WebSocket::from_driver(stream, driver);
+    assert!(client.response().is_some());
+}
+
+#[tokio::test]
+async fn without_a_header_of_its_own_the_response_is_that_of_the_handshake() {
+    let (client, server) = pair(1000, &Config::default(), &Config::default()).await;
+    let response = client.response().unwrap();
+    assert_eq!(response.headers().iter().len(), 3);
+    assert!(server.response().is_none());
+}
+
+#[tokio::test]
+async fn a_101_with_the_headers_of_real_servers_opens_the_connection() {
+    let (near, mut far) = duplex(1000);
+    let (config, request) = (Config::default(), request());
+    let serve = async {
+        let response = String::from_utf8(response_to(&read_head(&mut far).await)).unwrap();
+        let lines = "\r\nContent-Length: 0\r\nX-Policy: default-src 'self';\r\n  img-src *\r\n\r\n";
+        far.write_all(response.replace("\r\n\r\n", lines).as_bytes()).await.unwrap();
+        far.write_all(b"\x81\x05hello").await.unwrap();
+    };
+    let (client, ()) = tokio::join!(WebSocket::client(adapt(near), &request, &config), serve);
+    let mut client = client.unwrap();
+    let policy = client.response().unwrap().headers().text("X-Policy");
+    assert_eq!(policy, Some("default-src 'self'; img-src *"));
+    assert_eq!(client.recv().await.unwrap(), Some("hello".into()));
+}
+
+#[tokio::test]
+async fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
+    for response in [
+        "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\ntry later",
+        "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 1000\r\n\r\ntry later",
+        "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nTransfer-Encoding: gzip, chunked\r\n\r\n\
+         9\r\ntry later\r\n",
+    ] {
+        let (near, mut far) = duplex(1000);
+        let mut limits = HeadLimits::default();
+        limits.timeout = None;
+        let request = request().head_limits(limits).refusal_timeout(Duration::from_millis(50));
+        far.write_all(response.as_bytes()).await.unwrap();
+        let refused = WebSocket::client(adapt(near), &request, &Config::default()).await;
+        let Err(Error::Handshake(HandshakeError::Refused(response))) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!((response.status(), response.reason()), (503, "Busy"));
+        assert_eq!(response.headers().text("Retry-After"), Some("7"));
+        assert_eq!((response.content(), response.is_truncated()), (&"try later".into(), true));
+    }
+}
+
+/// A stream whose peer has broken off.
+#[derive(Debug)]
+struct Reset;
+
+impl AsyncRead for Reset {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Ready(Err(io::ErrorKind::ConnectionReset.into()))
+    }
+}
+
+impl AsyncWrite for Reset {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+#[tokio::test]
+async fn a_client_that_leaves_without_a_word_is_told_apart() {
+    let (near, far) = duplex(1000);
+    drop(far);
+    let left = WebSocket::accept(adapt(near), &Config::default()).await.unwrap_err();
+    let reset = WebSocket::accept(adapt(Reset), &Config::default()).await.unwrap_err();
+    for error in [left, reset] {
+        let Error::Handshake(error) = error else { panic!("{error}") };
+        assert_eq!(error, HandshakeError::NoRequest { waited: None });
+    }
+    // One that has begun is another matter.
+    let (near, mut far) = duplex(1000);
+    far.write_all(b"GET").await.unwrap();
+    drop(far);
+    let error = WebSocket::accept(adapt(near), &Config::default()).await.unwrap_err();
+    assert!(matches!(error, Error::Handshake(HandshakeError::EndOfStream)), "{error}");
+    // So is a server that breaks off.
+    let error = WebSocket::client(adapt(Reset), &request(), &Config::default()).await.unwrap_err();
+    let Error::Io(error) = error else { panic!("{error}") };
+    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+}
