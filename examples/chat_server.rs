@@ -67,7 +67,7 @@ async fn admit(
 ) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let config = config();
-    let handshake = WebSocket::accept_with(stream, &config, decide);
+    let handshake = WebSocket::accept_with(stream, &config, async |request| decide(request));
     match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
         Ok(socket) => join(socket?, number, room).await,
         Err(_) => Ok(()),

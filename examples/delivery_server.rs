@@ -91,7 +91,8 @@ async fn serve(stream: TcpStream, user: IpAddr, state: &State) -> Result<(), san
     stream.set_nodelay(true)?;
     let config = Config::default();
     let opening = async {
-        let mut socket = WebSocket::accept_with(stream, &config, decide).await?;
+        let mut socket =
+            WebSocket::accept_with(stream, &config, async |request| decide(request)).await?;
         let first = socket.recv().await?;
         Ok::<_, sanswire::io::Error>((socket, first))
     };

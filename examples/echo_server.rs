@@ -90,7 +90,8 @@ async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
 
     async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
-        let mut socket = WebSocket::accept_with(stream, &config(), decide).await?;
+        let mut socket =
+            WebSocket::accept_with(stream, &config(), async |request| decide(request)).await?;
         socket.run(echo).await
     }
 
@@ -117,7 +118,8 @@ fn serve_futures_io(address: &str) -> Result<(), Box<dyn Error>> {
 
     async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
         stream.set_nodelay(true)?;
-        let mut socket = WebSocket::accept_with(stream, &config(), decide).await?;
+        let mut socket =
+            WebSocket::accept_with(stream, &config(), async |request| decide(request)).await?;
         socket.run(echo).await
     }
 

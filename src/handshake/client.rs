@@ -234,8 +234,7 @@ impl ClientHandshake {
                 if self.is_ended {
                     return Err(HandshakeError::EndOfStream);
                 }
-                self.deadline.check()?;
-                return Ok(None);
+                return self.deadline.check().map(|()| None).map_err(HandshakeError::Timeout);
             };
             match line.status {
                 101 => {

@@ -2,8 +2,6 @@
 
 use core::time::Duration;
 
-use super::HandshakeError;
-
 /// The time by which a handshake must be done.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
@@ -31,10 +29,10 @@ impl Deadline {
         self.limit.map(|_| self.at.unwrap_or_default())
     }
 
-    /// Returns an error once the time is over.
-    pub(super) fn check(&self) -> Result<(), HandshakeError> {
+    /// Returns how long the time was as an error, once it is over.
+    pub(super) fn check(&self) -> Result<(), Duration> {
         match self.limit {
-            Some(limit) if self.has_passed => Err(HandshakeError::Timeout(limit)),
+            Some(limit) if self.has_passed => Err(limit),
             Some(_) | None => Ok(()),
         }
     }

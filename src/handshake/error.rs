@@ -74,6 +74,10 @@ pub enum HandshakeError {
     ReservedHeader(String),
     /// This end was shut down before the handshake was complete.
     ShutDown,
+    /// The server's application did not answer the request in time; the client was answered with 503.
+    /// [`HeadLimits::timeout`](super::HeadLimits::timeout) is the time of both, the request and the
+    /// answer.
+    NotAnswered(Duration),
     /// The peer's head did not arrive whole in time: [`HeadLimits::timeout`](super::HeadLimits).
     Timeout(Duration),
     /// The request announces a body, where there must be none.
@@ -113,6 +117,7 @@ impl HandshakeError {
             Self::LimitExceeded(HeadLimit::Headers(_) | HeadLimit::Size(_)) => 431,
             // RFC 9220, §3: "SHOULD respond […] with a 501 (Not Implemented) status code"
             Self::UnsupportedProtocol => 501,
+            Self::NotAnswered(_) => 503,
             Self::UnsupportedHttpVersion => 505,
             Self::DuplicateSubprotocol(_)
             | Self::IllegalHeader(_)
@@ -161,6 +166,9 @@ impl fmt::Display for HandshakeError {
             Self::NoRequest { waited: None } => f.write_str("client left without a request"),
             Self::NoRequest { waited: Some(limit) } => write!(f, "no request within {limit:?}"),
             Self::NoSubprotocol => f.write_str("server chose none of the offered subprotocols"),
+            Self::NotAnswered(limit) => {
+                write!(f, "application did not answer the request within {limit:?}")
+            }
             Self::NotUpgrade => f.write_str("header Upgrade does not ask for websocket"),
             Self::OutOfOrder => f.write_str("call does not fit the state of the handshake"),
             Self::Refused(response) => {

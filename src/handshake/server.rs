@@ -87,13 +87,21 @@ impl ServerHandshake {
     ///
     /// When what arrives is no HTTP request, passes a limit, or takes too long. The answer is
     /// queued already. When the stream ended before; then nobody is left to answer.
-    /// [`HandshakeError::NoRequest`] when nothing came at all. Later calls
+    /// [`HandshakeError::NoRequest`] when nothing came at all, and
+    /// [`HandshakeError::NotAnswered`] when the application takes too long to answer. Later calls
     /// return the same error, also one that `accept` returned for the request's fault.
     pub fn poll_request(&mut self) -> Result<Option<Request>, HandshakeError> {
         match &self.state {
             State::Reading => {}
             State::Failed(error) => return Err(error.clone()),
-            State::Requested(_) | State::Accepted(_) | State::Rejected => return Ok(None),
+            State::Requested(body) => {
+                let body = *body;
+                return match self.deadline.check() {
+                    Ok(()) => Ok(None),
+                    Err(limit) => Err(self.fail(HandshakeError::NotAnswered(limit), body)),
+                };
+            }
+            State::Accepted(_) | State::Rejected => return Ok(None),
         }
         let request = match self.head.poll(&mut self.input) {
             Ok(Some((line, headers))) => Request::from_head(line, headers),
@@ -108,10 +116,10 @@ impl ServerHandshake {
             }
             Ok(None) => match self.deadline.check() {
                 Ok(()) => return Ok(None),
-                Err(HandshakeError::Timeout(limit)) if self.head.is_untouched() => {
+                Err(limit) if self.head.is_untouched() => {
                     Err(HandshakeError::NoRequest { waited: Some(limit) })
                 }
-                Err(error) => Err(error),
+                Err(limit) => Err(HandshakeError::Timeout(limit)),
             },
             Err(error) => Err(error),
         };
@@ -131,8 +139,8 @@ impl ServerHandshake {
     }
 
     /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
-    /// does. The first time begins the wait for the request, which is bounded by
-    /// [`HeadLimits::timeout`]; [`poll_request`](Self::poll_request) is to be called behind it.
+    /// does. The first time begins the handshake, which is bounded by [`HeadLimits::timeout`] until
+    /// the request is answered; [`poll_request`](Self::poll_request) is to be called behind it.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.deadline.handle_timeout(now);
     }
@@ -141,7 +149,8 @@ impl ServerHandshake {
     /// once there is nothing to wait for. It may be in the past: then call at once.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Duration> {
-        self.deadline.poll_timeout().filter(|_| matches!(self.state, State::Reading))
+        let is_waiting = matches!(self.state, State::Reading | State::Requested(_));
+        self.deadline.poll_timeout().filter(|_| is_waiting)
     }
 
     /// Accepts `request`, which this handshake has yielded: queues a response with status 101.

@@ -30,6 +30,7 @@
     reason = "the sockets, clocks and locks of the crate are in here"
 )]
 
+use alloc::boxed::Box;
 use core::fmt;
 use core::net::SocketAddr;
 use std::io;
@@ -170,27 +171,50 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     Ok(bytes)
 }
 
-/// Opens a driver as far as it goes without the transport: answers a request as `decide` says.
-/// Returns whether the connection is open.
-fn open(
+/// What an opening handshake waits for.
+enum Opening {
+    Answer(Box<Request>),
+    /// Nothing: the connection is open.
+    Done,
+    Transport,
+}
+
+/// Opens a driver as far as it goes by itself.
+fn open(driver: &mut Driver) -> Result<Opening, driver::Error> {
+    while driver.connection().ready_state() == ReadyState::Connecting {
+        match driver.poll_event()? {
+            Next::Request(request) => return Ok(Opening::Answer(request)),
+            Next::Wait => return Ok(Opening::Transport),
+            Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield => {}
+        }
+    }
+    Ok(Opening::Done)
+}
+
+/// As [`open`], with an answer of `decide` to the request. Returns whether the connection is open.
+fn open_with(
     driver: &mut Driver,
     decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
 ) -> Result<bool, driver::Error> {
-    while driver.connection().ready_state() == ReadyState::Connecting {
-        match driver.poll_event()? {
-            Next::Request(request) => {
-                // What is refused ends the handshake, which says so.
-                let _ = match decide.take().map(|decide| decide(&request)) {
-                    None => driver.accept(&request, &Acceptance::new()),
-                    Some(Ok(acceptance)) => driver.accept(&request, &acceptance),
-                    Some(Err(response)) => driver.reject(&response),
-                };
+    loop {
+        match open(driver)? {
+            Opening::Answer(request) => {
+                if let Some(decide) = decide.take() {
+                    answer(driver, &request, decide(&request));
+                }
             }
-            Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield => {}
-            Next::Wait => return Ok(false),
+            Opening::Done => return Ok(true),
+            Opening::Transport => return Ok(false),
         }
     }
-    Ok(true)
+}
+
+/// Answers a request. What is refused ends the handshake, which says so.
+fn answer(driver: &mut Driver, request: &Request, answer: Result<Acceptance, Response>) {
+    let _ = match answer {
+        Ok(acceptance) => driver.accept(request, &acceptance),
+        Err(response) => driver.reject(&response),
+    };
 }
 
 /// Refuses a request that goes over TLS, where there is none.

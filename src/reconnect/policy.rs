@@ -128,6 +128,7 @@ impl Policy {
             | HandshakeError::MissingHeader(_)
             | HandshakeError::NoRequest { .. }
             | HandshakeError::NoSubprotocol
+            | HandshakeError::NotAnswered(_)
             | HandshakeError::NotUpgrade
             | HandshakeError::OutOfOrder
             | HandshakeError::ReservedHeader(_)

@@ -34,8 +34,8 @@ fn handshake_failed(error: HandshakeError) -> Vec<Told> {
 #[test]
 fn a_request_may_be_accepted_later() {
     let mut hand = Hand::asked(&Config::default());
-    assert!(hand.pass_until(secs(100)).is_empty());
-    assert_eq!(hand.driver.poll_timeout(), None);
+    assert!(hand.pass_until(secs(9)).is_empty());
+    assert_eq!(hand.driver.poll_timeout(), Some(secs(10)));
     hand.accept(&Acceptance::new()).unwrap();
     hand.settle();
     assert_eq!(status(&hand), 101);
@@ -109,7 +109,7 @@ fn an_end_of_stream_while_the_application_decides_is_kept_for_the_connection() {
 #[test]
 fn a_request_may_be_rejected_later() {
     let mut hand = Hand::asked(&Config::default());
-    assert!(hand.pass_until(secs(100)).is_empty());
+    assert!(hand.pass_until(secs(9)).is_empty());
     hand.driver.reject(&Response::new(403)).unwrap();
     assert_eq!(end(&mut hand), [Told::Failed(Error::Rejected { status: 403 })]);
     assert_eq!(status(&hand), 403);
@@ -225,6 +225,22 @@ fn a_request_that_takes_too_long_is_answered_408_and_ends() {
     assert!(hand.driver.is_overdue() && hand.driver.has_event());
     assert_eq!(end(&mut hand), handshake_failed(HandshakeError::Timeout(secs(10))));
     assert_eq!(status(&hand), 408);
+}
+
+#[test]
+fn a_request_that_is_not_answered_in_time_is_answered_503_and_ends() {
+    let mut hand = Hand::accepting(&Config::default());
+    hand.settle();
+    hand.pass_until(secs(4));
+    hand.read(REQUEST);
+    assert_eq!(hand.settle(), [Told::Request]);
+    // The time is that of the whole handshake.
+    assert!(hand.pass_until(secs(9)).is_empty());
+    assert_eq!(hand.driver.poll_timeout(), Some(secs(10)));
+    assert!(hand.pass_until(secs(10)).is_empty());
+    assert_eq!(hand.accept(&Acceptance::new()), Err(HandshakeError::OutOfOrder));
+    assert_eq!(end(&mut hand), handshake_failed(HandshakeError::NotAnswered(secs(10))));
+    assert_eq!(status(&hand), 503);
 }
 
 #[test]

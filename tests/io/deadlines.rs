@@ -1,16 +1,18 @@
 //! Deadlines and heartbeats of the tokio adapter, by a paused clock.
 #![expect(
     clippy::panic,
+    clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
 use std::io;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
+use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits, Request};
 use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
 use sanswire::{AfterClose, Config, Connection, ConnectionError};
@@ -270,6 +272,37 @@ async fn a_request_that_trickles_in_is_answered_with_408() {
     assert!(begin.elapsed() >= limit);
     let answer = peer.await.unwrap();
     assert!(answer.starts_with(b"HTTP/1.1 408 Request Timeout\r\n"));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_request_that_is_not_answered_in_time_is_answered_with_503() {
+    let (near, mut far) = duplex(1000);
+    let begin = Instant::now();
+    far.write_all(
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
+    )
+    .await
+    .unwrap();
+    let reading = tokio::spawn(async move {
+        let mut answer = Vec::new();
+        far.read_to_end(&mut answer).await.unwrap();
+        answer
+    });
+    let was_dropped = Arc::new(());
+    let witness = Arc::clone(&was_dropped);
+    let decide = async move |_: &Request| {
+        let _witness = witness;
+        std::future::pending().await
+    };
+    let error = WebSocket::accept_with(near, &Config::default(), decide).await.unwrap_err();
+    let limit = HeadLimits::default().timeout.unwrap();
+    let Error::Handshake(error) = error else { panic!("{error}") };
+    assert_eq!(error, HandshakeError::NotAnswered(limit));
+    assert_eq!(begin.elapsed(), limit);
+    assert_eq!(Arc::strong_count(&was_dropped), 1);
+    let answer = reading.await.unwrap();
+    assert!(answer.starts_with(b"HTTP/1.1 503 Service Unavailable\r\n"));
 }
 
 #[tokio::test(start_paused = true)]

@@ -173,7 +173,7 @@ impl Server {
     }
 
     async fn serve(&self, stream: TcpStream) -> Result<(), Box<dyn Error + Send + Sync>> {
-        let decide = |request: &Request| {
+        let decide = async |request: &Request| {
             let offered = request.subprotocols().find(|&name| name == SUBPROTOCOL);
             Ok(Acceptance::new().subprotocol(offered))
         };

@@ -169,7 +169,7 @@ async fn a_client_sees_the_headers_of_its_newest_response() {
         next_connecting(&mut net.client).await;
         let accept = async {
             let stream = net.streams.recv().await.unwrap();
-            let accept = |_: &_| Ok(Acceptance::new().header("Set-Cookie", cookie).unwrap());
+            let accept = async |_: &_| Ok(Acceptance::new().header("Set-Cookie", cookie).unwrap());
             WebSocket::accept_with(stream, &Config::default(), accept).await.unwrap()
         };
         let (event, server) = tokio::join!(net.client.next(), accept);
@@ -312,7 +312,7 @@ async fn the_request_is_made_anew_for_each_attempt() {
     let servers = tokio::spawn(async move {
         let mut tokens = Vec::new();
         while tokens.len() < 3 {
-            let decide = |request: &sanswire::handshake::Request| {
+            let decide = async |request: &sanswire::handshake::Request| {
                 tokens.push(request.headers().text("Authorization").unwrap().to_owned());
                 Ok(Acceptance::new())
             };
@@ -332,7 +332,7 @@ async fn accept_with_token(
     streams: &mut mpsc::UnboundedReceiver<DuplexStream>,
     token: &str,
 ) -> WebSocket<DuplexStream> {
-    let decide = |request: &sanswire::handshake::Request| {
+    let decide = async |request: &sanswire::handshake::Request| {
         Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
     };
     let stream = streams.recv().await.unwrap();
@@ -471,7 +471,7 @@ async fn judged_answer(response: Response) -> Option<Duration> {
     let Net { client, mut streams } = Net::new(options(|_| {}));
     let server = tokio::spawn(async move {
         let stream = streams.recv().await.unwrap();
-        let decide = |_: &_| Err(response);
+        let decide = async |_: &_| Err(response);
         WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap_err();
         streams
     });
@@ -879,7 +879,7 @@ async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
-        let decide = |request: &sanswire::handshake::Request| {
+        let decide = async |request: &sanswire::handshake::Request| {
             Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
@@ -916,7 +916,7 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
-        let decide = |request: &sanswire::handshake::Request| {
+        let decide = async |request: &sanswire::handshake::Request| {
             Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
@@ -943,7 +943,7 @@ async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
-        let decide = |request: &sanswire::handshake::Request| {
+        let decide = async |request: &sanswire::handshake::Request| {
             Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();

@@ -93,7 +93,7 @@ fn a_request_has_its_subprotocol_and_its_config() {
         let server = spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             let plain = Config::default();
-            let accepted = WebSocket::accept_with(stream, &plain, |request| {
+            let accepted = WebSocket::accept_with(stream, &plain, async |request| {
                 assert_eq!(request.path(), "/chat");
                 Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
             });
@@ -136,7 +136,7 @@ fn a_request_can_be_answered_otherwise() {
         let server = spawn(async move {
             let (stream, _) = listener.accept().await.unwrap();
             let config = Config::default();
-            let decide = |_: &_| Err(Response::new(404).text("not here"));
+            let decide = async |_: &_| Err(Response::new(404).text("not here"));
             WebSocket::accept_with(stream, &config, decide).await.map(drop)
         });
         let Err(Error::Handshake(HandshakeError::Refused(response))) =
@@ -312,7 +312,7 @@ fn a_handshake_that_takes_too_long_is_given_up_by_both_ends() {
 
         let (mut client, server) = tcp().await;
         let config = Config::default();
-        let accept = |_: &_| Ok(Acceptance::new());
+        let accept = async |_: &_| Ok(Acceptance::new());
         let accepting = WebSocket::accept_with_limits(server, limits, &config, accept);
         let (unasked, answer) = zip(accepting, async {
             client.write_all(b"GET / HT").await.unwrap();

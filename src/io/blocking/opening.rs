@@ -10,7 +10,7 @@ use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
 use crate::io::failure::Failure;
-use crate::io::{Error, Transport, check_plain, entropy, is_self_connected, open};
+use crate::io::{Error, Transport, check_plain, entropy, is_self_connected, open_with};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -117,7 +117,7 @@ impl<S: Transport> WebSocket<S> {
     ) -> Result<Self, Error> {
         let (mut socket, mut decide) = (Self::from_driver(stream, driver), Some(decide));
         let mut deadline = NEVER;
-        while !open(&mut socket.driver, &mut decide).map_err(|e| socket.failure.explain(e))? {
+        while !open_with(&mut socket.driver, &mut decide).map_err(|e| socket.failure.explain(e))? {
             deadline = socket.driver.poll_timeout().unwrap_or(deadline);
             socket.advance(NEVER)?;
         }

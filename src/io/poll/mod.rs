@@ -27,7 +27,7 @@
 //!
 //! # Time
 //!
-//! Deadlines and heartbeats are those of the [`Config`]. There is one timer for each socket. Time
+//! Deadlines and heartbeats are those of the [`Config`](crate::Config). There is one timer for each socket. Time
 //! passes for a connection while a call waits: [`recv`](WebSocket::recv), or a method that sends when
 //! there is no room. A socket that nobody waits on sends no Pings and meets no deadlines.
 //!
@@ -37,25 +37,25 @@
 //! processed or delivered.
 
 mod halves;
+mod opening;
 mod shared;
 mod shell;
 mod transport;
 
-use alloc::boxed::Box;
 use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
 
 use futures_core::Stream;
 use futures_sink::Sink;
 
 use self::shell::{Shell, Wakers};
-use super::{Error, entropy};
+use super::Error;
 use crate::close::{CloseCode, Closed};
-use crate::connection::{Commands, Config, Connection, Event, ReadyState};
+use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
 use crate::error::SendError;
-use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
+use crate::handshake::Response;
 use crate::message::{Message, MessageKind, Outgoing};
 pub use halves::{Receiver, ReuniteError, Sender};
 pub use transport::Transport;
@@ -73,100 +73,6 @@ pub struct WebSocket<T> {
 }
 
 impl<T: Transport> WebSocket<T> {
-    /// Does a client's handshake over a stream that is connected already, such as one of TLS.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`](crate::handshake::HandshakeError::Refused)
-    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future drops the stream.
-    pub async fn client(
-        stream: T::Stream,
-        request: &ClientRequest,
-        config: &Config,
-    ) -> Result<Self, Error> {
-        let driver = Driver::client(request, config, entropy()?, entropy()?);
-        Self::open(stream, driver, |_| Ok(Acceptance::new())).await
-    }
-
-    /// Does a server's handshake, and accepts every request that asks for a WebSocket.
-    ///
-    /// On a TCP stream, call `set_nodelay(true)` before: messages are written whole, and without it
-    /// the second of two replies may wait 40 ms for the acknowledgement of the first.
-    ///
-    /// # Errors
-    ///
-    /// As [`accept_with`](Self::accept_with).
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future drops the stream.
-    pub async fn accept(stream: T::Stream, config: &Config) -> Result<Self, Error> {
-        Self::open(stream, Driver::server(config), |_| Ok(Acceptance::new())).await
-    }
-
-    /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
-    ///
-    /// `decide` sees every well-formed HTTP request, also one that asks for no WebSocket: it may
-    /// serve a page. If it accepts such a request, the client is told what is wrong with it. What is
-    /// needed of the request later, such as its path or a cookie, is for `decide` to keep.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
-    /// is at fault or does not come within [`HeadLimits::timeout`]; the answer has been written
-    /// whole in either case. [`HandshakeError::NoRequest`](crate::handshake::HandshakeError) when
-    /// the client left without a word, as browsers do: do not log it. [`Error::Io`].
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future drops the stream.
-    pub async fn accept_with(
-        stream: T::Stream,
-        config: &Config,
-        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> Result<Self, Error> {
-        Self::open(stream, Driver::server(config), decide).await
-    }
-
-    /// As [`accept_with`](Self::accept_with), with other limits for the request.
-    ///
-    /// # Errors
-    ///
-    /// As [`accept_with`](Self::accept_with).
-    ///
-    /// # Cancel safety
-    ///
-    /// A dropped future drops the stream.
-    pub async fn accept_with_limits(
-        stream: T::Stream,
-        limits: HeadLimits,
-        config: &Config,
-        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> Result<Self, Error> {
-        Self::open(stream, Driver::server_with(limits, config), decide).await
-    }
-
-    /// Not an `async fn`, and boxed: a task that opens a connection and then serves it would hold
-    /// the place of this future all along, beside the socket.
-    fn open(
-        stream: T::Stream,
-        driver: Driver,
-        decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> impl Future<Output = Result<Self, Error>> {
-        let socket = Box::new(Self::from_driver(stream, driver));
-        let (mut socket, mut decide) = (Some(socket), Some(decide));
-        poll_fn(move |cx| {
-            if let Some(opening) = &mut socket {
-                ready!(opening.shell.poll_open(cx, &mut decide))?;
-            }
-            socket.take().map_or(Poll::Pending, |socket| Poll::Ready(Ok(*socket)))
-        })
-    }
-
     /// Goes on with a driver whose connection is open: one from [`into_parts`](Self::into_parts), or
     /// `connection.into()` for a [`Connection`] that another HTTP stack has opened. Its time
     /// continues.
@@ -257,11 +163,11 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Sends a message, and returns when it has left. Waits for room while the output is full,
-    /// unless [`Config::when_full`] says otherwise.
+    /// unless [`Config::when_full`](crate::Config::when_full) says otherwise.
     ///
     /// See [`Outgoing`] for what can be a message, and for when it is copied.
     ///
-    /// While the peer does not read, it waits, for [`Config::write_timeout`] at most. Two peers that
+    /// While the peer does not read, it waits, for [`Config::write_timeout`](crate::Config::write_timeout) at most. Two peers that
     /// both only send may wait for each other: [`split`](Self::split) the socket to send and receive
     /// at once.
     ///
@@ -304,7 +210,7 @@ impl<T: Transport> WebSocket<T> {
     /// leaves as by [`feed`](Self::feed).
     ///
     /// Use it to send to many peers of which some are slow. [`Event::Drained`] says when there is
-    /// room again; [`Config::when_full`] has other answers to a full output.
+    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full output.
     ///
     /// # Errors
     ///
@@ -378,7 +284,7 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Closes the connection: sends a Close frame behind all messages, and waits for the peer's, for
-    /// [`Config::close_timeout`] at most, whatever the peer does. Messages that arrive meanwhile
+    /// [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the peer does. Messages that arrive meanwhile
     /// are dropped.
     ///
     /// # Errors

@@ -155,7 +155,7 @@ impl<T: Transport> Side<T> {
         let mut shell = self.lock();
         let done = work(&mut shell);
         let has_it = match other {
-            Half::Receiver => shell.has_event(),
+            Half::Receiver => shell.driver().has_event(),
             Half::Sender => shell.has_sent(),
         };
         let wakes = has_it || shell.needs_io();

@@ -1,5 +1,6 @@
 //! A driver and its transport as poll functions: all that waits; knows no futures and no locks.
 
+use alloc::boxed::Box;
 use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
 use std::io;
@@ -10,7 +11,7 @@ use crate::driver::{Driver, Next, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
 use crate::io::failure::Failure;
-use crate::io::{Error, open};
+use crate::io::{Error, Opening, answer, open};
 use crate::message::{Message, Outgoing};
 
 /// A driver over a transport.
@@ -76,17 +77,24 @@ impl<T: Transport> Shell<T> {
         }
     }
 
-    /// Does the opening handshake; ready when the connection is open and the response has left.
+    /// Does the opening handshake: yields a request that is to be answered, and nothing when the
+    /// connection is open and the response has left.
     pub(super) fn poll_open(
         &mut self,
-        cx: &mut Context<'_>,
-        decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
-    ) -> Poll<Result<(), Error>> {
-        let wakers = Wakers::of(cx);
-        while !open(&mut self.driver, decide).map_err(|error| self.failure.explain(error))? {
-            ready!(self.poll_io(wakers));
+        wakers: Wakers<'_>,
+    ) -> Poll<Result<Option<Box<Request>>, Error>> {
+        loop {
+            match open(&mut self.driver).map_err(|error| self.failure.explain(error))? {
+                Opening::Answer(request) => return Poll::Ready(Ok(Some(request))),
+                Opening::Done => return self.poll_flush(wakers).map_ok(|()| None),
+                Opening::Transport => ready!(self.poll_io(wakers)),
+            }
         }
-        self.poll_flush(wakers)
+    }
+
+    /// Answers the request that [`poll_open`](Self::poll_open) has yielded.
+    pub(super) fn answer(&mut self, request: &Request, decided: Result<Acceptance, Response>) {
+        answer(&mut self.driver, request, decided);
     }
 
     /// Lends the next event to `take`; `None` behind the end.
@@ -123,10 +131,9 @@ impl<T: Transport> Shell<T> {
     /// Waits for the next message; `None` behind the end.
     pub(super) fn poll_recv(&mut self, wakers: Wakers<'_>) -> Poll<Result<Option<Message>, Error>> {
         loop {
-            match ready!(self.poll_recv_with(wakers, |event, _| event.into_message())) {
-                Ok(Some(None)) => {}
-                Ok(message) => return Poll::Ready(Ok(message.flatten())),
-                Err(error) => return Poll::Ready(Err(error)),
+            match ready!(self.poll_recv_with(wakers, |event, _| event.into_message()))? {
+                Some(None) => {}
+                message => return Poll::Ready(Ok(message.flatten())),
             }
         }
     }
@@ -307,11 +314,6 @@ impl<T: Transport> Shell<T> {
         !self.armed.write && self.driver.wants_write()
             || !self.armed.read && self.driver.wants_read()
             || self.driver.poll_timeout().is_some_and(is_earlier)
-    }
-
-    /// Returns whether an event may be there.
-    pub(super) fn has_event(&self) -> bool {
-        self.driver.has_event()
     }
 
     /// Returns whether a sender that waits may go on.

@@ -11,13 +11,13 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sanswire::Config;
-use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits};
+use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request};
 use sanswire::io::Error;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 
 use super::socket::{pair, read_head};
 use super::{WebSocket, adapt};
-use crate::support::response_to;
+use crate::support::{masked, response_to};
 
 fn request() -> ClientRequest {
     ClientRequest::new("server.example.com", "/chat?room=7").unwrap()
@@ -28,7 +28,7 @@ async fn a_client_sees_the_headers_of_the_response() {
     let (near, far) = duplex(1000);
     let (config, request) = (Config::default(), request());
     let mut asked = None;
-    let decide = |request: &sanswire::handshake::Request| {
+    let decide = async |request: &Request| {
         asked = Some(request.clone());
         Ok(Acceptance::new().header("Set-Cookie", "server=b").unwrap())
     };
@@ -151,3 +151,51 @@ async fn a_client_that_leaves_without_a_word_is_told_apart() {
     let Error::Io(error) = error else { panic!("{error}") };
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
+
+#[tokio::test]
+async fn a_request_may_be_decided_about_later() {
+    let (near, far) = duplex(1000);
+    let (config, request) = (Config::default(), request());
+    let (asked, ask) = tokio::sync::oneshot::channel();
+    let (answer, answered) = tokio::sync::oneshot::channel();
+    // What an application does in a task of its own, with a reference into the request.
+    let serving = tokio::spawn(async move {
+        let decide = async |request: &Request| {
+            asked.send(request.path().to_owned()).unwrap();
+            let acceptance: Acceptance = answered.await.unwrap();
+            Ok(acceptance.subprotocol(request.subprotocols().next()))
+        };
+        WebSocket::accept_with(adapt(far), &Config::default(), decide).await
+    });
+    let request = request.subprotocol("chat").unwrap();
+    let connecting =
+        tokio::spawn(async move { WebSocket::client(adapt(near), &request, &config).await });
+    assert_eq!(ask.await.unwrap(), "/chat");
+    for _ in 0..10 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!connecting.is_finished());
+    answer.send(Acceptance::new()).unwrap();
+    let (mut client, mut server) =
+        (connecting.await.unwrap().unwrap(), serving.await.unwrap().unwrap());
+    assert_eq!(client.protocol(), "chat");
+    server.send("hello").await.unwrap();
+    assert_eq!(client.recv().await.unwrap(), Some("hello".into()));
+}
+
+#[tokio::test]
+async fn frames_that_come_while_a_request_is_decided_about_are_kept() {
+    let (mut near, far) = duplex(10_000);
+    let bytes = [ASK, &masked(0x81, b"early")].concat();
+    near.write_all(&bytes).await.unwrap();
+    let decide = async |_: &Request| {
+        tokio::task::yield_now().await;
+        Ok(Acceptance::new())
+    };
+    let mut server = WebSocket::accept_with(adapt(far), &Config::default(), decide).await.unwrap();
+    assert_eq!(server.recv().await.unwrap(), Some("early".into()));
+}
+
+const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
+    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

@@ -235,7 +235,7 @@ async fn a_plain_get_can_be_answered_with_a_page() {
     let (mut client, server) = tcp().await;
     client.write_all(b"GET / HTTP/1.1\r\nHost: a.example\r\n\r\n").await.unwrap();
     let config = Config::default();
-    let served = WebSocket::accept_with(adapt(server), &config, |request| {
+    let served = WebSocket::accept_with(adapt(server), &config, async |request| {
         assert_eq!((request.method(), request.path()), ("GET", "/"));
         Err(Response::new(200).text("welcome"))
     });
@@ -254,7 +254,7 @@ async fn a_client_sees_status_headers_and_body_of_a_refusal() {
     let (request, config) = (request(), Config::default());
     let (refused, served) = tokio::join!(
         WebSocket::client(adapt(client), &request, &config),
-        WebSocket::accept_with(adapt(server), &config, |_| {
+        WebSocket::accept_with(adapt(server), &config, async |_| {
             let response = Response::new(401).text("who are you?");
             Err(response.header("WWW-Authenticate", "Basic").unwrap())
         }),

@@ -27,7 +27,10 @@ pub(super) async fn serve(
 async fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket =
-        WebSocket::accept_with_limits(stream, settings.head, &settings.config, decide).await?;
+        WebSocket::accept_with_limits(stream, settings.head, &settings.config, async |request| {
+            decide(request)
+        })
+        .await?;
     say(number, format_args!("open"));
     for message in settings.messages() {
         let sent = match settings.flood_by {

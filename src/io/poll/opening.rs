@@ -1,0 +1,149 @@
+//! Where a WebSocket of an asynchronous runtime comes from: both handshakes; knows no events.
+
+use alloc::boxed::Box;
+use core::future::poll_fn;
+use core::pin::pin;
+use core::task::Poll;
+
+use super::WebSocket;
+use super::shell::Wakers;
+use super::transport::Transport;
+use crate::connection::Config;
+use crate::driver::Driver;
+use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
+use crate::io::{Error, entropy};
+
+impl<T: Transport> WebSocket<T> {
+    /// Does a client's handshake over a stream that is connected already, such as one of TLS.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Handshake`]; [`HandshakeError::Refused`](crate::handshake::HandshakeError::Refused)
+    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn client(
+        stream: T::Stream,
+        request: &ClientRequest,
+        config: &Config,
+    ) -> Result<Self, Error> {
+        let driver = Driver::client(request, config, entropy()?, entropy()?);
+        Self::open(stream, driver, async |_| Ok(Acceptance::new())).await
+    }
+
+    /// Does a server's handshake, and accepts every request that asks for a WebSocket.
+    ///
+    /// On a TCP stream, call `set_nodelay(true)` before: messages are written whole, and without it
+    /// the second of two replies may wait 40 ms for the acknowledgement of the first.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept_with`](Self::accept_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn accept(stream: T::Stream, config: &Config) -> Result<Self, Error> {
+        Self::open(stream, Driver::server(config), async |_| Ok(Acceptance::new())).await
+    }
+
+    /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
+    ///
+    /// `decide` sees every well-formed HTTP request, also one that asks for no WebSocket: it may
+    /// serve a page. If it accepts such a request, the client is told what is wrong with it. What is
+    /// needed of the request later, such as its path or a cookie, is for `decide` to keep.
+    ///
+    /// It may wait, for a database or for a server behind this one:
+    ///
+    #[cfg_attr(feature = "tokio", doc = "```")]
+    #[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
+    /// # async fn user_of(_: Option<&str>) -> Option<u32> { None }
+    /// use sanswire::handshake::{Acceptance, Request, Response};
+    /// use sanswire::{Config, io::Error, tokio::WebSocket};
+    ///
+    /// # async fn f(stream: tokio::net::TcpStream) -> Result<(), Error> {
+    /// let mut user = 0;
+    /// let decide = async |request: &Request| {
+    ///     let found = user_of(request.headers().text("Cookie")).await;
+    ///     user = found.ok_or_else(|| Response::new(401).text("sign in first\n"))?;
+    ///     Ok(Acceptance::new())
+    /// };
+    /// let mut socket = WebSocket::accept_with(stream, &Config::default(), decide).await?;
+    /// socket.send(format!("welcome, number {user}")).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// When it has not answered within [`HeadLimits::timeout`], counted from the beginning of the
+    /// handshake, the client is answered with 503, and `decide` is dropped where it waits.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
+    /// is at fault, or when it or its answer does not come within [`HeadLimits::timeout`]; the
+    /// answer has been written whole in either case.
+    /// [`HandshakeError::NoRequest`] when the client left without a word, as browsers do: do not log
+    /// it. [`Error::Io`].
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn accept_with(
+        stream: T::Stream,
+        config: &Config,
+        decide: impl AsyncFnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> Result<Self, Error> {
+        Self::open(stream, Driver::server(config), decide).await
+    }
+
+    /// As [`accept_with`](Self::accept_with), with other limits for the request.
+    ///
+    /// # Errors
+    ///
+    /// As [`accept_with`](Self::accept_with).
+    ///
+    /// # Cancel safety
+    ///
+    /// A dropped future drops the stream.
+    pub async fn accept_with_limits(
+        stream: T::Stream,
+        limits: HeadLimits,
+        config: &Config,
+        decide: impl AsyncFnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> Result<Self, Error> {
+        Self::open(stream, Driver::server_with(limits, config), decide).await
+    }
+
+    /// Boxed: a task that opens a connection and then serves it would hold the place of this future
+    /// all along, beside the socket.
+    fn open(
+        stream: T::Stream,
+        driver: Driver,
+        decide: impl AsyncFnOnce(&Request) -> Result<Acceptance, Response>,
+    ) -> impl Future<Output = Result<Self, Error>> {
+        let mut socket = Self::from_driver(stream, driver);
+        Box::pin(async move {
+            if let Some(request) = poll_fn(|cx| socket.shell.poll_open(Wakers::of(cx))).await? {
+                let decided = socket.opening_while(decide(&request)).await?;
+                socket.shell.answer(&request, decided);
+                poll_fn(|cx| socket.shell.poll_open(Wakers::of(cx))).await?;
+            }
+            Ok(socket)
+        })
+    }
+
+    /// Waits for `decision`, unless the handshake ends before it.
+    async fn opening_while<R>(&mut self, decision: impl Future<Output = R>) -> Result<R, Error> {
+        let mut decision = pin!(decision);
+        poll_fn(|cx| match decision.as_mut().poll(cx) {
+            Poll::Ready(decided) => Poll::Ready(Ok(decided)),
+            Poll::Pending => self.shell.poll_open(Wakers::of(cx)).map(|ended| {
+                // There is no other request, and it is not open without an answer.
+                Err(ended.err().unwrap_or(HandshakeError::OutOfOrder.into()))
+            }),
+        })
+        .await
+    }
+}
