@@ -27,9 +27,10 @@
 //!
 //! # Time
 //!
-//! Deadlines and heartbeats are those of the [`Config`](crate::Config). There is one timer for each socket. Time
-//! passes for a connection while a call waits: [`recv`](WebSocket::recv), or a method that sends when
-//! there is no room. A socket that nobody waits on sends no Pings and meets no deadlines.
+//! Deadlines and heartbeats are those of the [`Config`](crate::Config). There is one timer for each
+//! socket. Time passes for a connection while a call waits: [`recv`](WebSocket::recv), or a method
+//! that sends when there is no room. A socket that nobody waits on sends no Pings and meets no
+//! deadlines.
 //!
 //! # Fairness
 //!
@@ -167,9 +168,9 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// See [`Outgoing`] for what can be a message, and for when it is copied.
     ///
-    /// While the peer does not read, it waits, for [`Config::write_timeout`](crate::Config::write_timeout) at most. Two peers that
-    /// both only send may wait for each other: [`split`](Self::split) the socket to send and receive
-    /// at once.
+    /// While the peer does not read, it waits, for
+    /// [`Config::write_timeout`](crate::Config::write_timeout) at most. Two peers that both only send
+    /// may wait for each other: [`split`](Self::split) the socket to send and receive at once.
     ///
     /// # Errors
     ///
@@ -210,7 +211,8 @@ impl<T: Transport> WebSocket<T> {
     /// leaves as by [`feed`](Self::feed).
     ///
     /// Use it to send to many peers of which some are slow. [`Event::Drained`] says when there is
-    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full output.
+    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
+    /// output.
     ///
     /// # Errors
     ///

@@ -18,8 +18,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`](crate::handshake::HandshakeError::Refused)
-    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
+    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
     ///
     /// # Cancel safety
     ///
