@@ -286,8 +286,8 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Closes the connection: sends a Close frame behind all messages, and waits for the peer's, for
-    /// [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the peer does. Messages that arrive meanwhile
-    /// are dropped.
+    /// [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the peer does.
+    /// Messages that arrive meanwhile are dropped.
     ///
     /// # Errors
     ///

@@ -18,7 +18,8 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
+    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and `Timeout` comes
+    /// after [`HeadLimits::timeout`]. [`Error::Io`].
     ///
     /// # Cancel safety
     ///
