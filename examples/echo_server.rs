@@ -24,7 +24,7 @@ use std::thread;
 use std::time::Duration;
 
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
-use sanswire::{Commands, Config, Event, Refused, SendError};
+use sanswire::{CloseCode, Commands, Config, Event, Refused, SendError};
 
 const USAGE: &str = "usage: echo_server [--blocking | --futures-io] [ADDR]";
 
@@ -167,8 +167,7 @@ fn close(command: &str, commands: &mut Commands<'_>) -> Result<(), Refused> {
     let closed = match code.parse::<u16>() {
         Ok(code) => commands.close(code, reason).map_err(|error| error.to_string()),
         Err(_) if rest.is_empty() => {
-            commands.close_without_code();
-            Ok(())
+            commands.close(CloseCode::NO_STATUS, "").map_err(|error| error.to_string())
         }
         Err(_) => Err(format!("{code:?} is not a close code")),
     };

@@ -8,7 +8,8 @@ use crate::utf8::Utf8Bytes;
 /// The number that says why a connection was closed (§7.4).
 ///
 /// Any `u16` can be held. [`is_allowed_on_the_wire`](Self::is_allowed_on_the_wire) says which may
-/// arrive, [`may_be_sent_by`](Self::may_be_sent_by) which may be sent.
+/// arrive, [`may_be_sent_by`](Self::may_be_sent_by) which may be sent, and
+/// [`as_sent_by`](Self::as_sent_by) what is sent in place of the others.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
 
@@ -69,6 +70,31 @@ impl CloseCode {
         match role {
             Role::Client => self.is_allowed_on_the_wire() && !matches!(self.0, 1012..=1014),
             Role::Server => self.is_allowed_on_the_wire() && self.0 != 1010,
+        }
+    }
+
+    /// Returns the code that an endpoint in this role sends when it closes with this one, or `None`
+    /// if it cannot: no connection ever ends with such a code.
+    ///
+    /// So a gateway closes one side with the code that the other side
+    /// [was closed](Closed) with, whatever that is:
+    ///
+    /// | closed with | sent |
+    /// |---|---|
+    /// | a code that this role [may send](Self::may_be_sent_by) | that code |
+    /// | 1005 | 1005: a Close frame without a code |
+    /// | 1006 | 1001: the end behind this one is gone. Clients take it for a reason to come back, and a Close without a code often for none |
+    /// | 1015 | 1011: the end behind this one could not be reached |
+    /// | 1010 for servers, 1012 to 1014 for clients | 1011: these codes say something about the other role |
+    #[must_use]
+    pub const fn as_sent_by(self, role: Role) -> Option<Self> {
+        match self {
+            Self::NO_STATUS => Some(self),
+            Self::ABNORMAL => Some(Self::GOING_AWAY),
+            Self::TLS_HANDSHAKE => Some(Self::INTERNAL_ERROR),
+            _ if self.may_be_sent_by(role) => Some(self),
+            _ if self.is_allowed_on_the_wire() => Some(Self::INTERNAL_ERROR),
+            _ => None,
         }
     }
 }

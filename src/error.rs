@@ -292,7 +292,8 @@ pub enum SendError {
         /// Its length in bytes.
         len: usize,
     },
-    /// A close code that this role may not send (§7.4).
+    /// A close code that no Close frame can have (§7.4): below 1000, 1004, 1016 to 2999, or above
+    /// 4999.
     InvalidCloseCode {
         /// The code that was asked for.
         code: u16,
@@ -319,8 +320,13 @@ impl fmt::Display for SendError {
             Self::ControlTooLong { len } => {
                 write!(f, "control payload of {len} bytes is over 125")
             }
-            Self::InvalidCloseCode { code } => write!(f, "close code {code} may not be sent"),
-            Self::ReasonTooLong { len } => write!(f, "close reason of {len} bytes is over 123"),
+            Self::InvalidCloseCode { code } => write!(
+                f,
+                "close code {code} cannot be sent: use 1000 to 1003, 1005 to 1015 or 3000 to 4999"
+            ),
+            Self::ReasonTooLong { len } => {
+                write!(f, "close reason of {len} bytes is over 123: shorten it")
+            }
         }
     }
 }

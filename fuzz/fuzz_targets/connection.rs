@@ -291,7 +291,7 @@ impl<'a> Run<'a> {
                 let _ = commands.close(900 + 10 * number as u16, &text[..number / 8 * 8]);
                 return;
             }
-            10 => return commands.close_without_code(),
+            10 => return commands.close(1005, "").unwrap(),
             11 => return self.connection.release_memory(),
             12..=14 => return self.drain(number * 8),
             _ => return self.drain(usize::MAX),

@@ -270,7 +270,7 @@ impl End {
                     assert_eq!(self.connection.ready_state(), was);
                 }
             }
-            Step::CloseWithoutCode => self.connection.commands().close_without_code(),
+            Step::CloseWithoutCode => self.connection.commands().close(1005, "").unwrap(),
             Step::ReleaseMemory => self.connection.release_memory(),
             Step::Carry(most) => {
                 self.carry(far, most.into());

@@ -147,21 +147,21 @@ impl<'a> Commands<'a> {
 
     /// Begins the closing handshake (§7.1.2), behind all messages sent before.
     ///
+    /// Any code and reason that another connection [was closed](Closed) with can be passed on as
+    /// they are: 1005 sends a Close frame without a code, and 1006 is told as 1001. See
+    /// [`CloseCode::as_sent_by`] for the whole table. 1005 together with a reason sends 1000, as
+    /// browsers do.
+    ///
     /// A message that is being sent in parts is left unfinished. Without effect on a connection
     /// that is closing or closed.
     ///
     /// # Errors
     ///
-    /// [`SendError::InvalidCloseCode`] for a code that this role may not send, and
-    /// [`SendError::ReasonTooLong`] for a reason of more than 123 bytes, whatever the state.
+    /// [`SendError::InvalidCloseCode`] for a code that no Close frame can have (below 1000, 1004,
+    /// 1016 to 2999, above 4999), and [`SendError::ReasonTooLong`] for a reason of more than 123
+    /// bytes, which cannot come from a Close frame; whatever the state.
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
         self.endpoint.close(code.into(), reason)
-    }
-
-    /// Begins the closing handshake with a Close frame that has neither code nor reason; otherwise
-    /// as [`close`](Self::close).
-    pub fn close_without_code(&mut self) {
-        self.endpoint.close_without_code();
     }
 
     /// Returns the role of this end.

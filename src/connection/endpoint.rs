@@ -215,20 +215,12 @@ impl Endpoint {
     }
 
     pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        check_close(self.role(), code, reason)?;
-        let (body, len) = close_body(code, reason);
-        self.close_with(body.get(..len).unwrap_or_default());
-        Ok(())
-    }
-
-    pub(super) fn close_without_code(&mut self) {
-        self.close_with(&[]);
-    }
-
-    fn close_with(&mut self, body: &[u8]) {
+        let code = check_close(self.role(), code, reason)?;
         if self.life.begin_close() == SendClose::Yes {
-            self.output.close(body);
+            let (body, len) = close_body(code, reason);
+            self.output.close(body.get(..len).unwrap_or_default());
         }
+        Ok(())
     }
 
     // What the peer did.
@@ -465,21 +457,28 @@ impl Endpoint {
     }
 }
 
-/// Judges what a Close frame of `role` is to say.
-pub(crate) fn check_close(role: Role, code: CloseCode, reason: &str) -> Result<(), SendError> {
-    if !code.may_be_sent_by(role) {
-        return Err(SendError::InvalidCloseCode { code: code.as_u16() });
-    }
+/// Judges what a Close frame of `role` is to say; returns the code that it gets, 1005 for none.
+pub(crate) fn check_close(
+    role: Role,
+    code: CloseCode,
+    reason: &str,
+) -> Result<CloseCode, SendError> {
+    let invalid = SendError::InvalidCloseCode { code: code.as_u16() };
+    let sent = code.as_sent_by(role).ok_or(invalid)?;
     if reason.len() > MAX_REASON_LEN {
         return Err(SendError::ReasonTooLong { len: reason.len() });
     }
-    Ok(())
+    // §5.5.1: without a code there is no place for a reason. Browsers send 1000 with it.
+    Ok(if sent == CloseCode::NO_STATUS && !reason.is_empty() { CloseCode::NORMAL } else { sent })
 }
 
 /// Returns the body of a Close frame (§5.5.1), the code in network byte order and then the reason,
-/// and its length. `reason` is at most 123 bytes.
+/// and its length. `reason` is at most 123 bytes. The body of 1005 is empty.
 fn close_body(code: CloseCode, reason: &str) -> ([u8; MAX_CONTROL_LEN], usize) {
     let mut body = [0; MAX_CONTROL_LEN];
+    if code == CloseCode::NO_STATUS {
+        return (body, 0);
+    }
     let (head, tail) = body.split_at_mut(2);
     head.copy_from_slice(&code.as_u16().to_be_bytes());
     for (slot, byte) in tail.iter_mut().zip(reason.bytes()) {

@@ -268,14 +268,9 @@ impl WebSocket {
             self.failure = Some(Failure::ClosedEarly);
             return Ok(());
         }
-        let mut commands = self.connection.commands();
-        if code.is_none() && reason.is_empty() {
-            commands.close_without_code();
-            return Ok(());
-        }
         // The checks above are narrower than those of the connection.
-        let code = code.map_or(CloseCode::NORMAL, CloseCode::from);
-        let closed = commands.close(code, reason);
+        let code = code.map_or(CloseCode::NO_STATUS, CloseCode::from);
+        let closed = self.connection.commands().close(code, reason);
         debug_assert_eq!(closed, Ok(()));
         Ok(())
     }

@@ -116,26 +116,65 @@ fn close_codes_at_the_borders_are_the_same_byte_by_byte() {
     }
 }
 
+/// What leaves for a code that a connection was closed with, by the table in the docs.
+fn sent_for(code: u16, role: Role) -> Option<Vec<u8>> {
+    Some(match (code, role) {
+        (1005, _) => vec![],
+        (1006, _) => body(1001, b""),
+        (1015, _) | (1010, Role::Server) | (1012..=1014, Role::Client) => body(1011, b""),
+        _ if is_allowed(code) => body(code, b""),
+        _ => return None,
+    })
+}
+
 #[test]
-fn every_code_is_sent_or_refused_as_the_role_says() {
+fn every_code_is_sent_replaced_or_refused_as_the_table_says() {
     for role in BOTH {
         for code in 0..=u16::MAX {
-            let may = is_allowed(code)
-                && match role {
-                    Role::Client => !matches!(code, 1012..=1014),
-                    Role::Server => code != 1010,
-                };
             let mut end = End::open(role);
             let result = end.connection.commands().close(code, "");
-            if may {
+            if let Some(sent) = sent_for(code, role) {
                 assert_eq!((result, end.state()), (Ok(()), ReadyState::Closing));
-                assert_eq!(end.take_sent(), [(0x88, body(code, b""))]);
+                assert_eq!(end.take_sent(), [(0x88, sent)]);
             } else {
                 assert_eq!(result, Err(SendError::InvalidCloseCode { code }));
                 assert_eq!(end.state(), ReadyState::Open);
                 assert!(end.connection.poll_transmit().is_none());
             }
         }
+    }
+}
+
+#[test]
+fn what_one_connection_was_closed_with_closes_another() {
+    // A gateway: the side that ended, and the other one in either role.
+    let mut ended: Vec<Vec<u8>> = (0..=u16::MAX)
+        .filter(|&code| is_allowed(code))
+        .flat_map(|code| [close_frame(code, b""), close_frame(code, &[b'x'; 123])])
+        .collect();
+    ended.extend([vec![0x88, 0], vec![0x8f, 0], vec![]]);
+    for (role, other) in [(Role::Client, Role::Server), (Role::Server, Role::Client)] {
+        for frames in &ended {
+            let mut end = End::open(role);
+            end.receive(frames);
+            end.take_output();
+            end.eof();
+            let closed = end.connection.closed().unwrap();
+            let mut behind = End::open(other);
+            behind.connection.commands().close(closed.code, &closed.reason).unwrap();
+            let sent = sent_for(closed.code.as_u16(), other).unwrap();
+            assert_eq!(behind.state(), ReadyState::Closing);
+            assert_eq!(behind.take_sent(), [(0x88, [&sent, closed.reason.as_bytes()].concat())]);
+        }
+    }
+}
+
+#[test]
+fn a_reason_without_a_code_is_sent_with_1000_as_browsers_do() {
+    for role in BOTH {
+        let mut end = End::open(role);
+        end.connection.commands().close(1005, "why").unwrap();
+        assert_eq!(end.take_sent(), [(0x88, body(1000, b"why"))]);
     }
 }
 
@@ -232,7 +271,7 @@ fn a_reason_of_123_bytes_is_sent_and_one_of_124_is_refused() {
 fn a_close_without_code_has_no_body() {
     for role in BOTH {
         let mut end = End::open(role);
-        end.connection.commands().close_without_code();
+        end.connection.commands().close(1005, "").unwrap();
         assert_eq!(end.state(), ReadyState::Closing);
         assert_eq!(end.take_sent(), [(0x88, vec![])]);
     }
@@ -244,7 +283,7 @@ fn only_the_first_close_is_sent() {
         let mut end = End::open(role);
         end.connection.commands().close(1000, "first").unwrap();
         end.connection.commands().close(1001, "second").unwrap();
-        end.connection.commands().close_without_code();
+        end.connection.commands().close(1005, "").unwrap();
         assert_eq!(end.take_sent(), [(0x88, body(1000, b"first"))]);
         end.connection.commands().close(1001, "third").unwrap();
         end.receive(&close_frame(1000, b""));
@@ -528,7 +567,7 @@ fn a_failure_is_sticky_and_stops_parsing() {
             assert_eq!(end.send("a"), Err(SendError::Closed));
             assert_eq!(end.connection.commands().ping(b""), Err(SendError::Closed));
             end.connection.commands().close(1000, "").unwrap();
-            end.connection.commands().close_without_code();
+            end.connection.commands().close(1005, "").unwrap();
             assert_eq!(end.take_sent(), [(0x88, body(code, b""))]);
             assert_eq!(end.state(), ReadyState::Closed);
             end.eof();

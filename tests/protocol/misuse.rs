@@ -534,7 +534,7 @@ fn command(
             return;
         }
         18 if random.below(4) == 0 => {
-            commands.close_without_code();
+            commands.close(1005, "").unwrap();
             assert!(commands.ready_state() >= ReadyState::Closing);
             return;
         }

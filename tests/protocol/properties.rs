@@ -557,10 +557,7 @@ impl Run {
                     model.closed = Some(code);
                     model.part = None;
                 }
-                match code {
-                    Some(code) => connection.commands().close(code, "").unwrap(),
-                    None => connection.commands().close_without_code(),
-                }
+                connection.commands().close(code.unwrap_or(1005), "").unwrap();
                 assert!(connection.ready_state() >= ReadyState::Closing);
                 Ok(())
             }
