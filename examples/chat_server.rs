@@ -144,7 +144,7 @@ fn config() -> Config {
     // What a member who does not read may cost.
     config.max_buffered = 64 << 10;
     config.low_water = 16 << 10;
-    config.when_full = WhenFull::Drop;
+    config.when_full = WhenFull::DropOldest;
     config
 }
 

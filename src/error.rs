@@ -272,6 +272,14 @@ pub enum SendError {
     Closed,
     /// The opening handshake is not complete: nothing can be sent yet.
     Connecting,
+    /// As much output waits as may, or more, and [`WhenFull::DropNewest`](crate::WhenFull) says that
+    /// nobody waits for room: the message is not sent.
+    Dropped {
+        /// Bytes that wait.
+        queued: usize,
+        /// [`Config::max_buffered`](crate::Config::max_buffered).
+        limit: usize,
+    },
     /// As much output waits as may, or more: write some of it first.
     Full {
         /// Bytes that wait.
@@ -310,6 +318,9 @@ impl fmt::Display for SendError {
         match *self {
             Self::Closed => f.write_str("connection is closing or closed"),
             Self::Connecting => f.write_str("opening handshake is not complete"),
+            Self::Dropped { queued, limit } => {
+                write!(f, "message dropped: {queued} bytes wait to be written, where {limit} may")
+            }
             Self::Full { queued, limit } => {
                 write!(f, "{queued} bytes wait to be written, where {limit} may")
             }

@@ -199,6 +199,11 @@ impl TransmitBuf {
         extra.payload - written + extra.newest.left(self.written)
     }
 
+    /// Returns whether anything of a message was noted and not written yet.
+    pub(crate) fn holds_message(&self) -> bool {
+        self.extra.as_ref().is_some_and(|extra| extra.newest.end > self.written)
+    }
+
     /// Appends a copy of what is to be written first to `block`, at most `limit` bytes.
     pub(crate) fn copy_to(&self, block: &mut Vec<u8>, limit: usize) {
         let mut append = |bytes: &[u8]| {

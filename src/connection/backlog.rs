@@ -1,30 +1,39 @@
-//! What cannot be written yet: messages behind one that is being fragmented (§5.4), and what must
-//! come behind them; knows neither masks nor headers.
+//! What cannot be written yet: messages that nothing was made of, messages behind one that is being
+//! fragmented (§5.4), and what must come behind them; knows neither masks nor headers.
 
 use alloc::collections::VecDeque;
 use core::num::NonZeroUsize;
 
 use bytes::Bytes;
 
-use super::event::Drained;
-use super::framing::Flags;
-use crate::frame::{MAX_HEADER_LEN, Opcode};
+use super::event::{Discarded, Drained};
+use super::framing::{Compress, Flags};
+use crate::frame::Opcode;
+use crate::message::{MessageKind, Prepared};
 
 /// What cannot go to the output yet.
 #[derive(Debug, Default)]
 pub(super) struct Backlog {
-    /// Messages behind one that is being fragmented.
+    /// Frames behind one that is being fragmented.
     queue: VecDeque<Queued>,
     /// Payload bytes in the queue.
     queued: usize,
+    /// Messages behind the queue, which can be dropped: no frame was begun, nothing compressed.
+    loose: VecDeque<Loose>,
+    /// Payload bytes of those.
+    loose_len: usize,
+    /// Whether messages wait in `loose` rather than in the output.
+    drops_oldest: bool,
     /// The payload of the newest Ping, when Pongs pile up.
     pub(super) pong: Option<Bytes>,
-    /// The body of a Close that must leave behind the queue.
+    /// The body of a Close that must leave behind the messages.
     pub(super) close: Option<Bytes>,
-    /// Payload bytes of messages that came too late to be sent, or were dropped at the end.
+    /// Payload bytes of messages that came too late to be sent, or were discarded at the end.
     pub(super) unsent: usize,
     /// Messages for which there was no room, since that was last reported.
     pub(super) dropped: Drained,
+    /// What was accepted and is never sent, since that was last reported.
+    pub(super) discarded: Option<Discarded>,
 }
 
 /// A frame or message, of which fragments are taken from the front.
@@ -37,7 +46,19 @@ pub(super) struct Queued {
     pub(super) amount: usize,
 }
 
+/// A message of which nothing was made yet.
+#[derive(Debug)]
+pub(super) enum Loose {
+    Message(MessageKind, Bytes, Compress),
+    Prepared(Prepared),
+}
+
 impl Backlog {
+    /// Creates a backlog in which messages wait so that the oldest can be dropped.
+    pub(super) fn dropping_oldest() -> Self {
+        Self { drops_oldest: true, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, frame: Queued) {
         self.queued += frame.amount;
         self.queue.push_back(frame);
@@ -61,28 +82,100 @@ impl Backlog {
         Some(Queued { flags, payload, amount })
     }
 
-    pub(super) fn has_messages(&self) -> bool {
+    pub(super) fn push_loose(&mut self, message: Loose) {
+        self.loose_len += message.len();
+        self.loose.push_back(message);
+    }
+
+    /// Takes the oldest message of which nothing was made.
+    pub(super) fn next_loose(&mut self) -> Option<Loose> {
+        let message = self.loose.pop_front()?;
+        self.loose_len -= message.len();
+        Some(message)
+    }
+
+    /// Discards what has not been framed of messages, and what was to come behind.
+    pub(super) fn discard(&mut self) {
+        if self.has_messages() {
+            let left = self.payload_len();
+            self.unsent = self.unsent.saturating_add(left);
+            self.note_discarded(left);
+        }
+        self.queue = VecDeque::new();
+        self.loose = VecDeque::new();
+        (self.queued, self.loose_len) = (0, 0);
+        (self.pong, self.close) = (None, None);
+    }
+
+    /// Notes that a message for which there was no room is not sent.
+    pub(super) const fn note_dropped(&mut self, len: usize) {
+        self.dropped.dropped_messages += 1;
+        self.dropped.dropped_bytes += len as u64;
+    }
+
+    /// Notes that so much was accepted and is not sent.
+    pub(super) const fn note_discarded(&mut self, len: usize) {
+        let before = match self.discarded {
+            Some(discarded) => discarded.bytes,
+            None => 0,
+        };
+        self.discarded = Some(Discarded { bytes: before.saturating_add(len as u64) });
+    }
+
+    /// Returns whether messages wait so that the oldest can be dropped.
+    pub(super) const fn drops_oldest(&self) -> bool {
+        self.drops_oldest
+    }
+
+    /// Returns whether a frame waits to be fragmented, or behind one that does.
+    pub(super) fn has_frames(&self) -> bool {
         !self.queue.is_empty()
     }
 
-    /// Returns how many bytes the queue counts as: the payload, and a header for each message, or
-    /// empty ones would wait without end.
-    pub(super) fn size(&self) -> usize {
-        self.queued + self.queue.len() * MAX_HEADER_LEN
+    /// Returns whether a message waits of which nothing was made.
+    pub(super) fn has_loose(&self) -> bool {
+        !self.loose.is_empty()
     }
 
-    /// Returns the payload bytes in the queue.
-    pub(super) const fn queued(&self) -> usize {
-        self.queued
+    pub(super) fn has_messages(&self) -> bool {
+        self.has_frames() || self.has_loose()
+    }
+
+    /// Returns how many bytes what waits counts as: the payload, and for each message what it takes
+    /// to keep it, or empty ones would wait without end.
+    pub(super) fn size(&self) -> usize {
+        self.payload_len()
+            + self.queue.len() * size_of::<Queued>()
+            + self.loose.len() * size_of::<Loose>()
+    }
+
+    /// Returns the payload bytes that wait.
+    pub(super) const fn payload_len(&self) -> usize {
+        self.queued + self.loose_len
     }
 
     /// Returns whether nothing of it is to be written.
     pub(super) fn is_empty(&self) -> bool {
-        self.queue.is_empty() && self.pong.is_none() && self.close.is_none()
+        !self.has_messages() && self.pong.is_none() && self.close.is_none()
     }
 
-    /// Returns whether nothing of it is to be written, counted or reported.
+    /// Returns whether nothing of it is to be written, counted or reported, nor needed for what
+    /// comes.
     pub(super) fn is_forgettable(&self) -> bool {
-        self.is_empty() && self.unsent == 0 && self.dropped == Drained::default()
+        self.is_empty()
+            && !self.drops_oldest
+            && self.unsent == 0
+            && self.dropped == Drained::default()
+            && self.discarded.is_none()
+    }
+}
+
+impl Loose {
+    /// Returns the length of the payload.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Message(_, payload, _) => payload.len(),
+            Self::Prepared(prepared) => prepared.len(),
+        }
     }
 }

@@ -4,7 +4,8 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::endpoint::Endpoint;
+use super::config::{AfterClose, WhenFull};
+use super::endpoint::{Endpoint, Full};
 use super::framing::Compress;
 use super::life::ReadyState;
 use super::refused::Refused;
@@ -60,12 +61,27 @@ impl<'a> Commands<'a> {
     /// # Errors
     ///
     /// [`Refused`] gives a message back that was passed by value: the connection is closing
-    /// ([`SendError::Closed`]), the output is full ([`SendError::Full`]), or a message is being
-    /// sent in parts. [`Config::when_full`](crate::Config::when_full) has other answers to a full
-    /// output.
+    /// ([`SendError::Closed`]), a message is being sent in parts, or the output is full
+    /// ([`SendError::Full`]). What happens then is up to
+    /// [`Config::when_full`](crate::Config::when_full), and is decided by what waits now: write
+    /// before, or use [`try_send`](Self::try_send).
     #[inline(always)]
     pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Refused> {
-        self.endpoint.send(message.into(), Compress::Auto)
+        self.endpoint.send(message.into(), Compress::Auto, Full::Judge)
+    }
+
+    /// As [`send`](Self::send), but a message for which there is no room always comes back,
+    /// whatever [`Config::when_full`](crate::Config::when_full) says.
+    ///
+    /// For a loop that writes and tries again: when the transport takes nothing more, `send` does
+    /// what is to be done.
+    ///
+    /// # Errors
+    ///
+    /// As [`send`](Self::send).
+    #[inline(always)]
+    pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Refused> {
+        self.endpoint.send(message.into(), Compress::Auto, Full::GiveBack)
     }
 
     /// Sends a message as it is, also where compression was negotiated.
@@ -82,7 +98,7 @@ impl<'a> Commands<'a> {
         &mut self,
         message: impl Into<Outgoing<'m>>,
     ) -> Result<(), Refused> {
-        self.endpoint.send(message.into(), Compress::Never)
+        self.endpoint.send(message.into(), Compress::Never, Full::Judge)
     }
 
     /// Begins a message that is sent in parts, by [`send_chunk`](Self::send_chunk) and
@@ -164,6 +180,12 @@ impl<'a> Commands<'a> {
         self.endpoint.close(code.into(), reason)
     }
 
+    /// Decides what happens to messages that arrive behind our Close, from now on: in place of
+    /// [`Config::after_close`](crate::Config::after_close).
+    pub const fn set_after_close(&mut self, after_close: AfterClose) {
+        self.endpoint.set_after_close(after_close);
+    }
+
     /// Returns the role of this end.
     #[must_use]
     pub const fn role(&self) -> Role {
@@ -188,6 +210,12 @@ impl<'a> Commands<'a> {
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.endpoint.has_room()
+    }
+
+    /// Returns what happens to a message while there is no room for it.
+    #[must_use]
+    pub fn when_full(&self) -> WhenFull {
+        self.endpoint.when_full()
     }
 
     /// Returns the subprotocol in use, or an empty string.

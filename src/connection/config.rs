@@ -53,8 +53,12 @@ pub struct Config {
     /// What happens to a message while `max_buffered` bytes wait. Default: it is refused.
     pub when_full: WhenFull,
     /// Messages larger than this are sent in fragments of this many bytes, so that Pings, Pongs and
-    /// the Close of a failure can pass between them. What has not been framed when the peer closes
-    /// the connection is dropped. Default `None`: one frame for each message.
+    /// the Close of a failure can pass between them. Default `None`: one frame for each message.
+    ///
+    /// What has not been framed when the peer's Close arrives, or when the connection fails, is
+    /// discarded, and the sender is told by [`Discarded`](crate::Discarded). §5.5.1 lets an endpoint
+    /// finish its current message before it answers a Close; this one answers at once, because a
+    /// peer that has closed throws the rest away, browsers too, and waits for the answer.
     pub fragment_size: Option<NonZeroUsize>,
     /// How fragments are reassembled for the application. Default: to whole messages.
     pub reassembly: Reassembly,
@@ -214,7 +218,13 @@ pub enum AfterClose {
 /// What happens to a message for which there is no room, because the peer does not read as fast as
 /// messages are sent.
 ///
-/// Applies to whole messages; chunks, Pings and Pongs are always refused.
+/// Applies to whole messages, prepared ones too; chunks, Pings and Pongs are always refused.
+///
+/// | method | when it applies |
+/// |---|---|
+/// | `send`, `feed` of the adapters, on a whole socket and on its sending half | when the transport takes nothing more: they write first |
+/// | [`Commands::send`](crate::Commands::send), also in the callbacks of the adapters | at once: a command cannot write |
+/// | [`Commands::try_send`](crate::Commands::try_send), `try_send` of the adapters, `Sink` | never: the message comes back, and a `Sink` waits for room |
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
@@ -225,11 +235,25 @@ pub enum WhenFull {
     /// Usual are 1008 (the peer is against the policy) and 1013 (try again later, from servers
     /// only). A code that this role may not send counts as 1008.
     Close(CloseCode),
-    /// The message is dropped, and the command succeeds. How much was dropped is in the next
-    /// [`Event::Drained`](crate::Event::Drained). For messages of which only the newest matters;
-    /// not for what counts on each one, such as [`delivery`](crate::delivery).
-    Drop,
+    /// The message is not sent: the command is refused with
+    /// [`SendError::Dropped`](crate::SendError::Dropped), which gives it back, and nobody waits.
+    /// What waits already stays. The next [`Event::Drained`](crate::Event::Drained) says how much
+    /// was dropped.
+    ///
+    /// For messages of which none matters much, such as samples and cursor positions.
+    DropNewest,
+    /// The message takes the place of the oldest ones that wait and of which nothing has been
+    /// framed yet. The next [`Event::Drained`](crate::Event::Drained) says how much was dropped, and
+    /// the next `flush` or `send` of an adapter fails with [`Discarded`](crate::Discarded), once.
+    ///
+    /// For messages of which only the newest matters, such as prices and positions. What waits
+    /// beyond a quarter of [`max_buffered`](Config::max_buffered), 16 KiB at most, is kept apart and
+    /// compressed when its turn comes, so that a message can be dropped where compression remembers
+    /// earlier ones. Where nothing can be dropped, one message more waits than may.
+    ///
+    /// Not for messages that count each, such as those of [`delivery`](crate::delivery).
+    DropOldest,
     /// The command is refused with [`SendError::Full`](crate::SendError::Full), which gives the
-    /// message back. The adapters wait for room.
+    /// message back. `send` and `feed` of the adapters wait for room.
     Refuse,
 }

@@ -4,8 +4,11 @@
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use super::config::{Config, Pong, WhenFull};
-use super::event::Drained;
+use bytes::Bytes;
+
+use super::backlog::Loose;
+use super::config::{AfterClose, Config, Pong, WhenFull};
+use super::event::{Discarded, Drained};
 use super::framing::{Compress, Source};
 use super::life::{Life, Phase, ReadyState, SendClose};
 use super::masking_keys::MaskingKeys;
@@ -49,6 +52,15 @@ struct Rare {
 struct Negotiated {
     protocol: Box<str>,
     extensions: Box<str>,
+}
+
+/// What becomes of a message for which there is no room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    /// It comes back.
+    GiveBack,
+    /// What [`WhenFull`] says.
+    Judge,
 }
 
 /// What a receiver knows when nothing is left to process.
@@ -103,20 +115,37 @@ impl Endpoint {
         &mut self,
         message: Outgoing<'_>,
         compress: Compress,
+        full: Full,
     ) -> Result<(), Refused> {
         match message.into_content() {
-            Content::Borrowed(kind, payload) => self
-                .send_source(kind, Source::Borrowed(payload), compress)
-                .map_err(|error| Refused { error, message: None }),
-            Content::Owned(mut message) => self
-                .send_source(message.kind(), Source::Owned(message.as_shared_mut()), compress)
-                .map_err(|error| Refused { error, message: Some(message) }),
+            Content::Borrowed(kind, payload) => {
+                let Err(error) = self.send_source(kind, Source::Borrowed(payload), compress) else {
+                    return Ok(());
+                };
+                let keep = || Loose::Message(kind, Bytes::copy_from_slice(payload), compress);
+                self.judge_refused(error, full, payload.len(), keep)
+                    .map_err(|error| Refused { error, message: None })
+            }
+            Content::Owned(mut message) => {
+                let kind = message.kind();
+                let payload = Source::Owned(message.as_shared_mut());
+                let Err(error) = self.send_source(kind, payload, compress) else { return Ok(()) };
+                let (len, payload) = (message.len(), message.as_shared_mut());
+                let keep = || Loose::Message(kind, Source::Owned(payload).into_shared(), compress);
+                self.judge_refused(error, full, len, keep)
+                    .map_err(|error| Refused { error, message: Some(message) })
+            }
             Content::Prepared(prepared) => {
                 let sent = match self.check_open() {
                     Ok(()) => self.output.prepared(prepared),
                     Err(error) => Err(error),
                 };
-                self.note_sent(sent, prepared.len())
+                let Err(error) = sent else {
+                    self.has_sent = true;
+                    return Ok(());
+                };
+                let keep = || Loose::Prepared(prepared.clone());
+                self.judge_refused(error, full, prepared.len(), keep)
                     .map_err(|error| Refused { error, message: None })
             }
         }
@@ -129,28 +158,22 @@ impl Endpoint {
         payload: Source<'_>,
         compress: Compress,
     ) -> Result<(), SendError> {
-        let len = payload.len();
-        let sent = match self.check_open() {
-            Ok(()) => self.output.message(kind, payload, compress),
-            Err(error) => Err(error),
-        };
-        self.note_sent(sent, len)
+        self.check_open()?;
+        self.output.message(kind, payload, compress)?;
+        self.has_sent = true;
+        Ok(())
     }
 
-    #[inline(always)]
-    fn note_sent(&mut self, sent: Result<(), SendError>, len: usize) -> Result<(), SendError> {
-        match sent {
-            Ok(()) => {
-                self.has_sent = true;
-                Ok(())
-            }
-            Err(error) => self.judge_refused(error, len),
-        }
-    }
-
-    /// Does with a message of `len` bytes that was refused what [`WhenFull`] says.
+    /// Does with a message of `len` bytes that was refused what is to be done with it; where it is
+    /// taken all the same, as `keep` makes it.
     #[cold]
-    fn judge_refused(&mut self, error: SendError, len: usize) -> Result<(), SendError> {
+    fn judge_refused(
+        &mut self,
+        error: SendError,
+        full: Full,
+        len: usize,
+        keep: impl FnOnce() -> Loose,
+    ) -> Result<(), SendError> {
         let (queued, limit) = match error {
             SendError::Full { queued, limit } => (queued, limit),
             SendError::Closed => {
@@ -161,25 +184,31 @@ impl Endpoint {
             SendError::CompressionFailed
             | SendError::Connecting
             | SendError::ControlTooLong { .. }
+            | SendError::Dropped { .. }
             | SendError::InvalidCloseCode { .. }
             | SendError::InvalidUtf8
             | SendError::MessageInProgress
             | SendError::NoMessageInProgress
             | SendError::ReasonTooLong { .. } => return Err(error),
         };
-        match self.rare.when_full {
-            WhenFull::Close(wanted) => {
+        match (full, self.rare.when_full) {
+            (Full::GiveBack, _) | (Full::Judge, WhenFull::Refuse) => Err(error),
+            (Full::Judge, WhenFull::Close(wanted)) => {
                 let may_be_sent = wanted.may_be_sent_by(self.role());
                 let code = if may_be_sent { wanted } else { CloseCode::POLICY_VIOLATION };
                 self.fail(ConnectionError::PeerTooSlow { code, queued, limit });
                 self.output.note_unsent(len);
                 Err(SendError::Closed)
             }
-            WhenFull::Drop => {
+            (Full::Judge, WhenFull::DropNewest) => {
                 self.output.note_dropped(len);
+                Err(SendError::Dropped { queued, limit })
+            }
+            (Full::Judge, WhenFull::DropOldest) => {
+                self.output.replace_oldest(keep());
+                self.has_sent = true;
                 Ok(())
             }
-            WhenFull::Refuse => Err(error),
         }
     }
 
@@ -221,6 +250,10 @@ impl Endpoint {
             self.output.close(body.get(..len).unwrap_or_default());
         }
         Ok(())
+    }
+
+    pub(super) const fn set_after_close(&mut self, after_close: AfterClose) {
+        self.life.set_after_close(after_close);
     }
 
     // What the peer did.
@@ -388,6 +421,12 @@ impl Endpoint {
         self.output.release();
     }
 
+    /// Reports what was accepted and is never sent, once; at the end of the transport all that
+    /// waits.
+    pub(super) fn poll_discarded(&mut self, is_over: bool) -> Option<Discarded> {
+        self.output.poll_discarded(is_over)
+    }
+
     // What can be asked.
 
     #[inline]
@@ -433,6 +472,15 @@ impl Endpoint {
     /// Returns whether anything waits to be written.
     pub(super) fn has_output(&self) -> bool {
         !self.output.is_empty()
+    }
+
+    /// Returns whether something discarded is to be reported.
+    pub(super) fn has_discarded(&self) -> bool {
+        self.output.has_discarded()
+    }
+
+    pub(super) fn when_full(&self) -> WhenFull {
+        self.rare.when_full
     }
 
     /// Returns the time that was told last.

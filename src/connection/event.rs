@@ -1,5 +1,7 @@
 //! What an open connection reports; knows nothing of how it came about.
 
+use core::fmt;
+
 use crate::close::Closed;
 use crate::message::{Chunk, Message, Payload, Text};
 
@@ -66,7 +68,7 @@ impl Event<'_> {
 
 /// What became of the messages that were sent while the output was full.
 ///
-/// Both are 0 unless [`WhenFull::Drop`](crate::WhenFull) is set.
+/// Both are 0 unless [`WhenFull::DropNewest`](crate::WhenFull) or `DropOldest` is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Drained {
@@ -76,3 +78,24 @@ pub struct Drained {
     /// How many bytes of payload those had.
     pub dropped_bytes: u64,
 }
+
+/// Messages that were accepted and are never sent, or not whole: the error that a caller gets who
+/// waits for them to leave.
+///
+/// The peer's Close arrived, or the connection failed, while messages were still to be sent in
+/// [fragments](crate::Config::fragment_size); the transport ended before the output was written; or
+/// [`WhenFull::DropOldest`](crate::WhenFull) made room for newer ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Discarded {
+    /// How many bytes of payload were not sent; 0 if the messages were empty.
+    pub bytes: u64,
+}
+
+impl fmt::Display for Discarded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "messages sent before did not leave whole: {} bytes were discarded", self.bytes)
+    }
+}
+
+impl core::error::Error for Discarded {}

@@ -55,10 +55,14 @@ impl Source<'_> {
         }
     }
 
-    /// Returns the payload shared, copied if it is borrowed.
+    /// Returns the payload shared; copied if it is borrowed, or so small that it would rather pin
+    /// something larger.
     pub(super) fn into_shared(self) -> Bytes {
         match self {
             Source::Borrowed(bytes) => Bytes::copy_from_slice(bytes),
+            Source::Owned(bytes) if bytes.len() < SPLICE_FROM => {
+                Bytes::copy_from_slice(&core::mem::take(bytes))
+            }
             Source::Owned(bytes) => core::mem::take(bytes),
         }
     }

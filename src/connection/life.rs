@@ -85,6 +85,11 @@ impl Life {
         }
     }
 
+    /// Decides what happens to messages that arrive behind our Close.
+    pub(super) const fn set_after_close(&mut self, after_close: AfterClose) {
+        self.after_close = after_close;
+    }
+
     /// Notes that the transport delivers nothing more.
     pub(super) const fn note_eof(&mut self) {
         self.is_eof = true;

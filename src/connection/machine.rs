@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::commands::Commands;
 use super::config::{Config, Reassembly};
 use super::endpoint::{Endpoint, Processed};
-use super::event::{Drained, Event};
+use super::event::{Discarded, Drained, Event};
 use super::life::{Phase, ReadyState};
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::close::{CloseCode, Closed};
@@ -382,6 +382,29 @@ impl Connection {
     #[inline]
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         self.endpoint.poll_transmit()
+    }
+
+    /// Returns what was accepted and is never sent, once: a message that was being sent in
+    /// [fragments](Config::fragment_size) when the peer's Close arrived or the connection failed, or
+    /// that [made room](crate::WhenFull) for newer ones.
+    ///
+    /// That all output was written does not mean that all messages have left: ask here before saying
+    /// so. What is in the output when the transport ends is in
+    /// [`buffered_amount`](Self::buffered_amount).
+    pub fn poll_discarded(&mut self) -> Option<Discarded> {
+        self.endpoint.poll_discarded(false)
+    }
+
+    /// As [`poll_discarded`](Self::poll_discarded), when nothing more can be written: what waits is
+    /// discarded, too.
+    pub(crate) fn poll_discarded_at_end(&mut self) -> Option<Discarded> {
+        self.endpoint.poll_discarded(true)
+    }
+
+    /// Returns whether [`poll_discarded`](Self::poll_discarded) has something to report.
+    #[must_use]
+    pub fn has_discarded(&self) -> bool {
+        self.endpoint.has_discarded()
     }
 
     /// Gives back memory that is not in use. Worth calling before a connection is left idle.

@@ -32,7 +32,7 @@ pub use commands::Commands;
 pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
 #[cfg(feature = "handshake")]
 pub(crate) use endpoint::check_close;
-pub use event::{Drained, Event};
+pub use event::{Discarded, Drained, Event};
 pub use life::ReadyState;
 pub use machine::Connection;
 #[cfg(feature = "handshake")]

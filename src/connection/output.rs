@@ -7,9 +7,9 @@ use core::num::NonZeroUsize;
 
 use bytes::Bytes;
 
-use super::backlog::{Backlog, Queued};
-use super::config::Config;
-use super::event::Drained;
+use super::backlog::{Backlog, Loose, Queued};
+use super::config::{Config, WhenFull};
+use super::event::{Discarded, Drained};
 use super::framing::{Compress, Flags, SPLICE_FROM, Source};
 use super::masking_keys::MaskingKeys;
 use super::timers::Progress;
@@ -24,8 +24,9 @@ use crate::utf8::Utf8Validator;
 /// Everything that waits to be written, and the frames that come from it.
 ///
 /// ```text
-/// messages ──▶ queue (only while fragmenting) ──▶ output ──▶ the transport
-/// control frames ─────────────────────────────────▲
+/// messages ──▶ loose (only if the oldest may be dropped) ──▶ queue (only while fragmenting)
+///                                                                │
+/// control frames ──────────────────────────────────────────▶ output ──▶ the transport
 /// ```
 #[derive(Debug)]
 pub(super) struct Output {
@@ -52,6 +53,7 @@ struct Part {
 
 impl Output {
     pub(super) fn new(config: &Config, keys: Option<Box<MaskingKeys>>) -> Self {
+        let drops_oldest = config.when_full == WhenFull::DropOldest;
         Self {
             output: TransmitBuf::new(),
             keys,
@@ -59,7 +61,8 @@ impl Output {
             fragment_size: config.fragment_size,
             deflater: None,
             part: None,
-            backlog: None,
+            // What has one never sends the short way.
+            backlog: drops_oldest.then(|| Box::new(Backlog::dropping_oldest())),
         }
     }
 
@@ -110,7 +113,14 @@ impl Output {
             return Err(SendError::MessageInProgress);
         }
         self.check_room()?;
-        self.put_message(kind, payload, compress)
+        let waiting = self.waiting_len();
+        if self.is_held_back() {
+            self.hold_back(Loose::Message(kind, payload.into_shared(), compress));
+        } else {
+            self.put_message(kind, payload, compress)?;
+        }
+        self.note_added(waiting);
+        Ok(())
     }
 
     fn put_message(
@@ -119,7 +129,6 @@ impl Output {
         payload: Source<'_>,
         compress: Compress,
     ) -> Result<(), SendError> {
-        let waiting = self.waiting_len();
         let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
         if compress == Compress::Auto
             && let Some(deflater) = &mut self.deflater
@@ -131,7 +140,6 @@ impl Output {
             let amount = payload.len();
             self.data(flags, payload, amount);
         }
-        self.note_added(waiting);
         Ok(())
     }
 
@@ -142,6 +150,16 @@ impl Output {
         }
         self.check_room()?;
         let waiting = self.waiting_len();
+        if self.is_held_back() {
+            self.hold_back(Loose::Prepared(prepared.clone()));
+        } else {
+            self.put_prepared(prepared);
+        }
+        self.note_added(waiting);
+        Ok(())
+    }
+
+    fn put_prepared(&mut self, prepared: &Prepared) {
         let mut framed = prepared.plain();
         if let Some(deflater) = &mut self.deflater
             && let Some(compressed) = prepared.compressed_within(deflater.window_bits())
@@ -162,8 +180,53 @@ impl Output {
             }
             self.output.note_payload(before, prepared.len());
         }
+    }
+
+    /// Returns whether a message waits where it can be dropped for newer ones.
+    fn is_held_back(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| {
+            backlog.drops_oldest() && (backlog.has_messages() || self.output.len() >= self.room())
+        })
+    }
+
+    fn hold_back(&mut self, message: Loose) {
+        self.backlog.get_or_insert_default().push_loose(message);
+    }
+
+    /// Sends a message for which there is no room in place of the oldest that can be dropped. Where
+    /// none can, one more waits than may.
+    #[cold]
+    pub(super) fn replace_oldest(&mut self, message: Loose) {
+        let waiting = self.waiting_len();
+        while !self.has_room()
+            && let Some(backlog) = &mut self.backlog
+            && let Some(oldest) = backlog.next_loose()
+        {
+            backlog.note_dropped(oldest.len());
+            backlog.note_discarded(oldest.len());
+        }
+        self.hold_back(message);
         self.note_added(waiting);
-        Ok(())
+    }
+
+    /// Frames what waits: behind it comes what is compressed in its turn.
+    fn settle_loose(&mut self) {
+        while let Some(message) = self.backlog.as_mut().and_then(|backlog| backlog.next_loose()) {
+            self.put_loose(message);
+        }
+    }
+
+    fn put_loose(&mut self, message: Loose) {
+        match message {
+            Loose::Message(kind, mut payload, compress) => {
+                let sent = self.put_message(kind, Source::Owned(&mut payload), compress);
+                if sent.is_err() {
+                    // Nobody waits for the answer, and it can leave as it is.
+                    let _ = self.put_message(kind, Source::Owned(&mut payload), Compress::Never);
+                }
+            }
+            Loose::Prepared(prepared) => self.put_prepared(&prepared),
+        }
     }
 
     /// Returns whether less waits than may, so that at least one more message is accepted.
@@ -176,6 +239,7 @@ impl Output {
             return Err(SendError::MessageInProgress);
         }
         self.check_room()?;
+        self.settle_loose();
         let compressed = compress == Compress::Auto
             && self.deflater.as_ref().is_some_and(|deflater| deflater.wants(usize::MAX));
         self.part = Some(Part { kind, begun: false, compressed, utf8: Utf8Validator::new() });
@@ -263,6 +327,7 @@ impl Output {
     /// Sends a Close, behind all messages that were sent before it.
     pub(super) fn close(&mut self, body: &[u8]) {
         self.part = None;
+        self.settle_loose();
         // Nothing is compressed any more.
         self.deflater = None;
         match &mut self.backlog {
@@ -273,14 +338,28 @@ impl Output {
         }
     }
 
-    /// Sends a Close at once, and drops what has not been framed of messages.
+    /// Sends a Close at once, and discards what has not been framed of messages.
     pub(super) fn close_now(&mut self, body: &[u8]) {
-        let dropped = self.queued();
-        self.backlog = None;
-        if dropped > 0 {
-            self.note_unsent(dropped);
+        if let Some(backlog) = &mut self.backlog {
+            backlog.discard();
         }
         self.close(body);
+    }
+
+    /// Reports what was accepted and is never sent, since it was last reported; at the end of the
+    /// transport (`is_over`) that is all that waits, each time.
+    pub(super) fn poll_discarded(&mut self, is_over: bool) -> Option<Discarded> {
+        let left = self.output.noted_payload() + self.queued();
+        let has_left = self.output.holds_message() || self.has_messages();
+        if is_over && has_left {
+            self.backlog.get_or_insert_default().note_discarded(left);
+        }
+        self.backlog.as_mut()?.discarded.take()
+    }
+
+    /// Returns whether there is something discarded to report.
+    pub(super) fn has_discarded(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.discarded.is_some())
     }
 
     /// Brings the output up to date and returns it.
@@ -328,9 +407,7 @@ impl Output {
     /// Notes a message for which there was no room.
     #[cold]
     pub(super) fn note_dropped(&mut self, len: usize) {
-        let dropped = &mut self.backlog.get_or_insert_default().dropped;
-        dropped.dropped_messages += 1;
-        dropped.dropped_bytes += len as u64;
+        self.backlog.get_or_insert_default().note_dropped(len);
     }
 
     /// Returns whether the output has been too full, and has not been drained since.
@@ -355,11 +432,15 @@ impl Output {
     }
 
     fn queued(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.queued())
+        self.backlog.as_ref().map_or(0, |backlog| backlog.payload_len())
+    }
+
+    fn has_messages(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.has_messages())
     }
 
     /// Returns how many bytes wait to be written, of messages that are not framed yet the payload
-    /// and the longest header.
+    /// and what it takes to keep them.
     #[inline]
     fn waiting_len(&self) -> usize {
         self.output.len() + self.backlog.as_ref().map_or(0, |backlog| backlog.size())
@@ -372,6 +453,9 @@ impl Output {
 
     #[inline]
     fn note_added(&mut self, before: usize) {
+        if self.backlog.is_some() {
+            self.move_backlog();
+        }
         self.marks.note_added(before, self.waiting_len());
     }
 
@@ -396,7 +480,7 @@ impl Output {
     #[inline]
     fn is_queued(&self, len: usize) -> bool {
         self.fragment_size.is_some_and(|size| len > size.get())
-            || self.backlog.as_ref().is_some_and(|backlog| backlog.has_messages())
+            || self.backlog.as_ref().is_some_and(|backlog| backlog.has_frames())
     }
 
     /// Sends data that was compressed from `amount` bytes.
@@ -414,13 +498,11 @@ impl Output {
     fn queue(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
         let frame = Queued { flags, payload: payload.into_shared(), amount };
         self.backlog.get_or_insert_default().push(frame);
-        self.move_backlog();
     }
 
     /// Moves what waits to the output as far as there is room.
     fn move_backlog(&mut self) {
-        // Not more than `PONG_ROOM`, or Pongs would pile up to the size of the fragments.
-        let room = self.fragment_size.map_or(PONG_ROOM, |size| size.get().min(PONG_ROOM));
+        let room = self.room();
         while self.output.len() < room {
             let Some(backlog) = &mut self.backlog else { return };
             if let Some(payload) = backlog.pong.take() {
@@ -428,12 +510,23 @@ impl Output {
             } else if let Some(mut fragment) = backlog.next_fragment(self.fragment_size) {
                 let payload = Source::Owned(&mut fragment.payload);
                 self.put_frame(fragment.flags, payload, fragment.amount);
+            } else if let Some(message) = backlog.next_loose() {
+                self.put_loose(message);
             } else if let Some(body) = backlog.close.take() {
                 self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {
                 return;
             }
         }
+    }
+
+    /// Returns how much of the output is filled from the backlog.
+    fn room(&self) -> usize {
+        // Not more than `PONG_ROOM`, or Pongs would pile up to the size of the fragments.
+        let room = self.fragment_size.map_or(PONG_ROOM, |size| size.get().min(PONG_ROOM));
+        // Most of what waits is to be where it can be dropped.
+        let drops = self.backlog.as_ref().is_some_and(|backlog| backlog.drops_oldest());
+        if drops { room.min(self.marks.high() / 4).max(1) } else { room }
     }
 
     #[inline]

@@ -35,6 +35,11 @@ impl WaterMarks {
         Self { high, low: u32::try_from(low).unwrap_or(u32::MAX), level: Level::Low }
     }
 
+    /// Returns the high mark.
+    pub(super) const fn high(&self) -> usize {
+        self.high
+    }
+
     /// Returns whether another message may wait behind `waiting` bytes.
     #[inline]
     pub(super) fn has_room(&self, waiting: usize) -> bool {

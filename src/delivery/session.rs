@@ -286,7 +286,7 @@ impl Session {
     /// message stays here.
     pub fn transmit(&mut self, commands: &mut Commands<'_>) -> Result<(), crate::SendError> {
         while let Some((message, step)) = self.encode_next() {
-            match commands.send(message).map_err(|refused| refused.error) {
+            match commands.try_send(message).map_err(|refused| refused.error) {
                 Ok(()) => self.advance(step),
                 Err(crate::SendError::Full { .. }) => break,
                 Err(error) => return Err(error),

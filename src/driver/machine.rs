@@ -9,9 +9,12 @@ use super::opening::{Accepting, Connecting, Opening};
 use super::reads::Reads;
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::CloseCode;
-use crate::connection::{Commands, Config, Connection, Event, Ready, check_close};
+use crate::connection::{
+    Commands, Config, Connection, Discarded, Event, Ready, Refused, WhenFull, check_close,
+};
 use crate::error::{ConnectionError, SendError};
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
+use crate::message::Outgoing;
 use crate::role::Role;
 
 /// A WebSocket from its first byte to its last, over a transport that the caller holds.
@@ -94,6 +97,7 @@ pub struct Driver {
     asked: Asked,
     writing: Writing,
     answers: Answers,
+    pressure: Pressure,
     /// Whether the transport may keep bytes to itself that it was given.
     is_unflushed: bool,
     /// Whether the transport delivers nothing more.
@@ -159,6 +163,28 @@ enum Writing {
     Shut,
 }
 
+/// What to do with a message for which there is no room, from [`Driver::handle_stuck`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
+pub enum Stuck {
+    /// [Feed](Driver::feed) it again at once: [`WhenFull`] is applied.
+    Feed,
+    /// Wait for the transport, then feed it again.
+    Wait,
+    /// Let other tasks run, one of which may be the peer, try to write, then feed it again.
+    Yield,
+}
+
+/// How long the transport has taken nothing while a message waits for room.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Pressure {
+    None,
+    /// Others were let run.
+    Some,
+    /// And it still took nothing: what is to happen happens to the next message.
+    Full,
+}
+
 /// What the answers to events have to do with the output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Answers {
@@ -219,6 +245,7 @@ impl Driver {
             asked: Asked::Nothing,
             writing: Writing::Open,
             answers: Answers::None,
+            pressure: Pressure::None,
             // The transport may have been used before.
             is_unflushed: true,
             is_eof: false,
@@ -526,6 +553,51 @@ impl Driver {
         self.connection.commands()
     }
 
+    /// Queues a message for a loop that can write, and returns whether it was queued. If not there is
+    /// no room: [write](Self::want_write) what the transport takes, and feed it again.
+    ///
+    /// [`Config::when_full`] is applied only when the transport takes nothing more: call
+    /// [`handle_stuck`](Self::handle_stuck) then. A message that is refused is no longer in
+    /// `message` but in the error, if it was given by value.
+    ///
+    /// # Errors
+    ///
+    /// As [`Commands::send`]; also [`SendError::Closed`] when the output is full and nothing can be
+    /// written any more, and [`SendError::Full`] when a deadline has passed before there was room.
+    pub fn feed(&mut self, message: &mut Outgoing<'_>) -> Result<bool, Refused> {
+        let sent = match self.pressure {
+            Pressure::None | Pressure::Some => self.commands().try_send(message.offer()),
+            Pressure::Full => {
+                self.pressure = Pressure::None;
+                self.commands().send(message.offer())
+            }
+        };
+        let Err(mut refused) = sent else { return Ok(true) };
+        let SendError::Full { .. } = refused.error else { return Err(refused) };
+        if self.is_broken() {
+            refused.error = SendError::Closed;
+        }
+        if self.is_broken() || self.is_overdue() || self.is_over() {
+            return Err(refused);
+        }
+        message.put_back(refused.message);
+        Ok(false)
+    }
+
+    /// Says that the transport takes nothing more now, while a message waits for room, and returns
+    /// what to do with the message.
+    pub fn handle_stuck(&mut self) -> Stuck {
+        if self.commands().when_full() == WhenFull::Refuse {
+            return Stuck::Wait;
+        }
+        let (pressure, stuck) = match self.pressure {
+            Pressure::None => (Pressure::Some, Stuck::Yield),
+            Pressure::Some | Pressure::Full => (Pressure::Full, Stuck::Feed),
+        };
+        self.pressure = pressure;
+        stuck
+    }
+
     /// Returns the connection, to ask it things: its
     /// [`ready_state`](Connection::ready_state) is "connecting" before it is open.
     #[must_use]
@@ -712,6 +784,7 @@ impl Driver {
                     let len = len.min(output.len());
                     bytes::Buf::advance(output, len);
                 }
+                self.pressure = Pressure::None;
                 self.is_unflushed = true;
             }
             Asked::Flush => self.is_unflushed = false,
@@ -818,7 +891,28 @@ impl Driver {
         self.is_overdue || self.connection.has_own_event() || !self.is_quiet && !self.is_gated()
     }
 
-    /// Returns whether everything that was sent has been handed to the transport and flushed.
+    /// Returns whether everything that was sent has been handed to the transport and flushed: what
+    /// an adapter waits for before it says so.
+    ///
+    /// # Errors
+    ///
+    /// Messages were accepted and are never sent, or not whole. Reported once.
+    pub fn poll_written(&mut self) -> Result<bool, Discarded> {
+        self.connection.poll_discarded().map_or_else(|| Ok(self.is_written()), Err)
+    }
+
+    /// Returns an error if messages were accepted and did not leave: what an adapter asks behind the
+    /// end, before it reports the success of a close.
+    ///
+    /// # Errors
+    ///
+    /// As [`poll_written`](Self::poll_written); also messages of which not everything was written.
+    pub fn check_end(&mut self) -> Result<(), Discarded> {
+        self.connection.poll_discarded_at_end().map_or(Ok(()), Err)
+    }
+
+    /// Returns whether nothing waits to be written or to be flushed. What was discarded does not
+    /// wait: [`poll_written`](Self::poll_written) knows.
     #[must_use]
     pub fn is_written(&self) -> bool {
         !self.has_output() && !self.is_unflushed

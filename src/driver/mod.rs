@@ -86,5 +86,5 @@ mod reads;
 mod transfer;
 
 pub use error::Error;
-pub use machine::{Driver, Next, Write};
+pub use machine::{Driver, Next, Stuck, Write};
 pub use transfer::Transfer;

@@ -36,7 +36,7 @@ use core::net::SocketAddr;
 use std::io;
 
 use crate::close::Closed;
-use crate::connection::{ReadyState, Refused};
+use crate::connection::{Discarded, ReadyState, Refused};
 use crate::driver::{self, Driver, Next};
 use crate::error::{ConnectionError, SendError};
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, Request, Response};
@@ -68,6 +68,10 @@ pub enum Error {
     /// The connection failed: by the peer's fault, by a limit, or because the stream ended. Later
     /// calls return the same error.
     Connection(ConnectionError),
+    /// What was waited for to leave does not, or not whole: the peer closed the connection or it
+    /// failed meanwhile, or [`WhenFull::DropOldest`](crate::WhenFull) made room. Also tells of
+    /// messages that were queued before, once. Do not send again what may have left.
+    Discarded(Discarded),
     /// The handshake failed: there is no connection. A server has answered the request with
     /// [`HandshakeError::status`]; a client finds the server's answer, if there was one, in
     /// [`HandshakeError::Refused`].
@@ -97,6 +101,7 @@ impl fmt::Display for Error {
         match self {
             Self::Closed(closed) => write!(f, "connection {closed}"),
             Self::Connection(error) => write!(f, "connection failed: {error}"),
+            Self::Discarded(discarded) => write!(f, "{discarded}"),
             Self::Handshake(error) => write!(f, "handshake failed: {error}"),
             Self::Io(error) => write!(f, "transport failed: {error}"),
             Self::Rejected { status } => write!(f, "request rejected with status {status}"),
@@ -110,6 +115,7 @@ impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Connection(error) => Some(error),
+            Self::Discarded(discarded) => Some(discarded),
             Self::Handshake(error) => Some(error),
             Self::Io(error) => Some(error),
             Self::Send { error, .. } => Some(error),
@@ -137,6 +143,12 @@ impl From<driver::Error> for Error {
 impl From<ConnectionError> for Error {
     fn from(error: ConnectionError) -> Self {
         Self::Connection(error)
+    }
+}
+
+impl From<Discarded> for Error {
+    fn from(discarded: Discarded) -> Self {
+        Self::Discarded(discarded)
     }
 }
 

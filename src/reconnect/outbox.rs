@@ -159,7 +159,7 @@ impl Queue {
         let before = self.messages.len();
         while let Some(message) = self.messages.pop_front() {
             let len = message.len();
-            if let Err(refused) = commands.send(message) {
+            if let Err(refused) = commands.try_send(message) {
                 // It waits for room, or for the next connection. What is given by value comes back.
                 if let Some(message) = refused.message {
                     self.messages.push_front(message);

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod dropping;
 mod messages;
 mod negotiation;
 mod vectors;

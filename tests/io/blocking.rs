@@ -21,7 +21,7 @@ use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits,
 use sanswire::io::Error;
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
-    MessageKind, Prepared, ReadyState, Reassembly, SendError,
+    MessageKind, Prepared, ReadyState, Reassembly, SendError, WhenFull,
 };
 
 use crate::support::{REQUEST, masked, response_to, unmasked};
@@ -806,5 +806,46 @@ fn a_close_is_reported_although_the_peer_never_closes_the_transport() {
         assert_eq!(socket.stream().1.first(), Some(&0x88), "it was answered");
         assert_eq!(socket.recv().unwrap(), None);
         socket.close(1000, "").unwrap();
+    }
+}
+
+#[test]
+fn what_is_to_happen_without_room_happens_when_the_stream_takes_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    for when_full in
+        [WhenFull::Close(CloseCode::POLICY_VIOLATION), WhenFull::DropNewest, WhenFull::DropOldest]
+    {
+        for reads in [true, false] {
+            let mut config = Config::default();
+            (config.max_buffered, config.when_full) = (10_000, when_full);
+            let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+            let stream = listener.accept().unwrap().0;
+            let mut socket = WebSocket::from_driver(stream, Connection::server(&config));
+            let reading = thread::spawn(move || {
+                let mut read = Vec::new();
+                if reads {
+                    peer.read_to_end(&mut read).unwrap();
+                }
+                // Kept open by the one that joins.
+                (read.len(), peer)
+            });
+            // Much more than the output and the buffers of the system hold.
+            let fed = (0..20).try_for_each(|i| socket.feed(vec![i; 1 << 20]));
+            match (reads, when_full, fed) {
+                (true, _, Ok(())) => {
+                    socket.flush().unwrap();
+                    drop(socket);
+                    assert_eq!(reading.join().unwrap().0, 20 * ((1 << 20) + 10));
+                }
+                (false, WhenFull::Close(_), Err(Error::Send { error: SendError::Closed, .. })) => {}
+                (
+                    false,
+                    WhenFull::DropNewest,
+                    Err(Error::Send { error: SendError::Dropped { .. }, message: Some(_) }),
+                )
+                | (false, WhenFull::DropOldest, Ok(())) => {}
+                (_, _, fed) => panic!("{when_full:?}: {fed:?}"),
+            }
+        }
     }
 }

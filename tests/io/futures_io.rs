@@ -9,6 +9,8 @@ mod cancel;
 mod opening;
 #[path = "both/queued.rs"]
 mod queued;
+#[path = "both/sent.rs"]
+mod sent;
 #[path = "both/socket.rs"]
 mod socket;
 #[path = "both/split.rs"]

@@ -1,6 +1,10 @@
 //! The adapters, over sockets and over pipes in memory.
 #![cfg(all(feature = "std", feature = "handshake"))]
 
+#[cfg(all(feature = "tokio", feature = "futures-io"))]
+#[path = "../support/random.rs"]
+#[expect(dead_code, clippy::unwrap_used, reason = "other tests need all of it")]
+mod random;
 mod support;
 
 mod blocking;

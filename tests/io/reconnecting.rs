@@ -978,7 +978,9 @@ async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
 
 #[tokio::test(start_paused = true)]
 async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen() {
-    for when_full in [WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)] {
+    for when_full in
+        [WhenFull::DropNewest, WhenFull::DropOldest, WhenFull::Close(CloseCode::POLICY_VIOLATION)]
+    {
         let mut net = Net::new(options(|options| {
             options.config.max_buffered = 10;
             options.config.when_full = when_full;

@@ -4,11 +4,18 @@
 use bytes::Buf;
 use proptest::prelude::*;
 use sanswire::{
-    CloseCode, Config, ConnectionError, Drained, Event, Message, MessageKind, Role, SendError,
-    WhenFull,
+    CloseCode, Config, ConnectionError, Drained, Event, Message, MessageKind, Prepared, ReadyState,
+    Refused, Role, SendError, WhenFull,
 };
 
 use crate::support::{BINARY, BOTH, End, FIN, Got, PING, TEXT, config, frame, from, messages};
+
+const ALL: [WhenFull; 4] = [
+    WhenFull::Close(CloseCode::POLICY_VIOLATION),
+    WhenFull::DropNewest,
+    WhenFull::DropOldest,
+    WhenFull::Refuse,
+];
 
 fn marks(high: usize, low: usize, when_full: WhenFull) -> Config {
     config(|config| {
@@ -248,20 +255,34 @@ fn an_echo_for_a_client_that_never_reads_is_bounded() {
 }
 
 #[test]
-fn a_dropped_message_is_counted_and_never_sent() {
+fn the_newest_message_is_dropped_given_back_counted_and_never_sent() {
     for role in BOTH {
-        let mut end = End::new(role, &marks(1_000, 250, WhenFull::Drop));
+        let mut end = End::new(role, &marks(1_000, 250, WhenFull::DropNewest));
+        let (mut dropped_messages, mut dropped_bytes) = (0, 0);
         for _ in 0..20 {
-            end.connection.commands().send(&[7; 100]).unwrap();
-            end.connection.commands().send(Message::from("text")).unwrap();
-            end.connection.commands().send_uncompressed(Message::from("text")).unwrap();
+            let mut note = |len: usize, sent: Result<(), Refused>, given: Option<Message>| {
+                let Err(refused) = sent else { return };
+                assert!(matches!(refused.error, SendError::Dropped { limit: 1_000, .. }));
+                assert_eq!(refused.message, given);
+                dropped_messages += 1;
+                dropped_bytes += len as u64;
+            };
+            note(100, end.connection.commands().send(&[7; 100]), None);
+            let text = Message::from("text");
+            note(4, end.connection.commands().send(text.clone()), Some(text.clone()));
+            note(4, end.connection.commands().send_uncompressed(text.clone()), Some(text));
         }
         let amount = end.connection.buffered_amount();
         let sent = messages(&end.take_frames());
         let bytes: usize = sent.iter().map(|(_, payload)| payload.len()).sum();
         assert!(bytes == amount && amount < 1_000);
-        let dropped = (60 - sent.len() as u64, (20 * 108 - bytes) as u64);
-        assert_eq!(take_drained(&mut end), [drained(dropped.0, dropped.1)]);
+        assert_eq!(
+            (dropped_messages, dropped_bytes),
+            (60 - sent.len() as u64, (20 * 108 - bytes) as u64)
+        );
+        // It was told each time.
+        assert_eq!(end.connection.poll_discarded(), None);
+        assert_eq!(take_drained(&mut end), [drained(dropped_messages, dropped_bytes)]);
         end.connection.commands().send(&[7; 100]).unwrap();
         assert!(take_drained(&mut end).is_empty());
         assert_eq!(messages(&end.take_frames()), [(BINARY, vec![7; 100])]);
@@ -269,11 +290,32 @@ fn a_dropped_message_is_counted_and_never_sent() {
 }
 
 #[test]
+fn what_is_tried_comes_back_whatever_becomes_of_what_is_sent() {
+    for role in BOTH {
+        for when_full in ALL {
+            let mut end = End::new(role, &marks(100, 0, when_full));
+            end.connection.commands().try_send(&[7; 100]).unwrap();
+            let refused = end.connection.commands().try_send(Message::from("text")).unwrap_err();
+            assert!(matches!(refused.error, SendError::Full { limit: 100, .. }), "{when_full:?}");
+            assert_eq!(refused.message, Some("text".into()));
+            let prepared = Prepared::text("text");
+            let refused = end.connection.commands().try_send(&prepared).unwrap_err();
+            assert!(matches!(refused.error, SendError::Full { .. }), "{when_full:?}");
+            assert_eq!(end.state(), ReadyState::Open);
+            end.take_output();
+            assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+            end.connection.commands().try_send("text").unwrap();
+            assert_eq!(end.take_frames().len(), 1);
+        }
+    }
+}
+
+#[test]
 fn what_was_dropped_survives_the_release_of_memory() {
     for role in BOTH {
-        let mut end = End::new(role, &marks(100, 0, WhenFull::Drop));
+        let mut end = End::new(role, &marks(100, 0, WhenFull::DropNewest));
         end.connection.commands().send(&[7; 100]).unwrap();
-        end.connection.commands().send(&[7; 50]).unwrap();
+        end.connection.commands().send(&[7; 50]).unwrap_err();
         end.take_output();
         end.connection.release_memory();
         assert_eq!(take_drained(&mut end), [drained(1, 50)]);
@@ -283,7 +325,7 @@ fn what_was_dropped_survives_the_release_of_memory() {
 #[test]
 fn parts_and_control_frames_are_refused_whatever_becomes_of_messages() {
     for role in BOTH {
-        for when_full in [WhenFull::Drop, WhenFull::Close(1008.into()), WhenFull::Refuse] {
+        for when_full in ALL {
             let mut end = End::new(role, &marks(1_000, 250, when_full));
             end.connection.commands().begin(MessageKind::Binary).unwrap();
             end.connection.commands().send_chunk(&[7; 1_000]).unwrap();
@@ -327,7 +369,7 @@ fn a_connection_to_a_slow_peer_fails_with_the_code_of_choice() {
             assert_eq!(messages(&frames).len(), sent, "what was sent before leaves before");
             assert_eq!(frames.last().unwrap().payload, u16::to_be_bytes(code));
             assert!(take_drained(&mut end).is_empty());
-            assert_eq!(end.state(), sanswire::ReadyState::Closed);
+            assert_eq!(end.state(), ReadyState::Closed);
         }
     }
 }
@@ -388,7 +430,7 @@ proptest! {
         low in 0_usize..2_000,
         drops in any::<bool>(),
     ) {
-        let when_full = if drops { WhenFull::Drop } else { WhenFull::Refuse };
+        let when_full = if drops { WhenFull::DropNewest } else { WhenFull::Refuse };
         let mut end = End::new(Role::Server, &marks(high, low, when_full));
         let low = low.min(high - 1);
         let mut model = Model::default();
@@ -404,7 +446,7 @@ proptest! {
                         end.connection.commands().ping(&vec![7; len])
                     };
                     let fits = model.waiting < high;
-                    prop_assert_eq!(sent.is_ok(), fits || drops && is_message);
+                    prop_assert_eq!(sent.is_ok(), fits);
                     if fits {
                         model.add(framed(len), high, low);
                     } else if drops && is_message {

@@ -122,9 +122,15 @@ fn when_full_holds_for_it_too() {
         end.connection.commands().send(&prepared).unwrap();
         end
     };
-    let mut end = full(WhenFull::Drop);
-    end.connection.commands().send(&prepared).unwrap();
+    let mut end = full(WhenFull::DropNewest);
+    assert!(matches!(end.send(&prepared), Err(SendError::Dropped { .. })));
     assert_eq!(end.take_output().len(), 504);
+    let mut end = full(WhenFull::DropOldest);
+    for i in 0..10 {
+        end.connection.commands().send(&Prepared::binary(&[i; 500])).unwrap();
+    }
+    let frames = end.take_frames();
+    assert_eq!(messages(&frames), [(BINARY, vec![7; 500]), (BINARY, vec![9; 500])]);
     let mut end = full(WhenFull::Close(1013.into()));
     assert_eq!(end.send(&prepared), Err(SendError::Closed));
     assert_eq!(end.state(), ReadyState::Closing);

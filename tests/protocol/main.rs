@@ -13,6 +13,7 @@ mod deadlines;
 mod deadlines_model;
 mod delivery;
 mod delivery_sessions;
+mod discarding;
 mod extension_negotiation;
 mod fragmentation;
 mod framing;

@@ -991,7 +991,7 @@ fn config(random: &mut Random) -> Config {
         (config.max_buffered, config.low_water) = (500, 1_000);
     }
     if one_in(3) {
-        config.when_full = WhenFull::Drop;
+        config.when_full = if one_in(2) { WhenFull::DropNewest } else { WhenFull::DropOldest };
     } else if one_in(3) {
         config.when_full = WhenFull::Close(1005.into());
     }

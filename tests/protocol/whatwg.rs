@@ -346,7 +346,12 @@ fn buffered_amount_is_payload_until_it_is_written_and_not_reset_by_the_end() {
 
 #[test]
 fn a_message_without_room_flags_as_full_closes_and_fires_error_before_close() {
-    let chosen = [WhenFull::Refuse, WhenFull::Drop, WhenFull::Close(CloseCode::POLICY_VIOLATION)];
+    let chosen = [
+        WhenFull::Close(CloseCode::POLICY_VIOLATION),
+        WhenFull::DropNewest,
+        WhenFull::DropOldest,
+        WhenFull::Refuse,
+    ];
     for when_full in chosen {
         let mut page = Page::open_with(&config(|config| {
             config.max_buffered = 90;

@@ -170,7 +170,8 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Send`] when the message was refused, with the message if it was given by value: it
     /// may be sent again. [`Error::Io`] when it was queued and could not be written before a
-    /// deadline passed, or not at all: do not send it again. When the peer broke off,
+    /// deadline passed, or not at all: do not send it again. [`Error::Discarded`] when it was queued,
+    /// or another message before it, and the end of the connection cut it off. When the peer broke off,
     /// [`recv`](Self::recv) still delivers what it sent before, and may know why.
     pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         self.feed(message)?;
@@ -178,8 +179,11 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Queues a message, which leaves before [`recv`](Self::recv) blocks or by
-    /// [`flush`](Self::flush). Blocks only while the output is full, and only with
-    /// [`WhenFull::Refuse`](crate::WhenFull).
+    /// [`flush`](Self::flush).
+    ///
+    /// While the output is full, it writes what the stream takes. When that has taken nothing for
+    /// 50 ms, it does what [`Config::when_full`](crate::Config::when_full) says: it blocks longer
+    /// only with [`WhenFull::Refuse`](crate::WhenFull).
     ///
     /// # Errors
     ///
@@ -188,12 +192,9 @@ impl<S: Transport> WebSocket<S> {
     /// [`SendError::Closed`](crate::SendError) when nothing can be written any more.
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = message.into();
-        while let Err(mut refused) = self.commands().send(message.offer()) {
-            if let Err(error) = self.make_room(refused.error) {
-                refused.error = error;
-                return Err(refused.into());
-            }
-            message.put_back(refused.message);
+        while !self.driver.feed(&mut message)? {
+            // The driver knows what is to become of the message when this fails.
+            let _ = self.push(NEVER);
         }
         Ok(())
     }
@@ -202,15 +203,15 @@ impl<S: Transport> WebSocket<S> {
     /// leaves as by [`feed`](Self::feed).
     ///
     /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
-    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
-    /// output.
+    /// room again. It writes nothing, so [`Config::when_full`](crate::Config::when_full) does not
+    /// apply: a peer that reads would seem to be slow. [`feed`](Self::feed) writes first.
     ///
     /// # Errors
     ///
     /// [`Error::Send`] gives the message back if it was given by value, with [`SendError::Full`](crate::SendError)
     /// where there is no room.
     pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        Ok(self.commands().send(message)?)
+        Ok(self.commands().try_send(message)?)
     }
 
     /// Begins a message that is sent in parts by [`send_chunk`](Self::send_chunk) and
@@ -269,11 +270,13 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code that may not be sent or a reason over 123 bytes; otherwise as
+    /// [`Error::Send`] for a code that no Close frame can have or a reason over 123 bytes,
+    /// [`Error::Discarded`] when not everything has left that was queued before; otherwise as
     /// [`recv`](Self::recv).
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
-        self.recv_until(false, |_, _| None::<()>).map(drop)
+        self.recv_until(false, |_, _| None::<()>)?;
+        self.driver.check_end().map_err(Error::from)
     }
 
     /// Begins to close the connection: sends a Close frame and does not wait.
@@ -293,9 +296,10 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], of kind `TimedOut` when a deadline has passed.
+    /// [`Error::Io`], of kind `TimedOut` when a deadline has passed. [`Error::Discarded`], once, when
+    /// something that was queued before is never sent.
     pub fn flush(&mut self) -> Result<(), Error> {
-        while !self.driver.is_written() {
+        while !self.driver.poll_written()? {
             self.push(NEVER)?;
         }
         Ok(())

@@ -7,7 +7,7 @@ use std::{io, thread};
 use super::WebSocket;
 use super::clock::{NEVER, SHORT};
 use crate::connection::{Commands, Event, ReadyState};
-use crate::driver::Next;
+use crate::driver::{Next, Stuck};
 use crate::error::SendError;
 use crate::io::pump::{self, Wrote};
 use crate::io::{Error, Transport};
@@ -49,25 +49,20 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Queues what `command` sends, waiting for room.
+    ///
+    /// # Errors
+    ///
+    /// It was refused for another reason, or nothing was written before a deadline passed.
     pub(super) fn queue(
         &mut self,
         mut command: impl FnMut(&mut Commands<'_>) -> Result<(), SendError>,
     ) -> Result<(), SendError> {
         while let Err(error) = command(&mut self.commands()) {
-            self.make_room(error)?;
+            let SendError::Full { .. } = error else { return Err(error) };
+            let pushed = self.push(NEVER);
+            pushed.map_err(|_| if self.driver.is_broken() { SendError::Closed } else { error })?;
         }
         Ok(())
-    }
-
-    /// Writes something if a message was refused because there was no room.
-    ///
-    /// # Errors
-    ///
-    /// It was refused for another reason, or nothing was written before a deadline passed.
-    pub(super) fn make_room(&mut self, refused: SendError) -> Result<(), SendError> {
-        let SendError::Full { .. } = refused else { return Err(refused) };
-        let pushed = self.push(NEVER);
-        pushed.map_err(|_| if self.driver.is_broken() { SendError::Closed } else { refused })
     }
 
     /// Lets the transport move: writes what waits, or else reads, waiting until the time is
@@ -90,7 +85,11 @@ impl<S: Transport> WebSocket<S> {
         match self.write(until) {
             Wrote::All | Wrote::Some => Ok(()),
             Wrote::Nothing => Err(self.failure.report()),
-            Wrote::Stuck => self.read(until, true).and_then(|()| self.check(until)),
+            Wrote::Stuck => {
+                // That was time enough for others.
+                while self.driver.handle_stuck() == Stuck::Yield {}
+                self.read(until, true).and_then(|()| self.check(until))
+            }
         }
     }
 

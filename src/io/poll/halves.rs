@@ -87,7 +87,7 @@ impl<T: Transport> Sender<T> {
     ///
     /// As [`WebSocket::try_send`].
     pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        Ok(self.with_commands(|commands| commands.send(message))?)
+        Ok(self.with_commands(|commands| commands.try_send(message))?)
     }
 
     /// Begins a message that is sent in parts; see [`WebSocket::begin`].
@@ -173,7 +173,7 @@ impl<T: Transport> Sender<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// As [`WebSocket::flush`].
     ///
     /// # Cancel safety
     ///

@@ -163,8 +163,9 @@ impl<T: Transport> WebSocket<T> {
         poll_fn(|cx| self.shell.poll_run(Wakers::of(cx), &mut handle)).await
     }
 
-    /// Sends a message, and returns when it has left. Waits for room while the output is full,
-    /// unless [`Config::when_full`](crate::Config::when_full) says otherwise.
+    /// Sends a message, and returns when it has left. While the output is full, writes what the
+    /// transport takes; when that takes nothing more, waits for room or does what
+    /// [`Config::when_full`](crate::Config::when_full) says.
     ///
     /// See [`Outgoing`] for what can be a message, and for when it is copied.
     ///
@@ -178,6 +179,8 @@ impl<T: Transport> WebSocket<T> {
     /// [`SendError::Full`] when a deadline passed before there was room for it, with
     /// [`SendError::Closed`] when nothing can be written any more. [`Error::Io`] when it was queued
     /// and not written before a deadline (of kind `TimedOut`), or not at all: do not send it again.
+    /// [`Error::Discarded`] when it was queued, or another message before it, and the end of the
+    /// connection cut it off.
     /// When the peer broke off, [`recv`](Self::recv) still delivers what it sent before, and knows
     /// why.
     ///
@@ -192,7 +195,11 @@ impl<T: Transport> WebSocket<T> {
     }
 
     /// Queues a message, which leaves before [`recv`](Self::recv) waits or by
-    /// [`flush`](Self::flush). Waits only while the output is full, and only with
+    /// [`flush`](Self::flush).
+    ///
+    /// While the output is full, it writes what the transport takes. When that takes nothing more, it
+    /// lets other tasks run once and then does what
+    /// [`Config::when_full`](crate::Config::when_full) says: it waits only with
     /// [`WhenFull::Refuse`](crate::WhenFull).
     ///
     /// # Errors
@@ -211,15 +218,15 @@ impl<T: Transport> WebSocket<T> {
     /// leaves as by [`feed`](Self::feed).
     ///
     /// Use it to send to many peers of which some are slow. [`Event::Drained`] says when there is
-    /// room again; [`Config::when_full`](crate::Config::when_full) has other answers to a full
-    /// output.
+    /// room again. It writes nothing, so [`Config::when_full`](crate::Config::when_full) does not
+    /// apply: a peer that reads would seem to be slow. [`feed`](Self::feed) writes first.
     ///
     /// # Errors
     ///
     /// [`Error::Send`] gives a message back that was passed by value, with [`SendError::Full`]
     /// where there is no room.
     pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        Ok(self.commands().send(message)?)
+        Ok(self.commands().try_send(message)?)
     }
 
     /// Begins a message that is sent in parts by [`send_chunk`](Self::send_chunk) and
@@ -291,7 +298,8 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code that may not be sent or a reason over 123 bytes; otherwise as
+    /// [`Error::Send`] for a code that no Close frame can have or a reason over 123 bytes,
+    /// [`Error::Discarded`] when not everything has left that was queued before; otherwise as
     /// [`recv`](Self::recv).
     ///
     /// # Cancel safety
@@ -300,7 +308,7 @@ impl<T: Transport> WebSocket<T> {
     /// it.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
-        self.run(|_, _| {}).await
+        poll_fn(|cx| self.shell.poll_end(Wakers::of(cx))).await
     }
 
     /// Begins to close the connection: sends a Close frame and does not wait for an answer.
@@ -329,7 +337,8 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`].
+    /// [`Error::Io`]. [`Error::Discarded`], once, when something that was queued before is never
+    /// sent.
     ///
     /// # Cancel safety
     ///
@@ -406,8 +415,13 @@ impl<T: Transport> Stream for WebSocket<T> {
     }
 }
 
-/// Closing the sink sends a Close frame with 1000 and does not wait for an answer: that is the end
-/// of the stream.
+/// Closing the sink, as `SinkExt::close` and `forward` do, sends a Close frame with 1000 and does not
+/// wait for an answer: that is the end of the stream. Messages that the peer sends before it answers
+/// are still in the stream, whatever [`Config::after_close`](crate::Config::after_close) says,
+/// because a sink that is closed has no more to send, and its stream may have more to receive: the
+/// replies to what was forwarded.
+///
+/// Readiness waits for room, so [`Config::when_full`](crate::Config::when_full) never applies.
 impl<T: Transport> Sink<Message> for WebSocket<T> {
     type Error = Error;
 

@@ -6,8 +6,8 @@ use core::time::Duration;
 use std::io;
 
 use super::transport::Transport;
-use crate::connection::{Commands, Event, ReadyState, Refused};
-use crate::driver::{Driver, Next, Write};
+use crate::connection::{Commands, Event, ReadyState};
+use crate::driver::{Driver, Next, Stuck, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
 use crate::io::failure::Failure;
@@ -158,26 +158,27 @@ impl<T: Transport> Shell<T> {
         Poll::Ready(next)
     }
 
-    /// Queues a message, once there is room, and takes it out of `message`.
+    /// Queues a message, once there is room or what is to happen without, and takes it out of
+    /// `message`.
     pub(super) fn poll_feed(
         &mut self,
         wakers: Wakers<'_>,
         message: &mut Option<Outgoing<'_>>,
     ) -> Poll<Result<(), Error>> {
-        while let Some(outgoing) = message {
-            match self.commands().send(outgoing.offer()) {
-                Ok(()) => *message = None,
-                Err(Refused { error: full @ SendError::Full { .. }, message: refused }) => {
-                    outgoing.put_back(refused);
-                    if ready!(self.poll_stuck(wakers, Lacks::Room)).is_err() {
-                        let error = if self.driver.is_broken() { SendError::Closed } else { full };
-                        let message = message.take().and_then(Outgoing::into_message);
-                        return Poll::Ready(Err(Error::Send { error, message }));
-                    }
-                }
-                Err(refused) => return Poll::Ready(Err(refused.into())),
+        while let Some(outgoing) = message
+            && !self.driver.feed(outgoing)?
+        {
+            if self.poll_stuck(wakers, Lacks::Room)?.is_ready() {
+                continue;
             }
+            match self.driver.handle_stuck() {
+                Stuck::Feed => continue,
+                Stuck::Wait => {}
+                Stuck::Yield => self.transport.yield_now(&mut Context::from_waker(wakers.write)),
+            }
+            return Poll::Pending;
         }
+        *message = None;
         Poll::Ready(Ok(()))
     }
 
@@ -209,40 +210,42 @@ impl<T: Transport> Shell<T> {
 
     /// Waits until a message of any size can be queued.
     pub(super) fn poll_room(&mut self, wakers: Wakers<'_>) -> Poll<Result<(), Error>> {
-        loop {
-            let commands = self.commands();
-            if commands.ready_state() != ReadyState::Open {
-                return Poll::Ready(Err(SendError::Closed.into()));
-            }
-            if commands.has_room() {
+        while self.commands().ready_state() == ReadyState::Open {
+            if self.commands().has_room() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.poll_stuck(wakers, Lacks::Room))?;
         }
+        Poll::Ready(Err(SendError::Closed.into()))
     }
 
     /// Writes everything that waits.
     pub(super) fn poll_flush(&mut self, wakers: Wakers<'_>) -> Poll<Result<(), Error>> {
-        while !self.driver.is_written() || self.driver.is_broken() {
+        while !self.driver.poll_written()? || self.driver.is_broken() {
             ready!(self.poll_stuck(wakers, Lacks::Written))?;
         }
         Poll::Ready(Ok(()))
     }
 
+    /// Drives the connection to its end; an error if something was sent before and did not leave.
+    pub(super) fn poll_end(&mut self, wakers: Wakers<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_run(wakers, &mut |_, _| {}))?;
+        Poll::Ready(self.driver.check_end().map_err(Error::from))
+    }
+
     /// Waits with a sender that lacks something.
     fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
         self.lacks = lacks;
-        if self.driver.is_broken() {
-            return Poll::Ready(Err(self.failure.report().into()));
-        }
-        if self.driver.is_overdue() {
-            let error = io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed");
-            return Poll::Ready(Err(error.into()));
-        }
-        if self.driver.is_over() {
-            return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
-        }
-        self.poll_io(wakers).map(Ok)
+        let error = if self.driver.is_broken() {
+            self.failure.report()
+        } else if self.driver.is_overdue() {
+            io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed")
+        } else if self.driver.is_over() {
+            io::ErrorKind::BrokenPipe.into()
+        } else {
+            return self.poll_io(wakers).map(Ok);
+        };
+        Poll::Ready(Err(error.into()))
     }
 
     /// Writes and reads what can be, and tells the time; ready when anything has happened.
@@ -320,7 +323,7 @@ impl<T: Transport> Shell<T> {
     pub(super) fn has_sent(&mut self) -> bool {
         let has_it = match self.lacks {
             Lacks::Room => self.commands().has_room(),
-            Lacks::Written => self.driver.is_written(),
+            Lacks::Written => self.driver.is_written() || self.driver.connection().has_discarded(),
         };
         has_it || self.driver.is_broken() || self.driver.is_overdue() || self.driver.is_over()
     }

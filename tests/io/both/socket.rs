@@ -604,12 +604,18 @@ async fn try_send_gives_the_message_back_where_there_is_no_room() {
 
 #[tokio::test]
 async fn drained_is_reported_when_a_part_of_the_output_is_written() {
-    let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::Drop));
-    for _ in 0..5 {
+    let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::DropNewest));
+    server.feed(vec![7; 1_000]).await.unwrap();
+    // Writes what the pipe takes, so that there is room for another.
+    server.feed(vec![7; 1_000]).await.unwrap();
+    for _ in 0..4 {
         // Whoever drops does not wait.
-        server.feed(vec![7; 1_000]).await.unwrap();
+        let Err(Error::Send { error, message }) = server.feed(vec![7; 1_000]).await else {
+            panic!()
+        };
+        assert!(matches!(error, SendError::Dropped { .. }) && message.is_some());
     }
-    let mut read = vec![0; 700];
+    let mut read = vec![0; 1_700];
     let waited = server.recv_with(|event, commands| match event {
         Event::Drained(drained) => (drained.dropped_messages, commands.buffered_amount()),
         event => panic!("{event:?}"),
@@ -624,7 +630,7 @@ async fn a_slow_peer_is_closed_where_that_is_asked_for() {
     let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::Close(1013.into())));
     server.feed(vec![7; 1_000]).await.unwrap();
     let Err(Error::Send { error: SendError::Closed, message: Some(_) }) =
-        server.feed(vec![7; 900]).await
+        async { server.feed(vec![7; 900]).await.and(server.feed(vec![8; 900]).await) }.await
     else {
         panic!()
     };

@@ -225,8 +225,10 @@ async fn a_receiver_that_waits_learns_that_the_peer_is_too_slow_for_the_sender()
     let (mut sender, mut receiver) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });
     yield_now().await;
-    sender.try_send(vec![7; 900]).unwrap();
-    let refused = sender.try_send(vec![7; 900]);
+    sender.feed(vec![7; 900]).await.unwrap();
+    // Writes what the pipe takes, which makes room once.
+    sender.feed(vec![7; 900]).await.unwrap();
+    let refused = sender.feed(vec![7; 900]).await;
     assert!(matches!(refused, Err(Error::Send { error: SendError::Closed, message: Some(_) })));
     let reading = tokio::spawn(async move {
         let mut read = Vec::new();

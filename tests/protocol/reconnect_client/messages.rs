@@ -155,7 +155,7 @@ fn connections_are_configured_for_the_outbox() {
     config.max_message_size = 77;
     config.reassembly = Reassembly::Chunks;
     config.pong = Pong::Manual;
-    config.when_full = WhenFull::Drop;
+    config.when_full = WhenFull::DropOldest;
     let config = Supervisor::<Failure>::connection_config(config);
     assert_eq!(config.max_message_size, 77);
     assert_eq!(

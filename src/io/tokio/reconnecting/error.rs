@@ -14,6 +14,8 @@ impl Retryable for Error {
             Self::Connection(error) => error.retry(policy),
             Self::Handshake(error) => error.retry(policy),
             Self::Io(error) => judge_io(error),
+            // The connection has ended meanwhile.
+            Self::Discarded(_) => Retry::Later,
             // Of servers; of commands that are not used here; of a URL that stays what it is.
             Self::Rejected { .. } | Self::Send { .. } | Self::TlsRequired => Retry::Never,
         }
