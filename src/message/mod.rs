@@ -131,7 +131,11 @@ impl From<Bytes> for Message {
 }
 
 impl From<alloc::vec::Vec<u8>> for Message {
-    fn from(bytes: alloc::vec::Vec<u8>) -> Self {
+    fn from(mut bytes: alloc::vec::Vec<u8>) -> Self {
+        // What has room to spare would hold it for as long as the message waits.
+        if bytes.capacity() / 2 > bytes.len() {
+            bytes.shrink_to_fit();
+        }
         Self::Binary(bytes.into())
     }
 }
@@ -143,7 +147,10 @@ impl From<Utf8Bytes> for Message {
 }
 
 impl From<alloc::string::String> for Message {
-    fn from(text: alloc::string::String) -> Self {
+    fn from(mut text: alloc::string::String) -> Self {
+        if text.capacity() / 2 > text.len() {
+            text.shrink_to_fit();
+        }
         Self::Text(text.into())
     }
 }

@@ -1,12 +1,13 @@
 //! What is kept for a peer that is away takes as much memory as it counts.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use core::num::NonZeroUsize;
 use core::time::Duration;
 
 use bytes::Bytes;
 use sanswire::delivery::{Limits, Session, SessionId};
 use sanswire::reconnect::{Outbox, Policy, Supervisor};
-use sanswire::{Config, Connection, ConnectionError, Message, Role};
+use sanswire::{Config, Connection, ConnectionError, Message, Role, WhenFull};
 
 use crate::heap::{heap_of, signed};
 use crate::support::{BINARY, FIN, TEXT, frame, from};
@@ -48,9 +49,13 @@ const SOURCES: [Source; 5] = [
 
 /// One frame in the buffer of a socket's read, as at the beginning of a connection.
 fn received(opcode: u8) -> Message {
+    received_of(opcode, 2_048)
+}
+
+fn received_of(opcode: u8, len: usize) -> Message {
     let mut connection = Connection::server(&Config::default());
     let _ = connection.input().spare_mut();
-    let bytes = from(Role::Client, &frame(FIN | opcode, &[b'x'; 2_048]));
+    let bytes = from(Role::Client, &frame(FIN | opcode, &vec![b'x'; len]));
     connection.input().extend_from_slice(&bytes);
     connection.poll_event().unwrap().unwrap().0.into_message().unwrap()
 }
@@ -89,5 +94,36 @@ fn an_offline_queue_takes_as_much_memory_as_it_counts() {
         let counted = client.buffered_amount() + OVERHEAD * client.buffered_messages();
         assert_eq!(client.buffered_messages(), 512, "{name}");
         assert!(heap.live <= signed(counted), "{name}: {heap:?}, counted {counted}");
+    }
+}
+
+#[test]
+fn an_output_takes_at_most_twice_what_it_counts() {
+    for when_full in [WhenFull::DropOldest, WhenFull::Refuse] {
+        for fragment_size in [0, 1_000] {
+            for len in [100, 2_048, 5_000, 9_000, 15_000, 40_000] {
+                let sources: [fn(usize) -> Message; 3] = [
+                    |len| received_of(BINARY, len),
+                    |len| received_of(TEXT, len),
+                    |len| {
+                        let mut bytes = Vec::with_capacity(200_000);
+                        bytes.resize(len, 7);
+                        bytes.into()
+                    },
+                ];
+                for message in sources {
+                    let mut config = Config::default();
+                    config.fragment_size = NonZeroUsize::new(fragment_size);
+                    config.when_full = when_full;
+                    let mut connection = Connection::server(&config);
+                    let limit = config.max_buffered;
+                    let heap =
+                        heap_of(|| while connection.commands().try_send(message(len)).is_ok() {});
+                    // Packed bytes have room for as many again.
+                    let most = signed(2 * limit + 4 * len + 40_000);
+                    assert!(heap.live <= most, "{when_full:?} {fragment_size} {len}: {heap:?}");
+                }
+            }
+        }
     }
 }
