@@ -18,6 +18,8 @@ mod delivery;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod futures_io;
 #[cfg(feature = "tokio")]
+mod gateway;
+#[cfg(feature = "tokio")]
 mod reconnecting;
 #[cfg(feature = "tokio")]
 mod schedules;
