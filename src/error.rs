@@ -239,7 +239,7 @@ impl fmt::Display for ConnectionError {
             }
             Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
             Self::PeerTooSlow { queued, limit, .. } => {
-                write!(f, "peer is too slow: {queued} bytes wait of at most {limit}")
+                write!(f, "peer reads too slowly: {queued} bytes wait, where {limit} may")
             }
             Self::CloseBodyTooShort => f.write_str("close frame with a body of one byte"),
             Self::InvalidCloseCode { code } => write!(f, "close code {code} is not allowed"),

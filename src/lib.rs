@@ -250,8 +250,8 @@ pub mod whatwg;
 pub use buffer::{Input, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
 pub use connection::{
-    AfterClose, Commands, Config, Connection, Discarded, Drained, Event, PingWhen, Pong,
-    ReadyState, Reassembly, Refused, WhenFull,
+    AfterClose, CloseReason, Commands, Config, Connection, Discarded, Drained, Event, PingWhen,
+    Pong, ReadyState, Reassembly, Refused, WhenFull,
 };
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]

@@ -4,7 +4,7 @@
 use core::fmt;
 use core::time::Duration;
 
-use super::config::{AfterClose, WhenFull};
+use super::config::WhenFull;
 use super::endpoint::{Endpoint, Full};
 use super::framing::Compress;
 use super::life::ReadyState;
@@ -168,8 +168,10 @@ impl<'a> Commands<'a> {
     /// [`CloseCode::as_sent_by`] for the whole table. 1005 together with a reason sends 1000, as
     /// browsers do.
     ///
-    /// A message that is being sent in parts is left unfinished. Without effect on a connection
-    /// that is closing or closed.
+    /// A message that is being sent in parts is left unfinished. Messages that the peer sends before
+    /// it answers are dropped, unless [`AfterClose::Deliver`](crate::AfterClose) is set or
+    /// [`close_and_deliver`](Self::close_and_deliver) is used. Without effect on a connection that
+    /// is closing or closed.
     ///
     /// # Errors
     ///
@@ -180,10 +182,19 @@ impl<'a> Commands<'a> {
         self.endpoint.close(code.into(), reason)
     }
 
-    /// Decides what happens to messages that arrive behind our Close, from now on: in place of
-    /// [`Config::after_close`](crate::Config::after_close).
-    pub const fn set_after_close(&mut self, after_close: AfterClose) {
-        self.endpoint.set_after_close(after_close);
+    /// As [`close`](Self::close), but messages that arrive before the peer's Close frame are
+    /// delivered, whatever [`Config::after_close`](crate::Config::after_close) says: this end has no
+    /// more to send, and still wants the replies.
+    ///
+    /// # Errors
+    ///
+    /// As [`close`](Self::close).
+    pub fn close_and_deliver(
+        &mut self,
+        code: impl Into<CloseCode>,
+        reason: &str,
+    ) -> Result<(), SendError> {
+        self.endpoint.close_and_deliver(code.into(), reason)
     }
 
     /// Returns the role of this end.

@@ -1,9 +1,12 @@
 //! What an application may choose about a connection; decides nothing.
 
+use alloc::borrow::Cow;
+use alloc::string::ToString;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
 use crate::close::CloseCode;
+use crate::error::ConnectionError;
 
 /// Limits, timeouts and policies of a connection.
 ///
@@ -41,6 +44,10 @@ pub struct Config {
     /// While less waits, a message is accepted whatever its size, so the output holds at most this
     /// much and one message. Default 1 MiB: enough to keep a fast peer busy, and a bound on what a
     /// peer that does not read can cost.
+    ///
+    /// What waits counts by its length. A received message holds at most twice as much memory. A
+    /// `Bytes` of the application's own that is a small part of something larger keeps all of that
+    /// alive until it has been written: send such a part as `&[u8]`, which is copied.
     pub max_buffered: usize,
     /// The low water mark: at how many waiting bytes an output that had become too full counts as
     /// drained. Then [`Event::Drained`](crate::Event::Drained) is reported and
@@ -64,8 +71,12 @@ pub struct Config {
     pub reassembly: Reassembly,
     /// Who answers Pings. Default: the connection.
     pub pong: Pong,
+    /// The reason in the Close frame of a failure: of a rule or a limit that the peer broke, or of a
+    /// deadline. Default: what was wrong, in a few words.
+    pub close_reason: CloseReason,
     /// What happens to messages that arrive after [`close`](crate::Commands::close). Default:
-    /// they are dropped, as in a browser.
+    /// they are dropped, as in a browser; a `Sink` that is closed delivers them, see
+    /// [`AfterClose`].
     pub after_close: AfterClose,
     /// A Ping is sent this often (zero counts as never), so that proxies and NATs keep the
     /// connection and a dead peer is found.
@@ -157,6 +168,7 @@ impl Default for Config {
             fragment_size: None,
             reassembly: Reassembly::Messages,
             pong: Pong::Automatic,
+            close_reason: CloseReason::Error,
             after_close: AfterClose::Drop,
             ping_interval: Some(Duration::from_secs(20)),
             ping_when: PingWhen::Always,
@@ -204,14 +216,70 @@ pub enum PingWhen {
     Silent,
 }
 
-/// What happens to messages that arrive after this end has sent its Close frame.
+/// The reason that the peer is told when a connection fails (§7.1.7).
+#[derive(Clone, Copy, Debug)]
+#[non_exhaustive]
+pub enum CloseReason {
+    /// The reason that this function makes of the error. Cut off behind 123 bytes at most, at the
+    /// end of a character; an empty one leaves the code alone.
+    ///
+    /// ```
+    /// use sanswire::{CloseReason, Config, ConnectionError};
+    ///
+    /// let mut config = Config::default();
+    /// config.close_reason = CloseReason::Custom(|error| match error {
+    ///     ConnectionError::MessageTooLarge { limit } => format!("at most {limit} bytes").into(),
+    ///     error if error.is_timeout() => "come back".into(),
+    ///     _ => "see https://example.com/protocol".into(),
+    /// });
+    /// ```
+    Custom(fn(ConnectionError) -> Cow<'static, str>),
+    /// The text of the [`ConnectionError`]: what was wrong, limits by number, and nothing of what
+    /// the peer sent but opcodes, lengths and close codes.
+    Error,
+    /// None: the code alone.
+    None,
+}
+
+impl CloseReason {
+    /// Returns what makes the reason, if there is to be one.
+    pub(super) fn function(self) -> Option<fn(ConnectionError) -> Cow<'static, str>> {
+        match self {
+            Self::Custom(function) => Some(function),
+            Self::Error => Some(|error| error.to_string().into()),
+            Self::None => None,
+        }
+    }
+}
+
+/// Two custom functions are the same if they have the same address.
+impl PartialEq for CloseReason {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Custom(one), Self::Custom(other)) => core::ptr::fn_addr_eq(*one, *other),
+            (Self::Error, Self::Error) | (Self::None, Self::None) => true,
+            (Self::Custom(_) | Self::Error | Self::None, _) => false,
+        }
+    }
+}
+
+impl Eq for CloseReason {}
+
+/// What happens to messages that arrive after this end has sent its Close frame: among them are
+/// replies to what it sent just before.
+///
+/// `Sink`s of the adapters always deliver them: closing one, as `forward` does at its end, says
+/// only that nothing more is sent. So does
+/// [`close_and_deliver`](crate::Commands::close_and_deliver). For everything else
+/// [`Config::after_close`] decides.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AfterClose {
     /// They are delivered until the peer's Close frame arrives, or
     /// [`Config::close_timeout`] is over.
     Deliver,
-    /// They are checked and dropped.
+    /// They are checked and dropped. A request whose reply matters is to be answered before the
+    /// close.
     Drop,
 }
 

@@ -1,13 +1,14 @@
 //! One end of an open connection (§5.5, §6.1, §7): what its application, its peer and the clock do
 //! to it. Knows nothing of how bytes become messages.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::time::Duration;
 
 use bytes::Bytes;
 
 use super::backlog::Loose;
-use super::config::{AfterClose, Config, Pong, WhenFull};
+use super::config::{Config, Pong, WhenFull};
 use super::event::{Discarded, Drained};
 use super::framing::{Compress, Source};
 use super::life::{Life, Phase, ReadyState, SendClose};
@@ -44,6 +45,8 @@ pub(super) struct Endpoint {
 struct Rare {
     timers: Timers,
     when_full: WhenFull,
+    /// What makes the reason in the Close frame of a failure.
+    close_reason: Option<fn(ConnectionError) -> Cow<'static, str>>,
     negotiated: Option<Box<Negotiated>>,
 }
 
@@ -86,6 +89,7 @@ impl Endpoint {
             rare: Box::new(Rare {
                 timers: Timers::new(config),
                 when_full: config.when_full,
+                close_reason: config.close_reason.function(),
                 negotiated: None,
             }),
         }
@@ -252,8 +256,17 @@ impl Endpoint {
         Ok(())
     }
 
-    pub(super) const fn set_after_close(&mut self, after_close: AfterClose) {
-        self.life.set_after_close(after_close);
+    pub(super) fn close_and_deliver(
+        &mut self,
+        code: CloseCode,
+        reason: &str,
+    ) -> Result<(), SendError> {
+        let was_open = self.life.is_open();
+        self.close(code, reason)?;
+        if was_open {
+            self.life.deliver_late();
+        }
+        Ok(())
     }
 
     // What the peer did.
@@ -301,7 +314,10 @@ impl Endpoint {
     #[cold]
     pub(super) fn fail(&mut self, error: ConnectionError) -> ConnectionError {
         if self.life.fail(error) == SendClose::Yes {
-            self.output.close_now(&error.close_code().as_u16().to_be_bytes());
+            let reason = self.rare.close_reason.map(|make| make(error)).unwrap_or_default();
+            let most = (0..=MAX_REASON_LEN).rev().find_map(|len| reason.get(..len));
+            let (body, len) = close_body(error.close_code(), most.unwrap_or_default());
+            self.output.close_now(body.get(..len).unwrap_or_default());
         }
         error
     }

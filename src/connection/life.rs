@@ -85,9 +85,9 @@ impl Life {
         }
     }
 
-    /// Decides what happens to messages that arrive behind our Close.
-    pub(super) const fn set_after_close(&mut self, after_close: AfterClose) {
-        self.after_close = after_close;
+    /// Has messages delivered that arrive behind our Close.
+    pub(super) const fn deliver_late(&mut self) {
+        self.after_close = AfterClose::Deliver;
     }
 
     /// Notes that the transport delivers nothing more.

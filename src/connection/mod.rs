@@ -29,7 +29,7 @@ mod timers;
 mod water_marks;
 
 pub use commands::Commands;
-pub use config::{AfterClose, Config, PingWhen, Pong, Reassembly, WhenFull};
+pub use config::{AfterClose, CloseReason, Config, PingWhen, Pong, Reassembly, WhenFull};
 #[cfg(feature = "handshake")]
 pub(crate) use endpoint::check_close;
 pub use event::{Discarded, Drained, Event};

@@ -17,8 +17,9 @@ const { chromium } = createRequire(join(resolve(out), 'whatwg.mjs'))('playwright
 const PATIENCE = 10_000;
 const PAUSE = 100;
 
-const FREE_REASON = 'RFC 6455, 7.1.7, leaves the reason of a failure open; the browser tells its diagnosis';
+const FREE_REASON = 'RFC 6455, 7.1.7, leaves the reason of a failure open; each tells it in its own words';
 const CODE_1002 = 'and it fails all with 1002, where 7.4.1 has 1007 for what is not UTF-8';
+const NOT_UTF8 = '1007 "text is not valid UTF-8"';
 const LOST = 'RFC 6455, 7.2.1, has the client fail when the transport is lost; '
   + 'the browser calls it closed, not failed, and fires no error';
 const LOST_LINES = {
@@ -27,7 +28,7 @@ const LOST_LINES = {
   why: LOST,
 };
 const told = (ours, theirs, why = FREE_REASON) =>
-  [{ core: [`   sent close: ${ours} ""`], browser: [`   sent close: ${theirs}`], why }];
+  [{ core: [`   sent close: ${ours}`], browser: [`   sent close: ${theirs}`], why }];
 
 /**
  * Where Chromium does otherwise than the standards, or as they let it: lines of ours, its lines
@@ -57,15 +58,15 @@ const liberties = {
     browser: ['   sent close: empty'],
     why: 'what came of that',
   }],
-  '32: a reserved opcode': told(1002, '1002 "Unknown opcode"'),
-  '32: a reserved bit': told(1002, '1002 "Invalid reserved bit"'),
-  '32: a masked frame': told(1002, '1002 "Masked frame from server"'),
+  '32: a reserved opcode': told('1002 "reserved opcode 3"', '1002 "Unknown opcode"'),
+  '32: a reserved bit': told('1002 "reserved bits 0x40 set without an extension"', '1002 "Invalid reserved bit"'),
+  '32: a masked frame': told('1002 "frame from a server is masked"', '1002 "Masked frame from server"'),
   '32: text that is not UTF-8':
-    told(1007, '1002 "Invalid UTF-8 in text frame"', `${FREE_REASON}, ${CODE_1002}`),
+    told(NOT_UTF8, '1002 "Invalid UTF-8 in text frame"', `${FREE_REASON}, ${CODE_1002}`),
   '32: a reason that is not UTF-8':
-    told(1007, '1002 "Invalid UTF-8 in Close frame"', `${FREE_REASON}, ${CODE_1002}`),
-  '32: a continuation of nothing': told(1002, '1002 "Unexpected continuation"'),
-  '32: a Ping of 126 bytes': told(1002, '1002 "WebSocket Protocol Error"'),
+    told(NOT_UTF8, '1002 "Invalid UTF-8 in Close frame"', `${FREE_REASON}, ${CODE_1002}`),
+  '32: a continuation of nothing': told('1002 "continuation frame without a message to continue"', '1002 "Unexpected continuation"'),
+  '32: a Ping of 126 bytes': told('1002 "control frame with opcode 9 has more than 125 bytes"', '1002 "WebSocket Protocol Error"'),
   "35: what follows the server's Close is discarded": [{
     core: ['   close: 1000 "" true, state 3'],
     browser: ['   error: state 3', '   close: 1006 "" false, state 3'],

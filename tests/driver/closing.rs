@@ -120,7 +120,10 @@ fn a_broken_rule_is_told_the_peer_and_then_the_application() {
         hand.read(&bytes);
         assert_eq!(hand.settle(), [Told::Text("last".into())]);
         let frames = hand.frames();
-        assert_eq!(frames, [(TEXT, b"before".to_vec()), (CLOSE, close_body(1002, ""))]);
+        assert_eq!(
+            frames,
+            [(TEXT, b"before".to_vec()), (CLOSE, close_body(1002, "reserved opcode 3"))]
+        );
         // What is under way is read and thrown away.
         let late = hand.by_peer(TEXT, b"late");
         assert_eq!(hand.read(&late), late.len());
@@ -259,7 +262,10 @@ fn a_peer_that_is_gone_gets_a_close_1011_and_no_time() {
         assert!(matches!(hand.write(usize::MAX), Some(Did::Wrote(_))));
         assert_eq!(hand.write(usize::MAX), Some(Did::Flush));
         assert_eq!(hand.write(usize::MAX), None, "and nobody is there to wait for");
-        assert_eq!(hand.frames(), [(CLOSE, close_body(1011, ""))]);
+        assert_eq!(
+            hand.frames(),
+            [(CLOSE, close_body(1011, "nothing arrived within 20s of a Ping"))]
+        );
         assert_eq!(hand.take(), failed(ConnectionError::PongTimeout { limit: secs(20) }));
     }
 }
@@ -425,7 +431,9 @@ fn a_peer_that_is_too_slow_is_told_of_without_anything_moving() {
     assert!(hand.take().is_empty(), "the peer is told first");
     assert!(hand.driver.is_ending());
     hand.settle();
-    assert_eq!(hand.frames().last(), Some(&(CLOSE, close_body(1008, ""))));
+    let last = hand.frames().pop().unwrap();
+    let reason = "peer reads too slowly: 4100 bytes wait, where 4096 may";
+    assert_eq!(last, (CLOSE, close_body(1008, reason)));
     hand.eof();
     let told = hand.settle();
     let [Told::Failed(Error::Connection(ConnectionError::PeerTooSlow { .. }))] = &told[..] else {

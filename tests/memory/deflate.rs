@@ -155,7 +155,7 @@ fn a_decompressor_takes_what_is_documented_and_idle_connections_next_to_nothing(
             let used = measure(&config);
             println!("{takeover:?} {bits:>2} {used:?}");
             let window = 1 << bits;
-            assert!(used.agreed < 600);
+            assert!(used.agreed < 610);
             assert!(used.decompressor <= 47 * KIB + window);
             let kept = match takeover {
                 Takeover::Keep => used.compressor + window,
@@ -184,7 +184,7 @@ fn a_window_of_which_little_is_used_takes_little() {
 #[test]
 fn nothing_is_allocated_before_it_is_used() {
     let agreed = heap_of(|| drop(server(&deflate_config(|_| {}))));
-    assert!(agreed.peak < 600, "{agreed:?}");
+    assert!(agreed.peak < 610, "{agreed:?}");
     // Nor by what is not compressed.
     let mut connection = server(&deflate_config(|c| c.threshold = 1_000));
     let plain = from(Role::Client, &frame(FIN | BINARY, b"plain"));

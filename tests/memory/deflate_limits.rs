@@ -11,7 +11,9 @@ use crate::heap::heap_of;
 use crate::support::deflate::{
     Fault, Puff, RSV1, RawDeflate, TAIL, agreed, deflate_config, plain_agreed,
 };
-use crate::support::{BINARY, CONTINUATION, End, FIN, Got, Random, TEXT, config, frame, from};
+use crate::support::{
+    BINARY, CONTINUATION, End, FIN, Got, Random, TEXT, config, frame, from, told,
+};
 
 /// Feeds a deflate stream of zeros to `take`, piece by piece as a real compressor makes it, until
 /// `len` bytes have been compressed or `take` wants no more. Returns how many came out.
@@ -43,7 +45,8 @@ fn too_large(limit: usize) -> Option<ConnectionError> {
 fn assert_failed(end: &mut End, error: ConnectionError, code: u16) {
     assert_eq!(end.error, Some(error));
     assert_eq!(end.state(), ReadyState::Closing);
-    assert_eq!(end.take_sent(), [(0x88, code.to_be_bytes().to_vec())]);
+    assert_eq!(error.close_code(), code);
+    assert_eq!(end.take_sent(), [(0x88, told(error))]);
     assert_eq!(end.state(), ReadyState::Closed);
     // Nothing that comes later is looked at.
     end.feed(&frame(FIN | TEXT, b"later"));

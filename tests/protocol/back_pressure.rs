@@ -8,7 +8,9 @@ use sanswire::{
     Refused, Role, SendError, WhenFull,
 };
 
-use crate::support::{BINARY, BOTH, End, FIN, Got, PING, TEXT, config, frame, from, messages};
+use crate::support::{
+    self, BINARY, BOTH, End, FIN, Got, PING, TEXT, config, frame, from, messages,
+};
 
 const ALL: [WhenFull; 4] = [
     WhenFull::Close(CloseCode::POLICY_VIOLATION),
@@ -367,7 +369,7 @@ fn a_connection_to_a_slow_peer_fails_with_the_code_of_choice() {
             assert!(end.connection.close_code() == Some(CloseCode::ABNORMAL));
             let frames = end.take_frames();
             assert_eq!(messages(&frames).len(), sent, "what was sent before leaves before");
-            assert_eq!(frames.last().unwrap().payload, u16::to_be_bytes(code));
+            assert_eq!(frames.last().unwrap().payload, support::told(error));
             assert!(take_drained(&mut end).is_empty());
             assert_eq!(end.state(), ReadyState::Closed);
         }

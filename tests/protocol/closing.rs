@@ -1,13 +1,15 @@
 //! Closing (RFC 6455, §5.5.1, §7 and the close codes of §7.4), cleanly and by failure.
 
+use core::time::Duration;
+
 use sanswire::{
-    AfterClose, CloseCode, Closed, ClosedBy, Config, ConnectionError, Message, ReadyState, Role,
-    SendError,
+    AfterClose, CloseCode, CloseReason, Closed, ClosedBy, Config, ConnectionError, Message,
+    ReadyState, Role, SendError,
 };
 
 use crate::support::{
     BINARY, BOTH, CLOSE, End, FIN, Got, PONG, Pair, TEXT, config, frame, from, messages, outcome,
-    sent_by,
+    sent_by, told,
 };
 
 fn body(code: u16, reason: &[u8]) -> Vec<u8> {
@@ -90,9 +92,10 @@ fn every_code_is_received_or_refused_as_section_7_4_says() {
                 assert_eq!(end.connection.close_code(), Some(code.into()));
                 assert_eq!(end.take_sent(), [(0x88, body(code, b""))]);
             } else {
-                assert_eq!(end.error, Some(ConnectionError::InvalidCloseCode { code }));
+                let error = ConnectionError::InvalidCloseCode { code };
+                assert_eq!(end.error, Some(error));
                 assert_eq!(end.connection.close_code(), Some(CloseCode::ABNORMAL));
-                assert_eq!(end.take_sent(), [(0x88, body(1002, b""))]);
+                assert_eq!(end.take_sent(), [(0x88, told(error))]);
             }
         }
     }
@@ -216,7 +219,8 @@ fn a_close_of_126_bytes_does_not_come_back() {
         let body = [&b"\x03\xe8"[..], &[b'x'; 124]].concat();
         let bytes = from(role.peer(), &frame(0x88, &body));
         let outcome = outcome(role, &Config::default(), &bytes);
-        assert_eq!(outcome.sent, [(0x88, b"\x03\xea".to_vec())]);
+        outcome.assert_failed(ConnectionError::ControlTooLong { opcode: 8 }, 1002);
+        assert_eq!(outcome.sent.len(), 1);
     }
 }
 
@@ -554,7 +558,7 @@ fn a_failure_sends_one_close_with_the_right_code() {
 #[test]
 fn a_failure_is_sticky_and_stops_parsing() {
     for role in BOTH {
-        for (bytes, error, code) in failures(role) {
+        for (bytes, error, _) in failures(role) {
             let mut end = End::new(role, &strict());
             end.feed(&bytes);
             assert_eq!((end.error, end.state()), (Some(error), ReadyState::Closing));
@@ -568,7 +572,7 @@ fn a_failure_is_sticky_and_stops_parsing() {
             assert_eq!(end.connection.commands().ping(b""), Err(SendError::Closed));
             end.connection.commands().close(1000, "").unwrap();
             end.connection.commands().close(1005, "").unwrap();
-            assert_eq!(end.take_sent(), [(0x88, body(code, b""))]);
+            assert_eq!(end.take_sent(), [(0x88, told(error))]);
             assert_eq!(end.state(), ReadyState::Closed);
             end.eof();
             assert_eq!((end.error, end.state()), (Some(error), ReadyState::Closed));
@@ -596,8 +600,86 @@ fn what_came_before_the_fault_is_delivered() {
         let bytes = from(role.peer(), b"\x81\x01a\x89\x01p\x83\x00");
         let outcome = outcome(role, &Config::default(), &bytes);
         assert_eq!(outcome.got, [Got::text("a"), Got::ping("p")]);
-        assert_eq!(outcome.sent, [(FIN | PONG, b"p".to_vec()), (0x88, body(1002, b""))]);
+        let told = told(ConnectionError::ReservedOpcode { opcode: 3 });
+        assert_eq!(outcome.sent, [(FIN | PONG, b"p".to_vec()), (0x88, told)]);
     }
+}
+
+#[test]
+fn the_close_of_a_failure_says_what_was_wrong_in_a_few_words() {
+    for (error, said) in [
+        (
+            ConnectionError::MessageTooLarge { limit: 16_777_216 },
+            &b"\x03\xf1message is over the limit of 16777216 bytes"[..],
+        ),
+        (ConnectionError::InvalidUtf8, b"\x03\xeftext is not valid UTF-8"),
+        (ConnectionError::MaskMissing, b"\x03\xeaframe from a client is not masked"),
+    ] {
+        assert_eq!(told(error), said);
+    }
+    for role in BOTH {
+        for (bytes, error, _) in failures(role) {
+            let mut end = End::new(role, &strict());
+            end.feed(&bytes);
+            assert_eq!(end.take_sent(), [(0x88, told(error))]);
+        }
+    }
+}
+
+#[test]
+fn every_reason_fits_a_close_frame() {
+    let (most, len, limit) = (u64::MAX, u64::MAX, Duration::MAX);
+    for error in [
+        ConnectionError::ReservedBits { bits: 0x70 },
+        ConnectionError::ReservedOpcode { opcode: 15 },
+        ConnectionError::LengthNotMinimal { len },
+        ConnectionError::LengthTopBit { len },
+        ConnectionError::MaskMissing,
+        ConnectionError::MaskUnexpected,
+        ConnectionError::ControlFragmented { opcode: 10 },
+        ConnectionError::ControlTooLong { opcode: 10 },
+        ConnectionError::UnexpectedContinuation,
+        ConnectionError::UnfinishedMessage { opcode: 2 },
+        ConnectionError::FrameTooLarge { len, limit: most },
+        ConnectionError::MessageTooLarge { limit: most },
+        ConnectionError::TooManyFragments { limit: most },
+        ConnectionError::InvalidUtf8,
+        ConnectionError::InvalidDeflate,
+        ConnectionError::TooManyFinalBlocks { limit: u32::MAX },
+        ConnectionError::PeerTooSlow { code: 1008.into(), queued: usize::MAX, limit: usize::MAX },
+        ConnectionError::CloseBodyTooShort,
+        ConnectionError::InvalidCloseCode { code: u16::MAX },
+        ConnectionError::IdleTimeout { limit },
+        ConnectionError::MessageTimeout { limit },
+        ConnectionError::MessageTooSlow { held: 1 << 40, limit: Duration::from_millis(86_399_999) },
+        ConnectionError::PongTimeout { limit },
+        ConnectionError::WriteTimeout { limit },
+    ] {
+        // Longer ones would be cut off.
+        assert!(told(error).len() > 10);
+    }
+}
+
+#[test]
+fn the_reason_of_a_failure_can_be_replaced_or_left_out() {
+    let custom = |function| config(|config| config.close_reason = CloseReason::Custom(function));
+    let close = |config: &Config| {
+        let mut end = End::new(Role::Server, config);
+        end.receive(b"\x83\x00");
+        end.take_sent()
+    };
+    let none = config(|config| config.close_reason = CloseReason::None);
+    assert_eq!(close(&none), [(0x88, body(1002, b""))]);
+    let config = custom(|error| format!("{:?}", error.close_code()).into());
+    assert_eq!(close(&config), [(0x88, body(1002, b"1002"))]);
+    let config = custom(|_| "see https://example.com/protocol".into());
+    assert_eq!(close(&config), [(0x88, body(1002, b"see https://example.com/protocol"))]);
+    assert_eq!(close(&custom(|_| "".into())), [(0x88, body(1002, b""))]);
+    // Cut off at the end of a character: 61 of two bytes are 122.
+    let cut = body(1002, "ä".repeat(61).as_bytes());
+    assert_eq!(close(&custom(|_| "ä".repeat(100).into())), [(0x88, cut)]);
+    let cut = body(1002, "x".repeat(123).as_bytes());
+    assert_eq!(close(&custom(|_| "x".repeat(124).into())), [(0x88, cut)]);
 }
 
 #[test]
@@ -728,5 +810,27 @@ fn a_lost_transport_fails_both_ends_of_a_pair() {
     for role in BOTH {
         assert_eq!(pair.end(role).error, Some(ConnectionError::UnexpectedEof));
         assert!(pair.end(role).got.is_empty());
+    }
+}
+
+#[test]
+fn a_close_that_delivers_does_so_whatever_was_chosen() {
+    for role in BOTH {
+        for after_close in [AfterClose::Deliver, AfterClose::Drop] {
+            let mut end = End::new(role, &config(|config| config.after_close = after_close));
+            let refused = end.connection.commands().close_and_deliver(999, "");
+            assert_eq!(refused, Err(SendError::InvalidCloseCode { code: 999 }));
+            end.connection.commands().close_and_deliver(1000, "done").unwrap();
+            assert_eq!(end.take_sent(), [(0x88, body(1000, b"done"))]);
+            end.receive(b"\x81\x01a\x88\x00\x81\x01b");
+            assert_eq!(end.take_got()[..1], [Got::text("a")]);
+
+            // One that is closing already goes on as it was begun.
+            let mut end = End::new(role, &config(|config| config.after_close = AfterClose::Drop));
+            end.connection.commands().close(1000, "").unwrap();
+            end.connection.commands().close_and_deliver(1000, "").unwrap();
+            end.receive(b"\x81\x01a");
+            assert!(end.take_got().is_empty());
+        }
     }
 }

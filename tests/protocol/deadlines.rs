@@ -5,7 +5,7 @@ use core::time::Duration;
 
 use sanswire::{AfterClose, CloseCode, ConnectionError, PingWhen, ReadyState, Role};
 
-use crate::support::{self, BOTH, End, Got, config};
+use crate::support::{self, BOTH, End, Got, config, told};
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
@@ -84,8 +84,9 @@ fn a_peer_that_shows_no_sign_of_life_behind_a_ping_is_dead() {
         end.take_output();
         tell(&mut end, secs(20));
         tell_at(&mut end, secs(35));
-        assert_eq!(end.error, Some(ConnectionError::PongTimeout { limit: secs(15) }));
-        assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+        let error = ConnectionError::PongTimeout { limit: secs(15) };
+        assert_eq!(end.error, Some(error));
+        assert_eq!(end.take_sent(), [(0x88, told(error))]);
         assert_eq!(end.connection.close_code(), Some(CloseCode::ABNORMAL));
         assert_eq!(end.state(), ReadyState::Closed);
         assert_eq!(end.connection.poll_timeout(), None);
@@ -256,8 +257,9 @@ fn a_connection_without_messages_is_idle() {
         tell(&mut end, secs(220));
         end.receive(b"\x80\x00");
         tell_at(&mut end, secs(280));
-        assert_eq!(end.error, Some(ConnectionError::IdleTimeout { limit: secs(60) }));
-        assert_eq!(end.take_sent(), [(0x88, 1001_u16.to_be_bytes().to_vec())]);
+        let error = ConnectionError::IdleTimeout { limit: secs(60) };
+        assert_eq!(end.error, Some(error));
+        assert_eq!(end.take_sent(), [(0x88, told(error))]);
     }
 }
 
@@ -273,8 +275,9 @@ fn a_message_must_be_whole_in_time() {
             end.receive(&[b"\x82\x01x", begin].concat());
             assert_eq!(end.connection.poll_timeout(), Some(secs(130)));
             tell_at(&mut end, secs(130));
-            assert_eq!(end.error, Some(ConnectionError::MessageTimeout { limit: secs(30) }));
-            assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+            let error = ConnectionError::MessageTimeout { limit: secs(30) };
+            assert_eq!(end.error, Some(error));
+            assert_eq!(end.take_sent(), [(0x88, told(error))]);
         }
     }
 }
@@ -327,8 +330,9 @@ fn what_is_held_of_a_message_is_paid_for_by_what_comes_of_it() {
         end.receive(b"\x00\x00\x8a\x01x");
         tell_at(&mut end, secs(250));
         let held = 3 * free as u64;
-        assert_eq!(end.error, Some(ConnectionError::MessageTooSlow { held, limit: secs(100) }));
-        assert_eq!(end.take_sent(), [(0x88, 1011_u16.to_be_bytes().to_vec())]);
+        let error = ConnectionError::MessageTooSlow { held, limit: secs(100) };
+        assert_eq!(end.error, Some(error));
+        assert_eq!(end.take_sent(), [(0x88, told(error))]);
     }
 }
 

@@ -10,7 +10,7 @@ use sanswire::{
 
 use crate::support::{
     BINARY, BOTH, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, cases, config, frame,
-    from, joined, messages, parse, sent_by,
+    from, joined, messages, parse, sent_by, told,
 };
 
 fn roles() -> impl Strategy<Value = Role> {
@@ -180,7 +180,7 @@ proptest! {
         if let Some(error) = outcome.error {
             prop_assert_eq!(closes.len(), 1);
             prop_assert_eq!(outcome.sent.last().unwrap(), closes[0]);
-            prop_assert_eq!(&closes[0].1, &error.close_code().as_u16().to_be_bytes());
+            prop_assert_eq!(&closes[0].1, &told(error));
             prop_assert_eq!(outcome.state, ReadyState::Closed);
             // The same bytes without the last one that arrived before the failure do not fail, or
             // fail earlier: a failure is known at one byte.

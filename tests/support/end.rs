@@ -197,7 +197,7 @@ impl Outcome {
     pub(crate) fn assert_failed(&self, error: ConnectionError, code: u16) {
         assert_eq!(self.error, Some(error));
         assert_eq!(error.close_code(), code);
-        assert_eq!(self.sent.last(), Some(&(0x88, code.to_be_bytes().to_vec())));
+        assert_eq!(self.sent.last(), Some(&(0x88, told(error))));
         let closes = self.sent.iter().filter(|(first, _)| first & 0x0f == 8).count();
         assert_eq!(closes, 1);
         assert_eq!(self.state, ReadyState::Closed);
@@ -211,6 +211,13 @@ impl Outcome {
         assert_eq!(self.error, None);
         assert_eq!(self.got, got);
     }
+}
+
+/// The body of the Close frame of a failure: the code, and what was wrong.
+pub(crate) fn told(error: ConnectionError) -> Vec<u8> {
+    let (code, reason) = (error.close_code().as_u16(), error.to_string());
+    assert!(reason.len() <= 123, "{reason}");
+    [&code.to_be_bytes()[..], reason.as_bytes()].concat()
 }
 
 /// Delivers bytes to a new connection in one piece, byte by byte and in random pieces, makes sure

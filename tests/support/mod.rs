@@ -12,7 +12,7 @@ mod random;
 
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use self::{
-    end::{End, Got, Outcome, joined, outcome},
+    end::{End, Got, Outcome, joined, outcome, told},
     oracle::{
         BINARY, CLOSE, CONTINUATION, FIN, Frame, KEY, PING, PONG, TEXT, frame, from, masked,
         messages, parse, sent_by,

@@ -326,7 +326,8 @@ impl<T: Transport> Stream for Receiver<T> {
     }
 }
 
-/// Closing the sink sends a Close frame with 1000; the other half sees the end. If answers of that
+/// Closing the sink sends a Close frame with 1000; the other half receives what the peer still sends
+/// before it answers, as for the sink of a [`WebSocket`], and then sees the end. If answers of that
 /// half fill the output between `poll_ready` and `start_send`, the message is given back by
 /// [`Error::Send`].
 impl<T: Transport> Sink<Message> for Sender<T> {
@@ -346,7 +347,7 @@ impl<T: Transport> Sink<Message> for Sender<T> {
 
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.side.poll(cx, |shell, wakers| {
-            shell.commands().close(CloseCode::NORMAL, "")?;
+            shell.commands().close_and_deliver(CloseCode::NORMAL, "")?;
             shell.poll_flush(wakers)
         })
     }

@@ -438,7 +438,7 @@ impl<T: Transport> Sink<Message> for WebSocket<T> {
     }
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.commands().close(CloseCode::NORMAL, "")?;
+        self.commands().close_and_deliver(CloseCode::NORMAL, "")?;
         self.shell.poll_flush(Wakers::of(cx))
     }
 }

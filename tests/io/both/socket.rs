@@ -639,9 +639,49 @@ async fn a_slow_peer_is_closed_where_that_is_asked_for() {
         stream.read_to_end(&mut read).await.unwrap();
         stream.shutdown().await.unwrap();
     });
-    let Err(Error::Connection(ConnectionError::PeerTooSlow { code, .. })) = ended else { panic!() };
+    let Err(Error::Connection(error @ ConnectionError::PeerTooSlow { code, .. })) = ended else {
+        panic!()
+    };
     assert_eq!(code, 1013);
-    assert!(read.ends_with(&[0x88, 2, 3, 0xf5]));
+    let close = unmasked(0x88, &[&[3, 0xf5], error.to_string().as_bytes()].concat());
+    assert!(read.ends_with(&close));
+}
+
+#[tokio::test]
+async fn a_sink_that_is_closed_still_gets_the_replies() {
+    for is_split in [false, true] {
+        let (server, mut stream) = server_and_stream(1_000, &Config::default());
+        let peer = tokio::spawn(async move {
+            let mut read = [0; 8];
+            stream.read_exact(&mut read).await.unwrap();
+            assert_eq!(read, *b"\x81\x02hi\x88\x02\x03\xe8");
+            for _ in 0..10 {
+                stream.write_all(&masked(0x81, b"reply")).await.unwrap();
+            }
+            stream.write_all(&masked(0x88, b"\x03\xe8")).await.unwrap();
+            stream
+        });
+        let mut replies = 0;
+        if is_split {
+            let (mut sender, mut receiver) = server.split();
+            sender.feed("hi").await.unwrap();
+            poll_fn(|cx| Pin::new(&mut sender).poll_close(cx)).await.unwrap();
+            while let Some(message) = receiver.recv().await.unwrap() {
+                assert_eq!(message.as_text(), Some("reply"));
+                replies += 1;
+            }
+        } else {
+            let mut server = server;
+            server.feed("hi").await.unwrap();
+            poll_fn(|cx| Pin::new(&mut server).poll_close(cx)).await.unwrap();
+            while let Some(message) = server.recv().await.unwrap() {
+                assert_eq!(message.as_text(), Some("reply"));
+                replies += 1;
+            }
+        }
+        assert_eq!(replies, 10);
+        drop(peer.await.unwrap());
+    }
 }
 
 #[tokio::test]

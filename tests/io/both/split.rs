@@ -236,8 +236,12 @@ async fn a_receiver_that_waits_learns_that_the_peer_is_too_slow_for_the_sender()
         read
     });
     let ended = without_deadlock(receiving).await.unwrap();
-    assert!(matches!(ended, Err(Error::Connection(ConnectionError::PeerTooSlow { .. }))));
-    assert!(reading.await.unwrap().ends_with(&[0x88, 2, 3, 0xf0]));
+    let Err(Error::Connection(error @ ConnectionError::PeerTooSlow { .. })) = ended else {
+        panic!("{ended:?}")
+    };
+    let read = reading.await.unwrap();
+    let close = unmasked(0x88, &[&[3, 0xf0], error.to_string().as_bytes()].concat());
+    assert!(read.ends_with(&close));
 }
 
 #[tokio::test(start_paused = true)]
