@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-/// The time by which a handshake must be done.
+/// The time by which something in a handshake must be done.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     limit: Option<Duration>,
@@ -22,6 +22,11 @@ impl Deadline {
             let at = *self.at.get_or_insert(now.saturating_add(limit));
             self.has_passed |= at <= now;
         }
+    }
+
+    /// Gives the whole time again, from when the time is told next.
+    pub(super) const fn restart(&mut self) {
+        (self.at, self.has_passed) = (None, false);
     }
 
     /// Returns when it is to be told the time: at once before the first time.

@@ -74,9 +74,8 @@ pub enum HandshakeError {
     ReservedHeader(String),
     /// This end was shut down before the handshake was complete.
     ShutDown,
-    /// The server's application did not answer the request in time; the client was answered with 503.
-    /// [`HeadLimits::timeout`](super::HeadLimits::timeout) is the time of both, the request and the
-    /// answer.
+    /// The server's application did not answer the request within
+    /// [`HeadLimits::timeout`](super::HeadLimits::timeout); the client was answered with 503.
     NotAnswered(Duration),
     /// The peer's head did not arrive whole in time: [`HeadLimits::timeout`](super::HeadLimits).
     Timeout(Duration),

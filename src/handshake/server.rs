@@ -127,6 +127,7 @@ impl ServerHandshake {
             Ok(request) => {
                 let body = if request.method() == "HEAD" { Body::Omitted } else { Body::Sent };
                 self.state = State::Requested(body);
+                self.deadline.restart();
                 Ok(Some(request))
             }
             Err(error) => Err(self.fail(error, Body::Sent)),
@@ -139,8 +140,9 @@ impl ServerHandshake {
     }
 
     /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
-    /// does. The first time begins the handshake, which is bounded by [`HeadLimits::timeout`] until
-    /// the request is answered; [`poll_request`](Self::poll_request) is to be called behind it.
+    /// does. The first time begins the wait for the request, and the first one behind the request the
+    /// wait for the application's answer. Each is bounded by [`HeadLimits::timeout`];
+    /// [`poll_request`](Self::poll_request) is to be called behind it.
     pub fn handle_timeout(&mut self, now: Duration) {
         self.deadline.handle_timeout(now);
     }

@@ -341,7 +341,7 @@ fn two_ends_that_keep_their_outputs_full_do_not_wait_for_each_other() {
 #[test]
 fn a_request_may_be_accepted_late() {
     let scenario = Scenario::new(|client, server| {
-        client.limits.timeout = None;
+        (client.limits.timeout, server.limits.timeout) = (None, Some(secs(200)));
         server.answer = Answer::AcceptAt(secs(100));
         server.config.idle_timeout = Some(secs(30));
         client.sends = vec![Piece::Message(text(1, 10))];

@@ -72,11 +72,29 @@ fn a_request_that_has_arrived_in_time_is_not_late() {
     // The driver was busy.
     handshake.handle_timeout(secs(60));
     let request = handshake.poll_request().unwrap().unwrap();
-    // What the application takes to decide is its own affair.
-    assert_eq!(handshake.poll_timeout(), None);
-    handshake.handle_timeout(secs(600));
+    // The application has as much time to answer.
+    handshake.handle_timeout(secs(61));
+    assert_eq!(handshake.poll_timeout(), Some(secs(66)));
+    assert!(handshake.poll_request().unwrap().is_none());
     handshake.accept(&request, &Acceptance::new()).unwrap();
     assert!(handshake.is_accepted());
+    assert_eq!(handshake.poll_timeout(), None);
+}
+
+#[test]
+fn a_request_that_the_application_answers_too_late_is_answered_503() {
+    let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+    handshake.handle_timeout(secs(0));
+    handshake.input().extend_from_slice(REQUEST);
+    let request = handshake.poll_request().unwrap().unwrap();
+    handshake.handle_timeout(secs(0));
+    handshake.handle_timeout(secs(5));
+    let error = handshake.poll_request().unwrap_err();
+    assert_eq!(error, HandshakeError::NotAnswered(secs(5)));
+    assert_eq!(error.status(), 503);
+    let late = handshake.accept(&request, &Acceptance::new());
+    assert_eq!(late, Err(HandshakeError::OutOfOrder));
+    assert!(handshake.poll_transmit().unwrap().chunk().starts_with(b"HTTP/1.1 503 "));
     assert_eq!(handshake.poll_timeout(), None);
 }
 

@@ -76,8 +76,8 @@ impl<T: Transport> WebSocket<T> {
     /// # }
     /// ```
     ///
-    /// When it has not answered within [`HeadLimits::timeout`], counted from the beginning of the
-    /// handshake, the client is answered with 503, and `decide` is dropped where it waits.
+    /// When it has not answered within [`HeadLimits::timeout`], the client is answered with 503, and
+    /// `decide` is dropped where it waits.
     ///
     /// # Errors
     ///
