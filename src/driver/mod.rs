@@ -83,8 +83,6 @@ mod error;
 mod machine;
 mod opening;
 mod reads;
-mod transfer;
 
 pub use error::Error;
-pub use machine::{Driver, Next, Stuck, Write};
-pub use transfer::Transfer;
+pub use machine::{Driver, Next, Stuck, Transfer, Write};

@@ -5,7 +5,7 @@ use alloc::vec::Vec;
 
 use bytes::BytesMut;
 
-use super::machine::{Driver, Write};
+use super::{Driver, Write};
 
 /// What [`Driver::take_write`] has taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,0 +1,273 @@
+//! What to do with the transport, and what came of it; touches no events.
+
+use core::time::Duration;
+
+use super::{Answers, Asked, Driver, Pressure, Writing};
+use crate::buffer::{Input, TransmitBuf};
+
+/// What is to be done with the transport's sending side, from [`Driver::want_write`].
+#[derive(Debug)]
+#[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
+pub enum Write<'a> {
+    /// Write these bytes, or the first of them. Never empty. Do not advance the buffer:
+    /// [`Driver::handle_written`] does.
+    Bytes(&'a TransmitBuf),
+    /// Flush what the transport may have buffered.
+    Flush,
+    /// Shut the sending side down: TCP's FIN, TLS's `close_notify`. Go on reading.
+    Shutdown,
+}
+
+impl Driver {
+    /// Returns where to read to, or `None` if nothing is to be read now.
+    ///
+    /// Room is [prepared](Input::prepare). Read once, [`commit`](Input::commit) what was read
+    /// unless it was written by [`BufMut`](bytes::BufMut), and call
+    /// [`handle_read`](Self::handle_read).
+    pub fn want_read(&mut self) -> Option<Input<'_>> {
+        if !self.wants_read() {
+            return None;
+        }
+        let discards = self.ending.is_some();
+        if let Some(opening) = &mut self.opening {
+            if discards {
+                opening.discard_input();
+            }
+            return Some(opening.prepared_input());
+        }
+        if discards {
+            self.connection.discard_input();
+        }
+        Some(self.connection.prepared_input(self.reads.size()))
+    }
+
+    /// Lends the input of what is driven.
+    pub(super) fn input(&mut self) -> Input<'_> {
+        match &mut self.opening {
+            Some(opening) => opening.input(),
+            None => self.connection.input(),
+        }
+    }
+
+    pub(super) const fn set_read_away(&mut self, is_away: bool) {
+        self.is_read_away = is_away;
+    }
+
+    pub(super) fn set_write_away(&mut self) {
+        self.is_write_away = true;
+        if let Some(ending) = &mut self.ending {
+            // What is under way is no try that was in vain.
+            ending.note_moved();
+        }
+    }
+
+    /// Returns whether anything is to be read now.
+    #[must_use]
+    pub fn wants_read(&self) -> bool {
+        !self.is_read_away && self.is_readable()
+    }
+
+    /// Returns whether anything is to be read now, or is being read.
+    fn is_readable(&self) -> bool {
+        if self.is_eof {
+            return false;
+        }
+        match &self.ending {
+            Some(ending) => ending.wants_read() && !self.is_done(),
+            None => self.is_quiet && !self.is_deciding() || self.waiting() < READ_AHEAD,
+        }
+    }
+
+    /// Returns whether the application has a request to decide about.
+    fn is_deciding(&self) -> bool {
+        self.opening.as_ref().is_some_and(|opening| opening.is_deciding())
+    }
+
+    /// Returns how much was read and not processed.
+    fn waiting(&self) -> usize {
+        match &self.opening {
+            Some(opening) => opening.waiting(),
+            None => self.connection.unprocessed_len(),
+        }
+    }
+
+    /// Says that `len` bytes were read into what [`want_read`](Self::want_read) lent, at the time
+    /// `now`. 0 is the end of the stream.
+    pub fn handle_read(&mut self, len: usize, now: Duration) {
+        if len == 0 {
+            self.handle_read_error();
+        } else {
+            self.reads.note(len);
+            if self.opening.is_some() || self.ending.is_some() {
+                // What an open connection makes of it costs more, and is counted there.
+                let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+                self.credit = self.credit.saturating_sub(spent);
+            }
+            if let Some(ending) = &mut self.ending {
+                ending.note_read(len);
+            }
+        }
+        self.set_time(now);
+        if !self.is_quiet {
+            self.connection.note_input();
+        }
+        self.is_quiet = false;
+    }
+
+    /// Says that nothing more can be read. What arrived before is delivered; then the connection
+    /// ends as if the stream had ended.
+    pub fn handle_read_error(&mut self) {
+        self.is_eof = true;
+        self.is_quiet = false;
+        if let Some(opening) = &mut self.opening {
+            opening.handle_eof();
+        }
+        self.connection.handle_eof();
+    }
+
+    /// Returns what to do with the sending side, or `None` if there is nothing to do.
+    ///
+    /// Do it once, as far as it goes, and call [`handle_written`](Self::handle_written).
+    pub fn want_write(&mut self) -> Option<Write<'_>> {
+        if self.writing != Writing::Open || self.is_write_away || self.is_done() {
+            return None;
+        }
+        if let Some(ending) = &mut self.ending {
+            ending.note_tried();
+        }
+        if self.has_output() {
+            self.asked = Asked::Bytes;
+            return self.transmit().map(|output| Write::Bytes(output));
+        }
+        if self.is_unflushed {
+            self.asked = Asked::Flush;
+            return Some(Write::Flush);
+        }
+        let ends = self.ending.is_some() && !self.waits_for_server();
+        self.asked = if ends { Asked::Shutdown } else { Asked::Nothing };
+        ends.then_some(Write::Shutdown)
+    }
+
+    /// Returns whether anything is to be done with the sending side: whether
+    /// [`want_write`](Self::want_write) would return something.
+    #[must_use]
+    pub fn wants_write(&self) -> bool {
+        self.writing == Writing::Open
+            && !self.is_write_away
+            && !self.is_done()
+            && (!self.is_written() || self.ending.is_some() && !self.waits_for_server())
+    }
+
+    fn transmit(&mut self) -> Option<&mut TransmitBuf> {
+        match &mut self.opening {
+            Some(opening) => opening.transmit(),
+            None => self.connection.poll_transmit(),
+        }
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        match &self.opening {
+            Some(opening) => opening.has_output(),
+            None => self.connection.has_output(),
+        }
+    }
+
+    /// Says that what [`want_write`](Self::want_write) asked for was done: for bytes, `len` of
+    /// them; otherwise `len` is ignored.
+    pub fn handle_written(&mut self, len: usize) {
+        self.is_write_away = false;
+        let asked = core::mem::replace(&mut self.asked, Asked::Nothing);
+        match asked {
+            Asked::Bytes => {
+                if let Some(output) = self.transmit() {
+                    let len = len.min(output.len());
+                    bytes::Buf::advance(output, len);
+                }
+                self.pressure = Pressure::None;
+                self.is_unflushed = true;
+            }
+            Asked::Flush => self.is_unflushed = false,
+            Asked::Nothing => return,
+            Asked::Shutdown => self.writing = Writing::Shut,
+        }
+        if let Some(ending) = &mut self.ending {
+            ending.note_moved();
+        }
+        if asked == Asked::Flush && self.connection.is_open() {
+            // All else that it can bring about has come with the bytes.
+            return;
+        }
+        if self.answers == Answers::Full && self.connection.wants_read() {
+            self.answers = Answers::None;
+            self.is_quiet = false;
+        }
+        if self.connection.has_news() {
+            self.is_quiet = false;
+        }
+    }
+
+    /// Says that nothing more can be written. What the peer sent before is still read and
+    /// delivered; then it is as if the stream had ended.
+    pub fn handle_write_error(&mut self) {
+        self.is_write_away = false;
+        self.asked = Asked::Nothing;
+        self.writing = Writing::Broken;
+        self.is_quiet = false;
+        // Nothing that fills the output will leave.
+        self.answers = Answers::None;
+    }
+
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the same time as its `now`;
+    /// `None` if there is nothing to wait for. It may be in the past: then call at once.
+    ///
+    /// It changes with everything that happens: ask before each wait.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Duration> {
+        if self.is_overdue {
+            return None;
+        }
+        if let Some(ending) = &self.ending {
+            return if self.is_done() { None } else { Some(ending.poll_timeout(self.now())) };
+        }
+        match &self.opening {
+            Some(opening) => opening.poll_timeout(),
+            None if self.is_quiet => self.connection.poll_timeout(),
+            None => self.connection.poll_timeout_unread(),
+        }
+    }
+
+    /// Advances the clock to `now`, measured from a fixed point of your choice.
+    ///
+    /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and after each wait.
+    /// A deadline that has passed is reported by [`poll_event`](Self::poll_event); a heartbeat that
+    /// is due is queued.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        if !self.is_readable() {
+            self.connection.note_not_reading();
+        }
+        self.set_time(now);
+        if self.ending.is_none() && self.poll_timeout().is_some_and(|at| at <= now) {
+            self.is_overdue = true;
+        }
+    }
+
+    /// Tells the time to a driver that is handed over, so that the next clock goes on from there. It
+    /// judges no deadline: what came in time may wait in the transport, for those who read next.
+    pub fn handle_pause(&mut self, now: Duration) {
+        let before = |at: Duration| now.min(at.saturating_sub(Duration::from_nanos(1)));
+        self.handle_timeout(self.poll_timeout().map_or(now, before));
+    }
+
+    fn set_time(&mut self, now: Duration) {
+        if let Some(opening) = &mut self.opening {
+            opening.handle_timeout(now);
+        }
+        self.connection.handle_timeout(now);
+        if let Some(ending) = &mut self.ending {
+            ending.handle_timeout(now, self.connection.close_deadline());
+        }
+    }
+}
+
+/// What is read while no event is taken, to see that the peer lives.
+const READ_AHEAD: usize = 64 << 10;
