@@ -77,8 +77,8 @@ use crate::message::Outgoing;
 /// - **Reading ahead.** While the application takes no events, or the peer does not read, up to
 ///   64 KiB are read. So a peer that waits for its data to be read goes on, and is known to live.
 /// - **The end.** What the peer sent before it broke off is delivered. Then the output is written
-///   and the sending side shut down. [`Closed`](crate::Event::Closed) is reported at this point: the peer has been
-///   told everything, and the transport may be dropped.
+///   and the sending side shut down. At this point [`Closed`](crate::Event::Closed) is reported: the
+///   peer has been told everything, and the transport may be dropped.
 /// - **Lingering.** After that, input is read and thrown away until the peer is done, for 5 s and
 ///   32 MiB at most: otherwise TCP would answer it with a reset, which destroys a last Close frame
 ///   or HTTP answer that the peer has not read. Only then is [`Next::Over`] reported, or the error
