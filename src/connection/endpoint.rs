@@ -22,7 +22,7 @@ use crate::error::{ConnectionError, SendError};
 #[cfg(feature = "deflate")]
 use crate::extension::Deflater;
 use crate::frame::{MAX_CONTROL_LEN, Opcode};
-use crate::message::{Content, MessageKind, Outgoing};
+use crate::message::{Content, Message, MessageKind, Outgoing};
 use crate::receive::Arriving;
 use crate::role::Role;
 use crate::utf8::Utf8Bytes;
@@ -123,21 +123,17 @@ impl Endpoint {
     ) -> Result<(), Refused> {
         match message.into_content() {
             Content::Borrowed(kind, payload) => {
-                let Err(error) = self.send_source(kind, Source::Borrowed(payload), compress) else {
-                    return Ok(());
-                };
-                let keep = || Loose::Message(kind, Bytes::copy_from_slice(payload), compress);
-                self.judge_refused(error, full, payload.len(), keep)
-                    .map_err(|error| Refused { error, message: None })
+                match self.send_source(kind, Source::Borrowed(payload), compress) {
+                    Ok(()) => Ok(()),
+                    Err(error) => self.judge_borrowed(error, full, (kind, payload, compress)),
+                }
             }
             Content::Owned(mut message) => {
                 let kind = message.kind();
-                let payload = Source::Owned(message.as_shared_mut());
-                let Err(error) = self.send_source(kind, payload, compress) else { return Ok(()) };
-                let (len, payload) = (message.len(), message.as_shared_mut());
-                let keep = || Loose::Message(kind, Source::Owned(payload).into_shared(), compress);
-                self.judge_refused(error, full, len, keep)
-                    .map_err(|error| Refused { error, message: Some(message) })
+                match self.send_source(kind, Source::Owned(message.as_shared_mut()), compress) {
+                    Ok(()) => Ok(()),
+                    Err(error) => self.judge_owned(error, full, message, compress),
+                }
             }
             Content::Prepared(prepared) => {
                 let sent = match self.check_open() {
@@ -159,6 +155,22 @@ impl Endpoint {
     fn send_source(
         &mut self,
         kind: MessageKind,
+        mut payload: Source<'_>,
+        compress: Compress,
+    ) -> Result<(), SendError> {
+        // Nearly everything is sent while the connection is open and nothing is in the way.
+        if self.life.is_open() && self.output.short_message(kind, payload.reborrow()) {
+            self.has_sent = true;
+            return Ok(());
+        }
+        self.send_any(kind, payload, compress)
+    }
+
+    /// As [`send_source`](Self::send_source), the long way.
+    #[inline(never)]
+    fn send_any(
+        &mut self,
+        kind: MessageKind,
         payload: Source<'_>,
         compress: Compress,
     ) -> Result<(), SendError> {
@@ -166,6 +178,34 @@ impl Endpoint {
         self.output.message(kind, payload, compress)?;
         self.has_sent = true;
         Ok(())
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn judge_borrowed(
+        &mut self,
+        error: SendError,
+        full: Full,
+        (kind, payload, compress): (MessageKind, &[u8], Compress),
+    ) -> Result<(), Refused> {
+        let keep = || Loose::Message(kind, Bytes::copy_from_slice(payload), compress);
+        self.judge_refused(error, full, payload.len(), keep)
+            .map_err(|error| Refused { error, message: None })
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn judge_owned(
+        &mut self,
+        error: SendError,
+        full: Full,
+        mut message: Message,
+        compress: Compress,
+    ) -> Result<(), Refused> {
+        let (kind, len, payload) = (message.kind(), message.len(), message.as_shared_mut());
+        let keep = || Loose::Message(kind, Source::Owned(payload).into_shared(), compress);
+        self.judge_refused(error, full, len, keep)
+            .map_err(|error| Refused { error, message: Some(message) })
     }
 
     /// Does with a message of `len` bytes that was refused what is to be done with it; where it is

@@ -47,6 +47,15 @@ impl Source<'_> {
         self.as_slice().len()
     }
 
+    /// Lends the same payload, to those who may not take it.
+    #[inline]
+    pub(super) fn reborrow(&mut self) -> Source<'_> {
+        match self {
+            Source::Borrowed(bytes) => Source::Borrowed(bytes),
+            Source::Owned(bytes) => Source::Owned(bytes),
+        }
+    }
+
     #[inline]
     pub(super) fn as_slice(&self) -> &[u8] {
         match self {

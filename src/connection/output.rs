@@ -77,33 +77,26 @@ impl Output {
         self.deflater = Some(Box::new(deflater));
     }
 
-    /// Sends a whole message.
+    /// Sends a whole message if nothing is in the way and there is room; returns whether it did.
     #[inline]
-    pub(super) fn message(
-        &mut self,
-        kind: MessageKind,
-        payload: Source<'_>,
-        compress: Compress,
-    ) -> Result<(), SendError> {
-        let is_plain = self.part.is_none()
+    pub(super) fn short_message(&mut self, kind: MessageKind, payload: Source<'_>) -> bool {
+        let before = self.output.len();
+        let is_short = self.part.is_none()
             && self.backlog.is_none()
             && self.deflater.is_none()
-            && self.fragment_size.is_none();
-        if !is_plain {
-            return self.any_message(kind, payload, compress);
+            && self.fragment_size.is_none()
+            && self.marks.has_room(before);
+        if is_short {
+            let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
+            let amount = payload.len();
+            self.put_frame(flags, payload, amount);
+            self.marks.note_added(before, self.output.len());
         }
-        let before = self.output.len();
-        self.marks.check(before)?;
-        let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
-        let amount = payload.len();
-        self.put_frame(flags, payload, amount);
-        self.marks.note_added(before, self.output.len());
-        Ok(())
+        is_short
     }
 
-    /// As [`message`](Self::message), whatever else is being sent.
-    #[inline(never)]
-    fn any_message(
+    /// Sends a whole message, whatever else is being sent.
+    pub(super) fn message(
         &mut self,
         kind: MessageKind,
         payload: Source<'_>,
