@@ -460,6 +460,12 @@ impl Endpoint {
         }
     }
 
+    /// Returns whether the time was ever told.
+    #[inline]
+    pub(super) fn is_timed(&self) -> bool {
+        self.rare.timers.is_started()
+    }
+
     /// Returns until when the end of the connection may take, all in all.
     pub(super) fn close_deadline(&self) -> Option<Duration> {
         self.rare.timers.close_deadline()

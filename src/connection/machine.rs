@@ -318,6 +318,10 @@ impl Connection {
         if self.endpoint.life().is_eof() {
             return Err(self.fail(ConnectionError::UnexpectedEof));
         }
+        // Nothing is due before the time was told first.
+        if !self.endpoint.is_timed() {
+            return Ok(self.endpoint.poll_drained().map(Ready::Drained));
+        }
         let processed =
             Processed { received: self.receiver.received(), arriving: self.receiver.arriving() };
         match self.endpoint.settle(processed) {

@@ -226,24 +226,37 @@ impl Timers {
         self.active = self.active.max(self.now);
         let held = held.saturating_sub(HELD_FREE);
         if held > 0 && self.hold_timeout != Time::NEVER {
-            let now = i128::from(self.now.0);
-            let (left, fresh) = match self.held {
-                // Nothing was spent.
-                0 => (0, arrived),
-                held => (cost(i128::from(self.paid_until.0) - now, held), fresh),
-            };
-            // What is free for a while is not owed behind that.
-            let left = if self.now < self.began.after(HOLD_GRACE) { left.max(0) } else { left };
-            let left = left.saturating_add(cost(self.hold_timeout.0.into(), fresh));
-            let until = now.saturating_add(left / i128::from(held)).max(0);
-            self.paid_until = Time(u64::try_from(until).unwrap_or(u64::MAX));
+            self.pay(arrived, fresh, held);
         }
         (self.arrived, self.held) = (self.arrived.max(arrived), held);
+    }
+
+    /// Finds out until when `held` bytes are paid for, now that `fresh` have come of `arrived`.
+    fn pay(&mut self, arrived: u64, fresh: u64, held: u64) {
+        let now = self.now;
+        let (left, owed, fresh) = match self.held {
+            // Nothing was spent.
+            0 => (0, 0, arrived),
+            // One of both is none.
+            held => (
+                cost(self.paid_until.since(now), held),
+                cost(now.since(self.paid_until), held),
+                fresh,
+            ),
+        };
+        // What is free for a while is not owed behind that.
+        let owed = if now < self.began.after(HOLD_GRACE) { 0 } else { owed };
+        let left = left.saturating_add(cost(self.hold_timeout, fresh));
+        self.paid_until = match left.checked_sub(owed) {
+            Some(left) => now.after(span(left, held)),
+            None => Time(now.since(span(owed - left, held)).0),
+        };
     }
 
     /// Returns whether deadlines are to be looked at now that all input is processed. More may wait
     /// in the transport when something came, also what is waited for: then only now and then, or
     /// a transport that always has something would keep all deadlines from passing.
+    #[inline]
     pub(super) const fn is_look_due(&mut self, is_fresh: bool) -> bool {
         if !is_fresh {
             self.unjudged = 0;
@@ -381,6 +394,12 @@ impl Timers {
         self.closing.min(self.now).after(self.close_timeout).to_timeout()
     }
 
+    /// Returns whether the time was ever told.
+    #[inline]
+    pub(super) const fn is_started(&self) -> bool {
+        self.started
+    }
+
     /// Returns the time that was told last.
     pub(super) fn now(&self) -> Duration {
         self.now.into()
@@ -461,9 +480,17 @@ impl From<Time> for Duration {
     }
 }
 
-/// What so many bytes of memory cost that are held for so many nanoseconds.
-const fn cost(nanos: i128, bytes: u64) -> i128 {
-    nanos.saturating_mul(bytes as i128)
+/// What it costs to hold so many bytes for so long.
+fn cost(span: Time, bytes: u64) -> u128 {
+    u128::from(span.0) * u128::from(bytes)
+}
+
+/// For how long so many bytes, of which there are some, can be held at this cost.
+fn span(cost: u128, bytes: u64) -> Time {
+    Time(match u64::try_from(cost) {
+        Ok(cost) => cost / bytes,
+        Err(_) => u64::try_from(cost / u128::from(bytes)).unwrap_or(u64::MAX),
+    })
 }
 
 /// What is kept of the payload of a Ping, to know its Pong by (FNV-1a).
