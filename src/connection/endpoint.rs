@@ -430,6 +430,18 @@ impl Endpoint {
         }
     }
 
+    /// As [`poll_timeout`](Self::poll_timeout), of what is dated: what is not is due later.
+    pub(super) fn next_dated(&self) -> Option<Duration> {
+        match self.life.phase() {
+            Phase::Open => self.rare.timers.next_dated(self.output.progress(), self.has_sent),
+            Phase::Connecting
+            | Phase::CloseSent
+            | Phase::AwaitingEof(_)
+            | Phase::Failed(_)
+            | Phase::Closed(_) => self.poll_timeout().filter(|at| *at > self.now()),
+        }
+    }
+
     /// Notes how much input has arrived although nobody asks for events: the peer lives.
     pub(super) fn note_input(&mut self, received: u64) {
         self.rare.timers.note_input(received);
@@ -464,6 +476,12 @@ impl Endpoint {
     #[inline]
     pub(super) fn is_timed(&self) -> bool {
         self.rare.timers.is_started()
+    }
+
+    /// Notes that all input was processed before the time was told.
+    #[inline]
+    pub(super) fn note_processed(&mut self, received: u64) {
+        self.rare.timers.note_processed(received);
     }
 
     /// Returns until when the end of the connection may take, all in all.

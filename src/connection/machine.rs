@@ -320,6 +320,7 @@ impl Connection {
         }
         // Nothing is due before the time was told first.
         if !self.endpoint.is_timed() {
+            self.endpoint.note_processed(self.receiver.received());
             return Ok(self.endpoint.poll_drained().map(Ready::Drained));
         }
         let processed =
@@ -562,6 +563,12 @@ impl Connection {
     /// Returns how many bytes arrived and are not processed.
     pub(crate) fn unprocessed_len(&self) -> usize {
         self.receiver.unprocessed_len()
+    }
+
+    /// Returns when something is due of what the application and the peer did before the time was
+    /// told last.
+    pub(crate) fn next_dated(&self) -> Option<Duration> {
+        self.endpoint.next_dated()
     }
 
     /// Returns until when the end of the connection may take, all in all.

@@ -37,6 +37,8 @@ pub(super) struct Timers {
     ping_when: PingWhen,
     /// Whether the time was ever told; nothing is due before.
     started: bool,
+    /// Whether something has come since that was looked at, and was noted already.
+    is_noted: bool,
     /// How many times in a row something had come when all was processed, as in
     /// [`judge`](Self::judge).
     unjudged: u8,
@@ -118,6 +120,7 @@ impl Timers {
             hold_timeout: span(config.hold_timeout),
             ping_when: config.ping_when,
             started: false,
+            is_noted: false,
             unjudged: 0,
             now: Time(0),
             received: 0,
@@ -182,8 +185,16 @@ impl Timers {
     pub(super) fn note_input(&mut self, received: u64) {
         if received != self.received {
             self.received = received;
+            self.is_noted = true;
             self.note_heard();
         }
+    }
+
+    /// Notes input that is processed before the time was told.
+    #[inline]
+    pub(super) const fn note_processed(&mut self, received: u64) {
+        self.received = received;
+        self.is_noted = false;
     }
 
     /// Notes that the peer lives, or that nobody listens to it.
@@ -195,7 +206,8 @@ impl Timers {
     /// Notes what has arrived by now; returns whether anything has since the last time.
     pub(super) fn settle(&mut self, settled: Settled) -> bool {
         let Settled { received, delivered, arriving } = settled;
-        let is_fresh = received != self.received;
+        let is_fresh = received != self.received || self.is_noted;
+        self.is_noted = false;
         if is_fresh {
             self.note_heard();
         }
@@ -370,12 +382,25 @@ impl Timers {
         if undated || !self.started {
             return Some(self.now.into());
         }
+        self.next_of_output(is_empty).to_timeout()
+    }
+
+    /// Returns when something is due of what is dated: it may be earlier when all is, and not later.
+    pub(super) fn next_dated(&self, output: Progress, sent: bool) -> Option<Duration> {
+        let idle = if sent { Time::NEVER } else { self.idle_deadline() };
+        let messages = self.message_deadline().min(self.hold_deadline()).min(idle);
+        let output = if self.started { self.next_of_output(output.is_empty) } else { Time::NEVER };
+        messages.min(output).to_timeout()
+    }
+
+    /// Returns when a heartbeat or what depends on the output is due.
+    fn next_of_output(&self, is_empty: bool) -> Time {
         let ping = match self.heartbeat {
             Heartbeat::Heard => self.next_ping(),
             Heartbeat::Sent | Heartbeat::Waiting => self.pong_deadline(),
         };
         let write = if is_empty { Time::NEVER } else { self.write_deadline() };
-        ping.min(write).to_timeout()
+        ping.min(write)
     }
 
     /// Returns when a closing connection has something to do.

@@ -189,6 +189,8 @@ enum Opening {
     /// Nothing: the connection is open.
     Done,
     Transport,
+    /// That others run.
+    Yield,
 }
 
 /// Opens a driver as far as it goes by itself.
@@ -197,7 +199,8 @@ fn open(driver: &mut Driver) -> Result<Opening, driver::Error> {
         match driver.poll_event()? {
             Next::Request(request) => return Ok(Opening::Answer(request)),
             Next::Wait => return Ok(Opening::Transport),
-            Next::Event(..) | Next::Over | Next::Response(_) | Next::Yield => {}
+            Next::Yield => return Ok(Opening::Yield),
+            Next::Event(..) | Next::Over | Next::Response(_) => {}
         }
     }
     Ok(Opening::Done)
@@ -217,6 +220,7 @@ fn open_with(
             }
             Opening::Done => return Ok(true),
             Opening::Transport => return Ok(false),
+            Opening::Yield => {}
         }
     }
 }

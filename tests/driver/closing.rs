@@ -525,3 +525,50 @@ fn a_peer_that_is_gone_does_not_hold_a_write_in_flight_for_long() {
     hand.driver.handle_write_error();
     assert_eq!(hand.take(), told);
 }
+
+#[test]
+fn input_behind_a_close_lets_others_run_while_the_answer_is_stuck() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default());
+        hand.read(&hand.by_peer(CLOSE, &close_body(1000, "")));
+        assert!(hand.take().is_empty());
+        let mut len = 0;
+        while hand.take().is_empty() {
+            len += hand.read(&[0; 64 << 10]);
+            assert!(len < 1 << 20, "no turn for others");
+        }
+    }
+}
+
+#[test]
+fn a_driver_of_a_connection_that_is_closed_tells_that_and_ends() {
+    for is_told in [false, true] {
+        let mut hand = Hand::open(Role::Server, &Config::default());
+        hand.read(&hand.by_peer(CLOSE, &close_body(1000, "")));
+        assert!(hand.take().is_empty());
+        while !hand.driver.is_written() {
+            hand.write(usize::MAX);
+        }
+        assert!(hand.take().is_empty());
+        if is_told {
+            assert_closed(&hand.settle()[0], 1000);
+        }
+        let mut hand = Hand::new(hand.driver.into_connection().unwrap().into());
+        let told = hand.settle();
+        assert_closed(&told[0], 1000);
+        hand.eof();
+        assert_eq!(hand.settle(), [Told::Over]);
+    }
+}
+
+#[test]
+fn the_time_goes_on_in_a_pause_whatever_is_to_be_dated() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.pass_until(secs(5));
+    hand.driver.commands().send("not dated yet").unwrap();
+    hand.driver.handle_pause(secs(12));
+    assert_eq!(hand.driver.now(), secs(12));
+    // A deadline is not judged: what came in time may wait in the transport.
+    hand.driver.handle_pause(secs(1_000));
+    assert!(!hand.driver.is_overdue() && hand.driver.now() < secs(20));
+}

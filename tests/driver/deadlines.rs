@@ -261,3 +261,29 @@ fn a_connection_without_deadlines_waits_for_its_transport_only() {
     assert!(hand.pass_until(secs(1_000_000)).is_empty());
     assert!(hand.written.is_empty());
 }
+
+#[test]
+fn what_was_read_ahead_does_not_hide_that_more_came_in_time() {
+    for ahead in 0..3 {
+        let config = config(|config| {
+            config.message_timeout = Some(secs(10));
+            config.ping_interval = None;
+        });
+        let mut hand = Hand::open(Role::Server, &config);
+        let message = hand.by_peer(BINARY, &vec![7; 60_000]);
+        let mut rest = message.as_slice();
+        rest = &rest[hand.read(&rest[..1000])..];
+        assert!(hand.settle().is_empty());
+        // All of it lies in the transport by now. The application waits in a call that sends.
+        hand.now = secs(20);
+        for _ in 0..ahead {
+            rest = &rest[hand.read(&rest[..10_000])..];
+        }
+        let mut told = hand.take();
+        while told.is_empty() {
+            rest = &rest[hand.read(rest)..];
+            told = hand.take();
+        }
+        assert!(matches!(told.as_slice(), [Told::Binary(_)]), "{ahead} reads: {told:?}");
+    }
+}

@@ -19,6 +19,8 @@ mod delivery;
 mod futures_io;
 #[cfg(feature = "tokio")]
 mod gateway;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod poll;
 #[cfg(feature = "tokio")]
 mod reconnecting;
 #[cfg(feature = "tokio")]

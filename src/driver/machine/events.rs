@@ -3,7 +3,7 @@
 use alloc::boxed::Box;
 
 use super::{Answers, Driver, Writing};
-use crate::connection::{Commands, Event, Ready};
+use crate::connection::{Commands, Event, Ready, ReadyState};
 use crate::driver::ending::{Ending, Farewell, Outcome};
 use crate::driver::error::Error;
 use crate::driver::opening::Opening;
@@ -157,7 +157,13 @@ impl Driver {
                 self.answers = if is_answered { Answers::Maybe } else { Answers::None };
                 return Found::Ready(ready);
             }
-            Ok(None) => self.is_quiet = true,
+            Ok(None) => match self.connection.closed().cloned() {
+                // One that was handed over when it had told its end, or was to tell it.
+                Some(closed) if self.connection.ready_state() == ReadyState::Closed => {
+                    self.end(Outcome::Closed(closed));
+                }
+                Some(_) | None => self.is_quiet = true,
+            },
             Err(error) => self.end(Outcome::Failed(Error::Connection(error))),
         }
         Found::Wait

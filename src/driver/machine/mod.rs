@@ -419,7 +419,8 @@ impl Driver {
     ///
     /// # Errors
     ///
-    /// As [`poll_written`](Self::poll_written); also messages of which not everything was written.
+    /// As [`poll_written`](Self::poll_written); also, at each call, messages of which not everything
+    /// was written.
     pub fn check_end(&mut self) -> Result<(), Discarded> {
         self.connection.poll_discarded_at_end().map_or(Ok(()), Err)
     }

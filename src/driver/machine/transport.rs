@@ -98,8 +98,10 @@ impl Driver {
             self.handle_read_error();
         } else {
             self.reads.note(len);
-            if self.opening.is_some() || self.ending.is_some() {
-                // What an open connection makes of it costs more, and is counted there.
+            if self.opening.is_some() || self.ending.is_some() || self.connection.closed().is_some()
+            {
+                // What an open connection makes of it costs more, and is counted there. Behind a
+                // Close frame nothing is made of it.
                 let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
                 self.credit = self.credit.saturating_sub(spent);
             }
@@ -254,8 +256,13 @@ impl Driver {
     /// Tells the time to a driver that is handed over, so that the next clock goes on from there. It
     /// judges no deadline: what came in time may wait in the transport, for those who read next.
     pub fn handle_pause(&mut self, now: Duration) {
+        let next = match (&self.ending, &self.opening) {
+            (None, None) => self.connection.next_dated(),
+            // What is due at once is to begin now, or was told before.
+            (Some(_), _) | (_, Some(_)) => self.poll_timeout().filter(|at| *at > self.now()),
+        };
         let before = |at: Duration| now.min(at.saturating_sub(Duration::from_nanos(1)));
-        self.handle_timeout(self.poll_timeout().map_or(now, before));
+        self.handle_timeout(next.map_or(now, before).max(self.now()));
     }
 
     fn set_time(&mut self, now: Duration) {

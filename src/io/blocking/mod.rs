@@ -228,7 +228,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::send_chunk`], and [`Error::Io`].
+    /// As [`Commands::send_chunk`], and as [`flush`](Self::flush).
     pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.queue(|commands| commands.send_chunk(payload))?;
         self.flush()
@@ -238,7 +238,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::finish`], and [`Error::Io`].
+    /// As [`Commands::finish`], and as [`flush`](Self::flush).
     pub fn finish(&mut self) -> Result<(), Error> {
         self.queue(|commands| commands.finish())?;
         self.flush()
@@ -248,7 +248,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::ping`], and [`Error::Io`].
+    /// As [`Commands::ping`], and as [`flush`](Self::flush).
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.queue(|commands| commands.ping(payload))?;
         self.flush()
@@ -286,7 +286,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::close`], and [`Error::Io`].
+    /// As [`Commands::close`], and as [`flush`](Self::flush).
     pub fn send_close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
         self.flush()

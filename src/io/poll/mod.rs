@@ -244,7 +244,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::send_chunk`], and [`Error::Io`].
+    /// As [`Commands::send_chunk`], and as [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
@@ -257,7 +257,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::finish`], and [`Error::Io`].
+    /// As [`Commands::finish`], and as [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
@@ -270,7 +270,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::ping`], and [`Error::Io`].
+    /// As [`Commands::ping`], and as [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
@@ -319,7 +319,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::close`], and [`Error::Io`].
+    /// As [`Commands::close`], and as [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///

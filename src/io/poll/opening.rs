@@ -136,13 +136,20 @@ impl<T: Transport> WebSocket<T> {
 
     /// Waits for `decision`, unless the handshake ends before it.
     async fn opening_while<R>(&mut self, decision: impl Future<Output = R>) -> Result<R, Error> {
-        let mut decision = pin!(decision);
-        poll_fn(|cx| match decision.as_mut().poll(cx) {
-            Poll::Ready(decided) => Poll::Ready(Ok(decided)),
-            Poll::Pending => self.shell.poll_open(Wakers::of(cx)).map(|ended| {
+        let mut decision = pin!(Some(decision));
+        poll_fn(|cx| {
+            let ended = self.shell.poll_open(Wakers::of(cx));
+            if self.shell.driver().is_ending() {
+                // Nobody waits for it any more, while the client is told.
+                decision.set(None);
+            }
+            match (ended, decision.as_mut().as_pin_mut()) {
                 // There is no other request, and it is not open without an answer.
-                Err(ended.err().unwrap_or(HandshakeError::OutOfOrder.into()))
-            }),
+                (Poll::Ready(ended), _) => {
+                    Poll::Ready(Err(ended.err().unwrap_or(HandshakeError::OutOfOrder.into())))
+                }
+                (Poll::Pending, made) => made.map_or(Poll::Pending, |made| made.poll(cx).map(Ok)),
+            }
         })
         .await
     }

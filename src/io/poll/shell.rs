@@ -88,6 +88,7 @@ impl<T: Transport> Shell<T> {
                 Opening::Answer(request) => return Poll::Ready(Ok(Some(request))),
                 Opening::Done => return self.poll_flush(wakers).map_ok(|()| None),
                 Opening::Transport => ready!(self.poll_io(wakers)),
+                Opening::Yield => return self.yield_now(wakers.read),
             }
         }
     }
@@ -112,17 +113,14 @@ impl<T: Transport> Shell<T> {
                 Ok(Next::Wait) => {
                     let polled = self.poll_io(wakers);
                     // Behind a close, nobody needs to wait for the end of the transport.
-                    if polled.is_pending() && self.driver.is_lingering() {
+                    if self.driver.is_lingering() {
                         return Poll::Ready(Ok(None));
                     }
                     ready!(polled);
                 }
                 Ok(Next::Over) => return Poll::Ready(Ok(None)),
                 Ok(Next::Request(_) | Next::Response(_)) => {}
-                Ok(Next::Yield) => {
-                    self.transport.yield_now(&mut Context::from_waker(wakers.read));
-                    return Poll::Pending;
-                }
+                Ok(Next::Yield) => return self.yield_now(wakers.read),
                 Err(error) => return Poll::Ready(Err(self.failure.explain(error))),
             }
         }
@@ -172,11 +170,10 @@ impl<T: Transport> Shell<T> {
                 continue;
             }
             match self.driver.handle_stuck() {
-                Stuck::Feed => continue,
-                Stuck::Wait => {}
-                Stuck::Yield => self.transport.yield_now(&mut Context::from_waker(wakers.write)),
+                Stuck::Feed => {}
+                Stuck::Wait => return Poll::Pending,
+                Stuck::Yield => return self.yield_now(wakers.write),
             }
-            return Poll::Pending;
         }
         *message = None;
         Poll::Ready(Ok(()))
@@ -248,6 +245,12 @@ impl<T: Transport> Shell<T> {
         Poll::Ready(Err(error.into()))
     }
 
+    /// Lets others run.
+    fn yield_now<R>(&mut self, waker: &Waker) -> Poll<R> {
+        self.transport.yield_now(&mut Context::from_waker(waker));
+        Poll::Pending
+    }
+
     /// Writes and reads what can be, and tells the time; ready when anything has happened.
     fn poll_io(&mut self, wakers: Wakers<'_>) -> Poll<()> {
         let mut write = Context::from_waker(wakers.write);
@@ -277,8 +280,7 @@ impl<T: Transport> Shell<T> {
             return Poll::Ready(());
         }
         if let Some(mut input) = self.driver.want_read() {
-            let mut read = Context::from_waker(wakers.read);
-            match self.transport.poll_read(&mut read, &mut input) {
+            match self.transport.poll_read(&mut Context::from_waker(wakers.read), &mut input) {
                 Poll::Ready(Ok(len)) => {
                     self.driver.handle_read(len, self.base + self.transport.now());
                     return Poll::Ready(());
