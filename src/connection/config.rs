@@ -27,7 +27,8 @@ pub struct Config {
     /// connection fails with 1009.
     ///
     /// Default 16 MiB: more than chat, games and documents need, and little enough for a server to
-    /// hold a few of. Memory is taken as bytes arrive, never by what a header announces.
+    /// hold a few of. Memory is taken as bytes arrive, never by what a header announces. A larger
+    /// message may come in one frame: raise [`max_frame_size`](Self::max_frame_size), too.
     pub max_message_size: usize,
     /// The largest data frame that is accepted, in bytes of payload; beyond it the connection fails
     /// with 1009. Default 16 MiB, as for messages.
@@ -190,6 +191,9 @@ pub enum Reassembly {
     /// Nothing is assembled, so memory does not grow with the size of a message, and
     /// [`Config::hold_timeout`] does not apply. Of a compressed message, 1 KiB is decompressed at
     /// once, to 1 MiB at most.
+    ///
+    /// [`Config::max_frame_size`] and [`Config::max_message_size`] apply as ever: for large messages,
+    /// raise both.
     Chunks,
     /// Whole: [`Event::Binary`](crate::Event::Binary) and [`Event::Text`](crate::Event::Text).
     Messages,
@@ -290,9 +294,13 @@ pub enum AfterClose {
 ///
 /// | method | when it applies |
 /// |---|---|
-/// | `send`, `feed` of the adapters, on a whole socket and on its sending half | when the transport takes nothing more: they write first |
+/// | `feed`, `send` of the adapters, on a whole socket and on its sending half | when the transport takes nothing more: they write first |
 /// | [`Commands::send`](crate::Commands::send), also in the callbacks of the adapters | at once: a command cannot write |
 /// | [`Commands::try_send`](crate::Commands::try_send), `try_send` of the adapters, `Sink` | never: the message comes back, and a `Sink` waits for room |
+///
+/// To drop or to close rather than to wait, use `feed`. `send` waits until its message has left, so
+/// where nothing else is queued it never finds the output full. It then waits for the peer whatever is
+/// set here, for [`Config::write_timeout`] at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
@@ -312,7 +320,8 @@ pub enum WhenFull {
     DropNewest,
     /// The message takes the place of the oldest ones that wait and of which nothing has been
     /// framed yet. The next [`Event::Drained`](crate::Event::Drained) says how much was dropped, and
-    /// the next `flush` or `send` of an adapter fails with [`Discarded`](crate::Discarded), once.
+    /// the next `flush`, `send` or `close` of an adapter fails with [`Discarded`](crate::Discarded),
+    /// once. A `close` has closed the connection all the same.
     ///
     /// For messages of which only the newest matters, such as prices and positions. What waits
     /// beyond a quarter of [`max_buffered`](Config::max_buffered), 16 KiB at most, is kept apart and

@@ -1,5 +1,5 @@
 //! The adapters: what drives the machines of this crate over real sockets. The only code near a
-//! socket, a clock or the operating system's entropy; knows nothing of frames.
+//! socket, a clock or the operating system's entropy.
 //!
 //! [`blocking`] works on anything that is `Read + Write`; `tokio`, behind the feature of that name,
 //! on anything that is `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`].

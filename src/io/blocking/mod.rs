@@ -1,4 +1,4 @@
-//! The blocking adapter: a WebSocket over anything that is `Read + Write`; knows no frames.
+//! The blocking adapter: a WebSocket over anything that is `Read + Write`.
 //!
 //! ```no_run
 //! # #[cfg(feature = "url")] {
@@ -102,12 +102,17 @@ impl<S: Transport> WebSocket<S> {
     /// an error of a close that was not normal. Then drop the socket;
     /// see [The end](super#the-end).
     ///
-    /// Pings are answered on the way. With [`Reassembly::Chunks`](crate::Reassembly) there are no
-    /// whole messages: use [`recv_with`](Self::recv_with).
+    /// Pings are answered on the way, and events that are no messages are passed over. For
+    /// [`Event::Drained`], and with
+    /// [`Reassembly::Chunks`](crate::Reassembly), where there are no whole messages, use
+    /// [`recv_with`](Self::recv_with).
     ///
     /// # Errors
     ///
     /// [`Error::Connection`], [`Error::Io`]. Everything that arrived before has been delivered.
+    /// When the peer leaves without a Close frame, the error is
+    /// [`UnexpectedEof`](crate::ConnectionError::UnexpectedEof), and [`closed`](Self::closed) has
+    /// the code 1006.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.recv_until(false, |event, _| event.into_message())
     }
