@@ -6,13 +6,24 @@ use crate::error::SendError;
 use crate::message::Message;
 
 /// A message that was refused, and why; nothing was sent of it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` tells the length of the message, and not what is in it: errors are logged.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused {
     /// Why.
     pub error: SendError,
     /// The message, if it was given by value.
     pub message: Option<Message>,
+}
+
+impl fmt::Debug for Refused {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Refused")
+            .field("error", &self.error)
+            .field("message_len", &self.message.as_ref().map(Message::len))
+            .finish()
+    }
 }
 
 impl From<Refused> for SendError {

@@ -145,7 +145,9 @@ impl fmt::Display for HandshakeError {
             Self::DuplicateHeader(name) => write!(f, "header {name} came more than once"),
             Self::DuplicateSubprotocol(name) => write!(f, "subprotocol {name:?} offered twice"),
             Self::EndOfStream => f.write_str("stream ended within the handshake"),
-            Self::ForbiddenOrigin => f.write_str("header Origin names a forbidden origin"),
+            Self::ForbiddenOrigin => {
+                f.write_str("header Origin is missing or names a forbidden origin")
+            }
             Self::IllegalHeader(name) => write!(f, "header {name:?} cannot be written"),
             Self::InvalidAuthority(text) => write!(f, "{text:?} is not a host and port"),
             Self::InvalidExtension(part) => write!(f, "extension agreed on with a bad {part}"),

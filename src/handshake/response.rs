@@ -152,6 +152,13 @@ impl Response {
     }
 }
 
+/// For `?` in a function that decides about a request.
+impl From<HandshakeError> for Response {
+    fn from(error: HandshakeError) -> Self {
+        Self::from(&error)
+    }
+}
+
 impl From<&HandshakeError> for Response {
     /// Builds the answer to a request with this fault: status, the headers that go with it, and a
     /// line of text that names the header or limit.

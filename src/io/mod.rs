@@ -59,7 +59,8 @@ pub use transport::{Plain, Transport};
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
 /// A close by either end's will is none of these, unless the application makes it one.
-#[derive(Debug)]
+///
+/// `Debug` tells the length of a message that came back, and not what is in it: errors are logged.
 #[non_exhaustive]
 pub enum Error {
     /// The connection was closed otherwise than normally. No method returns it: it is what
@@ -106,7 +107,30 @@ impl fmt::Display for Error {
             Self::Io(error) => write!(f, "transport failed: {error}"),
             Self::Rejected { status } => write!(f, "request rejected with status {status}"),
             Self::Send { error, .. } => write!(f, "command refused: {error}"),
-            Self::TlsRequired => f.write_str("a wss URL needs a TLS stream"),
+            Self::TlsRequired => {
+                f.write_str("a wss URL needs a TLS stream: connect one, and use `client`")
+            }
+        }
+    }
+}
+
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Closed(closed) => f.debug_tuple("Closed").field(closed).finish(),
+            Self::Connection(error) => f.debug_tuple("Connection").field(error).finish(),
+            Self::Discarded(discarded) => f.debug_tuple("Discarded").field(discarded).finish(),
+            Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
+            Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::Rejected { status } => {
+                f.debug_struct("Rejected").field("status", status).finish()
+            }
+            Self::Send { error, message } => f
+                .debug_struct("Send")
+                .field("error", error)
+                .field("message_len", &message.as_ref().map(Message::len))
+                .finish(),
+            Self::TlsRequired => f.write_str("TlsRequired"),
         }
     }
 }

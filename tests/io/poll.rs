@@ -134,3 +134,14 @@ fn others_run_while_the_body_of_a_rejected_request_is_thrown_away() {
     };
     assert!(matches!(error, Error::Rejected { status: 404 }), "{error}");
 }
+
+#[test]
+fn an_error_that_is_logged_does_not_tell_the_message() {
+    let (mut socket, _) = server(true);
+    socket.commands().close(1000, "").unwrap();
+    let error = socket.try_send("secret".to_owned()).unwrap_err();
+    let refused = socket.commands().send("secret".to_owned()).unwrap_err();
+    for said in [format!("{error} {error:?}"), format!("{refused} {refused:?}")] {
+        assert!(!said.contains("secret") && said.contains("message_len: Some(6)"), "{said}");
+    }
+}
