@@ -75,7 +75,9 @@ pub struct Session {
 #[non_exhaustive]
 pub enum Event {
     /// The peer knows a session that this end does not: this end has lost its state. A new one
-    /// begins, and the peer is told so.
+    /// begins, and the peer is told so. If the connection breaks after the peer was told and before
+    /// it has named the new session, it names that one on the next connection: then this end
+    /// returns [`Started`](Self::Started) instead.
     Forgot,
     /// A message from the peer, each once and in order.
     Message(Message),

@@ -20,18 +20,28 @@ use crate::close::CloseCode;
 /// client has named it.
 ///
 /// `U` names a user, as the application knows it when it hands over a connection: an account, or
-/// what else tells apart those who may hurt each other. What one user does costs only its own
-/// sessions:
+/// what else tells apart those who may hurt each other. A session that has begun is dropped only
+/// when its client stays away for too long, or for another session of the same user:
 ///
-/// - A user has at most [`max_user_sessions`](Retention::max_user_sessions). For one more, one of
-///   its own that has no connection is dropped: one that has not begun, or that whose client has
-///   been away for the longest. Where all have connections, it is denied.
-/// - If there are [`max_sessions`](Retention::max_sessions), the user with the most sessions loses
-///   one in that way. No user loses one to a user that has as many.
+/// - A user has at most [`max_user_sessions`](Retention::max_user_sessions). For one more, its
+///   oldest session that has not begun is dropped, connected or not. If there is none, the one
+///   whose client has been away for the longest. If all have begun and are connected, the new one
+///   is [denied](Denied::UserFull).
+/// - If there are [`max_sessions`](Retention::max_sessions), the user with the most sessions that
+///   have not begun loses the oldest of these, connected or not. If there is none, the new
+///   session's user loses the one whose client has been away for the longest. Otherwise the new one
+///   is [denied](Denied::Full).
+///
+/// A new session makes this room when it is made, before it has begun: a client that only says
+/// Hello can push out a session of its own user, but none of others that has begun. The connection
+/// of a session that was dropped is to be closed as below: [`get`](Self::get) returns `None`.
 ///
 /// A server that does not know its users takes the addresses that they connect from, with
-/// [`Owner::Latest`], since addresses change. With `()`, all clients are one user: then
-/// `max_user_sessions` is for all of them, and any client can push out the sessions of others.
+/// [`Owner::Latest`], since addresses change: an IPv4 address whole, of an IPv6 address the first
+/// 64 bits, since one host can have all of the rest. Clients behind one address are then one user.
+/// With `()`, all clients are one user: then `max_user_sessions` is for all of them, and any client
+/// can push out the sessions of others. Whoever has many users, by account or by address, can take
+/// all sessions there are: others keep theirs, and new clients are denied.
 ///
 /// `now` is the time since a fixed point of your choice.
 ///
@@ -70,8 +80,8 @@ pub struct Sessions<U> {
     kept: BTreeMap<Key, Kept<U>>,
     /// How many of them each user has: none that has none. Each <= max_user_sessions
     users: BTreeMap<U, usize>,
-    /// The number of the last connection.
-    connections: u64,
+    /// The number of the last connection, or of the last session that was added.
+    last: u64,
 }
 
 /// How many sessions a server keeps, and for how long.
@@ -85,7 +95,8 @@ pub struct Retention {
     /// How many sessions are kept for one user.
     ///
     /// Default 16: the devices and the open pages of a person. With the default limits, the
-    /// messages for one user take 16 MiB at the very most.
+    /// messages for one user take 16 MiB at the very most. Where users are addresses, raise it to
+    /// what may be behind one: it is for all of them together.
     pub max_user_sessions: usize,
     /// For how long a session waits for its client.
     ///
@@ -129,6 +140,8 @@ struct Key {
 struct Kept<U> {
     user: U,
     session: Session,
+    /// When it was added: later ones have higher numbers.
+    number: u64,
     presence: Presence,
 }
 
@@ -144,7 +157,7 @@ impl<U: Ord + Clone> Sessions<U> {
     /// Creates an empty map.
     #[must_use]
     pub const fn new(retention: Retention) -> Self {
-        Self { retention, kept: BTreeMap::new(), users: BTreeMap::new(), connections: 0 }
+        Self { retention, kept: BTreeMap::new(), users: BTreeMap::new(), last: 0 }
     }
 
     /// Finds the session that a client's first Hello names, or makes a new one with the id `new`,
@@ -152,6 +165,12 @@ impl<U: Ord + Clone> Sessions<U> {
     /// all that follow.
     ///
     /// `new` must be random and fresh each time.
+    ///
+    /// A new session [has not begun](Session::peer), and may be dropped for the next one with the
+    /// messages in it: wait for [`Event::Started`](super::Event::Started) or
+    /// [`Event::Forgot`](super::Event::Forgot) before you send what must not be lost. A client that
+    /// names a session takes it over from its connection, also by a Hello that arrives late on a
+    /// connection that the client has given up: it has it back with its next connection.
     ///
     /// # Errors
     ///
@@ -179,12 +198,12 @@ impl<U: Ord + Clone> Sessions<U> {
                 key
             }
         };
-        self.connections += 1;
+        self.last += 1;
         if let Some(kept) = self.kept.get_mut(&key) {
-            kept.presence = Presence::Connected(self.connections);
+            kept.presence = Presence::Connected(self.last);
             kept.session.handle_connected();
         }
-        Ok(Attachment { key, connection: self.connections })
+        Ok(Attachment { key, connection: self.last })
     }
 
     /// Keeps a session that was [restored](Session::restore), until its client comes back. It
@@ -251,19 +270,21 @@ impl<U: Ord + Clone> Sessions<U> {
         self.make_room_of(&user)?;
         self.make_room(&user)?;
         *self.users.entry(user.clone()).or_default() += 1;
-        self.kept.insert(key, Kept { user, session, presence: Presence::Away(now) });
+        self.last += 1;
+        let kept = Kept { user, session, number: self.last, presence: Presence::Away(now) };
+        self.kept.insert(key, kept);
         Ok(())
     }
 
     /// Makes room for one more session of a user among its own.
     fn make_room_of(&mut self, user: &U) -> Result<(), Denied> {
         let limit = self.retention.max_user_sessions;
-        if self.count(user) < limit {
+        if self.users.get(user).copied().unwrap_or_default() < limit {
             return Ok(());
         }
-        let own = self.away().filter(|(_, kept, _)| kept.user == *user);
-        let least = own.map(|(key, kept, since)| (kept.worth(since), key)).min();
-        let (_, key) = least.ok_or(Denied::UserFull { limit })?;
+        let own = self.unproved().filter(|(_, kept)| kept.user == *user);
+        let oldest = own.min_by_key(|(_, kept)| kept.number).map(|(key, _)| key);
+        let key = oldest.or_else(|| self.longest_away(user)).ok_or(Denied::UserFull { limit })?;
         self.remove(key);
         Ok(())
     }
@@ -274,32 +295,28 @@ impl<U: Ord + Clone> Sessions<U> {
         if self.kept.len() < limit {
             return Ok(());
         }
-        let own = self.count(user);
-        let least = self
-            .away()
-            .filter_map(|(key, kept, since)| {
-                let is_other = kept.user != *user;
-                let count = self.count(&kept.user);
-                // Its own count as if the new one were there already.
-                let count = if is_other { count } else { count + 1 };
-                let goes = count > own;
-                goes.then(|| (Reverse(count), is_other, kept.worth(since), key))
-            })
-            .min();
-        let (.., key) = least.ok_or(Denied::Full { limit })?;
+        // As if the new one were there already.
+        let mut counts = BTreeMap::from([(user, 1_usize)]);
+        for (_, kept) in self.unproved() {
+            *counts.entry(&kept.user).or_default() += 1;
+        }
+        let rank = |kept: &Kept<U>| (Reverse(counts.get(&kept.user).copied()), kept.number);
+        let least = self.unproved().min_by_key(|(_, kept)| rank(kept)).map(|(key, _)| key);
+        let key = least.or_else(|| self.longest_away(user)).ok_or(Denied::Full { limit })?;
         self.remove(key);
         Ok(())
+    }
+
+    /// Of a user's sessions that have no connection, the one that has had none for the longest.
+    fn longest_away(&self, user: &U) -> Option<Key> {
+        let own = self.away().filter(|(_, kept, _)| kept.user == *user);
+        own.min_by_key(|&(key, _, since)| (since, key)).map(|(key, ..)| key)
     }
 
     fn remove(&mut self, key: Key) {
         if let Some(kept) = self.kept.remove(&key) {
             discount(&mut self.users, &kept.user);
         }
-    }
-
-    /// How many sessions a user has.
-    fn count(&self, user: &U) -> usize {
-        self.users.get(user).copied().unwrap_or_default()
     }
 
     /// Returns the sessions of a user that have begun, here or away: to send to it.
@@ -319,23 +336,19 @@ fn discount<U: Ord>(users: &mut BTreeMap<U, usize>, user: &U) {
     }
 }
 
-impl<U> Kept<U> {
-    /// What a session is worth that is away since then: what has not begun has nothing to lose.
-    const fn worth(&self, since: Duration) -> (bool, Duration) {
-        (self.session.peer().is_some(), since)
-    }
-}
-
 impl<U> Sessions<U> {
     /// Returns the session of a connection; `None` when it has it no more: the client has come back
-    /// on another one. Then the old one is to be closed.
+    /// on another one, or the session had not begun and was dropped for a new one. Then this
+    /// connection is to be closed with 1001, also if nothing more arrives on it: wake those that
+    /// wait after each [`connect`](Self::connect).
     pub fn get(&mut self, attachment: Attachment) -> Option<&mut Session> {
         let kept = self.kept.get_mut(&attachment.key)?;
         let is_attached = kept.presence == Presence::Connected(attachment.connection);
         is_attached.then_some(&mut kept.session)
     }
 
-    /// Returns the session with these ids of its ends, here or away: to send to it.
+    /// Returns the session with these ids of its ends, here or away: to send to it. What is sent to
+    /// one that [has not begun](Session::peer) goes with it, if its client does not come.
     pub fn find(&mut self, client: SessionId, server: SessionId) -> Option<&mut Session> {
         self.kept.get_mut(&Key { client, server }).map(|kept| &mut kept.session)
     }
@@ -378,6 +391,12 @@ impl<U> Sessions<U> {
         self.kept.is_empty()
     }
 
+    /// Those that have not begun.
+    fn unproved(&self) -> impl Iterator<Item = (Key, &Kept<U>)> {
+        let kept = self.kept.iter().map(|(&key, kept)| (key, kept));
+        kept.filter(|(_, kept)| kept.session.peer().is_none())
+    }
+
     /// Those that have no connection, and since when.
     fn away(&self) -> impl Iterator<Item = (Key, &Kept<U>, Duration)> {
         self.kept.iter().filter_map(|(&key, kept)| match kept.presence {
@@ -403,8 +422,8 @@ impl Default for Retention {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {
-    /// As many sessions are kept as may be, and none may be dropped for one more of this user: each
-    /// has a connection, or belongs to a user with fewer.
+    /// As many sessions are kept as may be, and none may be dropped for one more of this user: all
+    /// have begun, and those of this user have connections.
     Full {
         /// [`Retention::max_sessions`].
         limit: usize,
@@ -415,7 +434,7 @@ pub enum Denied {
     OtherClient,
     /// The session belongs to another user.
     OtherUser,
-    /// The user has as many sessions as may be kept for it, each with a connection.
+    /// The user has as many sessions as may be kept for it. All have begun and have connections.
     UserFull {
         /// [`Retention::max_user_sessions`].
         limit: usize,

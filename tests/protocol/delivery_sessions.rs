@@ -288,6 +288,79 @@ fn a_session_that_has_not_begun_goes_first() {
 }
 
 #[test]
+fn a_session_that_has_not_begun_goes_first_though_it_is_connected() {
+    let mut sessions = Sessions::new(retention(9, 4));
+    for number in 1..=2 {
+        let (begun, _) =
+            connect(&mut sessions, "alice", &mut client(number), 100 + number, ZERO).unwrap();
+        sessions.get(begun).unwrap().send("precious".into()).unwrap();
+        sessions.disconnect(begun, seconds(1));
+    }
+    let mut attachments = Vec::new();
+    for number in 11..=20 {
+        let who = (id(number), None);
+        attachments.push(greet(&mut sessions, "alice", who, 100 + number, seconds(2)).unwrap().0);
+    }
+    assert_eq!(clients(&sessions), [1, 2, 19, 20]);
+    // Their connections are told so, and their ends change nothing.
+    for &dropped in &attachments[..8] {
+        assert!(sessions.get(dropped).is_none());
+        sessions.disconnect(dropped, seconds(3));
+    }
+    assert_eq!((clients(&sessions), sessions.of_user(&"alice").count()), (vec![1, 2, 19, 20], 2));
+    // One that is away is not dropped before an older one that is connected.
+    sessions.disconnect(attachments[9], seconds(3));
+    connect(&mut sessions, "alice", &mut client(3), 103, seconds(4)).unwrap();
+    assert_eq!(clients(&sessions), [1, 2, 3, 20]);
+}
+
+#[test]
+fn what_is_queued_in_a_session_that_has_not_begun_goes_with_it() {
+    let mut sessions = Sessions::new(retention(9, 1));
+    let (welcomed, _) = greet(&mut sessions, "alice", (id(1), None), 101, ZERO).unwrap();
+    sessions.get(welcomed).unwrap().send("welcome".into()).unwrap();
+    greet(&mut sessions, "alice", (id(2), None), 102, ZERO).unwrap();
+    assert!(sessions.find(id(1), id(101)).is_none());
+}
+
+#[test]
+fn a_hello_without_proof_costs_no_other_user_a_session_that_has_begun() {
+    let mut sessions = Sessions::new(retention(4, 2));
+    for (number, user) in (1..).zip(["alice", "alice", "bob", "carol"]) {
+        let (begun, _) =
+            connect(&mut sessions, user, &mut client(number), 100 + number, ZERO).unwrap();
+        sessions.disconnect(begun, seconds(1));
+    }
+    // Each from an address of its own.
+    for (number, user) in (11..).zip(["mallory", "mallet", "trudy", "eve"]) {
+        let denied = greet(&mut sessions, user, (id(number), None), 100 + number, seconds(2));
+        assert_eq!(denied.unwrap_err(), Denied::Full { limit: 4 });
+    }
+    assert_eq!(clients(&sessions), [1, 2, 3, 4]);
+    // For one of the same user, also before it has begun.
+    greet(&mut sessions, "alice", (id(5), None), 105, seconds(2)).unwrap();
+    assert_eq!(clients(&sessions), [2, 3, 4, 5]);
+}
+
+#[test]
+fn of_sessions_that_have_not_begun_the_user_with_the_most_loses_the_oldest() {
+    let mut sessions = Sessions::new(retention(5, 5));
+    let (begun, _) = connect(&mut sessions, "bob", &mut client(1), 101, ZERO).unwrap();
+    sessions.disconnect(begun, ZERO);
+    greet(&mut sessions, "alice", (id(2), None), 102, ZERO).unwrap();
+    for number in 11..20 {
+        greet(&mut sessions, "mallory", (id(number), None), 100 + number, ZERO).unwrap();
+    }
+    assert_eq!(clients(&sessions), [1, 2, 17, 18, 19]);
+    greet(&mut sessions, "carol", (id(3), None), 103, ZERO).unwrap();
+    greet(&mut sessions, "bob", (id(4), None), 104, ZERO).unwrap();
+    assert_eq!(clients(&sessions), [1, 2, 3, 4, 19]);
+    // All have one: the oldest goes. What has begun stays, for whom it may.
+    greet(&mut sessions, "dave", (id(5), None), 105, ZERO).unwrap();
+    assert_eq!(clients(&sessions), [1, 3, 4, 5, 19]);
+}
+
+#[test]
 fn a_thousand_hellos_of_one_user_cost_no_other_user_a_session() {
     let mut sessions = Sessions::new(Retention::default());
     let mut alice = client(1);
@@ -313,53 +386,50 @@ fn a_thousand_hellos_of_one_user_cost_no_other_user_a_session() {
 #[test]
 fn a_thousand_connections_of_one_user_deny_no_other_user() {
     let mut sessions = Sessions::new(Retention::default());
-    let mut taken = 0;
+    let mut attachments = Vec::new();
     for number in 0..1_024_u16 {
         let mut bytes = [0xee; 16];
         bytes[..2].copy_from_slice(&number.to_be_bytes());
-        let who = (SessionId::new(bytes).unwrap(), None);
-        match greet(&mut sessions, "mallory", who, 200, ZERO) {
-            Ok(_) => taken += 1,
-            Err(denied) => assert_eq!(denied, Denied::UserFull { limit: 16 }),
-        }
+        let from = SessionId::new(bytes).unwrap();
+        let (attachment, _) = greet(&mut sessions, "mallory", (from, None), 200, ZERO).unwrap();
+        attachments.push((attachment, from));
     }
-    assert_eq!(taken, 16);
+    // Those that go on are the last; then there is no room for more.
+    let kept = attachments.split_off(1_024 - 16);
+    assert!(attachments.into_iter().all(|(attachment, _)| sessions.get(attachment).is_none()));
+    for (attachment, from) in kept {
+        let proof = hello(from, Some(id(200)));
+        assert!(sessions.get(attachment).unwrap().handle_message(proof).unwrap().is_some());
+    }
+    let denied = greet(&mut sessions, "mallory", (id(7), None), 201, ZERO).unwrap_err();
+    assert_eq!(denied, Denied::UserFull { limit: 16 });
     connect(&mut sessions, "alice", &mut client(1), 101, ZERO).unwrap();
 }
 
 #[test]
-fn for_one_too_many_in_all_a_user_with_more_loses_one() {
-    let mut sessions = Sessions::new(retention(5, 4));
-    let leave = |sessions: &mut Sessions<_>, user, number, at| {
+fn for_one_too_many_in_all_its_users_longest_absent_goes() {
+    let mut sessions = Sessions::new(retention(4, 4));
+    for (number, user) in (1..).zip(["alice", "bob", "bob", "bob"]) {
         let (attachment, _) =
-            connect(sessions, user, &mut client(number), 100 + number, seconds(at)).unwrap();
-        sessions.disconnect(attachment, seconds(at));
-    };
-    leave(&mut sessions, "alice", 1, 1);
-    for number in 2..=5 {
-        leave(&mut sessions, "mallory", number, u64::from(number));
+            connect(&mut sessions, user, &mut client(number), 100 + number, ZERO).unwrap();
+        sessions.disconnect(attachment, seconds(u64::from(number)));
     }
-    // Alice has been away for the longest, but Mallory has more.
-    leave(&mut sessions, "bob", 6, 6);
-    leave(&mut sessions, "carol", 7, 7);
-    assert_eq!(clients(&sessions), [1, 4, 5, 6, 7]);
-    // Mallory's own go first, also when others have as many.
-    leave(&mut sessions, "mallory", 8, 8);
-    assert_eq!(clients(&sessions), [1, 5, 6, 7, 8]);
-    leave(&mut sessions, "dave", 9, 9);
-    assert_eq!(clients(&sessions), [1, 6, 7, 8, 9]);
-    // Who has none gets one from those who have one.
-    leave(&mut sessions, "erin", 10, 10);
-    assert_eq!(clients(&sessions), [6, 7, 8, 9, 10]);
-    // Who has one, and holds on to it, gets no second one from those who have one.
-    connect(&mut sessions, "frank", &mut client(11), 111, seconds(11)).unwrap();
-    assert_eq!(clients(&sessions), [7, 8, 9, 10, 11]);
-    let denied = connect(&mut sessions, "frank", &mut client(12), 112, seconds(12)).unwrap_err();
-    assert_eq!(
-        (denied, denied.close_code()),
-        (Denied::Full { limit: 5 }, CloseCode::TRY_AGAIN_LATER)
-    );
-    assert_eq!(clients(&sessions), [7, 8, 9, 10, 11]);
+    // Alice has been away for the longest, but it is Bob who wants more.
+    for number in 5..=7 {
+        connect(&mut sessions, "bob", &mut client(number), 100 + number, seconds(9)).unwrap();
+    }
+    assert_eq!(clients(&sessions), [1, 5, 6, 7]);
+    for user in ["bob", "carol"] {
+        let denied = connect(&mut sessions, user, &mut client(8), 108, seconds(9)).unwrap_err();
+        assert_eq!(
+            (denied, denied.close_code()),
+            (Denied::Full { limit: 4 }, CloseCode::TRY_AGAIN_LATER)
+        );
+    }
+    assert_eq!(clients(&sessions), [1, 5, 6, 7]);
+    // Time makes room.
+    connect(&mut sessions, "carol", &mut client(8), 108, seconds(101)).unwrap();
+    assert_eq!(clients(&sessions), [5, 6, 7, 8]);
 }
 
 #[test]
@@ -432,14 +502,15 @@ fn steps() -> impl Strategy<Value = Step> {
     ]
 }
 
-fn owned(sessions: &Sessions<&'static str>, user: &str) -> Vec<(SessionId, SessionId)> {
+/// The sessions of a user, and whether they have begun.
+fn owned(sessions: &Sessions<&'static str>, user: &str) -> Vec<(SessionId, SessionId, bool)> {
     let own = sessions.iter().filter(|&(_, &owner, _)| owner == user);
-    own.map(|(client, _, session)| (client, session.id())).collect()
+    own.map(|(client, _, session)| (client, session.id(), session.peer().is_some())).collect()
 }
 
 proptest! {
     #[test]
-    fn a_user_loses_sessions_only_by_itself_by_time_or_to_a_user_with_fewer(
+    fn what_has_begun_is_lost_only_by_its_user_by_time_or_by_its_ids(
         steps in vec(steps(), 0..120),
         owner in prop_oneof![Just(Owner::First), Just(Owner::Latest)],
     ) {
@@ -467,18 +538,25 @@ proptest! {
                         Ok(attachment) => {
                             let session = sessions.get(attachment).unwrap();
                             let is_known = named.is_some_and(|named| {
-                                before.iter().any(|own| own.contains(&named))
+                                before.iter().flatten().any(|&(client, server, _)| named == (client, server))
                             });
                             prop_assert_eq!(is_known, Some(session.id()) == server);
                             session.handle_message(message).unwrap();
                             greeted.push((attachment, id(client), session.id()));
                         }
                         Err(Denied::OtherUser) => {
-                            let own = &before[user];
-                            prop_assert!(owner == Owner::First && !own.contains(&named.unwrap()));
+                            let (client, server) = named.unwrap();
+                            let is_it = |own: &(_, _, bool)| (own.0, own.1) == (client, server);
+                            prop_assert!(owner == Owner::First && !before[user].iter().any(is_it));
                         }
-                        Err(Denied::UserFull { .. }) => prop_assert_eq!(before[user].len(), 3),
-                        Err(denied) => prop_assert_eq!(denied, Denied::Full { limit: 6 }),
+                        Err(Denied::UserFull { .. }) => {
+                            prop_assert_eq!(before[user].len(), 3);
+                            prop_assert!(before[user].iter().all(|own| own.2));
+                        }
+                        Err(denied) => {
+                            prop_assert_eq!(denied, Denied::Full { limit: 6 });
+                            prop_assert!(before.iter().flatten().all(|own| own.2));
+                        }
                     }
                     if connected.is_err() {
                         prop_assert_eq!(&before, &USERS.map(|user| owned(&sessions, user)));
@@ -498,16 +576,24 @@ proptest! {
             }
             let after = USERS.map(|user| owned(&sessions, user));
             prop_assert!(after.iter().all(|own| own.len() <= 3) && sessions.len() <= 6);
-            for (user, (before_it, after_it)) in before.iter().zip(&after).enumerate() {
-                let lost = before_it.iter().filter(|own| !after_it.contains(own)).count();
-                if lost == 0 || by == Some(user) {
-                    continue;
+            let Some(by) = by else { continue };
+            let is_left = |gone: &(_, _, bool), user: usize| {
+                after[user].iter().any(|own| (own.0, own.1) == (gone.0, gone.1))
+            };
+            let mut room_made = 0;
+            for (user, own) in before.iter().enumerate() {
+                for gone in own.iter().filter(|own| !is_left(own, user)) {
+                    if is_left(gone, by) {
+                        prop_assert!(owner == Owner::Latest);
+                        continue;
+                    }
+                    room_made += 1;
+                    // What has not begun goes first, and of others nothing else.
+                    let waits = before[user].iter().any(|own| !own.2);
+                    prop_assert!(!gone.2 || (user == by && !waits));
                 }
-                let by = by.unwrap();
-                let moved = after[by].iter().filter(|key| before_it.contains(key)).count();
-                prop_assert_eq!(lost, 1);
-                prop_assert!(moved == 1 || before[by].len() < before_it.len());
             }
+            prop_assert!(room_made <= 1);
         }
     }
 }
