@@ -29,7 +29,10 @@ export class Delivery {
   first = 0; next = 0; sent = 0; // numbers: of queue[0], next on this socket, behind all ever sent
 
   attach(socket, ...first) {
-    if (this.socket) this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+    if (this.socket) {
+      this.socket.onopen = this.socket.onmessage = this.socket.onclose = null;
+      this.socket.close();
+    }
     Object.assign(this, { socket, open: false });
     socket.binaryType = "arraybuffer";
     socket.onopen = () => {

@@ -19,7 +19,7 @@
 
 use std::error::Error;
 use std::future::ready;
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -32,6 +32,7 @@ use sanswire::tokio::WebSocket;
 use sanswire::{CloseCode, Commands, Config, Message};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Notify;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
@@ -39,14 +40,19 @@ use tokio::time::{Instant, sleep, timeout};
 /// addresses, and leaves [`Retention::owner`] as it is.
 struct State {
     sessions: Mutex<Sessions<IpAddr>>,
+    /// Wakes the connections that wait: each looks whether it still has its session.
+    changed: Notify,
     began: Instant,
 }
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Box<dyn Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9002".to_owned());
-    let state =
-        Arc::new(State { sessions: Mutex::new(Sessions::new(retention())), began: Instant::now() });
+    let state = Arc::new(State {
+        sessions: Mutex::new(Sessions::new(retention())),
+        changed: Notify::new(),
+        began: Instant::now(),
+    });
     let mut listener = TcpListener::bind(&address).await?;
     let address = listener.local_addr()?;
     println!("listening on ws://{address}");
@@ -58,7 +64,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
                 Ok((stream, peer)) => {
                     let state = Arc::clone(&state);
                     connections.spawn(async move {
-                        if let Err(error) = serve(stream, peer.ip(), &state).await {
+                        if let Err(error) = serve(stream, user_at(peer.ip()), &state).await {
                             eprintln!("{error}");
                         }
                     });
@@ -85,6 +91,14 @@ fn retention() -> Retention {
     let mut retention = Retention::default();
     retention.owner = Owner::Latest;
     retention
+}
+
+/// Of an IPv6 address the first 64 bits: a host can have all of the rest.
+fn user_at(address: IpAddr) -> IpAddr {
+    match address.to_canonical() {
+        IpAddr::V4(address) => address.into(),
+        IpAddr::V6(address) => Ipv6Addr::from_bits(address.to_bits() >> 64 << 64).into(),
+    }
 }
 
 async fn serve(stream: TcpStream, user: IpAddr, state: &State) -> Result<(), sanswire::io::Error> {
@@ -130,7 +144,9 @@ fn attach(state: &State, user: IpAddr, first: &Message) -> Result<Attachment, Cl
     getrandom::fill(&mut bytes).map_err(|_| CloseCode::INTERNAL_ERROR)?;
     let new = SessionId::new(bytes).ok_or(CloseCode::INTERNAL_ERROR)?;
     let mut sessions = state.sessions.lock().unwrap();
-    sessions.connect(user, &hello, new, state.began.elapsed()).map_err(Denied::close_code)
+    let attached = sessions.connect(user, &hello, new, state.began.elapsed());
+    state.changed.notify_waiters();
+    attached.map_err(Denied::close_code)
 }
 
 async fn exchange(
@@ -139,23 +155,24 @@ async fn exchange(
     first: Message,
 ) -> Result<(), sanswire::io::Error> {
     let mut message = Some(first);
-    while let Some(received) = message {
-        if let Err(code) = advance(&mut socket.commands(), attached, Some(received)) {
+    loop {
+        let is_idle = message.is_none();
+        // It hears of what changes from here on.
+        let changed = attached.state.changed.notified();
+        if let Err(code) = advance(&mut socket.commands(), attached, message) {
             return socket.close(code, "").await;
         }
         message = tokio::select! {
             biased;
-            received = socket.recv() => received?,
+            received = socket.recv() => match received? {
+                Some(received) => Some(received),
+                None => return Ok(()),
+            },
             // Nothing more has arrived.
-            () = ready(()) => {
-                if let Err(code) = advance(&mut socket.commands(), attached, None) {
-                    return socket.close(code, "").await;
-                }
-                socket.recv().await?
-            }
+            () = ready(()), if !is_idle => None,
+            () = changed, if is_idle => None,
         };
     }
-    Ok(())
 }
 
 /// Answers a message, or acknowledges before a wait; then hands what there is to the connection.
@@ -165,7 +182,7 @@ fn advance(
     message: Option<Message>,
 ) -> Result<(), CloseCode> {
     let mut sessions = attached.state.sessions.lock().unwrap();
-    // The client has come back on another connection.
+    // The client has come back on another connection, or there was no more room for it.
     let session = sessions.get(attached.attachment).ok_or(CloseCode::GOING_AWAY)?;
     match message {
         Some(message) => {

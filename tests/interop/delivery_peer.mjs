@@ -134,6 +134,7 @@ const literal = {
     assert.deepEqual(next.take(), ['c', 'd'].map((text, index) =>
       [2, ...u64(0), ...u64(2 + index), ...ascii(text)]));
     assert.equal(socket.onmessage, null, 'the old socket is heard no more');
+    assert.ok(socket.closed, 'and closed');
   },
 
   async 'a server that lost its state begins anew, and the application is told'() {
@@ -301,6 +302,23 @@ const served = {
     session.send('again');
     assert.equal(await again, 'again');
     client.stop();
+  },
+
+  async 'a connection that is left behind is closed with 1001, though it says nothing'() {
+    const { url } = await startServer();
+    const session = new Delivery();
+    const echo = () => new Promise((done) => { session.onmessage = done; });
+    for (const text of ['one', 'two', 'three']) {
+      const old = session.socket;
+      session.socket = null; // It stays open, as after a change of networks.
+      const closed = new Promise((done) => { if (old) old.onclose = done; else done({ code: 1001 }); });
+      const echoed = echo();
+      session.attach(new WebSocket(url, Delivery.protocol));
+      session.send(text);
+      assert.equal(await echoed, text);
+      assert.equal((await closed).code, 1001);
+    }
+    session.socket.close();
   },
 
   async 'a page that forgets, and keeps its id, begins anew'() {
