@@ -135,19 +135,24 @@ pub struct Config {
     /// and pauses in it is not cut while little of it waits, and never with
     /// [`Reassembly::Chunks`], which holds nothing.
     ///
-    /// Default 30 minutes. With the other defaults this is the most that one peer can hold of an
-    /// unfinished message, and for how long:
+    /// Default 30 minutes. With the other defaults, one peer can hold for example:
     ///
     /// | it sends | this end holds | for |
     /// |---|---|---|
     /// | the beginning of a message, up to 4 KiB | the same | as long as it likes |
     /// | 16 MiB at once, and nothing more | 16 MiB | 30 minutes |
-    /// | a message at a steady pace, of any size | what has come of it | an hour |
+    /// | a message at a steady pace | what has come of it | an hour; longer for little above 4 KiB |
     /// | 16 KiB that decompress to 16 MiB | 16 MiB | 20 s |
+    /// | 32 MiB that decompress to 16 MiB | 16 MiB | an hour |
+    /// | 32 MiB that decompress to 1 MiB | 1 MiB | 16 hours |
     ///
-    /// At a steady pace that is 4.7 KB/s for 16 MiB, and 300 B/s for 1 MiB. To hold those 16 MiB
-    /// for longer than 20 s takes 9.3 KB/s, of which 32 MiB are accepted: an hour. Pings and Pongs
-    /// pay for nothing. Payload counts; the memory that it lies in may be twice as much.
+    /// At a steady pace that is 4.7 KB/s for 16 MiB, and 300 B/s for 1 MiB. The last two rows are
+    /// the most that a compressed message can pay: twice
+    /// [`max_message_size`](Self::max_message_size) are accepted of it, and pay also where they
+    /// decompress to nothing, and where they arrive before anything is held. The 20 s are free for
+    /// each message: a peer that finishes one of 16 KiB every 20 s, each of which decompresses to
+    /// 16 MiB, holds as much for less than 1 KB/s. Pings and Pongs pay for nothing. Payload counts;
+    /// the memory that it lies in may be twice as much.
     ///
     /// For peers that stream for hours (speech, logs), take chunks, and raise
     /// [`max_message_size`](Self::max_message_size) and [`max_fragments`](Self::max_fragments) to

@@ -5,6 +5,7 @@
 mod support;
 
 mod dropping;
+mod holding;
 mod messages;
 mod negotiation;
 mod vectors;
