@@ -44,6 +44,10 @@ pub struct Options {
     /// Default `None`: it takes a server that does the same. The client offers the subprotocol by
     /// itself, and gives up on a server that does not choose it. The session begins with the client
     /// and ends with it.
+    ///
+    /// `attempt_timeout` does not cover the session: a server that chooses the subprotocol, answers
+    /// Pings and never says Hello holds the client on that connection for good, and messages wait.
+    /// Where a server may do that, set [`Config::idle_timeout`] to longer than it is ever silent.
     pub delivery: Option<Limits>,
     /// Seeds the random delays.
     ///
