@@ -58,6 +58,9 @@ const liberties = {
     browser: ['   sent close: empty'],
     why: 'what came of that',
   }],
+  '31: a Close with a code that is never on the wire':
+    told('1002 "close code 1005 is not allowed"', '1002 ""'),
+  '31: a Close with a body of one byte': told('1002 "close frame with a body of one byte"', '1002 ""'),
   '32: a reserved opcode': told('1002 "reserved opcode 3"', '1002 "Unknown opcode"'),
   '32: a reserved bit': told('1002 "reserved bits 0x40 set without an extension"', '1002 "Invalid reserved bit"'),
   '32: a masked frame': told('1002 "frame from a server is masked"', '1002 "Masked frame from server"'),
