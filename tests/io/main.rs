@@ -1,15 +1,16 @@
 //! The adapters, over sockets and over pipes in memory.
 #![cfg(all(feature = "std", feature = "handshake"))]
 
-#[cfg(all(feature = "tokio", feature = "futures-io"))]
 #[path = "../support/random.rs"]
 #[expect(dead_code, clippy::unwrap_used, reason = "other tests need all of it")]
 mod random;
 mod support;
+mod told;
 
 mod blocking;
 mod blocking_deadlines;
 mod blocking_opening;
+mod blocking_rounds;
 mod blocking_streams;
 #[cfg(feature = "tokio")]
 mod deadlines;

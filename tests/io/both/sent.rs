@@ -11,7 +11,6 @@
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
-use std::collections::BTreeSet;
 use std::future::poll_fn;
 use std::num::NonZeroUsize;
 use std::pin::Pin;
@@ -29,6 +28,7 @@ use super::Sender;
 use super::split::{Pipe, server, without_deadlock};
 use crate::random::Random;
 use crate::support::{masked, unmasked};
+use crate::told::{Told, arrived};
 
 const ALL: [WhenFull; 4] = [
     WhenFull::Close(CloseCode::TRY_AGAIN_LATER),
@@ -224,15 +224,6 @@ async fn what_is_tried_comes_back_and_a_sink_waits_whatever_is_to_happen_without
     }
 }
 
-/// What a sender was told of its messages, each of which begins with its number.
-#[derive(Debug, Default)]
-struct Told {
-    /// It has left.
-    sent: BTreeSet<u32>,
-    /// It was refused.
-    refused: BTreeSet<u32>,
-}
-
 /// Sends, feeds and flushes until the end or an error that is one.
 async fn send_some(sender: &mut Sender<Pipe>, mut random: Random, told: &Mutex<Told>) {
     let mut fed = Vec::new();
@@ -304,28 +295,6 @@ async fn peer(mut stream: DuplexStream, mut random: Random) -> Vec<u8> {
     read
 }
 
-/// The numbers of the messages that lie whole in what was written.
-fn arrived(mut bytes: &[u8]) -> Vec<u32> {
-    let (mut numbers, mut message) = (Vec::new(), Vec::new());
-    while let [first, len, rest @ ..] = bytes {
-        let (len, rest) = match (len, rest) {
-            (126, [high, low, rest @ ..]) => (usize::from(u16::from_be_bytes([*high, *low])), rest),
-            (126, _) => break,
-            (len, rest) => (usize::from(*len), rest),
-        };
-        let Some((payload, rest)) = rest.split_at_checked(len) else { break };
-        bytes = rest;
-        if first & 0x08 == 0 {
-            message.extend(payload);
-            if first & 0x80 != 0 {
-                numbers.push(u32::from_be_bytes(message[..4].try_into().unwrap()));
-                message.clear();
-            }
-        }
-    }
-    numbers
-}
-
 #[tokio::test(start_paused = true)]
 async fn what_is_said_to_be_sent_has_arrived_whatever_happens() {
     for seed in 0..1_000 {
@@ -356,13 +325,7 @@ async fn what_is_said_to_be_sent_has_arrived_whatever_happens() {
         receiving.abort();
         let _ = receiving.await;
         let arrived = arrived(&without_deadlock(far).await.unwrap());
-        assert!(arrived.is_sorted(), "seed {seed}: {arrived:?}");
-        let arrived: BTreeSet<u32> = arrived.into_iter().collect();
-        let told = told.lock().unwrap();
-        let missing: Vec<_> = told.sent.difference(&arrived).collect();
-        assert!(missing.is_empty(), "seed {seed}, {policy:?}: {missing:?} were not sent");
-        let twice: Vec<_> = told.refused.intersection(&arrived).collect();
-        assert!(twice.is_empty(), "seed {seed}, {policy:?}: {twice:?} were refused, and sent");
+        told.lock().unwrap().check(&arrived, &format!("seed {seed}, {policy:?}"));
     }
 }
 
