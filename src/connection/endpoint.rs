@@ -34,6 +34,8 @@ pub(super) struct Endpoint {
     pong: Pong,
     /// Whether a message has come to its end that the timers do not know of.
     has_received: bool,
+    /// Whether input was noted that has not been processed.
+    has_noted: bool,
     /// Whether a message was sent that the timers do not know of.
     has_sent: bool,
     output: Output,
@@ -84,6 +86,7 @@ impl Endpoint {
             life: Life::new(role, config.after_close),
             pong: config.pong,
             has_received: false,
+            has_noted: false,
             has_sent: false,
             output: Output::new(config, keys),
             rare: Box::new(Rare {
@@ -444,7 +447,7 @@ impl Endpoint {
 
     /// Notes how much input has arrived although nobody asks for events: the peer lives.
     pub(super) fn note_input(&mut self, received: u64) {
-        self.rare.timers.note_input(received);
+        self.has_noted |= self.rare.timers.note_input(received);
     }
 
     /// Notes that nobody reads from the transport: the peer's silence means nothing.
@@ -457,7 +460,8 @@ impl Endpoint {
         let timers = &mut self.rare.timers;
         let delivered = core::mem::take(&mut self.has_received);
         let Processed { received, arriving } = processed;
-        let is_fresh = timers.settle(Settled { received, delivered, arriving });
+        let is_noted = core::mem::take(&mut self.has_noted);
+        let is_fresh = timers.settle(Settled { received, is_noted, delivered, arriving });
         match self.life.phase() {
             Phase::Open if timers.is_look_due(is_fresh) => {
                 let overdue = timers.overdue(self.has_sent);
@@ -481,6 +485,7 @@ impl Endpoint {
     /// Notes that all input was processed before the time was told.
     #[inline]
     pub(super) fn note_processed(&mut self, received: u64) {
+        self.has_noted = false;
         self.rare.timers.note_processed(received);
     }
 

@@ -37,8 +37,6 @@ pub(super) struct Timers {
     ping_when: PingWhen,
     /// Whether the time was ever told; nothing is due before.
     started: bool,
-    /// Whether something has come since that was looked at, and was noted already.
-    is_noted: bool,
     /// How many times in a row something had come when all was processed, as in
     /// [`judge`](Self::judge).
     unjudged: u8,
@@ -99,6 +97,8 @@ pub(super) struct Progress {
 pub(super) struct Settled {
     /// Bytes of input so far.
     pub(super) received: u64,
+    /// Whether input was noted that was not processed then.
+    pub(super) is_noted: bool,
     /// Whether a message came to its end since the last time.
     pub(super) delivered: bool,
     /// The message that is arriving.
@@ -120,7 +120,6 @@ impl Timers {
             hold_timeout: span(config.hold_timeout),
             ping_when: config.ping_when,
             started: false,
-            is_noted: false,
             unjudged: 0,
             now: Time(0),
             received: 0,
@@ -181,20 +180,20 @@ impl Timers {
         };
     }
 
-    /// Notes input that is not processed yet: the peer lives.
-    pub(super) fn note_input(&mut self, received: u64) {
-        if received != self.received {
+    /// Notes input that is not processed yet: the peer lives. Returns whether there is any.
+    pub(super) fn note_input(&mut self, received: u64) -> bool {
+        let is_fresh = received != self.received;
+        if is_fresh {
             self.received = received;
-            self.is_noted = true;
             self.note_heard();
         }
+        is_fresh
     }
 
     /// Notes input that is processed before the time was told.
     #[inline]
     pub(super) const fn note_processed(&mut self, received: u64) {
         self.received = received;
-        self.is_noted = false;
     }
 
     /// Notes that the peer lives, or that nobody listens to it.
@@ -205,9 +204,8 @@ impl Timers {
 
     /// Notes what has arrived by now; returns whether anything has since the last time.
     pub(super) fn settle(&mut self, settled: Settled) -> bool {
-        let Settled { received, delivered, arriving } = settled;
-        let is_fresh = received != self.received || self.is_noted;
-        self.is_noted = false;
+        let Settled { received, is_noted, delivered, arriving } = settled;
+        let is_fresh = received != self.received || is_noted;
         if is_fresh {
             self.note_heard();
         }
