@@ -35,9 +35,9 @@ use crate::message::Message;
 ///      └──────── from all         Failed ◀───────────────── from all
 /// ```
 ///
-/// A peer that is not met before it names this end proves that it knows the ids of both. A session
-/// trusts whoever does, and tells its own id to whoever connects: a server that is open to
-/// strangers keeps [`Sessions`](super::Sessions), which begin a new one for each of them.
+/// A Hello that names this end proves that the peer knows the ids of both ends. A session trusts
+/// every peer that proves this. It also tells its own id to every peer that connects, so a server
+/// that is open to strangers uses [`Sessions`](super::Sessions): a stranger gets a new session.
 ///
 /// Memory: messages up to the [`Limits`], each copied to memory of its own, so that what counts is
 /// what is used. What arrives is handed on at once and not kept.

@@ -40,8 +40,9 @@ use crate::close::CloseCode;
 /// [`Owner::Latest`], since addresses change: an IPv4 address whole, of an IPv6 address the first
 /// 64 bits, since one host can have all of the rest. Clients behind one address are then one user.
 /// With `()`, all clients are one user: then `max_user_sessions` is for all of them, and any client
-/// can push out the sessions of others. Whoever has many users, by account or by address, can take
-/// all sessions there are: others keep theirs, and new clients are denied.
+/// can push out the sessions of others. An attacker with many accounts or addresses can use up
+/// [`max_sessions`](Retention::max_sessions): begun sessions of others stay, and new clients are
+/// denied.
 ///
 /// `now` is the time since a fixed point of your choice.
 ///

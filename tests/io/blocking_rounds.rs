@@ -16,18 +16,11 @@ use std::time::Duration;
 
 use sanswire::blocking::WebSocket;
 use sanswire::io::Error;
-use sanswire::{AfterClose, CloseCode, Config, Connection, Prepared, WhenFull};
+use sanswire::{AfterClose, Config, Connection, Prepared};
 
 use crate::random::Random;
 use crate::support::masked;
-use crate::told::{Told, arrived};
-
-const ALL: [WhenFull; 4] = [
-    WhenFull::Close(CloseCode::TRY_AGAIN_LATER),
-    WhenFull::DropNewest,
-    WhenFull::DropOldest,
-    WhenFull::Refuse,
-];
+use crate::told::{POLICIES, Told, arrived};
 
 /// Reads slowly, and at some time closes, breaks a rule, or says no more; then reads to the end.
 fn peer(mut stream: TcpStream, mut random: Random) -> Vec<u8> {
@@ -104,7 +97,7 @@ fn what_is_said_to_be_sent_has_arrived_whatever_happens() {
     let (mut sent, mut refused) = (0, 0);
     for seed in 0..500 {
         let mut random = Random::new(seed);
-        let policy = ALL[random.below(ALL.len())];
+        let policy = POLICIES[random.below(POLICIES.len())];
         let mut config = Config::default();
         config.max_buffered = random.below(300_000);
         config.low_water = config.max_buffered / 4;

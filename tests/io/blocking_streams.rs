@@ -17,6 +17,8 @@ use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::Error;
 use sanswire::{Config, Connection, ConnectionError, Message, SendError};
 
+use crate::support::REQUEST;
+
 /// What the stream has seen, and what it does.
 #[derive(Debug, Default)]
 struct Seen {
@@ -152,12 +154,9 @@ fn a_read_that_would_block_loses_nothing() {
 
 #[test]
 fn a_handshake_goes_on_behind_a_read_that_would_block() {
-    let request = b"GET / HTTP/1.1\r\nHost: localhost\r\n\
-        Connection: Upgrade\r\nUpgrade: websocket\r\n\
-        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
     let config = Config::default();
-    WebSocket::accept(Plain(in_parts(request)), &config).unwrap();
-    WebSocket::accept(in_parts(request), &config).unwrap();
+    WebSocket::accept(Plain(in_parts(REQUEST)), &config).unwrap();
+    WebSocket::accept(in_parts(REQUEST), &config).unwrap();
 
     let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     let request = ClientRequest::new("localhost", "/").unwrap();

@@ -21,7 +21,7 @@ use tokio::io::{
 };
 use tokio::time::{Instant, sleep, timeout};
 
-use crate::support::masked;
+use crate::support::{REQUEST, masked};
 
 fn config(change: impl FnOnce(&mut Config)) -> Config {
     let mut config = Config::default();
@@ -278,12 +278,7 @@ async fn a_request_that_trickles_in_is_answered_with_408() {
 async fn a_request_that_is_not_answered_in_time_is_answered_with_503() {
     let (near, mut far) = duplex(1000);
     let begin = Instant::now();
-    far.write_all(
-        b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
-          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n",
-    )
-    .await
-    .unwrap();
+    far.write_all(REQUEST).await.unwrap();
     let reading = tokio::spawn(async move {
         let mut answer = Vec::new();
         far.read_to_end(&mut answer).await.unwrap();

@@ -7,6 +7,16 @@
 
 use std::collections::BTreeSet;
 
+use sanswire::{CloseCode, WhenFull};
+
+/// All that can be done with a message for which there is no room.
+pub(crate) const POLICIES: [WhenFull; 4] = [
+    WhenFull::Close(CloseCode::TRY_AGAIN_LATER),
+    WhenFull::DropNewest,
+    WhenFull::DropOldest,
+    WhenFull::Refuse,
+];
+
 /// What a sender was told of its messages, each of which begins with its number.
 #[derive(Debug, Default)]
 pub(crate) struct Told {

@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 
 use super::socket::{pair, read_head};
 use super::{WebSocket, adapt};
-use crate::support::{masked, response_to};
+use crate::support::{REQUEST, masked, response_to};
 
 fn request() -> ClientRequest {
     ClientRequest::new("server.example.com", "/chat?room=7").unwrap()
@@ -186,7 +186,7 @@ async fn a_request_may_be_decided_about_later() {
 #[tokio::test]
 async fn frames_that_come_while_a_request_is_decided_about_are_kept() {
     let (mut near, far) = duplex(10_000);
-    let bytes = [ASK, &masked(0x81, b"early")].concat();
+    let bytes = [REQUEST, &masked(0x81, b"early")].concat();
     near.write_all(&bytes).await.unwrap();
     let decide = async |_: &Request| {
         tokio::task::yield_now().await;
@@ -195,7 +195,3 @@ async fn frames_that_come_while_a_request_is_decided_about_are_kept() {
     let mut server = WebSocket::accept_with(adapt(far), &Config::default(), decide).await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some("early".into()));
 }
-
-const ASK: &[u8] = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\n\
-    Upgrade: websocket\r\nSec-WebSocket-Version: 13\r\n\
-    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";

@@ -19,7 +19,7 @@ use std::time::Duration;
 
 use futures_sink::Sink;
 use sanswire::io::Error;
-use sanswire::{AfterClose, CloseCode, Config, Event, Prepared, SendError, WhenFull};
+use sanswire::{AfterClose, Config, Event, Prepared, SendError, WhenFull};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};
@@ -28,14 +28,7 @@ use super::Sender;
 use super::split::{Pipe, server, without_deadlock};
 use crate::random::Random;
 use crate::support::{masked, unmasked};
-use crate::told::{Told, arrived};
-
-const ALL: [WhenFull; 4] = [
-    WhenFull::Close(CloseCode::TRY_AGAIN_LATER),
-    WhenFull::DropNewest,
-    WhenFull::DropOldest,
-    WhenFull::Refuse,
-];
+use crate::told::{POLICIES, Told, arrived};
 
 fn millis(millis: usize) -> Duration {
     Duration::from_millis(millis.try_into().unwrap())
@@ -119,7 +112,7 @@ async fn close_fails_when_what_was_fed_does_not_leave() {
 
 #[tokio::test(start_paused = true)]
 async fn a_peer_that_reads_misses_nothing_whatever_is_to_happen_without_room() {
-    for policy in ALL {
+    for policy in POLICIES {
         for is_split in [false, true] {
             for is_prepared in [false, true] {
                 let (mut socket, stream) = server(1_000, &when_full(policy, 10_000));
@@ -163,7 +156,7 @@ async fn fill(sender: &mut Sender<Pipe>) -> Result<(), Error> {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_to_happen_without_room_happens_when_the_transport_takes_nothing() {
-    for policy in ALL {
+    for policy in POLICIES {
         // The receiver waits, or nobody does.
         for waits in [false, true] {
             let (socket, stream) = server(1_000, &when_full(policy, 10_000));
@@ -199,7 +192,7 @@ async fn what_is_to_happen_without_room_happens_when_the_transport_takes_nothing
 
 #[tokio::test(start_paused = true)]
 async fn what_is_tried_comes_back_and_a_sink_waits_whatever_is_to_happen_without_room() {
-    for policy in ALL {
+    for policy in POLICIES {
         // What the pipe takes makes no room.
         let (mut socket, stream) = server(10, &when_full(policy, 10_000));
         let full = loop {
@@ -299,7 +292,7 @@ async fn peer(mut stream: DuplexStream, mut random: Random) -> Vec<u8> {
 async fn what_is_said_to_be_sent_has_arrived_whatever_happens() {
     for seed in 0..1_000 {
         let mut random = Random::new(seed);
-        let policy = ALL[random.below(ALL.len())];
+        let policy = POLICIES[random.below(POLICIES.len())];
         let mut config = when_full(policy, random.below(3_000));
         config.fragment_size = NonZeroUsize::new([0, 7, 150][random.below(3)]);
         config.after_close = [AfterClose::Deliver, AfterClose::Drop][random.below(2)];
