@@ -20,11 +20,13 @@ mod config;
 mod endpoint;
 mod event;
 mod framing;
+mod holding;
 mod life;
 mod machine;
 mod masking_keys;
 mod output;
 mod refused;
+mod time;
 mod timers;
 mod water_marks;
 

@@ -4,6 +4,8 @@
 use core::time::Duration;
 
 use super::config::{Config, PingWhen};
+use super::holding::Holding;
+use super::time::Time;
 use crate::error::ConnectionError;
 use crate::receive::Arriving;
 
@@ -47,14 +49,8 @@ pub(super) struct Timers {
     pong_timeout: Time,
     write_timeout: Time,
     message_timeout: Time,
-    hold_timeout: Time,
     close_timeout: Time,
-    /// How much of the message that is arriving had come when that was looked at last.
-    arrived: u64,
-    /// How much memory it took then, beyond what is free.
-    held: u64,
-    /// Until when that is paid for, or was; `NEVER` while none is taken.
-    paid_until: Time,
+    holding: Holding,
     /// When the connection began to close; `NEVER` before that was dated.
     closing: Time,
     round_trip: Time,
@@ -78,10 +74,6 @@ struct Probe {
     /// `NEVER` until it is dated.
     sent: Time,
 }
-
-/// A point in time or a span of it, in nanoseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Time(u64);
 
 /// How far the output is.
 #[derive(Clone, Copy, Debug)]
@@ -117,22 +109,19 @@ impl Timers {
             pong_timeout: span(config.pong_timeout),
             message_timeout: span(config.message_timeout),
             write_timeout: span(config.write_timeout),
-            hold_timeout: span(config.hold_timeout),
+            holding: Holding::new(span(config.hold_timeout)),
             ping_when: config.ping_when,
             started: false,
             unjudged: 0,
-            now: Time(0),
+            now: Time::ZERO,
             received: 0,
             written: 0,
-            heard: Time(0),
-            pinged: Time(0),
+            heard: Time::ZERO,
+            pinged: Time::ZERO,
             heartbeat: Heartbeat::Heard,
             stalled: Time::NEVER,
-            active: Time(0),
+            active: Time::ZERO,
             began: Time::NEVER,
-            arrived: 0,
-            held: 0,
-            paid_until: Time::NEVER,
             closing: Time::NEVER,
             probe: None,
             round_trip: Time::NEVER,
@@ -151,11 +140,8 @@ impl Timers {
         if !self.started {
             self.started = true;
             (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);
-            self.paid_until = self.paid_until.after(self.now.since(self.began));
-            for before in [&mut self.began, &mut self.closing] {
-                if *before != Time::NEVER {
-                    *before = self.now;
-                }
+            if self.closing != Time::NEVER {
+                self.closing = self.now;
             }
         }
         if sent {
@@ -226,41 +212,11 @@ impl Timers {
     fn note_arriving(&mut self, arriving: Arriving) {
         if self.began == Time::NEVER {
             self.began = self.now;
-            (self.arrived, self.held, self.paid_until) = (0, 0, Time::NEVER);
+            self.holding.begin();
         }
-        let Arriving { arrived, held } = arriving;
-        let fresh = arrived.saturating_sub(self.arrived);
-        if fresh == 0 {
-            return;
+        if self.holding.note(self.now, self.began, arriving) {
+            self.active = self.active.max(self.now);
         }
-        self.active = self.active.max(self.now);
-        let held = held.saturating_sub(HELD_FREE);
-        if held > 0 && self.hold_timeout != Time::NEVER {
-            self.pay(arrived, fresh, held);
-        }
-        (self.arrived, self.held) = (self.arrived.max(arrived), held);
-    }
-
-    /// Finds out until when `held` bytes are paid for, now that `fresh` have come of `arrived`.
-    fn pay(&mut self, arrived: u64, fresh: u64, held: u64) {
-        let now = self.now;
-        let (left, owed, fresh) = match self.held {
-            // Nothing was spent.
-            0 => (0, 0, arrived),
-            // One of both is none.
-            held => (
-                cost(self.paid_until.since(now), held),
-                cost(now.since(self.paid_until), held),
-                fresh,
-            ),
-        };
-        // What is free for a while is not owed behind that.
-        let owed = if now < self.began.after(HOLD_GRACE) { 0 } else { owed };
-        let left = left.saturating_add(cost(self.hold_timeout, fresh));
-        self.paid_until = match left.checked_sub(owed) {
-            Some(left) => now.after(span(left, held)),
-            None => Time(now.since(span(owed - left, held)).0),
-        };
     }
 
     /// Returns whether deadlines are to be looked at now that all input is processed. More may wait
@@ -348,8 +304,8 @@ impl Timers {
         if is_due(self.message_deadline()) {
             return Some(ConnectionError::MessageTimeout { limit: self.message_timeout.into() });
         }
-        if is_due(self.hold_deadline()) {
-            let (held, limit) = (self.held.saturating_add(HELD_FREE), self.hold_timeout.into());
+        if is_due(self.holding.deadline(self.began)) {
+            let (held, limit) = (self.holding.held(), self.holding.timeout().into());
             return Some(ConnectionError::MessageTooSlow { held, limit });
         }
         if is_due(self.idle_deadline()) && !sent {
@@ -361,7 +317,7 @@ impl Timers {
     /// Returns when an open connection has something to do. `sent` is as in
     /// [`overdue`](Self::overdue).
     pub(super) fn next(&self, output: Progress, sent: bool) -> Option<Duration> {
-        let messages = self.message_deadline().min(self.hold_deadline());
+        let messages = self.message_deadline().min(self.holding.deadline(self.began));
         let messages = messages.min(self.idle_deadline());
         self.next_unread(output, sent).map(|at| at.min(messages.into())).or(messages.to_timeout())
     }
@@ -386,7 +342,7 @@ impl Timers {
     /// Returns when something is due of what is dated: it may be earlier when all is, and not later.
     pub(super) fn next_dated(&self, output: Progress, sent: bool) -> Option<Duration> {
         let idle = if sent { Time::NEVER } else { self.idle_deadline() };
-        let messages = self.message_deadline().min(self.hold_deadline()).min(idle);
+        let messages = self.message_deadline().min(self.holding.deadline(self.began)).min(idle);
         let output = if self.started { self.next_of_output(output.is_empty) } else { Time::NEVER };
         messages.min(output).to_timeout()
     }
@@ -463,57 +419,6 @@ impl Timers {
     fn idle_deadline(&self) -> Time {
         self.active.after(self.idle_timeout)
     }
-
-    /// When the message that is arriving has taken more memory, for longer, than what came of it
-    /// pays for.
-    fn hold_deadline(&self) -> Time {
-        if self.held == 0 || self.began == Time::NEVER {
-            return Time::NEVER;
-        }
-        self.paid_until.max(self.began.after(HOLD_GRACE))
-    }
-}
-
-impl Time {
-    const NEVER: Self = Self(u64::MAX);
-
-    const fn after(self, span: Self) -> Self {
-        Self(self.0.saturating_add(span.0))
-    }
-
-    const fn since(self, earlier: Self) -> Self {
-        Self(self.0.saturating_sub(earlier.0))
-    }
-
-    fn to_timeout(self) -> Option<Duration> {
-        (self != Self::NEVER).then(|| self.into())
-    }
-}
-
-/// 584 years are as good as never.
-impl From<Duration> for Time {
-    fn from(duration: Duration) -> Self {
-        Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
-    }
-}
-
-impl From<Time> for Duration {
-    fn from(time: Time) -> Self {
-        Self::from_nanos(time.0)
-    }
-}
-
-/// What it costs to hold so many bytes for so long.
-fn cost(span: Time, bytes: u64) -> u128 {
-    u128::from(span.0) * u128::from(bytes)
-}
-
-/// For how long so many bytes, of which there are some, can be held at this cost.
-fn span(cost: u128, bytes: u64) -> Time {
-    Time(match u64::try_from(cost) {
-        Ok(cost) => cost / bytes,
-        Err(_) => u64::try_from(cost / u128::from(bytes)).unwrap_or(u64::MAX),
-    })
 }
 
 /// What is kept of the payload of a Ping, to know its Pong by (FNV-1a).
@@ -524,17 +429,8 @@ fn digest(payload: &[u8]) -> u32 {
 
 /// How long the Pong to a Ping is awaited to measure the round trip: §5.5.3 allows that only later
 /// Pings are answered.
-const PROBE_TIMEOUT: Time = Time(10 * NANOS_PER_SEC);
-
-/// How much of a message may be held for nothing: little more than what an idle connection costs.
-const HELD_FREE: u64 = 4 << 10;
-
-/// For how long any message may be held for nothing, as Apache's `mod_reqtimeout` has it: a way
-/// may be out of order for a while.
-const HOLD_GRACE: Time = Time(20 * NANOS_PER_SEC);
+const PROBE_TIMEOUT: Time = Time::from_secs(10);
 
 /// How many reads in a row bring something before deadlines are looked at: as much as waits in a
 /// socket, in reads that are filled.
 const READS_UNJUDGED: u8 = 64;
-
-const NANOS_PER_SEC: u64 = 1_000_000_000;

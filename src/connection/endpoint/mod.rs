@@ -1,28 +1,25 @@
 //! One end of an open connection (§5.5, §6.1, §7): what its application, its peer and the clock do
 //! to it. Knows nothing of how bytes become messages.
 
+mod sending;
+
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use core::time::Duration;
 
-use bytes::Bytes;
-
-use super::backlog::Loose;
-use super::config::{Config, Pong, WhenFull};
-use super::event::{Discarded, Drained};
-use super::framing::{Compress, Source};
-use super::life::{Life, Phase, ReadyState, SendClose};
-use super::masking_keys::MaskingKeys;
-use super::output::Output;
-use super::refused::Refused;
-use super::timers::{Settled, Timers};
+pub(super) use self::sending::Full;
 use crate::buffer::TransmitBuf;
 use crate::close::{CloseCode, Closed, MAX_REASON_LEN};
+use crate::connection::config::{Config, Pong, WhenFull};
+use crate::connection::event::{Discarded, Drained};
+use crate::connection::life::{Life, Phase, ReadyState, SendClose};
+use crate::connection::masking_keys::MaskingKeys;
+use crate::connection::output::Output;
+use crate::connection::timers::{Settled, Timers};
 use crate::error::{ConnectionError, SendError};
 #[cfg(feature = "deflate")]
 use crate::extension::Deflater;
-use crate::frame::{MAX_CONTROL_LEN, Opcode};
-use crate::message::{Content, Message, MessageKind, Outgoing};
+use crate::frame::MAX_CONTROL_LEN;
 use crate::receive::Arriving;
 use crate::role::Role;
 use crate::utf8::Utf8Bytes;
@@ -57,15 +54,6 @@ struct Rare {
 struct Negotiated {
     protocol: Box<str>,
     extensions: Box<str>,
-}
-
-/// What becomes of a message for which there is no room.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Full {
-    /// It comes back.
-    GiveBack,
-    /// What [`WhenFull`] says.
-    Judge,
 }
 
 /// What a receiver knows when nothing is left to process.
@@ -113,203 +101,6 @@ impl Endpoint {
     #[cfg(feature = "deflate")]
     pub(super) fn set_deflater(&mut self, deflater: Deflater) {
         self.output.set_deflater(deflater);
-    }
-
-    // What the application wants.
-
-    #[inline(always)]
-    pub(super) fn send(
-        &mut self,
-        message: Outgoing<'_>,
-        compress: Compress,
-        full: Full,
-    ) -> Result<(), Refused> {
-        match message.into_content() {
-            Content::Borrowed(kind, payload) => {
-                match self.send_source(kind, Source::Borrowed(payload), compress) {
-                    Ok(()) => Ok(()),
-                    Err(error) => self.judge_borrowed(error, full, (kind, payload, compress)),
-                }
-            }
-            Content::Owned(mut message) => {
-                let kind = message.kind();
-                match self.send_source(kind, Source::Owned(message.as_shared_mut()), compress) {
-                    Ok(()) => Ok(()),
-                    Err(error) => self.judge_owned(error, full, message, compress),
-                }
-            }
-            Content::Prepared(prepared) => {
-                let sent = match self.check_open() {
-                    Ok(()) => self.output.prepared(prepared),
-                    Err(error) => Err(error),
-                };
-                let Err(error) = sent else {
-                    self.has_sent = true;
-                    return Ok(());
-                };
-                let keep = || Loose::Prepared(prepared.clone());
-                self.judge_refused(error, full, prepared.len(), keep)
-                    .map_err(|error| Refused { error, message: None })
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn send_source(
-        &mut self,
-        kind: MessageKind,
-        mut payload: Source<'_>,
-        compress: Compress,
-    ) -> Result<(), SendError> {
-        // Nearly everything is sent while the connection is open and nothing is in the way.
-        if self.life.is_open() && self.output.short_message(kind, payload.reborrow()) {
-            self.has_sent = true;
-            return Ok(());
-        }
-        self.send_any(kind, payload, compress)
-    }
-
-    /// As [`send_source`](Self::send_source), the long way.
-    #[inline(never)]
-    fn send_any(
-        &mut self,
-        kind: MessageKind,
-        payload: Source<'_>,
-        compress: Compress,
-    ) -> Result<(), SendError> {
-        self.check_open()?;
-        self.output.message(kind, payload, compress)?;
-        self.has_sent = true;
-        Ok(())
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn judge_borrowed(
-        &mut self,
-        error: SendError,
-        full: Full,
-        (kind, payload, compress): (MessageKind, &[u8], Compress),
-    ) -> Result<(), Refused> {
-        let keep = || Loose::Message(kind, Bytes::copy_from_slice(payload), compress);
-        self.judge_refused(error, full, payload.len(), keep)
-            .map_err(|error| Refused { error, message: None })
-    }
-
-    #[cold]
-    #[inline(never)]
-    fn judge_owned(
-        &mut self,
-        error: SendError,
-        full: Full,
-        mut message: Message,
-        compress: Compress,
-    ) -> Result<(), Refused> {
-        let (kind, len, payload) = (message.kind(), message.len(), message.as_shared_mut());
-        let keep = || Loose::Message(kind, Source::Owned(payload).into_shared(), compress);
-        self.judge_refused(error, full, len, keep)
-            .map_err(|error| Refused { error, message: Some(message) })
-    }
-
-    /// Does with a message of `len` bytes that was refused what is to be done with it; where it is
-    /// taken all the same, as `keep` makes it.
-    #[cold]
-    fn judge_refused(
-        &mut self,
-        error: SendError,
-        full: Full,
-        len: usize,
-        keep: impl FnOnce() -> Loose,
-    ) -> Result<(), SendError> {
-        let (queued, limit) = match error {
-            SendError::Full { queued, limit } => (queued, limit),
-            SendError::Closed => {
-                // WHATWG `send()`: in CLOSING and CLOSED, bufferedAmount grows all the same.
-                self.output.note_unsent(len);
-                return Err(error);
-            }
-            SendError::CompressionFailed
-            | SendError::Connecting
-            | SendError::ControlTooLong { .. }
-            | SendError::Dropped { .. }
-            | SendError::InvalidCloseCode { .. }
-            | SendError::InvalidUtf8
-            | SendError::MessageInProgress
-            | SendError::NoMessageInProgress
-            | SendError::ReasonTooLong { .. } => return Err(error),
-        };
-        match (full, self.rare.when_full) {
-            (Full::GiveBack, _) | (Full::Judge, WhenFull::Refuse) => Err(error),
-            (Full::Judge, WhenFull::Close(wanted)) => {
-                let may_be_sent = wanted.may_be_sent_by(self.role());
-                let code = if may_be_sent { wanted } else { CloseCode::POLICY_VIOLATION };
-                self.fail(ConnectionError::PeerTooSlow { code, queued, limit });
-                self.output.note_unsent(len);
-                Err(SendError::Closed)
-            }
-            (Full::Judge, WhenFull::DropNewest) => {
-                self.output.note_dropped(len);
-                Err(SendError::Dropped { queued, limit })
-            }
-            (Full::Judge, WhenFull::DropOldest) => {
-                self.output.replace_oldest(keep());
-                self.has_sent = true;
-                Ok(())
-            }
-        }
-    }
-
-    pub(super) fn begin(&mut self, kind: MessageKind, compress: Compress) -> Result<(), SendError> {
-        self.check_open()?;
-        self.output.begin(kind, compress)
-    }
-
-    pub(super) fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.output.chunk(payload)?;
-        self.has_sent = true;
-        Ok(())
-    }
-
-    pub(super) fn finish(&mut self) -> Result<(), SendError> {
-        self.check_open()?;
-        self.output.finish()?;
-        self.has_sent = true;
-        Ok(())
-    }
-
-    pub(super) fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.output.control(Opcode::Ping, payload)?;
-        self.rare.timers.note_ping(payload);
-        Ok(())
-    }
-
-    pub(super) fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
-        self.check_open()?;
-        self.output.control(Opcode::Pong, payload)
-    }
-
-    pub(super) fn close(&mut self, code: CloseCode, reason: &str) -> Result<(), SendError> {
-        let code = check_close(self.role(), code, reason)?;
-        if self.life.begin_close() == SendClose::Yes {
-            let (body, len) = close_body(code, reason);
-            self.output.close(body.get(..len).unwrap_or_default());
-        }
-        Ok(())
-    }
-
-    pub(super) fn close_and_deliver(
-        &mut self,
-        code: CloseCode,
-        reason: &str,
-    ) -> Result<(), SendError> {
-        let was_open = self.life.is_open();
-        self.close(code, reason)?;
-        if was_open {
-            self.life.deliver_late();
-        }
-        Ok(())
     }
 
     // What the peer did.
@@ -576,17 +367,6 @@ impl Endpoint {
     #[inline]
     pub(super) fn wants_read(&self) -> bool {
         !self.life.is_open() || !self.output.is_high()
-    }
-
-    #[inline]
-    const fn check_open(&self) -> Result<(), SendError> {
-        match self.life.phase() {
-            Phase::Open => Ok(()),
-            Phase::Connecting => Err(SendError::Connecting),
-            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) | Phase::Closed(_) => {
-                Err(SendError::Closed)
-            }
-        }
     }
 }
 
