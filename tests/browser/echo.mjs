@@ -2,6 +2,7 @@
 // WHATWG standard promises. Started by .ci/browser: node echo.mjs OUT NAME=URL...
 
 import { createRequire } from 'node:module';
+import { connect, createServer } from 'node:net';
 import { join, resolve } from 'node:path';
 import { stripVTControlCharacters } from 'node:util';
 
@@ -50,18 +51,53 @@ const person = {
     assert(await row.locator('.body').textContent(), '00 01 ff');
   },
 
-  async 'half a byte is refused with a word of help'(page) {
+  async 'half a byte is refused beside its field'(page) {
     const before = await page.locator('#log li').count();
     await page.getByLabel('Bytes in hex').fill('00 f');
     await page.getByRole('button', { name: 'Send bytes' }).click();
-    await page.getByRole('alert').filter({ hasText: '00 01 ff' }).waitFor();
+    await refused(page, 'Bytes in hex', '3 digits', '00 01 ff');
     assert(await page.locator('#log li').count(), before);
+  },
+
+  async 'a stray letter among the bytes is named'(page) {
+    await page.getByLabel('Bytes in hex').fill('00 g1');
+    await page.getByRole('button', { name: 'Send bytes' }).click();
+    await refused(page, 'Bytes in hex', '“g”', '00 01 ff');
+  },
+
+  async 'the next key takes the complaint away'(page) {
+    await page.keyboard.press('Backspace');
+    await page.locator('#hex:not([aria-invalid])').waitFor();
+    assert(await page.getByRole('alert').filter({ hasText: /./ }).count(), 0);
+  },
+
+  async 'each row says whether it was sent, and what became of it'(page) {
+    await page.getByLabel('Text', { exact: true }).fill('for a screen reader');
+    await page.getByLabel('Text', { exact: true }).press('Enter');
+    const row = await echoed(page, 'text', 19);
+    await row.getByRole('img', { name: 'received', exact: true }).waitFor();
+    await row.getByText('same').waitFor();
+    await page.locator('#log li:nth-last-child(2)').getByRole('img', { name: 'sent', exact: true }).waitFor();
+    await page.getByText('compared with the one that was sent').waitFor();
+  },
+
+  async 'a long text is shown in part, and whole when asked'(page) {
+    // The cut would be between the halves of an emoji.
+    const long = `${'x'.repeat(399)}${'😀 '.repeat(700)}`;
+    await page.getByLabel('Text', { exact: true }).fill(long);
+    await page.getByLabel('Text', { exact: true }).press('Enter');
+    const body = (await echoed(page, 'text', 3899)).locator('.body');
+    const part = await body.textContent();
+    assert(part.startsWith(`${'x'.repeat(399)} …`), true);
+    await body.getByRole('button', { name: 'Show all 3,899 B' }).click();
+    assert(await body.textContent(), long);
+    assert(await body.evaluate((whole) => whole === document.activeElement), true);
   },
 
   async 'random bytes of every size come back'(page) {
     const sizes = await page.getByLabel('Random bytes').locator('option')
       .evaluateAll((options) => options.map((option) => Number(option.value)));
-    assert(sizes.at(-1), MIB);
+    assert(sizes.at(-1), 16 * MIB);
     for (const size of sizes) {
       await page.getByLabel('Random bytes').selectOption(String(size));
       await page.getByRole('button', { name: 'Send random' }).click();
@@ -80,10 +116,10 @@ const person = {
 
   async 'probes stop when they are switched off'(page) {
     await page.getByRole('switch', { name: 'Probe' }).uncheck();
-    await page.waitForTimeout(300);
-    const points = await page.locator('#rtt-plot').getAttribute('data-points');
+    const probes = () => page.locator('#rtt-plot').getAttribute('data-probes');
+    const before = await probes();
     await page.waitForTimeout(600);
-    assert(await page.locator('#rtt-plot').getAttribute('data-points'), points);
+    assert(await probes(), before);
     await page.getByRole('switch', { name: 'Probe' }).check();
   },
 
@@ -93,10 +129,17 @@ const person = {
     await closed(page, '4001', 'bye');
   },
 
+  async 'a clean close is not red, and says which end began'(page) {
+    assert(await red(page, '.states .now'), false);
+    assert(await red(page, '#log li:last-child .body'), false);
+    await page.getByText('The server closed').waitFor();
+  },
+
   async 'sending while closed is refused with a word of help'(page) {
     await page.getByLabel('Text', { exact: true }).fill('too late');
     await page.getByLabel('Text', { exact: true }).press('Enter');
-    await page.getByRole('alert').filter({ hasText: 'not open' }).waitFor();
+    await beside(page, 'Text', 'not open', 'Press Connect');
+    assert(await page.locator('#text[aria-invalid]').count(), 0);
   },
 
   async 'chat is chosen of chat, superchat'(page) {
@@ -104,6 +147,13 @@ const person = {
     await page.getByRole('button', { name: 'Connect', exact: true }).click();
     await state(page, 1);
     assert(await value(page, 'protocol'), 'chat');
+  },
+
+  async 'once connected, what was refused can be sent'(page) {
+    assert(await page.getByRole('alert').filter({ hasText: /./ }).count(), 0);
+    await page.getByLabel('Text', { exact: true }).press('Enter');
+    const row = await echoed(page, 'text', 8);
+    assert(await row.locator('.body').textContent(), 'too late');
   },
 
   async 'disconnecting with 3001 is clean'(page) {
@@ -129,11 +179,72 @@ const person = {
     await state(page, 1);
   },
 
-  async 'a code that no page may send is refused'(page) {
-    await page.getByLabel('Code').fill('1001');
-    await page.getByRole('button', { name: 'Disconnect' }).click();
-    await page.getByRole('alert').filter({ hasText: 'InvalidAccessError' }).waitFor();
+  async 'a code that no page may send is refused in words'(page) {
+    const words = {
+      1001: ['going away', 'when you leave the page'],
+      1002: ['protocol error', 'breaks the protocol'],
+      1003: ['unsupported data', 'kind of data'],
+      1005: ['nobody sends it', 'leave the field empty'],
+      1006: ['nobody sends it', 'broke off'],
+      1007: ['not UTF-8'],
+      1011: ['internal error', 'for servers'],
+      1015: ['nobody sends it', 'TLS'],
+      2999: ['reserved'],
+      999: ['not a close code'],
+      5000: ['not a close code'],
+    };
+    for (const [code, why] of Object.entries(words)) {
+      await page.getByLabel('Code').fill(code);
+      await page.getByRole('button', { name: 'Disconnect' }).click();
+      await refused(page, 'Code', code, '1000', '3000 to 4999', ...why);
+    }
+    await page.getByLabel('Code').fill('bye');
+    await page.getByLabel('Code').press('Enter');
+    await refused(page, 'Code', '“bye” is not a close code');
     assert(await value(page, 'ready-state'), '1');
+  },
+
+  async 'a reason without a code, or too long, is refused'(page) {
+    await page.getByLabel('Code').fill('');
+    await page.getByLabel('Reason').fill('because');
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    await refused(page, 'Code', 'behind a code');
+    await page.getByLabel('Code').fill('1000');
+    await page.getByLabel('Reason').fill('é'.repeat(62));
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    await refused(page, 'Reason', '123 bytes', '124');
+    assert(await value(page, 'ready-state'), '1');
+  },
+
+  async 'what the server refuses stands beside the field, too'(page) {
+    await page.getByLabel('Code').fill('999');
+    await page.getByLabel('Reason').fill('');
+    await page.getByRole('button', { name: 'Ask the server' }).click();
+    await refused(page, 'Code', 'The server answers', '999');
+    assert(await page.locator('#log li:last-child').getAttribute('data-echo'), 'answer');
+    assert(await page.locator('#tally').getAttribute('data-differs'), '0');
+  },
+
+  async 'a subprotocol that cannot be one leaves the connection open'(page) {
+    for (const [offer, ...words] of [['chat, a b', '“a b”', 'comma'], ['chat, chat', '“chat”', 'twice']]) {
+      await page.getByLabel('Subprotocols').fill(offer);
+      await page.getByLabel('Subprotocols').press('Enter');
+      await refused(page, 'Subprotocols', ...words);
+    }
+    assert(await value(page, 'ready-state'), '1');
+  },
+
+  async 'the keyboard reaches every control in the order of the page'(page) {
+    await page.locator('#protocols').focus();
+    const order = [];
+    while (order.length < 15) {
+      order.push(await page.evaluate(() => document.activeElement.id || document.activeElement.role));
+      if (order.at(-1) === 'server-close') break;
+      await page.keyboard.press('Tab');
+      while (await page.evaluate(() => document.activeElement.className === 'all')) await page.keyboard.press('Tab');
+    }
+    assert(order.join(' '), 'protocols connect text send-text hex send-hex random-size send-random clear log ' +
+      'probe close-code close-reason disconnect server-close');
   },
 
   async 'reconnecting closes the old connection first'(page) {
@@ -148,6 +259,96 @@ const person = {
     await state(page, 1);
   },
 };
+
+/** What needs a page of its own: a server that is not as it should be. */
+const trouble = {
+  async 'a changed echo says where it differs'(browser, url) {
+    const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    await page.routeWebSocket('**', (socket) => {
+      const server = socket.connectToServer();
+      server.onMessage((data) => socket.send(
+        typeof data === 'string' ? data.replace('cat', 'cow') : data.subarray(0, 3)));
+    });
+    await page.goto(url);
+    await state(page, 1);
+    const changed = async (label, text, ...words) => {
+      await page.getByLabel(label, { exact: true }).fill(text);
+      await page.getByLabel(label, { exact: true }).press('Enter');
+      const row = page.locator('#log li:last-child[data-from=received][data-echo=differs]');
+      for (const word of ['changed', ...words]) await row.getByText(word).waitFor();
+      return (await row.locator('mark').allTextContents()).join();
+    };
+    assert(await changed('Text', '😀 The cat sat', 'from character 8 on'), 'at,ow');
+    assert(await changed('Bytes in hex', '00 01 ff 02 03', 'from byte 4 on', '5 were sent, 3 came back'), '02 03,∅');
+    await page.getByLabel('Text', { exact: true }).fill('dog');
+    await page.getByLabel('Text', { exact: true }).press('Enter');
+    await echoed(page, 'text', 3);
+    assert(await page.locator('#tally').textContent(), '1 came back the same, 2 changed.');
+    await page.close();
+  },
+
+  async 'the page waits for a server that is gone'(browser, url) {
+    const relay = await startRelay(url);
+    const page = await browser.newPage();
+    page.setDefaultTimeout(PATIENCE);
+    await page.goto(relay.url);
+    await state(page, 1);
+    relay.stop();
+    await state(page, 3);
+    await page.getByRole('status').filter({ hasText: 'Trying again' }).waitFor();
+    await until(page, () => Number(document.querySelector('#lost').dataset.tries) >= 3);
+    assert(await red(page, '.states .now'), true);
+    await page.getByText('could not be opened').waitFor();
+    assert(await page.locator('#log li[data-kind=close]').count(), 1);
+    relay.resume();
+    await state(page, 1);
+    await page.locator('#lost').waitFor({ state: 'hidden' });
+    await page.getByLabel('Text', { exact: true }).fill('back');
+    await page.getByLabel('Text', { exact: true }).press('Enter');
+    await echoed(page, 'text', 4);
+
+    relay.stop();
+    await page.getByRole('status').filter({ hasText: 'Trying again' }).waitFor();
+    await page.getByRole('button', { name: 'Disconnect' }).click();
+    await page.locator('#lost').waitFor({ state: 'hidden' });
+    await page.locator('#disconnect[aria-disabled=true]').waitFor();
+    assert(await red(page, '.states .now'), false);
+    relay.resume();
+    await page.getByRole('button', { name: 'Connect', exact: true }).click();
+    await state(page, 1);
+    await page.close();
+    relay.stop();
+  },
+};
+
+/** Stands between page and server, and breaks off what it carries when it is stopped. */
+async function startRelay(url) {
+  const carried = new Set();
+  let stopped = false;
+  const relay = createServer((near) => {
+    if (stopped) return near.destroy();
+    const far = connect(new URL(url).port, new URL(url).hostname);
+    for (const end of [near, far]) {
+      carried.add(end);
+      end.on('error', () => {});
+      end.on('close', () => carried.delete(end));
+    }
+    near.pipe(far).pipe(near);
+  });
+  relay.unref();
+  await new Promise((done) => relay.listen(0, '127.0.0.1', done));
+  return {
+    url: `http://127.0.0.1:${relay.address().port}`,
+    stop() {
+      stopped = true;
+      for (const end of carried) end.destroy();
+    },
+    resume() {
+      stopped = false;
+    },
+  };
+}
 
 /** Runs in the page, which offers `open(protocols)`, `echo(socket, data)`, `same(a, b)`, … */
 const whatwg = {
@@ -414,6 +615,32 @@ async function echoed(page, kind, bytes) {
   return row;
 }
 
+/** A complaint under the field, read with it. */
+async function beside(page, label, ...words) {
+  const field = page.getByLabel(label, { exact: label === 'Text' });
+  const described = (await field.getAttribute('aria-describedby') ?? '').split(' ');
+  let alert = page.locator(`[role=alert]#${described[0] || 'none'}`);
+  for (const word of words) alert = alert.filter({ hasText: word });
+  await alert.waitFor();
+  const [above, below] = [await field.boundingBox(), await alert.boundingBox()];
+  const gap = below.y - above.y - above.height;
+  if (gap < 0 || gap > 20) throw new Error(`the complaint stands ${gap} px below its field`);
+  return alert;
+}
+
+/** The same for a fault of the field: it has the focus. */
+async function refused(page, label, ...words) {
+  await beside(page, label, ...words);
+  const field = page.getByLabel(label, { exact: label === 'Text' });
+  assert(await field.getAttribute('aria-invalid'), 'true');
+  assert(await field.evaluate((input) => input === document.activeElement), true);
+}
+
+const red = (page, selector) => page.locator(selector).evaluate((node) => {
+  const [r, g, b] = getComputedStyle(node).color.match(/[\d.]+/g).map(Number);
+  return r > g + 60 && r > b + 60;
+});
+
 async function closed(page, code, reason, then = 3) {
   await state(page, then);
   assert(await value(page, 'event-code'), code);
@@ -481,9 +708,22 @@ async function picture(browser, server, url, colorScheme, shape) {
   await echoed(page, 'binary', MIB);
   await page.waitForTimeout(4000);
   await page.screenshot({ path: join(out, `echo-${server}-${colorScheme}-${shape}.png`), fullPage: true });
-  const [width, inner] = await page.evaluate(() => [document.documentElement.scrollWidth, innerWidth]);
+  const fits = () => page.evaluate(() => document.documentElement.scrollWidth <= innerWidth);
+  assert(await fits(), true);
+
+  await page.getByLabel('Text', { exact: true }).fill('unbroken'.repeat(80));
+  await page.getByLabel('Text', { exact: true }).press('Enter');
+  await page.getByLabel('Text', { exact: true }).fill('unbroken'.repeat(40));
+  await page.getByLabel('Bytes in hex').fill('00 f');
+  await page.getByLabel('Bytes in hex').press('Enter');
+  await page.getByLabel('Subprotocols').fill(`${'unbroken'.repeat(20)}@`);
+  await page.getByLabel('Subprotocols').press('Enter');
+  await page.getByLabel('Code').fill('1001');
+  await page.getByLabel('Code').press('Enter');
+  await refused(page, 'Code', 'leave the page');
+  await page.screenshot({ path: join(out, `echo-${server}-${colorScheme}-${shape}-errors.png`), fullPage: true });
+  assert(await fits(), true);
   await page.close();
-  assert(width <= inner, true);
 }
 
 const browser = await chromium.launch({
@@ -519,6 +759,9 @@ for (const argument of servers) {
   await run(`${server}: the page's own connection is still open`, () => state(page, 1));
   await run(`${server}: the console shows no errors`, async () => assert(complaints.join('\n'), ''));
   await page.close();
+  for (const [name, check] of Object.entries(trouble)) {
+    await run(`${server}: ${name}`, () => check(browser, url));
+  }
   for (const scheme of ['light', 'dark']) {
     for (const shape of ['wide', 'narrow']) {
       await run(`${server}: ${scheme} and ${shape}, nothing sticks out`, () =>
