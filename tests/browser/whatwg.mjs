@@ -1,4 +1,4 @@
-// Plays the scenarios of whatwg.txt in a browser and with examples/whatwg.rs, against the same
+// Plays the scenarios of whatwg.txt in a browser and with tests/browser/whatwg.rs, against the same
 // server, and compares what the two saw and what they sent, line by line. Started by .ci/browser:
 // node whatwg.mjs OUT EXAMPLE
 
