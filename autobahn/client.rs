@@ -1,13 +1,14 @@
 //! The client side of the Autobahn test suite: runs every case of a fuzzing server.
 //!
 //! ```text
-//! cargo run --release --features tokio --example autobahn_client -- [--blocking | --futures-io] ADDR AGENT
+//! cargo run --release -p test-peers --bin autobahn_client -- [--blocking | --futures-io] ADDR AGENT
 //! ```
 //!
-//! With `--features tokio,deflate` it offers permessage-deflate.
+//! It offers permessage-deflate.
 
 use std::process::ExitCode;
 
+use sanswire::extension::DeflateConfig;
 use sanswire::handshake::ClientRequest;
 use sanswire::{Commands, Config, Event, blocking, io};
 
@@ -17,7 +18,6 @@ fn main() -> ExitCode {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
     let adapter = match arguments.first().map(String::as_str) {
         Some("--blocking") => Adapter::Blocking,
-        #[cfg(feature = "futures-io")]
         Some("--futures-io") => Adapter::FuturesIo,
         _ => Adapter::Tokio,
     };
@@ -43,7 +43,6 @@ fn main() -> ExitCode {
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Adapter {
     Blocking,
-    #[cfg(feature = "futures-io")]
     FuturesIo,
     Tokio,
 }
@@ -55,7 +54,6 @@ async fn run(address: &str, agent: &str, adapter: Adapter) -> Result<u32, io::Er
         let request = request(address, &format!("runCase?case={case}&agent={agent}"))?;
         match adapter {
             Adapter::Blocking => run_case_blocking(&request)?,
-            #[cfg(feature = "futures-io")]
             Adapter::FuturesIo => smol::block_on(run_case_futures_io(&request))?,
             Adapter::Tokio => run_case_tokio(&request).await?,
         }
@@ -67,9 +65,7 @@ async fn run(address: &str, agent: &str, adapter: Adapter) -> Result<u32, io::Er
 
 fn request(address: &str, resource: &str) -> Result<ClientRequest, io::Error> {
     let request = ClientRequest::from_url(&format!("ws://{address}/{resource}"))?;
-    #[cfg(feature = "deflate")]
-    let request = request.deflate(&sanswire::extension::DeflateConfig::default());
-    Ok(request)
+    Ok(request.deflate(&DeflateConfig::default()))
 }
 
 async fn case_count(request: &ClientRequest) -> Result<u32, io::Error> {
@@ -89,7 +85,6 @@ async fn run_case_tokio(request: &ClientRequest) -> Result<(), io::Error> {
 }
 
 /// As [`run_case_tokio`].
-#[cfg(feature = "futures-io")]
 async fn run_case_futures_io(request: &ClientRequest) -> Result<(), io::Error> {
     let mut socket = sanswire::futures_io::WebSocket::connect_with(request, &config()).await?;
     let _ = socket.run(echo).await;

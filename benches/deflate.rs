@@ -1,9 +1,9 @@
 //! What permessage-deflate costs beside raw zlib-rs on the same data: a server that echoes text
 //! like JSON, with and without context takeover.
 //!
-//! `cargo bench --features deflate --bench deflate`; with `-- --ratio` a table instead, for which
-//! the two take turns, so that a noisy machine is noisy for both alike; with `-- --ratio --min` of
-//! minima instead of medians.
+//! `cargo bench -p benches --features deflate --bench deflate`; with `-- --ratio` a table instead, for
+//! which the two take turns, so that a noisy machine is noisy for both alike; with `-- --ratio --min`
+//! of minima instead of medians.
 #![expect(
     clippy::unwrap_used,
     clippy::panic,

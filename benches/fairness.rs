@@ -1,7 +1,7 @@
 //! How long a fresh connection waits for its first echo while four others flood the same server.
 //!
-//! `fairness ADDR` measures a server that echoes, under each flood in turn; without arguments it
-//! checks its own bytes and ends. `benches/fairness.sh` runs it against the servers of the examples.
+//! `fairness ADDR` measures a server that echoes, under each flood in turn. `benches/fairness.sh` runs
+//! it against the servers of the examples.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -32,12 +32,8 @@ const FLOODS: [Flood; 3] = [
 ];
 
 fn main() -> io::Result<()> {
-    let Some(address) = std::env::args().skip(1).find(|argument| argument != "--bench") else {
-        // `cargo test` runs benches too, to see that they work.
-        for (name, flood, _) in FLOODS {
-            println!("{name}: {} bytes", flood().len());
-        }
-        return Ok(());
+    let Some(address) = std::env::args().nth(1) else {
+        return Err(io::Error::other("usage: fairness ADDR"));
     };
     let (mut passed, mut failed) = (0, 0);
     for (name, flood, limit) in FLOODS {

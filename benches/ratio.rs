@@ -1,6 +1,6 @@
 //! One table of what the crate costs beside the ideal loops, in a few seconds:
-//! `cargo bench --bench ratio`, or with `-- --min` for minima instead of medians. The candidates
-//! take turns, so that a noisy machine is noisy for all of them alike.
+//! `cargo bench -p benches --bench ratio`, or with `-- --min` for minima instead of medians. The
+//! candidates take turns, so that a noisy machine is noisy for all of them alike.
 //!
 //! Net ratios leave out the copy into the receive buffer, which a kernel makes.
 #![expect(

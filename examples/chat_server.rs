@@ -1,7 +1,7 @@
 //! A chat room: what one says all hear, and who reads too slowly is told how much was missed.
 //!
 //! ```text
-//! cargo run --release --features tokio --example chat_server -- [ADDR]
+//! cargo run --release -p examples --bin chat_server -- [ADDR]
 //! ```
 //!
 //! Open `http://ADDR/` in two windows to try it out; ADDR is 127.0.0.1:9001 by default. With
@@ -15,6 +15,7 @@
 use std::io::Write as _;
 use std::time::Duration;
 
+use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
 use sanswire::io::Error;
 use sanswire::tokio::WebSocket;
@@ -111,10 +112,7 @@ async fn join(
 }
 
 fn prepare(line: &str) -> Prepared {
-    let prepared = Prepared::text(line);
-    #[cfg(feature = "deflate")]
-    let prepared = prepared.compressed_for(&sanswire::extension::DeflateConfig::default());
-    prepared
+    Prepared::text(line).compressed_for(&DeflateConfig::default())
 }
 
 fn complaint(missed: u64) -> String {
@@ -124,10 +122,7 @@ fn complaint(missed: u64) -> String {
 /// Accepts what asks for a WebSocket, and serves a page to what does not.
 fn decide(request: &Request) -> Result<Acceptance, Response> {
     if request.headers().get("Upgrade").is_some() {
-        let acceptance = Acceptance::new();
-        #[cfg(feature = "deflate")]
-        let acceptance = acceptance.deflate(&sanswire::extension::DeflateConfig::default());
-        return Ok(acceptance);
+        return Ok(Acceptance::new().deflate(&DeflateConfig::default()));
     }
     let response = match (request.method(), request.path()) {
         ("GET" | "HEAD", "/") => Response::new(200)

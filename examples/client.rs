@@ -1,11 +1,11 @@
 //! A WebSocket client for the command line.
 //!
 //! ```text
-//! cargo run --release --features tokio --example client -- [--deflate] [--headers] URL [SUBPROTOCOL]
+//! cargo run --release -p examples --bin client -- [--deflate] [--headers] URL [SUBPROTOCOL]
 //! ```
 //!
-//! With `--deflate`, which wants `--features tokio,deflate`, it offers permessage-deflate and says
-//! what became of that. With `--headers` it shows the headers by which the server accepted.
+//! With `--deflate` it offers permessage-deflate and says whether the server agreed. With `--headers`
+//! it shows the headers by which the server accepted.
 //!
 //! Each line of the input goes out as a text message, but for these:
 //!
@@ -30,6 +30,7 @@ use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread;
 
+use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{ClientRequest, HandshakeError};
 use sanswire::io::Error;
 use sanswire::tokio::{Receiver, Sender, WebSocket};
@@ -110,10 +111,7 @@ fn request(
     if !offers_deflate {
         return Ok(request);
     }
-    #[cfg(feature = "deflate")]
-    return Ok(request.deflate(&sanswire::extension::DeflateConfig::default()));
-    #[cfg(not(feature = "deflate"))]
-    Err("--deflate wants a client that is built with --features tokio,deflate".to_owned())
+    Ok(request.deflate(&DeflateConfig::default()))
 }
 
 fn config() -> Config {

@@ -2,7 +2,7 @@
 //! breaks.
 //!
 //! ```text
-//! cargo run --release --features tokio --example delivery_server -- [ADDR]
+//! cargo run --release -p examples --bin delivery_server -- [ADDR]
 //! ```
 //!
 //! ADDR is 127.0.0.1:9002 by default. `examples/reconnecting_client.rs` talks to it, and a page by

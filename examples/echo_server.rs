@@ -1,13 +1,13 @@
 //! A server that sends every message back, and shows itself to a browser.
 //!
 //! ```text
-//! cargo run --release --features tokio --example echo_server -- [--blocking | --futures-io] [ADDR]
+//! cargo run --release -p examples --bin echo_server -- [--blocking | --futures-io] [ADDR]
 //! ```
 //!
 //! Open `http://ADDR/` in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
-//! `!close CODE REASON` makes the server close the connection with that code and reason. With
-//! `--features tokio,deflate` it compresses what it sends to clients that offer it. `--futures-io`
-//! needs the feature of that name.
+//! `!close CODE REASON` makes the server close the connection with that code and reason. The server
+//! compresses what it sends to clients that offer permessage-deflate. `--futures-io` runs it on smol
+//! and needs `--features futures-io` before the `--`.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -23,6 +23,7 @@ use std::process::ExitCode;
 use std::thread;
 use std::time::Duration;
 
+use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
 use sanswire::{CloseCode, Commands, Config, Event, Refused, SendError};
 
@@ -182,9 +183,7 @@ fn close(command: &str, commands: &mut Commands<'_>) -> Result<(), Refused> {
 fn decide(request: &Request) -> Result<Acceptance, Response> {
     if request.headers().get("Upgrade").is_some() {
         let acceptance = Acceptance::new().subprotocol(request.subprotocols().next());
-        #[cfg(feature = "deflate")]
-        let acceptance = acceptance.deflate(&sanswire::extension::DeflateConfig::default());
-        return Ok(acceptance);
+        return Ok(acceptance.deflate(&DeflateConfig::default()));
     }
     let response = match (request.method(), request.path()) {
         ("GET" | "HEAD", "/") => Response::new(200)

@@ -2,7 +2,7 @@
 //! what the other side was closed with.
 //!
 //! ```text
-//! cargo run --release --features tokio --example gateway -- [ADDR] [BACKEND]
+//! cargo run --release -p examples --bin gateway -- [ADDR] [BACKEND]
 //! ```
 //!
 //! ADDR is 127.0.0.1:9000 by default, BACKEND 127.0.0.1:9001, where `examples/echo_server.rs`

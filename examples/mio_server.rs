@@ -2,7 +2,7 @@
 //! Unix) and the sans-I/O driver, without an adapter.
 //!
 //! ```text
-//! cargo run --release --features deflate --example mio_server -- [ADDR]
+//! cargo run --release -p examples --bin mio_server -- [ADDR]
 //! ```
 #![expect(
     clippy::disallowed_methods,
@@ -19,6 +19,7 @@ use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, net};
 use sanswire::driver::{Driver, Next};
+use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError};
 use sanswire::io::{Error, pump};
 use sanswire::{Config, Event};
@@ -131,8 +132,7 @@ impl Peer {
                 Next::Event(..) | Next::Response(_) => {}
                 Next::Request(request) => {
                     let acceptance = Acceptance::new().subprotocol(request.subprotocols().next());
-                    #[cfg(feature = "deflate")]
-                    let acceptance = acceptance.deflate(&Default::default());
+                    let acceptance = acceptance.deflate(&DeflateConfig::default());
                     drop(self.driver.accept(&request, &acceptance));
                 }
                 Next::Wait => {

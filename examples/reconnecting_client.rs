@@ -1,7 +1,7 @@
 //! A client for the command line that comes back by itself.
 //!
 //! ```text
-//! cargo run --release --features tokio --example reconnecting_client -- [--delivery] URL
+//! cargo run --release -p examples --bin reconnecting_client -- [--delivery] URL
 //! ```
 //!
 //! Each line of the input goes out as a text message, also while there is no connection; what

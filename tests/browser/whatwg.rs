@@ -1,7 +1,7 @@
 //! Plays the scenarios of a file as a page would, and prints what a page would see.
 //!
 //! ```text
-//! cargo run --features url --example whatwg -- SERVER CLOSED_PORT FILE
+//! cargo run -p test-peers --bin whatwg -- SERVER CLOSED_PORT FILE
 //! ```
 //!
 //! `tests/browser/whatwg.txt` says what may be in the file, `tests/browser/whatwg.mjs` is the
@@ -11,7 +11,7 @@
     clippy::disallowed_types,
     clippy::std_instead_of_core,
     clippy::wildcard_enum_match_arm,
-    reason = "an example is an application"
+    reason = "a test peer is an application"
 )]
 
 use std::error::Error;

@@ -1,6 +1,7 @@
 //! The futures-io adapter, over streams of tokio: the tests of both adapters are the same.
 #![expect(clippy::duplicate_mod, reason = "the tests of both adapters are the same")]
 
+#[cfg(feature = "deflate")]
 #[path = "both/broadcast.rs"]
 mod broadcast;
 #[path = "both/cancel.rs"]

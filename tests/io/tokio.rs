@@ -8,6 +8,7 @@
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
+#[cfg(feature = "deflate")]
 #[path = "both/broadcast.rs"]
 mod broadcast;
 #[path = "both/cancel.rs"]

@@ -16,7 +16,7 @@
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     clippy::wildcard_enum_match_arm,
-    reason = "an example is an application"
+    reason = "a test peer is an application"
 )]
 
 mod blocking;
