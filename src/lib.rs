@@ -58,7 +58,6 @@
 //!
 //! use sanswire::Config;
 //! use sanswire::blocking::WebSocket;
-//! use sanswire::handshake::ClientRequest;
 //! use sanswire::io::Error;
 //!
 //! fn serve(listener: TcpListener) -> Result<(), Error> {
@@ -76,17 +75,16 @@
 //!     Ok(())
 //! }
 //!
-//! fn greet(host: &str) -> Result<(), Error> {
-//!     let request = ClientRequest::new(host, "/")?;
-//!     let mut socket = WebSocket::connect_with(&request, &Config::default())?;
+//! fn greet(url: &str) -> Result<(), Error> {
+//!     let mut socket = WebSocket::connect(url)?;
 //!     socket.send("hello")?;
 //!     println!("{:?}", socket.recv()?);
 //!     socket.close(1000, "")
 //! }
 //! # let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-//! # let host = listener.local_addr().unwrap().to_string();
+//! # let url = format!("ws://{}/", listener.local_addr().unwrap());
 //! # thread::spawn(|| serve(listener));
-//! # greet(&host).unwrap();
+//! # greet(&url).unwrap();
 //! ```
 //!
 //! # In a runtime of your own
@@ -206,8 +204,8 @@
 //! | `std` | yes | the [`blocking`] adapter and [`io::pump`](io::pump()), SIMD chosen at run time |
 //! | `handshake` | yes | [`handshake`] over HTTP/1.1 heads, [`driver`], [`whatwg`] |
 //! | `deflate` | | permessage-deflate |
-//! | `url` | | `ws://` URLs as the WHATWG parses them |
-//! | `tokio` | | the `tokio` adapter, its client that comes back, and `url` |
+//! | `url` | | URLs as the WHATWG parses them: international host names, percent-encoding |
+//! | `tokio` | | the `tokio` adapter, and its client that comes back |
 //! | `futures-io` | | the `futures_io` adapter, for smol and others |
 //!
 //! [RFC 6455]: https://www.rfc-editor.org/rfc/rfc6455

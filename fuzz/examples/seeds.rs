@@ -63,6 +63,15 @@ fn main() {
         write("driver", name, &[&setup, &len, &actions, &stream]);
     }
 
+    for (name, url) in [
+        ("name", "wss://example.com:8443/a/%2e%2E/b?c='d'"),
+        ("ipv4", "WS://127.0.0.1"),
+        ("ipv6", "http://[::ffff:1.2.3.4]:80/./a/.."),
+        ("refused", "ws://user:password@0x7f.1:0/\\#a"),
+    ] {
+        write("url", name, &[url.as_bytes()]);
+    }
+
     write("request_head", "sample", &[&[0, 0, 0, 0, 2, 7, 1, 1], b"\r\n\x81\x85"]);
     write("request_head", "rejected", &[&[0, 0, 0, 1, 0, 1], b"\r\n"]);
     let offers = b"Origin: http://example.com\r\nSec-WebSocket-Protocol: chat, superchat\r\n\

@@ -10,6 +10,7 @@ use super::authority::Authority;
 use super::headers::{
     CONNECTION, EXTENSIONS, HOST, KEY, ORIGIN, PROTOCOL, RESERVED, UPGRADE, VERSION,
 };
+use super::url::ParsedUrl;
 use super::{HandshakeError, HeadLimits, Headers};
 #[cfg(feature = "deflate")]
 use crate::extension::{Deflate, DeflateConfig};
@@ -102,46 +103,38 @@ impl ClientRequest {
         })
     }
 
-    /// Creates a request from a URL, parsed as the WHATWG has it: international names become ASCII,
-    /// what must be percent-encoded is.
+    /// Creates a request from a `ws://` or `wss://` URL; `http` and `https` stand for these.
     ///
-    /// `http` and `https` stand for `ws` and `wss`.
+    /// Without the feature `url`, the URL must be valid and ASCII: anything else is refused, and the
+    /// error says where and why. With it, the URL is parsed as the WHATWG has it: international names
+    /// become ASCII, what must be percent-encoded is. A URL that is accepted without the feature makes
+    /// the same request with it.
+    ///
+    /// As in browsers, the segments `.` and `..` are resolved, and an apostrophe in the query becomes
+    /// `%27`.
     ///
     /// ```
     /// use sanswire::handshake::ClientRequest;
     ///
-    /// let request = ClientRequest::from_url("wss://münchen.example/straße?q=ü")?;
-    /// assert_eq!((request.host(), request.port()), ("xn--mnchen-3ya.example", 443));
-    /// assert_eq!(request.resource(), "/stra%C3%9Fe?q=%C3%BC");
+    /// let request = ClientRequest::from_url("wss://example.com/chat?room=7")?;
+    /// assert_eq!((request.host(), request.port()), ("example.com", 443));
+    /// assert_eq!(request.resource(), "/chat?room=7");
     /// # Ok::<(), sanswire::handshake::HandshakeError>(())
     /// ```
     ///
     /// # Errors
     ///
     /// [`HandshakeError::InvalidUrl`] when it does not parse, has another scheme, has a fragment,
-    /// even an empty one, or has a user name or password, which §3 knows none of (put them into an
-    /// `Authorization` header).
-    #[cfg(feature = "url")]
+    /// even an empty one, or has a user name or password, for which RFC 6455, §3, has no place (put
+    /// them into an `Authorization` header).
     pub fn from_url(url: &str) -> Result<Self, HandshakeError> {
-        let parsed = url::Url::parse(url).map_err(|_| HandshakeError::InvalidUrl("syntax"))?;
-        let is_secure = match parsed.scheme() {
-            "ws" | "http" => false,
-            "wss" | "https" => true,
-            _ => return Err(HandshakeError::InvalidUrl("scheme is neither ws nor wss")),
-        };
-        if parsed.fragment().is_some() {
-            return Err(HandshakeError::InvalidUrl("it has a fragment"));
-        }
-        if !parsed.username().is_empty() || parsed.password().is_some() {
-            return Err(HandshakeError::InvalidUrl("it has a user name or password"));
-        }
-        let resource = match parsed.query() {
-            // §3: ""?" if the query component is non-empty"
-            Some(query) if !query.is_empty() => format!("{}?{query}", parsed.path()),
-            _ => parsed.path().to_owned(),
-        };
-        let request = Self::new(parsed.authority(), &resource)?;
-        Ok(Self { is_secure, ..request })
+        ParsedUrl::parse(url).map_err(HandshakeError::InvalidUrl).and_then(Self::from_parsed)
+    }
+
+    /// Creates a request for where a URL leads.
+    pub(super) fn from_parsed(url: ParsedUrl) -> Result<Self, HandshakeError> {
+        let request = Self::new(&url.authority, &url.resource)?;
+        Ok(Self { is_secure: url.is_secure, ..request })
     }
 
     /// Has the request go over TLS: the scheme is `wss`, the default port 443.

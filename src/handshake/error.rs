@@ -5,7 +5,7 @@ use alloc::string::String;
 use core::fmt;
 use core::time::Duration;
 
-use super::{HeadLimit, Response};
+use super::{HeadLimit, Response, UrlError};
 
 /// Why a connection was not opened, or why a call was refused.
 ///
@@ -45,7 +45,7 @@ pub enum HandshakeError {
     /// The request's target is neither a path nor an absolute `http` or `https` URI.
     InvalidTarget,
     /// The caller's URL is not a WebSocket URL; says why.
-    InvalidUrl(&'static str),
+    InvalidUrl(UrlError),
     /// The peer's head, or what the server sent before its response, passed a limit.
     LimitExceeded(HeadLimit),
     /// The bytes are no HTTP head; says which part is not.
@@ -157,7 +157,7 @@ impl fmt::Display for HandshakeError {
             Self::InvalidStatus(status) => write!(f, "status {status} is not one of a refusal"),
             Self::InvalidSubprotocol(name) => write!(f, "subprotocol {name:?} is not a token"),
             Self::InvalidTarget => f.write_str("request target is neither a path nor an http URI"),
-            Self::InvalidUrl(fact) => write!(f, "not a WebSocket URL: {fact}"),
+            Self::InvalidUrl(error) => write!(f, "not a WebSocket URL: {error}"),
             Self::LimitExceeded(limit) => limit.fmt(f),
             Self::Malformed(part) => write!(f, "not an HTTP head: {part}"),
             Self::ShutDown => f.write_str("shut down within the handshake"),

@@ -22,7 +22,7 @@
 //! | file | what it has | RFC |
 //! |---|---|---|
 //! | `http`, `headers`, `body` | HTTP/1.1 as far as it takes | RFC 9110, RFC 9112 |
-//! | `authority`, `client_request` | where to, and what for | §3, §4.1 |
+//! | `authority`, `url`, `client_request` | where to, and what for | §3, §4.1 |
 //! | `key` | `Sec-WebSocket-Key` and `-Accept` | §4.2.2 |
 //! | `request`, `server` | [`ServerHandshake`] | §4.2 |
 //! | `response`, `client` | [`ClientHandshake`] | §4.1 |
@@ -51,6 +51,7 @@ mod request;
 mod response;
 mod server;
 mod subprotocol;
+mod url;
 
 pub use client::ClientHandshake;
 pub use client_request::{ClientRequest, SubprotocolPolicy};
@@ -65,3 +66,4 @@ pub use request::Request;
 pub use response::Response;
 pub use server::ServerHandshake;
 pub use subprotocol::{Preference, select_subprotocol};
+pub use url::{UrlError, UrlPart};

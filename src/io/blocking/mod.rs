@@ -1,7 +1,6 @@
 //! The blocking adapter: a WebSocket over anything that is `Read + Write`.
 //!
 //! ```no_run
-//! # #[cfg(feature = "url")] {
 //! use sanswire::blocking::WebSocket;
 //!
 //! let mut socket = WebSocket::connect("ws://localhost:9001/chat")?;
@@ -9,7 +8,6 @@
 //! while let Some(message) = socket.recv()? {
 //!     println!("{message:?}");
 //! }
-//! # }
 //! # Ok::<(), sanswire::io::Error>(())
 //! ```
 //!

@@ -18,7 +18,6 @@ impl WebSocket<TcpStream> {
     /// # Errors
     ///
     /// As [`connect_with`](Self::connect_with); [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError).
-    #[cfg(feature = "url")]
     pub fn connect(url: &str) -> Result<Self, Error> {
         Self::connect_with(&ClientRequest::from_url(url)?, &Config::default())
     }

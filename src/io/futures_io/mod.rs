@@ -4,11 +4,8 @@
 //! ```no_run
 //! # async fn f() -> Result<(), sanswire::io::Error> {
 //! use sanswire::futures_io::WebSocket;
-//! use sanswire::handshake::ClientRequest;
-//! use sanswire::Config;
 //!
-//! let request = ClientRequest::new("localhost:9001", "/chat")?;
-//! let mut socket = WebSocket::connect_with(&request, &Config::default()).await?;
+//! let mut socket = WebSocket::connect("ws://localhost:9001/chat").await?;
 //! socket.send("hello").await?;
 //! while let Some(message) = socket.recv().await? {
 //!     println!("{message:?}");
@@ -72,7 +69,6 @@ impl WebSocket<TcpStream> {
     /// # Cancel safety
     ///
     /// A dropped future drops the stream.
-    #[cfg(feature = "url")]
     pub async fn connect(url: &str) -> Result<Self, Error> {
         Self::connect_with(&ClientRequest::from_url(url)?, &Config::default()).await
     }

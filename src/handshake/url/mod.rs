@@ -1,0 +1,128 @@
+//! A URL, taken apart (RFC 6455, §3), and what may be wrong with it; knows no request.
+
+#[cfg(any(test, not(feature = "url")))]
+mod strict;
+#[cfg(feature = "url")]
+mod whatwg;
+
+use alloc::format;
+use alloc::string::String;
+use core::fmt;
+
+/// Why a URL is not one of a WebSocket: which part, where, and what to do about it.
+///
+/// Nothing of the URL itself is printed, since a password may be in it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct UrlError {
+    part: UrlPart,
+    at: Option<usize>,
+    fact: &'static str,
+}
+
+/// A part of a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UrlPart {
+    /// `ws` or `wss`, and the `://` behind it.
+    Scheme,
+    /// A user name or password before the host.
+    UserInfo,
+    /// A name or an address.
+    Host,
+    /// The number behind the host.
+    Port,
+    /// What begins with `/`.
+    Path,
+    /// What begins with `?`.
+    Query,
+    /// What begins with `#`.
+    Fragment,
+}
+
+/// What a URL asks for.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct ParsedUrl {
+    pub(super) is_secure: bool,
+    /// `host[:port]`.
+    pub(super) authority: String,
+    /// Begins with `/`.
+    pub(super) resource: String,
+}
+
+impl UrlError {
+    #[cfg(any(test, not(feature = "url")))]
+    const fn at(part: UrlPart, at: usize, fact: &'static str) -> Self {
+        Self { part, at: Some(at), fact }
+    }
+
+    #[cfg(feature = "url")]
+    const fn of(part: UrlPart, fact: &'static str) -> Self {
+        Self { part, at: None, fact }
+    }
+
+    /// Returns the part that is at fault.
+    #[must_use]
+    pub const fn part(&self) -> UrlPart {
+        self.part
+    }
+
+    /// Returns where in the URL the fault is, in bytes. The parser of the feature `url` does not
+    /// tell.
+    #[must_use]
+    pub const fn position(&self) -> Option<usize> {
+        self.at
+    }
+}
+
+impl fmt::Display for UrlError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.part {
+            UrlPart::Scheme => "scheme",
+            UrlPart::UserInfo => "user name or password",
+            UrlPart::Host => "host",
+            UrlPart::Port => "port",
+            UrlPart::Path => "path",
+            UrlPart::Query => "query",
+            UrlPart::Fragment => "fragment",
+        })?;
+        if let Some(at) = self.at {
+            write!(f, " at byte {at}")?;
+        }
+        write!(f, ": {}", self.fact)
+    }
+}
+
+impl core::error::Error for UrlError {}
+
+impl ParsedUrl {
+    /// Parses as the WHATWG does with the feature `url`, strictly and in ASCII without it.
+    pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
+        #[cfg(feature = "url")]
+        return whatwg::parse(url);
+        #[cfg(not(feature = "url"))]
+        strict::parse(url)
+    }
+}
+
+/// §3: ""?" if the query component is non-empty"
+fn with_query(path: String, query: &str) -> String {
+    if query.is_empty() { path } else { format!("{path}?{query}") }
+}
+
+/// Returns whether the scheme is one that goes over TLS, if it is one of a WebSocket.
+fn is_secure(scheme: &str) -> Option<bool> {
+    let is = |name| scheme.eq_ignore_ascii_case(name);
+    if is("ws") || is("http") {
+        return Some(false);
+    }
+    (is("wss") || is("https")).then_some(true)
+}
+
+const EMPTY: &str = "it is empty";
+const FRAGMENT: &str = "a WebSocket URL has none: leave it out, or write %23 for a # that is meant";
+const IPV6: &str = "not an IPv6 address in brackets, such as [::1]";
+const NAME: &str = "a name has letters, digits, - and _ between its dots, and nothing else";
+const NUMERIC: &str = "it ends in a number, but is not an IPv4 address such as 127.0.0.1";
+const PORT: &str = "not a number from 1 to 65535";
+const SCHEME: &str = "a WebSocket URL begins with ws:// or wss://";
+const USER_INFO: &str = "a WebSocket URL has none: send a header, such as Authorization";
