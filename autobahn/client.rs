@@ -10,7 +10,8 @@ use std::process::ExitCode;
 
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::ClientRequest;
-use sanswire::{Commands, Config, Event, blocking, io};
+use sanswire::io::blocking;
+use sanswire::{Commands, Config, Error, Event};
 
 const USAGE: &str = "usage: autobahn_client [--blocking | --futures-io] ADDR AGENT";
 
@@ -48,7 +49,7 @@ enum Adapter {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn run(address: &str, agent: &str, adapter: Adapter) -> Result<u32, io::Error> {
+async fn run(address: &str, agent: &str, adapter: Adapter) -> Result<u32, Error> {
     let count = case_count(&request(address, "getCaseCount")?).await?;
     for case in 1..=count {
         let request = request(address, &format!("runCase?case={case}&agent={agent}"))?;
@@ -63,36 +64,36 @@ async fn run(address: &str, agent: &str, adapter: Adapter) -> Result<u32, io::Er
     Ok(count)
 }
 
-fn request(address: &str, resource: &str) -> Result<ClientRequest, io::Error> {
+fn request(address: &str, resource: &str) -> Result<ClientRequest, Error> {
     let request = ClientRequest::from_url(&format!("ws://{address}/{resource}"))?;
     Ok(request.deflate(&DeflateConfig::default()))
 }
 
-async fn case_count(request: &ClientRequest) -> Result<u32, io::Error> {
-    let mut socket = sanswire::tokio::WebSocket::connect_with(request, &config()).await?;
+async fn case_count(request: &ClientRequest) -> Result<u32, Error> {
+    let mut socket = sanswire::io::tokio::WebSocket::connect_with(request, &config()).await?;
     let mut count = None;
     while let Some(message) = socket.recv().await? {
         count = message.as_text().and_then(|text| text.parse().ok());
     }
-    count.ok_or_else(|| io::Error::Io(std::io::Error::other("server told no number of cases")))
+    count.ok_or_else(|| Error::Io(std::io::Error::other("server told no number of cases")))
 }
 
 /// Fails only if there was no connection: in a case it may well fail, and the server is the judge.
-async fn run_case_tokio(request: &ClientRequest) -> Result<(), io::Error> {
-    let mut socket = sanswire::tokio::WebSocket::connect_with(request, &config()).await?;
+async fn run_case_tokio(request: &ClientRequest) -> Result<(), Error> {
+    let mut socket = sanswire::io::tokio::WebSocket::connect_with(request, &config()).await?;
     let _ = socket.run(echo).await;
     Ok(())
 }
 
 /// As [`run_case_tokio`].
-async fn run_case_futures_io(request: &ClientRequest) -> Result<(), io::Error> {
-    let mut socket = sanswire::futures_io::WebSocket::connect_with(request, &config()).await?;
+async fn run_case_futures_io(request: &ClientRequest) -> Result<(), Error> {
+    let mut socket = sanswire::io::futures_io::WebSocket::connect_with(request, &config()).await?;
     let _ = socket.run(echo).await;
     Ok(())
 }
 
 /// As [`run_case_tokio`].
-fn run_case_blocking(request: &ClientRequest) -> Result<(), io::Error> {
+fn run_case_blocking(request: &ClientRequest) -> Result<(), Error> {
     let mut socket = blocking::WebSocket::connect_with(request, &config())?;
     let _ = socket.run(echo);
     Ok(())

@@ -19,8 +19,8 @@ use std::io::{self, Read, Write};
 
 use bytes::{Buf, Bytes};
 use ideal::{REPEAT, Stream};
-use sanswire::blocking::{self, Plain, Transport};
 use sanswire::frame::{Header, Opcode};
+use sanswire::io::{Plain, Transport, blocking};
 use sanswire::{Config, Connection, Event, Message};
 
 /// A path, and what it does so many times.

@@ -17,9 +17,8 @@ use std::time::Duration;
 
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
-use sanswire::io::Error;
-use sanswire::tokio::WebSocket;
-use sanswire::{Config, Event, Prepared, WhenFull};
+use sanswire::io::tokio::WebSocket;
+use sanswire::{Config, Error, Event, Prepared, WhenFull};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast::{self, error::RecvError};
 

@@ -32,9 +32,8 @@ use std::thread;
 
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{ClientRequest, HandshakeError};
-use sanswire::io::Error;
-use sanswire::tokio::{Receiver, Sender, WebSocket};
-use sanswire::{AfterClose, CloseCode, Config, Event, SendError};
+use sanswire::io::tokio::{Receiver, Sender, WebSocket};
+use sanswire::{AfterClose, CloseCode, Config, Error, Event, SendError};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 

@@ -28,7 +28,7 @@ use sanswire::delivery::{
     Sessions,
 };
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
-use sanswire::tokio::WebSocket;
+use sanswire::io::tokio::WebSocket;
 use sanswire::{CloseCode, Commands, Config, Message};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
@@ -101,17 +101,17 @@ fn user_at(address: IpAddr) -> IpAddr {
     }
 }
 
-async fn serve(stream: TcpStream, user: IpAddr, state: &State) -> Result<(), sanswire::io::Error> {
+async fn serve(stream: TcpStream, user: IpAddr, state: &State) -> Result<(), sanswire::Error> {
     stream.set_nodelay(true)?;
     let config = Config::default();
     let opening = async {
         let mut socket =
             WebSocket::accept_with(stream, &config, async |request| decide(request)).await?;
         let first = socket.recv().await?;
-        Ok::<_, sanswire::io::Error>((socket, first))
+        Ok::<_, sanswire::Error>((socket, first))
     };
     let Ok(opened) = timeout(OPENING_TIMEOUT, opening).await else { return Ok(()) };
-    if let Err(sanswire::io::Error::Handshake(HandshakeError::NoRequest { .. })) = opened {
+    if let Err(sanswire::Error::Handshake(HandshakeError::NoRequest { .. })) = opened {
         // It looked whether anybody listens.
         return Ok(());
     }
@@ -153,7 +153,7 @@ async fn exchange(
     socket: &mut WebSocket<TcpStream>,
     attached: &Attached<'_>,
     first: Message,
-) -> Result<(), sanswire::io::Error> {
+) -> Result<(), sanswire::Error> {
     let mut message = Some(first);
     loop {
         let is_idle = message.is_none();

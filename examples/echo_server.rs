@@ -59,10 +59,10 @@ fn main() -> ExitCode {
 
 /// One thread for each connection.
 fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
-    use sanswire::blocking::WebSocket;
+    use sanswire::io::blocking::WebSocket;
     use std::net::{TcpListener, TcpStream};
 
-    fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
+    fn serve(stream: TcpStream) -> Result<(), sanswire::Error> {
         stream.set_nodelay(true)?;
         let mut socket = WebSocket::accept_with(stream, &config(), decide)?;
         socket.run(echo)
@@ -86,10 +86,10 @@ fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
 /// One task for each connection.
 #[tokio::main]
 async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
-    use sanswire::tokio::WebSocket;
+    use sanswire::io::tokio::WebSocket;
     use tokio::net::{TcpListener, TcpStream};
 
-    async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
+    async fn serve(stream: TcpStream) -> Result<(), sanswire::Error> {
         stream.set_nodelay(true)?;
         let mut socket =
             WebSocket::accept_with(stream, &config(), async |request| decide(request)).await?;
@@ -114,10 +114,10 @@ async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
 /// One task of smol for each connection.
 #[cfg(feature = "futures-io")]
 fn serve_futures_io(address: &str) -> Result<(), Box<dyn Error>> {
-    use sanswire::futures_io::WebSocket;
+    use sanswire::io::futures_io::WebSocket;
     use smol::net::{TcpListener, TcpStream};
 
-    async fn serve(stream: TcpStream) -> Result<(), sanswire::io::Error> {
+    async fn serve(stream: TcpStream) -> Result<(), sanswire::Error> {
         stream.set_nodelay(true)?;
         let mut socket =
             WebSocket::accept_with(stream, &config(), async |request| decide(request)).await?;
@@ -209,8 +209,8 @@ fn announce(address: SocketAddr) -> std::io::Result<()> {
     stdout.flush()
 }
 
-fn report(peer: SocketAddr, served: Result<(), sanswire::io::Error>) {
-    use sanswire::io::Error;
+fn report(peer: SocketAddr, served: Result<(), sanswire::Error>) {
+    use sanswire::Error;
 
     match served {
         // Answered with a page, or a connection that a browser had in reserve.

@@ -11,9 +11,8 @@
 use std::io::Write as _;
 
 use sanswire::handshake::{Acceptance, ClientRequest, Request, Response};
-use sanswire::io::Error;
-use sanswire::tokio::{Receiver, Sender, WebSocket};
-use sanswire::{CloseCode, Config};
+use sanswire::io::tokio::{Receiver, Sender, WebSocket};
+use sanswire::{CloseCode, Config, Error};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 

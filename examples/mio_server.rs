@@ -21,8 +21,8 @@ use mio::{Events, Interest, Poll, Token, net};
 use sanswire::driver::{Driver, Next};
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError};
-use sanswire::io::{Error, pump};
-use sanswire::{Config, Event};
+use sanswire::io::pump;
+use sanswire::{Config, Error, Event};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());

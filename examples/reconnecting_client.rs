@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use sanswire::delivery::Limits;
 use sanswire::handshake::ClientRequest;
-use sanswire::tokio::reconnecting::{Client, Event, Handle, Options};
+use sanswire::io::tokio::reconnecting::{Client, Event, Handle, Options};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 const USAGE: &str = "usage: reconnecting_client [--delivery] URL";

@@ -164,7 +164,8 @@ impl Closed {
     ///
     #[cfg_attr(feature = "std", doc = "```no_run")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
-    /// # use sanswire::{Closed, blocking::WebSocket, io::Error};
+    /// # use sanswire::io::blocking::WebSocket;
+    /// # use sanswire::{Closed, Error};
     /// # fn f(mut socket: WebSocket<std::net::TcpStream>) -> Result<(), Error> {
     /// while let Some(message) = socket.recv()? {
     ///     println!("{message:?}");

@@ -4,14 +4,13 @@
 //! # On tokio
 //!
 //! A server that sends everything back, and a client, with the feature `tokio`. On smol and others,
-//! `sanswire::futures_io` has the same methods.
+//! `sanswire::io::futures_io` has the same methods.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")]
 //! # mod example {
-//! use sanswire::Config;
-//! use sanswire::io::Error;
-//! use sanswire::tokio::WebSocket;
+//! use sanswire::io::tokio::WebSocket;
+//! use sanswire::{Config, Error};
 //! use tokio::net::{TcpListener, TcpStream};
 //!
 //! async fn serve(listener: TcpListener) -> Result<(), Error> {
@@ -56,9 +55,8 @@
 //! use std::net::{TcpListener, TcpStream};
 //! use std::thread;
 //!
-//! use sanswire::Config;
-//! use sanswire::blocking::WebSocket;
-//! use sanswire::io::Error;
+//! use sanswire::io::blocking::WebSocket;
+//! use sanswire::{Config, Error};
 //!
 //! fn serve(listener: TcpListener) -> Result<(), Error> {
 //!     loop {
@@ -201,12 +199,12 @@
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `std` | yes | the [`blocking`] adapter and [`io::pump`](io::pump()), SIMD chosen at run time |
+//! | `std` | yes | the [`io::blocking`] adapter and [`io::pump`](io::pump()), SIMD chosen at run time |
 //! | `handshake` | yes | [`handshake`] over HTTP/1.1 heads, [`driver`], [`whatwg`] |
 //! | `deflate` | | permessage-deflate |
 //! | `url` | | URLs as the WHATWG parses them: international host names, percent-encoding |
-//! | `tokio` | | the `tokio` adapter, and its client that comes back |
-//! | `futures-io` | | the `futures_io` adapter, for smol and others |
+//! | `tokio` | | the `io::tokio` adapter, and its client that comes back |
+//! | `futures-io` | | the `io::futures_io` adapter, for smol and others |
 //!
 //! [RFC 6455]: https://www.rfc-editor.org/rfc/rfc6455
 //! [RFC 7692]: https://www.rfc-editor.org/rfc/rfc7692
@@ -253,13 +251,7 @@ pub use connection::{
 };
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]
-pub use io::blocking;
-#[cfg(feature = "futures-io")]
-#[doc(inline)]
-pub use io::futures_io;
-#[cfg(feature = "tokio")]
-#[doc(inline)]
-pub use io::tokio;
+pub use io::error::Error;
 pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
 pub use role::Role;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};

@@ -8,7 +8,7 @@
 //!
 //! Both ends offer and choose the subprotocol [`SUBPROTOCOL`]. There is one type for both: what is
 //! below drives a client's session over one connection; a server looks at the [`Hello`] first, and
-//! finds the session in its [`Sessions`] by the ids of both ends. `tokio::reconnecting` is a client
+//! finds the session in its [`Sessions`] by the ids of both ends. `io::tokio::reconnecting` is a client
 //! that does all this by itself.
 //!
 //! ```

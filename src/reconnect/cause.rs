@@ -12,7 +12,7 @@ use crate::handshake::HandshakeError;
 
 /// Why there is no connection any more, or none came about.
 ///
-/// `E` is the error of the adapter, such as `io::Error`.
+/// `E` is the error of the adapter, such as `sanswire::Error`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause<E> {

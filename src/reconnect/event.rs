@@ -9,7 +9,7 @@ use crate::message::Message;
 
 /// What happened.
 ///
-/// `E` is the error of the adapter, such as `io::Error`.
+/// `E` is the error of the adapter, such as `sanswire::Error`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<E> {

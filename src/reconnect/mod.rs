@@ -5,7 +5,7 @@
 //!
 //! - [`Reconnect`] says when to connect, and nothing else.
 //! - [`Supervisor`] is a whole client that comes back: it keeps what is to be sent, judges how
-//!   attempts and connections end, and has the events for the application. `tokio::reconnecting`
+//!   attempts and connections end, and has the events for the application. `io::tokio::reconnecting`
 //!   drives it. What each connection begins with, such as a token, leaves before what waits: with
 //!   the feature `handshake`, an `Opening` has both the request and those messages.
 //!

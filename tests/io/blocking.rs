@@ -16,11 +16,11 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::BufMut;
-use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Response};
-use sanswire::io::Error;
+use sanswire::io::blocking::WebSocket;
+use sanswire::io::{Plain, Transport};
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Error, Event, Message,
     MessageKind, Prepared, ReadyState, Reassembly, SendError, WhenFull,
 };
 

@@ -13,10 +13,10 @@ use std::net::{TcpListener, TcpStream};
 use std::thread;
 use std::time::Duration;
 
-use sanswire::blocking::{Transport, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits};
-use sanswire::io::Error;
-use sanswire::{AfterClose, CloseCode, Config, Connection, ConnectionError};
+use sanswire::io::Transport;
+use sanswire::io::blocking::WebSocket;
+use sanswire::{AfterClose, CloseCode, Config, Connection, ConnectionError, Error};
 
 use crate::support::{masked, unmasked};
 

@@ -11,10 +11,10 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
-use sanswire::Config;
-use sanswire::blocking::{Plain, WebSocket};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits};
-use sanswire::io::Error;
+use sanswire::io::Plain;
+use sanswire::io::blocking::WebSocket;
+use sanswire::{Config, Error};
 
 #[test]
 fn a_client_sees_the_headers_of_the_response() {

@@ -14,9 +14,8 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
-use sanswire::blocking::WebSocket;
-use sanswire::io::Error;
-use sanswire::{AfterClose, Config, Connection, Prepared};
+use sanswire::io::blocking::WebSocket;
+use sanswire::{AfterClose, Config, Connection, Error, Prepared};
 
 use crate::random::Random;
 use crate::support::masked;

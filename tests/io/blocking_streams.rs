@@ -11,11 +11,11 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use sanswire::blocking::{Plain, Transport, WebSocket};
 use sanswire::driver::Driver;
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
-use sanswire::io::Error;
-use sanswire::{Config, Connection, ConnectionError, Message, SendError};
+use sanswire::io::blocking::WebSocket;
+use sanswire::io::{Plain, Transport};
+use sanswire::{Config, Connection, ConnectionError, Error, Message, SendError};
 
 use crate::support::REQUEST;
 

@@ -13,9 +13,8 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits, Request};
-use sanswire::io::Error;
-use sanswire::tokio::WebSocket;
-use sanswire::{AfterClose, Config, Connection, ConnectionError};
+use sanswire::io::tokio::WebSocket;
+use sanswire::{AfterClose, Config, Connection, ConnectionError, Error};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };

@@ -22,8 +22,8 @@ use sanswire::delivery::{
     Attachment, Hello, Limits, Retention, SUBPROTOCOL, Session, SessionId, Sessions, Snapshot,
 };
 use sanswire::handshake::{Acceptance, ClientRequest, Request};
-use sanswire::tokio::WebSocket;
-use sanswire::tokio::reconnecting::{Cause, Client, Event, Options};
+use sanswire::io::tokio::WebSocket;
+use sanswire::io::tokio::reconnecting::{Cause, Client, Event, Options};
 use sanswire::{Config, Message, delivery};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -138,7 +138,7 @@ impl Server {
                     let server = Arc::clone(self);
                     tasks.spawn(async move {
                         if let Err(error) = server.serve(stream).await {
-                            let is_expected = error.is::<sanswire::io::Error>()
+                            let is_expected = error.is::<sanswire::Error>()
                                 || error.is::<sanswire::SendError>();
                             assert!(is_expected, "{error}");
                         }

@@ -24,7 +24,7 @@ use core::task::{Context, Poll, ready};
 use std::io::{IoSlice, Result};
 
 use futures_io::{AsyncRead, AsyncWrite};
-use sanswire::futures_io::{Receiver, Sender, WebSocket};
+use sanswire::io::futures_io::{Receiver, Sender, WebSocket};
 use tokio::io::ReadBuf;
 
 /// A stream of tokio as the adapter takes it.

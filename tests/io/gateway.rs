@@ -10,7 +10,7 @@ mod example;
 
 use std::time::Duration;
 
-use sanswire::tokio::WebSocket;
+use sanswire::io::tokio::WebSocket;
 use sanswire::{Closed, Config, Connection};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::task::JoinHandle;

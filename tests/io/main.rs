@@ -20,6 +20,8 @@ mod delivery;
 mod futures_io;
 #[cfg(feature = "tokio")]
 mod gateway;
+#[cfg(feature = "tokio")]
+mod names;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod poll;
 #[cfg(feature = "tokio")]

@@ -14,9 +14,8 @@ use std::io;
 use std::rc::Rc;
 
 use sanswire::handshake::{Request, Response};
-use sanswire::io::Error;
 use sanswire::io::poll::{Transport, WebSocket};
-use sanswire::{Config, Connection, Input, TransmitBuf};
+use sanswire::{Config, Connection, Error, Input, TransmitBuf};
 
 use crate::support::masked;
 

@@ -21,13 +21,14 @@ use std::time::Duration;
 use futures_core::Stream;
 use sanswire::delivery::{self, Limits, Session, SessionId};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
-use sanswire::io::Error;
-use sanswire::reconnect::{Action, GaveUp, Reconnect, Retry, State};
-use sanswire::tokio::WebSocket;
-use sanswire::tokio::reconnecting::{
+use sanswire::io::tokio::WebSocket;
+use sanswire::io::tokio::reconnecting::{
     AttemptError, Cause, Client, Event, Handle, Opening, Options, Refused, SendError,
 };
-use sanswire::{AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Message, WhenFull};
+use sanswire::reconnect::{Action, GaveUp, Reconnect, Retry, State};
+use sanswire::{
+    AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Error, Message, WhenFull,
+};
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, timeout};

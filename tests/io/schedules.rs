@@ -21,11 +21,10 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
-use sanswire::io::Error;
-use sanswire::tokio::{Receiver, Sender, WebSocket};
+use sanswire::io::tokio::{Receiver, Sender, WebSocket};
 use sanswire::{
-    AfterClose, CloseCode, Closed, Commands, Config, Connection, ConnectionError, Event, Message,
-    MessageKind,
+    AfterClose, CloseCode, Closed, Commands, Config, Connection, ConnectionError, Error, Event,
+    Message, MessageKind,
 };
 use tokio::io::{DuplexStream, duplex};
 use tokio::task::yield_now;

@@ -10,10 +10,9 @@
 use std::io;
 use std::time::Duration;
 
-use sanswire::futures_io::WebSocket;
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Response};
-use sanswire::io::Error;
-use sanswire::{CloseCode, Config, Connection, ConnectionError};
+use sanswire::io::futures_io::WebSocket;
+use sanswire::{CloseCode, Config, Connection, ConnectionError, Error};
 use smol::future::zip;
 use smol::io::{AsyncReadExt, AsyncWriteExt};
 use smol::net::{TcpListener, TcpStream};
@@ -192,7 +191,7 @@ fn a_receiver_that_waits_writes_what_the_sender_queues() {
 async fn a_tokio_client_talks_to_a_server_on_smol() {
     let (listener, url) = listen().await;
     let server = spawn(echo(listener));
-    let mut client = sanswire::tokio::WebSocket::connect(&url).await.unwrap();
+    let mut client = sanswire::io::tokio::WebSocket::connect(&url).await.unwrap();
     client.send(vec![7; 1 << 20]).await.unwrap();
     assert_eq!(client.recv().await.unwrap(), Some(vec![7; 1 << 20].into()));
     client.close(4000, "bye").await.unwrap();
@@ -211,7 +210,8 @@ async fn a_client_on_smol_talks_to_a_tokio_server() {
         Ok::<_, Error>(answer)
     });
     let (stream, _) = listener.accept().await.unwrap();
-    let mut server = sanswire::tokio::WebSocket::accept(stream, &Config::default()).await.unwrap();
+    let mut server =
+        sanswire::io::tokio::WebSocket::accept(stream, &Config::default()).await.unwrap();
     while let Some(message) = server.recv().await.unwrap() {
         server.send(message).await.unwrap();
     }

@@ -35,11 +35,11 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
-use sanswire::io::Error;
-use sanswire::tokio::{Receiver, Sender, WebSocket};
+use sanswire::io::blocking;
+use sanswire::io::tokio::{Receiver, Sender, WebSocket};
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Message, ReadyState,
-    SendError, blocking,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Error, Message,
+    ReadyState, SendError,
 };
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 use tokio::net::TcpListener;

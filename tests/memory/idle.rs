@@ -8,9 +8,8 @@
 use core::time::Duration;
 
 use sanswire::driver::Driver;
-use sanswire::io::Error;
-use sanswire::tokio::WebSocket;
-use sanswire::{Commands, Config, Connection, Event, Role};
+use sanswire::io::tokio::WebSocket;
+use sanswire::{Commands, Config, Connection, Error, Event, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::{sleep, timeout};

@@ -1,14 +1,14 @@
 //! The blocking adapter: a WebSocket over anything that is `Read + Write`.
 //!
 //! ```no_run
-//! use sanswire::blocking::WebSocket;
+//! use sanswire::io::blocking::WebSocket;
 //!
 //! let mut socket = WebSocket::connect("ws://localhost:9001/chat")?;
 //! socket.send("hello")?;
 //! while let Some(message) = socket.recv()? {
 //!     println!("{message:?}");
 //! }
-//! # Ok::<(), sanswire::io::Error>(())
+//! # Ok::<(), sanswire::Error>(())
 //! ```
 //!
 //! What is sent leaves as the module [`io`](super#when-bytes-leave) says.
@@ -45,8 +45,9 @@ mod turns;
 use core::time::Duration;
 
 use self::clock::{Clock, NEVER};
-use super::{Error, failure::Failure};
-pub use super::{Plain, Transport};
+use super::Transport;
+use super::error::Error;
+use super::failure::Failure;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
@@ -64,7 +65,7 @@ use crate::message::{Message, MessageKind, Outgoing};
 /// use std::thread;
 ///
 /// use sanswire::Config;
-/// use sanswire::blocking::WebSocket;
+/// use sanswire::io::blocking::WebSocket;
 /// use sanswire::handshake::ClientRequest;
 ///
 /// let listener = TcpListener::bind("127.0.0.1:0")?;
@@ -74,7 +75,7 @@ use crate::message::{Message, MessageKind, Outgoing};
 ///     while let Some(message) = socket.recv()? {
 ///         socket.feed(message)?;
 ///     }
-///     Ok::<_, sanswire::io::Error>(())
+///     Ok::<_, sanswire::Error>(())
 /// });
 /// let request = ClientRequest::new(&address.to_string(), "/")?;
 /// let mut socket = WebSocket::connect_with(&request, &Config::default())?;
@@ -122,7 +123,8 @@ impl<S: Transport> WebSocket<S> {
     /// [`flush`](Self::flush).
     ///
     /// ```
-    /// use sanswire::blocking::{Plain, WebSocket};
+    /// use sanswire::io::Plain;
+    /// use sanswire::io::blocking::WebSocket;
     /// use sanswire::{Config, Connection, Event};
     ///
     /// # let stream = std::io::Cursor::new(Vec::new());
@@ -134,7 +136,7 @@ impl<S: Transport> WebSocket<S> {
     ///     _ => Ok(()),
     /// })?;
     /// assert_eq!(echoed, Some(Ok(())));
-    /// # Ok::<(), sanswire::io::Error>(())
+    /// # Ok::<(), sanswire::Error>(())
     /// ```
     ///
     /// # Errors

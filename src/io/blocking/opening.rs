@@ -9,8 +9,9 @@ use super::clock::{Clock, NEVER};
 use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
+use crate::io::error::Error;
 use crate::io::failure::Failure;
-use crate::io::{Error, Transport, check_plain, entropy, is_self_connected, open_with};
+use crate::io::{Transport, check_plain, entropy, is_self_connected, open_with};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.

@@ -2,8 +2,8 @@
 //! `futures-io`.
 //!
 //! ```no_run
-//! # async fn f() -> Result<(), sanswire::io::Error> {
-//! use sanswire::futures_io::WebSocket;
+//! # async fn f() -> Result<(), sanswire::Error> {
+//! use sanswire::io::futures_io::WebSocket;
 //!
 //! let mut socket = WebSocket::connect("ws://localhost:9001/chat").await?;
 //! socket.send("hello").await?;
@@ -32,12 +32,12 @@ use async_io::Timer;
 use async_net::{TcpStream, resolve};
 use bytes::Buf;
 
+use super::error::Error;
 use super::poll::{self, Transport};
-use super::{Error, SLICES, check_plain, is_self_connected};
+use super::{SLICES, check_plain, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
-pub use poll::ReuniteError;
 
 /// A WebSocket over a stream of `futures-io`: a [`poll::WebSocket`].
 pub type WebSocket<S> = poll::WebSocket<Stream<S>>;

@@ -16,7 +16,7 @@ use super::transport::Transport;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Event, ReadyState};
 use crate::error::SendError;
-use crate::io::Error;
+use crate::io::error::Error;
 use crate::message::{Message, MessageKind, Outgoing};
 
 /// The half of a [`WebSocket`] that sends.

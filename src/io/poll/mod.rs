@@ -1,12 +1,11 @@
 //! The WebSocket of all asynchronous runtimes.
 //!
-//! `sanswire::tokio::WebSocket` and `sanswire::futures_io::WebSocket` are [`WebSocket`] over streams
+//! `sanswire::io::tokio::WebSocket` and `sanswire::io::futures_io::WebSocket` are [`WebSocket`] over streams
 //! of those runtimes. For another runtime, implement [`Transport`].
 //!
 //! ```
-//! use sanswire::Event;
-//! use sanswire::io::Error;
 //! use sanswire::io::poll::{Transport, WebSocket};
+//! use sanswire::{Error, Event};
 //!
 //! /// Sends everything back, on any runtime.
 //! async fn echo(mut socket: WebSocket<impl Transport>) -> Result<(), Error> {
@@ -51,7 +50,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use self::shell::{Shell, Wakers};
-use super::Error;
+use super::error::Error;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;

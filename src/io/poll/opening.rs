@@ -11,7 +11,8 @@ use super::transport::Transport;
 use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
-use crate::io::{Error, entropy};
+use crate::io::entropy;
+use crate::io::error::Error;
 
 impl<T: Transport> WebSocket<T> {
     /// Does a client's handshake over a stream that is connected already, such as one of TLS.
@@ -61,7 +62,8 @@ impl<T: Transport> WebSocket<T> {
     #[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
     /// # async fn user_of(_: Option<&str>) -> Option<u32> { None }
     /// use sanswire::handshake::{Acceptance, Request, Response};
-    /// use sanswire::{Config, io::Error, tokio::WebSocket};
+    /// use sanswire::io::tokio::WebSocket;
+    /// use sanswire::{Config, Error};
     ///
     /// # async fn f(stream: tokio::net::TcpStream) -> Result<(), Error> {
     /// let mut user = 0;

@@ -10,8 +10,9 @@ use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Driver, Next, Stuck, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
+use crate::io::error::Error;
 use crate::io::failure::Failure;
-use crate::io::{Error, Opening, answer, open};
+use crate::io::{Opening, answer, open};
 use crate::message::{Message, Outgoing};
 
 /// A driver over a transport.

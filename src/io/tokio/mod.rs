@@ -1,8 +1,8 @@
 //! WebSockets on tokio, over anything that is `AsyncRead + AsyncWrite`.
 //!
 //! ```no_run
-//! # async fn f() -> Result<(), sanswire::io::Error> {
-//! use sanswire::tokio::WebSocket;
+//! # async fn f() -> Result<(), sanswire::Error> {
+//! use sanswire::io::tokio::WebSocket;
 //!
 //! let mut socket = WebSocket::connect("ws://localhost:9001/chat").await?;
 //! socket.send("hello").await?;
@@ -25,9 +25,8 @@
 //! While a part is written to a disk, nothing more is read, so TCP slows the peer down:
 //!
 //! ```no_run
-//! use sanswire::io::Error;
-//! use sanswire::tokio::WebSocket;
-//! use sanswire::{Config, Event, Reassembly};
+//! use sanswire::io::tokio::WebSocket;
+//! use sanswire::{Config, Error, Event, Reassembly};
 //! use tokio::io::AsyncWriteExt;
 //!
 //! async fn store(stream: tokio::net::TcpStream, mut file: tokio::fs::File) -> Result<(), Error> {
@@ -66,21 +65,21 @@ use ::tokio::task::yield_now;
 use ::tokio::time::{Instant, Sleep, sleep_until, timeout};
 use bytes::Buf;
 
+use super::error::Error;
 use super::poll::{self, Transport};
-use super::{Error, SLICES, check_plain, is_self_connected};
+use super::{SLICES, check_plain, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
-pub use poll::ReuniteError;
 
 /// A WebSocket over a stream of tokio: a [`poll::WebSocket`].
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), sanswire::io::Error> {
+/// # async fn main() -> Result<(), sanswire::Error> {
 /// use sanswire::Config;
 /// use sanswire::handshake::ClientRequest;
-/// use sanswire::tokio::WebSocket;
+/// use sanswire::io::tokio::WebSocket;
 ///
 /// let (near, far) = tokio::io::duplex(1024);
 /// let server = tokio::spawn(async move {
@@ -88,7 +87,7 @@ pub use poll::ReuniteError;
 ///     while let Some(message) = socket.recv().await? {
 ///         socket.feed(message).await?;
 ///     }
-///     Ok::<_, sanswire::io::Error>(())
+///     Ok::<_, sanswire::Error>(())
 /// });
 /// let request = ClientRequest::new("example.com", "/")?;
 /// let mut socket = WebSocket::client(near, &request, &Config::default()).await?;

@@ -10,9 +10,8 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use sanswire::Config;
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request};
-use sanswire::io::Error;
+use sanswire::{Config, Error};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 
 use super::socket::{pair, read_head};

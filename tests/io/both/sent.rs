@@ -18,8 +18,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_sink::Sink;
-use sanswire::io::Error;
-use sanswire::{AfterClose, Config, Event, Prepared, SendError, WhenFull};
+use sanswire::{AfterClose, Config, Error, Event, Prepared, SendError, WhenFull};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 use tokio::task::{JoinHandle, yield_now};
 use tokio::time::{sleep, timeout};

@@ -15,10 +15,9 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 use sanswire::handshake::{ClientRequest, HandshakeError, Response};
-use sanswire::io::Error;
 use sanswire::io::poll::{self, Transport};
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Event, Message,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Error, Event, Message,
     MessageKind, Prepared, ReadyState, Reassembly, SendError, WhenFull, driver,
 };
 use tokio::io::{

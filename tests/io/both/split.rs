@@ -16,9 +16,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
-use sanswire::io::Error;
 use sanswire::{
-    Config, Connection, ConnectionError, Event, Message, ReadyState, SendError, WhenFull,
+    Config, Connection, ConnectionError, Error, Event, Message, ReadyState, SendError, WhenFull,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::Barrier;

@@ -4,9 +4,9 @@ use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
-use sanswire::blocking::WebSocket;
+use sanswire::Error;
 use sanswire::handshake::ClientRequest;
-use sanswire::io::Error;
+use sanswire::io::blocking::WebSocket;
 
 use super::{ASK, FloodBy, Settings, decide, describe, react, report, say};
 

@@ -28,8 +28,7 @@ use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
 use sanswire::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
-use sanswire::io::Error;
-use sanswire::{Commands, Config, Event, Message, Refused};
+use sanswire::{Commands, Config, Error, Event, Message, Refused};
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();

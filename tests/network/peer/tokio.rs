@@ -1,8 +1,8 @@
 //! The peer on the tokio adapter: one task for each connection.
 
+use sanswire::Error;
 use sanswire::handshake::ClientRequest;
-use sanswire::io::Error;
-use sanswire::tokio::WebSocket;
+use sanswire::io::tokio::WebSocket;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 

@@ -2,13 +2,12 @@
 
 use core::num::NonZeroU32;
 
-use sanswire::ClosedBy;
-use sanswire::ConnectionError;
 use sanswire::delivery::DeliveryError;
 use sanswire::reconnect::{
     Action, AttemptError, Cause, Event, GaveUp, Policy, Reconnect, Retry, SendError, State, Step,
     Supervisor,
 };
+use sanswire::{ClosedBy, ConnectionError};
 
 use super::world::{Failure, HOUR, LOST, SEED, World, ZERO, closed, policy, queue};
 

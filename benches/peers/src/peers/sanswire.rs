@@ -5,7 +5,8 @@ use std::io::Write;
 
 use bytes::{Buf, BufMut, Bytes};
 use sanswire::extension::{self, Deflate, DeflateConfig};
-use sanswire::{Commands, Config, Connection, Event, Message, Prepared, blocking};
+use sanswire::io::{self, blocking};
+use sanswire::{Commands, Config, Connection, Event, Message, Prepared};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use crate::memory::{self, Memory};
@@ -22,9 +23,9 @@ impl Peer for Sanswire {
     }
 
     fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
-        let tokio = || sanswire::tokio::WebSocket::from_driver(transport(), connection(role));
+        let tokio = || sanswire::io::tokio::WebSocket::from_driver(transport(), connection(role));
         let blocking = || {
-            let stream = blocking::Plain(transport());
+            let stream = io::Plain(transport());
             blocking::WebSocket::from_driver(stream, connection(role))
         };
         vec![
@@ -156,7 +157,7 @@ impl<T: Takes> Receive for Core<T> {
     }
 }
 
-struct Tokio<T>(sanswire::tokio::WebSocket<Memory>, T);
+struct Tokio<T>(sanswire::io::tokio::WebSocket<Memory>, T);
 
 impl Receive for Tokio<Lends> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
@@ -183,7 +184,7 @@ impl Receive for Tokio<Owns> {
     }
 }
 
-struct Blocking<T>(blocking::WebSocket<blocking::Plain<Memory>>, T);
+struct Blocking<T>(blocking::WebSocket<io::Plain<Memory>>, T);
 
 impl Receive for Blocking<Lends> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
@@ -325,8 +326,8 @@ fn read(transport: &mut Memory, connection: &mut Connection) -> Option<usize> {
 }
 
 /// The loop that everybody writes first.
-async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error> {
-    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server());
+async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::Error> {
+    let mut socket = sanswire::io::tokio::WebSocket::from_driver(stream, server());
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
     }
@@ -334,11 +335,11 @@ async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::io::Error>
 }
 
 /// Replies are queued while the event is held, and leave together before a read would wait.
-async fn gathered<S>(stream: S) -> Result<(), sanswire::io::Error>
+async fn gathered<S>(stream: S) -> Result<(), sanswire::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = sanswire::tokio::WebSocket::from_driver(stream, server());
+    let mut socket = sanswire::io::tokio::WebSocket::from_driver(stream, server());
     socket.run(reply).await
 }
 

@@ -106,11 +106,11 @@ impl<S> Client<S> {
     /// cause, and what the [`Policy`](crate::reconnect::Policy) says.
     ///
     /// ```no_run
-    /// # use sanswire::tokio::reconnecting::{AttemptError, Cause, Client, Options};
+    /// # use sanswire::io::tokio::reconnecting::{AttemptError, Cause, Client, Options};
     /// # use sanswire::reconnect::Retry;
     /// # use sanswire::handshake::{ClientRequest, HandshakeError};
     /// # async fn request(_: u32) -> Result<ClientRequest, AttemptError> { unreachable!() }
-    /// use sanswire::io::Error;
+    /// use sanswire::Error;
     ///
     /// let client = Client::new(Options::default(), request)?.judge_by(|cause, judged| match cause {
     ///     // The next attempt has another token.

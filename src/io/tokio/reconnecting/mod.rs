@@ -4,7 +4,7 @@
 //! # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
 //! # async fn f() -> std::io::Result<()> {
 //! use sanswire::handshake::ClientRequest;
-//! use sanswire::tokio::reconnecting::{Client, Event, Options};
+//! use sanswire::io::tokio::reconnecting::{Client, Event, Options};
 //!
 //! // Asked before each attempt: a token that has expired is no reason to give up.
 //! let mut client = Client::new(Options::default(), async |_attempt| {
@@ -46,10 +46,10 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # use sanswire::Config;
-//! # use sanswire::tokio::WebSocket;
+//! # use sanswire::io::tokio::WebSocket;
 //! # async fn fresh_token() -> Result<String, std::io::Error> { Ok("secret".to_owned()) }
 //! use sanswire::handshake::ClientRequest;
-//! use sanswire::tokio::reconnecting::{Client, Opening, Options};
+//! use sanswire::io::tokio::reconnecting::{Client, Opening, Options};
 //!
 //! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! # let url = format!("ws://{}", listener.local_addr()?);

@@ -10,7 +10,7 @@ use crate::reconnect::Policy;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sanswire::tokio::reconnecting::Options;
+/// use sanswire::io::tokio::reconnecting::Options;
 ///
 /// let mut options = Options::default();
 /// options.attempt_timeout = Duration::from_secs(3);
