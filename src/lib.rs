@@ -93,7 +93,7 @@
 //! does what it says to a stream; what is left is to wait.
 //!
 //! ```
-//! use sanswire::driver::{self, Driver, Next};
+//! use sanswire::driver::{Driver, DriverError, Next};
 //! use sanswire::handshake::Acceptance;
 //! use sanswire::{Config, Event, io};
 //! use std::net::TcpStream;
@@ -103,7 +103,7 @@
 //! fn echo(
 //!     stream: &mut TcpStream, // non-blocking
 //!     mut wait: impl FnMut(&TcpStream, &Driver, Option<Duration>),
-//! ) -> Result<(), driver::Error> {
+//! ) -> Result<(), DriverError> {
 //!     let (mut driver, start) = (Driver::server(&Config::default()), Instant::now());
 //!     loop {
 //!         match driver.poll_event()? {

@@ -8,7 +8,7 @@ use std::num::NonZeroUsize;
 
 use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
-use sanswire::driver::{Driver, Error, Next, Write};
+use sanswire::driver::{Driver, DriverError, Next, Write};
 use sanswire::handshake::{Acceptance, Request, Response};
 use sanswire::{AfterClose, Config, Connection, Event, Message, ReadyState, Role};
 use sanswire_fuzz::oracle::{self, Outcome, Rules};
@@ -62,7 +62,7 @@ struct Run<'a> {
     has_closed: bool,
     has_broken: bool,
     is_shut: bool,
-    end: Option<Option<Error>>,
+    end: Option<Option<DriverError>>,
 }
 
 impl<'a> Run<'a> {

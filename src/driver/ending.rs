@@ -2,14 +2,14 @@
 
 use core::time::Duration;
 
-use super::error::Error;
+use super::error::DriverError;
 use crate::close::Closed;
 
 /// What is told when the transport is done.
 #[derive(Clone, Debug)]
 pub(super) enum Outcome {
     Closed(Closed),
-    Failed(Error),
+    Failed(DriverError),
 }
 
 /// An end that has begun.
@@ -125,7 +125,7 @@ impl Ending {
     }
 
     /// Returns why the connection has failed, if it has.
-    pub(super) fn error(&self) -> Option<Error> {
+    pub(super) fn error(&self) -> Option<DriverError> {
         match &self.outcome {
             Outcome::Failed(error) => Some(error.clone()),
             Outcome::Closed(_) => None,

@@ -8,7 +8,7 @@ use crate::handshake::HandshakeError;
 /// Why a [`Driver`](super::Driver) has ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Error {
+pub enum DriverError {
     /// The connection failed: by the peer's fault, by a limit, or because the stream ended.
     Connection(ConnectionError),
     /// The handshake failed: there was no connection. A server has answered the request with
@@ -23,7 +23,7 @@ pub enum Error {
     },
 }
 
-impl fmt::Display for Error {
+impl fmt::Display for DriverError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Connection(_) => f.write_str("connection failed"),
@@ -33,7 +33,7 @@ impl fmt::Display for Error {
     }
 }
 
-impl core::error::Error for Error {
+impl core::error::Error for DriverError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
             Self::Connection(error) => Some(error),
@@ -43,13 +43,13 @@ impl core::error::Error for Error {
     }
 }
 
-impl From<ConnectionError> for Error {
+impl From<ConnectionError> for DriverError {
     fn from(error: ConnectionError) -> Self {
         Self::Connection(error)
     }
 }
 
-impl From<HandshakeError> for Error {
+impl From<HandshakeError> for DriverError {
     fn from(error: HandshakeError) -> Self {
         Self::Handshake(error)
     }

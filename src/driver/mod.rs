@@ -84,5 +84,5 @@ mod machine;
 mod opening;
 mod reads;
 
-pub use error::Error;
+pub use error::DriverError;
 pub use machine::{Driver, Next, Stuck, Transfer, Write};

@@ -5,7 +5,7 @@ use std::io;
 
 use crate::close::Closed;
 use crate::connection::{Discarded, Refused};
-use crate::driver;
+use crate::driver::DriverError;
 use crate::error::{ConnectionError, SendError};
 use crate::handshake::HandshakeError;
 use crate::message::Message;
@@ -108,12 +108,12 @@ impl From<Closed> for Error {
     }
 }
 
-impl From<driver::Error> for Error {
-    fn from(error: driver::Error) -> Self {
+impl From<DriverError> for Error {
+    fn from(error: DriverError) -> Self {
         match error {
-            driver::Error::Connection(error) => Self::Connection(error),
-            driver::Error::Handshake(error) => Self::Handshake(error),
-            driver::Error::Rejected { status } => Self::Rejected { status },
+            DriverError::Connection(error) => Self::Connection(error),
+            DriverError::Handshake(error) => Self::Handshake(error),
+            DriverError::Rejected { status } => Self::Rejected { status },
         }
     }
 }

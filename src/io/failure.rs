@@ -2,8 +2,8 @@
 
 use std::io;
 
-use super::Error;
-use crate::driver::{self, Driver};
+use super::error::Error;
+use crate::driver::{Driver, DriverError};
 use crate::error::ConnectionError;
 use crate::handshake::HandshakeError;
 
@@ -37,7 +37,7 @@ impl Failure {
     /// Says why a connection ended: where the driver saw no more than the end of the stream, what
     /// that failed of.
     #[cold]
-    pub(super) fn explain(&mut self, error: driver::Error) -> Error {
+    pub(super) fn explain(&mut self, error: DriverError) -> Error {
         match self.first.take() {
             Some(first) if is_end_of_stream(&error) => Error::Io(first),
             Some(_) | None => error.into(),
@@ -46,10 +46,10 @@ impl Failure {
 }
 
 /// Returns whether a driver knows no better reason than that the stream has ended.
-const fn is_end_of_stream(error: &driver::Error) -> bool {
+const fn is_end_of_stream(error: &DriverError) -> bool {
     matches!(
         error,
-        driver::Error::Connection(ConnectionError::UnexpectedEof)
-            | driver::Error::Handshake(HandshakeError::EndOfStream)
+        DriverError::Connection(ConnectionError::UnexpectedEof)
+            | DriverError::Handshake(HandshakeError::EndOfStream)
     )
 }

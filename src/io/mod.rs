@@ -36,7 +36,7 @@ use std::io;
 
 use self::error::Error;
 use crate::connection::ReadyState;
-use crate::driver::{self, Driver, Next};
+use crate::driver::{Driver, DriverError, Next};
 use crate::handshake::{Acceptance, ClientRequest, Request, Response};
 
 pub mod blocking;
@@ -72,7 +72,7 @@ enum Opening {
 }
 
 /// Opens a driver as far as it goes by itself.
-fn open(driver: &mut Driver) -> Result<Opening, driver::Error> {
+fn open(driver: &mut Driver) -> Result<Opening, DriverError> {
     while driver.connection().ready_state() == ReadyState::Connecting {
         match driver.poll_event()? {
             Next::Request(request) => return Ok(Opening::Answer(request)),
@@ -88,7 +88,7 @@ fn open(driver: &mut Driver) -> Result<Opening, driver::Error> {
 fn open_with(
     driver: &mut Driver,
     decide: &mut Option<impl FnOnce(&Request) -> Result<Acceptance, Response>>,
-) -> Result<bool, driver::Error> {
+) -> Result<bool, DriverError> {
     loop {
         match open(driver)? {
             Opening::Answer(request) => {

@@ -1,6 +1,6 @@
 //! How a connection ends, and its transport.
 
-use sanswire::driver::{Error, Transfer, Write};
+use sanswire::driver::{DriverError, Transfer, Write};
 use sanswire::{CloseCode, Config, ConnectionError, ReadyState, Role, SendError, WhenFull};
 
 use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, config, secs};
@@ -8,7 +8,7 @@ use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_bod
 const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
 fn failed(error: ConnectionError) -> Vec<Told> {
-    vec![Told::Failed(Error::Connection(error))]
+    vec![Told::Failed(DriverError::Connection(error))]
 }
 
 /// An end that has closed with 1000 and got the answer.
@@ -290,7 +290,9 @@ fn a_peer_that_is_gone_and_takes_nothing_gets_one_try() {
         }
     }
     assert_eq!(tries, 1);
-    assert!(matches!(&told[..], [Told::Failed(Error::Connection(error))] if error.is_timeout()));
+    assert!(
+        matches!(&told[..], [Told::Failed(DriverError::Connection(error))] if error.is_timeout())
+    );
 }
 
 #[test]
@@ -304,7 +306,9 @@ fn a_peer_that_is_gone_is_not_waited_for_by_whoever_never_writes() {
         hand.driver.handle_timeout(hand.now);
         told = hand.take();
     }
-    assert!(matches!(&told[..], [Told::Failed(Error::Connection(error))] if error.is_timeout()));
+    assert!(
+        matches!(&told[..], [Told::Failed(DriverError::Connection(error))] if error.is_timeout())
+    );
 }
 
 #[test]
@@ -399,7 +403,7 @@ fn a_close_takes_no_longer_than_its_time_with_all_that_follows() {
     let mut hand = Hand::asked(&impatient);
     hand.driver.shut_down(1001, "").unwrap();
     assert!(hand.pass_until(secs(2)).is_empty());
-    assert_eq!(hand.pass_until(secs(3)), [Told::Failed(Error::Rejected { status: 503 })]);
+    assert_eq!(hand.pass_until(secs(3)), [Told::Failed(DriverError::Rejected { status: 503 })]);
 }
 
 #[test]
@@ -436,7 +440,8 @@ fn a_peer_that_is_too_slow_is_told_of_without_anything_moving() {
     assert_eq!(last, (CLOSE, close_body(1008, reason)));
     hand.eof();
     let told = hand.settle();
-    let [Told::Failed(Error::Connection(ConnectionError::PeerTooSlow { .. }))] = &told[..] else {
+    let [Told::Failed(DriverError::Connection(ConnectionError::PeerTooSlow { .. }))] = &told[..]
+    else {
         panic!("{told:?}")
     };
 }

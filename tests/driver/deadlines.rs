@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use sanswire::driver::Error;
+use sanswire::driver::DriverError;
 use sanswire::{Config, ConnectionError, PingWhen, Role};
 
 use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, config, secs};
@@ -10,7 +10,7 @@ use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, config, secs};
 const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
 fn failed(error: ConnectionError) -> Vec<Told> {
-    vec![Told::Failed(Error::Connection(error))]
+    vec![Told::Failed(DriverError::Connection(error))]
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use bytes::Buf;
-use sanswire::driver::{Driver, Error, Next, Write};
+use sanswire::driver::{Driver, DriverError, Next, Write};
 use sanswire::handshake::{Acceptance, ClientRequest, Request};
 use sanswire::{Closed, Config, Connection, Event, Message, Role};
 
@@ -34,7 +34,7 @@ pub(crate) enum Told {
     Binary(Vec<u8>),
     Closed(Closed),
     Drained,
-    Failed(Error),
+    Failed(DriverError),
     Over,
     Ping(Vec<u8>),
     Pong(Vec<u8>),

@@ -2,7 +2,7 @@
 
 use core::time::Duration;
 
-use sanswire::driver::{Driver, Error};
+use sanswire::driver::{Driver, DriverError};
 use sanswire::handshake::{Acceptance, HandshakeError, Response};
 use sanswire::{Config, Connection, ConnectionError, ReadyState, Role};
 
@@ -28,7 +28,7 @@ fn end(hand: &mut Hand) -> Vec<Told> {
 }
 
 fn handshake_failed(error: HandshakeError) -> Vec<Told> {
-    vec![Told::Failed(Error::Handshake(error))]
+    vec![Told::Failed(DriverError::Handshake(error))]
 }
 
 #[test]
@@ -111,7 +111,7 @@ fn a_request_may_be_rejected_later() {
     let mut hand = Hand::asked(&Config::default());
     assert!(hand.pass_until(secs(9)).is_empty());
     hand.driver.reject(&Response::new(403)).unwrap();
-    assert_eq!(end(&mut hand), [Told::Failed(Error::Rejected { status: 403 })]);
+    assert_eq!(end(&mut hand), [Told::Failed(DriverError::Rejected { status: 403 })]);
     assert_eq!(status(&hand), 403);
 }
 
@@ -120,7 +120,7 @@ fn a_request_may_be_rejected_before_it_comes() {
     let mut hand = Hand::accepting(&Config::default());
     hand.settle();
     hand.driver.reject(&Response::new(503)).unwrap();
-    assert_eq!(end(&mut hand), [Told::Failed(Error::Rejected { status: 503 })]);
+    assert_eq!(end(&mut hand), [Told::Failed(DriverError::Rejected { status: 503 })]);
     assert_eq!(status(&hand), 503);
 }
 
@@ -129,7 +129,7 @@ fn a_rejection_with_a_bad_status_is_answered_500_and_ends() {
     let mut hand = Hand::asked(&Config::default());
     let rejected = hand.driver.reject(&Response::new(101));
     assert_eq!(rejected, Err(HandshakeError::InvalidStatus(101)));
-    let failed = Error::Handshake(HandshakeError::InvalidStatus(101));
+    let failed = DriverError::Handshake(HandshakeError::InvalidStatus(101));
     assert_eq!(end(&mut hand), [Told::Failed(failed)]);
     assert_eq!(status(&hand), 500);
 }
@@ -148,7 +148,7 @@ fn a_second_answer_is_out_of_order_and_changes_nothing() {
     hand.driver.reject(&Response::new(404)).unwrap();
     assert_eq!(hand.driver.reject(&Response::new(403)), out_of_order);
     assert_eq!(hand.accept(&Acceptance::new()), out_of_order);
-    assert_eq!(end(&mut hand), [Told::Failed(Error::Rejected { status: 404 })]);
+    assert_eq!(end(&mut hand), [Told::Failed(DriverError::Rejected { status: 404 })]);
     assert_eq!(status(&hand), 404);
 
     let mut hand = Hand::connecting(&Config::default());
@@ -207,7 +207,7 @@ fn a_malformed_request_is_answered_400_and_ends() {
     hand.settle();
     hand.read(b"hello\r\n\r\n");
     let told = end(&mut hand);
-    let [Told::Failed(Error::Handshake(HandshakeError::Malformed(_)))] = &told[..] else {
+    let [Told::Failed(DriverError::Handshake(HandshakeError::Malformed(_)))] = &told[..] else {
         panic!("{told:?}")
     };
     assert_eq!(status(&hand), 400);
@@ -298,7 +298,8 @@ fn a_client_is_told_how_it_was_refused_and_writes_nothing_more() {
     hand.written.clear();
     hand.read(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
     let told = hand.take();
-    let [Told::Failed(Error::Handshake(HandshakeError::Refused(response)))] = &told[..] else {
+    let [Told::Failed(DriverError::Handshake(HandshakeError::Refused(response)))] = &told[..]
+    else {
         panic!("{told:?}")
     };
     assert_eq!((response.status(), &response.content()[..]), (404, &b"none"[..]));
@@ -317,7 +318,8 @@ fn a_refusal_whose_body_does_not_end_is_told_after_two_seconds() {
     hand.read(b"ne");
     assert!(hand.settle().is_empty());
     let told = hand.pass_until(secs(5));
-    let [Told::Failed(Error::Handshake(HandshakeError::Refused(response)))] = &told[..] else {
+    let [Told::Failed(DriverError::Handshake(HandshakeError::Refused(response)))] = &told[..]
+    else {
         panic!("{told:?}")
     };
     assert_eq!((response.content(), response.is_truncated()), (&"none".into(), true));
@@ -352,7 +354,7 @@ fn a_client_that_was_refused_before_its_request_left_does_not_write_the_rest() {
     assert!(matches!(hand.write(10), Some(Did::Wrote(_))));
     hand.read(b"HTTP/1.1 414 URI Too Long\r\nContent-Length: 0\r\n\r\n");
     let told = hand.take();
-    assert!(matches!(&told[..], [Told::Failed(Error::Handshake(_))]), "{told:?}");
+    assert!(matches!(&told[..], [Told::Failed(DriverError::Handshake(_))]), "{told:?}");
     assert!(hand.driver.want_write().is_none());
 }
 
@@ -393,10 +395,10 @@ fn a_server_that_is_shut_down_before_it_has_answered_answers_503() {
         hand.driver.shut_down(1001, "").unwrap();
         assert!(hand.driver.is_ending());
         hand.driver.shut_down(1001, "").unwrap();
-        assert_eq!(end(&mut hand), [Told::Failed(Error::Rejected { status: 503 })]);
+        assert_eq!(end(&mut hand), [Told::Failed(DriverError::Rejected { status: 503 })]);
         assert_eq!(status(&hand), 503);
         hand.driver.shut_down(1001, "").unwrap();
-        assert_eq!(hand.settle(), [Told::Failed(Error::Rejected { status: 503 })]);
+        assert_eq!(hand.settle(), [Told::Failed(DriverError::Rejected { status: 503 })]);
     }
 }
 
@@ -407,7 +409,7 @@ fn a_server_that_is_shut_down_behind_a_bad_request_goes_on_to_its_end() {
     hand.read(b"hello\r\n\r\n");
     assert!(hand.take().is_empty());
     hand.driver.shut_down(1001, "").unwrap();
-    assert!(matches!(&end(&mut hand)[..], [Told::Failed(Error::Handshake(_))]));
+    assert!(matches!(&end(&mut hand)[..], [Told::Failed(DriverError::Handshake(_))]));
     assert_eq!(status(&hand), 400);
 }
 
@@ -487,11 +489,11 @@ fn an_open_connection_can_be_taken_out_with_all_that_waits() {
 
 /// Errors as a driver tells them.
 trait IntoDriver {
-    fn into_driver(self) -> Error;
+    fn into_driver(self) -> DriverError;
 }
 
 impl IntoDriver for ConnectionError {
-    fn into_driver(self) -> Error {
-        Error::Connection(self)
+    fn into_driver(self) -> DriverError {
+        DriverError::Connection(self)
     }
 }

@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use bytes::BytesMut;
-use sanswire::driver::{Driver, Error, Next};
+use sanswire::driver::{Driver, DriverError, Next};
 use sanswire::handshake::Acceptance;
 use sanswire::{Config, ConnectionError, Role};
 
@@ -134,7 +134,7 @@ fn the_end_of_the_stream_may_be_told_again() {
     let told = hand.settle();
     hand.eof();
     assert_eq!(told[0], Told::Text("x".into()));
-    let failed = Told::Failed(Error::Connection(ConnectionError::UnexpectedEof));
+    let failed = Told::Failed(DriverError::Connection(ConnectionError::UnexpectedEof));
     assert_eq!(told[1..], hand.settle());
     assert_eq!(hand.settle(), [failed]);
 }

@@ -278,7 +278,7 @@ fn a_stuck_output_that_answers_filled_ends_by_its_deadline() {
     // What had arrived is delivered, and then the error.
     assert_eq!(told[..3], [(); 3].map(|()| Told::Text("x".into())));
     let error = ConnectionError::WriteTimeout { limit: secs(60) };
-    assert_eq!(told[3..], [Told::Failed(sanswire::driver::Error::Connection(error))]);
+    assert_eq!(told[3..], [Told::Failed(sanswire::driver::DriverError::Connection(error))]);
 }
 
 #[test]

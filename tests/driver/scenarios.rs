@@ -3,7 +3,7 @@
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
-use sanswire::driver::Error;
+use sanswire::driver::DriverError;
 use sanswire::handshake::HandshakeError;
 use sanswire::{AfterClose, Reassembly};
 
@@ -360,11 +360,12 @@ fn a_request_may_be_rejected() {
     let scenario = Scenario::new(|_, server| server.answer = Answer::Reject(403));
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(Error::Handshake(HandshakeError::Refused(response)))) = &client.result else {
+        let Some(Err(DriverError::Handshake(HandshakeError::Refused(response)))) = &client.result
+        else {
             panic!("{:?}", client.result)
         };
         assert_eq!((response.status(), &response.content()[..]), (403, &b"no"[..]));
-        assert_eq!(server.result, Some(Err(Error::Rejected { status: 403 })));
+        assert_eq!(server.result, Some(Err(DriverError::Rejected { status: 403 })));
         assert!(world.now < secs(1));
     });
     scenario.run_with_faults(100);
@@ -375,12 +376,13 @@ fn an_acceptance_may_be_wrong() {
     let scenario = Scenario::new(|_, server| server.answer = Answer::AcceptUnoffered);
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(Error::Handshake(HandshakeError::Refused(response)))) = &client.result else {
+        let Some(Err(DriverError::Handshake(HandshakeError::Refused(response)))) = &client.result
+        else {
             panic!("{:?}", client.result)
         };
         assert_eq!(response.status(), 500);
         let error = HandshakeError::UnofferedSubprotocol("chat".into());
-        assert_eq!(server.result, Some(Err(Error::Handshake(error))));
+        assert_eq!(server.result, Some(Err(DriverError::Handshake(error))));
     });
     scenario.run_with_faults(100);
 }
@@ -390,11 +392,12 @@ fn a_request_may_be_too_large() {
     let scenario = Scenario::new(|_, server| server.limits.max_size = 80);
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(Error::Handshake(HandshakeError::Refused(response)))) = &client.result else {
+        let Some(Err(DriverError::Handshake(HandshakeError::Refused(response)))) = &client.result
+        else {
             panic!("{:?}", client.result)
         };
         assert_eq!(response.status(), 431);
-        assert!(matches!(server.result, Some(Err(Error::Handshake(_)))));
+        assert!(matches!(server.result, Some(Err(DriverError::Handshake(_)))));
         assert!(world.now < secs(1), "{:?}", world.now);
     });
     scenario.run_with_faults(100);
@@ -406,8 +409,8 @@ fn a_response_may_be_wrong() {
     scenario.run(|world| {
         let [client, server] = &world.ends;
         let error = HandshakeError::InvalidHeader("Sec-WebSocket-Accept");
-        assert_eq!(client.result, Some(Err(Error::Handshake(error))));
-        assert!(matches!(server.result, Some(Err(Error::Connection(_)))));
+        assert_eq!(client.result, Some(Err(DriverError::Handshake(error))));
+        assert!(matches!(server.result, Some(Err(DriverError::Connection(_)))));
         assert!(world.now < secs(1), "{:?}", world.now);
     });
     scenario.run_with_faults(100);

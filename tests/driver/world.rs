@@ -4,7 +4,7 @@ use core::time::Duration;
 use std::io::{ErrorKind, IoSlice};
 
 use bytes::BytesMut;
-use sanswire::driver::{Driver, Error, Next, Transfer};
+use sanswire::driver::{Driver, DriverError, Next, Transfer};
 use sanswire::{Closed, Event, ReadyState, Role};
 
 use crate::app::{App, Plan};
@@ -44,7 +44,7 @@ pub(crate) struct End {
     reading: Option<BytesMut>,
     writing: Option<(Transfer, Vec<u8>)>,
     closed: Option<Closed>,
-    pub(crate) result: Option<Result<Closed, Error>>,
+    pub(crate) result: Option<Result<Closed, DriverError>>,
     /// How often the time was told since anything else happened.
     timeouts: usize,
     /// Most bytes that were read and not delivered; only right without deflate and fragments.

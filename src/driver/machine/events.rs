@@ -5,7 +5,7 @@ use alloc::boxed::Box;
 use super::{Answers, Driver, Writing};
 use crate::connection::{Commands, Event, Ready, ReadyState};
 use crate::driver::ending::{Ending, Farewell, Outcome};
-use crate::driver::error::Error;
+use crate::driver::error::DriverError;
 use crate::driver::opening::Opening;
 use crate::error::ConnectionError;
 use crate::handshake::{Request, Response};
@@ -50,7 +50,7 @@ impl Driver {
     /// The connection has failed or was never opened. Everything that arrived before has been
     /// delivered, and the transport is done: drop it. Later calls return the same error.
     #[inline(always)]
-    pub fn poll_event(&mut self) -> Result<Next<'_>, Error> {
+    pub fn poll_event(&mut self) -> Result<Next<'_>, DriverError> {
         // Nearly everything is a message on an open connection, while answers have room.
         if self.credit > 0
             && self.ending.is_none()
@@ -68,7 +68,7 @@ impl Driver {
 
     /// As [`poll_event`](Self::poll_event), the long way.
     #[inline(never)]
-    fn poll_next(&mut self) -> Result<Next<'_>, Error> {
+    fn poll_next(&mut self) -> Result<Next<'_>, DriverError> {
         Ok(match self.advance()? {
             Found::Over => Next::Over,
             Found::Ready(ready) => {
@@ -84,7 +84,7 @@ impl Driver {
         })
     }
 
-    fn advance(&mut self) -> Result<Found, Error> {
+    fn advance(&mut self) -> Result<Found, DriverError> {
         if core::mem::take(&mut self.is_overdue) {
             // What is late is known once all that arrived is processed, whatever waits meanwhile.
             self.answers = Answers::None;
@@ -122,7 +122,7 @@ impl Driver {
         match polled {
             Ok(Some(found)) => return found,
             Ok(None) => self.is_quiet = true,
-            Err(error) => self.end(Outcome::Failed(Error::Handshake(error))),
+            Err(error) => self.end(Outcome::Failed(DriverError::Handshake(error))),
         }
         Found::Wait
     }
@@ -164,7 +164,7 @@ impl Driver {
                 }
                 Some(_) | None => self.is_quiet = true,
             },
-            Err(error) => self.end(Outcome::Failed(Error::Connection(error))),
+            Err(error) => self.end(Outcome::Failed(DriverError::Connection(error))),
         }
         Found::Wait
     }
@@ -194,9 +194,13 @@ impl Driver {
 
     pub(super) fn end(&mut self, outcome: Outcome) {
         let farewell = match &outcome {
-            Outcome::Failed(Error::Connection(error)) if error.is_peer_gone() => Farewell::Try,
+            Outcome::Failed(DriverError::Connection(error)) if error.is_peer_gone() => {
+                Farewell::Try
+            }
             // A client that was not let in has nothing to say.
-            Outcome::Failed(Error::Handshake(_)) if self.connection.role() == Role::Client => {
+            Outcome::Failed(DriverError::Handshake(_))
+                if self.connection.role() == Role::Client =>
+            {
                 Farewell::None
             }
             Outcome::Closed(_) | Outcome::Failed(_) => Farewell::Linger,
@@ -207,7 +211,7 @@ impl Driver {
     }
 
     /// Tells a close once the peer was told, and the end once the transport is done.
-    fn advance_ending(&mut self) -> Result<Found, Error> {
+    fn advance_ending(&mut self) -> Result<Found, DriverError> {
         let (is_told, is_done) = (self.is_peer_told(), self.is_done());
         let Some(ending) = &mut self.ending else { return Ok(Found::Wait) };
         if is_told && let Some(closed) = ending.tell_closed() {

@@ -12,7 +12,7 @@ pub use self::events::Next;
 pub use self::transfer::Transfer;
 pub use self::transport::Write;
 use super::ending::{Ending, Outcome};
-use super::error::Error;
+use super::error::DriverError;
 use super::opening::{Accepting, Connecting, Opening};
 use super::reads::Reads;
 use crate::close::CloseCode;
@@ -235,7 +235,7 @@ impl Driver {
             Ok(()) => self.opening = None,
             Err(error) if !accepting.is_refused() => return Err(error),
             Err(error) => {
-                self.end(Outcome::Failed(Error::Handshake(error.clone())));
+                self.end(Outcome::Failed(DriverError::Handshake(error.clone())));
                 self.is_quiet = false;
                 return Err(error);
             }
@@ -245,7 +245,7 @@ impl Driver {
     }
 
     /// Answers a request with `response` instead of accepting it, also before it is complete. Go on
-    /// until [`poll_event`](Self::poll_event) returns [`Error::Rejected`].
+    /// until [`poll_event`](Self::poll_event) returns [`DriverError::Rejected`].
     ///
     /// # Errors
     ///
@@ -258,8 +258,8 @@ impl Driver {
         };
         let rejected = accepting.reject(response);
         let error = match &rejected {
-            Ok(()) => Error::Rejected { status: response.status() },
-            Err(error) if accepting.is_refused() => Error::Handshake(error.clone()),
+            Ok(()) => DriverError::Rejected { status: response.status() },
+            Err(error) if accepting.is_refused() => DriverError::Handshake(error.clone()),
             Err(_) => return rejected,
         };
         self.end(Outcome::Failed(error));
@@ -298,7 +298,7 @@ impl Driver {
                 let _ = self.reject(&Response::new(503));
             }
             Some(Opening::Connecting(_)) if self.ending.is_none() => {
-                self.end(Outcome::Failed(Error::Handshake(HandshakeError::ShutDown)));
+                self.end(Outcome::Failed(DriverError::Handshake(HandshakeError::ShutDown)));
             }
             Some(Opening::Connecting(_)) | None => {}
         }
