@@ -269,7 +269,7 @@ fn printable(text: &str) -> String {
 /// Says what went wrong, also what the server says about it.
 fn explain(error: &Error) -> String {
     match error {
-        Error::Handshake(HandshakeError::Refused(response)) => {
+        Error::Handshake(HandshakeError::UnexpectedStatus(response)) => {
             let body = String::from_utf8_lossy(response.content()).into_owned();
             let body = body.trim_end().lines().map(printable).collect::<Vec<_>>().join("\n");
             let head = printable(&format!("{} {}", response.status(), response.reason()));

@@ -68,7 +68,7 @@ impl Outcome {
         outcome.poll(&mut handshake);
         assert_eq!(handshake.is_open(), outcome.response.is_some());
         assert!(outcome.response.is_some() != outcome.error.is_some());
-        if let Some(HandshakeError::Refused(response)) = &outcome.error {
+        if let Some(HandshakeError::UnexpectedStatus(response)) = &outcome.error {
             assert!(response.content().len() <= max_body);
             assert_ne!(response.status(), 101);
         }
@@ -85,7 +85,7 @@ impl Outcome {
     /// Compares with what a slow reader makes of the same stream.
     fn check(&self, stream: &[u8], max_body: usize, max_interim: usize) {
         let refused = match &self.error {
-            Some(HandshakeError::Refused(response)) => Some(&**response),
+            Some(HandshakeError::UnexpectedStatus(response)) => Some(&**response),
             Some(_) | None => None,
         };
         let Some(response) = self.response.as_ref().or(refused) else { return };

@@ -13,7 +13,7 @@ pub enum DriverError {
     Connection(ConnectionError),
     /// The handshake failed: there was no connection. A server has answered the request with
     /// [`HandshakeError::status`]; a client finds the server's answer, if there was one, in
-    /// [`HandshakeError::Refused`].
+    /// [`HandshakeError::UnexpectedStatus`].
     Handshake(HandshakeError),
     /// The application answered the request with this status instead of accepting it: there was no
     /// connection.

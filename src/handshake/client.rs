@@ -119,7 +119,7 @@ impl ClientHandshake {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::Refused`] when the server answers with another status than 101: once the
+    /// [`HandshakeError::UnexpectedStatus`] when the server answers with another status than 101: once the
     /// body is complete, as long as is allowed, or late. Others when the response is no HTTP, passes a
     /// limit, breaks a rule of §4.1, or does not come. Later calls return the same error.
     pub fn poll_response(&mut self) -> Result<Option<Response>, HandshakeError> {
@@ -225,7 +225,7 @@ impl ClientHandshake {
                         return Ok(None);
                     };
                     let response = response.clone().received(body, is_truncated);
-                    return Err(HandshakeError::Refused(Box::new(response)));
+                    return Err(HandshakeError::UnexpectedStatus(Box::new(response)));
                 }
                 State::Open(_) => return Ok(None),
                 State::Failed(error) => return Err(error.clone()),
@@ -253,7 +253,7 @@ impl ClientHandshake {
                 // RFC 9112, §6.3: these have no body, whatever their headers say.
                 204 | 304 => {
                     let response = Response::from_head(line, headers);
-                    return Err(HandshakeError::Refused(Box::new(response)));
+                    return Err(HandshakeError::UnexpectedStatus(Box::new(response)));
                 }
                 _ => {
                     let body = BodyReader::new(&headers, self.max_refusal_body);

@@ -68,8 +68,6 @@ pub enum HandshakeError {
     NotUpgrade,
     /// The call does not fit the state of the handshake.
     OutOfOrder,
-    /// The server answered with another status than the one that opens a connection.
-    Refused(Box<Response>),
     /// The caller's header is one that the handshake writes itself.
     ReservedHeader(String),
     /// This end was shut down before the handshake was complete.
@@ -81,6 +79,9 @@ pub enum HandshakeError {
     Timeout(Duration),
     /// The request announces a body, where there must be none.
     UnexpectedBody,
+    /// The server answered with another status than the one that opens a connection. This is its
+    /// response.
+    UnexpectedStatus(Box<Response>),
     /// An extension was chosen that the client did not offer.
     UnofferedExtension(String),
     /// A subprotocol was chosen that the client did not offer.
@@ -130,9 +131,9 @@ impl HandshakeError {
             | Self::LimitExceeded(HeadLimit::InterimResponses(_))
             | Self::NoSubprotocol
             | Self::OutOfOrder
-            | Self::Refused(_)
             | Self::ReservedHeader(_)
             | Self::ShutDown
+            | Self::UnexpectedStatus(_)
             | Self::UnofferedExtension(_)
             | Self::UnofferedSubprotocol(_) => 500,
         }
@@ -172,12 +173,12 @@ impl fmt::Display for HandshakeError {
             }
             Self::NotUpgrade => f.write_str("header Upgrade does not ask for websocket"),
             Self::OutOfOrder => f.write_str("call does not fit the state of the handshake"),
-            Self::Refused(response) => {
-                write!(f, "server answered with status {}", response.status())
-            }
             Self::ReservedHeader(name) => write!(f, "header {name} is written by the handshake"),
             Self::UnexpectedBody => {
                 f.write_str("header Content-Length or Transfer-Encoding announces a body")
+            }
+            Self::UnexpectedStatus(response) => {
+                write!(f, "server answered with status {}", response.status())
             }
             Self::UnofferedExtension(name) => write!(f, "extension {name:?} was not offered"),
             Self::UnofferedSubprotocol(name) => write!(f, "subprotocol {name:?} was not offered"),

@@ -134,7 +134,7 @@ impl ExtendedConnect {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::Refused`] without a body when the status is not 2xx; what
+    /// [`HandshakeError::UnexpectedStatus`] without a body when the status is not 2xx; what
     /// [`ClientHandshake`](super::ClientHandshake) finds wrong with subprotocols and extensions.
     pub fn check_response(
         &self,
@@ -143,7 +143,7 @@ impl ExtendedConnect {
     ) -> Result<Negotiated, HandshakeError> {
         if !(200..=299).contains(&status) {
             let response = Response::new(status).with_headers(headers.clone());
-            return Err(HandshakeError::Refused(response.into()));
+            return Err(HandshakeError::UnexpectedStatus(response.into()));
         }
         Negotiated::of_response(&self.headers, headers, self.expectation)
     }

@@ -12,7 +12,7 @@ use super::{HandshakeError, Headers, HttpVersion};
 
 /// An HTTP response: status, headers and a body.
 ///
-/// A server builds one to refuse a request, a client finds one in [`HandshakeError::Refused`].
+/// A server builds one to refuse a request, a client finds one in [`HandshakeError::UnexpectedStatus`].
 ///
 /// ```
 /// use sanswire::handshake::Response;

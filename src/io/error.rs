@@ -29,7 +29,7 @@ pub enum Error {
     Discarded(Discarded),
     /// The handshake failed: there is no connection. A server has answered the request with
     /// [`HandshakeError::status`]; a client finds the server's answer, if there was one, in
-    /// [`HandshakeError::Refused`].
+    /// [`HandshakeError::UnexpectedStatus`].
     Handshake(HandshakeError),
     /// The transport failed, or a wait for it ended without success ([`io::ErrorKind::TimedOut`]).
     Io(io::Error),

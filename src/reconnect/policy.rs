@@ -108,7 +108,7 @@ impl Policy {
     pub fn judge_handshake(&self, error: &HandshakeError) -> Retry {
         match error {
             HandshakeError::EndOfStream | HandshakeError::Timeout(_) => Retry::Later,
-            HandshakeError::Refused(response) => self.judge_response(response),
+            HandshakeError::UnexpectedStatus(response) => self.judge_response(response),
             HandshakeError::DuplicateHeader(_)
             | HandshakeError::DuplicateSubprotocol(_)
             | HandshakeError::ForbiddenOrigin

@@ -298,7 +298,8 @@ fn a_client_is_told_how_it_was_refused_and_writes_nothing_more() {
     hand.written.clear();
     hand.read(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
     let told = hand.take();
-    let [Told::Failed(DriverError::Handshake(HandshakeError::Refused(response)))] = &told[..]
+    let [Told::Failed(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))] =
+        &told[..]
     else {
         panic!("{told:?}")
     };
@@ -318,7 +319,8 @@ fn a_refusal_whose_body_does_not_end_is_told_after_two_seconds() {
     hand.read(b"ne");
     assert!(hand.settle().is_empty());
     let told = hand.pass_until(secs(5));
-    let [Told::Failed(DriverError::Handshake(HandshakeError::Refused(response)))] = &told[..]
+    let [Told::Failed(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))] =
+        &told[..]
     else {
         panic!("{told:?}")
     };

@@ -360,7 +360,8 @@ fn a_request_may_be_rejected() {
     let scenario = Scenario::new(|_, server| server.answer = Answer::Reject(403));
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(DriverError::Handshake(HandshakeError::Refused(response)))) = &client.result
+        let Some(Err(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))) =
+            &client.result
         else {
             panic!("{:?}", client.result)
         };
@@ -376,7 +377,8 @@ fn an_acceptance_may_be_wrong() {
     let scenario = Scenario::new(|_, server| server.answer = Answer::AcceptUnoffered);
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(DriverError::Handshake(HandshakeError::Refused(response)))) = &client.result
+        let Some(Err(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))) =
+            &client.result
         else {
             panic!("{:?}", client.result)
         };
@@ -392,7 +394,8 @@ fn a_request_may_be_too_large() {
     let scenario = Scenario::new(|_, server| server.limits.max_size = 80);
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(DriverError::Handshake(HandshakeError::Refused(response)))) = &client.result
+        let Some(Err(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))) =
+            &client.result
         else {
             panic!("{:?}", client.result)
         };

@@ -242,7 +242,7 @@ fn a_client_sees_status_headers_and_body_of_a_refusal() {
         })
     });
     let refused = WebSocket::client(client, &request(), &Config::default()).unwrap_err();
-    let Error::Handshake(HandshakeError::Refused(response)) = refused else {
+    let Error::Handshake(HandshakeError::UnexpectedStatus(response)) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(response.status(), 401);

@@ -81,7 +81,7 @@ fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
         stream.read_to_end(&mut Vec::new())
     });
     let refused = WebSocket::connect_with(&request, &Config::default());
-    let Err(Error::Handshake(HandshakeError::Refused(response))) = refused else {
+    let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
         panic!("{refused:?}")
     };
     assert_eq!((response.status(), response.reason()), (503, "Busy"));

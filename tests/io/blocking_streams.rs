@@ -161,7 +161,7 @@ fn a_handshake_goes_on_behind_a_read_that_would_block() {
     let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     let request = ClientRequest::new("localhost", "/").unwrap();
     let refused = WebSocket::client(Plain(in_parts(refusal)), &request, &config);
-    let Err(Error::Handshake(HandshakeError::Refused(response))) = refused else {
+    let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(response.status(), 404);

@@ -138,7 +138,7 @@ fn a_request_can_be_answered_otherwise() {
             let decide = async |_: &_| Err(Response::new(404).text("not here"));
             WebSocket::accept_with(stream, &config, decide).await.map(drop)
         });
-        let Err(Error::Handshake(HandshakeError::Refused(response))) =
+        let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) =
             WebSocket::connect(&url).await
         else {
             panic!("there is no such room")

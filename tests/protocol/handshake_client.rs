@@ -108,7 +108,7 @@ fn and(lines: &str) -> String {
 
 fn refusal(response: impl AsRef<[u8]>) -> Response {
     match open(response).result {
-        Err(HandshakeError::Refused(response)) => *response,
+        Err(HandshakeError::UnexpectedStatus(response)) => *response,
         other => panic!("{other:?}"),
     }
 }
@@ -459,7 +459,7 @@ fn a_refusal_is_reported_as_soon_as_its_body_is_complete() {
         handshake.input().extend_from_slice(head.as_bytes());
         assert!(handshake.poll_response().unwrap().is_none());
         handshake.input().extend_from_slice(body.as_bytes());
-        let Err(HandshakeError::Refused(response)) = handshake.poll_response() else {
+        let Err(HandshakeError::UnexpectedStatus(response)) = handshake.poll_response() else {
             panic!("not refused: {head}");
         };
         assert_eq!((response.status(), response.is_truncated()), (status, false));
@@ -541,7 +541,9 @@ fn early_refusal(lines: &str, body: &str) -> Response {
             break;
         }
     }
-    let Err(HandshakeError::Refused(early)) = result else { panic!("{lines}: {result:?}") };
+    let Err(HandshakeError::UnexpectedStatus(early)) = result else {
+        panic!("{lines}: {result:?}")
+    };
     assert_eq!(refusal(response), *early);
     *early
 }
@@ -577,7 +579,7 @@ fn a_chunked_body_is_put_together() {
 fn the_body_of_a_refusal_is_kept_up_to_a_limit() {
     let request = new().max_refusal_body(5);
     let body = |response: &str| match open_with(&request, response).result {
-        Err(HandshakeError::Refused(response)) => {
+        Err(HandshakeError::UnexpectedStatus(response)) => {
             (response.content().to_vec(), response.is_truncated())
         }
         other => panic!("{other:?}"),

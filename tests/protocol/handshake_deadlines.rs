@@ -157,7 +157,7 @@ fn a_response_that_has_arrived_in_time_is_not_late() {
 fn refusal(handshake: &mut ClientHandshake) -> Option<(String, bool)> {
     match handshake.poll_response() {
         Ok(None) => None,
-        Err(HandshakeError::Refused(response)) => {
+        Err(HandshakeError::UnexpectedStatus(response)) => {
             assert_eq!(response.status(), 503);
             let body = String::from_utf8(response.content().to_vec()).unwrap();
             Some((body, response.is_truncated()))

@@ -160,7 +160,9 @@ fn a_client_judges_the_response_as_over_http_1_1() {
     let error = connect.check_response(200, &other).unwrap_err();
     assert_eq!(error, HandshakeError::UnofferedSubprotocol("other".to_owned()));
     for status in [101, 199, 300, 403, 501] {
-        let Err(HandshakeError::Refused(response)) = connect.check_response(status, &other) else {
+        let Err(HandshakeError::UnexpectedStatus(response)) =
+            connect.check_response(status, &other)
+        else {
             panic!("{status} opened a connection");
         };
         assert_eq!((response.status(), response.headers()), (status, &other));

@@ -383,6 +383,6 @@ fn a_folded_line_is_no_header_of_its_own_and_counts_for_the_size() {
         handshake.input().extend_from_slice(response.as_bytes());
         handshake.poll_response().map(|open| open.is_some())
     };
-    assert!(matches!(poll(19), Err(HandshakeError::Refused(_))));
+    assert!(matches!(poll(19), Err(HandshakeError::UnexpectedStatus(_))));
     assert_eq!(poll(20), exceeded(HeadLimit::Size(100)));
 }

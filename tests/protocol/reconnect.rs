@@ -577,12 +577,12 @@ mod handshake {
     }
 
     fn judge_status(status: u16) -> Retry {
-        judge(&HandshakeError::Refused(Response::new(status).into()))
+        judge(&HandshakeError::UnexpectedStatus(Response::new(status).into()))
     }
 
     fn judge_retry_after(status: u16, value: &[u8]) -> Retry {
         match Response::new(status).header("retry-after", value) {
-            Ok(response) => judge(&HandshakeError::Refused(response.into())),
+            Ok(response) => judge(&HandshakeError::UnexpectedStatus(response.into())),
             Err(error) => panic!("{error}"),
         }
     }

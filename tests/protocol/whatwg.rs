@@ -237,7 +237,7 @@ fn a_refused_handshake_is_error_and_1006_and_the_refusal_is_told_beside() {
         page.write();
         page.feed(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno").as_bytes());
         let failure = page.socket.failure().cloned().unwrap();
-        let Failure::Handshake(HandshakeError::Refused(response)) = &failure else {
+        let Failure::Handshake(HandshakeError::UnexpectedStatus(response)) = &failure else {
             panic!("{failure:?}");
         };
         assert_eq!(response.status().to_string(), status[..3]);

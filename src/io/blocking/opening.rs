@@ -42,7 +42,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`](crate::handshake::HandshakeError::Refused)
+    /// [`Error::Handshake`]; [`HandshakeError::UnexpectedStatus`](crate::handshake::HandshakeError::UnexpectedStatus)
     /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
     pub fn client(stream: S, request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         let driver = Driver::client(request, config, entropy()?, entropy()?);

@@ -19,7 +19,7 @@ impl<T: Transport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::Refused`] has the server's answer, and `Timeout` comes
+    /// [`Error::Handshake`]; [`HandshakeError::UnexpectedStatus`] has the server's answer, and `Timeout` comes
     /// after [`HeadLimits::timeout`]. [`Error::Io`].
     ///
     /// # Cancel safety

@@ -88,7 +88,7 @@ async fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
         let request = request().head_limits(limits).refusal_timeout(Duration::from_millis(50));
         far.write_all(response.as_bytes()).await.unwrap();
         let refused = WebSocket::client(adapt(near), &request, &Config::default()).await;
-        let Err(Error::Handshake(HandshakeError::Refused(response))) = refused else {
+        let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
             panic!("{refused:?}")
         };
         assert_eq!((response.status(), response.reason()), (503, "Busy"));

@@ -258,7 +258,7 @@ async fn a_client_sees_status_headers_and_body_of_a_refusal() {
             Err(response.header("WWW-Authenticate", "Basic").unwrap())
         }),
     );
-    let Err(Error::Handshake(HandshakeError::Refused(response))) = refused else {
+    let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(response.status(), 401);

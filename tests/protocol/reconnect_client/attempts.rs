@@ -157,8 +157,8 @@ fn handshakes_are_judged_by_the_policy() {
     for (error, retry) in [
         (HandshakeError::EndOfStream, Retry::Later),
         (HandshakeError::NoSubprotocol, Retry::Never),
-        (HandshakeError::Refused(Box::new(Response::new(401))), Retry::Never),
-        (HandshakeError::Refused(Box::new(busy)), Retry::After(HOUR)),
+        (HandshakeError::UnexpectedStatus(Box::new(Response::new(401))), Retry::Never),
+        (HandshakeError::UnexpectedStatus(Box::new(busy)), Retry::After(HOUR)),
     ] {
         assert_eq!(Cause::Failed(error).retry(&policy), retry);
     }

@@ -114,7 +114,7 @@ impl<S> Client<S> {
     ///
     /// let client = Client::new(Options::default(), request)?.judge_by(|cause, judged| match cause {
     ///     // The next attempt has another token.
-    ///     Cause::Failed(Error::Handshake(HandshakeError::Refused(response)))
+    ///     Cause::Failed(Error::Handshake(HandshakeError::UnexpectedStatus(response)))
     ///         if response.status() == 401 => Retry::Later,
     ///     _ => judged,
     /// });
