@@ -3,7 +3,7 @@
 use core::fmt;
 
 use crate::close::CloseCode;
-use crate::message::Message;
+use crate::connection::Refused;
 
 /// What the peer did wrong.
 ///
@@ -110,7 +110,7 @@ impl core::error::Error for DeliveryError {}
 /// Why a message was not taken; nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SendError {
+pub enum SessionFull {
     /// As many bytes wait to be acknowledged as may.
     BytesFull {
         /// Bytes that wait.
@@ -134,7 +134,7 @@ pub enum SendError {
     Exhausted,
 }
 
-impl fmt::Display for SendError {
+impl fmt::Display for SessionFull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::BytesFull { queued, limit } => {
@@ -151,27 +151,11 @@ impl fmt::Display for SendError {
     }
 }
 
-impl core::error::Error for SendError {}
+impl core::error::Error for SessionFull {}
 
-/// A message that was not taken, given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// Why.
-    pub error: SendError,
-    /// The message.
-    pub message: Message,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for Refused {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
+impl<M> From<Refused<Self, M>> for SessionFull {
+    fn from(refused: Refused<Self, M>) -> Self {
+        refused.error
     }
 }
 

@@ -55,7 +55,7 @@ mod sessions;
 mod snapshot;
 mod wire;
 
-pub use error::{DeliveryError, InvalidSnapshot, Refused, SendError};
+pub use error::{DeliveryError, InvalidSnapshot, SessionFull};
 pub use limits::Limits;
 pub use session::{Event, Lost, Session};
 pub use sessions::{Attachment, Denied, Owner, Retention, Sessions};

@@ -3,11 +3,12 @@
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::error::{DeliveryError, InvalidSnapshot, Refused, SendError};
+use super::error::{DeliveryError, InvalidSnapshot, SessionFull};
 use super::limits::Limits;
 use super::snapshot::Snapshot;
 use super::wire::{Frame, Hello, SessionId, encode_acknowledgement, encode_data};
-use crate::connection::Commands;
+use crate::connection::{Commands, Refused};
+use crate::error::SendError;
 use crate::message::Message;
 
 /// One end of a session, client or server, without the connections.
@@ -251,7 +252,7 @@ impl Session {
     /// # Errors
     ///
     /// [`Refused`] gives the message back: as much waits as may, or the numbers are used up.
-    pub fn send(&mut self, message: Message) -> Result<(), Refused> {
+    pub fn send(&mut self, message: Message) -> Result<(), Refused<SessionFull, Message>> {
         if let Err(error) = self.check_room(message.len()) {
             return Err(Refused { error, message });
         }
@@ -286,11 +287,11 @@ impl Session {
     ///
     /// What the connection refuses for, unless it is that its output is full. Nothing is lost: the
     /// message stays here.
-    pub fn transmit(&mut self, commands: &mut Commands<'_>) -> Result<(), crate::SendError> {
+    pub fn transmit(&mut self, commands: &mut Commands<'_>) -> Result<(), SendError> {
         while let Some((message, step)) = self.encode_next() {
             match commands.try_send(message).map_err(|refused| refused.error) {
                 Ok(()) => self.advance(step),
-                Err(crate::SendError::Full { .. }) => break,
+                Err(SendError::Full { .. }) => break,
                 Err(error) => return Err(error),
             }
         }
@@ -341,19 +342,19 @@ impl Session {
         }
     }
 
-    fn check_room(&self, len: usize) -> Result<(), SendError> {
+    fn check_room(&self, len: usize) -> Result<(), SessionFull> {
         let Limits { max_messages, max_bytes, .. } = self.limits;
         if len > max_bytes {
-            return Err(SendError::TooLarge { len, limit: max_bytes });
+            return Err(SessionFull::TooLarge { len, limit: max_bytes });
         }
         if self.end() >= MAX_NUMBER {
-            return Err(SendError::Exhausted);
+            return Err(SessionFull::Exhausted);
         }
         if self.queue.len() >= max_messages {
-            return Err(SendError::MessagesFull { limit: max_messages });
+            return Err(SessionFull::MessagesFull { limit: max_messages });
         }
         if self.queued_bytes > max_bytes - len {
-            return Err(SendError::BytesFull { queued: self.queued_bytes, limit: max_bytes });
+            return Err(SessionFull::BytesFull { queued: self.queued_bytes, limit: max_bytes });
         }
         Ok(())
     }

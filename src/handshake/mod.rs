@@ -13,8 +13,8 @@
 //!         ▼                         Failed             │   breaks a rule of §4.1      ▲
 //!     Requested ──accept, but not─────▶ (4xx           ▼                              │
 //!       │   │     an upgrade            queued)      Open        other status: Body ──┘
-//!  accept   reject                                (into_connection)      (Refused, with the
-//!       ▼   ▼                                                             status and body)
+//!  accept   reject                                (into_connection)      (UnexpectedStatus,
+//!       ▼   ▼                                                             with the response)
 //!  Accepted Rejected (answer queued)
 //!  (101 queued; into_connection)
 //! ```

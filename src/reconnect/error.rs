@@ -4,10 +4,10 @@ use alloc::boxed::Box;
 use core::fmt;
 
 use super::policy::Retry;
-use crate::delivery;
+use crate::connection::Refused;
+use crate::delivery::SessionFull;
 #[cfg(feature = "handshake")]
 use crate::handshake::HandshakeError;
-use crate::message::Message;
 
 /// Why there is no request or no stream for an attempt, and whether another attempt may succeed.
 ///
@@ -62,7 +62,7 @@ impl From<HandshakeError> for AttemptError {
 /// Why a message was not queued; nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum SendError {
+pub enum OutboxError {
     /// The client was stopped, gave up, or is gone.
     Ended,
     /// All numbers of the session are used up.
@@ -78,7 +78,7 @@ pub enum SendError {
     },
 }
 
-impl fmt::Display for SendError {
+impl fmt::Display for OutboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Ended => f.write_str("client has ended"),
@@ -91,38 +91,20 @@ impl fmt::Display for SendError {
     }
 }
 
-impl core::error::Error for SendError {}
+impl core::error::Error for OutboxError {}
 
-impl From<delivery::SendError> for SendError {
-    fn from(error: delivery::SendError) -> Self {
+impl<M> From<Refused<Self, M>> for OutboxError {
+    fn from(refused: Refused<Self, M>) -> Self {
+        refused.error
+    }
+}
+
+impl From<SessionFull> for OutboxError {
+    fn from(error: SessionFull) -> Self {
         match error {
-            delivery::SendError::BytesFull { .. } | delivery::SendError::MessagesFull { .. } => {
-                Self::Full
-            }
-            delivery::SendError::Exhausted => Self::Exhausted,
-            delivery::SendError::TooLarge { len, limit } => Self::TooLarge { len, limit },
+            SessionFull::BytesFull { .. } | SessionFull::MessagesFull { .. } => Self::Full,
+            SessionFull::Exhausted => Self::Exhausted,
+            SessionFull::TooLarge { len, limit } => Self::TooLarge { len, limit },
         }
-    }
-}
-
-/// A message that was not queued, given back.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Refused {
-    /// Why.
-    pub error: SendError,
-    /// The message.
-    pub message: Message,
-}
-
-impl fmt::Display for Refused {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        self.error.fmt(f)
-    }
-}
-
-impl core::error::Error for Refused {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        Some(&self.error)
     }
 }

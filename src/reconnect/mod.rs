@@ -66,7 +66,7 @@ use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
 pub use cause::{Cause, Judgement, Retryable};
-pub use error::{AttemptError, Refused, SendError};
+pub use error::{AttemptError, OutboxError};
 pub use event::Event;
 #[cfg(feature = "handshake")]
 pub use opening::Opening;

@@ -4,8 +4,8 @@ use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
 
-use super::error::{Refused, SendError};
-use crate::connection::Commands;
+use super::error::OutboxError;
+use crate::connection::{Commands, Refused};
 use crate::delivery::{DeliveryError, Event, Session};
 use crate::message::Message;
 
@@ -56,7 +56,7 @@ impl Outbox {
         Self { content: Content::Session(Box::new(session)) }
     }
 
-    pub(super) fn push(&mut self, message: Message) -> Result<(), Refused> {
+    pub(super) fn push(&mut self, message: Message) -> Result<(), Refused<OutboxError, Message>> {
         match &mut self.content {
             Content::Queue(queue) => queue.push(message),
             Content::Session(session) => session.send(message).map_err(|refused| Refused {
@@ -141,14 +141,14 @@ impl Outbox {
 }
 
 impl Queue {
-    fn push(&mut self, message: Message) -> Result<(), Refused> {
+    fn push(&mut self, message: Message) -> Result<(), Refused<OutboxError, Message>> {
         let len = message.len();
         if len > self.max_bytes {
-            let error = SendError::TooLarge { len, limit: self.max_bytes };
+            let error = OutboxError::TooLarge { len, limit: self.max_bytes };
             return Err(Refused { error, message });
         }
         if self.messages.len() >= self.max_messages || self.bytes > self.max_bytes - len {
-            return Err(Refused { error: SendError::Full, message });
+            return Err(Refused { error: OutboxError::Full, message });
         }
         self.bytes += len;
         self.messages.push_back(message.detach());

@@ -7,13 +7,13 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::cause::{Cause, Judgement, Retryable};
-use super::error::{Refused, SendError};
+use super::error::OutboxError;
 use super::event::Event;
 use super::outbox::Outbox;
 use super::policy::Policy;
 use super::{Action, Reconnect, State};
 use crate::close::CloseCode;
-use crate::connection::{Commands, Config, Pong, ReadyState, Reassembly, WhenFull};
+use crate::connection::{Commands, Config, Pong, ReadyState, Reassembly, Refused, WhenFull};
 #[cfg(feature = "handshake")]
 use crate::delivery::SUBPROTOCOL;
 use crate::delivery::{DeliveryError, Session};
@@ -177,10 +177,13 @@ impl<E> Supervisor<E> {
     ///
     /// [`Refused`] gives the message back: the outbox is full, or the client
     /// [has ended](Self::is_ended).
-    pub fn try_send(&mut self, message: impl Into<Message>) -> Result<(), Refused> {
+    pub fn try_send(
+        &mut self,
+        message: impl Into<Message>,
+    ) -> Result<(), Refused<OutboxError, Message>> {
         let message = message.into();
         if self.is_ended() {
-            return Err(Refused { error: SendError::Ended, message });
+            return Err(Refused { error: OutboxError::Ended, message });
         }
         self.outbox.push(message)
     }

@@ -22,10 +22,10 @@ use futures_core::Stream;
 use sanswire::delivery::{self, Limits, Session, SessionId};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::tokio::WebSocket;
-use sanswire::io::tokio::reconnecting::{
-    AttemptError, Cause, Client, Event, Handle, Opening, Options, Refused, SendError,
+use sanswire::io::tokio::reconnecting::{Cause, Client, Event, Handle, Options};
+use sanswire::reconnect::{
+    Action, AttemptError, GaveUp, Opening, OutboxError, Reconnect, Retry, State,
 };
-use sanswire::reconnect::{Action, GaveUp, Reconnect, Retry, State};
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Error, Message, WhenFull,
 };
@@ -549,7 +549,7 @@ async fn a_client_that_gave_up_keeps_its_queue_and_begins_anew() {
         }
         let refused = handle.try_send("late").unwrap_err();
         assert_eq!(refused, client.try_send("late").unwrap_err());
-        assert_eq!((refused.error, refused.message), (SendError::Ended, "late".into()));
+        assert_eq!((refused.error, refused.message), (OutboxError::Ended, "late".into()));
         assert!(matches!(client.next().await, Some(Event::GaveUp(GaveUp::Attempts))));
         assert!(client.next().await.is_none());
         client.start();
@@ -677,12 +677,12 @@ async fn what_is_sent_offline_leaves_in_order_after_the_opening() {
     let bounded = options(|options| (options.max_messages, options.max_bytes) = (4, 100));
     let mut net = Net::new(bounded);
     let refused = net.client.try_send(vec![0; 101]).unwrap_err();
-    assert_eq!(refused.error, SendError::TooLarge { len: 101, limit: 100 });
+    assert_eq!(refused.error, OutboxError::TooLarge { len: 101, limit: 100 });
     for number in 0..4 {
         net.client.try_send(format!("{number}")).unwrap();
     }
     let refused = net.client.try_send("4").unwrap_err();
-    assert_eq!((refused.error, refused.message), (SendError::Full, "4".into()));
+    assert_eq!((refused.error, refused.message), (OutboxError::Full, "4".into()));
     assert_eq!((net.client.buffered_messages(), net.client.buffered_amount()), (4, 4));
 
     let mut server = net.open().await;
@@ -697,7 +697,7 @@ async fn what_is_sent_offline_leaves_in_order_after_the_opening() {
 
     // The bytes are bounded, too.
     net.client.try_send(vec![0; 60]).unwrap();
-    assert_eq!(net.client.try_send(vec![0; 41]).unwrap_err().error, SendError::Full);
+    assert_eq!(net.client.try_send(vec![0; 41]).unwrap_err().error, OutboxError::Full);
     net.client.try_send(vec![0; 40]).unwrap();
     let mut server = net.open().await;
     assert!(timeout(HOUR, net.client.next()).await.is_err());
@@ -741,7 +741,7 @@ async fn a_handle_waits_for_room() {
         for number in 0..100 {
             handle.send(format!("{number}")).await?;
         }
-        Ok::<_, Refused>(handle)
+        Ok::<_, sanswire::Refused<OutboxError, Message>>(handle)
     });
     sleep(HOUR).await;
     assert!(!sending.is_finished());
@@ -766,7 +766,7 @@ async fn a_handle_waits_for_room() {
     sleep(HOUR).await;
     assert!(!waiting.is_finished());
     drop(net);
-    assert_eq!(waiting.await.unwrap().unwrap_err().error, SendError::Ended);
+    assert_eq!(waiting.await.unwrap().unwrap_err().error, OutboxError::Ended);
 }
 
 #[tokio::test(start_paused = true)]
@@ -853,7 +853,7 @@ async fn a_task_of_its_own_can_drive_a_client() {
     handle.stop();
     assert_eq!(server.recv().await.unwrap(), None);
     driving.await.unwrap();
-    assert_eq!(handle.send("late").await.unwrap_err().error, SendError::Ended);
+    assert_eq!(handle.send("late").await.unwrap_err().error, OutboxError::Ended);
     assert_eq!(handle.drained().await, Ok(()));
 }
 

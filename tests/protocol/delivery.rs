@@ -8,7 +8,7 @@ use alloc::collections::VecDeque;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::delivery::{
-    DeliveryError, Event, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, SendError, Session,
+    DeliveryError, Event, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, Session, SessionFull,
     SessionId, Snapshot,
 };
 use sanswire::{CloseCode, Message, Role};
@@ -313,22 +313,31 @@ fn an_end_without_its_state_is_told_so() {
 }
 
 #[test]
+fn a_refused_message_that_is_logged_does_not_tell_its_content() {
+    let mut session = Session::new(id(A), limits(|limits| limits.max_bytes = 1));
+    let refused = session.send("secret".into()).unwrap_err();
+    let said = format!("{refused} {refused:?}");
+    assert!(!said.contains("secret") && said.contains("message_len: 6"), "{said}");
+    assert_eq!(refused.message, Message::from("secret"));
+}
+
+#[test]
 fn a_full_queue_gives_the_message_back() {
     let mut session = open_with(limits(|limits| {
         limits.max_messages = 3;
         limits.max_bytes = 10;
     }));
     let refused = session.send("12345678901".into()).unwrap_err();
-    assert_eq!(refused.error, SendError::TooLarge { len: 11, limit: 10 });
+    assert_eq!(refused.error, SessionFull::TooLarge { len: 11, limit: 10 });
     assert_eq!(refused.message, "12345678901".into());
     session.send("12345678".into()).unwrap();
     let refused = session.send("123".into()).unwrap_err();
-    assert_eq!(refused.error, SendError::BytesFull { queued: 8, limit: 10 });
+    assert_eq!(refused.error, SessionFull::BytesFull { queued: 8, limit: 10 });
     assert_eq!(refused.message, "123".into());
     session.send("12".into()).unwrap();
     session.send("".into()).unwrap();
     let refused = session.send("".into()).unwrap_err();
-    assert_eq!(refused.error, SendError::MessagesFull { limit: 3 });
+    assert_eq!(refused.error, SessionFull::MessagesFull { limit: 3 });
     // Sent is not acknowledged.
     assert_eq!(drain(&mut session).len(), 3);
     session.send("".into()).unwrap_err();
@@ -425,12 +434,12 @@ fn numbers_end_before_they_repeat() {
     };
     let mut session = Session::restore(snapshot, Limits::default()).unwrap();
     session.send("last".into()).unwrap();
-    assert_eq!(session.send("over".into()).unwrap_err().error, SendError::Exhausted);
+    assert_eq!(session.send("over".into()).unwrap_err().error, SessionFull::Exhausted);
     session.handle_connected();
     session.handle_message(hello(B, A, MAX - 1)).unwrap();
     assert_eq!(drain(&mut session), [hello(A, B, MAX - 1), text(MAX - 1, MAX - 1, "last")]);
     assert_eq!(session.handle_message(text(MAX, MAX - 1, "x")), got("x"));
-    assert_eq!(session.send("over".into()).unwrap_err().error, SendError::Exhausted);
+    assert_eq!(session.send("over".into()).unwrap_err().error, SessionFull::Exhausted);
     fails(session, text(MAX, MAX, "x"), DeliveryError::Exhausted);
 }
 

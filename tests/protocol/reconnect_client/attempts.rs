@@ -4,7 +4,7 @@ use core::num::NonZeroU32;
 
 use sanswire::delivery::DeliveryError;
 use sanswire::reconnect::{
-    Action, AttemptError, Cause, Event, GaveUp, Policy, Reconnect, Retry, SendError, State, Step,
+    Action, AttemptError, Cause, Event, GaveUp, OutboxError, Policy, Reconnect, Retry, State, Step,
     Supervisor,
 };
 use sanswire::{ClosedBy, ConnectionError};
@@ -180,7 +180,7 @@ fn giving_up_is_told_once() {
         }
         assert!(world.client.is_ended());
         let refused = world.client.try_send("late").unwrap_err();
-        assert_eq!((refused.error, refused.message), (SendError::Ended, "late".into()));
+        assert_eq!((refused.error, refused.message), (OutboxError::Ended, "late".into()));
         assert!(matches!(world.event(), Event::GaveUp(GaveUp::Attempts)));
         world.is_over();
         assert_eq!(world.client.state(), State::GaveUp(GaveUp::Attempts));

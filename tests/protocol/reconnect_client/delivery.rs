@@ -1,7 +1,7 @@
 //! Delivery by a session, and servers that break its rules.
 
 use sanswire::delivery::{DeliveryError, Limits, Lost, Session, SessionId};
-use sanswire::reconnect::{Cause, Event, GaveUp, Outbox, Policy, SendError, Supervisor};
+use sanswire::reconnect::{Cause, Event, GaveUp, Outbox, OutboxError, Policy, Supervisor};
 use sanswire::{CloseCode, ClosedBy};
 
 use super::world::{
@@ -118,12 +118,12 @@ fn a_session_has_its_own_limits() {
     let session = Session::new(SessionId::new([1; 16]).unwrap(), limits);
     let mut world = World::new(Policy::default(), Outbox::session(session));
     let refused = world.client.try_send(vec![0; 11]).unwrap_err();
-    assert_eq!(refused.error, SendError::TooLarge { len: 11, limit: 10 });
+    assert_eq!(refused.error, OutboxError::TooLarge { len: 11, limit: 10 });
     world.client.try_send(vec![0; 6]).unwrap();
-    assert_eq!(world.client.try_send(vec![0; 5]).unwrap_err().error, SendError::Full);
+    assert_eq!(world.client.try_send(vec![0; 5]).unwrap_err().error, OutboxError::Full);
     world.client.try_send("1").unwrap();
     let refused = world.client.try_send("2").unwrap_err();
-    assert_eq!((refused.error, refused.message), (SendError::Full, "2".into()));
+    assert_eq!((refused.error, refused.message), (OutboxError::Full, "2".into()));
     assert_eq!((world.client.buffered_messages(), world.client.buffered_amount()), (2, 7));
     assert!(world.client.session().is_some_and(|session| session.buffered_messages() == 2));
 }

@@ -1,6 +1,6 @@
 //! What becomes of messages.
 
-use sanswire::reconnect::{Outbox, Policy, SendError, Supervisor};
+use sanswire::reconnect::{Outbox, OutboxError, Policy, Supervisor};
 use sanswire::{Config, Connection, Message};
 
 use super::world::{Failure, SEED, World, carry, messages, queue, session};
@@ -75,16 +75,16 @@ fn what_a_connection_begins_with_leaves_first_however_little_fits() {
 fn messages_over_the_limits_come_back() {
     let mut world = World::new(Policy::default(), Outbox::queue(4, 100));
     let refused = world.client.try_send(vec![0; 101]).unwrap_err();
-    assert_eq!(refused.error, SendError::TooLarge { len: 101, limit: 100 });
+    assert_eq!(refused.error, OutboxError::TooLarge { len: 101, limit: 100 });
     assert_eq!(refused.message.len(), 101);
     world.client.try_send(vec![0; 60]).unwrap();
-    assert_eq!(world.client.try_send(vec![0; 41]).unwrap_err().error, SendError::Full);
+    assert_eq!(world.client.try_send(vec![0; 41]).unwrap_err().error, OutboxError::Full);
     world.client.try_send(vec![0; 40]).unwrap();
     // Full of bytes, not of messages.
     world.client.try_send("").unwrap();
     world.client.try_send("").unwrap();
     let refused = world.client.try_send("").unwrap_err();
-    assert_eq!((refused.error, refused.message), (SendError::Full, "".into()));
+    assert_eq!((refused.error, refused.message), (OutboxError::Full, "".into()));
     assert_eq!((world.client.buffered_messages(), world.client.buffered_amount()), (4, 100));
     assert_eq!(world.client.take_unsent().len(), 4);
     world.client.try_send(vec![0; 100]).unwrap();

@@ -6,7 +6,7 @@ use core::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::delivery::{Limits, Session, SessionId};
-use sanswire::reconnect::{Cause, Event, Outbox, Retry, SendError, State, Step, Supervisor};
+use sanswire::reconnect::{Cause, Event, Outbox, OutboxError, Retry, State, Step, Supervisor};
 use sanswire::{Config, Connection, Message, ReadyState, Role};
 
 use super::world::{Failure, HOUR, SEED, ZERO, data, hello, policy};
@@ -114,7 +114,7 @@ impl Model {
                 }
                 Err(refused) => {
                     assert_eq!(refused.message.len(), len);
-                    assert_eq!(refused.error == SendError::Ended, self.client.is_ended());
+                    assert_eq!(refused.error == OutboxError::Ended, self.client.is_ended());
                 }
             },
             Call::Start => {

@@ -1,6 +1,6 @@
 //! Stopping, in every state.
 
-use sanswire::reconnect::{Cause, Policy, Retry, SendError, State, Step, Supervisor};
+use sanswire::reconnect::{Cause, OutboxError, Policy, Retry, State, Step, Supervisor};
 use sanswire::{CloseCode, ClosedBy};
 
 use super::world::{Failure, LOST, SEED, World, ZERO, carry, messages, queue};
@@ -9,7 +9,7 @@ use super::world::{Failure, LOST, SEED, World, ZERO, carry, messages, queue};
 fn stop_before_start_refuses_messages() {
     let mut client = Supervisor::<Failure>::new(Policy::default(), SEED, queue());
     client.stop();
-    assert_eq!(client.try_send("late").unwrap_err().error, SendError::Ended);
+    assert_eq!(client.try_send("late").unwrap_err().error, OutboxError::Ended);
     assert!(matches!(client.poll_step(ZERO), Step::Over));
 }
 
@@ -62,7 +62,7 @@ fn stop_closes_a_connection_behind_what_waits() {
     world.client.try_send("first").unwrap();
     world.client.try_send("second").unwrap();
     world.client.stop();
-    assert_eq!(world.client.try_send("late").unwrap_err().error, SendError::Ended);
+    assert_eq!(world.client.try_send("late").unwrap_err().error, OutboxError::Ended);
     world.waits();
     // What was under way is delivered.
     world.send_far("news".into());

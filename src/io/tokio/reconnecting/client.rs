@@ -17,12 +17,13 @@ use super::event::Cause;
 use super::handle::Handle;
 use super::options::Options;
 use super::shared::Shared;
+use crate::connection::Refused;
 use crate::delivery::{Session, SessionId};
 use crate::handshake::ClientRequest;
 use crate::io::tokio::{WebSocket, connect};
 use crate::io::{check_plain, entropy};
 use crate::message::Message;
-use crate::reconnect::{AttemptError, Opening, Outbox, Refused, Retry, State, Supervisor};
+use crate::reconnect::{AttemptError, Opening, Outbox, OutboxError, Retry, State, Supervisor};
 
 /// A client that connects again when its connection is lost.
 ///
@@ -106,8 +107,8 @@ impl<S> Client<S> {
     /// cause, and what the [`Policy`](crate::reconnect::Policy) says.
     ///
     /// ```no_run
-    /// # use sanswire::io::tokio::reconnecting::{AttemptError, Cause, Client, Options};
-    /// # use sanswire::reconnect::Retry;
+    /// # use sanswire::io::tokio::reconnecting::{Cause, Client, Options};
+    /// # use sanswire::reconnect::{AttemptError, Retry};
     /// # use sanswire::handshake::{ClientRequest, HandshakeError};
     /// # async fn request(_: u32) -> Result<ClientRequest, AttemptError> { unreachable!() }
     /// use sanswire::Error;
@@ -141,7 +142,10 @@ impl<S> Client<S> {
     /// # Errors
     ///
     /// [`Refused`] gives the message back: the queue is full, or the client has ended.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), Refused> {
+    pub fn try_send(
+        &self,
+        message: impl Into<Message>,
+    ) -> Result<(), Refused<OutboxError, Message>> {
         let message = message.into();
         self.shared.command(|supervisor| supervisor.try_send(message))
     }

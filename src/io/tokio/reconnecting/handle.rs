@@ -3,8 +3,9 @@
 use alloc::sync::Arc;
 
 use super::shared::Shared;
+use crate::connection::Refused;
 use crate::message::Message;
-use crate::reconnect::{Refused, SendError, Supervisor};
+use crate::reconnect::{OutboxError, Supervisor};
 
 /// Sends by a [`Client`](super::Client) that another task drives, and stops it.
 ///
@@ -31,13 +32,16 @@ impl Handle {
     /// # Cancel safety
     ///
     /// A dropped future has not queued the message.
-    pub async fn send(&self, message: impl Into<Message>) -> Result<(), Refused> {
+    pub async fn send(
+        &self,
+        message: impl Into<Message>,
+    ) -> Result<(), Refused<OutboxError, Message>> {
         let mut message = message.into();
         loop {
             // Before the look at the outbox: what happens in between is not missed.
             let room = self.shared.room();
             match self.try_send(message) {
-                Err(Refused { error: SendError::Full, message: refused }) => message = refused,
+                Err(Refused { error: OutboxError::Full, message: refused }) => message = refused,
                 result => return result,
             }
             room.await;
@@ -50,7 +54,10 @@ impl Handle {
     /// # Errors
     ///
     /// [`Refused`] gives the message back.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), Refused> {
+    pub fn try_send(
+        &self,
+        message: impl Into<Message>,
+    ) -> Result<(), Refused<OutboxError, Message>> {
         let message = message.into();
         self.shared.command(|supervisor| supervisor.try_send(message))
     }
@@ -60,12 +67,12 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`SendError::Ended`] when that will not happen.
+    /// [`OutboxError::Ended`] when that will not happen.
     ///
     /// # Cancel safety
     ///
     /// Nothing depends on the future.
-    pub async fn drained(&self) -> Result<(), SendError> {
+    pub async fn drained(&self) -> Result<(), OutboxError> {
         loop {
             let room = self.shared.room();
             let left = |supervisor: &mut Supervisor<_>| {
@@ -73,7 +80,7 @@ impl Handle {
             };
             match self.shared.with(left) {
                 (0, _) => return Ok(()),
-                (_, true) => return Err(SendError::Ended),
+                (_, true) => return Err(OutboxError::Ended),
                 (_, false) => room.await,
             }
         }

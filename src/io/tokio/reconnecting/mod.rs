@@ -40,7 +40,7 @@
 //! # What a connection begins with
 //!
 //! Many servers want a token, or subscriptions, as the first messages on each connection. Return
-//! them with the request, as an [`Opening`]: they leave before what waits in the queue.
+//! them with the request, as an [`Opening`](crate::reconnect::Opening): they leave before what waits in the queue.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -49,7 +49,8 @@
 //! # use sanswire::io::tokio::WebSocket;
 //! # async fn fresh_token() -> Result<String, std::io::Error> { Ok("secret".to_owned()) }
 //! use sanswire::handshake::ClientRequest;
-//! use sanswire::io::tokio::reconnecting::{Client, Opening, Options};
+//! use sanswire::io::tokio::reconnecting::{Client, Options};
+//! use sanswire::reconnect::Opening;
 //!
 //! # let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await?;
 //! # let url = format!("ws://{}", listener.local_addr()?);
@@ -104,7 +105,6 @@ mod handle;
 mod options;
 mod shared;
 
-pub use crate::reconnect::{AttemptError, Opening, Refused, SendError};
 pub use client::Client;
 pub use event::{Cause, Event};
 pub use handle::Handle;
