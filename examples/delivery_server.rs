@@ -24,8 +24,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sanswire::delivery::{
-    Attachment, DeliveryError, Denied, Event, Hello, Owner, Retention, SUBPROTOCOL, SessionId,
-    Sessions,
+    Attachment, DeliveryError, Denied, Hello, Owner, Retention, SUBPROTOCOL, SessionEvent,
+    SessionId, Sessions,
 };
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
 use sanswire::io::tokio::WebSocket;
@@ -188,7 +188,7 @@ fn advance(
         Some(message) => {
             match session.handle_message(message).map_err(DeliveryError::close_code)? {
                 // Who sends and sends, and does not take the answers, is not worth more memory.
-                Some(Event::Message(message)) => {
+                Some(SessionEvent::Message(message)) => {
                     session.send(message).map_err(|_| CloseCode::POLICY_VIOLATION)?;
                 }
                 Some(event) => eprintln!("{:?}: {event:?}", session.peer()),

@@ -19,7 +19,7 @@ use std::process::ExitCode;
 
 use sanswire::delivery::Limits;
 use sanswire::handshake::ClientRequest;
-use sanswire::io::tokio::reconnecting::{Client, Event, Handle, Options};
+use sanswire::io::tokio::reconnecting::{Client, ClientEvent, Handle, Options};
 use tokio::io::{AsyncBufReadExt, BufReader};
 
 const USAGE: &str = "usage: reconnecting_client [--delivery] URL";
@@ -45,15 +45,15 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
     tokio::spawn(send_lines(client.handle()));
     while let Some(event) = client.next().await {
         match event {
-            Event::Message(message) => match message.as_text() {
+            ClientEvent::Message(message) => match message.as_text() {
                 Some(text) => println!("{text}"),
                 None => println!("{} bytes", message.len()),
             },
-            Event::Disconnected { cause, delay: Some(delay) } => {
+            ClientEvent::Disconnected { cause, delay: Some(delay) } => {
                 eprintln!("{cause}; another attempt in {delay:.1?}");
             }
-            Event::Disconnected { cause, delay: None } => eprintln!("{cause}"),
-            Event::GaveUp(why) => {
+            ClientEvent::Disconnected { cause, delay: None } => eprintln!("{cause}"),
+            ClientEvent::GaveUp(why) => {
                 eprintln!("gave up: {why:?}");
                 return Ok(ExitCode::FAILURE);
             }

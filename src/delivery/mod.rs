@@ -4,7 +4,7 @@
 //! A WebSocket that breaks takes along what was on its way, and neither end can tell how much. A
 //! [`Session`] outlives its connections: it numbers messages, keeps them until the peer has
 //! acknowledged them, and sends the rest again on the next connection. When the peer comes back
-//! without its state, the application is [told](Event::PeerForgot) what may be lost.
+//! without its state, the application is [told](SessionEvent::PeerForgot) what may be lost.
 //!
 //! Both ends offer and choose the subprotocol [`SUBPROTOCOL`]. There is one type for both: what is
 //! below drives a client's session over one connection; a server looks at the [`Hello`] first, and
@@ -13,7 +13,7 @@
 //!
 //! ```
 //! use core::time::Duration;
-//! use sanswire::delivery::{Event, Hello, Limits, Retention, Session, SessionId, Sessions};
+//! use sanswire::delivery::{SessionEvent, Hello, Limits, Retention, Session, SessionId, Sessions};
 //!
 //! # fn random(seed: u8) -> SessionId { SessionId::new([seed; 16]).unwrap() }
 //! let mut client = Session::new(random(1), Limits::default());
@@ -30,13 +30,13 @@
 //!
 //! // What either end wants to send goes to the other, by `Connection::send` in earnest.
 //! while let Some(message) = server.poll_transmit() {
-//!     assert_eq!(client.handle_message(message)?, Some(Event::Started));
+//!     assert_eq!(client.handle_message(message)?, Some(SessionEvent::Started));
 //! }
 //! let mut events = Vec::new();
 //! while let Some(message) = client.poll_transmit() {
 //!     events.extend(server.handle_message(message)?);
 //! }
-//! assert_eq!(events, [Event::Started, Event::Message("first".into())]);
+//! assert_eq!(events, [SessionEvent::Started, SessionEvent::Message("first".into())]);
 //!
 //! // Before an end waits, it acknowledges.
 //! server.acknowledge();
@@ -57,7 +57,7 @@ mod wire;
 
 pub use error::{DeliveryError, InvalidSnapshot, SessionFull};
 pub use limits::Limits;
-pub use session::{Event, Lost, Session};
+pub use session::{Lost, Session, SessionEvent};
 pub use sessions::{Attachment, Denied, Owner, Retention, Sessions};
 pub use snapshot::Snapshot;
 pub use wire::{Hello, SessionId};

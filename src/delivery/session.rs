@@ -74,7 +74,7 @@ pub struct Session {
 /// What comes of a message of the peer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum SessionEvent {
     /// The peer knows a session that this end does not: this end has lost its state. A new one
     /// begins, and the peer is told so. If the connection breaks after the peer was told and before
     /// it has named the new session, it names that one on the next connection: then this end
@@ -233,7 +233,10 @@ impl Session {
     /// [`DeliveryError`], when the peer broke the protocol. It is sticky until the next connection:
     /// close this one with its [`close_code`](DeliveryError::close_code). The session is not
     /// harmed.
-    pub fn handle_message(&mut self, message: Message) -> Result<Option<Event>, DeliveryError> {
+    pub fn handle_message(
+        &mut self,
+        message: Message,
+    ) -> Result<Option<SessionEvent>, DeliveryError> {
         let handled = match self.phase {
             Phase::Failed(error) => return Err(error),
             Phase::Offline => return Err(DeliveryError::HelloMissing),
@@ -365,7 +368,7 @@ impl Session {
         hello: &Hello,
         own: OwnHello,
         greeting: Option<Greeting>,
-    ) -> Result<Option<Event>, DeliveryError> {
+    ) -> Result<Option<SessionEvent>, DeliveryError> {
         if hello.from == self.id {
             return Err(DeliveryError::IdReflected);
         }
@@ -387,16 +390,16 @@ impl Session {
         // A peer that knew this session named it at once, unless it was never told of it.
         let goes_on = greeting.is_none() || (self.first == 0 && self.expected == 0);
         let event = if self.peer.is_some() && !(is_met && goes_on) {
-            Event::PeerForgot(self.start_over())
+            SessionEvent::PeerForgot(self.start_over())
         } else {
             if hello.expected < self.first {
                 return Err(self.out_of_range(hello.expected));
             }
             self.receive_acknowledgement(hello.expected, self.sent)?;
             match greeting {
-                _ if is_met => Event::Resumed,
-                Some(Greeting { knows_another: true, .. }) => Event::Forgot,
-                Some(_) | None => Event::Started,
+                _ if is_met => SessionEvent::Resumed,
+                Some(Greeting { knows_another: true, .. }) => SessionEvent::Forgot,
+                Some(_) | None => SessionEvent::Started,
             }
         };
         self.peer = Some(hello.from);
@@ -405,7 +408,7 @@ impl Session {
         Ok(Some(event))
     }
 
-    fn receive(&mut self, frame: Frame) -> Result<Option<Event>, DeliveryError> {
+    fn receive(&mut self, frame: Frame) -> Result<Option<SessionEvent>, DeliveryError> {
         match frame {
             Frame::Acknowledgement { expected } => {
                 self.receive_acknowledgement(expected, self.next)?;
@@ -423,7 +426,7 @@ impl Session {
         &mut self,
         sequence: u64,
         message: Message,
-    ) -> Result<Option<Event>, DeliveryError> {
+    ) -> Result<Option<SessionEvent>, DeliveryError> {
         if sequence >= MAX_NUMBER {
             return Err(DeliveryError::Exhausted);
         }
@@ -440,7 +443,7 @@ impl Session {
         {
             self.acknowledgement_due = true;
         }
-        Ok(Some(Event::Message(message)))
+        Ok(Some(SessionEvent::Message(message)))
     }
 
     /// Drops the messages below `expected`, all of which must be below `end`. An acknowledgement

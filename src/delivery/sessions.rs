@@ -48,7 +48,7 @@ use crate::close::CloseCode;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sanswire::delivery::{Event, Hello, Limits, Retention, Session, SessionId, Sessions};
+/// use sanswire::delivery::{SessionEvent, Hello, Limits, Retention, Session, SessionId, Sessions};
 ///
 /// # fn random(seed: u8) -> SessionId { SessionId::new([seed; 16]).unwrap() }
 /// let mut client = Session::new(random(1), Limits::default());
@@ -65,7 +65,7 @@ use crate::close::CloseCode;
 /// // The session begins when the client has heard of it.
 /// client.handle_message(session.poll_transmit().unwrap())?;
 /// let message = client.poll_transmit().unwrap();
-/// assert_eq!(session.handle_message(message)?, Some(Event::Started));
+/// assert_eq!(session.handle_message(message)?, Some(SessionEvent::Started));
 ///
 /// // The connection ends: the session waits for the next one.
 /// sessions.disconnect(attachment, Duration::from_secs(60));
@@ -168,8 +168,8 @@ impl<U: Ord + Clone> Sessions<U> {
     /// `new` must be random and fresh each time.
     ///
     /// A new session [has not begun](Session::peer), and may be dropped for the next one with the
-    /// messages in it: wait for [`Event::Started`](super::Event::Started) or
-    /// [`Event::Forgot`](super::Event::Forgot) before you send what must not be lost. A client that
+    /// messages in it: wait for [`SessionEvent::Started`](super::SessionEvent::Started) or
+    /// [`SessionEvent::Forgot`](super::SessionEvent::Forgot) before you send what must not be lost. A client that
     /// names a session takes it over from its connection, also by a Hello that arrives late on a
     /// connection that the client has given up: it has it back with its next connection.
     ///

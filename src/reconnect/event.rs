@@ -4,7 +4,7 @@ use core::time::Duration;
 
 use super::GaveUp;
 use super::cause::Cause;
-use crate::delivery::{self, Lost};
+use crate::delivery::{Lost, SessionEvent};
 use crate::message::Message;
 
 /// What happened.
@@ -12,7 +12,7 @@ use crate::message::Message;
 /// `E` is the error of the adapter, such as `sanswire::Error`.
 #[derive(Debug)]
 #[non_exhaustive]
-pub enum Event<E> {
+pub enum ClientEvent<E> {
     /// An attempt begins.
     Connecting {
         /// Its number, from 1 on: since the start, or since the last stable connection ended.
@@ -44,14 +44,14 @@ pub enum Event<E> {
     Started,
 }
 
-impl<E> From<delivery::Event> for Event<E> {
-    fn from(event: delivery::Event) -> Self {
+impl<E> From<SessionEvent> for ClientEvent<E> {
+    fn from(event: SessionEvent) -> Self {
         match event {
-            delivery::Event::Forgot => Self::Forgot,
-            delivery::Event::Message(message) => Self::Message(message),
-            delivery::Event::PeerForgot(lost) => Self::PeerForgot(lost),
-            delivery::Event::Resumed => Self::Resumed,
-            delivery::Event::Started => Self::Started,
+            SessionEvent::Forgot => Self::Forgot,
+            SessionEvent::Message(message) => Self::Message(message),
+            SessionEvent::PeerForgot(lost) => Self::PeerForgot(lost),
+            SessionEvent::Resumed => Self::Resumed,
+            SessionEvent::Started => Self::Started,
         }
     }
 }

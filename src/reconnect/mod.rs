@@ -67,7 +67,7 @@ use rand::{RngExt, SeedableRng};
 
 pub use cause::{Cause, Judgement, Retryable};
 pub use error::{AttemptError, OutboxError};
-pub use event::Event;
+pub use event::ClientEvent;
 #[cfg(feature = "handshake")]
 pub use opening::Opening;
 pub use outbox::Outbox;

@@ -6,7 +6,7 @@ use alloc::vec::Vec;
 
 use super::error::OutboxError;
 use crate::connection::{Commands, Refused};
-use crate::delivery::{DeliveryError, Event, Session};
+use crate::delivery::{DeliveryError, Session, SessionEvent};
 use crate::message::Message;
 
 /// Where messages wait for a connection: the part of a [`Supervisor`](super::Supervisor) that
@@ -100,9 +100,9 @@ impl Outbox {
     pub(super) fn handle_message(
         &mut self,
         message: Message,
-    ) -> Result<Option<Event>, DeliveryError> {
+    ) -> Result<Option<SessionEvent>, DeliveryError> {
         match &mut self.content {
-            Content::Queue(_) => Ok(Some(Event::Message(message))),
+            Content::Queue(_) => Ok(Some(SessionEvent::Message(message))),
             Content::Session(session) => session.handle_message(message),
         }
     }

@@ -8,7 +8,7 @@ use core::time::Duration;
 
 use super::cause::{Cause, Judgement, Retryable};
 use super::error::OutboxError;
-use super::event::Event;
+use super::event::ClientEvent;
 use super::outbox::Outbox;
 use super::policy::Policy;
 use super::{Action, Reconnect, State};
@@ -46,7 +46,7 @@ use crate::message::Message;
 ///
 /// ```
 /// use core::time::Duration;
-/// use sanswire::reconnect::{Cause, Event, Outbox, Policy, Step, Supervisor};
+/// use sanswire::reconnect::{Cause, ClientEvent, Outbox, Policy, Step, Supervisor};
 /// use sanswire::{Config, Connection, ConnectionError};
 ///
 /// let config = Supervisor::<ConnectionError>::connection_config(Config::default());
@@ -66,7 +66,7 @@ use crate::message::Message;
 ///             supervisor.handle_connected(now, vec!["token …".into()]); // leaves first
 ///         }
 ///         Step::Disconnect => connection = None,
-///         Step::Event(Event::Connecting { attempt: 3 }) => supervisor.stop(),
+///         Step::Event(ClientEvent::Connecting { attempt: 3 }) => supervisor.stop(),
 ///         Step::Event(event) => println!("{event:?}"),
 ///         Step::Wait => match &mut connection {
 ///             Some(open) => {
@@ -100,7 +100,7 @@ pub struct Supervisor<E> {
     /// What the connection begins with, and has not taken. Empty without a connection.
     first: VecDeque<Message>,
     /// What the application has not been told, the oldest first.
-    events: VecDeque<Event<E>>,
+    events: VecDeque<ClientEvent<E>>,
     /// Whether the application was told that it gave up.
     is_told: bool,
 }
@@ -240,7 +240,7 @@ impl<E> Supervisor<E> {
             self.outbox.handle_connected();
             self.first = first.into();
             self.link = Link::Open;
-            self.events.push_back(Event::Open);
+            self.events.push_back(ClientEvent::Open);
         }
     }
 
@@ -251,7 +251,7 @@ impl<E> Supervisor<E> {
         match self.link {
             Link::None | Link::Closing(Some(_)) => {}
             Link::Open | Link::Closing(None) => match self.outbox.handle_message(message) {
-                Ok(event) => self.events.extend(event.map(Event::from)),
+                Ok(event) => self.events.extend(event.map(ClientEvent::from)),
                 Err(error) => self.link = Link::Closing(Some(error)),
             },
         }
@@ -275,7 +275,7 @@ impl<E> Supervisor<E> {
                 self.outbox.handle_disconnected();
             }
         }
-        self.events.push_back(Event::Disconnected { cause, delay: self.reconnect.delay() });
+        self.events.push_back(ClientEvent::Disconnected { cause, delay: self.reconnect.delay() });
     }
 
     // What to do.
@@ -293,7 +293,7 @@ impl<E> Supervisor<E> {
         match self.reconnect.poll_action(now) {
             Some(Action::Connect) => {
                 let attempt = self.reconnect.attempts();
-                self.events.push_back(Event::Connecting { attempt });
+                self.events.push_back(ClientEvent::Connecting { attempt });
                 return Step::Connect { attempt };
             }
             Some(Action::Disconnect) => return Step::Disconnect,
@@ -302,7 +302,7 @@ impl<E> Supervisor<E> {
         match self.state() {
             State::GaveUp(why) if !self.is_told => {
                 self.is_told = true;
-                Step::Event(Event::GaveUp(why))
+                Step::Event(ClientEvent::GaveUp(why))
             }
             State::GaveUp(_) | State::Idle | State::Stopped => Step::Over,
             State::Connecting | State::Open | State::Waiting => Step::Wait,
@@ -437,14 +437,14 @@ pub enum Step<E> {
     /// What the request and the [first messages](Supervisor::handle_connected) need (a fresh token,
     /// the URL) is best read now.
     Connect {
-        /// The number of the attempt, as in [`Event::Connecting`].
+        /// The number of the attempt, as in [`ClientEvent::Connecting`].
         attempt: u32,
     },
     /// Drop the attempt, or the connection that has come of it meanwhile, and report nothing more
     /// of it.
     Disconnect,
     /// Tell the application.
-    Event(Event<E>),
+    Event(ClientEvent<E>),
     /// Nothing more happens before the next [`start`](Supervisor::start).
     Over,
     /// Drive the attempt or the connection; without one, wait until

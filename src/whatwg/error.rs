@@ -10,7 +10,7 @@ use crate::handshake::HandshakeError;
 /// The variants have the names of the standard's `DOMException`s.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Exception {
+pub enum DomException {
     /// `close()` with a code that is neither 1000 nor one of 3000 to 4999.
     InvalidAccessError {
         /// The code that was given.
@@ -25,7 +25,7 @@ pub enum Exception {
     },
 }
 
-impl Exception {
+impl DomException {
     /// Returns the name of the `DOMException`.
     #[must_use]
     pub const fn name(self) -> &'static str {
@@ -37,7 +37,7 @@ impl Exception {
     }
 }
 
-impl fmt::Display for Exception {
+impl fmt::Display for DomException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::InvalidAccessError { code } => {
@@ -49,14 +49,14 @@ impl fmt::Display for Exception {
     }
 }
 
-impl core::error::Error for Exception {}
+impl core::error::Error for DomException {}
 
 /// Why a connection failed, which the standard keeps from scripts: they could explore a network
 /// with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Failure {
-    /// [`close`](super::WebSocket::close) was called before the connection was established.
+    /// [`close`](super::WebSocketObject::close) was called before the connection was established.
     ClosedEarly,
     /// The established connection failed.
     Connection(ConnectionError),

@@ -9,13 +9,13 @@ use crate::utf8::Utf8Bytes;
 /// Nothing follows `Close`, and it comes exactly once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub enum Event {
+pub enum DomEvent {
     /// `open`: the connection is established.
     Open,
     /// `message`: its `data`, owned as there.
     Message(Message),
     /// `error`: the connection failed. It says nothing more; see
-    /// [`WebSocket::failure`](super::WebSocket::failure).
+    /// [`WebSocketObject::failure`](super::WebSocketObject::failure).
     Error,
     /// `close`: the connection is over.
     Close {

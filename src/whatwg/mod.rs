@@ -1,6 +1,6 @@
 //! The browser's `WebSocket` object (WHATWG), without I/O.
 //!
-//! [`WebSocket`] is the object that a page makes by `new WebSocket(url)`: a client from its
+//! [`WebSocketObject`] is the object that a page makes by `new WebSocket(url)`: a client from its
 //! construction on, with the states, checks, counts and events of the [standard]. It is a thin
 //! layer over [`ClientHandshake`](crate::handshake::ClientHandshake) and
 //! [`Connection`](crate::Connection), which know the protocol, and has the same kinds of methods.
@@ -18,11 +18,11 @@
 //!
 //! | of the standard | here |
 //! |---|---|
-//! | `new WebSocket(url, protocols)` | [`ClientRequest`](crate::handshake::ClientRequest), then [`WebSocket::new`] |
-//! | `send(data)`, `close(code, reason)` | [`WebSocket::send`], [`WebSocket::close`] |
+//! | `new WebSocket(url, protocols)` | [`ClientRequest`](crate::handshake::ClientRequest), then [`WebSocketObject::new`] |
+//! | `send(data)`, `close(code, reason)` | [`WebSocketObject::send`], [`WebSocketObject::close`] |
 //! | `readyState`, `bufferedAmount`, `url`, `protocol`, `extensions` | getters of these names |
-//! | `onopen`, `onmessage`, `onerror`, `onclose` | [`Event`] |
-//! | a `DOMException` | [`Exception`] |
+//! | `onopen`, `onmessage`, `onerror`, `onclose` | [`DomEvent`] |
+//! | a `DOMException` | [`DomException`] |
 //!
 //! What the standard leaves to JavaScript has no place here: `binaryType` chooses between two types
 //! of object, the conversion of arguments (`NaN` and 70000 to a 16-bit code, lone surrogates to
@@ -35,6 +35,6 @@ mod error;
 mod event;
 mod websocket;
 
-pub use error::{Exception, Failure};
-pub use event::Event;
-pub use websocket::WebSocket;
+pub use error::{DomException, Failure};
+pub use event::DomEvent;
+pub use websocket::WebSocketObject;

@@ -4,7 +4,7 @@ use alloc::boxed::Box;
 use alloc::string::String;
 use core::time::Duration;
 
-use super::{Event, Exception, Failure};
+use super::{DomEvent, DomException, Failure};
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::connection::{
@@ -27,21 +27,21 @@ use crate::utf8::Utf8Bytes;
 ///    to 2. Otherwise wait for the transport, at most until [`poll_timeout`](Self::poll_timeout),
 ///    and back to 1.
 ///
-/// [`Event::Close`] is the end: what [`poll_transmit`](Self::poll_transmit) still returns is to be
+/// [`DomEvent::Close`] is the end: what [`poll_transmit`](Self::poll_transmit) still returns is to be
 /// written, and the transport to be closed.
 ///
 /// ```
 /// use bytes::Buf;
 /// use sanswire::handshake::ClientRequest;
-/// use sanswire::whatwg::{Event, Exception, WebSocket};
+/// use sanswire::whatwg::{DomEvent, DomException, WebSocketObject};
 /// use sanswire::{Config, ReadyState};
 ///
 /// let request = ClientRequest::new("server.example.com", "/chat")?;
 /// // Sixteen and thirty-two random bytes, fresh for each connection.
 /// let (nonce, seed) = (*b"the sample nonce", [7; 32]);
-/// let mut socket = WebSocket::new(&request, &Config::default(), nonce, seed);
+/// let mut socket = WebSocketObject::new(&request, &Config::default(), nonce, seed);
 /// assert_eq!(socket.url(), "ws://server.example.com/chat");
-/// assert_eq!(socket.send("too early"), Err(Exception::InvalidStateError));
+/// assert_eq!(socket.send("too early"), Err(DomException::InvalidStateError));
 ///
 /// let output = socket.poll_transmit().unwrap();
 /// assert!(output.chunk().starts_with(b"GET /chat HTTP/1.1\r\n"));
@@ -55,8 +55,8 @@ use crate::utf8::Utf8Bytes;
 ///       \r\n\
 ///       \x81\x05Hello",
 /// );
-/// assert_eq!(socket.poll_event(), Some(Event::Open));
-/// assert_eq!(socket.poll_event(), Some(Event::Message("Hello".into())));
+/// assert_eq!(socket.poll_event(), Some(DomEvent::Open));
+/// assert_eq!(socket.poll_event(), Some(DomEvent::Message("Hello".into())));
 ///
 /// socket.send("Hi")?;
 /// assert_eq!(socket.buffered_amount(), 2);
@@ -66,7 +66,7 @@ use crate::utf8::Utf8Bytes;
 /// # Ok::<(), Box<dyn core::error::Error>>(())
 /// ```
 #[derive(Debug)]
-pub struct WebSocket {
+pub struct WebSocketObject {
     url: String,
     /// Until the connection is established.
     opening: Option<Box<ClientHandshake>>,
@@ -86,7 +86,7 @@ enum Last {
     Other,
 }
 
-impl WebSocket {
+impl WebSocketObject {
     /// Creates a socket that is connecting, with `request` ready to be written.
     ///
     /// The rules of the standard's constructor are those of [`ClientRequest`]: where it refuses
@@ -179,11 +179,11 @@ impl WebSocket {
     ///
     /// Never.
     #[must_use = "an event that is not looked at is lost"]
-    pub fn poll_event(&mut self) -> Option<Event> {
+    pub fn poll_event(&mut self) -> Option<DomEvent> {
         let event = match self.last {
             Last::Other => self.poll_failure().or_else(|| self.poll_arrived()),
             // No code that this end has sent: a script sees 1006, whatever the failure was.
-            Last::Error => Some(Event::Close {
+            Last::Error => Some(DomEvent::Close {
                 code: CloseCode::ABNORMAL,
                 reason: Utf8Bytes::default(),
                 was_clean: false,
@@ -191,9 +191,9 @@ impl WebSocket {
             Last::Close => None,
         }?;
         self.last = match event {
-            Event::Close { .. } => Last::Close,
-            Event::Error => Last::Error,
-            Event::Message(_) | Event::Open => Last::Other,
+            DomEvent::Close { .. } => Last::Close,
+            DomEvent::Error => Last::Error,
+            DomEvent::Message(_) | DomEvent::Open => Last::Other,
         };
         Some(event)
     }
@@ -216,14 +216,14 @@ impl WebSocket {
     /// If it is closing or closed, nothing is sent, but
     /// [`buffered_amount`](Self::buffered_amount) grows all the same. If there is no room (see
     /// [`Config::max_buffered`]), the socket is flagged as full: it is closing, nothing more is
-    /// written, and [`Event::Error`] and [`Event::Close`] follow.
+    /// written, and [`DomEvent::Error`] and [`DomEvent::Close`] follow.
     ///
     /// # Errors
     ///
-    /// [`Exception::InvalidStateError`] while it is connecting.
-    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), Exception> {
+    /// [`DomException::InvalidStateError`] while it is connecting.
+    pub fn send(&mut self, message: impl Into<Message>) -> Result<(), DomException> {
         if self.ready_state() == ReadyState::Connecting {
-            return Err(Exception::InvalidStateError);
+            return Err(DomException::InvalidStateError);
         }
         let message = message.into();
         let len = message.len();
@@ -251,15 +251,15 @@ impl WebSocket {
     ///
     /// # Errors
     ///
-    /// [`Exception::InvalidAccessError`] for the code, else [`Exception::SyntaxError`] for the
+    /// [`DomException::InvalidAccessError`] for the code, else [`DomException::SyntaxError`] for the
     /// reason, whatever the state.
-    pub fn close(&mut self, code: Option<u16>, reason: Option<&str>) -> Result<(), Exception> {
+    pub fn close(&mut self, code: Option<u16>, reason: Option<&str>) -> Result<(), DomException> {
         if let Some(code) = code.filter(|code| !matches!(code, 1000 | 3000..=4999)) {
-            return Err(Exception::InvalidAccessError { code });
+            return Err(DomException::InvalidAccessError { code });
         }
         let reason = reason.unwrap_or_default();
         if reason.len() > MAX_REASON_LEN {
-            return Err(Exception::SyntaxError { len: reason.len() });
+            return Err(DomException::SyntaxError { len: reason.len() });
         }
         if self.failure.is_some() {
             return Ok(());
@@ -311,7 +311,7 @@ impl WebSocket {
     }
 
     /// Returns why the connection failed, from the moment it does; the standard tells scripts no
-    /// more than [`Event::Error`] and 1006.
+    /// more than [`DomEvent::Error`] and 1006.
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
@@ -331,14 +331,14 @@ impl WebSocket {
     }
 
     /// Reports a failure as soon as the peer needs not be told of it any more.
-    fn poll_failure(&self) -> Option<Event> {
+    fn poll_failure(&self) -> Option<DomEvent> {
         self.failure.as_ref()?;
         let is_over = self.is_cut_off() || self.connection.ready_state() == ReadyState::Closed;
-        is_over.then_some(Event::Error)
+        is_over.then_some(DomEvent::Error)
     }
 
     /// Returns what the handshake or the connection has to report, unless it has failed.
-    fn poll_arrived(&mut self) -> Option<Event> {
+    fn poll_arrived(&mut self) -> Option<DomEvent> {
         if self.failure.is_some() {
             return None;
         }
@@ -349,12 +349,12 @@ impl WebSocket {
             match self.connection.poll_event() {
                 Ok(Some((Received::Closed(closed), _))) => {
                     let (code, reason, was_clean) = (closed.code, closed.reason, closed.clean);
-                    return Some(Event::Close { code, reason, was_clean });
+                    return Some(DomEvent::Close { code, reason, was_clean });
                 }
                 Ok(Some((event, _))) => {
                     // Pings and Pongs are not a page's business.
                     if let Some(message) = event.into_message() {
-                        return Some(Event::Message(message));
+                        return Some(DomEvent::Message(message));
                     }
                 }
                 Ok(None) => return None,
@@ -366,7 +366,7 @@ impl WebSocket {
         }
     }
 
-    fn poll_opening(&mut self) -> Option<Event> {
+    fn poll_opening(&mut self) -> Option<DomEvent> {
         match self.opening.as_mut()?.poll_response() {
             Ok(Some(_)) => {}
             Ok(None) => return None,
@@ -376,6 +376,6 @@ impl WebSocket {
             }
         }
         self.opening.take()?.open(&mut self.connection)?;
-        Some(Event::Open)
+        Some(DomEvent::Open)
     }
 }

@@ -22,7 +22,7 @@ use std::time::{Duration, Instant};
 use bytes::Buf;
 use sanswire::extension::Extension;
 use sanswire::handshake::ClientRequest;
-use sanswire::whatwg::{Event, Exception, WebSocket};
+use sanswire::whatwg::{DomEvent, DomException, WebSocketObject};
 use sanswire::{Config, Message, ReadyState};
 
 fn main() -> Result<(), Box<dyn Error>> {
@@ -47,7 +47,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 /// A page with one socket.
 #[derive(Default)]
 struct Page {
-    socket: Option<WebSocket>,
+    socket: Option<WebSocketObject>,
     transport: Transport,
     /// The names of the events that fired and were not waited for.
     fired: Vec<&'static str>,
@@ -111,7 +111,7 @@ impl Page {
         }
         // Good enough to talk to oneself; everybody else takes the operating system's entropy.
         let (nonce, seed) = ([7; 16], [7; 32]);
-        self.socket = Some(WebSocket::new(&request, &Config::default(), nonce, seed));
+        self.socket = Some(WebSocketObject::new(&request, &Config::default(), nonce, seed));
         self.transport = Transport::To(format!("{}:{}", request.host(), request.port()));
         Ok(())
     }
@@ -172,18 +172,18 @@ impl Page {
 }
 
 /// Prints an event, and returns its name.
-fn print(event: &Event, socket: &WebSocket) -> &'static str {
+fn print(event: &DomEvent, socket: &WebSocketObject) -> &'static str {
     let (name, details) = match event {
-        Event::Open => {
+        DomEvent::Open => {
             let (protocol, extensions) = (quote(socket.protocol()), quote(socket.extensions()));
             ("open", format!(" protocol {protocol}, extensions {extensions},"))
         }
-        Event::Message(Message::Text(text)) => ("message", format!(" text {},", quote(text))),
-        Event::Message(Message::Binary(bytes)) => {
+        DomEvent::Message(Message::Text(text)) => ("message", format!(" text {},", quote(text))),
+        DomEvent::Message(Message::Binary(bytes)) => {
             ("message", format!(" bytes {:02x?},", bytes.as_ref()))
         }
-        Event::Error => ("error", String::new()),
-        Event::Close { code, reason, was_clean } => {
+        DomEvent::Error => ("error", String::new()),
+        DomEvent::Close { code, reason, was_clean } => {
             ("close", format!(" {code} {} {was_clean},", quote(reason)))
         }
         _ => ("unknown", String::new()),
@@ -192,7 +192,7 @@ fn print(event: &Event, socket: &WebSocket) -> &'static str {
     name
 }
 
-fn thrown(result: Result<(), Exception>) -> String {
+fn thrown(result: Result<(), DomException>) -> String {
     result.map_or_else(|exception| format!(" {},", exception.name()), |()| String::new())
 }
 

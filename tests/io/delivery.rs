@@ -23,7 +23,7 @@ use sanswire::delivery::{
 };
 use sanswire::handshake::{Acceptance, ClientRequest, Request};
 use sanswire::io::tokio::WebSocket;
-use sanswire::io::tokio::reconnecting::{Cause, Client, Event, Options};
+use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Options};
 use sanswire::{Config, Message, delivery};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -236,11 +236,11 @@ impl Server {
         let Some(session) = state.sessions.get(attachment) else { return Ok(Advanced::Replaced) };
         if let Some(message) = message {
             match session.handle_message(message)? {
-                Some(delivery::Event::Message(message)) => {
+                Some(delivery::SessionEvent::Message(message)) => {
                     state.application.receive(&message);
                     state.left -= 1;
                 }
-                Some(delivery::Event::Resumed | delivery::Event::Started) | None => {}
+                Some(delivery::SessionEvent::Resumed | delivery::SessionEvent::Started) | None => {}
                 Some(event) => panic!("{event:?}"),
             }
         }
@@ -310,14 +310,14 @@ async fn exchange(mut client: Client<TcpStream>) -> usize {
     let (mut received, mut connections, mut all_received) = (0, 0, Some(all_received));
     while let Some(event) = client.next().await {
         match event {
-            Event::Open => connections += 1,
-            Event::Message(message) => {
+            ClientEvent::Open => connections += 1,
+            ClientEvent::Message(message) => {
                 assert_eq!(message, numbered(received), "once and in order");
                 received += 1;
             }
-            Event::Connecting { .. } | Event::Resumed | Event::Started => {}
-            Event::Disconnected { delay: Some(_), .. } => {}
-            Event::Disconnected { cause: Cause::Closed(closed), .. } => assert!(closed.clean),
+            ClientEvent::Connecting { .. } | ClientEvent::Resumed | ClientEvent::Started => {}
+            ClientEvent::Disconnected { delay: Some(_), .. } => {}
+            ClientEvent::Disconnected { cause: Cause::Closed(closed), .. } => assert!(closed.clean),
             event => panic!("{event:?}"),
         }
         if received == MESSAGES

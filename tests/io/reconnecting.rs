@@ -22,7 +22,7 @@ use futures_core::Stream;
 use sanswire::delivery::{self, Limits, Session, SessionId};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::tokio::WebSocket;
-use sanswire::io::tokio::reconnecting::{Cause, Client, Event, Handle, Options};
+use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Handle, Options};
 use sanswire::reconnect::{
     Action, AttemptError, GaveUp, Opening, OutboxError, Reconnect, Retry, State,
 };
@@ -73,13 +73,13 @@ impl Net {
 
     /// Has the client connect, and returns the server.
     async fn open(&mut self) -> WebSocket<DuplexStream> {
-        assert!(matches!(self.client.next().await, Some(Event::Connecting { .. })));
+        assert!(matches!(self.client.next().await, Some(ClientEvent::Connecting { .. })));
         let accept = async {
             let stream = self.streams.recv().await.unwrap();
             WebSocket::accept(stream, &Config::default()).await.unwrap()
         };
         let (event, server) = tokio::join!(self.client.next(), accept);
-        assert!(matches!(event, Some(Event::Open)), "{event:?}");
+        assert!(matches!(event, Some(ClientEvent::Open)), "{event:?}");
         server
     }
 }
@@ -105,7 +105,7 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     match client.next().await {
-        Some(Event::Connecting { attempt }) => attempt,
+        Some(ClientEvent::Connecting { attempt }) => attempt,
         other => panic!("{other:?}"),
     }
 }
@@ -115,14 +115,14 @@ where
     S: tokio::io::AsyncRead + tokio::io::AsyncWrite + Unpin + Send + 'static,
 {
     match client.next().await {
-        Some(Event::Disconnected { cause, delay }) => (cause, delay),
+        Some(ClientEvent::Disconnected { cause, delay }) => (cause, delay),
         other => panic!("{other:?}"),
     }
 }
 
 async fn next_message(client: &mut Client<DuplexStream>) -> Message {
     match client.next().await {
-        Some(Event::Message(message)) => message,
+        Some(ClientEvent::Message(message)) => message,
         other => panic!("{other:?}"),
     }
 }
@@ -174,7 +174,7 @@ async fn a_client_sees_the_headers_of_its_newest_response() {
             WebSocket::accept_with(stream, &Config::default(), accept).await.unwrap()
         };
         let (event, server) = tokio::join!(net.client.next(), accept);
-        assert!(matches!(event, Some(Event::Open)), "{event:?}");
+        assert!(matches!(event, Some(ClientEvent::Open)), "{event:?}");
         let response = net.client.socket().unwrap().response().unwrap();
         assert_eq!(response.headers().text("Set-Cookie"), Some(cookie));
         drop(server);
@@ -378,7 +378,7 @@ async fn what_a_connection_begins_with_leaves_before_the_queue() {
             net.client.try_send(format!("{number}")).unwrap();
         }
         assert_eq!(next_connecting(&mut net.client).await, attempt);
-        assert!(matches!(net.client.next().await, Some(Event::Open)));
+        assert!(matches!(net.client.next().await, Some(ClientEvent::Open)));
         let (cause, _) = next_disconnected(&mut net.client).await;
         assert!(matches!(cause, Cause::Failed(_)), "the server was content: {cause:?}");
         assert_eq!(net.client.buffered_messages(), 0);
@@ -398,17 +398,17 @@ async fn what_a_connection_begins_with_leaves_before_a_session() {
             // Received, and not acknowledged: it comes again, and is not told again.
             let message = server.recv().await.unwrap().unwrap();
             let event = session.handle_message(message).unwrap();
-            assert_eq!(event, Some(delivery::Event::Message(format!("{attempt}").into())));
+            assert_eq!(event, Some(delivery::SessionEvent::Message(format!("{attempt}").into())));
         }
     });
     for attempt in 1..=3 {
         net.client.try_send(format!("{attempt}")).unwrap();
         assert_eq!(next_connecting(&mut net.client).await, attempt);
-        assert!(matches!(net.client.next().await, Some(Event::Open)));
+        assert!(matches!(net.client.next().await, Some(ClientEvent::Open)));
         let event = net.client.next().await;
         match attempt {
-            1 => assert!(matches!(event, Some(Event::Started)), "{event:?}"),
-            _ => assert!(matches!(event, Some(Event::Resumed)), "{event:?}"),
+            1 => assert!(matches!(event, Some(ClientEvent::Started)), "{event:?}"),
+            _ => assert!(matches!(event, Some(ClientEvent::Resumed)), "{event:?}"),
         }
         next_disconnected(&mut net.client).await;
     }
@@ -423,12 +423,12 @@ async fn a_client_that_begins_with_the_wrong_token_is_told_so_for_good() {
         accept_with_token(&mut net.streams, "another").await;
     });
     next_connecting(&mut net.client).await;
-    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    assert!(matches!(net.client.next().await, Some(ClientEvent::Open)));
     let (cause, delay) = next_disconnected(&mut net.client).await;
     let Cause::Closed(closed) = cause else { panic!("{cause:?}") };
     assert_eq!((closed.code.as_u16(), &*closed.reason), (3000, "token expected"));
     assert_eq!(delay, None);
-    assert!(matches!(net.client.next().await, Some(Event::GaveUp(GaveUp::Final))));
+    assert!(matches!(net.client.next().await, Some(ClientEvent::GaveUp(GaveUp::Final))));
     server.await.unwrap();
 }
 
@@ -451,7 +451,7 @@ async fn a_request_may_fail_for_now_or_for_good() {
     next_connecting(&mut client).await;
     let (cause, delay) = next_disconnected(&mut client).await;
     assert_eq!((cause.to_string().as_str(), delay), ("attempt failed: signed out", None));
-    assert!(matches!(client.next().await, Some(Event::GaveUp(GaveUp::Final))));
+    assert!(matches!(client.next().await, Some(ClientEvent::GaveUp(GaveUp::Final))));
     assert!(client.next().await.is_none());
     assert!(client.next().await.is_none());
 }
@@ -462,7 +462,7 @@ async fn a_request_may_fail_for_now_or_for_good() {
 async fn judged(mut client: Client<DuplexStream>) -> Option<Duration> {
     next_connecting(&mut client).await;
     let (_, delay) = next_disconnected(&mut client).await;
-    let is_final = matches!(client.next().await, Some(Event::GaveUp(GaveUp::Final)));
+    let is_final = matches!(client.next().await, Some(ClientEvent::GaveUp(GaveUp::Final)));
     assert_eq!(delay.is_none(), is_final);
     delay
 }
@@ -550,7 +550,7 @@ async fn a_client_that_gave_up_keeps_its_queue_and_begins_anew() {
         let refused = handle.try_send("late").unwrap_err();
         assert_eq!(refused, client.try_send("late").unwrap_err());
         assert_eq!((refused.error, refused.message), (OutboxError::Ended, "late".into()));
-        assert!(matches!(client.next().await, Some(Event::GaveUp(GaveUp::Attempts))));
+        assert!(matches!(client.next().await, Some(ClientEvent::GaveUp(GaveUp::Attempts))));
         assert!(client.next().await.is_none());
         client.start();
     }
@@ -811,7 +811,7 @@ async fn a_dropped_next_loses_nothing() {
             }
             polled => Poll::Ready(polled),
         });
-        if let Poll::Ready(Some(Event::Message(message))) = event.await {
+        if let Poll::Ready(Some(ClientEvent::Message(message))) = event.await {
             assert_eq!(message, format!("{received}").into());
             received += 1;
         }
@@ -829,9 +829,9 @@ async fn a_client_is_a_stream() {
     assert!(matches!(
         events[..],
         [
-            Event::Connecting { attempt: 1 },
-            Event::Disconnected { delay: None, .. },
-            Event::GaveUp(GaveUp::Final)
+            ClientEvent::Connecting { attempt: 1 },
+            ClientEvent::Disconnected { delay: None, .. },
+            ClientEvent::GaveUp(GaveUp::Final)
         ]
     ));
 }
@@ -842,7 +842,7 @@ async fn a_task_of_its_own_can_drive_a_client() {
     let handle = net.client.handle();
     let driving = tokio::spawn(async move {
         while let Some(event) = net.client.next().await {
-            assert!(!matches!(event, Event::GaveUp(_)));
+            assert!(!matches!(event, ClientEvent::GaveUp(_)));
         }
     });
     let stream = net.streams.recv().await.unwrap();
@@ -888,7 +888,7 @@ async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
         while server.recv().await.unwrap().is_some() {}
         server.closed().unwrap().clone()
     });
-    assert!(matches!(net.client.next().await, Some(Event::Open)));
+    assert!(matches!(net.client.next().await, Some(ClientEvent::Open)));
     let (cause, delay) = next_disconnected(&mut net.client).await;
     assert!(matches!(cause, Cause::Delivery(_)), "{cause:?}");
     assert_eq!((delay, net.client.buffered_messages()), (None, 1));
@@ -927,8 +927,8 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
         session.transmit(&mut server.commands()).unwrap();
         server.close(1001, "").await.unwrap();
     });
-    assert!(matches!(net.client.next().await, Some(Event::Open)));
-    assert!(matches!(net.client.next().await, Some(Event::Started)));
+    assert!(matches!(net.client.next().await, Some(ClientEvent::Open)));
+    assert!(matches!(net.client.next().await, Some(ClientEvent::Started)));
     assert_eq!(next_message(&mut net.client).await, "news".into());
     // Now it has something to say, and nobody that it could say it to.
     let (cause, _) = next_disconnected(&mut net.client).await;
@@ -957,8 +957,8 @@ async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
         server.flush().await.unwrap();
         server
     });
-    assert!(matches!(net.client.next().await, Some(Event::Open)));
-    assert!(matches!(net.client.next().await, Some(Event::Started)));
+    assert!(matches!(net.client.next().await, Some(ClientEvent::Open)));
+    assert!(matches!(net.client.next().await, Some(ClientEvent::Started)));
     assert_eq!(next_message(&mut net.client).await, "news".into());
     let _server = server.await.unwrap();
     let mut turns = 0;
@@ -966,7 +966,7 @@ async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
     while received < 1000 {
         poll_fn(|cx| {
             while let Poll::Ready(event) = net.client.poll_next(cx) {
-                assert!(matches!(event, Some(Event::Message(_))), "{event:?}");
+                assert!(matches!(event, Some(ClientEvent::Message(_))), "{event:?}");
                 received += 1;
             }
             Poll::Ready(())

@@ -8,8 +8,8 @@ use alloc::collections::VecDeque;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::delivery::{
-    DeliveryError, Event, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, Session, SessionFull,
-    SessionId, Snapshot,
+    DeliveryError, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, Session, SessionEvent,
+    SessionFull, SessionId, Snapshot,
 };
 use sanswire::{CloseCode, Message, Role};
 
@@ -55,8 +55,8 @@ fn drain(session: &mut Session) -> Vec<Message> {
     core::iter::from_fn(|| session.poll_transmit()).collect()
 }
 
-fn got(text: &str) -> Result<Option<Event>, DeliveryError> {
-    Ok(Some(Event::Message(text.into())))
+fn got(text: &str) -> Result<Option<SessionEvent>, DeliveryError> {
+    Ok(Some(SessionEvent::Message(text.into())))
 }
 
 /// End A on a first connection to B, both Hellos exchanged.
@@ -64,7 +64,7 @@ fn open_with(limits: Limits) -> Session {
     let mut session = Session::new(id(A), limits);
     session.handle_connected();
     assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
-    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(SessionEvent::Started)));
     assert_eq!(drain(&mut session), [hello(A, B, 0)]);
     session
 }
@@ -100,7 +100,7 @@ fn hello_is_the_first_message() {
     session.handle_connected();
     assert_eq!(drain(&mut session), [hello(A, 0, 0)]);
     assert!(!session.is_open());
-    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(SessionEvent::Started)));
     assert!(session.is_open());
     assert_eq!(drain(&mut session), [hello(A, B, 0), text(0, 0, "early")]);
     assert_eq!(session.peer(), Some(id(B)));
@@ -115,7 +115,7 @@ fn nothing_but_hello_is_sent_before_the_peer_has_proved_that_it_knows_both_ids()
     assert_eq!(drain(&mut session), [hello(A, B, 0)]);
     assert!(!session.is_open());
     assert_eq!((session.peer(), session.snapshot().peer), (None, None));
-    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(SessionEvent::Started)));
     assert_eq!(drain(&mut session), [text(0, 0, "early")]);
 }
 
@@ -127,7 +127,7 @@ fn messages_are_numbered_and_carry_acknowledgements() {
     assert_eq!(drain(&mut session), [text(0, 0, "ä"), data(3, 0, 1, &[0xff])]);
     assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
     assert_eq!(session.buffered_messages(), 1);
-    let binary = Event::Message(vec![0xfe].into());
+    let binary = SessionEvent::Message(vec![0xfe].into());
     assert_eq!(session.handle_message(data(3, 2, 1, &[0xfe])), Ok(Some(binary)));
     assert_eq!((session.buffered_messages(), session.buffered_amount()), (0, 0));
     session.send("".into()).unwrap();
@@ -179,7 +179,7 @@ fn what_was_not_acknowledged_is_sent_again() {
     session.send("d".into()).unwrap();
     session.handle_connected();
     assert_eq!(drain(&mut session), [hello(A, B, 1)]);
-    assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(Event::Resumed)));
+    assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(SessionEvent::Resumed)));
     assert_eq!(drain(&mut session), [text(1, 1, "b"), text(1, 2, "c"), text(1, 3, "d")]);
 }
 
@@ -189,7 +189,7 @@ fn a_connection_replaces_one_that_was_not_seen_to_end() {
     session.send("a".into()).unwrap();
     assert_eq!(drain(&mut session).len(), 1);
     session.handle_connected();
-    assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(Event::Resumed)));
+    assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(SessionEvent::Resumed)));
     assert_eq!(drain(&mut session), [hello(A, B, 0)]);
 }
 
@@ -215,7 +215,7 @@ fn a_hello_that_never_arrived_is_no_loss() {
         assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(None));
         assert_eq!(drain(&mut session), [hello(A, B, 0)]);
     }
-    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Started)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(SessionEvent::Started)));
 
     // The proof of this end is lost, with what was behind it.
     let mut session = open();
@@ -225,7 +225,7 @@ fn a_hello_that_never_arrived_is_no_loss() {
     assert_eq!(drain(&mut session), [hello(A, B, 0)]);
     assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(None));
     assert_eq!(session.poll_transmit(), None);
-    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Resumed)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(SessionEvent::Resumed)));
     assert_eq!(drain(&mut session), [text(0, 0, "a")]);
 }
 
@@ -263,7 +263,7 @@ fn a_peer_without_its_state_is_reported_with_what_may_be_lost() {
                 sent_hellos.extend(drain(&mut session));
             }
             let handled = session.handle_message(proof.clone());
-            let Ok(Some(Event::PeerForgot(Lost { sent, unsent, .. }))) = handled else {
+            let Ok(Some(SessionEvent::PeerForgot(Lost { sent, unsent, .. }))) = handled else {
                 panic!("not told: {handled:?}");
             };
             assert_eq!((sent, unsent), (vec!["b".into()], vec!["c".into()]));
@@ -295,7 +295,7 @@ fn a_hello_without_proof_changes_nothing() {
         session.handle_disconnected();
         // The peer that was met goes on where it was.
         session.handle_connected();
-        assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(Event::Resumed)));
+        assert_eq!(session.handle_message(hello(B, A, 1)), Ok(Some(SessionEvent::Resumed)));
         assert_eq!(drain(&mut session), [hello(A, B, 1), text(1, 1, "b"), text(1, 2, "c")]);
     }
 }
@@ -307,7 +307,7 @@ fn an_end_without_its_state_is_told_so() {
     session.handle_connected();
     assert_eq!(session.handle_message(hello(B, 0xa1, 7)), Ok(None));
     assert_eq!(drain(&mut session), [hello(A, B, 0)]);
-    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(Event::Forgot)));
+    assert_eq!(session.handle_message(hello(B, A, 0)), Ok(Some(SessionEvent::Forgot)));
     assert_eq!(drain(&mut session), [text(0, 0, "kept")]);
     assert_eq!(session.handle_message(text(1, 0, "x")), got("x"));
 }
@@ -488,10 +488,10 @@ fn a_session_sends_as_much_as_its_connection_takes() {
             }
             let support::Got::Binary(bytes) = got else { panic!("{got:?}") };
             match sessions[to].handle_message(bytes.into()).unwrap() {
-                Some(Event::Message(message)) => {
+                Some(SessionEvent::Message(message)) => {
                     received[to].push(message.as_text().unwrap().to_owned());
                 }
-                Some(Event::Started) | None => {}
+                Some(SessionEvent::Started) | None => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -632,12 +632,12 @@ impl Network {
         let end = &mut self.ends[at];
         let Some(message) = end.wire.pop_front() else { return };
         match end.session.handle_message(message).unwrap() {
-            Some(Event::Message(message)) => end.received.push(number(&message)),
-            Some(Event::PeerForgot(lost)) => {
+            Some(SessionEvent::Message(message)) => end.received.push(number(&message)),
+            Some(SessionEvent::PeerForgot(lost)) => {
                 end.lost[0].extend(lost.sent.iter().map(number));
                 end.lost[1].extend(lost.unsent.iter().map(number));
             }
-            Some(Event::Forgot | Event::Resumed | Event::Started) | None => {}
+            Some(SessionEvent::Forgot | SessionEvent::Resumed | SessionEvent::Started) | None => {}
             Some(other) => panic!("an event that the tests do not know: {other:?}"),
         }
     }

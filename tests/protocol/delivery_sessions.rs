@@ -6,7 +6,7 @@ use core::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::delivery::{
-    Attachment, Denied, Event, Hello, Limits, Owner, Retention, Session, SessionId, Sessions,
+    Attachment, Denied, Hello, Limits, Owner, Retention, Session, SessionEvent, SessionId, Sessions,
 };
 use sanswire::{CloseCode, Message};
 
@@ -39,7 +39,7 @@ fn connect(
     client: &mut Session,
     new: u8,
     now: Duration,
-) -> Result<(Attachment, Event), Denied> {
+) -> Result<(Attachment, SessionEvent), Denied> {
     client.handle_connected();
     let message = client.poll_transmit().unwrap();
     let hello = Hello::parse(&message).unwrap();
@@ -88,7 +88,7 @@ fn a_client_that_comes_back_finds_its_session() {
     assert!(sessions.is_empty());
     let mut alice = client(1);
     let (first, event) = connect(&mut sessions, "alice", &mut alice, 101, ZERO).unwrap();
-    assert_eq!((event, sessions.len()), (Event::Started, 1));
+    assert_eq!((event, sessions.len()), (SessionEvent::Started, 1));
     sessions.disconnect(first, seconds(10));
     assert!(sessions.get(first).is_none());
     // What is sent to it meanwhile waits.
@@ -97,7 +97,7 @@ fn a_client_that_comes_back_finds_its_session() {
         session.send("welcome back".into()).unwrap();
     }
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 102, seconds(20)).unwrap();
-    assert_eq!((event, sessions.len()), (Event::Resumed, 1));
+    assert_eq!((event, sessions.len()), (SessionEvent::Resumed, 1));
     assert_eq!(alice.peer(), Some(id(101)));
     assert_eq!(sessions.find(id(1), id(101)).unwrap().buffered_messages(), 1);
     assert!(sessions.find(id(1), id(102)).is_none());
@@ -109,7 +109,7 @@ fn a_new_connection_takes_the_session_from_the_old_one() {
     let mut alice = client(1);
     let (old, _) = connect(&mut sessions, "alice", &mut alice, 101, ZERO).unwrap();
     let (new, event) = connect(&mut sessions, "alice", &mut alice, 102, seconds(1)).unwrap();
-    assert_eq!(event, Event::Resumed);
+    assert_eq!(event, SessionEvent::Resumed);
     assert!(sessions.get(old).is_none());
     // The end of the old one is nothing to the new one.
     sessions.disconnect(old, seconds(2));
@@ -169,7 +169,7 @@ fn a_session_has_not_begun_before_its_client_has_named_it() {
     assert_eq!(sessions.len(), 2);
     let proof = hello(id(1), Some(id(102)));
     let session = sessions.get(second).unwrap();
-    assert_eq!(session.handle_message(proof), Ok(Some(Event::Started)));
+    assert_eq!(session.handle_message(proof), Ok(Some(SessionEvent::Started)));
     assert_eq!(sessions.of_user(&"alice").count(), 1);
 
     // Its answer arrived, and the proof was lost: the session is there.
@@ -181,7 +181,7 @@ fn a_session_has_not_begun_before_its_client_has_named_it() {
     assert_eq!(core::iter::from_fn(|| alice.poll_transmit()).count(), 2);
     sessions.disconnect(first, seconds(1));
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 103, seconds(2)).unwrap();
-    assert_eq!(event, Event::Message("kept".into()));
+    assert_eq!(event, SessionEvent::Message("kept".into()));
     assert_eq!((alice.peer(), sessions.len()), (Some(id(101)), 2));
 }
 
@@ -191,7 +191,7 @@ fn a_client_whose_session_is_gone_begins_anew() {
     connect(&mut Sessions::new(retention(9, 9)), "alice", &mut alice, 101, ZERO).unwrap();
     let mut sessions = Sessions::new(retention(9, 9));
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 102, ZERO).unwrap();
-    assert_eq!((event, alice.peer()), (Event::Forgot, Some(id(102))));
+    assert_eq!((event, alice.peer()), (SessionEvent::Forgot, Some(id(102))));
 }
 
 #[test]
@@ -212,7 +212,7 @@ fn a_session_moves_with_its_client_where_users_are_addresses() {
     let mut alice = client(1);
     let (home, _) = connect(&mut sessions, "home", &mut alice, 101, ZERO).unwrap();
     let (away, event) = connect(&mut sessions, "train", &mut alice, 102, ZERO).unwrap();
-    assert_eq!((event, sessions.len()), (Event::Resumed, 1));
+    assert_eq!((event, sessions.len()), (SessionEvent::Resumed, 1));
     assert!(sessions.get(home).is_none() && sessions.get(away).is_some());
     assert_eq!(sessions.of_user(&"home").count(), 0);
     assert_eq!(sessions.of_user(&"train").count(), 1);
@@ -243,7 +243,7 @@ fn a_client_that_stays_away_too_long_begins_anew() {
     assert_eq!(sessions.len(), 1);
     // Also without a call of `handle_timeout`.
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 102, seconds(1100)).unwrap();
-    assert_eq!(event, Event::Forgot);
+    assert_eq!(event, SessionEvent::Forgot);
     assert_eq!(alice.peer(), Some(id(102)));
 }
 
@@ -379,7 +379,7 @@ fn a_thousand_hellos_of_one_user_cost_no_other_user_a_session() {
     }
     assert_eq!(sessions.len(), 1 + Retention::default().max_user_sessions);
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 102, seconds(3)).unwrap();
-    assert_eq!(event, Event::Resumed);
+    assert_eq!(event, SessionEvent::Resumed);
     assert_eq!(sessions.find(id(1), id(101)).unwrap().buffered_messages(), 1);
 }
 
@@ -473,9 +473,9 @@ fn sessions_that_were_written_down_are_found_again() {
     let other = sessions.insert("alice", id(7), restore(snapshot), ZERO);
     assert_eq!(other, Err(Denied::OtherClient));
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 103, ZERO).unwrap();
-    assert_eq!(event, Event::Resumed);
+    assert_eq!(event, SessionEvent::Resumed);
     let (_, event) = connect(&mut sessions, "bob", &mut bob, 104, ZERO).unwrap();
-    assert_eq!((event, bob.peer()), (Event::Started, Some(id(102))));
+    assert_eq!((event, bob.peer()), (SessionEvent::Started, Some(id(102))));
 }
 
 #[derive(Clone, Copy, Debug)]

@@ -17,7 +17,7 @@ use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
     ServerHandshake,
 };
-use sanswire::whatwg::{self, WebSocket};
+use sanswire::whatwg::{self, WebSocketObject};
 use sanswire::{
     AfterClose, Commands, Config, Connection, ConnectionError, Event, Input, Message, MessageKind,
     PingWhen, Pong, Prepared, ReadyState, Reassembly, Refused, Role, SendError, TransmitBuf,
@@ -713,15 +713,15 @@ impl Asking {
 }
 
 struct Page {
-    socket: WebSocket,
-    last: Option<whatwg::Event>,
+    socket: WebSocketObject,
+    last: Option<whatwg::DomEvent>,
     state: ReadyState,
 }
 
 impl Page {
     fn new(random: &mut Random) -> Self {
         let config = config(random);
-        let socket = WebSocket::new(&request(random), &config, *b"the sample nonce", [7; 32]);
+        let socket = WebSocketObject::new(&request(random), &config, *b"the sample nonce", [7; 32]);
         Self { socket, last: None, state: ReadyState::Connecting }
     }
 
@@ -756,15 +756,17 @@ impl Page {
         self.check_state();
         while let Some(event) = self.socket.poll_event() {
             match (&self.last, &event) {
-                (None, whatwg::Event::Open | whatwg::Event::Error)
+                (None, whatwg::DomEvent::Open | whatwg::DomEvent::Error)
                 | (
-                    Some(whatwg::Event::Open | whatwg::Event::Message(_)),
-                    whatwg::Event::Error | whatwg::Event::Message(_) | whatwg::Event::Close { .. },
+                    Some(whatwg::DomEvent::Open | whatwg::DomEvent::Message(_)),
+                    whatwg::DomEvent::Error
+                    | whatwg::DomEvent::Message(_)
+                    | whatwg::DomEvent::Close { .. },
                 )
-                | (Some(whatwg::Event::Error), whatwg::Event::Close { .. }) => {}
+                | (Some(whatwg::DomEvent::Error), whatwg::DomEvent::Close { .. }) => {}
                 (last, event) => panic!("{event:?} behind {last:?}"),
             }
-            if let whatwg::Event::Message(message) = &event {
+            if let whatwg::DomEvent::Message(message) = &event {
                 assert!(is_sound(message));
             }
             self.last = Some(event);
@@ -803,8 +805,8 @@ impl Talking {
             Ok(event) => {
                 assert_eq!(self.error, None, "{event:?} behind an error");
                 let (lost, sent) = match event {
-                    Some(delivery::Event::Message(message)) => (vec![message], vec![]),
-                    Some(delivery::Event::PeerForgot(lost)) => (lost.unsent, lost.sent),
+                    Some(delivery::SessionEvent::Message(message)) => (vec![message], vec![]),
+                    Some(delivery::SessionEvent::PeerForgot(lost)) => (lost.unsent, lost.sent),
                     _ => (vec![], vec![]),
                 };
                 assert!(lost.iter().chain(&sent).all(is_sound));

@@ -11,7 +11,7 @@ use bytes::Buf;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::handshake::{ClientRequest, HandshakeError};
-use sanswire::whatwg::{Event, Exception, Failure, WebSocket};
+use sanswire::whatwg::{DomEvent, DomException, Failure, WebSocketObject};
 use sanswire::{
     AfterClose, CloseCode, Config, ConnectionError, Message, Pong, ReadyState, Reassembly, Role,
     WhenFull,
@@ -26,14 +26,14 @@ const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
 
 /// A socket, what was written and what fired, with the state that was to be seen then.
 struct Page {
-    socket: WebSocket,
-    fired: Vec<(Event, ReadyState)>,
+    socket: WebSocketObject,
+    fired: Vec<(DomEvent, ReadyState)>,
     written: Vec<u8>,
 }
 
 impl Page {
     fn with(request: &ClientRequest, config: &Config) -> Self {
-        let socket = WebSocket::new(request, config, *b"the sample nonce", [7; 32]);
+        let socket = WebSocketObject::new(request, config, *b"the sample nonce", [7; 32]);
         Self { socket, fired: Vec::new(), written: Vec::new() }
     }
 
@@ -47,7 +47,7 @@ impl Page {
         page.write();
         page.feed(RESPONSE);
         page.feed(b"\r\n");
-        assert_eq!(page.take(), [Event::Open]);
+        assert_eq!(page.take(), [DomEvent::Open]);
         page.written.clear();
         page
     }
@@ -122,7 +122,7 @@ impl Page {
     }
 
     /// The events since the last call.
-    fn take(&mut self) -> Vec<Event> {
+    fn take(&mut self) -> Vec<DomEvent> {
         self.fired.drain(..).map(|(event, _)| event).collect()
     }
 
@@ -133,8 +133,10 @@ impl Page {
     /// Asserts that `error` and `close` fire next, in CLOSED, and say nothing.
     #[track_caller]
     fn assert_failed(&mut self, failure: &Failure) {
-        let lost =
-            vec![(Event::Error, ReadyState::Closed), (close(1006, "", false), ReadyState::Closed)];
+        let lost = vec![
+            (DomEvent::Error, ReadyState::Closed),
+            (close(1006, "", false), ReadyState::Closed),
+        ];
         assert_eq!(core::mem::take(&mut self.fired), lost);
         assert_eq!(self.socket.failure(), Some(failure));
         self.assert_over();
@@ -157,17 +159,17 @@ fn request() -> ClientRequest {
     ClientRequest::new("server.example.com", "/chat").unwrap()
 }
 
-fn close(code: u16, reason: &str, was_clean: bool) -> Event {
-    Event::Close { code: code.into(), reason: reason.into(), was_clean }
+fn close(code: u16, reason: &str, was_clean: bool) -> DomEvent {
+    DomEvent::Close { code: code.into(), reason: reason.into(), was_clean }
 }
 
-fn message(message: impl Into<Message>) -> Event {
-    Event::Message(message.into())
+fn message(message: impl Into<Message>) -> DomEvent {
+    DomEvent::Message(message.into())
 }
 
 /// What a page sees of what a server sends behind its response, whole and byte by byte.
 #[track_caller]
-fn events(frames: &[u8]) -> Vec<Event> {
+fn events(frames: &[u8]) -> Vec<DomEvent> {
     let deliver = |size| {
         let mut page = Page::open();
         for piece in frames.chunks(size) {
@@ -289,14 +291,14 @@ fn a_transport_that_could_not_be_connected_fails_the_connection() {
 #[test]
 fn send_throws_invalid_state_error_while_connecting() {
     let mut page = Page::connecting();
-    assert_eq!(page.socket.send("early"), Err(Exception::InvalidStateError));
-    assert_eq!(page.socket.send(vec![0; 9]), Err(Exception::InvalidStateError));
+    assert_eq!(page.socket.send("early"), Err(DomException::InvalidStateError));
+    assert_eq!(page.socket.send(vec![0; 9]), Err(DomException::InvalidStateError));
     assert_eq!(page.socket.buffered_amount(), 0);
     // It still is while a response is incomplete, or complete and its event has not fired.
     page.write();
     page.feed(RESPONSE);
     page.socket.input().extend_from_slice(b"\r\n");
-    assert_eq!(page.socket.send("early"), Err(Exception::InvalidStateError));
+    assert_eq!(page.socket.send("early"), Err(DomException::InvalidStateError));
     page.poll();
     assert_eq!(page.socket.send("in time"), Ok(()));
 }
@@ -387,7 +389,7 @@ fn close_with_a_code_that_is_not_for_pages_throws_invalid_access_error_even_when
     for mut page in all_states() {
         let state = page.state();
         for code in [0, 999, 1001, 1002, 1005, 1006, 1011, 1015, 2999, 5000, 65_535] {
-            let refused = Err(Exception::InvalidAccessError { code });
+            let refused = Err(DomException::InvalidAccessError { code });
             assert_eq!(page.socket.close(Some(code), None), refused);
             assert_eq!(page.socket.close(Some(code), Some("")), refused);
             // The code is checked first.
@@ -403,7 +405,7 @@ fn close_with_a_reason_over_123_bytes_throws_syntax_error_even_when_closed() {
         let state = page.state();
         for (reason, len) in [("x".repeat(124), 124), ("é".repeat(62), 124), ("😀".repeat(40), 160)]
         {
-            let refused = Err(Exception::SyntaxError { len });
+            let refused = Err(DomException::SyntaxError { len });
             assert_eq!(page.socket.close(None, Some(&reason)), refused);
             assert_eq!(page.socket.close(Some(1000), Some(&reason)), refused);
             assert_eq!(page.socket.close(Some(4999), Some(&reason)), refused);
@@ -511,7 +513,7 @@ fn open_fires_in_open_with_protocol_and_extensions_set() {
     page.feed(b"Sec-WebSocket-Protocol: superchat\r\nSec-WebSocket-Extensions: x-one ; a=1\r\n");
     assert_eq!((page.socket.protocol(), page.socket.extensions()), ("", ""));
     page.feed(b"\r\n\x81\x03one");
-    let both = [(Event::Open, ReadyState::Open), (message("one"), ReadyState::Open)];
+    let both = [(DomEvent::Open, ReadyState::Open), (message("one"), ReadyState::Open)];
     assert_eq!(page.fired, both);
     let agreed = ("superchat", "x-one ; a=1");
     assert_eq!((page.socket.protocol(), page.socket.extensions()), agreed);
@@ -566,8 +568,8 @@ fn the_state_is_closing_from_the_closing_handshake_until_the_transport_is_closed
 #[test]
 fn error_fires_before_close_if_and_only_if_the_connection_failed() {
     assert_eq!(events(b"\x88\x00"), [close(1005, "", true)]);
-    assert_eq!(events(b"\x83\x00"), [Event::Error, close(1006, "", false)]);
-    assert_eq!(events(b""), [Event::Error, close(1006, "", false)]);
+    assert_eq!(events(b"\x83\x00"), [DomEvent::Error, close(1006, "", false)]);
+    assert_eq!(events(b""), [DomEvent::Error, close(1006, "", false)]);
 }
 
 #[test]
@@ -637,7 +639,7 @@ fn messages_come_before_the_end_and_nothing_after_it() {
     let frames = b"\x81\x03one\x81\x03two\x88\x02\x03\xe8\x81\x03two\x83\x00";
     assert_eq!(events(frames), [message("one"), message("two"), close(1000, "", true)]);
     let frames = b"\x81\x03one\x83\x00\x81\x03two\x88\x00";
-    assert_eq!(events(frames), [message("one"), Event::Error, close(1006, "", false)]);
+    assert_eq!(events(frames), [message("one"), DomEvent::Error, close(1006, "", false)]);
 }
 
 #[test]
@@ -646,7 +648,7 @@ fn an_end_that_came_with_the_response_follows_what_came_before_it() {
     page.socket.input().extend_from_slice(RESPONSE);
     page.socket.input().extend_from_slice(b"\r\n\x81\x03one\x88\x02\x03\xe8");
     page.eof();
-    assert_eq!(page.take(), [Event::Open, message("one"), close(1000, "", true)]);
+    assert_eq!(page.take(), [DomEvent::Open, message("one"), close(1000, "", true)]);
     page.assert_over();
 }
 
@@ -827,12 +829,12 @@ impl Model {
         }
     }
 
-    fn fire(&mut self, event: &Event, state: ReadyState) {
+    fn fire(&mut self, event: &DomEvent, state: ReadyState) {
         let (letter, during) = match event {
-            Event::Open => ('o', ReadyState::Open),
-            Event::Message(_) => ('m', ReadyState::Open),
-            Event::Error => ('e', ReadyState::Closed),
-            Event::Close { code, was_clean, .. } => {
+            DomEvent::Open => ('o', ReadyState::Open),
+            DomEvent::Message(_) => ('m', ReadyState::Open),
+            DomEvent::Error => ('e', ReadyState::Closed),
+            DomEvent::Close { code, was_clean, .. } => {
                 let failed = self.fired.ends_with('e');
                 assert_eq!((*was_clean, *code == 1006), (!failed, failed));
                 ('c', ReadyState::Closed)

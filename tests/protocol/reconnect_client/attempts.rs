@@ -4,8 +4,8 @@ use core::num::NonZeroU32;
 
 use sanswire::delivery::DeliveryError;
 use sanswire::reconnect::{
-    Action, AttemptError, Cause, Event, GaveUp, OutboxError, Policy, Reconnect, Retry, State, Step,
-    Supervisor,
+    Action, AttemptError, Cause, ClientEvent, GaveUp, OutboxError, Policy, Reconnect, Retry, State,
+    Step, Supervisor,
 };
 use sanswire::{ClosedBy, ConnectionError};
 
@@ -23,7 +23,7 @@ fn nothing_happens_before_start() {
     client.start(HOUR);
     assert_eq!(client.poll_timeout(), Some(HOUR));
     assert!(matches!(client.poll_step(HOUR), Step::Connect { attempt: 1 }));
-    assert!(matches!(client.poll_step(HOUR), Step::Event(Event::Connecting { attempt: 1 })));
+    assert!(matches!(client.poll_step(HOUR), Step::Event(ClientEvent::Connecting { attempt: 1 })));
     assert!(matches!(client.poll_step(HOUR), Step::Wait));
 }
 
@@ -129,7 +129,7 @@ fn a_judgement_can_be_replaced() {
     judgement.retry = Retry::Never;
     world.client.handle_disconnected(world.now, judgement);
     assert_eq!(world.disconnected().1, None);
-    assert!(matches!(world.event(), Event::GaveUp(GaveUp::Final)));
+    assert!(matches!(world.event(), ClientEvent::GaveUp(GaveUp::Final)));
 }
 
 #[test]
@@ -181,7 +181,7 @@ fn giving_up_is_told_once() {
         assert!(world.client.is_ended());
         let refused = world.client.try_send("late").unwrap_err();
         assert_eq!((refused.error, refused.message), (OutboxError::Ended, "late".into()));
-        assert!(matches!(world.event(), Event::GaveUp(GaveUp::Attempts)));
+        assert!(matches!(world.event(), ClientEvent::GaveUp(GaveUp::Attempts)));
         world.is_over();
         assert_eq!(world.client.state(), State::GaveUp(GaveUp::Attempts));
         world.client.start(world.now);
@@ -197,7 +197,7 @@ fn a_client_that_slept_too_long_gives_up() {
     world.connect();
     assert!(world.lose().is_some());
     world.now += HOUR + HOUR;
-    assert!(matches!(world.event(), Event::GaveUp(GaveUp::Time)));
+    assert!(matches!(world.event(), ClientEvent::GaveUp(GaveUp::Time)));
     assert!(world.client.is_ended());
     world.is_over();
 }

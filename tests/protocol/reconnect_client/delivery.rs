@@ -1,7 +1,7 @@
 //! Delivery by a session, and servers that break its rules.
 
 use sanswire::delivery::{DeliveryError, Limits, Lost, Session, SessionId};
-use sanswire::reconnect::{Cause, Event, GaveUp, Outbox, OutboxError, Policy, Supervisor};
+use sanswire::reconnect::{Cause, ClientEvent, GaveUp, Outbox, OutboxError, Policy, Supervisor};
 use sanswire::{CloseCode, ClosedBy};
 
 use super::world::{
@@ -9,7 +9,7 @@ use super::world::{
 };
 
 /// A server's end of a session on the present connection.
-fn exchange(world: &mut World, server: &mut Session) -> Vec<sanswire::delivery::Event> {
+fn exchange(world: &mut World, server: &mut Session) -> Vec<sanswire::delivery::SessionEvent> {
     let mut events = Vec::new();
     loop {
         let received = world.drive();
@@ -33,7 +33,7 @@ fn a_session_goes_on_across_connections() {
     server.send("news".into()).unwrap();
     world.accept();
     exchange(&mut world, &mut server);
-    assert!(matches!(world.event(), Event::Started));
+    assert!(matches!(world.event(), ClientEvent::Started));
     assert_eq!(world.message(), "news".into());
     assert_eq!(world.client.buffered_messages(), 0, "acknowledged");
     assert_eq!(server.buffered_messages(), 0, "acknowledged before waiting");
@@ -51,8 +51,8 @@ fn a_session_goes_on_across_connections() {
     server.handle_connected();
     world.reopen();
     let events = exchange(&mut world, &mut server);
-    assert!(matches!(world.event(), Event::Resumed));
-    let text = |text: &str| sanswire::delivery::Event::Message(text.into());
+    assert!(matches!(world.event(), ClientEvent::Resumed));
+    let text = |text: &str| sanswire::delivery::SessionEvent::Message(text.into());
     assert_eq!(events[1..], [text("second"), text("third")]);
     assert_eq!((world.client.buffered_messages(), world.client.buffered_amount()), (0, 0));
     world.waits();
@@ -89,7 +89,7 @@ fn a_session_tells_who_forgot() {
     let mut server = session(2);
     server.handle_connected();
     exchange(&mut world, &mut server);
-    assert!(matches!(world.event(), Event::Started));
+    assert!(matches!(world.event(), ClientEvent::Started));
     world.client.try_send("lost").unwrap();
     world.lose();
 
@@ -97,7 +97,9 @@ fn a_session_tells_who_forgot() {
     other.handle_connected();
     world.reopen();
     exchange(&mut world, &mut other);
-    let Event::PeerForgot(Lost { sent, unsent, .. }) = world.event() else { panic!("it forgot") };
+    let ClientEvent::PeerForgot(Lost { sent, unsent, .. }) = world.event() else {
+        panic!("it forgot")
+    };
     assert_eq!((sent, unsent), (vec![], vec!["lost".into()]));
 
     // A client that comes back without its state.
@@ -107,8 +109,8 @@ fn a_session_tells_who_forgot() {
     other.send("kept".into()).unwrap();
     other.transmit(&mut world.far().commands()).unwrap();
     let events = exchange(&mut world, &mut other);
-    assert!(matches!(&events[..], [sanswire::delivery::Event::PeerForgot(_)]), "{events:?}");
-    assert!(matches!(world.event(), Event::Forgot));
+    assert!(matches!(&events[..], [sanswire::delivery::SessionEvent::PeerForgot(_)]), "{events:?}");
+    assert!(matches!(world.event(), ClientEvent::Forgot));
 }
 
 #[test]
@@ -156,7 +158,7 @@ fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
             world.drive();
         }
         if is_greeted {
-            assert!(matches!(world.event(), Event::Started));
+            assert!(matches!(world.event(), ClientEvent::Started));
         }
         let closed = world.far().closed().unwrap().clone();
         assert_eq!((closed.code, closed.by), (error.close_code(), ClosedBy::Peer), "{error}");
@@ -169,7 +171,7 @@ fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
         let (cause, delay) = world.disconnected();
         assert!(matches!(cause, Cause::Delivery(told) if told == error), "{cause:?}");
         assert_eq!(delay, None);
-        assert!(matches!(world.event(), Event::GaveUp(GaveUp::Final)));
+        assert!(matches!(world.event(), ClientEvent::GaveUp(GaveUp::Final)));
         assert_eq!(world.client.buffered_messages(), 1);
 
         // The next connection is not to blame.

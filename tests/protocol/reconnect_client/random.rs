@@ -6,7 +6,9 @@ use core::time::Duration;
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::delivery::{Limits, Session, SessionId};
-use sanswire::reconnect::{Cause, Event, Outbox, OutboxError, Retry, State, Step, Supervisor};
+use sanswire::reconnect::{
+    Cause, ClientEvent, Outbox, OutboxError, Retry, State, Step, Supervisor,
+};
 use sanswire::{Config, Connection, Message, ReadyState, Role};
 
 use super::world::{Failure, HOUR, SEED, ZERO, data, hello, policy};
@@ -151,7 +153,7 @@ impl Model {
                 self.is_flying = true;
             }
             Step::Disconnect => self.is_flying = false,
-            Step::Event(Event::GaveUp(why)) => {
+            Step::Event(ClientEvent::GaveUp(why)) => {
                 assert!(!core::mem::replace(&mut self.has_given_up, true), "told twice");
                 assert_eq!(self.client.state(), State::GaveUp(why));
             }

@@ -5,7 +5,7 @@ use core::time::Duration;
 use bytes::Buf;
 use sanswire::delivery::{Limits, Session, SessionId};
 use sanswire::reconnect::{
-    Cause, Event, Outbox, Policy, Retry, Retryable, State, Step, Supervisor,
+    Cause, ClientEvent, Outbox, Policy, Retry, Retryable, State, Step, Supervisor,
 };
 use sanswire::{Closed, ClosedBy, Config, Connection, ConnectionError, Message};
 
@@ -81,7 +81,7 @@ impl World {
         self.client.poll_step(self.now)
     }
 
-    pub(crate) fn event(&mut self) -> Event<Failure> {
+    pub(crate) fn event(&mut self) -> ClientEvent<Failure> {
         match self.step() {
             Step::Event(event) => event,
             other => panic!("{other:?}"),
@@ -90,7 +90,7 @@ impl World {
 
     pub(crate) fn message(&mut self) -> Message {
         match self.event() {
-            Event::Message(message) => message,
+            ClientEvent::Message(message) => message,
             other => panic!("{other:?}"),
         }
     }
@@ -111,7 +111,9 @@ impl World {
     pub(crate) fn connect(&mut self) -> u32 {
         self.now = self.client.poll_timeout().unwrap();
         let Step::Connect { attempt } = self.step() else { panic!("no attempt") };
-        assert!(matches!(self.event(), Event::Connecting { attempt: told } if told == attempt));
+        assert!(
+            matches!(self.event(), ClientEvent::Connecting { attempt: told } if told == attempt)
+        );
         self.waits();
         assert_eq!((self.client.state(), self.client.poll_timeout()), (State::Connecting, None));
         attempt
@@ -127,7 +129,7 @@ impl World {
         let ends = (Connection::client(&self.config, SEED), Connection::server(&Config::default()));
         self.link = Some(ends);
         self.client.handle_connected(self.now, first);
-        assert!(matches!(self.event(), Event::Open));
+        assert!(matches!(self.event(), ClientEvent::Open));
         self.waits();
     }
 
@@ -150,7 +152,7 @@ impl World {
 
     pub(crate) fn disconnected(&mut self) -> (Cause<Failure>, Option<Duration>) {
         match self.event() {
-            Event::Disconnected { cause, delay } => (cause, delay),
+            ClientEvent::Disconnected { cause, delay } => (cause, delay),
             other => panic!("{other:?}"),
         }
     }

@@ -46,7 +46,7 @@ impl Client<TcpStream> {
     /// Creates a client over TCP. It connects as soon as it is driven.
     ///
     /// `request` is called before each attempt, with its number as in
-    /// [`Event::Connecting`](super::Event), and may read anew what changes: a token, the URL. It
+    /// [`ClientEvent::Connecting`](super::ClientEvent), and may read anew what changes: a token, the URL. It
     /// returns a [`ClientRequest`], or an [`Opening`] with the messages that the connection begins
     /// with. If it fails, so has the attempt, finally or for now.
     ///
@@ -184,7 +184,7 @@ impl<S> Client<S> {
 
     /// Returns the connection's socket, while there is one. Its
     /// [`response`](WebSocket::response) has the headers by which the server accepted this
-    /// connection, the newest, from [`Event::Open`](super::Event) on.
+    /// connection, the newest, from [`ClientEvent::Open`](super::ClientEvent) on.
     #[must_use]
     pub const fn socket(&self) -> Option<&WebSocket<S>> {
         match &self.stage {

@@ -12,7 +12,7 @@ use futures_core::Stream;
 
 use super::attempt::Attempt;
 use super::client::Client;
-use super::event::{Cause, Event};
+use super::event::{Cause, ClientEvent};
 use crate::io::tokio::WebSocket;
 use crate::reconnect::{Step, Supervisor};
 
@@ -33,12 +33,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
     /// # Cancel safety
     ///
     /// A dropped future has taken no event; what it began goes on by the next call.
-    pub async fn next(&mut self) -> Option<Event> {
+    pub async fn next(&mut self) -> Option<ClientEvent> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
     /// As [`next`](Self::next), as a poll function.
-    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         self.shared.register(cx.waker());
         loop {
             let now = self.epoch.elapsed();
@@ -132,9 +132,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Stream for Client<S> {
-    type Item = Event;
+    type Item = ClientEvent;
 
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Event>> {
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         Self::poll_next(&mut self, cx)
     }
 }

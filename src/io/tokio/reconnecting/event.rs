@@ -6,7 +6,7 @@ use crate::reconnect;
 // An application names them in signatures: they take no parameter there.
 
 /// What happened, by [`Client::next`](super::Client::next).
-pub type Event = reconnect::Event<Error>;
+pub type ClientEvent = reconnect::ClientEvent<Error>;
 
 /// Why there is no connection any more, or none came about.
 ///

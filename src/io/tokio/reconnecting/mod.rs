@@ -4,7 +4,7 @@
 //! # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
 //! # async fn f() -> std::io::Result<()> {
 //! use sanswire::handshake::ClientRequest;
-//! use sanswire::io::tokio::reconnecting::{Client, Event, Options};
+//! use sanswire::io::tokio::reconnecting::{Client, ClientEvent, Options};
 //!
 //! // Asked before each attempt: a token that has expired is no reason to give up.
 //! let mut client = Client::new(Options::default(), async |_attempt| {
@@ -15,8 +15,8 @@
 //! client.try_send("hello").ok(); // It leaves when there is a connection.
 //! while let Some(event) = client.next().await {
 //!     match event {
-//!         Event::Message(message) => println!("{message:?}"),
-//!         Event::Disconnected { cause, delay } => eprintln!("{cause}; back in {delay:?}"),
+//!         ClientEvent::Message(message) => println!("{message:?}"),
+//!         ClientEvent::Disconnected { cause, delay } => eprintln!("{cause}; back in {delay:?}"),
 //!         _ => {}
 //!     }
 //! }
@@ -106,6 +106,6 @@ mod options;
 mod shared;
 
 pub use client::Client;
-pub use event::{Cause, Event};
+pub use event::{Cause, ClientEvent};
 pub use handle::Handle;
 pub use options::Options;
