@@ -49,15 +49,8 @@ async fn main() -> Result<ExitCode, Box<dyn Error>> {
                 Some(text) => println!("{text}"),
                 None => println!("{} bytes", message.len()),
             },
-            ClientEvent::Disconnected { cause, delay: Some(delay) } => {
-                eprintln!("{cause}; another attempt in {delay:.1?}");
-            }
-            ClientEvent::Disconnected { cause, delay: None } => eprintln!("{cause}"),
-            ClientEvent::GaveUp(why) => {
-                eprintln!("gave up: {why:?}");
-                return Ok(ExitCode::FAILURE);
-            }
-            event => eprintln!("{event:?}"),
+            ClientEvent::GaveUp(why) => return Err(why.into()),
+            event => eprintln!("{event}"),
         }
     }
     Ok(ExitCode::SUCCESS)

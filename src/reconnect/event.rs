@@ -1,15 +1,18 @@
 //! What a client that comes back tells its application; decides nothing.
 
+use core::fmt;
 use core::time::Duration;
 
 use super::GaveUp;
 use super::cause::Cause;
 use crate::delivery::{Lost, SessionEvent};
-use crate::message::Message;
+use crate::message::{Message, MessageKind};
 
 /// What happened.
 ///
 /// `E` is the error of the adapter, such as `sanswire::Error`.
+///
+/// `Display` says what happened in one line for a log, without the content of messages.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent<E> {
@@ -42,6 +45,37 @@ pub enum ClientEvent<E> {
     Resumed,
     /// Behind `Open`, with `delivery`: a new session, for both ends.
     Started,
+}
+
+impl<E: fmt::Display> fmt::Display for ClientEvent<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting { attempt } => write!(f, "connecting, attempt {attempt}"),
+            Self::Disconnected { cause, delay: Some(delay) } => {
+                write!(f, "{cause}; next attempt in {delay:.1?}")
+            }
+            Self::Disconnected { cause, delay: None } => write!(f, "{cause}; no other attempt"),
+            Self::Forgot => f.write_str("session is unknown here: a new one begins"),
+            Self::GaveUp(why) => write!(f, "gave up: {why}"),
+            Self::Message(message) => {
+                let kind = match message.kind() {
+                    MessageKind::Binary => "binary",
+                    MessageKind::Text => "text",
+                };
+                write!(f, "{kind} message of {} bytes", message.len())
+            }
+            Self::Open => f.write_str("connected"),
+            Self::PeerForgot(lost) => write!(
+                f,
+                "session is unknown to the peer: a new one begins without {} messages that may \
+                 have arrived and {} that were not sent",
+                lost.sent.len(),
+                lost.unsent.len(),
+            ),
+            Self::Resumed => f.write_str("session resumed"),
+            Self::Started => f.write_str("session started"),
+        }
+    }
 }
 
 impl<E> From<SessionEvent> for ClientEvent<E> {

@@ -60,6 +60,7 @@ mod outbox;
 mod policy;
 mod supervisor;
 
+use core::fmt;
 use core::time::Duration;
 
 use rand::rngs::StdRng;
@@ -400,3 +401,15 @@ pub enum GaveUp {
     /// The next attempt would come later than [`Policy::max_outage`] allows.
     Time,
 }
+
+impl fmt::Display for GaveUp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Attempts => "as many attempts in a row have failed as the policy allows",
+            Self::Final => "another attempt would fail in the same way",
+            Self::Time => "the next attempt would come later than the policy allows",
+        })
+    }
+}
+
+impl core::error::Error for GaveUp {}

@@ -1,6 +1,7 @@
 //! When attempts come, how their ends are judged, and when it gives up.
 
 use core::num::NonZeroU32;
+use core::time::Duration;
 
 use sanswire::delivery::DeliveryError;
 use sanswire::reconnect::{
@@ -200,4 +201,40 @@ fn a_client_that_slept_too_long_gives_up() {
     assert!(matches!(world.event(), ClientEvent::GaveUp(GaveUp::Time)));
     assert!(world.client.is_ended());
     world.is_over();
+}
+
+// What an application prints.
+
+#[test]
+fn an_event_reads_as_a_line_of_a_log() {
+    let eof = || Cause::Failed(ConnectionError::UnexpectedEof);
+    let second = Duration::from_millis(1234);
+    for (event, line) in [
+        (ClientEvent::Connecting { attempt: 3 }, "connecting, attempt 3"),
+        (
+            ClientEvent::Disconnected { cause: eof(), delay: Some(second) },
+            "stream ended without a Close frame; next attempt in 1.2s",
+        ),
+        (
+            ClientEvent::Disconnected { cause: eof(), delay: None },
+            "stream ended without a Close frame; no other attempt",
+        ),
+        (ClientEvent::Forgot, "session is unknown here: a new one begins"),
+        (
+            ClientEvent::GaveUp(GaveUp::Attempts),
+            "gave up: as many attempts in a row have failed as the policy allows",
+        ),
+        (ClientEvent::GaveUp(GaveUp::Final), "gave up: another attempt would fail in the same way"),
+        (
+            ClientEvent::GaveUp(GaveUp::Time),
+            "gave up: the next attempt would come later than the policy allows",
+        ),
+        (ClientEvent::Message("secret".into()), "text message of 6 bytes"),
+        (ClientEvent::Message(vec![1, 2].into()), "binary message of 2 bytes"),
+        (ClientEvent::Open, "connected"),
+        (ClientEvent::Resumed, "session resumed"),
+        (ClientEvent::Started, "session started"),
+    ] {
+        assert_eq!(event.to_string(), line);
+    }
 }

@@ -16,8 +16,7 @@
 //! while let Some(event) = client.next().await {
 //!     match event {
 //!         ClientEvent::Message(message) => println!("{message:?}"),
-//!         ClientEvent::Disconnected { cause, delay } => eprintln!("{cause}; back in {delay:?}"),
-//!         _ => {}
+//!         event => eprintln!("{event}"), // connecting, connected, why disconnected, …
 //!     }
 //! }
 //! # Ok(())
