@@ -247,7 +247,7 @@ pub use buffer::{Input, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
 pub use connection::{
     AfterClose, CloseReason, Commands, Config, Connection, Discarded, Drained, Event, PingWhen,
-    Pong, ReadyState, Reassembly, Refused, WhenFull,
+    PongMode, ReadyState, Reassembly, Refused, WhenFull,
 };
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]

@@ -9,7 +9,7 @@ use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
     AfterClose, Closed, ClosedBy, Config, Connection, ConnectionError, Event, Message, MessageKind,
-    Pong, ReadyState, Reassembly, Role,
+    PongMode, ReadyState, Reassembly, Role,
 };
 use sanswire_fuzz::memory::{self, Counting};
 use sanswire_fuzz::oracle::{self, Outcome, Rules};
@@ -63,7 +63,7 @@ impl Setup {
         let role = input.one_of(&[Role::Client, Role::Server]);
         let mut config = Config::default();
         config.reassembly = input.one_of(&[Reassembly::Messages, Reassembly::Chunks]);
-        config.pong = input.one_of(&[Pong::Automatic, Pong::Manual]);
+        config.pong = input.one_of(&[PongMode::Automatic, PongMode::Manual]);
         config.after_close = input.one_of(&[AfterClose::Drop, AfterClose::Deliver]);
         config.max_message_size = input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]);
         config.max_frame_size = input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]);

@@ -10,7 +10,7 @@ use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    AfterClose, Closed, Config, Connection, Event, Message, MessageKind, Pong, Prepared,
+    AfterClose, Closed, Config, Connection, Event, Message, MessageKind, PongMode, Prepared,
     ReadyState, Reassembly, Refused, SendError,
 };
 
@@ -126,7 +126,7 @@ impl Habits {
     fn config(&self) -> Config {
         let mut config = Config::default();
         config.reassembly = if self.chunks { Reassembly::Chunks } else { Reassembly::Messages };
-        config.pong = if self.manual_pong { Pong::Manual } else { Pong::Automatic };
+        config.pong = if self.manual_pong { PongMode::Manual } else { PongMode::Automatic };
         config.after_close =
             if self.deliver_after_close { AfterClose::Deliver } else { AfterClose::Drop };
         // Fragments of 32 bytes and more are never refused for their number.
@@ -181,7 +181,7 @@ impl End {
             pings: VecDeque::new(),
             closed: None,
             unsent: 0,
-            automatic_pong: config.pong == Pong::Automatic,
+            automatic_pong: config.pong == PongMode::Automatic,
         }
     }
 

@@ -71,7 +71,7 @@ pub struct Config {
     /// How fragments are reassembled for the application. Default: to whole messages.
     pub reassembly: Reassembly,
     /// Who answers Pings. Default: the connection.
-    pub pong: Pong,
+    pub pong: PongMode,
     /// The reason in the Close frame of a failure: of a rule or a limit that the peer broke, or of a
     /// deadline. Default: what was wrong, in a few words.
     pub close_reason: CloseReason,
@@ -173,7 +173,7 @@ impl Default for Config {
             when_full: WhenFull::Refuse,
             fragment_size: None,
             reassembly: Reassembly::Messages,
-            pong: Pong::Automatic,
+            pong: PongMode::Automatic,
             close_reason: CloseReason::Error,
             after_close: AfterClose::Drop,
             ping_interval: Some(Duration::from_secs(20)),
@@ -207,7 +207,7 @@ pub enum Reassembly {
 /// Who answers Pings (§5.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
-pub enum Pong {
+pub enum PongMode {
     /// The connection, at once. Where Pongs cannot leave because the peer does not read, only the
     /// newest Ping is answered, as §5.5.3 allows.
     Automatic,

@@ -28,7 +28,7 @@ pub enum Event<'a> {
     /// [`Config::max_buffered`]: crate::Config::max_buffered
     /// [`Config::when_full`]: crate::Config::when_full
     Drained(Drained),
-    /// A Ping, at most 125 bytes. It is answered already unless [`Pong::Manual`](crate::Pong) is
+    /// A Ping, at most 125 bytes. It is answered already unless [`PongMode::Manual`](crate::PongMode) is
     /// set.
     Ping(Payload<'a>),
     /// A Pong, at most 125 bytes, asked for or not.

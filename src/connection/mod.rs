@@ -31,7 +31,7 @@ mod timers;
 mod water_marks;
 
 pub use commands::Commands;
-pub use config::{AfterClose, CloseReason, Config, PingWhen, Pong, Reassembly, WhenFull};
+pub use config::{AfterClose, CloseReason, Config, PingWhen, PongMode, Reassembly, WhenFull};
 #[cfg(feature = "handshake")]
 pub(crate) use endpoint::check_close;
 pub use event::{Discarded, Drained, Event};

@@ -13,7 +13,7 @@ use super::outbox::Outbox;
 use super::policy::Policy;
 use super::{Action, Reconnect, State};
 use crate::close::CloseCode;
-use crate::connection::{Commands, Config, Pong, ReadyState, Reassembly, Refused, WhenFull};
+use crate::connection::{Commands, Config, PongMode, ReadyState, Reassembly, Refused, WhenFull};
 #[cfg(feature = "handshake")]
 use crate::delivery::SUBPROTOCOL;
 use crate::delivery::{DeliveryError, Session};
@@ -136,7 +136,7 @@ impl<E> Supervisor<E> {
     #[must_use]
     pub const fn connection_config(mut config: Config) -> Config {
         config.reassembly = Reassembly::Messages;
-        config.pong = Pong::Automatic;
+        config.pong = PongMode::Automatic;
         config.when_full = WhenFull::Refuse;
         config
     }

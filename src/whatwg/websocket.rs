@@ -8,7 +8,7 @@ use super::{DomEvent, DomException, Failure};
 use crate::buffer::{Input, TransmitBuf};
 use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::connection::{
-    AfterClose, Config, Connection, Event as Received, Pong, ReadyState, Reassembly, WhenFull,
+    AfterClose, Config, Connection, Event as Received, PongMode, ReadyState, Reassembly, WhenFull,
 };
 use crate::handshake::{ClientHandshake, ClientRequest, SubprotocolPolicy};
 use crate::message::Message;
@@ -101,7 +101,7 @@ impl WebSocketObject {
     pub fn new(request: &ClientRequest, config: &Config, nonce: [u8; 16], seed: [u8; 32]) -> Self {
         let config = Config {
             reassembly: Reassembly::Messages,
-            pong: Pong::Automatic,
+            pong: PongMode::Automatic,
             after_close: AfterClose::Drop,
             when_full: WhenFull::Refuse,
             ..*config

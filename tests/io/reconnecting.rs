@@ -771,7 +771,7 @@ async fn a_handle_waits_for_room() {
 
 #[tokio::test(start_paused = true)]
 async fn pings_are_answered_while_the_client_waits() {
-    let mut net = Net::new(options(|options| options.config.pong = sanswire::Pong::Manual));
+    let mut net = Net::new(options(|options| options.config.pong = sanswire::PongMode::Manual));
     let mut server = net.open().await;
     let server = tokio::spawn(async move {
         server.ping(b"here?").await.unwrap();

@@ -3,7 +3,7 @@
 use core::num::NonZeroUsize;
 
 use bytes::Buf;
-use sanswire::{Config, ConnectionError, Event, Pong, ReadyState, SendError};
+use sanswire::{Config, ConnectionError, Event, PongMode, ReadyState, SendError};
 
 use crate::support::{
     BOTH, CLOSE, End, FIN, Frame, Got, PING, PONG, config, frame, from, outcome, sent_by,
@@ -15,7 +15,7 @@ fn pongs(frames: &[Frame]) -> Vec<Vec<u8>> {
 }
 
 fn manual() -> Config {
-    config(|config| config.pong = Pong::Manual)
+    config(|config| config.pong = PongMode::Manual)
 }
 
 #[test]

@@ -20,7 +20,7 @@ use sanswire::handshake::{
 use sanswire::whatwg::{self, WebSocketObject};
 use sanswire::{
     AfterClose, Commands, Config, Connection, ConnectionError, Event, Input, Message, MessageKind,
-    PingWhen, Pong, Prepared, ReadyState, Reassembly, Refused, Role, SendError, TransmitBuf,
+    PingWhen, PongMode, Prepared, ReadyState, Reassembly, Refused, Role, SendError, TransmitBuf,
     Utf8Validator, WhenFull,
 };
 
@@ -984,7 +984,7 @@ fn config(random: &mut Random) -> Config {
         config.reassembly = Reassembly::Chunks;
     }
     if one_in(3) {
-        config.pong = Pong::Manual;
+        config.pong = PongMode::Manual;
     }
     if one_in(3) {
         config.after_close = AfterClose::Deliver;

@@ -4,7 +4,7 @@
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::{
-    AfterClose, Config, Connection, ConnectionError, MessageKind, Pong, ReadyState, Reassembly,
+    AfterClose, Config, Connection, ConnectionError, MessageKind, PongMode, ReadyState, Reassembly,
     Role, SendError,
 };
 
@@ -31,7 +31,7 @@ fn configs() -> impl Strategy<Value = Config> {
                 config.max_frame_size = frame;
                 config.max_fragments = fragments;
                 config.reassembly = if chunks { Reassembly::Chunks } else { Reassembly::Messages };
-                config.pong = if manual { Pong::Manual } else { Pong::Automatic };
+                config.pong = if manual { PongMode::Manual } else { PongMode::Automatic };
                 config.after_close = if deliver { AfterClose::Deliver } else { AfterClose::Drop };
             })
         },

@@ -13,8 +13,8 @@ use proptest::prelude::*;
 use sanswire::handshake::{ClientRequest, HandshakeError};
 use sanswire::whatwg::{DomEvent, DomException, Failure, WebSocketObject};
 use sanswire::{
-    AfterClose, CloseCode, Config, ConnectionError, Message, Pong, ReadyState, Reassembly, Role,
-    WhenFull,
+    AfterClose, CloseCode, Config, ConnectionError, Message, PongMode, ReadyState, Reassembly,
+    Role, WhenFull,
 };
 
 use crate::support::{Frame, Random, config, parse, sent_by, told};
@@ -527,7 +527,7 @@ fn messages_that_arrive_after_close_are_dropped_whatever_the_configuration() {
     let odd = config(|config| {
         config.after_close = AfterClose::Deliver;
         config.reassembly = Reassembly::Chunks;
-        config.pong = Pong::Manual;
+        config.pong = PongMode::Manual;
     });
     let mut page = Page::open_with(&odd);
     page.socket.input().extend_from_slice(b"\x81\x03one\x89\x01p\x81\x03two\x88\x00");

@@ -10,7 +10,7 @@ use core::time::Duration;
 pub(super) use self::sending::Full;
 use crate::buffer::TransmitBuf;
 use crate::close::{CloseCode, Closed, MAX_REASON_LEN};
-use crate::connection::config::{Config, Pong, WhenFull};
+use crate::connection::config::{Config, PongMode, WhenFull};
 use crate::connection::event::{Discarded, Drained};
 use crate::connection::life::{Life, Phase, ReadyState, SendClose};
 use crate::connection::masking_keys::MaskingKeys;
@@ -28,7 +28,7 @@ use crate::utf8::Utf8Bytes;
 #[derive(Debug)]
 pub(super) struct Endpoint {
     life: Life,
-    pong: Pong,
+    pong: PongMode,
     /// Whether a message has come to its end that the timers do not know of.
     has_received: bool,
     /// Whether input was noted that has not been processed.
@@ -106,7 +106,7 @@ impl Endpoint {
     // What the peer did.
 
     pub(super) fn receive_ping(&mut self, payload: &[u8]) {
-        if self.pong == Pong::Automatic {
+        if self.pong == PongMode::Automatic {
             self.output.answer_ping(payload);
         }
     }

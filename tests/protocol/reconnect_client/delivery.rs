@@ -1,8 +1,8 @@
 //! Delivery by a session, and servers that break its rules.
 
-use sanswire::delivery::{DeliveryError, Limits, Lost, Session, SessionId};
+use sanswire::delivery::{DeliveryError, Limits, Session, SessionId};
 use sanswire::reconnect::{Cause, ClientEvent, GaveUp, Outbox, OutboxError, Policy, Supervisor};
-use sanswire::{CloseCode, ClosedBy};
+use sanswire::{CloseCode, ClosedBy, ConnectionError};
 
 use super::world::{
     Failure, LOST, SEED, World, ZERO, carry, data, hello, messages, queue, session,
@@ -97,10 +97,13 @@ fn a_session_tells_who_forgot() {
     other.handle_connected();
     world.reopen();
     exchange(&mut world, &mut other);
-    let ClientEvent::PeerForgot(Lost { sent, unsent, .. }) = world.event() else {
-        panic!("it forgot")
-    };
-    assert_eq!((sent, unsent), (vec![], vec!["lost".into()]));
+    let ClientEvent::PeerForgot(lost) = world.event() else { panic!("it forgot") };
+    assert_eq!((&lost.sent, &lost.unsent), (&vec![], &vec!["lost".into()]));
+    assert_eq!(
+        ClientEvent::<ConnectionError>::PeerForgot(lost).to_string(),
+        "session is unknown to the peer: a new one begins without 0 messages that may have \
+         arrived and 1 that were not sent",
+    );
 
     // A client that comes back without its state.
     let mut world = World::open(Outbox::session(session(4)));

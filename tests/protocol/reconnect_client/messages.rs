@@ -149,17 +149,17 @@ fn messages_from_the_server_are_told_in_order() {
 
 #[test]
 fn connections_are_configured_for_the_outbox() {
-    use sanswire::{Pong, Reassembly, WhenFull};
+    use sanswire::{PongMode, Reassembly, WhenFull};
 
     let mut config = Config::default();
     config.max_message_size = 77;
     config.reassembly = Reassembly::Chunks;
-    config.pong = Pong::Manual;
+    config.pong = PongMode::Manual;
     config.when_full = WhenFull::DropOldest;
     let config = Supervisor::<Failure>::connection_config(config);
     assert_eq!(config.max_message_size, 77);
     assert_eq!(
         (config.reassembly, config.pong, config.when_full),
-        (Reassembly::Messages, Pong::Automatic, WhenFull::Refuse)
+        (Reassembly::Messages, PongMode::Automatic, WhenFull::Refuse)
     );
 }
