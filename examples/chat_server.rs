@@ -98,8 +98,8 @@ async fn join(
                     let _ = room.send(prepare(&format!("{number}: {}", &*text)));
                     Ok(())
                 }
-                Event::Drained(drained) if drained.dropped_messages > 0 => {
-                    commands.send(complaint(drained.dropped_messages))
+                Event::Writable(writable) if writable.dropped_messages > 0 => {
+                    commands.send(complaint(writable.dropped_messages))
                 }
                 _ => Ok(()),
             }) => match received? {

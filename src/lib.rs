@@ -246,8 +246,8 @@ pub mod whatwg;
 pub use buffer::{Input, TransmitBuf};
 pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
 pub use connection::{
-    AfterClose, CloseReason, Commands, Config, Connection, Discarded, Drained, Event, PingWhen,
-    PongMode, ReadyState, Reassembly, Refused, WhenFull,
+    AfterClose, CloseReason, Commands, Config, Connection, Discarded, Event, PingWhen, PongMode,
+    ReadyState, Reassembly, Refused, WhenFull, Writable,
 };
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]

@@ -250,7 +250,7 @@ impl<'a> Run<'a> {
                     self.closed = Some(closed);
                     false
                 }
-                Event::Drained(_) => false,
+                Event::Writable(_) => false,
                 event => panic!("{event:?} is new"),
             };
             if is_whole {

@@ -339,7 +339,7 @@ impl End {
                     }
                 }
                 Event::Ping(payload) => assert!(payload.len() <= 125),
-                Event::Drained(drained) => assert_eq!(drained.dropped_messages, 0),
+                Event::Writable(writable) => assert_eq!(writable.dropped_messages, 0),
                 event => {
                     let message = event.into_message().expect("nothing else is left");
                     self.received.push((message.kind(), message.into_bytes().to_vec()));

@@ -6,7 +6,7 @@ use core::num::NonZeroUsize;
 
 use bytes::Bytes;
 
-use super::event::{Discarded, Drained};
+use super::event::{Discarded, Writable};
 use super::framing::{Compress, Flags};
 use crate::frame::Opcode;
 use crate::message::{MessageKind, Prepared};
@@ -31,7 +31,7 @@ pub(super) struct Backlog {
     /// Payload bytes of messages that came too late to be sent, or were discarded at the end.
     pub(super) unsent: usize,
     /// Messages for which there was no room, since that was last reported.
-    pub(super) dropped: Drained,
+    pub(super) dropped: Writable,
     /// What was accepted and is never sent, since that was last reported.
     pub(super) discarded: Option<Discarded>,
 }
@@ -165,7 +165,7 @@ impl Backlog {
         self.is_empty()
             && !self.drops_oldest
             && self.unsent == 0
-            && self.dropped == Drained::default()
+            && self.dropped == Writable::default()
             && self.discarded.is_none()
     }
 }

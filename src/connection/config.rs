@@ -51,7 +51,7 @@ pub struct Config {
     /// alive until it has been written: send such a part as `&[u8]`, which is copied.
     pub max_buffered: usize,
     /// The low water mark: at how many waiting bytes an output that had become too full counts as
-    /// drained. Then [`Event::Drained`](crate::Event::Drained) is reported and
+    /// writable again. Then [`Event::Writable`](crate::Event::Writable) is reported and
     /// [`wants_read`](crate::Connection::wants_read) is true again.
     ///
     /// Default 256 KiB, a quarter of `max_buffered`: far enough below it that a sender is
@@ -318,13 +318,13 @@ pub enum WhenFull {
     Close(CloseCode),
     /// The message is not sent: the command is refused with
     /// [`SendError::Dropped`](crate::SendError::Dropped), which gives it back, and nobody waits.
-    /// What waits already stays. The next [`Event::Drained`](crate::Event::Drained) says how much
+    /// What waits already stays. The next [`Event::Writable`](crate::Event::Writable) says how much
     /// was dropped.
     ///
     /// For messages of which none matters much, such as samples and cursor positions.
     DropNewest,
     /// The message takes the place of the oldest ones that wait and of which nothing has been
-    /// framed yet. The next [`Event::Drained`](crate::Event::Drained) says how much was dropped, and
+    /// framed yet. The next [`Event::Writable`](crate::Event::Writable) says how much was dropped, and
     /// the next `flush`, `send` or `close` of an adapter fails with [`Discarded`](crate::Discarded),
     /// once. A `close` has closed the connection all the same.
     ///

@@ -19,7 +19,7 @@ pub enum Event<'a> {
     /// The connection ended by the closing handshake (§7.1.4). This is the last event, and reported
     /// once. A connection that fails reports an error instead.
     Closed(Closed),
-    /// Output that had become too full has been written, down to the low mark: there is room again.
+    /// There is room again: output that had become too full has been written down to the low mark.
     ///
     /// Reported once each time that the output has reached [`Config::max_buffered`] or a command
     /// was refused or dropped for it, and only while the connection is open. See
@@ -27,7 +27,7 @@ pub enum Event<'a> {
     ///
     /// [`Config::max_buffered`]: crate::Config::max_buffered
     /// [`Config::when_full`]: crate::Config::when_full
-    Drained(Drained),
+    Writable(Writable),
     /// A Ping, at most 125 bytes. It is answered already unless [`PongMode::Manual`](crate::PongMode) is
     /// set.
     Ping(Payload<'a>),
@@ -45,7 +45,7 @@ impl Event<'_> {
             Self::Binary(payload) => Event::Binary(payload.into_owned()),
             Self::Chunk(chunk) => Event::Chunk(chunk.into_owned()),
             Self::Closed(closed) => Event::Closed(closed),
-            Self::Drained(drained) => Event::Drained(drained),
+            Self::Writable(writable) => Event::Writable(writable),
             Self::Ping(payload) => Event::Ping(payload.into_owned()),
             Self::Pong(payload) => Event::Pong(payload.into_owned()),
             Self::Text(text) => Event::Text(text.into_owned()),
@@ -59,9 +59,11 @@ impl Event<'_> {
         match self {
             Self::Binary(payload) => Some(payload.into()),
             Self::Text(text) => Some(text.into()),
-            Self::Chunk(_) | Self::Closed(_) | Self::Drained(_) | Self::Ping(_) | Self::Pong(_) => {
-                None
-            }
+            Self::Chunk(_)
+            | Self::Closed(_)
+            | Self::Writable(_)
+            | Self::Ping(_)
+            | Self::Pong(_) => None,
         }
     }
 }
@@ -71,7 +73,7 @@ impl Event<'_> {
 /// Both are 0 unless [`WhenFull::DropNewest`](crate::WhenFull) or `DropOldest` is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Drained {
+pub struct Writable {
     /// How many messages were dropped since the last report. Send the lost state again if it
     /// matters.
     pub dropped_messages: u64,

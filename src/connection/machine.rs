@@ -7,7 +7,7 @@ use core::time::Duration;
 use super::commands::Commands;
 use super::config::{Config, Reassembly};
 use super::endpoint::{Endpoint, Processed};
-use super::event::{Discarded, Drained, Event};
+use super::event::{Discarded, Event, Writable};
 use super::life::{Phase, ReadyState};
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::close::{CloseCode, Closed};
@@ -91,7 +91,7 @@ pub(crate) enum Ready {
         source: Source,
     },
     Closed(Closed),
-    Drained(Drained),
+    Writable(Writable),
     Message(MessageKind, Source),
     /// The budget is used up, and there is more to do.
     Paused,
@@ -321,13 +321,13 @@ impl Connection {
         // Nothing is due before the time was told first.
         if !self.endpoint.is_timed() {
             self.endpoint.note_processed(self.receiver.received());
-            return Ok(self.endpoint.poll_drained().map(Ready::Drained));
+            return Ok(self.endpoint.poll_writable().map(Ready::Writable));
         }
         let processed =
             Processed { received: self.receiver.received(), arriving: self.receiver.arriving() };
         match self.endpoint.settle(processed) {
             Some(error) => Err(self.fail(error)),
-            None => Ok(self.endpoint.poll_drained().map(Ready::Drained)),
+            None => Ok(self.endpoint.poll_writable().map(Ready::Writable)),
         }
     }
 
@@ -359,7 +359,7 @@ impl Connection {
                 Event::Chunk(Chunk { kind, is_first, is_last, payload })
             }
             Ready::Closed(closed) => Event::Closed(closed),
-            Ready::Drained(drained) => Event::Drained(drained),
+            Ready::Writable(writable) => Event::Writable(writable),
             Ready::Message(MessageKind::Binary, source) => {
                 Event::Binary(self.receiver.lend(source))
             }
@@ -529,7 +529,7 @@ impl Connection {
     /// Returns whether there is an event that a command may have brought, or a look at the output:
     /// that the connection has failed, or that there is room.
     pub(crate) fn has_own_event(&self) -> bool {
-        matches!(self.endpoint.life().phase(), Phase::Failed(_)) || self.endpoint.is_drained()
+        matches!(self.endpoint.life().phase(), Phase::Failed(_)) || self.endpoint.is_writable()
     }
 
     /// Returns whether messages can be sent.
@@ -541,7 +541,7 @@ impl Connection {
     /// Returns whether there is an event without more input: that there is room in the output, or
     /// that the connection is over.
     pub(crate) fn has_news(&self) -> bool {
-        !self.endpoint.life().is_open() || self.endpoint.is_drained()
+        !self.endpoint.life().is_open() || self.endpoint.is_writable()
     }
 
     /// Returns whether anything waits to be written.

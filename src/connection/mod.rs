@@ -34,7 +34,7 @@ pub use commands::Commands;
 pub use config::{AfterClose, CloseReason, Config, PingWhen, PongMode, Reassembly, WhenFull};
 #[cfg(feature = "handshake")]
 pub(crate) use endpoint::check_close;
-pub use event::{Discarded, Drained, Event};
+pub use event::{Discarded, Event, Writable};
 pub use life::ReadyState;
 pub use machine::Connection;
 #[cfg(feature = "handshake")]

@@ -9,7 +9,7 @@ use bytes::Bytes;
 
 use super::backlog::{Backlog, Loose, Queued};
 use super::config::{Config, WhenFull};
-use super::event::{Discarded, Drained};
+use super::event::{Discarded, Writable};
 use super::framing::{Compress, Flags, SPLICE_FROM, Source};
 use super::masking_keys::MaskingKeys;
 use super::timers::Progress;
@@ -403,20 +403,20 @@ impl Output {
         self.backlog.get_or_insert_default().note_dropped(len);
     }
 
-    /// Returns whether the output has been too full, and has not been drained since.
+    /// Returns whether the output has been too full, and has not fallen to the low mark since.
     #[inline]
     pub(super) fn is_high(&self) -> bool {
         self.marks.was_high() && self.marks.is_high(self.waiting_len())
     }
 
-    /// Returns whether it is to be reported that the output has been drained.
-    pub(super) fn is_drained(&self) -> bool {
-        self.marks.is_drained(self.waiting_len())
+    /// Returns whether it is to be reported that there is room again.
+    pub(super) fn is_writable(&self) -> bool {
+        self.marks.is_writable(self.waiting_len())
     }
 
-    /// Reports that the output has been drained, once.
-    pub(super) fn poll_drained(&mut self) -> Option<Drained> {
-        if !self.is_drained() {
+    /// Reports that there is room again, once.
+    pub(super) fn poll_writable(&mut self) -> Option<Writable> {
+        if !self.is_writable() {
             return None;
         }
         self.marks.note_reported();

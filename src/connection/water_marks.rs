@@ -7,7 +7,7 @@ use crate::error::SendError;
 ///
 /// ```text
 ///     the high mark is reached       the low mark is reached       reported
-/// Low ───────────────────────▶ High ────────────────────────▶ Drained ──────▶ Low
+/// Low ───────────────────────▶ High ────────────────────────▶ Writable ─────▶ Low
 ///                                ▲                               │
 ///                                └───────────────────────────────┘
 /// ```
@@ -22,7 +22,7 @@ pub(super) struct WaterMarks {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Level {
     /// The low mark was reached since, and nobody was told.
-    Drained,
+    Writable,
     /// The high mark was reached, the low one not since.
     High,
     Low,
@@ -72,13 +72,13 @@ impl WaterMarks {
     #[inline]
     pub(super) const fn is_high(&self, waiting: usize) -> bool {
         match self.level {
-            Level::Drained | Level::Low => false,
+            Level::Writable | Level::Low => false,
             Level::High => waiting > self.low as usize,
         }
     }
 
     /// Returns whether the output has fallen to the low mark, and that is to be reported.
-    pub(super) fn is_drained(&self, waiting: usize) -> bool {
+    pub(super) fn is_writable(&self, waiting: usize) -> bool {
         self.level != Level::Low && !self.is_high(waiting)
     }
 
@@ -96,8 +96,8 @@ impl WaterMarks {
     #[cold]
     #[inline(never)]
     fn rise(&mut self, before: usize, waiting: usize) {
-        if self.is_drained(before) {
-            self.level = Level::Drained;
+        if self.is_writable(before) {
+            self.level = Level::Writable;
         }
         if waiting >= self.high {
             self.level = Level::High;

@@ -500,7 +500,7 @@ fn by_opcode(got: &Got) -> (u8, Vec<u8>) {
         Got::Binary(payload) => (BINARY, payload.clone()),
         Got::Text(text) => (TEXT, text.as_bytes().to_vec()),
         Got::Ping(payload) => (FIN | PING, payload.clone()),
-        Got::Chunk { .. } | Got::Closed(_) | Got::Drained(_) | Got::Pong(_) => panic!("{got:?}"),
+        Got::Chunk { .. } | Got::Closed(_) | Got::Writable(_) | Got::Pong(_) => panic!("{got:?}"),
     }
 }
 

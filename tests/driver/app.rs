@@ -146,7 +146,7 @@ impl App {
                 self.pongs += 1;
                 return;
             }
-            Event::Drained(drained) => return assert_eq!(drained.dropped_messages, 0),
+            Event::Writable(writable) => return assert_eq!(writable.dropped_messages, 0),
             Event::Ping(_) => return,
             event => panic!("{event:?}"),
         };

@@ -33,7 +33,7 @@ pub(crate) const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
 pub(crate) enum Told {
     Binary(Vec<u8>),
     Closed(Closed),
-    Drained,
+    Writable,
     Failed(DriverError),
     Over,
     Ping(Vec<u8>),
@@ -307,7 +307,7 @@ impl From<Event<'_>> for Told {
     fn from(event: Event<'_>) -> Self {
         match event {
             Event::Closed(closed) => Self::Closed(closed),
-            Event::Drained(_) => Self::Drained,
+            Event::Writable(_) => Self::Writable,
             Event::Ping(payload) => Self::Ping(payload.to_vec()),
             Event::Pong(payload) => Self::Pong(payload.to_vec()),
             event => match event.into_message().unwrap() {

@@ -4,8 +4,8 @@
 use bytes::Buf;
 use proptest::prelude::*;
 use sanswire::{
-    CloseCode, Config, ConnectionError, Drained, Event, Message, MessageKind, Prepared, ReadyState,
-    Refused, Role, SendError, WhenFull,
+    CloseCode, Config, ConnectionError, Event, Message, MessageKind, Prepared, ReadyState, Refused,
+    Role, SendError, WhenFull, Writable,
 };
 
 use crate::support::{
@@ -45,32 +45,32 @@ fn write_to(end: &mut End, left: usize) {
     end.take_some(len);
 }
 
-fn drained(messages: u64, bytes: u64) -> Got {
-    let mut drained = Drained::default();
-    drained.dropped_messages = messages;
-    drained.dropped_bytes = bytes;
-    Got::Drained(drained)
+fn writable(messages: u64, bytes: u64) -> Got {
+    let mut writable = Writable::default();
+    writable.dropped_messages = messages;
+    writable.dropped_bytes = bytes;
+    Got::Writable(writable)
 }
 
-fn take_drained(end: &mut End) -> Vec<Got> {
+fn take_writable(end: &mut End) -> Vec<Got> {
     end.poll();
     end.take_got()
 }
 
 #[test]
-fn a_full_output_is_drained_once_it_has_fallen_to_the_low_mark() {
+fn a_full_output_is_writable_once_it_has_fallen_to_the_low_mark() {
     for role in BOTH {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));
         for _ in 0..3 {
-            assert!(take_drained(&mut end).is_empty());
+            assert!(take_writable(&mut end).is_empty());
             write_to(&mut end, 251);
-            assert!(take_drained(&mut end).is_empty() && !end.connection.wants_read());
+            assert!(take_writable(&mut end).is_empty() && !end.connection.wants_read());
             write_to(&mut end, 250);
             assert!(end.connection.wants_read());
-            assert_eq!(take_drained(&mut end), [drained(0, 0)]);
-            assert!(take_drained(&mut end).is_empty());
+            assert_eq!(take_writable(&mut end), [writable(0, 0)]);
+            assert!(take_writable(&mut end).is_empty());
             write_to(&mut end, 0);
-            assert!(take_drained(&mut end).is_empty(), "once");
+            assert!(take_writable(&mut end).is_empty(), "once");
             // Again and again.
             while end.connection.commands().send(&[7; 100]).is_ok() {}
             assert!(!end.connection.wants_read());
@@ -86,7 +86,7 @@ fn the_high_mark_is_reached_without_a_refusal_too() {
         assert!(!end.connection.wants_read());
         write_to(&mut end, 0);
         assert!(end.connection.wants_read());
-        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
     }
 }
 
@@ -98,18 +98,18 @@ fn nothing_is_reported_of_an_output_that_stayed_below_the_high_mark() {
             end.connection.commands().send(&[7; 900]).unwrap();
             assert!(end.connection.wants_read());
             end.take_output();
-            assert!(take_drained(&mut end).is_empty());
+            assert!(take_writable(&mut end).is_empty());
         }
     }
 }
 
 #[test]
-fn drained_comes_behind_what_has_arrived() {
+fn writable_comes_behind_what_has_arrived() {
     for role in BOTH {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));
         end.take_output();
         end.receive(&frame(FIN | TEXT, b"a").repeat(2));
-        assert_eq!(end.take_got(), [Got::text("a"), Got::text("a"), drained(0, 0)]);
+        assert_eq!(end.take_got(), [Got::text("a"), Got::text("a"), writable(0, 0)]);
     }
 }
 
@@ -118,17 +118,17 @@ fn an_output_that_fell_and_rose_again_is_reported_when_it_falls_again() {
     for role in BOTH {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));
         write_to(&mut end, 0);
-        // To the middle: it has been drained, and is not full.
+        // To the middle: there is room again, and it is not full.
         end.connection.commands().send(&[7; 500]).unwrap();
         assert!(end.connection.wants_read());
-        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
         // To the top before anybody has asked: it would not be true any more.
         while end.connection.commands().send(&[7; 100]).is_ok() {}
         write_to(&mut end, 0);
         while end.connection.commands().send(&[7; 100]).is_ok() {}
-        assert!(take_drained(&mut end).is_empty() && !end.connection.wants_read());
+        assert!(take_writable(&mut end).is_empty() && !end.connection.wants_read());
         write_to(&mut end, 0);
-        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
     }
 }
 
@@ -137,9 +137,9 @@ fn a_low_mark_that_is_not_below_the_high_one_is_one_byte_below() {
     for low in [1_000, 1_001, usize::MAX] {
         let mut end = End::new(Role::Server, &marks(1_000, low, WhenFull::Refuse));
         end.connection.commands().send(&[7; 996]).unwrap();
-        assert!(take_drained(&mut end).is_empty() && !end.connection.wants_read());
+        assert!(take_writable(&mut end).is_empty() && !end.connection.wants_read());
         write_to(&mut end, 999);
-        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
     }
 }
 
@@ -151,7 +151,7 @@ fn marks_of_zero_let_one_message_wait_at_a_time() {
             end.connection.commands().send("").unwrap();
             assert!(end.connection.commands().send("").is_err() && !end.connection.wants_read());
             write_to(&mut end, 0);
-            assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+            assert_eq!(take_writable(&mut end), [writable(0, 0)]);
         }
     }
 }
@@ -166,11 +166,11 @@ fn a_message_in_fragments_counts_before_it_is_framed() {
         assert!(!end.connection.wants_read());
         let mut written = 0;
         while !end.connection.wants_read() {
-            assert!(take_drained(&mut end).is_empty());
+            assert!(take_writable(&mut end).is_empty());
             written += end.take_some(50).len();
         }
         assert!((4_750..5_400).contains(&written), "{written}");
-        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
     }
 }
 
@@ -186,18 +186,18 @@ fn messages_without_payload_do_not_pile_up_behind_fragments() {
         while waiting(&mut end) > 0 {
             end.take_some(50);
         }
-        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
     }
 }
 
 #[test]
-fn nothing_is_drained_once_the_connection_is_closing() {
+fn nothing_is_writable_once_the_connection_is_closing() {
     for role in BOTH {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));
         end.connection.commands().close(1000, "").unwrap();
         assert!(end.connection.wants_read(), "the peer's Close");
         end.take_output();
-        assert!(take_drained(&mut end).is_empty());
+        assert!(take_writable(&mut end).is_empty());
         end.receive(&[0x88, 0]);
         end.eof();
         assert!(matches!(end.take_got()[..], [Got::Closed(_)]));
@@ -206,7 +206,7 @@ fn nothing_is_drained_once_the_connection_is_closing() {
         end.receive(&[0x8f, 0]);
         assert!(end.error.is_some());
         end.take_output();
-        assert!(take_drained(&mut end).is_empty());
+        assert!(take_writable(&mut end).is_empty());
 
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));
         end.take_output();
@@ -224,7 +224,7 @@ fn pongs_of_its_own_count_but_are_bounded() {
         assert!(waiting(&mut end) < 17_000);
         end.take_got();
         end.take_output();
-        assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
     }
 }
 
@@ -284,9 +284,9 @@ fn the_newest_message_is_dropped_given_back_counted_and_never_sent() {
         );
         // It was told each time.
         assert_eq!(end.connection.poll_discarded(), None);
-        assert_eq!(take_drained(&mut end), [drained(dropped_messages, dropped_bytes)]);
+        assert_eq!(take_writable(&mut end), [writable(dropped_messages, dropped_bytes)]);
         end.connection.commands().send(&[7; 100]).unwrap();
-        assert!(take_drained(&mut end).is_empty());
+        assert!(take_writable(&mut end).is_empty());
         assert_eq!(messages(&end.take_frames()), [(BINARY, vec![7; 100])]);
     }
 }
@@ -305,7 +305,7 @@ fn what_is_tried_comes_back_whatever_becomes_of_what_is_sent() {
             assert!(matches!(refused.error, SendError::Full { .. }), "{when_full:?}");
             assert_eq!(end.state(), ReadyState::Open);
             end.take_output();
-            assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+            assert_eq!(take_writable(&mut end), [writable(0, 0)]);
             end.connection.commands().try_send("text").unwrap();
             assert_eq!(end.take_frames().len(), 1);
         }
@@ -320,7 +320,7 @@ fn what_was_dropped_survives_the_release_of_memory() {
         end.connection.commands().send(&[7; 50]).unwrap_err();
         end.take_output();
         end.connection.release_memory();
-        assert_eq!(take_drained(&mut end), [drained(1, 50)]);
+        assert_eq!(take_writable(&mut end), [writable(1, 50)]);
     }
 }
 
@@ -342,7 +342,7 @@ fn parts_and_control_frames_are_refused_whatever_becomes_of_messages() {
             let begun = end.connection.commands().begin(MessageKind::Binary);
             assert!(matches!(begun, Err(SendError::Full { .. })));
             assert_eq!(messages(&end.take_frames()), [(BINARY, vec![7; 1_000])]);
-            assert_eq!(take_drained(&mut end), [drained(0, 0)]);
+            assert_eq!(take_writable(&mut end), [writable(0, 0)]);
         }
     }
 }
@@ -370,7 +370,7 @@ fn a_connection_to_a_slow_peer_fails_with_the_code_of_choice() {
             let frames = end.take_frames();
             assert_eq!(messages(&frames).len(), sent, "what was sent before leaves before");
             assert_eq!(frames.last().unwrap().payload, support::told(error));
-            assert!(take_drained(&mut end).is_empty());
+            assert!(take_writable(&mut end).is_empty());
             assert_eq!(end.state(), ReadyState::Closed);
         }
     }
@@ -400,9 +400,9 @@ fn step() -> impl Strategy<Value = Step> {
 #[derive(Default)]
 struct Model {
     waiting: usize,
-    /// At how many bytes it counts as drained.
+    /// At how many bytes it counts as writable again.
     until: Option<usize>,
-    is_drained: bool,
+    is_writable: bool,
     dropped: (u64, u64),
 }
 
@@ -411,7 +411,7 @@ impl Model {
         self.waiting += len;
         if self.waiting >= high {
             self.until.get_or_insert(low);
-            self.is_drained = false;
+            self.is_writable = false;
         }
     }
 
@@ -419,7 +419,7 @@ impl Model {
         self.waiting -= len;
         if self.until.is_some_and(|until| self.waiting <= until) {
             self.until = None;
-            self.is_drained = true;
+            self.is_writable = true;
         }
     }
 }
@@ -457,9 +457,9 @@ proptest! {
                     }
                 }
                 Step::Poll => {
-                    if core::mem::take(&mut model.is_drained) {
+                    if core::mem::take(&mut model.is_writable) {
                         let (messages, bytes) = core::mem::take(&mut model.dropped);
-                        reported.push(drained(messages, bytes));
+                        reported.push(writable(messages, bytes));
                     }
                     end.poll();
                     prop_assert_eq!(end.take_got(), reported);
@@ -467,9 +467,9 @@ proptest! {
                 Step::ReceivePing(len) => {
                     if model.waiting < 10_000 {
                         model.add(framed(len), high, low);
-                        if core::mem::take(&mut model.is_drained) {
+                        if core::mem::take(&mut model.is_writable) {
                             let (messages, bytes) = core::mem::take(&mut model.dropped);
-                            reported.push(drained(messages, bytes));
+                            reported.push(writable(messages, bytes));
                         }
                         reported.insert(0, Got::ping(vec![7; len]));
                         end.receive(&frame(FIN | PING, &vec![7; len]));
@@ -481,7 +481,7 @@ proptest! {
             prop_assert_eq!(waiting(&mut end), model.waiting);
             prop_assert_eq!(end.connection.wants_read(), model.until.is_none());
         }
-        prop_assert!(model.until.is_none() && !model.is_drained);
+        prop_assert!(model.until.is_none() && !model.is_writable);
         prop_assert_eq!(model.dropped, (0, 0));
     }
 }

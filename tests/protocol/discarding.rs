@@ -131,8 +131,8 @@ fn the_oldest_messages_make_room_for_the_newest() {
             let dropped = 200 - sent.len() as u64;
             assert_eq!(discarded(&mut end), Some(dropped * 100));
             end.poll();
-            let [Got::Drained(drained)] = end.take_got()[..] else { panic!() };
-            let told = (drained.dropped_messages, drained.dropped_bytes);
+            let [Got::Writable(writable)] = end.take_got()[..] else { panic!() };
+            let told = (writable.dropped_messages, writable.dropped_bytes);
             assert_eq!(told, (dropped, dropped * 100));
         }
     }

@@ -339,7 +339,7 @@ impl Record {
                 assert!(may_be_text(closed.reason.as_bytes(), true));
                 self.over = Some(Over::Closed);
             }
-            Event::Drained(_) => assert_eq!(self.state, ReadyState::Open),
+            Event::Writable(_) => assert_eq!(self.state, ReadyState::Open),
             Event::Ping(payload) | Event::Pong(payload) => assert!(payload.len() <= 125),
             Event::Text(text) => assert!(may_be_text(text.as_bytes(), true)),
             Event::Binary(_) | _ => {}
@@ -1057,7 +1057,7 @@ fn payload(polled: &Polled<'_>) -> Vec<u8> {
         Event::Binary(payload) | Event::Ping(payload) | Event::Pong(payload) => payload.to_vec(),
         Event::Chunk(chunk) => chunk.payload.to_vec(),
         Event::Text(text) => text.as_bytes().to_vec(),
-        Event::Closed(_) | Event::Drained(_) | _ => Vec::new(),
+        Event::Closed(_) | Event::Writable(_) | _ => Vec::new(),
     }
 }
 

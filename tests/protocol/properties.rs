@@ -648,7 +648,7 @@ fn received(got: &[Got]) -> Vec<(u8, Vec<u8>)> {
             Got::Binary(payload) => Some((BINARY, payload)),
             Got::Text(text) => Some((TEXT, text.into_bytes())),
             Got::Chunk { kind, is_last: true, payload, .. } => Some((kind.opcode() as u8, payload)),
-            Got::Chunk { .. } | Got::Closed(_) | Got::Drained(_) | Got::Ping(_) | Got::Pong(_) => {
+            Got::Chunk { .. } | Got::Closed(_) | Got::Writable(_) | Got::Ping(_) | Got::Pong(_) => {
                 None
             }
         })

@@ -2,8 +2,8 @@
 
 use bytes::Buf;
 use sanswire::{
-    CloseCode, Closed, Config, Connection, ConnectionError, Drained, Event, MessageKind, Outgoing,
-    ReadyState, Reassembly, Role, SendError,
+    CloseCode, Closed, Config, Connection, ConnectionError, Event, MessageKind, Outgoing,
+    ReadyState, Reassembly, Role, SendError, Writable,
 };
 
 use super::oracle::{Frame, from, sent_by};
@@ -15,7 +15,7 @@ pub(crate) enum Got {
     Binary(Vec<u8>),
     Chunk { kind: MessageKind, is_first: bool, is_last: bool, payload: Vec<u8> },
     Closed(Closed),
-    Drained(Drained),
+    Writable(Writable),
     Ping(Vec<u8>),
     Pong(Vec<u8>),
     Text(String),
@@ -50,7 +50,7 @@ impl From<Event<'_>> for Got {
                 payload: chunk.payload.to_vec(),
             },
             Event::Closed(closed) => Self::Closed(closed),
-            Event::Drained(drained) => Self::Drained(drained),
+            Event::Writable(writable) => Self::Writable(writable),
             Event::Ping(payload) => Self::Ping(payload.to_vec()),
             Event::Pong(payload) => Self::Pong(payload.to_vec()),
             Event::Text(text) => Self::Text(text.as_str().into()),
@@ -171,7 +171,7 @@ impl End {
             Got::Closed(closed) => Some(closed),
             Got::Binary(_)
             | Got::Chunk { .. }
-            | Got::Drained(_)
+            | Got::Writable(_)
             | Got::Ping(_)
             | Got::Pong(_)
             | Got::Text(_) => None,

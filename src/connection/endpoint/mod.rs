@@ -11,7 +11,7 @@ pub(super) use self::sending::Full;
 use crate::buffer::TransmitBuf;
 use crate::close::{CloseCode, Closed, MAX_REASON_LEN};
 use crate::connection::config::{Config, PongMode, WhenFull};
-use crate::connection::event::{Discarded, Drained};
+use crate::connection::event::{Discarded, Writable};
 use crate::connection::life::{Life, Phase, ReadyState, SendClose};
 use crate::connection::masking_keys::MaskingKeys;
 use crate::connection::output::Output;
@@ -166,8 +166,8 @@ impl Endpoint {
     }
 
     /// Reports that there is room in the output again.
-    pub(super) fn poll_drained(&mut self) -> Option<Drained> {
-        if self.life.is_open() { self.output.poll_drained() } else { None }
+    pub(super) fn poll_writable(&mut self) -> Option<Writable> {
+        if self.life.is_open() { self.output.poll_writable() } else { None }
     }
 
     // What the clock did.
@@ -334,10 +334,10 @@ impl Endpoint {
         self.rare.timers.round_trip()
     }
 
-    /// Returns whether [`Event::Drained`](super::Event::Drained) is the next event that is there
+    /// Returns whether [`Event::Writable`](super::Event::Writable) is the next event that is there
     /// without more input.
-    pub(super) fn is_drained(&self) -> bool {
-        self.life.is_open() && self.output.is_drained()
+    pub(super) fn is_writable(&self) -> bool {
+        self.life.is_open() && self.output.is_writable()
     }
 
     /// Returns whether less waits to be written than may.

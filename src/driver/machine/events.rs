@@ -153,7 +153,7 @@ impl Driver {
             Ok(Some(ready)) => {
                 self.credit -= 1;
                 // What is sent upon room in the output answers nothing.
-                let is_answered = has_room && !matches!(ready, Ready::Drained(_));
+                let is_answered = has_room && !matches!(ready, Ready::Writable(_));
                 self.answers = if is_answered { Answers::Maybe } else { Answers::None };
                 return Found::Ready(ready);
             }

@@ -102,7 +102,7 @@ impl<S: Transport> WebSocket<S> {
     /// see [The end](super#the-end).
     ///
     /// Pings are answered on the way, and events that are no messages are passed over. For
-    /// [`Event::Drained`], and with
+    /// [`Event::Writable`], and with
     /// [`Reassembly::Chunks`](crate::Reassembly), where there are no whole messages, use
     /// [`recv_with`](Self::recv_with).
     ///
@@ -207,7 +207,7 @@ impl<S: Transport> WebSocket<S> {
     /// Queues a message if there is room for it, and gives it back at once if there is not. It
     /// leaves as by [`feed`](Self::feed).
     ///
-    /// That is the way to send to many of whom some are slow. [`Event::Drained`] says when there is
+    /// That is the way to send to many of whom some are slow. [`Event::Writable`] says when there is
     /// room again. It writes nothing, so [`Config::when_full`](crate::Config::when_full) does not
     /// apply: a peer that reads would seem to be slow. [`feed`](Self::feed) writes first.
     ///

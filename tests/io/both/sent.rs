@@ -322,7 +322,7 @@ async fn what_is_said_to_be_sent_has_arrived_whatever_happens() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn drained_says_how_much_was_dropped_of_what_was_fed() {
+async fn writable_says_how_much_was_dropped_of_what_was_fed() {
     for policy in [WhenFull::DropNewest, WhenFull::DropOldest] {
         let (mut socket, stream) = server(1_000, &when_full(policy, 10_000));
         let refused = async {
@@ -334,11 +334,11 @@ async fn drained_says_how_much_was_dropped_of_what_was_fed() {
         };
         let refused = refused.await;
         let reading = reads(stream);
-        let drained = socket.recv_with(|event, _| match event {
-            Event::Drained(drained) => drained.dropped_messages,
+        let writable = socket.recv_with(|event, _| match event {
+            Event::Writable(writable) => writable.dropped_messages,
             event => panic!("{event:?}"),
         });
-        let dropped = without_deadlock(drained).await.unwrap().unwrap();
+        let dropped = without_deadlock(writable).await.unwrap().unwrap();
         let flushed = socket.flush().await;
         assert_eq!(flushed.is_err(), policy == WhenFull::DropOldest);
         socket.flush().await.unwrap();

@@ -602,7 +602,7 @@ async fn try_send_gives_the_message_back_where_there_is_no_room() {
 }
 
 #[tokio::test]
-async fn drained_is_reported_when_a_part_of_the_output_is_written() {
+async fn writable_is_reported_when_a_part_of_the_output_is_written() {
     let (mut server, mut stream) = server_and_stream(64, &when_full(WhenFull::DropNewest));
     server.feed(vec![7; 1_000]).await.unwrap();
     // Writes what the pipe takes, so that there is room for another.
@@ -616,11 +616,11 @@ async fn drained_is_reported_when_a_part_of_the_output_is_written() {
     }
     let mut read = vec![0; 1_700];
     let waited = server.recv_with(|event, commands| match event {
-        Event::Drained(drained) => (drained.dropped_messages, commands.buffered_amount()),
+        Event::Writable(writable) => (writable.dropped_messages, commands.buffered_amount()),
         event => panic!("{event:?}"),
     });
-    let (drained, _) = tokio::join!(waited, stream.read_exact(&mut read));
-    let (dropped, left) = drained.unwrap().unwrap();
+    let (writable, _) = tokio::join!(waited, stream.read_exact(&mut read));
+    let (dropped, left) = writable.unwrap().unwrap();
     assert!(dropped == 4 && (1..=300).contains(&left), "{dropped} {left}");
 }
 
