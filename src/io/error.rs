@@ -47,7 +47,7 @@ pub enum Error {
         message: Option<Message>,
     },
     /// A `wss` URL was given where there is no TLS: connect a TLS stream, and do the handshake over
-    /// it by `client`.
+    /// it by `connect_over`.
     TlsRequired,
 }
 
@@ -62,7 +62,7 @@ impl fmt::Display for Error {
             Self::Rejected { status } => write!(f, "request rejected with status {status}"),
             Self::Send { error, .. } => write!(f, "command refused: {error}"),
             Self::TlsRequired => {
-                f.write_str("a wss URL needs a TLS stream: connect one, and use `client`")
+                f.write_str("a wss URL needs a TLS stream: connect one, and use `connect_over`")
             }
         }
     }

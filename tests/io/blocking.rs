@@ -47,7 +47,7 @@ fn pair(
 ) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
     let (client, server) = tcp();
     let server = thread::spawn(move || WebSocket::accept(server, &server_config).unwrap());
-    let client = WebSocket::client(client, &request(), &client_config).unwrap();
+    let client = WebSocket::connect_over(client, &request(), &client_config).unwrap();
     (client, server.join().unwrap())
 }
 
@@ -151,7 +151,7 @@ fn a_handshake_that_arrives_byte_by_byte_succeeds() {
         socket.closed().unwrap().code
     });
     let mut client =
-        WebSocket::client(Plain(Trickle(client)), &request(), &Config::default()).unwrap();
+        WebSocket::connect_over(Plain(Trickle(client)), &request(), &Config::default()).unwrap();
     client.send("hello").unwrap();
     assert_eq!(client.recv().unwrap(), Some("hello".into()));
     // The client waits for the end of the stream, which a plain server brings about by its drop.
@@ -178,7 +178,7 @@ fn frames_right_behind_the_response_are_delivered() {
         server.write_all(&sent).unwrap();
         server
     });
-    let mut client = WebSocket::client(client, &request(), &Config::default()).unwrap();
+    let mut client = WebSocket::connect_over(client, &request(), &Config::default()).unwrap();
     assert_eq!(client.recv().unwrap(), Some("one".into()));
     assert_eq!(client.recv().unwrap(), Some(b"two".to_vec().into()));
     server.join().unwrap();
@@ -241,7 +241,7 @@ fn a_client_sees_status_headers_and_body_of_a_refusal() {
             Err(response.header("WWW-Authenticate", "Basic").unwrap())
         })
     });
-    let refused = WebSocket::client(client, &request(), &Config::default()).unwrap_err();
+    let refused = WebSocket::connect_over(client, &request(), &Config::default()).unwrap_err();
     let Error::Handshake(HandshakeError::UnexpectedStatus(response)) = refused else {
         panic!("{refused:?}");
     };
@@ -299,7 +299,7 @@ fn a_subprotocol_is_agreed_on() {
         socket.unwrap().protocol().to_owned()
     });
     let request = request().subprotocol("first").unwrap().subprotocol("second").unwrap();
-    let client = WebSocket::client(client, &request, &Config::default()).unwrap();
+    let client = WebSocket::connect_over(client, &request, &Config::default()).unwrap();
     assert_eq!(client.protocol(), "second");
     assert_eq!(server.join().unwrap(), "second");
 }
@@ -537,7 +537,7 @@ fn a_read_timeout_passes_whatever_arrives_instead_of_a_message() {
             }
             io::Result::Ok(())
         });
-        let mut client = WebSocket::client(client, &request(), &Config::default()).unwrap();
+        let mut client = WebSocket::connect_over(client, &request(), &Config::default()).unwrap();
         client.set_read_timeout(Some(Duration::from_millis(200)));
         let error = client.recv().unwrap_err();
         assert!(matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::TimedOut));
@@ -645,7 +645,7 @@ fn writes_are_bounded_together_and_not_only_one_by_one() {
     let mut limits = HeadLimits::default();
     limits.timeout = Some(limit);
     let request = request().header("X-Long", "x".repeat(5_000)).unwrap().head_limits(limits);
-    let error = WebSocket::client(&mut slow, &request, &Config::default()).unwrap_err();
+    let error = WebSocket::connect_over(&mut slow, &request, &Config::default()).unwrap_err();
     let Error::Handshake(HandshakeError::Timeout(_)) = error else { panic!("{error}") };
     assert!(slow.script.writes.len() < 1_000 && slow.unbounded == 0);
     assert!(slow.write_timeouts.iter().all(|bound| *bound <= Duration::from_millis(100)));

@@ -160,7 +160,7 @@ fn a_handshake_goes_on_behind_a_read_that_would_block() {
 
     let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     let request = ClientRequest::new("localhost", "/").unwrap();
-    let refused = WebSocket::client(Plain(in_parts(refusal)), &request, &config);
+    let refused = WebSocket::connect_over(Plain(in_parts(refusal)), &request, &config);
     let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
         panic!("{refused:?}");
     };
@@ -173,7 +173,7 @@ fn a_handshake_that_only_would_block_ends_in_time() {
     limits.timeout = Some(Duration::from_millis(100));
     let request = ClientRequest::new("localhost", "/").unwrap().head_limits(limits);
     let stream = Stream::default();
-    let ended = WebSocket::client(Plain(stream.clone()), &request, &Config::default());
+    let ended = WebSocket::connect_over(Plain(stream.clone()), &request, &Config::default());
     assert!(matches!(ended, Err(Error::Handshake(HandshakeError::Timeout(_)))), "{ended:?}");
     assert!(stream.0.borrow().reads < 100, "{} reads", stream.0.borrow().reads);
 }

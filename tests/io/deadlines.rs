@@ -304,7 +304,7 @@ async fn a_server_that_does_not_answer_is_given_up() {
     let (near, _far) = duplex(1000);
     let begin = Instant::now();
     let request = ClientRequest::new("example.com", "/").unwrap();
-    let error = WebSocket::client(near, &request, &Config::default()).await.unwrap_err();
+    let error = WebSocket::connect_over(near, &request, &Config::default()).await.unwrap_err();
     assert!(matches!(error, Error::Handshake(HandshakeError::Timeout(_))), "{error}");
     assert_eq!(begin.elapsed(), HeadLimits::default().timeout.unwrap());
 }

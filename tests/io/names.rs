@@ -13,7 +13,7 @@ async fn a_glob_import_leaves_the_tokio_crate_its_name() {
         Ok::<_, Error>(())
     });
     let request = handshake::ClientRequest::new("example.com", "/").unwrap();
-    let mut socket = io::tokio::WebSocket::client(near, &request, &config).await.unwrap();
+    let mut socket = io::tokio::WebSocket::connect_over(near, &request, &config).await.unwrap();
     assert_eq!(socket.recv().await.unwrap(), Some(Message::from("hello")));
     server.await.unwrap().unwrap();
 }

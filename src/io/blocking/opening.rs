@@ -28,12 +28,12 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`connect_over`](Self::connect_over). Connecting
     /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
     /// `TimedOut`.
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         check_plain(request)?;
-        Self::client(connect(request)?, request, config)
+        Self::connect_over(connect(request)?, request, config)
     }
 }
 
@@ -44,7 +44,11 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// [`Error::Handshake`]; [`HandshakeError::UnexpectedStatus`](crate::handshake::HandshakeError::UnexpectedStatus)
     /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
-    pub fn client(stream: S, request: &ClientRequest, config: &Config) -> Result<Self, Error> {
+    pub fn connect_over(
+        stream: S,
+        request: &ClientRequest,
+        config: &Config,
+    ) -> Result<Self, Error> {
         let driver = Driver::client(request, config, entropy()?, entropy()?);
         Self::open(stream, driver, |_| Ok(Acceptance::new()))
     }
@@ -100,7 +104,7 @@ impl<S: Transport> WebSocket<S> {
     /// [`Connection`](crate::Connection) that another HTTP stack has opened. Its time continues.
     ///
     /// One whose opening handshake is not complete delivers nothing: do the handshake by
-    /// [`client`](Self::client) or [`accept`](Self::accept).
+    /// [`connect_over`](Self::connect_over) or [`accept`](Self::accept).
     #[must_use]
     pub fn from_driver(mut stream: S, driver: impl Into<Driver>) -> Self {
         let driver = driver.into();

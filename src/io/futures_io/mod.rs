@@ -78,7 +78,7 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`connect_over`](Self::connect_over). Connecting
     /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
     /// `TimedOut`.
     ///
@@ -87,7 +87,7 @@ impl WebSocket<TcpStream> {
     /// A dropped future drops the stream.
     pub async fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         check_plain(request)?;
-        Self::client(connect(request).await?, request, config).await
+        Self::connect_over(connect(request).await?, request, config).await
     }
 }
 

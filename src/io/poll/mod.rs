@@ -78,7 +78,7 @@ impl<T: Transport> WebSocket<T> {
     /// continues.
     ///
     /// A driver whose opening handshake is not complete delivers nothing: do the handshake by
-    /// [`client`](Self::client) or [`accept`](Self::accept).
+    /// [`connect_over`](Self::connect_over) or [`accept`](Self::accept).
     #[must_use]
     pub fn from_driver(stream: T::Stream, driver: impl Into<Driver>) -> Self {
         Self { shell: Shell::new(T::new(stream), driver.into()) }

@@ -25,7 +25,7 @@ impl<T: Transport> WebSocket<T> {
     /// # Cancel safety
     ///
     /// A dropped future drops the stream.
-    pub async fn client(
+    pub async fn connect_over(
         stream: T::Stream,
         request: &ClientRequest,
         config: &Config,

@@ -90,7 +90,7 @@ use crate::handshake::ClientRequest;
 ///     Ok::<_, sanswire::Error>(())
 /// });
 /// let request = ClientRequest::new("example.com", "/")?;
-/// let mut socket = WebSocket::client(near, &request, &Config::default()).await?;
+/// let mut socket = WebSocket::connect_over(near, &request, &Config::default()).await?;
 /// socket.send("hello").await?;
 /// assert_eq!(socket.recv().await?.unwrap().as_text(), Some("hello"));
 /// socket.close(1000, "").await?;
@@ -134,7 +134,7 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`client`](Self::client). Connecting
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`connect_over`](Self::connect_over). Connecting
     /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
     /// `TimedOut`.
     ///
@@ -143,7 +143,7 @@ impl WebSocket<TcpStream> {
     /// A dropped future drops the stream.
     pub async fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         check_plain(request)?;
-        Self::client(connect(request).await?, request, config).await
+        Self::connect_over(connect(request).await?, request, config).await
     }
 }
 

@@ -19,7 +19,8 @@ async fn member(room: SocketAddr) -> WebSocket<Adapted<TcpStream>> {
     socket.set_recv_buffer_size(16 << 10).unwrap();
     let stream = socket.connect(room).await.unwrap();
     let request = ClientRequest::new("room.example.com", "/").unwrap();
-    let mut socket = WebSocket::client(adapt(stream), &request, &Config::default()).await.unwrap();
+    let mut socket =
+        WebSocket::connect_over(adapt(stream), &request, &Config::default()).await.unwrap();
     assert!(line(&mut socket).await.starts_with("you are number"));
     socket
 }

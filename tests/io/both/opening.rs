@@ -32,7 +32,7 @@ async fn a_client_sees_the_headers_of_the_response() {
         Ok(Acceptance::new().header("Set-Cookie", "server=b").unwrap())
     };
     let (client, server) = tokio::join!(
-        WebSocket::client(adapt(near), &request, &config),
+        WebSocket::connect_over(adapt(near), &request, &config),
         WebSocket::accept_with(adapt(far), &config, decide),
     );
     let (client, server) = (client.unwrap(), server.unwrap());
@@ -67,7 +67,7 @@ async fn a_101_with_the_headers_of_real_servers_opens_the_connection() {
         far.write_all(response.replace("\r\n\r\n", lines).as_bytes()).await.unwrap();
         far.write_all(b"\x81\x05hello").await.unwrap();
     };
-    let (client, ()) = tokio::join!(WebSocket::client(adapt(near), &request, &config), serve);
+    let (client, ()) = tokio::join!(WebSocket::connect_over(adapt(near), &request, &config), serve);
     let mut client = client.unwrap();
     let policy = client.response().unwrap().headers().text("X-Policy");
     assert_eq!(policy, Some("default-src 'self'; img-src *"));
@@ -87,7 +87,7 @@ async fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
         limits.timeout = None;
         let request = request().head_limits(limits).refusal_timeout(Duration::from_millis(50));
         far.write_all(response.as_bytes()).await.unwrap();
-        let refused = WebSocket::client(adapt(near), &request, &Config::default()).await;
+        let refused = WebSocket::connect_over(adapt(near), &request, &Config::default()).await;
         let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
             panic!("{refused:?}")
         };
@@ -146,7 +146,8 @@ async fn a_client_that_leaves_without_a_word_is_told_apart() {
     let error = WebSocket::accept(adapt(near), &Config::default()).await.unwrap_err();
     assert!(matches!(error, Error::Handshake(HandshakeError::EndOfStream)), "{error}");
     // So is a server that breaks off.
-    let error = WebSocket::client(adapt(Reset), &request(), &Config::default()).await.unwrap_err();
+    let error =
+        WebSocket::connect_over(adapt(Reset), &request(), &Config::default()).await.unwrap_err();
     let Error::Io(error) = error else { panic!("{error}") };
     assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
 }
@@ -168,7 +169,7 @@ async fn a_request_may_be_decided_about_later() {
     });
     let request = request.subprotocol("chat").unwrap();
     let connecting =
-        tokio::spawn(async move { WebSocket::client(adapt(near), &request, &config).await });
+        tokio::spawn(async move { WebSocket::connect_over(adapt(near), &request, &config).await });
     assert_eq!(ask.await.unwrap(), "/chat");
     for _ in 0..10 {
         tokio::task::yield_now().await;

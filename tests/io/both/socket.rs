@@ -53,7 +53,7 @@ pub(super) async fn pair(
     let (client, server) = duplex(capacity);
     let request = request();
     let (client, server) = tokio::join!(
-        WebSocket::client(adapt(client), &request, client_config),
+        WebSocket::connect_over(adapt(client), &request, client_config),
         WebSocket::accept(adapt(server), server_config),
     );
     (client.unwrap(), server.unwrap())
@@ -168,7 +168,7 @@ async fn large_messages_come_back_over_tcp() {
         echo(WebSocket::accept(adapt(server), &Config::default()).await.unwrap()).await
     });
     let mut client =
-        WebSocket::client(adapt(client), &request(), &Config::default()).await.unwrap();
+        WebSocket::connect_over(adapt(client), &request(), &Config::default()).await.unwrap();
     for len in [1 << 20, 5 << 20] {
         client.send(vec![7; len]).await.unwrap();
         assert_eq!(client.recv().await.unwrap().unwrap().len(), len);
@@ -198,7 +198,7 @@ async fn frames_right_behind_the_response_are_delivered() {
     let (client, mut server) = duplex(1000);
     let request = request();
     let config = Config::default();
-    let handshake = WebSocket::client(adapt(client), &request, &config);
+    let handshake = WebSocket::connect_over(adapt(client), &request, &config);
     let (client, ()) = tokio::join!(handshake, async {
         let response = response_to(&read_head(&mut server).await);
         let sent = [&response[..], &unmasked(0x81, b"one"), &unmasked(0x82, b"two")].concat();
@@ -252,7 +252,7 @@ async fn a_client_sees_status_headers_and_body_of_a_refusal() {
     let (client, server) = duplex(10);
     let (request, config) = (request(), Config::default());
     let (refused, served) = tokio::join!(
-        WebSocket::client(adapt(client), &request, &config),
+        WebSocket::connect_over(adapt(client), &request, &config),
         WebSocket::accept_with(adapt(server), &config, async |_| {
             let response = Response::new(401).text("who are you?");
             Err(response.header("WWW-Authenticate", "Basic").unwrap())
@@ -518,7 +518,7 @@ async fn a_client_that_is_still_sending_receives_the_close_of_its_failure() {
         WebSocket::accept(adapt(server), &config).await.unwrap().recv().await.unwrap_err()
     });
     let mut client =
-        WebSocket::client(adapt(client), &request(), &Config::default()).await.unwrap();
+        WebSocket::connect_over(adapt(client), &request(), &Config::default()).await.unwrap();
     // More than the kernel's buffers hold: the client is blocked until the server reads on.
     client.send(vec![0; 16 << 20]).await.unwrap();
     assert_eq!(client.recv().await.unwrap(), None);

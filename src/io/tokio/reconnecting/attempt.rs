@@ -62,7 +62,7 @@ where
             let request = prepared.map_err(failed)?;
             let stream = connect(request.clone()).await.map_err(Cause::Attempt)?;
             let socket =
-                WebSocket::client(stream, &request, &config).await.map_err(Cause::Failed)?;
+                WebSocket::connect_over(stream, &request, &config).await.map_err(Cause::Failed)?;
             shared
                 .with(|supervisor| supervisor.check_protocol(socket.protocol()))
                 .map_err(failed)?;
