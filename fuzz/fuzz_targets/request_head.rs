@@ -8,7 +8,7 @@ use libfuzzer_sys::fuzz_target;
 use sanswire::Config;
 use sanswire::handshake::{
     Acceptance, HandshakeError, HeadLimits, OriginPolicy, Preference, Request, Response,
-    ServerHandshake, accept_value, select_subprotocol,
+    ServerHandshake, encode_accept, select_subprotocol,
 };
 use sanswire_fuzz::{Input, cut, http};
 
@@ -125,7 +125,7 @@ fn accept(handshake: &mut ServerHandshake, request: &Request) {
     if accepted.is_ok() {
         let key = request.headers().get("sec-websocket-key").unwrap();
         let output = handshake.poll_transmit().unwrap();
-        let accept = format!("Sec-WebSocket-Accept: {}\r\n", accept_value(key));
+        let accept = format!("Sec-WebSocket-Accept: {}\r\n", encode_accept(key));
         let head = String::from_utf8(output.chunk().to_vec()).unwrap();
         assert!(head.contains(&accept), "{head}");
     }

@@ -14,7 +14,7 @@ use super::request::check_connection;
 use super::response::StatusLine;
 use super::{
     ClientRequest, HandshakeError, HeadLimit, Headers, HttpVersion, Negotiated, Response,
-    accept_value, key,
+    encode_accept, encode_key,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
@@ -85,14 +85,14 @@ impl ClientHandshake {
     /// §4.1: "The nonce MUST be selected randomly for each connection."
     #[must_use]
     pub fn new(request: &ClientRequest, nonce: [u8; 16]) -> Self {
-        let key = key(nonce);
+        let key = encode_key(nonce);
         let offer = request.offer();
         let mut output = TransmitBuf::new();
         output.append_with(|out| request.encode(&key, &offer, out));
         let (head_limits, max_refusal_body, refusal_timeout) = request.limits();
         Self {
             offer,
-            accept: accept_value(key),
+            accept: encode_accept(key),
             expectation: request.expectation(),
             max_refusal_body,
             max_interim_responses: head_limits.max_interim_responses,

@@ -13,11 +13,11 @@ use sha1::{Digest, Sha1};
 /// §4.1: "The nonce MUST be selected randomly for each connection."
 ///
 /// ```
-/// let key = sanswire::handshake::key(*b"the sample nonce");
+/// let key = sanswire::handshake::encode_key(*b"the sample nonce");
 /// assert_eq!(key, "dGhlIHNhbXBsZSBub25jZQ==");
 /// ```
 #[must_use]
-pub fn key(nonce: [u8; 16]) -> String {
+pub fn encode_key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
 }
 
@@ -26,11 +26,11 @@ pub fn key(nonce: [u8; 16]) -> String {
 /// The key is used as it was sent, as a string. Whether it is a key is not asked here.
 ///
 /// ```
-/// let accept = sanswire::handshake::accept_value("dGhlIHNhbXBsZSBub25jZQ==");
+/// let accept = sanswire::handshake::encode_accept("dGhlIHNhbXBsZSBub25jZQ==");
 /// assert_eq!(accept, "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
 /// ```
 #[must_use]
-pub fn accept_value(key: impl AsRef<[u8]>) -> String {
+pub fn encode_accept(key: impl AsRef<[u8]>) -> String {
     // §4.2.2: "concatenating /key/ […] with the string "258EAFA5-E914-47DA-95CA-C5AB0DC85B11",
     // taking the SHA-1 hash of this concatenated value"
     let hash = Sha1::new().chain_update(key).chain_update(GUID).finalize();

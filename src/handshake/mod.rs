@@ -32,7 +32,7 @@
 //! | `extended_connect` | [`ExtendedConnect`] | RFC 8441, RFC 9220 |
 //!
 //! With an HTTP/1.1 stack of your own, make a [`Request`] of what it parsed, and answer with
-//! [`accept_value`].
+//! [`encode_accept`].
 
 mod authority;
 mod body;
@@ -59,7 +59,7 @@ pub use error::HandshakeError;
 pub use extended_connect::ExtendedConnect;
 pub use headers::Headers;
 pub use http::{HeadLimit, HeadLimits, HttpVersion};
-pub use key::{accept_value, key};
+pub use key::{encode_accept, encode_key};
 pub use negotiated::{Acceptance, Negotiated};
 pub use origin::{MissingOrigin, OriginPolicy};
 pub use request::Request;

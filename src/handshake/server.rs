@@ -9,7 +9,7 @@ use super::opening::Finished;
 use super::request::RequestLine;
 use super::response::Body;
 use super::{
-    Acceptance, HandshakeError, HeadLimits, Headers, Negotiated, Request, Response, accept_value,
+    Acceptance, HandshakeError, HeadLimits, Headers, Negotiated, Request, Response, encode_accept,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
@@ -178,7 +178,7 @@ impl ServerHandshake {
         let mut headers = Headers::new();
         headers.push(UPGRADE, "websocket");
         headers.push(CONNECTION, "Upgrade");
-        headers.push(ACCEPT, accept_value(request.headers().exactly_once(KEY)?));
+        headers.push(ACCEPT, encode_accept(request.headers().exactly_once(KEY)?));
         let negotiated = acceptance.negotiate(request.headers(), &mut headers)?;
         self.output.append_with(|out| Response::encode_switch(headers, out));
         self.state = State::Accepted(negotiated);

@@ -1,7 +1,7 @@
 //! Literal bytes for the tests of the adapters.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use sanswire::handshake::accept_value;
+use sanswire::handshake::encode_accept;
 
 /// A request that opens a WebSocket.
 pub(crate) const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\n\
@@ -22,7 +22,7 @@ pub(crate) fn response_to(request: &[u8]) -> Vec<u8> {
          Connection: Upgrade\r\n\
          Sec-WebSocket-Accept: {}\r\n\
          \r\n",
-        accept_value(key),
+        encode_accept(key),
     )
     .into_bytes()
 }

@@ -7,7 +7,7 @@ use sanswire::Config;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Response,
-    ServerHandshake, SubprotocolPolicy, accept_value, key,
+    ServerHandshake, SubprotocolPolicy, encode_accept, encode_key,
 };
 
 const NONCE: [u8; 16] = *b"the sample nonce";
@@ -155,10 +155,10 @@ fn offers_and_headers_come_behind_in_order() {
 
 #[test]
 fn a_key_is_24_characters_and_differs_with_the_nonce() {
-    assert_eq!(key([0; 16]), "AAAAAAAAAAAAAAAAAAAAAA==");
-    assert_eq!(key([0xff; 16]), "/////////////////////w==");
-    assert_ne!(accept_value(key([0; 16])), accept_value(key([1; 16])));
-    assert_eq!(accept_value("").len(), 28);
+    assert_eq!(encode_key([0; 16]), "AAAAAAAAAAAAAAAAAAAAAA==");
+    assert_eq!(encode_key([0xff; 16]), "/////////////////////w==");
+    assert_ne!(encode_accept(encode_key([0; 16])), encode_accept(encode_key([1; 16])));
+    assert_eq!(encode_accept("").len(), 28);
 }
 
 #[test]

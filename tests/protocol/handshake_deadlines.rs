@@ -7,7 +7,7 @@ use bytes::Buf;
 use sanswire::TransmitBuf;
 use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, ServerHandshake,
-    accept_value,
+    encode_accept,
 };
 
 const REQUEST: &[u8] =
@@ -140,7 +140,7 @@ fn a_response_that_does_not_come_is_given_up() {
 fn a_response_that_has_arrived_in_time_is_not_late() {
     let mut handshake = client(Some(secs(5)));
     handshake.handle_timeout(secs(0));
-    let accept = accept_value("BwcHBwcHBwcHBwcHBwcHBw==");
+    let accept = encode_accept("BwcHBwcHBwcHBwcHBwcHBw==");
     handshake.input().extend_from_slice(
         format!(
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: upgrade\r\n\

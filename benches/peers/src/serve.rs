@@ -4,7 +4,7 @@
 use std::io::{BufRead, Read, Write};
 use std::sync::Arc;
 
-use sanswire::handshake::accept_value;
+use sanswire::handshake::encode_accept;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::peer::{Server, Start, Tuning};
@@ -115,7 +115,7 @@ fn response(head: &[u8]) -> Option<String> {
     Some(format!(
         "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Accept: {}\r\n\r\n",
-        accept_value(key)
+        encode_accept(key)
     ))
 }
 
