@@ -72,11 +72,11 @@ impl Outcome {
         }
         handshake.handle_eof();
         outcome.poll(&mut handshake, answer);
-        assert!(handshake.is_accepted() != handshake.is_refused());
+        assert!(handshake.is_open() != handshake.is_refused());
         if let Some(output) = handshake.poll_transmit() {
             outcome.output = output.copy_to_bytes(output.remaining()).to_vec();
             let status = http::check_response(&outcome.output);
-            assert_eq!(status == 101, handshake.is_accepted());
+            assert_eq!(status == 101, handshake.is_open());
         } else {
             assert!(matches!(
                 outcome.error,
@@ -84,7 +84,7 @@ impl Outcome {
             ));
         }
         assert!(handshake.poll_transmit().is_none());
-        assert_eq!(handshake.negotiated().is_some(), handshake.is_accepted());
+        assert_eq!(handshake.negotiated().is_some(), handshake.is_open());
         outcome.negotiated = handshake.negotiated().map(|negotiated| format!("{negotiated:?}"));
         let connection = handshake.into_connection(&Config::default());
         assert_eq!(connection.is_some(), outcome.negotiated.is_some());

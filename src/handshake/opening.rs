@@ -12,7 +12,7 @@ pub(super) struct Finished {
 
 impl ServerHandshake {
     /// Turns an accepted handshake into the open connection; `None` unless the request was
-    /// [accepted](Self::is_accepted).
+    /// [accepted](Self::is_open).
     ///
     /// What is not written of the response yet leaves before any frame. What the client sent behind
     /// its request is processed first.

@@ -18,7 +18,7 @@ use crate::connection::Opened;
 ///
 /// Append what arrives to [`input`](Self::input) until [`poll_request`](Self::poll_request) yields the request, answer it by
 /// [`accept`](Self::accept) or [`reject`](Self::reject), and write what
-/// [`poll_transmit`](Self::poll_transmit) returns. Unless [`is_accepted`](Self::is_accepted), close
+/// [`poll_transmit`](Self::poll_transmit) returns. Unless [`is_open`](Self::is_open), close
 /// the connection then: every answer but an acceptance says `Connection: close`.
 ///
 /// ```
@@ -220,7 +220,7 @@ impl ServerHandshake {
 
     /// Returns whether the request was accepted: the connection is open, frames follow.
     #[must_use]
-    pub const fn is_accepted(&self) -> bool {
+    pub const fn is_open(&self) -> bool {
         matches!(self.state, State::Accepted(_))
     }
 

@@ -77,7 +77,7 @@ fn a_request_that_has_arrived_in_time_is_not_late() {
     assert_eq!(handshake.poll_timeout(), Some(secs(66)));
     assert!(handshake.poll_request().unwrap().is_none());
     handshake.accept(&request, &Acceptance::new()).unwrap();
-    assert!(handshake.is_accepted());
+    assert!(handshake.is_open());
     assert_eq!(handshake.poll_timeout(), None);
 }
 

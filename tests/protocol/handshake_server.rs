@@ -49,7 +49,7 @@ fn serve_in_parts<'a>(parts: impl Iterator<Item = &'a [u8]>, acceptance: &Accept
             Err(error) => result = Err(error),
         }
     }
-    assert_eq!(handshake.is_accepted(), !requests.is_empty() && result.is_ok());
+    assert_eq!(handshake.is_open(), !requests.is_empty() && result.is_ok());
     assert_eq!(handshake.is_refused(), result.is_err());
     let output = take_output(&mut handshake);
     let waiting = handshake.input().len();
@@ -462,7 +462,7 @@ fn a_request_can_be_answered_with_any_status_headers_and_body() {
     let response =
         Response::new(401).header("WWW-Authenticate", "Basic realm=\"a\"").unwrap().text("who?");
     handshake.reject(&response).unwrap();
-    assert!(handshake.is_refused() && !handshake.is_accepted());
+    assert!(handshake.is_refused() && !handshake.is_open());
     assert_eq!(
         take_output(&mut handshake),
         "HTTP/1.1 401 Unauthorized\r\nWWW-Authenticate: Basic realm=\"a\"\r\n\

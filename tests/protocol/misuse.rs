@@ -619,7 +619,7 @@ impl Serving {
                 }
                 let was_refused = self.handshake.is_refused();
                 let accepted = self.handshake.accept(request, &acceptance);
-                assert!(accepted.is_err() || self.handshake.is_accepted());
+                assert!(accepted.is_err() || self.handshake.is_open());
                 if !was_refused && self.handshake.is_refused() {
                     self.error = accepted.err();
                     assert_eq!(self.error, request.check().err());
@@ -635,10 +635,10 @@ impl Serving {
             _ => {
                 let mut old = core::mem::replace(self, Self::new(random)).handshake;
                 let is_written = old.poll_transmit().is_none();
-                let is_accepted = old.is_accepted();
-                assert_eq!(old.negotiated().is_some(), is_accepted);
+                let is_open = old.is_open();
+                assert_eq!(old.negotiated().is_some(), is_open);
                 let connection = old.into_connection(&config(random));
-                assert_eq!(connection.is_some(), is_accepted);
+                assert_eq!(connection.is_some(), is_open);
                 if let Some(connection) = connection {
                     *end = End::with(connection, is_written.then(Vec::new));
                 }
@@ -656,7 +656,7 @@ impl Serving {
             Ok(None) => assert_eq!(self.error, None, "an error is forgotten"),
             Err(error) => assert_eq!(*self.error.get_or_insert_with(|| error.clone()), error),
         }
-        assert!(!(self.handshake.is_accepted() && self.handshake.is_refused()));
+        assert!(!(self.handshake.is_open() && self.handshake.is_refused()));
         assert!(self.error.is_none() || self.handshake.is_refused());
     }
 }
