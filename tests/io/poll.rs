@@ -14,7 +14,7 @@ use std::io;
 use std::rc::Rc;
 
 use sanswire::handshake::{Request, Response};
-use sanswire::io::poll::{Transport, WebSocket};
+use sanswire::io::poll::{PollTransport, WebSocket};
 use sanswire::{Config, Connection, Error, Input, TransmitBuf};
 
 use crate::support::masked;
@@ -31,7 +31,7 @@ struct Flood {
 #[derive(Debug)]
 struct Stream(Flood);
 
-impl Transport for Stream {
+impl PollTransport for Stream {
     type Stream = Flood;
 
     fn new(stream: Flood) -> Self {

@@ -33,7 +33,7 @@ use async_net::{TcpStream, resolve};
 use bytes::Buf;
 
 use super::error::Error;
-use super::poll::{self, Transport};
+use super::poll::{self, PollTransport};
 use super::{SLICES, check_plain, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
@@ -48,7 +48,7 @@ pub type Sender<S> = poll::Sender<Stream<S>>;
 /// The half of a [`WebSocket`] that receives.
 pub type Receiver<S> = poll::Receiver<Stream<S>>;
 
-/// A stream of `futures-io` with a clock and a timer: the [`Transport`] of a [`WebSocket`].
+/// A stream of `futures-io` with a clock and a timer: the [`PollTransport`] of a [`WebSocket`].
 #[derive(Debug)]
 pub struct Stream<S> {
     inner: S,
@@ -130,7 +130,7 @@ async fn within<R>(
     .await
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Transport for Stream<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> PollTransport for Stream<S> {
     type Stream = S;
 
     fn new(inner: S) -> Self {

@@ -12,7 +12,7 @@ use futures_sink::Sink;
 use super::WebSocket;
 use super::shared::Side;
 use super::shell::Shell;
-use super::transport::Transport;
+use super::transport::PollTransport;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Event, ReadyState};
 use crate::error::SendError;
@@ -24,7 +24,7 @@ use crate::message::{Message, MessageKind, Outgoing};
 /// It is a [`Sink`] of messages. While the other half waits, that writes what this one has queued.
 /// Dropping it does not close the connection.
 #[derive(Debug)]
-pub struct Sender<T: Transport> {
+pub struct Sender<T: PollTransport> {
     side: Side<T>,
 }
 
@@ -33,26 +33,26 @@ pub struct Sender<T: Transport> {
 ///
 /// It is a [`Stream`] of messages. While neither half waits, nothing is read and nothing answered.
 #[derive(Debug)]
-pub struct Receiver<T: Transport> {
+pub struct Receiver<T: PollTransport> {
     side: Side<T>,
 }
 
 /// Two halves that do not belong together, given back by [`Sender::reunite`].
 #[derive(Debug)]
 #[non_exhaustive]
-pub struct ReuniteError<T: Transport> {
+pub struct ReuniteError<T: PollTransport> {
     /// The half that sends.
     pub sender: Sender<T>,
     /// The half that receives.
     pub receiver: Receiver<T>,
 }
 
-pub(super) fn split<T: Transport>(shell: Shell<T>) -> (Sender<T>, Receiver<T>) {
+pub(super) fn split<T: PollTransport>(shell: Shell<T>) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = Side::pair(shell);
     (Sender { side: sender }, Receiver { side: receiver })
 }
 
-impl<T: Transport> Sender<T> {
+impl<T: PollTransport> Sender<T> {
     /// Sends a message; see [`WebSocket::send`].
     ///
     /// # Errors
@@ -230,7 +230,7 @@ impl<T: Transport> Sender<T> {
     }
 }
 
-impl<T: Transport> Receiver<T> {
+impl<T: PollTransport> Receiver<T> {
     /// Waits for the next message; see [`WebSocket::recv`].
     ///
     /// # Errors
@@ -318,7 +318,7 @@ impl<T: Transport> Receiver<T> {
 }
 
 /// The messages that arrive. An error comes once, and is the last item.
-impl<T: Transport> Stream for Receiver<T> {
+impl<T: PollTransport> Stream for Receiver<T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -330,7 +330,7 @@ impl<T: Transport> Stream for Receiver<T> {
 /// before it answers, as for the sink of a [`WebSocket`], and then sees the end. If answers of that
 /// half fill the output between `poll_ready` and `start_send`, the message is given back by
 /// [`Error::Send`].
-impl<T: Transport> Sink<Message> for Sender<T> {
+impl<T: PollTransport> Sink<Message> for Sender<T> {
     type Error = Error;
 
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
@@ -353,10 +353,10 @@ impl<T: Transport> Sink<Message> for Sender<T> {
     }
 }
 
-impl<T: Transport> fmt::Display for ReuniteError<T> {
+impl<T: PollTransport> fmt::Display for ReuniteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("halves are not of the same socket")
     }
 }
 
-impl<T: Transport + fmt::Debug> core::error::Error for ReuniteError<T> {}
+impl<T: PollTransport + fmt::Debug> core::error::Error for ReuniteError<T> {}

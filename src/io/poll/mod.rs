@@ -1,14 +1,14 @@
 //! The WebSocket of all asynchronous runtimes.
 //!
 //! `sanswire::io::tokio::WebSocket` and `sanswire::io::futures_io::WebSocket` are [`WebSocket`] over streams
-//! of those runtimes. For another runtime, implement [`Transport`].
+//! of those runtimes. For another runtime, implement [`PollTransport`].
 //!
 //! ```
-//! use sanswire::io::poll::{Transport, WebSocket};
+//! use sanswire::io::poll::{PollTransport, WebSocket};
 //! use sanswire::{Error, Event};
 //!
 //! /// Sends everything back, on any runtime.
-//! async fn echo(mut socket: WebSocket<impl Transport>) -> Result<(), Error> {
+//! async fn echo(mut socket: WebSocket<impl PollTransport>) -> Result<(), Error> {
 //!     let handled = socket.run(|event, commands| match event {
 //!         // There is room for an answer. What is refused is so because it is closing.
 //!         Event::Text(text) => drop(commands.send(text)),
@@ -58,7 +58,7 @@ use crate::error::SendError;
 use crate::handshake::Response;
 use crate::message::{Message, MessageKind, Outgoing};
 pub use halves::{Receiver, ReuniteError, Sender};
-pub use transport::Transport;
+pub use transport::PollTransport;
 
 /// A WebSocket over an asynchronous transport.
 ///
@@ -72,7 +72,7 @@ pub struct WebSocket<T> {
     shell: Shell<T>,
 }
 
-impl<T: Transport> WebSocket<T> {
+impl<T: PollTransport> WebSocket<T> {
     /// Goes on with a driver whose connection is open: one from [`into_parts`](Self::into_parts), or
     /// `connection.into()` for a [`Connection`] that another HTTP stack has opened. Its time
     /// continues.
@@ -411,7 +411,7 @@ impl<T: Transport> WebSocket<T> {
 }
 
 /// The messages that arrive. An error comes once, and is the last item.
-impl<T: Transport> Stream for WebSocket<T> {
+impl<T: PollTransport> Stream for WebSocket<T> {
     type Item = Result<Message, Error>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
@@ -426,7 +426,7 @@ impl<T: Transport> Stream for WebSocket<T> {
 /// replies to what was forwarded.
 ///
 /// Readiness waits for room, so [`Config::when_full`](crate::Config::when_full) never applies.
-impl<T: Transport> Sink<Message> for WebSocket<T> {
+impl<T: PollTransport> Sink<Message> for WebSocket<T> {
     type Error = Error;
 
     fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

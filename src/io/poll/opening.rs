@@ -7,14 +7,14 @@ use core::task::Poll;
 
 use super::WebSocket;
 use super::shell::Wakers;
-use super::transport::Transport;
+use super::transport::PollTransport;
 use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::io::entropy;
 use crate::io::error::Error;
 
-impl<T: Transport> WebSocket<T> {
+impl<T: PollTransport> WebSocket<T> {
     /// Does a client's handshake over a stream that is connected already, such as one of TLS.
     ///
     /// # Errors

@@ -9,7 +9,7 @@ use core::task::{Context, Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::shell::{Shell, Wakers};
-use super::transport::Transport;
+use super::transport::PollTransport;
 
 /// One of the two who use a shell.
 ///
@@ -17,7 +17,7 @@ use super::transport::Transport;
 /// something to do that the transport will wake nobody for. So neither depends on the other's being
 /// polled again.
 #[derive(Debug)]
-pub(super) struct Side<T: Transport> {
+pub(super) struct Side<T: PollTransport> {
     shared: Arc<Shared<T>>,
     half: Half,
 }
@@ -64,12 +64,12 @@ struct Readable(Arc<Sleepers>);
 struct Writable(Arc<Sleepers>);
 
 /// A wait that may be given up.
-struct Wait<'a, T: Transport> {
+struct Wait<'a, T: PollTransport> {
     side: &'a Side<T>,
     is_over: bool,
 }
 
-impl<T: Transport> Side<T> {
+impl<T: PollTransport> Side<T> {
     pub(super) fn pair(shell: Shell<T>) -> (Self, Self) {
         let sleepers = Arc::new(Sleepers::default());
         let shared = Arc::new(Shared {
@@ -178,13 +178,13 @@ impl<T: Transport> Side<T> {
     }
 }
 
-impl<T: Transport> Drop for Side<T> {
+impl<T: PollTransport> Drop for Side<T> {
     fn drop(&mut self) {
         self.leave();
     }
 }
 
-impl<T: Transport> Drop for Wait<'_, T> {
+impl<T: PollTransport> Drop for Wait<'_, T> {
     fn drop(&mut self) {
         if !self.is_over {
             self.side.leave();

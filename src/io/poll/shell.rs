@@ -5,7 +5,7 @@ use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
 use std::io;
 
-use super::transport::Transport;
+use super::transport::PollTransport;
 use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Driver, Next, Stuck, Write};
 use crate::error::SendError;
@@ -64,7 +64,7 @@ impl<'a> Wakers<'a> {
     }
 }
 
-impl<T: Transport> Shell<T> {
+impl<T: PollTransport> Shell<T> {
     pub(super) fn new(transport: T, driver: Driver) -> Self {
         let base = driver.now().saturating_sub(transport.now());
         Self {

@@ -11,7 +11,7 @@ use crate::buffer::{Input, TransmitBuf};
 /// Implement it for a [`WebSocket`](super::WebSocket) on a runtime that this crate has no adapter
 /// for, in some forty lines: `src/io/futures_io/mod.rs` is an example. The methods are those of
 /// `AsyncRead` and `AsyncWrite`, and wake the task in the same way.
-pub trait Transport: Unpin {
+pub trait PollTransport: Unpin {
     /// The stream that is wrapped.
     type Stream;
 

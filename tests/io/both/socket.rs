@@ -15,7 +15,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use futures_sink::Sink;
 use sanswire::handshake::{ClientRequest, HandshakeError, Response};
-use sanswire::io::poll::{self, Transport};
+use sanswire::io::poll::{self, PollTransport};
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Error, Event, Message,
     MessageKind, Prepared, ReadyState, Reassembly, SendError, WhenFull, driver,
@@ -68,7 +68,7 @@ pub(super) fn server_and_stream(
     (WebSocket::from_driver(adapt(near), Connection::server(config)), far)
 }
 
-pub(super) async fn echo<T: Transport>(mut socket: poll::WebSocket<T>) -> Result<(), Error> {
+pub(super) async fn echo<T: PollTransport>(mut socket: poll::WebSocket<T>) -> Result<(), Error> {
     while let Some(message) = socket.recv().await? {
         socket.feed(message).await?;
     }
