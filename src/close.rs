@@ -178,8 +178,8 @@ impl Closed {
     /// # Errors
     ///
     /// How the connection ended, as an error.
-    pub fn check(&self) -> Result<(), Self> {
-        if self.is_normal() { Ok(()) } else { Err(self.clone()) }
+    pub fn check(self) -> Result<(), Self> {
+        if self.is_normal() { Ok(()) } else { Err(self) }
     }
 }
 
@@ -245,7 +245,7 @@ mod tests {
         }
         for code in [1002, 1008, 1009, 1011, 1012, 1013, 3000, 4000] {
             let end = closed(code, ClosedBy::Peer, true);
-            assert_eq!(end.check(), Err(end.clone()));
+            assert_eq!(end.clone().check(), Err(end.clone()));
             let said = std::format!("{end}");
             assert_eq!(said, std::format!("closed by the peer with {code}: \"why\\n\""));
             assert!(closed(code, ClosedBy::Local, true).is_normal());

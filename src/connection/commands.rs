@@ -238,8 +238,8 @@ impl<'a> Commands<'a> {
     /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
     /// has failed.
     #[must_use]
-    pub fn closed(&self) -> Option<&Closed> {
-        self.endpoint.life().closed()
+    pub fn closed(&self) -> Option<Closed> {
+        self.endpoint.life().closed().cloned()
     }
 
     /// Returns how long a Ping and its Pong took together, by the newest measurement.

@@ -469,15 +469,20 @@ impl Connection {
     /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
     /// has failed.
     #[must_use]
-    pub fn closed(&self) -> Option<&Closed> {
-        self.endpoint.life().closed()
+    pub fn closed(&self) -> Option<Closed> {
+        self.endpoint.life().closed().cloned()
+    }
+
+    /// Returns whether it is known how the connection ended.
+    pub(crate) fn has_closed(&self) -> bool {
+        self.endpoint.life().closed().is_some()
     }
 
     /// Returns the code of the peer's Close frame; 1005 if it had none, 1006 if the connection
     /// failed (§7.1.5). `None` before that.
     #[must_use]
     pub fn close_code(&self) -> Option<CloseCode> {
-        self.closed().map(|closed| closed.code)
+        self.endpoint.life().closed().map(|closed| closed.code)
     }
 
     /// Returns whether the connection ended by a complete closing handshake (§7.1.4).

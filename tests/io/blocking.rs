@@ -432,7 +432,7 @@ fn both_ends_close_at_once() {
     server.send_close(4002, "").unwrap();
     let server = thread::spawn(move || {
         server.close(4002, "").unwrap();
-        server.closed().cloned().unwrap()
+        server.closed().unwrap()
     });
     client.close(4001, "").unwrap();
     assert_eq!(client.closed().unwrap().code, 4002);

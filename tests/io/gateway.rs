@@ -31,7 +31,7 @@ fn gateway() -> (JoinHandle<()>, DuplexStream, DuplexStream) {
 /// Receives until the end, and returns what the gateway has closed with.
 async fn closed(mut socket: WebSocket<DuplexStream>) -> Option<Closed> {
     while let Ok(Some(_)) = socket.recv().await {}
-    socket.closed().cloned()
+    socket.closed()
 }
 
 /// How a side ends: the bytes of its last words, and the code and reason that the other side gets.

@@ -886,7 +886,7 @@ async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
         server.send("a text").await.unwrap();
         while server.recv().await.unwrap().is_some() {}
-        server.closed().unwrap().clone()
+        server.closed().unwrap()
     });
     assert!(matches!(net.client.next().await, Some(ClientEvent::Open)));
     let (cause, delay) = next_disconnected(&mut net.client).await;

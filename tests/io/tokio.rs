@@ -65,7 +65,7 @@ async fn a_blocking_client_talks_to_a_tokio_server() {
         client.send("hello").unwrap();
         assert_eq!(client.recv().unwrap(), Some("hello".into()));
         client.close(4000, "bye").unwrap();
-        client.closed().cloned().unwrap()
+        client.closed().unwrap()
     });
     let (stream, _) = listener.accept().await.unwrap();
     let server = WebSocket::accept(stream, &Config::default()).await.unwrap();
@@ -83,7 +83,7 @@ async fn a_tokio_client_talks_to_a_blocking_server() {
         while let Some(message) = server.recv().unwrap() {
             server.feed(message).unwrap();
         }
-        server.closed().cloned().unwrap()
+        server.closed().unwrap()
     });
     let mut client = WebSocket::connect(&url).await.unwrap();
     client.send("hello").await.unwrap();

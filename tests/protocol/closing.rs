@@ -577,7 +577,7 @@ fn a_failure_is_sticky_and_stops_parsing() {
             end.eof();
             assert_eq!((end.error, end.state()), (Some(error), ReadyState::Closed));
             let closed = end.connection.closed().unwrap();
-            assert_closed(closed, 1006, "", ClosedBy::Local, false);
+            assert_closed(&closed, 1006, "", ClosedBy::Local, false);
             assert!(!end.connection.was_clean());
         }
     }
@@ -692,7 +692,7 @@ fn a_failure_after_our_close_sends_no_second_one() {
             assert_eq!(end.error, Some(error));
             assert_eq!(end.take_sent(), [(0x88, body(1000, b""))]);
             let closed = end.connection.closed().unwrap();
-            assert_closed(closed, 1006, "", ClosedBy::Local, false);
+            assert_closed(&closed, 1006, "", ClosedBy::Local, false);
         }
     }
 }
@@ -717,7 +717,7 @@ fn the_end_of_the_stream_on_an_open_connection_is_reported_as_1006() {
             assert_eq!(end.error, Some(ConnectionError::UnexpectedEof));
             assert_eq!(end.state(), ReadyState::Closed);
             let closed = end.connection.closed().unwrap();
-            assert_closed(closed, 1006, "", ClosedBy::Peer, false);
+            assert_closed(&closed, 1006, "", ClosedBy::Peer, false);
             // §7.4.1: 1006 "MUST NOT be set as a status code in a Close control frame".
             assert!(end.take_output().is_empty());
             end.eof();
@@ -797,7 +797,7 @@ fn nothing_comes_after_the_end() {
         assert!(end.got.is_empty() && end.connection.poll_transmit().is_none());
         assert_eq!(end.state(), ReadyState::Closed);
         assert!(end.connection.was_clean());
-        assert_closed(end.connection.closed().unwrap(), 1000, "", ClosedBy::Peer, true);
+        assert_closed(&end.connection.closed().unwrap(), 1000, "", ClosedBy::Peer, true);
     }
 }
 

@@ -140,7 +140,7 @@ fn receive(
         error: end.error,
         sent: sent.collect(),
         state: end.connection.ready_state(),
-        closed: end.connection.closed().cloned(),
+        closed: end.connection.closed(),
     };
     (outcome, output)
 }

@@ -219,10 +219,10 @@ fn close_checks_its_arguments_before_the_state() {
 fn close_has_no_effect_on_a_connection_that_is_closing_or_closed() {
     for role in BOTH {
         for (how, state, mut end) in closing_and_closed(role) {
-            let before = end.connection.closed().cloned();
+            let before = end.connection.closed();
             end.connection.commands().close(4000, "late").unwrap();
             end.connection.commands().close(1005, "").unwrap();
-            assert_eq!((end.state(), end.connection.closed()), (state, before.as_ref()), "{how}");
+            assert_eq!((end.state(), end.connection.closed()), (state, before.clone()), "{how}");
             assert!(!end.take_sent().iter().any(|(_, body)| body.ends_with(b"late")), "{how}");
         }
     }

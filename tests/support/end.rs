@@ -272,7 +272,7 @@ pub(crate) fn deliver(
     Outcome {
         sent,
         state: end.state(),
-        closed: end.connection.closed().cloned(),
+        closed: end.connection.closed(),
         got: end.got,
         error: end.error,
     }

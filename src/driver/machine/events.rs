@@ -137,7 +137,7 @@ impl Driver {
         let has_room = self.connection.wants_read();
         let mut polled = self.poll_connection();
         if matches!(polled, Ok(None))
-            && self.connection.closed().is_some()
+            && self.connection.has_closed()
             && (self.writing == Writing::Broken || self.is_written())
         {
             // A Close frame came, and was answered or cannot be any more: the rest is lingering.
@@ -157,7 +157,7 @@ impl Driver {
                 self.answers = if is_answered { Answers::Maybe } else { Answers::None };
                 return Found::Ready(ready);
             }
-            Ok(None) => match self.connection.closed().cloned() {
+            Ok(None) => match self.connection.closed() {
                 // One that was handed over when it had told its end, or was to tell it.
                 Some(closed) if self.connection.ready_state() == ReadyState::Closed => {
                     self.end(Outcome::Closed(closed));

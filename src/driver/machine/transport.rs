@@ -98,8 +98,7 @@ impl Driver {
             self.handle_read_error();
         } else {
             self.reads.note(len);
-            if self.opening.is_some() || self.ending.is_some() || self.connection.closed().is_some()
-            {
+            if self.opening.is_some() || self.ending.is_some() || self.connection.has_closed() {
                 // What an open connection makes of it costs more, and is counted there. Behind a
                 // Close frame nothing is made of it.
                 let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);

@@ -363,7 +363,7 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Returns how the connection ended; see [`Connection::closed`].
-    pub fn closed(&self) -> Option<&Closed> {
+    pub fn closed(&self) -> Option<Closed> {
         self.connection().closed()
     }
 }

@@ -226,7 +226,7 @@ impl<T: PollTransport> Sender<T> {
     /// Returns how the connection ended; see [`WebSocket::closed`].
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.side.with(|shell| shell.driver().connection().closed().cloned())
+        self.side.with(|shell| shell.driver().connection().closed())
     }
 }
 
@@ -306,7 +306,7 @@ impl<T: PollTransport> Receiver<T> {
     /// Returns how the connection ended; see [`WebSocket::closed`].
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
-        self.side.with(|shell| shell.driver().connection().closed().cloned())
+        self.side.with(|shell| shell.driver().connection().closed())
     }
 
     /// Returns how long a Ping and its Pong took together; see

@@ -405,7 +405,7 @@ impl<T: PollTransport> WebSocket<T> {
     }
 
     /// Returns how the connection ended; see [`Connection::closed`].
-    pub fn closed(&self) -> Option<&Closed> {
+    pub fn closed(&self) -> Option<Closed> {
         self.connection().closed()
     }
 }

@@ -163,7 +163,7 @@ fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
         if is_greeted {
             assert!(matches!(world.event(), ClientEvent::Started));
         }
-        let closed = world.far().closed().unwrap().clone();
+        let closed = world.far().closed().unwrap();
         assert_eq!((closed.code, closed.by), (error.close_code(), ClosedBy::Peer), "{error}");
         assert_eq!(&*closed.reason, error.to_string().as_str());
 

@@ -74,7 +74,7 @@ fn stop_closes_a_connection_behind_what_waits() {
     assert_eq!(world.message(), "news".into());
 
     assert_eq!(world.drive(), ["first".into(), "second".into()]);
-    let closed = world.link.as_ref().unwrap().0.closed().unwrap().clone();
+    let closed = world.link.as_ref().unwrap().0.closed().unwrap();
     assert_eq!((closed.code, closed.by, closed.clean), (CloseCode::NORMAL, ClosedBy::Local, true));
     world.waits();
     world.end(Cause::Closed(closed));

@@ -225,7 +225,7 @@ pub(crate) fn closed(code: u16, by: ClosedBy) -> Closed {
     messages(second);
     carry(second, first);
     messages(first);
-    client.closed().unwrap().clone()
+    client.closed().unwrap()
 }
 
 pub(crate) fn hello(from: u8, to: u8, expected: u64) -> Message {

@@ -96,7 +96,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
                     Poll::Ready(None) => {
                         let lost =
                             || Cause::Failed(io::Error::from(io::ErrorKind::UnexpectedEof).into());
-                        let cause = socket.closed().cloned().map_or_else(lost, Cause::Closed);
+                        let cause = socket.closed().map_or_else(lost, Cause::Closed);
                         self.end(cause);
                     }
                     Poll::Ready(Some(Err(error))) => self.end(Cause::Failed(error)),
