@@ -107,8 +107,5 @@ fn echo(event: Event<'_>, commands: &mut Commands<'_>) {
 }
 
 fn config() -> Config {
-    let mut config = Config::default();
-    config.max_message_size = 32 << 20;
-    config.max_frame_size = 32 << 20;
-    config
+    Config::default().max_message_size(32 << 20).max_frame_size(32 << 20)
 }

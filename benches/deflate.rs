@@ -190,8 +190,7 @@ impl Raw {
 
 impl Ours {
     fn new(takeover: Takeover) -> Self {
-        let mut config = DeflateConfig::default();
-        (config.takeover, config.peer_takeover) = (takeover, takeover);
+        let config = DeflateConfig::default().takeover(takeover).peer_takeover(takeover);
         let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
         let connection = Connection::server(&Config::default()).with_deflate(agreed);
         Self { connection, idles: false }

@@ -133,13 +133,12 @@ fn decide(request: &Request) -> Result<Acceptance, Response> {
 }
 
 fn config() -> Config {
-    let mut config = Config::default();
-    config.max_message_size = 64 << 10;
-    // What a member who does not read may cost.
-    config.max_buffered = 64 << 10;
-    config.low_water = 16 << 10;
-    config.when_full = WhenFull::DropOldest;
-    config
+    Config::default()
+        .max_message_size(64 << 10)
+        // What a member who does not read may cost.
+        .max_buffered(64 << 10)
+        .low_water(16 << 10)
+        .when_full(WhenFull::DropOldest)
 }
 
 /// How many lines may wait for a task that is late.

@@ -114,11 +114,10 @@ fn request(
 }
 
 fn config() -> Config {
-    let mut config = Config::default();
-    config.max_message_size = MAX_SIZE;
-    config.max_frame_size = MAX_SIZE;
-    config.after_close = AfterClose::Deliver;
-    config
+    Config::default()
+        .max_message_size(MAX_SIZE)
+        .max_frame_size(MAX_SIZE)
+        .after_close(AfterClose::Deliver)
 }
 
 /// Reads the input in a thread of its own: a read from a terminal cannot be cancelled.

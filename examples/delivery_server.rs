@@ -88,9 +88,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
 /// The sessions of each address are bounded, and move with a client whose address changes.
 fn retention() -> Retention {
-    let mut retention = Retention::default();
-    retention.owner = Owner::Latest;
-    retention
+    Retention::default().owner(Owner::Latest)
 }
 
 /// Of an IPv6 address the first 64 bits: a host can have all of the rest.

@@ -197,10 +197,7 @@ fn decide(request: &Request) -> Result<Acceptance, Response> {
 }
 
 fn config() -> Config {
-    let mut config = Config::default();
-    config.max_message_size = MAX_SIZE;
-    config.max_frame_size = MAX_SIZE;
-    config
+    Config::default().max_message_size(MAX_SIZE).max_frame_size(MAX_SIZE)
 }
 
 fn announce(address: SocketAddr) -> std::io::Result<()> {

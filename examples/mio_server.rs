@@ -90,8 +90,7 @@ impl Server {
         let interest = Interest::READABLE | Interest::WRITABLE;
         self.poll.registry().register(&mut stream, self.last, interest)?;
         stream.set_nodelay(true)?;
-        let mut config = Config::default();
-        (config.max_message_size, config.max_frame_size) = (MAX_SIZE, MAX_SIZE);
+        let config = Config::default().max_message_size(MAX_SIZE).max_frame_size(MAX_SIZE);
         let driver = Driver::server(&config);
         self.peers.insert(self.last, Peer { driver, stream: stream.into(), timer: None });
         self.ready.insert(self.last);

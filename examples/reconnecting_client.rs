@@ -27,16 +27,16 @@ const USAGE: &str = "usage: reconnecting_client [--delivery] URL";
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<ExitCode, Box<dyn Error>> {
     let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut options = Options::default();
-    if arguments.first().is_some_and(|first| first == "--delivery") {
+    let is_delivered = arguments.first().is_some_and(|first| first == "--delivery");
+    if is_delivered {
         arguments.remove(0);
-        options.delivery = Some(Limits::default());
     }
     let [url] = &arguments[..] else {
         eprintln!("{USAGE}");
         return Ok(ExitCode::FAILURE);
     };
     let url = url.clone();
+    let options = Options::default().delivery(is_delivered.then(Limits::default));
     // An application would fetch a fresh token here.
     let mut client = Client::new(options, move |_attempt| {
         let request = ClientRequest::from_url(&url);

@@ -239,6 +239,7 @@ mod message;
 mod receive;
 pub mod reconnect;
 mod role;
+mod setters;
 mod utf8;
 #[cfg(feature = "handshake")]
 pub mod whatwg;

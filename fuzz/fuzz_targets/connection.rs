@@ -61,28 +61,28 @@ struct Setup {
 impl Setup {
     fn read(input: &mut Input<'_>) -> Self {
         let role = input.one_of(&[Role::Client, Role::Server]);
-        let mut config = Config::default();
-        config.reassembly = input.one_of(&[Reassembly::Messages, Reassembly::Chunks]);
-        config.pong = input.one_of(&[PongMode::Automatic, PongMode::Manual]);
-        config.after_close = input.one_of(&[AfterClose::Drop, AfterClose::Deliver]);
-        config.max_message_size = input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]);
-        config.max_frame_size = input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]);
-        config.max_fragments = input.one_of(&[4096, 0, 1, 3, u32::MAX]);
-        config.max_buffered = input.one_of(&[1 << 20, 0, 1, 300, 20_000]);
-        config.fragment_size = NonZeroUsize::new(input.one_of(&[0, 7, 100, 5000]));
+        let config = Config::default()
+            .reassembly(input.one_of(&[Reassembly::Messages, Reassembly::Chunks]))
+            .pong(input.one_of(&[PongMode::Automatic, PongMode::Manual]))
+            .after_close(input.one_of(&[AfterClose::Drop, AfterClose::Deliver]))
+            .max_message_size(input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]))
+            .max_frame_size(input.one_of(&[16 << 20, 0, 1, 125, 300, 70_000, usize::MAX]))
+            .max_fragments(input.one_of(&[4096, 0, 1, 3, u32::MAX]))
+            .max_buffered(input.one_of(&[1 << 20, 0, 1, 300, 20_000]))
+            .fragment_size(NonZeroUsize::new(input.one_of(&[0, 7, 100, 5000])));
         let takeover = match input.byte() % 4 {
             1 => Some(Takeover::Keep),
             2 => Some(Takeover::Reset),
             _ => None,
         };
         let deflate = takeover.map(|takeover| {
-            let mut config = DeflateConfig::default();
-            config.takeover = takeover;
-            config.peer_takeover = takeover;
-            // Little memory, so that making the streams does not take most of the time.
-            config.window_bits = 9;
-            config.peer_window_bits = 9;
-            config.mem_level = 1;
+            let config = DeflateConfig::default()
+                .takeover(takeover)
+                .peer_takeover(takeover)
+                // Little memory, so that making the streams does not take most of the time.
+                .window_bits(9)
+                .peer_window_bits(9)
+                .mem_level(1);
             let (agreed, response) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
             match role {
                 Role::Client => Deflate::confirm(&config, &response).unwrap(),

@@ -124,32 +124,34 @@ fuzz_target!(|plan: Plan| {
 
 impl Habits {
     fn config(&self) -> Config {
-        let mut config = Config::default();
-        config.reassembly = if self.chunks { Reassembly::Chunks } else { Reassembly::Messages };
-        config.pong = if self.manual_pong { PongMode::Manual } else { PongMode::Automatic };
-        config.after_close =
-            if self.deliver_after_close { AfterClose::Deliver } else { AfterClose::Drop };
         // Fragments of 32 bytes and more are never refused for their number.
-        config.fragment_size =
+        let fragment_size =
             self.fragments_of.and_then(|size| NonZeroUsize::new(32 + usize::from(size)));
-        config.max_buffered = self.max_buffered.into();
-        config
+        Config::default()
+            .reassembly(if self.chunks { Reassembly::Chunks } else { Reassembly::Messages })
+            .pong(if self.manual_pong { PongMode::Manual } else { PongMode::Automatic })
+            .after_close(if self.deliver_after_close {
+                AfterClose::Deliver
+            } else {
+                AfterClose::Drop
+            })
+            .fragment_size(fragment_size)
+            .max_buffered(self.max_buffered.into())
     }
 }
 
 impl Compression {
     fn config(&self) -> DeflateConfig {
         let takeover = |reset| if reset { Takeover::Reset } else { Takeover::Keep };
-        let mut config = DeflateConfig::default();
-        config.level = self.level % 10;
-        // Little memory, so that making the streams does not take most of the time.
-        config.mem_level = 1 + self.mem_level % 2;
-        config.window_bits = 9 + self.window_bits % 3;
-        config.peer_window_bits = 9 + self.peer_window_bits % 3;
-        config.takeover = takeover(self.reset);
-        config.peer_takeover = takeover(self.reset_peer);
-        config.threshold = self.threshold.into();
-        config
+        DeflateConfig::default()
+            .level(self.level % 10)
+            // Little memory, so that making the streams does not take most of the time.
+            .mem_level(1 + self.mem_level % 2)
+            .window_bits(9 + self.window_bits % 3)
+            .peer_window_bits(9 + self.peer_window_bits % 3)
+            .takeover(takeover(self.reset))
+            .peer_takeover(takeover(self.reset_peer))
+            .threshold(self.threshold.into())
     }
 }
 
@@ -211,8 +213,7 @@ impl End {
                 let payload = vec![len; usize::from(len) * 64];
                 let mut prepared = Prepared::binary(&payload);
                 if let Some(bits) = window_bits {
-                    let mut config = DeflateConfig::default();
-                    (config.mem_level, config.window_bits) = (1, 9 + bits % 3);
+                    let config = DeflateConfig::default().mem_level(1).window_bits(9 + bits % 3);
                     prepared = prepared.compressed_for(&config);
                 }
                 let result = self.connection.commands().send(&prepared).map_err(unsent);

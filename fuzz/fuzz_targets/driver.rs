@@ -16,13 +16,13 @@ use sanswire_fuzz::{Input, http};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
-    let mut config = Config::default();
-    config.after_close = input.one_of(&[AfterClose::Drop, AfterClose::Deliver]);
-    config.max_message_size = input.one_of(&[16 << 20, 1, 300]);
-    config.max_buffered = input.one_of(&[1 << 20, 0, 300, 2_000]);
-    config.low_water = input.one_of(&[256 << 10, 0, 100]);
-    config.fragment_size = NonZeroUsize::new(input.one_of(&[0, 7, 100]));
-    config.idle_timeout = input.one_of(&[None, Some(Duration::from_secs(3))]);
+    let config = Config::default()
+        .after_close(input.one_of(&[AfterClose::Drop, AfterClose::Deliver]))
+        .max_message_size(input.one_of(&[16 << 20, 1, 300]))
+        .max_buffered(input.one_of(&[1 << 20, 0, 300, 2_000]))
+        .low_water(input.one_of(&[256 << 10, 0, 100]))
+        .fragment_size(NonZeroUsize::new(input.one_of(&[0, 7, 100])))
+        .idle_timeout(input.one_of(&[None, Some(Duration::from_secs(3))]));
     let start = input.one_of(&[Start::Open, Start::Asked, Start::Nothing]);
     let actions = input.bytes();
     let head: &[u8] = if start == Start::Nothing { b"" } else { REQUEST };

@@ -45,10 +45,9 @@ fn same(extension: &Extension) -> Extension {
 }
 
 fn config(input: &mut Input<'_>) -> DeflateConfig {
-    let mut config = DeflateConfig::default();
-    config.window_bits = input.byte() % 20;
-    config.peer_window_bits = input.byte() % 20;
-    config.takeover = input.one_of(&[Takeover::Keep, Takeover::Reset]);
-    config.peer_takeover = input.one_of(&[Takeover::Keep, Takeover::Reset]);
-    config
+    DeflateConfig::default()
+        .window_bits(input.byte() % 20)
+        .peer_window_bits(input.byte() % 20)
+        .takeover(input.one_of(&[Takeover::Keep, Takeover::Reset]))
+        .peer_takeover(input.one_of(&[Takeover::Keep, Takeover::Reset]))
 }

@@ -14,23 +14,23 @@ use sanswire_fuzz::{Input, cut, http};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
-    let mut limits = HeadLimits::default();
-    limits.max_start_line = input.one_of(&[8 << 10, 0, 20, 100]);
-    limits.max_headers = input.one_of(&[100, 0, 1, 6]);
-    limits.max_size = input.one_of(&[16 << 10, 0, 100, 300]);
+    let limits = HeadLimits::default()
+        .max_start_line(input.one_of(&[8 << 10, 0, 20, 100]))
+        .max_headers(input.one_of(&[100, 0, 1, 6]))
+        .max_size(input.one_of(&[16 << 10, 0, 100, 300]));
     let answer = input.one_of(&[Answer::Accept, Answer::Reject]);
     let sizes = input.bytes();
     // A request that opens, to which the input adds.
     let start: &[u8] = input.one_of(&[b"", SAMPLE]);
     let stream = [start, input.rest()].concat();
 
-    let whole = Outcome::of(limits, answer, &[&stream]);
-    let pieces = Outcome::of(limits, answer, &cut(&stream, sizes));
+    let whole = Outcome::of(&limits, answer, &[&stream]);
+    let pieces = Outcome::of(&limits, answer, &cut(&stream, sizes));
     assert_eq!(pieces, whole);
     if !stream.starts_with(b"\r") {
         let late = [EMPTY_LINES, &stream].concat();
-        assert_eq!(Outcome::of(limits, answer, &[&late]), whole);
-        assert_eq!(Outcome::of(limits, answer, &cut(&late, sizes)), whole);
+        assert_eq!(Outcome::of(&limits, answer, &[&late]), whole);
+        assert_eq!(Outcome::of(&limits, answer, &cut(&late, sizes)), whole);
     }
     let has_nothing = (0..=EMPTY_LINES.len()).any(|len| stream == EMPTY_LINES[..len]);
     let nothing = HandshakeError::NoRequest { waited: None };
@@ -63,7 +63,7 @@ struct Outcome {
 }
 
 impl Outcome {
-    fn of(limits: HeadLimits, answer: Answer, chunks: &[&[u8]]) -> Self {
+    fn of(limits: &HeadLimits, answer: Answer, chunks: &[&[u8]]) -> Self {
         let mut handshake = ServerHandshake::new(limits);
         let mut outcome = Self::default();
         for chunk in chunks {

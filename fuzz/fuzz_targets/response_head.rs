@@ -14,14 +14,15 @@ use sanswire_fuzz::{Input, cut, http};
 
 fuzz_target!(|bytes: &[u8]| {
     let mut input = Input::new(bytes);
-    let mut limits = HeadLimits::default();
-    limits.max_start_line = input.one_of(&[8 << 10, 0, 20, 100]);
-    limits.max_headers = input.one_of(&[100, 0, 1, 6]);
-    limits.max_size = input.one_of(&[16 << 10, 0, 100, 300]);
+    let limits = HeadLimits::default()
+        .max_start_line(input.one_of(&[8 << 10, 0, 20, 100]))
+        .max_headers(input.one_of(&[100, 0, 1, 6]))
+        .max_size(input.one_of(&[16 << 10, 0, 100, 300]));
     let max_body = input.one_of(&[64 << 10, 0, 1, 10]);
     let offers = input.byte();
     let mut request = ClientRequest::new("server.example.com", "/chat").unwrap();
-    limits.max_interim_responses = [16, 0, 1, 2][usize::from(offers >> 6)];
+    let max_interim_responses = [16, 0, 1, 2][usize::from(offers >> 6)];
+    let limits = limits.max_interim_responses(max_interim_responses);
     request = request.head_limits(limits).max_refusal_body(max_body);
     if offers & 1 != 0 {
         request = request.subprotocol("chat").unwrap().subprotocol("b").unwrap();
@@ -43,7 +44,7 @@ fuzz_target!(|bytes: &[u8]| {
     let whole = Outcome::of(&request, max_body, &[&stream]);
     let pieces = Outcome::of(&request, max_body, &cut(&stream, sizes));
     assert_eq!(pieces, whole);
-    whole.check(&stream, max_body, limits.max_interim_responses);
+    whole.check(&stream, max_body, max_interim_responses);
 });
 
 #[derive(Debug, Default, PartialEq, Eq)]

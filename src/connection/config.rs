@@ -7,20 +7,20 @@ use core::time::Duration;
 
 use crate::close::CloseCode;
 use crate::error::ConnectionError;
+use crate::setters::setters;
 
 /// Limits, timeouts and policies of a connection.
 ///
-/// The defaults protect a server that talks to strangers. All fields can be set:
+/// The defaults protect a server that talks to strangers. Each field has a setter of its name:
 ///
 /// ```
 /// use sanswire::Config;
 ///
-/// let mut config = Config::default();
-/// config.max_message_size = 1 << 20;
+/// let config = Config::default().max_message_size(1 << 20).ping_interval(None);
 /// ```
 ///
 #[doc = include_str!("../../docs/heartbeats.md")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
     /// The largest message that is accepted, in bytes of payload over all fragments; beyond it the
@@ -188,6 +188,30 @@ impl Default for Config {
     }
 }
 
+setters! {
+    Config {
+        max_message_size: usize,
+        max_frame_size: usize,
+        max_fragments: u32,
+        max_buffered: usize,
+        low_water: usize,
+        when_full: WhenFull,
+        fragment_size?: NonZeroUsize,
+        reassembly: Reassembly,
+        pong: PongMode,
+        close_reason: CloseReason,
+        after_close: AfterClose,
+        ping_interval?: Duration,
+        ping_when: PingWhen,
+        pong_timeout?: Duration,
+        write_timeout?: Duration,
+        idle_timeout?: Duration,
+        close_timeout?: Duration,
+        message_timeout?: Duration,
+        hold_timeout?: Duration,
+    }
+}
+
 /// How fragments are reassembled for the application (§5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -235,12 +259,11 @@ pub enum CloseReason {
     /// ```
     /// use sanswire::{CloseReason, Config, ConnectionError};
     ///
-    /// let mut config = Config::default();
-    /// config.close_reason = CloseReason::Custom(|error| match error {
+    /// let config = Config::default().close_reason(CloseReason::Custom(|error| match error {
     ///     ConnectionError::MessageTooLarge { limit } => format!("at most {limit} bytes").into(),
     ///     error if error.is_timeout() => "come back".into(),
     ///     _ => "see https://example.com/protocol".into(),
-    /// });
+    /// }));
     /// ```
     Custom(fn(ConnectionError) -> Cow<'static, str>),
     /// The text of the [`ConnectionError`]: what was wrong, limits by number, and nothing of what

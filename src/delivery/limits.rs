@@ -2,15 +2,16 @@
 
 use core::num::NonZeroU64;
 
+use crate::setters::setters;
+
 /// How much a session keeps, and how often it acknowledges.
 ///
 /// ```
 /// use sanswire::delivery::Limits;
 ///
-/// let mut limits = Limits::default();
-/// limits.max_messages = 16;
+/// let limits = Limits::default().max_messages(16);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
     /// How many messages may wait to be acknowledged; more are refused.
@@ -41,5 +42,14 @@ impl Default for Limits {
             acknowledge_messages: NonZeroU64::MIN.saturating_add(63),
             acknowledge_bytes: 64 << 10,
         }
+    }
+}
+
+setters! {
+    Limits {
+        max_messages: usize,
+        max_bytes: usize,
+        acknowledge_messages: NonZeroU64,
+        acknowledge_bytes: usize,
     }
 }

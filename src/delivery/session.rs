@@ -471,7 +471,7 @@ impl Session {
         let mut queue = core::mem::take(&mut self.queue);
         let unsent = queue.split_off(sent.min(queue.len())).into();
         let phase = self.phase;
-        *self = Self::new(self.id, self.limits);
+        *self = Self::new(self.id, self.limits.clone());
         self.phase = phase;
         Lost { sent: queue.into(), unsent }
     }

@@ -9,6 +9,7 @@ use super::limits::Limits;
 use super::session::Session;
 use super::wire::{Hello, SessionId};
 use crate::close::CloseCode;
+use crate::setters::setters;
 
 /// The sessions of a server, bounded in number for each user and in all, and in how long they wait
 /// for their clients.
@@ -86,7 +87,7 @@ pub struct Sessions<U> {
 }
 
 /// How many sessions a server keeps, and for how long.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Retention {
     /// How many sessions are kept in all.
@@ -195,7 +196,7 @@ impl<U: Ord + Clone> Sessions<U> {
                 if self.kept.contains_key(&key) {
                     return Err(Denied::IdRepeated);
                 }
-                self.add(user, key, Session::new(new, self.retention.limits), now)?;
+                self.add(user, key, Session::new(new, self.retention.limits.clone()), now)?;
                 key
             }
         };
@@ -416,6 +417,16 @@ impl Default for Retention {
             owner: Owner::First,
             limits: Limits::default(),
         }
+    }
+}
+
+setters! {
+    Retention {
+        max_sessions: usize,
+        max_user_sessions: usize,
+        max_absence: Duration,
+        owner: Owner,
+        limits: Limits,
     }
 }
 

@@ -32,7 +32,7 @@ pub(super) struct Connecting {
 }
 
 impl Accepting {
-    pub(super) fn new(limits: HeadLimits) -> Self {
+    pub(super) fn new(limits: &HeadLimits) -> Self {
         Self { handshake: ServerHandshake::new(limits), is_deciding: false }
     }
 

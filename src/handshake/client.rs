@@ -284,6 +284,6 @@ impl ClientHandshake {
         // Some servers send Content-Length or Transfer-Encoding. RFC 9112, §6.3, 1: a 1xx "is always
         // terminated by the first empty line after the header fields, regardless of the header
         // fields present in the message".
-        Negotiated::of_response(&self.offer, headers, self.expectation)
+        Negotiated::of_response(&self.offer, headers, &self.expectation)
     }
 }

@@ -47,7 +47,7 @@ pub struct ClientRequest {
 }
 
 /// What a client expects of a response besides what the RFC does.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Expectation {
     /// Whether a response without a subprotocol is not good enough.
     pub(super) needs_subprotocol: bool,
@@ -186,7 +186,7 @@ impl ClientRequest {
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
         self.extensions.retain(|offered| !Deflate::is_named_by(offered));
         self.extensions.push(Deflate::offer(config));
-        self.deflate = Some(*config);
+        self.deflate = Some(config.clone());
         self
     }
 
@@ -302,8 +302,8 @@ impl ClientRequest {
         self.head_limits.timeout
     }
 
-    pub(super) const fn limits(&self) -> (HeadLimits, usize, Duration) {
-        (self.head_limits, self.max_refusal_body, self.refusal_timeout)
+    pub(super) const fn limits(&self) -> (&HeadLimits, usize, Duration) {
+        (&self.head_limits, self.max_refusal_body, self.refusal_timeout)
     }
 
     pub(super) fn expectation(&self) -> Expectation {
@@ -311,7 +311,7 @@ impl ClientRequest {
         Expectation {
             needs_subprotocol: is_required && !self.subprotocols.is_empty(),
             #[cfg(feature = "deflate")]
-            deflate: self.deflate,
+            deflate: self.deflate.clone(),
         }
     }
 

@@ -145,7 +145,7 @@ impl ExtendedConnect {
             let response = Response::new(status).with_headers(headers.clone());
             return Err(HandshakeError::UnexpectedStatus(response.into()));
         }
-        Negotiated::of_response(&self.headers, headers, self.expectation)
+        Negotiated::of_response(&self.headers, headers, &self.expectation)
     }
 
     /// Returns `:method`, `:protocol`, `:scheme`, `:authority` and `:path` with their values, in

@@ -5,14 +5,16 @@ use core::time::Duration;
 
 use super::{HandshakeError, Headers};
 use crate::buffer::ReceiveBuf;
+use crate::setters::setters;
 
 /// How large the head of an HTTP message may be, and how long it may take.
 ///
 /// ```
-/// let mut limits = sanswire::handshake::HeadLimits::default();
-/// limits.max_size = 64 << 10; // large cookies
+/// use sanswire::handshake::HeadLimits;
+///
+/// let limits = HeadLimits::default().max_size(64 << 10); // large cookies
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadLimits {
     /// Bytes of the request line or status line, without its line break. 8 KiB by default, what
@@ -42,6 +44,16 @@ impl Default for HeadLimits {
             max_interim_responses: 16,
             timeout: Some(Duration::from_secs(10)),
         }
+    }
+}
+
+setters! {
+    HeadLimits {
+        max_start_line: usize,
+        max_headers: usize,
+        max_size: usize,
+        max_interim_responses: usize,
+        timeout?: Duration,
     }
 }
 
@@ -128,13 +140,13 @@ pub(super) enum Kind {
 }
 
 impl<S> HeadReader<S> {
-    pub(super) const fn new(
-        limits: HeadLimits,
+    pub(super) fn new(
+        limits: &HeadLimits,
         kind: Kind,
         parse_start_line: fn(&[u8]) -> Result<S, HandshakeError>,
     ) -> Self {
         Self {
-            limits,
+            limits: limits.clone(),
             kind,
             parse_start_line,
             empty_lines: 0,
@@ -195,7 +207,7 @@ impl<S> HeadReader<S> {
                 let lines = bytes.get(headers_start..self.scanned).unwrap_or_default();
                 let headers = Headers::parse(lines, self.headers)?;
                 input.consume(self.scanned);
-                *self = Self::new(self.limits, self.kind, self.parse_start_line);
+                *self = Self::new(&self.limits, self.kind, self.parse_start_line);
                 return Ok(Some((start_line, headers)));
             }
         }

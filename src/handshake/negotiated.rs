@@ -27,7 +27,7 @@ impl Negotiated {
     pub(super) fn of_response(
         offer: &Headers,
         response: &Headers,
-        expectation: Expectation,
+        expectation: &Expectation,
     ) -> Result<Self, HandshakeError> {
         // §11.3.2 and §11.3.4: "MUST NOT appear more than once in an HTTP response"
         let (subprotocol, extensions) = (response.once(PROTOCOL)?, response.once(EXTENSIONS)?);
@@ -147,7 +147,7 @@ impl Acceptance {
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
-        self.deflate = Some(*config);
+        self.deflate = Some(config.clone());
         self
     }
 
@@ -171,11 +171,11 @@ impl Acceptance {
         #[cfg_attr(not(feature = "deflate"), expect(unused_mut, reason = "deflate adds one"))]
         let mut chosen = self.extensions.clone();
         #[cfg(feature = "deflate")]
-        let deflate = match self.deflate {
+        let deflate = match &self.deflate {
             Some(config) => {
                 // RFC 7692, §5: two that use the same reserved bit cannot be in use together.
                 chosen.retain(|extension| !Deflate::is_named_by(extension));
-                Deflate::accept(&config, &request::extensions(offer)?)
+                Deflate::accept(config, &request::extensions(offer)?)
             }
             None => None,
         }
@@ -203,9 +203,9 @@ impl Acceptance {
 #[cfg(feature = "deflate")]
 fn confirm_deflate(
     negotiated: &Negotiated,
-    expectation: Expectation,
+    expectation: &Expectation,
 ) -> Result<Option<Deflate>, HandshakeError> {
-    let Some(config) = expectation.deflate else { return Ok(None) };
+    let Some(config) = &expectation.deflate else { return Ok(None) };
     let mut agreed = None;
     for extension in &negotiated.extensions {
         if !Deflate::is_named_by(extension) {
@@ -215,7 +215,7 @@ fn confirm_deflate(
         if agreed.is_some() {
             return Err(HandshakeError::InvalidHeader(EXTENSIONS));
         }
-        let confirmed = Deflate::confirm(&config, extension);
+        let confirmed = Deflate::confirm(config, extension);
         agreed = Some(confirmed.map_err(HandshakeError::InvalidExtension)?);
     }
     Ok(agreed)

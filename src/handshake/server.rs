@@ -25,7 +25,7 @@ use crate::connection::Opened;
 /// use bytes::Buf;
 /// use sanswire::handshake::{Acceptance, HeadLimits, ServerHandshake};
 ///
-/// let mut handshake = ServerHandshake::new(HeadLimits::default());
+/// let mut handshake = ServerHandshake::new(&HeadLimits::default());
 /// handshake.input().extend_from_slice(
 ///     b"GET /chat HTTP/1.1\r\n\
 ///       Host: server.example.com\r\n\
@@ -66,7 +66,7 @@ enum State {
 impl ServerHandshake {
     /// Creates a handshake that waits for a request.
     #[must_use]
-    pub fn new(limits: HeadLimits) -> Self {
+    pub fn new(limits: &HeadLimits) -> Self {
         Self {
             head: HeadReader::new(limits, Kind::Request, RequestLine::parse),
             state: State::Reading,

@@ -57,8 +57,7 @@ impl<'a> Outgoing<'a> {
     /// ```
     /// use sanswire::{Config, Connection, Outgoing};
     ///
-    /// let mut config = Config::default();
-    /// config.max_buffered = 1;
+    /// let config = Config::default().max_buffered(1);
     /// let mut connection = Connection::server(&config);
     /// connection.commands().send("fills the output")?;
     /// let mut message = Outgoing::from(vec![1, 2, 3]);

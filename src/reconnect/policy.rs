@@ -7,20 +7,20 @@ use crate::close::{CloseCode, Closed, ClosedBy};
 use crate::error::ConnectionError;
 #[cfg(feature = "handshake")]
 use crate::handshake::{HandshakeError, Response};
+use crate::setters::setters;
 
 /// How patient and how persistent a client is.
 ///
 /// The defaults are for clients that should come back by themselves, in numbers that can overwhelm
-/// a server. All fields can be set:
+/// a server. Each field has a setter of its name:
 ///
 /// ```
 /// use core::time::Duration;
 /// use sanswire::reconnect::Policy;
 ///
-/// let mut policy = Policy::default();
-/// policy.max_delay = Duration::from_secs(20);
+/// let policy = Policy::default().max_delay(Duration::from_secs(20));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
     /// The first retry comes after a random delay between zero and this.
@@ -178,6 +178,18 @@ impl Default for Policy {
             normal_close: Retry::Never,
             max_retry_after: Duration::from_secs(3600),
         }
+    }
+}
+
+setters! {
+    Policy {
+        initial_delay: Duration,
+        max_delay: Duration,
+        max_attempts?: NonZeroU32,
+        max_outage?: Duration,
+        stable_after: Duration,
+        normal_close: Retry,
+        max_retry_after: Duration,
     }
 }
 

@@ -3,10 +3,10 @@
 
 use core::num::NonZeroUsize;
 
-use sanswire::{Prepared, Role, WhenFull};
+use sanswire::{Config, Prepared, Role, WhenFull};
 
 use crate::support::deflate::plain_agreed;
-use crate::support::{BOTH, End, Got, Random, config};
+use crate::support::{BOTH, End, Got, Random};
 
 /// Text that compresses well against what was sent before it.
 fn text(i: usize, len: usize) -> String {
@@ -17,14 +17,14 @@ fn text(i: usize, len: usize) -> String {
 fn a_dropped_message_is_not_missed_by_the_peers_window() {
     for role in BOTH {
         for fragment_size in [0, 50, 1_000] {
-            let near = config(|config| {
-                (config.max_buffered, config.low_water) = (5_000, 1_000);
-                config.when_full = WhenFull::DropOldest;
-                config.fragment_size = NonZeroUsize::new(fragment_size);
-            });
+            let near = Config::default()
+                .max_buffered(5_000)
+                .low_water(1_000)
+                .when_full(WhenFull::DropOldest)
+                .fragment_size(NonZeroUsize::new(fragment_size));
             let mut end = End::deflating(role, &near, plain_agreed(role));
             let peer = if role == Role::Client { Role::Server } else { Role::Client };
-            let mut far = End::deflating(peer, &config(|_| {}), plain_agreed(peer));
+            let mut far = End::deflating(peer, &Config::default(), plain_agreed(peer));
             let mut random = Random::new(fragment_size as u64);
             let mut sent = Vec::new();
             for i in 0..500 {

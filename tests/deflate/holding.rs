@@ -15,9 +15,8 @@ fn seconds(seconds: u64) -> Duration {
 
 /// A client with the default times, for messages of 1 MiB.
 fn started() -> End {
-    let mut config = Config::default();
-    (config.max_message_size, config.max_frame_size) = (1 << 20, 1 << 20);
-    config.ping_interval = None;
+    let config =
+        Config::default().max_message_size(1 << 20).max_frame_size(1 << 20).ping_interval(None);
     let mut end = End::deflating(Role::Client, &config, plain_agreed(Role::Client));
     end.connection.handle_timeout(Duration::ZERO);
     end

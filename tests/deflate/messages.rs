@@ -13,8 +13,8 @@ use crate::support::deflate::{
     Puff, RSV1, RawDeflate, RawInflate, TAIL, agreed, deflate_config, negotiate, plain_agreed,
 };
 use crate::support::{
-    BINARY, BOTH, CLOSE, CONTINUATION, End, FIN, Frame, Got, PING, PONG, Random, TEXT, config,
-    frame, from, parse, told,
+    BINARY, BOTH, CLOSE, CONTINUATION, End, FIN, Frame, Got, PING, PONG, Random, TEXT, frame, from,
+    parse, told,
 };
 
 /// What one end makes of the other's frames, which are written without a mask: whole, byte by byte
@@ -25,7 +25,7 @@ fn received_by(role: Role, agreed: Deflate, frames: &[u8]) -> (Vec<Got>, Option<
     let bytes = from(role.peer(), frames);
     let mut random = Random::new(bytes.len() as u64);
     let mut run = |reassembly: Reassembly, round: usize| {
-        let mut end = End::deflating(role, &config(|c| c.reassembly = reassembly), agreed);
+        let mut end = End::deflating(role, &Config::default().reassembly(reassembly), agreed);
         let mut rest = &bytes[..];
         while !rest.is_empty() {
             let piece;
@@ -312,7 +312,7 @@ proptest! {
                 format!("permessage-deflate; server_no_context_takeover; server_max_window_bits={bits}")
             }
         };
-        let agreed = agreed(Role::Client, &deflate_config(|_| {}), &response);
+        let agreed = agreed(Role::Client, &deflate_config(), &response);
         prop_assert_eq!(received_by(Role::Client, agreed, &frames), (expected, None));
     }
 }
@@ -357,11 +357,8 @@ fn the_window_is_whole_behind_a_final_block() {
 fn nothing_refers_to_before_the_window() {
     // The same reference, with one byte less before it; and to an earlier message where there is
     // no takeover.
-    let reset = agreed(
-        Role::Client,
-        &deflate_config(|_| {}),
-        "permessage-deflate; server_no_context_takeover",
-    );
+    let reset =
+        agreed(Role::Client, &deflate_config(), "permessage-deflate; server_no_context_takeover");
     let got = received_by(Role::Client, reset, &[text(HELLO), text(HELLO_AGAIN)].concat());
     assert_eq!(got, (vec![Got::text("Hello")], Some(ConnectionError::InvalidDeflate)));
     let again = [text(HELLO), text(HELLO)].concat();
@@ -486,11 +483,14 @@ fn perform(end: &mut End, steps: &[Step], mut sent: impl FnMut(&mut End)) -> Vec
 fn any_deflate() -> impl Strategy<Value = DeflateConfig> {
     (0_u8..10, 1_u8..10, 9_u8..16, 9_u8..16, takeover(), takeover(), 0..200_usize).prop_map(
         |(level, mem_level, window_bits, peer_window_bits, takeover, peer_takeover, threshold)| {
-            deflate_config(|c| {
-                (c.level, c.mem_level, c.threshold) = (level, mem_level, threshold);
-                (c.window_bits, c.peer_window_bits) = (window_bits, peer_window_bits);
-                (c.takeover, c.peer_takeover) = (takeover, peer_takeover);
-            })
+            deflate_config()
+                .level(level)
+                .mem_level(mem_level)
+                .threshold(threshold)
+                .window_bits(window_bits)
+                .peer_window_bits(peer_window_bits)
+                .takeover(takeover)
+                .peer_takeover(peer_takeover)
         },
     )
 }
@@ -520,10 +520,7 @@ proptest! {
             Role::Client => (of_client, of_server),
             Role::Server => (of_server, of_client),
         };
-        let sends = config(|c| {
-            c.fragment_size = fragment_size;
-            c.max_buffered = usize::MAX;
-        });
+        let sends = Config::default().fragment_size(fragment_size).max_buffered(usize::MAX);
         let mut end = End::deflating(sender, &sends, of_sender);
         let mut written = Vec::new();
         let mut lazy = Random::new(seed);
@@ -550,7 +547,7 @@ proptest! {
 
         // So does the other end, however the bytes come.
         for reassembly in [Reassembly::Messages, Reassembly::Chunks] {
-            let receives = config(|c| c.reassembly = reassembly);
+            let receives = Config::default().reassembly(reassembly);
             let mut end = End::deflating(sender.peer(), &receives, of_receiver);
             let mut random = Random::new(seed);
             let mut rest = &written[..];
@@ -576,11 +573,7 @@ proptest! {
         takeover in takeover(),
         messages in prop::collection::vec(payload(), 1..8),
     ) {
-        let config = deflate_config(|c| {
-            (c.level, c.mem_level) = (u8::try_from(level).unwrap(), mem_level);
-            (c.window_bits, c.peer_window_bits) = (bits, bits);
-            (c.takeover, c.peer_takeover) = (takeover, takeover);
-        });
+        let config = deflate_config().level(u8::try_from(level).unwrap()).mem_level(mem_level).window_bits(bits).peer_window_bits(bits).takeover(takeover).peer_takeover(takeover);
         let (agreed, _) = negotiate(&config, &config).unwrap();
         let mut end = End::deflating(Role::Client, &Config::default(), agreed);
         let mut inflate = RawInflate::new(bits, takeover);
@@ -614,10 +607,8 @@ fn every_level_table_and_window_keeps_within_the_window() {
     for level in 0..10 {
         for mem_level in [1, 2, 8, 9] {
             for bits in [9, 10, 15] {
-                let config = deflate_config(|c| {
-                    (c.level, c.mem_level, c.window_bits) = (level, mem_level, bits);
-                });
-                let (_, agreed) = negotiate(&deflate_config(|_| {}), &config).unwrap();
+                let config = deflate_config().level(level).mem_level(mem_level).window_bits(bits);
+                let (_, agreed) = negotiate(&deflate_config(), &config).unwrap();
                 let mut end = End::deflating(Role::Server, &Config::default(), agreed);
                 let mut puff = Puff::default();
                 for part in message.chunks(1_300) {
@@ -640,8 +631,8 @@ fn nothing_is_lost_where_a_piece_of_output_is_exactly_full() {
     let noise: Vec<u8> = (0..40_000).map(|_| random.next().to_le_bytes()[0]).collect();
     for level in [0, 1, 6] {
         for mem_level in [1, 8] {
-            let config = deflate_config(|c| (c.level, c.mem_level) = (level, mem_level));
-            let (_, agreed) = negotiate(&deflate_config(|_| {}), &config).unwrap();
+            let config = deflate_config().level(level).mem_level(mem_level);
+            let (_, agreed) = negotiate(&deflate_config(), &config).unwrap();
             let mut end = End::deflating(Role::Server, &Config::default(), agreed);
             let mut peer = RawInflate::new(15, Takeover::Keep);
             let sizes =
@@ -669,8 +660,8 @@ fn nothing_is_lost_where_a_piece_of_output_is_exactly_full() {
 
 #[test]
 fn what_is_below_the_threshold_is_sent_plain() {
-    let config = deflate_config(|c| c.threshold = 10);
-    let (_, agreed) = negotiate(&deflate_config(|_| {}), &config).unwrap();
+    let config = deflate_config().threshold(10);
+    let (_, agreed) = negotiate(&deflate_config(), &config).unwrap();
     let mut end = End::deflating(Role::Server, &Config::default(), agreed);
     for (message, compressed) in [("", false), ("123456789", false), ("1234567890", true)] {
         end.connection.commands().send(message).unwrap();
@@ -684,8 +675,8 @@ fn what_is_below_the_threshold_is_sent_plain() {
     end.connection.commands().finish().unwrap();
     assert_eq!(end.take_output()[0], 0x41);
     // Nor is anything compressed when nothing is to be.
-    let config = deflate_config(|c| c.threshold = usize::MAX);
-    let (_, agreed) = negotiate(&deflate_config(|_| {}), &config).unwrap();
+    let config = deflate_config().threshold(usize::MAX);
+    let (_, agreed) = negotiate(&deflate_config(), &config).unwrap();
     let mut end = End::deflating(Role::Server, &Config::default(), agreed);
     end.connection.commands().send("1".repeat(100_000).as_str()).unwrap();
     assert_eq!(end.take_output()[0], 0x81);
@@ -696,7 +687,7 @@ fn a_window_of_256_bytes_is_not_compressed_with() {
     // zlib takes 512 instead, which would break the promise.
     let agreed = agreed(
         Role::Client,
-        &deflate_config(|_| {}),
+        &deflate_config(),
         "permessage-deflate; client_max_window_bits=8; server_max_window_bits=8",
     );
     let mut end = End::deflating(Role::Client, &Config::default(), agreed);
@@ -714,7 +705,7 @@ fn a_window_of_256_bytes_is_not_compressed_with() {
 #[test]
 fn a_part_can_be_read_before_the_message_ends() {
     let mut end = End::deflating(Role::Server, &Config::default(), plain_agreed(Role::Server));
-    let chunks = config(|c| c.reassembly = Reassembly::Chunks);
+    let chunks = Config::default().reassembly(Reassembly::Chunks);
     let mut peer = End::deflating(Role::Client, &chunks, plain_agreed(Role::Client));
     end.connection.commands().begin(MessageKind::Text).unwrap();
     for part in ["one", "two", "two"] {
@@ -750,7 +741,7 @@ fn a_message_in_parts_of_nothing_is_empty() {
 
 #[test]
 fn a_refused_part_is_not_compressed() {
-    let small = config(|c| c.max_buffered = 5);
+    let small = Config::default().max_buffered(5);
     let mut end = End::deflating(Role::Server, &small, plain_agreed(Role::Server));
     let mut puff = Puff::default();
     end.connection.commands().begin(MessageKind::Text).unwrap();
@@ -802,7 +793,7 @@ fn a_close_leaves_a_compressed_message_unfinished() {
 #[test]
 fn a_failure_in_the_middle_of_a_compressed_message_is_told() {
     for role in BOTH {
-        let fragmenting = config(|c| c.fragment_size = NonZeroUsize::new(4));
+        let fragmenting = Config::default().fragment_size(NonZeroUsize::new(4));
         let mut end = End::deflating(role, &fragmenting, plain_agreed(role));
         end.connection.commands().send("a message in many fragments").unwrap();
         end.connection.commands().begin(MessageKind::Text).unwrap();
@@ -821,7 +812,7 @@ fn a_failure_in_the_middle_of_a_compressed_message_is_told() {
 
 #[test]
 fn messages_after_close_are_read_by_those_who_want_them() {
-    let deliver = config(|c| c.after_close = sanswire::AfterClose::Deliver);
+    let deliver = Config::default().after_close(sanswire::AfterClose::Deliver);
     let mut end = End::deflating(Role::Client, &deliver, plain_agreed(Role::Client));
     end.feed(&text(HELLO));
     end.connection.commands().close(1000, "").unwrap();
@@ -831,7 +822,7 @@ fn messages_after_close_are_read_by_those_who_want_them() {
 
 #[test]
 fn buffered_amount_falls_as_compressed_fragments_leave() {
-    let fragmenting = config(|c| c.fragment_size = NonZeroUsize::new(16));
+    let fragmenting = Config::default().fragment_size(NonZeroUsize::new(16));
     let mut end = End::deflating(Role::Server, &fragmenting, plain_agreed(Role::Server));
     let mut random = Random::new(5);
     let noise: Vec<u8> = (0..500).map(|_| random.next().to_le_bytes()[0]).collect();
@@ -852,7 +843,7 @@ fn buffered_amount_falls_as_compressed_fragments_leave() {
 fn chunks_are_bounded_by_what_is_decompressed_at_once() {
     // 16 MiB of zeros in 16 KiB, which arrive at once.
     let message = raw().message(&vec![0; 16 << 20]);
-    let chunks = config(|c| c.reassembly = Reassembly::Chunks);
+    let chunks = Config::default().reassembly(Reassembly::Chunks);
     let mut end = End::deflating(Role::Client, &chunks, plain_agreed(Role::Client));
     end.feed(&frame(FIN | RSV1 | BINARY, &message));
     let mut total = 0;

@@ -9,12 +9,6 @@ use sanswire::extension::{
 
 const NAME: &str = "permessage-deflate";
 
-fn config(change: impl FnOnce(&mut DeflateConfig)) -> DeflateConfig {
-    let mut config = DeflateConfig::default();
-    change(&mut config);
-    config
-}
-
 fn parse(value: &str) -> Vec<Extension> {
     parse_extensions([value.as_bytes()]).unwrap()
 }
@@ -49,23 +43,20 @@ const SNCT: &str = "server_no_context_takeover";
 
 #[test]
 fn a_client_offers_what_its_configuration_asks_for_7_1() {
-    type Change = fn(&mut DeflateConfig);
+    type Change = fn(DeflateConfig) -> DeflateConfig;
     let cases: [(Change, &str); 8] = [
-        (|_| {}, "client_max_window_bits"),
-        (|c| c.takeover = Takeover::Reset, "client_no_context_takeover client_max_window_bits"),
-        (
-            |c| c.peer_takeover = Takeover::Reset,
-            "server_no_context_takeover client_max_window_bits",
-        ),
-        (|c| c.window_bits = 9, "client_max_window_bits=9"),
-        (|c| c.peer_window_bits = 14, "server_max_window_bits=14 client_max_window_bits"),
+        (|c| c, "client_max_window_bits"),
+        (|c| c.takeover(Takeover::Reset), "client_no_context_takeover client_max_window_bits"),
+        (|c| c.peer_takeover(Takeover::Reset), "server_no_context_takeover client_max_window_bits"),
+        (|c| c.window_bits(9), "client_max_window_bits=9"),
+        (|c| c.peer_window_bits(14), "server_max_window_bits=14 client_max_window_bits"),
         // Out of range: the nearest that is not.
-        (|c| c.window_bits = 0, "client_max_window_bits=9"),
-        (|c| c.peer_window_bits = 8, "server_max_window_bits=9 client_max_window_bits"),
-        (|c| (c.window_bits, c.peer_window_bits) = (16, 255), "client_max_window_bits"),
+        (|c| c.window_bits(0), "client_max_window_bits=9"),
+        (|c| c.peer_window_bits(8), "server_max_window_bits=9 client_max_window_bits"),
+        (|c| c.window_bits(16).peer_window_bits(255), "client_max_window_bits"),
     ];
     for (change, expected) in cases {
-        assert_eq!(Deflate::offer(&config(change)).to_string(), with(expected));
+        assert_eq!(Deflate::offer(&change(DeflateConfig::default())).to_string(), with(expected));
     }
 }
 
@@ -98,34 +89,34 @@ fn a_server_echoes_what_it_serves_7_1() {
 
 #[test]
 fn a_server_asks_for_what_its_configuration_says_7_1() {
-    type Change = fn(&mut DeflateConfig);
+    type Change = fn(DeflateConfig) -> DeflateConfig;
     let cases: [(Change, &str, Option<&str>); 12] = [
         // §7.1.1.1 and §7.1.1.2: also where it was not offered.
-        (|c| c.takeover = Takeover::Reset, "", Some(SNCT)),
-        (|c| c.peer_takeover = Takeover::Reset, "", Some(CNCT)),
+        (|c| c.takeover(Takeover::Reset), "", Some(SNCT)),
+        (|c| c.peer_takeover(Takeover::Reset), "", Some(CNCT)),
         // §7.1.2.1: the same or a smaller window, also where it was not offered.
-        (|c| c.window_bits = 10, "", Some("server_max_window_bits=10")),
-        (|c| c.window_bits = 10, "server_max_window_bits=12", Some("server_max_window_bits=10")),
-        (|c| c.window_bits = 12, "server_max_window_bits=10", Some("server_max_window_bits=10")),
+        (|c| c.window_bits(10), "", Some("server_max_window_bits=10")),
+        (|c| c.window_bits(10), "server_max_window_bits=12", Some("server_max_window_bits=10")),
+        (|c| c.window_bits(12), "server_max_window_bits=10", Some("server_max_window_bits=10")),
         // §7.1.2.2: only where the client offers it.
-        (|c| c.peer_window_bits = 10, "", None),
-        (|c| c.peer_window_bits = 10, "server_max_window_bits=9", None),
-        (|c| c.peer_window_bits = 10, "client_max_window_bits", Some("client_max_window_bits=10")),
+        (|c| c.peer_window_bits(10), "", None),
+        (|c| c.peer_window_bits(10), "server_max_window_bits=9", None),
+        (|c| c.peer_window_bits(10), "client_max_window_bits", Some("client_max_window_bits=10")),
         (
-            |c| c.peer_window_bits = 10,
+            |c| c.peer_window_bits(10),
             "client_max_window_bits=12",
             Some("client_max_window_bits=10"),
         ),
         (
-            |c| c.peer_window_bits = 12,
+            |c| c.peer_window_bits(12),
             "client_max_window_bits=10",
             Some("client_max_window_bits=10"),
         ),
-        (|c| c.peer_window_bits = 12, "client_max_window_bits=8", Some("client_max_window_bits=8")),
-        (|c| c.peer_window_bits = 3, "client_max_window_bits", Some("client_max_window_bits=9")),
+        (|c| c.peer_window_bits(12), "client_max_window_bits=8", Some("client_max_window_bits=8")),
+        (|c| c.peer_window_bits(3), "client_max_window_bits", Some("client_max_window_bits=9")),
     ];
     for (change, offer, expected) in cases {
-        assert_answer(&config(change), offer, expected);
+        assert_answer(&change(DeflateConfig::default()), offer, expected);
     }
 }
 
@@ -194,7 +185,7 @@ fn a_server_declines_what_is_not_as_the_rfc_has_it_7() {
 
 #[test]
 fn a_server_takes_the_first_offer_that_it_can_serve_5_1() {
-    let small = config(|c| c.peer_window_bits = 10);
+    let small = DeflateConfig::default().peer_window_bits(10);
     for (offers, expected) in [
         ("permessage-deflate; server_no_context_takeover, permessage-deflate", Some(SNCT)),
         ("permessage-deflate, permessage-deflate; server_no_context_takeover", Some("")),
@@ -225,45 +216,49 @@ fn a_quoted_value_is_what_it_is_without_quotes() {
 
 #[test]
 fn a_client_goes_on_with_what_it_offered_7_1() {
-    type Change = fn(&mut DeflateConfig);
+    type Change = fn(DeflateConfig) -> DeflateConfig;
     let cases: [(Change, &str, Result<(), &str>); 24] = [
-        (|_| {}, "", Ok(())),
+        (|c| c, "", Ok(())),
         // All of it may come without having been asked for.
-        (|_| {}, SNCT, Ok(())),
-        (|_| {}, CNCT, Ok(())),
-        (|_| {}, "server_max_window_bits=8", Ok(())),
-        (|_| {}, "server_max_window_bits=15", Ok(())),
-        (|_| {}, "client_max_window_bits=8", Ok(())),
-        (|_| {}, "client_max_window_bits=15", Ok(())),
+        (|c| c, SNCT, Ok(())),
+        (|c| c, CNCT, Ok(())),
+        (|c| c, "server_max_window_bits=8", Ok(())),
+        (|c| c, "server_max_window_bits=15", Ok(())),
+        (|c| c, "client_max_window_bits=8", Ok(())),
+        (|c| c, "client_max_window_bits=15", Ok(())),
         (
-            |_| {},
+            |c| c,
             "client_max_window_bits=9 server_no_context_takeover client_no_context_takeover server_max_window_bits=9",
             Ok(()),
         ),
         // §7.1.2.2: a value is required in a response.
-        (|_| {}, "client_max_window_bits", Err("client_max_window_bits")),
+        (|c| c, "client_max_window_bits", Err("client_max_window_bits")),
         // §7.1.1.1: who accepts this includes it.
-        (|c| c.peer_takeover = Takeover::Reset, "", Err(SNCT)),
-        (|c| c.peer_takeover = Takeover::Reset, CNCT, Err(SNCT)),
-        (|c| c.peer_takeover = Takeover::Reset, SNCT, Ok(())),
+        (|c| c.peer_takeover(Takeover::Reset), "", Err(SNCT)),
+        (|c| c.peer_takeover(Takeover::Reset), CNCT, Err(SNCT)),
+        (|c| c.peer_takeover(Takeover::Reset), SNCT, Ok(())),
         // §7.1.1.2: this was only a hint.
-        (|c| c.takeover = Takeover::Reset, "", Ok(())),
-        (|c| c.takeover = Takeover::Reset, CNCT, Ok(())),
+        (|c| c.takeover(Takeover::Reset), "", Ok(())),
+        (|c| c.takeover(Takeover::Reset), CNCT, Ok(())),
         // §7.1.2.1: the same or smaller, and there
-        (|c| c.peer_window_bits = 12, "", Err("server_max_window_bits")),
-        (|c| c.peer_window_bits = 12, "server_max_window_bits=13", Err("server_max_window_bits")),
-        (|c| c.peer_window_bits = 12, "server_max_window_bits=12", Ok(())),
-        (|c| c.peer_window_bits = 12, "server_max_window_bits=8", Ok(())),
+        (|c| c.peer_window_bits(12), "", Err("server_max_window_bits")),
+        (|c| c.peer_window_bits(12), "server_max_window_bits=13", Err("server_max_window_bits")),
+        (|c| c.peer_window_bits(12), "server_max_window_bits=12", Ok(())),
+        (|c| c.peer_window_bits(12), "server_max_window_bits=8", Ok(())),
         // §7.1.2.2: the same or smaller; if it is not there, the client compresses as it likes.
-        (|c| c.window_bits = 12, "", Ok(())),
-        (|c| c.window_bits = 12, "client_max_window_bits=13", Err("client_max_window_bits")),
-        (|c| c.window_bits = 12, "client_max_window_bits=15", Err("client_max_window_bits")),
-        (|c| c.window_bits = 12, "client_max_window_bits=12", Ok(())),
-        (|c| c.window_bits = 12, "client_max_window_bits=8", Ok(())),
-        (|c| c.window_bits = 12, "client_max_window_bits", Err("client_max_window_bits")),
+        (|c| c.window_bits(12), "", Ok(())),
+        (|c| c.window_bits(12), "client_max_window_bits=13", Err("client_max_window_bits")),
+        (|c| c.window_bits(12), "client_max_window_bits=15", Err("client_max_window_bits")),
+        (|c| c.window_bits(12), "client_max_window_bits=12", Ok(())),
+        (|c| c.window_bits(12), "client_max_window_bits=8", Ok(())),
+        (|c| c.window_bits(12), "client_max_window_bits", Err("client_max_window_bits")),
     ];
     for (change, response, expected) in cases {
-        assert_eq!(judge(&config(change), &with(response)).map(|_| ()), expected, "{response}");
+        assert_eq!(
+            judge(&change(DeflateConfig::default()), &with(response)).map(|_| ()),
+            expected,
+            "{response}"
+        );
     }
 }
 
@@ -296,7 +291,7 @@ fn a_client_fails_on_a_response_that_is_not_as_the_rfc_has_it_7() {
 
 #[test]
 fn what_was_agreed_on_elsewhere_is_taken_from_the_response() {
-    let config = config(|c| (c.window_bits, c.takeover) = (13, Takeover::Reset));
+    let config = DeflateConfig::default().window_bits(13).takeover(Takeover::Reset);
     let response = &parse(&with(
         "server_max_window_bits=10 client_max_window_bits=12 client_no_context_takeover",
     ))[0];
@@ -325,11 +320,14 @@ fn takeover() -> impl Strategy<Value = Takeover> {
 fn any_config() -> impl Strategy<Value = DeflateConfig> {
     (any::<u8>(), any::<u8>(), 7_u8..18, 7_u8..18, takeover(), takeover(), any::<usize>()).prop_map(
         |(level, mem_level, window_bits, peer_window_bits, takeover, peer_takeover, threshold)| {
-            config(|c| {
-                (c.level, c.mem_level, c.threshold) = (level, mem_level, threshold);
-                (c.window_bits, c.peer_window_bits) = (window_bits, peer_window_bits);
-                (c.takeover, c.peer_takeover) = (takeover, peer_takeover);
-            })
+            DeflateConfig::default()
+                .level(level)
+                .mem_level(mem_level)
+                .threshold(threshold)
+                .window_bits(window_bits)
+                .peer_window_bits(peer_window_bits)
+                .takeover(takeover)
+                .peer_takeover(peer_takeover)
         },
     )
 }
@@ -464,7 +462,7 @@ mod handshake {
     fn served(acceptance: &Acceptance, lines: &[&str]) -> Result<Option<String>, HandshakeError> {
         let lines: String =
             lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}\r\n")).collect();
-        let mut handshake = ServerHandshake::new(HeadLimits::default());
+        let mut handshake = ServerHandshake::new(&HeadLimits::default());
         handshake.input().extend_from_slice(request(&lines).as_bytes());
         let request = handshake.poll_request()?.unwrap();
         handshake.accept(&request, acceptance)?;
@@ -530,7 +528,7 @@ mod handshake {
     }
 
     fn answered(config: &DeflateConfig, lines: &[&str]) -> Result<Option<Deflate>, HandshakeError> {
-        let mut handshake = client(&[*config]);
+        let mut handshake = client(core::slice::from_ref(config));
         let lines: String =
             lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}\r\n")).collect();
         handshake.input().extend_from_slice(
@@ -556,7 +554,7 @@ mod handshake {
             answered(&default, &[&with("client_max_window_bits")]),
             invalid("client_max_window_bits")
         );
-        let small = config(|c| c.peer_window_bits = 10);
+        let small = DeflateConfig::default().peer_window_bits(10);
         assert_eq!(answered(&small, &[NAME]), invalid("server_max_window_bits"));
         for lines in [
             // The same reserved bit cannot have two meanings.
@@ -572,14 +570,15 @@ mod handshake {
 
     #[test]
     fn a_client_offers_by_its_last_configuration() {
-        let mut handshake = client(&[config(|c| c.peer_window_bits = 9), DeflateConfig::default()]);
+        let mut handshake =
+            client(&[DeflateConfig::default().peer_window_bits(9), DeflateConfig::default()]);
         assert_eq!(offered(&mut handshake), with("client_max_window_bits"));
     }
 
     /// A client and a server with all that was to be written exchanged.
     fn connected(of_client: &DeflateConfig, of_server: &DeflateConfig) -> (Connection, Connection) {
-        let mut client = client(&[*of_client]);
-        let mut server = ServerHandshake::new(HeadLimits::default());
+        let mut client = client(core::slice::from_ref(of_client));
+        let mut server = ServerHandshake::new(&HeadLimits::default());
         let output = client.poll_transmit().unwrap();
         server.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));
         let request = server.poll_request().unwrap().unwrap();

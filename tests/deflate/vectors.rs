@@ -11,11 +11,9 @@ fn client() -> Connection {
 
 fn client_with_limit(limit: usize) -> Connection {
     let agreed = parse_extensions([&b"permessage-deflate"[..]]).unwrap();
-    let mut config = DeflateConfig::default();
-    config.threshold = 0;
+    let config = DeflateConfig::default().threshold(0);
     let agreed = Deflate::from_agreed(Role::Client, &config, &agreed[0]).unwrap();
-    let mut limited = Config::default();
-    limited.max_message_size = limit;
+    let limited = Config::default().max_message_size(limit);
     Connection::client(&limited, [7; 32]).with_deflate(agreed)
 }
 
@@ -84,8 +82,7 @@ fn an_empty_message_7_2_3_6() {
 #[test]
 fn a_server_sends_the_bytes_of_the_examples() {
     let agreed = parse_extensions([&b"permessage-deflate"[..]]).unwrap();
-    let mut config = DeflateConfig::default();
-    config.threshold = 0;
+    let config = DeflateConfig::default().threshold(0);
     let agreed = Deflate::from_agreed(Role::Server, &config, &agreed[0]).unwrap();
     let mut server = Connection::server(&Config::default()).with_deflate(agreed);
     server.commands().send("Hello").unwrap();

@@ -87,14 +87,14 @@ impl Plan {
         match role {
             Role::Client => {
                 let mut request = ClientRequest::new("server.example.com", "/chat").unwrap();
-                request = request.head_limits(self.limits);
+                request = request.head_limits(self.limits.clone());
                 #[cfg(feature = "deflate")]
                 if self.is_deflated {
                     request = request.deflate(&DeflateConfig::default());
                 }
                 Driver::client(&request, &self.config, *b"the sample nonce", [7; 32])
             }
-            Role::Server => Driver::server_with(self.limits, &self.config),
+            Role::Server => Driver::server_with(&self.limits, &self.config),
         }
     }
 }

@@ -3,7 +3,7 @@
 use sanswire::driver::{DriverError, Transfer, Write};
 use sanswire::{CloseCode, Config, ConnectionError, ReadyState, Role, SendError, WhenFull};
 
-use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, config, secs};
+use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, secs};
 
 const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
@@ -369,10 +369,10 @@ fn a_shut_down_is_over_in_time_also_while_the_peer_floods_and_takes_nothing() {
 
 #[test]
 fn a_close_takes_no_longer_than_its_time_with_all_that_follows() {
-    let impatient = config(|config| config.close_timeout = Some(secs(3)));
+    let impatient = Config::default().close_timeout(secs(3));
     for role in BOTH {
         // The peer's Close comes late, and then its bytes do not end.
-        for config in [impatient, Config::default()] {
+        for config in [impatient.clone(), Config::default()] {
             let limit = config.close_timeout.unwrap();
             let mut hand = Hand::open(role, &config);
             hand.now = secs(100);
@@ -408,7 +408,7 @@ fn a_close_takes_no_longer_than_its_time_with_all_that_follows() {
 
 #[test]
 fn a_close_is_over_in_time_also_when_answers_had_filled_the_output() {
-    let config = config(|config| config.max_buffered = 4 << 10);
+    let config = Config::default().max_buffered(4 << 10);
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 3 << 10]);
     hand.read(&hand.by_peer(TEXT, b"x").repeat(10));
@@ -420,10 +420,9 @@ fn a_close_is_over_in_time_also_when_answers_had_filled_the_output() {
 
 #[test]
 fn a_peer_that_is_too_slow_is_told_of_without_anything_moving() {
-    let config = config(|config| {
-        config.max_buffered = 4 << 10;
-        config.when_full = WhenFull::Close(CloseCode::POLICY_VIOLATION);
-    });
+    let config = Config::default()
+        .max_buffered(4 << 10)
+        .when_full(WhenFull::Close(CloseCode::POLICY_VIOLATION));
     let mut hand = Hand::open(Role::Server, &config);
     assert!(hand.driver.want_write().is_none());
     for is_last in [false, true] {
@@ -448,10 +447,9 @@ fn a_peer_that_is_too_slow_is_told_of_without_anything_moving() {
 
 #[test]
 fn a_failure_by_a_command_is_told_also_when_answers_had_filled_the_output() {
-    let config = config(|config| {
-        config.max_buffered = 4 << 10;
-        config.when_full = WhenFull::Close(CloseCode::POLICY_VIOLATION);
-    });
+    let config = Config::default()
+        .max_buffered(4 << 10)
+        .when_full(WhenFull::Close(CloseCode::POLICY_VIOLATION));
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 4 << 10]);
     hand.read(&hand.by_peer(TEXT, b"x"));

@@ -5,7 +5,7 @@ use core::time::Duration;
 use sanswire::driver::DriverError;
 use sanswire::{Config, ConnectionError, PingWhen, Role};
 
-use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, config, secs};
+use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, secs};
 
 const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
@@ -32,7 +32,7 @@ fn a_heartbeat_leaves_when_it_is_due_and_is_answered() {
 
 #[test]
 fn a_deadline_that_has_passed_is_an_event_and_nothing_to_wait_for() {
-    let config = config(|config| config.idle_timeout = Some(secs(10)));
+    let config = Config::default().idle_timeout(secs(10));
     let mut hand = Hand::open(Role::Server, &config);
     assert!(hand.pass_until(secs(9)).is_empty());
     assert_eq!(hand.driver.poll_timeout(), Some(secs(10)));
@@ -95,10 +95,7 @@ fn a_stuck_sender_whose_peer_sends_sees_that_it_lives() {
 
 #[test]
 fn what_is_read_ahead_is_dated_when_it_is_read() {
-    let config = config(|config| {
-        config.ping_when = PingWhen::Silent;
-        config.write_timeout = None;
-    });
+    let config = Config::default().ping_when(PingWhen::Silent).write_timeout(None);
     let mut hand = Hand::open(Role::Server, &config);
     hand.read(&hand.by_peer(TEXT, b"x"));
     hand.now = secs(15);
@@ -108,10 +105,7 @@ fn what_is_read_ahead_is_dated_when_it_is_read() {
 
 #[test]
 fn silence_means_nothing_while_nothing_is_read() {
-    let config = config(|config| {
-        config.max_buffered = 4 << 10;
-        config.write_timeout = Some(secs(300));
-    });
+    let config = Config::default().max_buffered(4 << 10).write_timeout(secs(300));
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 4 << 10]);
     let message = hand.by_peer(BINARY, &[0; 1_000]);
@@ -126,10 +120,7 @@ fn silence_means_nothing_while_nothing_is_read() {
 
 #[test]
 fn silence_means_nothing_behind_the_end_of_the_stream() {
-    let config = config(|config| {
-        config.max_buffered = 4 << 10;
-        config.write_timeout = Some(secs(300));
-    });
+    let config = Config::default().max_buffered(4 << 10).write_timeout(secs(300));
     let mut hand = Hand::open(Role::Server, &config);
     hand.answer = Some(vec![0; 4 << 10]);
     hand.read(&hand.by_peer(TEXT, b"x").repeat(3));
@@ -143,11 +134,8 @@ fn silence_means_nothing_behind_the_end_of_the_stream() {
 
 #[test]
 fn a_message_that_waits_is_not_late() {
-    let config = config(|config| {
-        config.message_timeout = Some(secs(5));
-        config.idle_timeout = Some(secs(5));
-        config.pong_timeout = None;
-    });
+    let config =
+        Config::default().message_timeout(secs(5)).idle_timeout(secs(5)).pong_timeout(None);
     let mut hand = Hand::open(Role::Server, &config);
     hand.read(&hand.by_peer(TEXT, b"whole"));
     for at in 1..20 {
@@ -160,7 +148,7 @@ fn a_message_that_waits_is_not_late() {
 
 #[test]
 fn a_message_that_does_not_end_is_late() {
-    let config = config(|config| config.message_timeout = Some(secs(5)));
+    let config = Config::default().message_timeout(secs(5));
     let mut hand = Hand::open(Role::Server, &config);
     hand.now = secs(1);
     hand.read(&hand.by_peer(TEXT, b"half")[..8]);
@@ -174,7 +162,7 @@ fn a_message_that_does_not_end_is_late() {
 
 #[test]
 fn a_peer_that_always_sends_and_never_reads_is_found() {
-    let idle = config(|config| config.idle_timeout = Some(secs(60)));
+    let idle = Config::default().idle_timeout(secs(60));
     let limit = secs(60);
     for (config, first, error) in [
         (Config::default(), TEXT, ConnectionError::WriteTimeout { limit }),
@@ -251,11 +239,7 @@ fn a_clock_that_begins_late_is_no_deadline() {
 
 #[test]
 fn a_connection_without_deadlines_waits_for_its_transport_only() {
-    let config = config(|config| {
-        config.ping_interval = None;
-        config.write_timeout = None;
-        config.hold_timeout = None;
-    });
+    let config = Config::default().ping_interval(None).write_timeout(None).hold_timeout(None);
     let mut hand = Hand::open(Role::Server, &config);
     assert_eq!(hand.driver.poll_timeout(), None);
     assert!(hand.pass_until(secs(1_000_000)).is_empty());
@@ -265,10 +249,7 @@ fn a_connection_without_deadlines_waits_for_its_transport_only() {
 #[test]
 fn what_was_read_ahead_does_not_hide_that_more_came_in_time() {
     for ahead in 0..3 {
-        let config = config(|config| {
-            config.message_timeout = Some(secs(10));
-            config.ping_interval = None;
-        });
+        let config = Config::default().message_timeout(secs(10)).ping_interval(None);
         let mut hand = Hand::open(Role::Server, &config);
         let message = hand.by_peer(BINARY, &vec![7; 60_000]);
         let mut rest = message.as_slice();

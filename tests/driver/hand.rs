@@ -364,12 +364,6 @@ pub(crate) fn close_body(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes()[..], reason.as_bytes()].concat()
 }
 
-pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
-    change(&mut config);
-    config
-}
-
 pub(crate) const fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }

@@ -6,7 +6,7 @@ use sanswire::driver::{Driver, DriverError};
 use sanswire::handshake::{Acceptance, HandshakeError, Response};
 use sanswire::{Config, Connection, ConnectionError, ReadyState, Role};
 
-use crate::hand::{CLOSE, Did, Hand, PING, REQUEST, TEXT, Told, close_body, config, frame, secs};
+use crate::hand::{CLOSE, Did, Hand, PING, REQUEST, TEXT, Told, close_body, frame, secs};
 
 /// The status of the answer that was written.
 fn status(hand: &Hand) -> u16 {
@@ -66,10 +66,7 @@ fn at_most_64_kib_are_read_ahead_of_an_answer() {
 
 #[test]
 fn the_time_before_an_application_accepts_is_not_held_against_the_peer() {
-    let config = config(|config| {
-        config.idle_timeout = Some(secs(10));
-        config.write_timeout = Some(secs(10));
-    });
+    let config = Config::default().idle_timeout(secs(10)).write_timeout(secs(10));
     let mut hand = Hand::asked(&config);
     // Nobody had to tell the time, since there was nothing to wait for.
     hand.now = secs(1_000);

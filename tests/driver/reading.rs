@@ -3,14 +3,11 @@
 use bytes::Buf;
 use sanswire::{Config, ConnectionError, Role};
 
-use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, config, secs};
+use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, secs};
 
 /// An end whose output is full with 4 KiB.
 fn narrow() -> Config {
-    config(|config| {
-        config.max_buffered = 4 << 10;
-        config.low_water = 1 << 10;
-    })
+    Config::default().max_buffered(4 << 10).low_water(1 << 10)
 }
 
 /// A server with an echo of 3 KiB for each message, and messages for it.
@@ -80,7 +77,7 @@ fn what_is_sent_upon_room_is_no_answer() {
 
 #[test]
 fn pongs_that_fill_the_output_stop_events() {
-    let config = config(|config| config.max_buffered = 1 << 10);
+    let config = Config::default().max_buffered(1 << 10);
     let mut hand = Hand::open(Role::Server, &config);
     let ping = hand.by_peer(PING, &[7; 100]);
     hand.read(&ping.repeat(100));
@@ -269,7 +266,7 @@ fn output_is_written_as_far_as_it_goes() {
 
 #[test]
 fn a_stuck_output_that_answers_filled_ends_by_its_deadline() {
-    let config = config(|config| (config.max_buffered, config.ping_interval) = (4 << 10, None));
+    let config = Config::default().max_buffered(4 << 10).ping_interval(None);
     let (mut hand, message) = answering(&config);
     hand.read(&message.repeat(5));
     assert_eq!(hand.take().len(), 2);
@@ -285,10 +282,10 @@ fn a_stuck_output_that_answers_filled_ends_by_its_deadline() {
 fn room_that_no_write_has_brought_is_an_event() {
     // What waits counts less once it is framed, and that is only when it is to be written.
     for low in 480..500 {
-        let config = config(|config| {
-            (config.max_buffered, config.low_water) = (2_000, low);
-            config.fragment_size = core::num::NonZeroUsize::new(10);
-        });
+        let config = Config::default()
+            .max_buffered(2_000)
+            .low_water(low)
+            .fragment_size(core::num::NonZeroUsize::new(10));
         let mut hand = Hand::open(Role::Server, &config);
         hand.driver.commands().send(&[7; 100][..]).unwrap();
         while hand.driver.commands().send(&b""[..]).is_ok() {}

@@ -361,8 +361,7 @@ fn events_are_lent_with_the_commands_to_answer_them() {
 
 #[test]
 fn messages_are_sent_and_received_in_parts() {
-    let mut config = Config::default();
-    config.reassembly = Reassembly::Chunks;
+    let config = Config::default().reassembly(Reassembly::Chunks);
     let (mut client, mut server) = pair(Config::default(), config);
     client.begin(MessageKind::Text).unwrap();
     client.send_chunk(b"gr\xc3").unwrap();
@@ -441,8 +440,7 @@ fn both_ends_close_at_once() {
 
 #[test]
 fn messages_under_way_are_delivered_after_close_if_wanted() {
-    let mut config = Config::default();
-    config.after_close = AfterClose::Deliver;
+    let config = Config::default().after_close(AfterClose::Deliver);
     let (mut client, mut server) = pair(config, Config::default());
     server.send("under way").unwrap();
     client.send_close(CloseCode::NORMAL, "").unwrap();
@@ -549,8 +547,7 @@ fn a_read_timeout_passes_whatever_arrives_instead_of_a_message() {
 
 #[test]
 fn a_client_that_is_still_sending_receives_the_close_of_its_failure() {
-    let mut config = Config::default();
-    config.max_message_size = 1000;
+    let config = Config::default().max_message_size(1000);
     let (mut client, mut server) = pair(Config::default(), config);
     let server = thread::spawn(move || server.recv().unwrap_err());
     // More than the kernel's buffers hold: the client is blocked until the server reads on.
@@ -642,16 +639,14 @@ fn writes_are_bounded_together_and_not_only_one_by_one() {
     let limit = Duration::from_millis(20);
     // A client's request.
     let mut slow = Slow::default();
-    let mut limits = HeadLimits::default();
-    limits.timeout = Some(limit);
+    let limits = HeadLimits::default().timeout(limit);
     let request = request().header("X-Long", "x".repeat(5_000)).unwrap().head_limits(limits);
     let error = WebSocket::connect_over(&mut slow, &request, &Config::default()).unwrap_err();
     let Error::Handshake(HandshakeError::Timeout(_)) = error else { panic!("{error}") };
     assert!(slow.script.writes.len() < 1_000 && slow.unbounded == 0);
     assert!(slow.write_timeouts.iter().all(|bound| *bound <= Duration::from_millis(100)));
     // A connection's end.
-    let mut config = Config::default();
-    config.close_timeout = Some(limit);
+    let config = Config::default().close_timeout(limit);
     let mut slow = Slow::default();
     let mut socket = WebSocket::from_driver(&mut slow, Connection::server(&config));
     socket.feed(&[7; 5_000]).unwrap();
@@ -662,8 +657,7 @@ fn writes_are_bounded_together_and_not_only_one_by_one() {
 
 #[test]
 fn try_send_gives_the_message_back_where_there_is_no_room() {
-    let mut config = Config::default();
-    config.max_buffered = 900;
+    let config = Config::default().max_buffered(900);
     let (mut client, mut server) = pair(Config::default(), config);
     server.try_send(vec![1; 900]).unwrap();
     let Err(Error::Send { error, message }) = server.try_send(vec![2; 900]) else { panic!() };
@@ -678,8 +672,7 @@ fn try_send_gives_the_message_back_where_there_is_no_room() {
 
 #[test]
 fn prepared_messages_are_sent_fed_and_tried() {
-    let mut config = Config::default();
-    config.max_buffered = 600;
+    let config = Config::default().max_buffered(600);
     let (mut client, mut server) = pair(Config::default(), config);
     let prepared = Prepared::text(&"x".repeat(600));
     server.send(&prepared).unwrap();
@@ -701,8 +694,7 @@ fn short_questions_with_long_answers_find_room_for_each() {
     // All in one read: two of the answers are more than may wait.
     let questions = masked(0x82, b"?").repeat(1_000);
     let reads = [REQUEST.to_vec(), questions].into();
-    let mut config = Config::default();
-    config.max_buffered = 4 + 1_000;
+    let config = Config::default().max_buffered(4 + 1_000);
     let script = Script { reads, ..Script::default() };
     let mut socket = WebSocket::accept(Plain(script), &config).unwrap();
     for _ in 0..1_000 {
@@ -715,8 +707,7 @@ fn short_questions_with_long_answers_find_room_for_each() {
 fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
     let together = [masked(0x89, &[7; 120]), masked(0x82, b"?")].concat().repeat(10);
     let reads = [REQUEST.to_vec(), together].into();
-    let mut config = Config::default();
-    config.max_buffered = 100;
+    let config = Config::default().max_buffered(100);
     let script = Script { reads, ..Script::default() };
     let mut socket = WebSocket::accept(Plain(script), &config).unwrap();
     for _ in 0..20 {
@@ -732,8 +723,7 @@ fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
 fn a_read_timeout_passes_while_the_peer_reads_slowly() {
     // Below the mark at which it is not read any more, and above.
     for max_buffered in [1 << 20, 1_000] {
-        let mut config = Config::default();
-        config.max_buffered = max_buffered;
+        let config = Config::default().max_buffered(max_buffered);
         let mut connection = Connection::server(&config);
         connection.input().extend_from_slice(&masked(0x82, b"?"));
         let slow = Slow::default();
@@ -816,8 +806,7 @@ fn what_is_to_happen_without_room_happens_when_the_stream_takes_nothing() {
         [WhenFull::Close(CloseCode::POLICY_VIOLATION), WhenFull::DropNewest, WhenFull::DropOldest]
     {
         for reads in [true, false] {
-            let mut config = Config::default();
-            (config.max_buffered, config.when_full) = (10_000, when_full);
+            let config = Config::default().max_buffered(10_000).when_full(when_full);
             let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
             let stream = listener.accept().unwrap().0;
             let mut socket = WebSocket::from_driver(stream, Connection::server(&config));

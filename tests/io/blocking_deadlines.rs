@@ -20,12 +20,6 @@ use sanswire::{AfterClose, CloseCode, Config, Connection, ConnectionError, Error
 
 use crate::support::{masked, unmasked};
 
-fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
-    change(&mut config);
-    config
-}
-
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -45,12 +39,11 @@ fn over_tcp(connection: Connection) -> (WebSocket<TcpStream>, TcpStream) {
 }
 
 fn short() -> Config {
-    config(|config| {
-        config.ping_interval = Some(millis(60));
-        config.pong_timeout = Some(millis(60));
-        config.close_timeout = Some(millis(60));
-        config.write_timeout = Some(millis(200));
-    })
+    Config::default()
+        .ping_interval(millis(60))
+        .pong_timeout(millis(60))
+        .close_timeout(millis(60))
+        .write_timeout(millis(200))
 }
 
 #[test]
@@ -114,10 +107,7 @@ fn a_peer_that_always_sends_and_never_reads_is_found() {
 
 #[test]
 fn a_close_is_over_in_time_while_the_peer_goes_on_talking() {
-    let deliver = config(|config| {
-        config.after_close = AfterClose::Deliver;
-        config.close_timeout = Some(millis(60));
-    });
+    let deliver = Config::default().after_close(AfterClose::Deliver).close_timeout(millis(60));
     for frame in [masked(0x81, b"x"), masked(0x89, b""), masked(0x82, &[7; 2_000])[..8].to_vec()] {
         let (mut socket, mut peer) = over_tcp(Connection::server(&deliver));
         let talking = thread::spawn(move || {
@@ -135,7 +125,7 @@ fn a_close_is_over_in_time_while_the_peer_goes_on_talking() {
 #[test]
 fn a_peer_that_answers_pings_lives_on() {
     // Far above what a slow machine takes to answer.
-    let patient = config(|config| config.ping_interval = Some(millis(20)));
+    let patient = Config::default().ping_interval(millis(20));
     let (mut socket, mut peer) = over_tcp(Connection::client(&patient, [7; 32]));
     let answers = thread::spawn(move || {
         for _ in 0..5 {
@@ -155,10 +145,7 @@ fn a_peer_that_answers_pings_lives_on() {
 
 #[test]
 fn what_came_in_time_is_read_before_a_deadline_counts() {
-    let config = config(|config| {
-        config.ping_interval = Some(millis(20));
-        config.pong_timeout = Some(millis(500));
-    });
+    let config = Config::default().ping_interval(millis(20)).pong_timeout(millis(500));
     let (mut socket, mut peer) = over_tcp(Connection::server(&config));
     socket.set_read_timeout(Some(millis(100)));
     let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
@@ -172,7 +159,7 @@ fn what_came_in_time_is_read_before_a_deadline_counts() {
 
 #[test]
 fn what_came_before_a_socket_was_taken_apart_came_in_time() {
-    let config = config(|config| config.idle_timeout = Some(millis(500)));
+    let config = Config::default().idle_timeout(millis(500));
     let (mut socket, mut peer) = over_tcp(Connection::server(&config));
     socket.set_read_timeout(Some(millis(50)));
     let Err(Error::Io(_)) = socket.recv() else { panic!("nothing was sent") };
@@ -193,10 +180,7 @@ fn a_close_that_is_not_answered_ends_in_time() {
 
 #[test]
 fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
-    let patient = config(|config| {
-        config.ping_interval = None;
-        config.write_timeout = Some(millis(200));
-    });
+    let patient = Config::default().ping_interval(None).write_timeout(millis(200));
     let (mut socket, mut peer) = over_tcp(Connection::server(&patient));
     peer.write_all(&masked(0x81, b"last words")).unwrap();
     let sent = (0..1_000).find_map(|_| socket.send(vec![7; 1 << 20]).err());
@@ -211,12 +195,14 @@ fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
 fn a_request_that_trickles_in_is_answered_with_408() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-    let mut limits = HeadLimits::default();
-    limits.timeout = Some(millis(100));
+    let limits = HeadLimits::default().timeout(millis(100));
     let stream = listener.accept().unwrap().0;
-    let accepting = thread::spawn(move || {
-        WebSocket::accept_with_limits(stream, limits, &Config::default(), |_| Ok(Acceptance::new()))
-    });
+    let accepting =
+        thread::spawn(move || {
+            WebSocket::accept_with_limits(stream, &limits, &Config::default(), |_| {
+                Ok(Acceptance::new())
+            })
+        });
     for byte in b"GET / HTTP/1.1\r\n" {
         peer.write_all(&[*byte]).unwrap();
         thread::sleep(millis(10));
@@ -233,19 +219,24 @@ fn a_request_that_trickles_in_is_answered_with_408() {
 fn the_deadline_of_the_handshake_ends_with_it() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = listener.local_addr().unwrap();
-    let quiet = config(|config| config.ping_interval = None);
     let client = thread::spawn(move || {
         let request = ClientRequest::new(&address.to_string(), "/").unwrap();
-        let mut socket = WebSocket::connect_with(&request, &quiet).unwrap();
+        let mut socket =
+            WebSocket::connect_with(&request, &Config::default().ping_interval(None)).unwrap();
         thread::sleep(millis(300));
         socket.send("late").unwrap();
         socket
     });
-    let mut limits = HeadLimits::default();
-    limits.timeout = Some(millis(100));
+    let limits = HeadLimits::default().timeout(millis(100));
     let stream = listener.accept().unwrap().0;
     let accepted = |_: &_| Ok(Acceptance::new());
-    let mut socket = WebSocket::accept_with_limits(stream, limits, &quiet, accepted).unwrap();
+    let mut socket = WebSocket::accept_with_limits(
+        stream,
+        &limits,
+        &Config::default().ping_interval(None),
+        accepted,
+    )
+    .unwrap();
     assert_eq!(socket.recv().unwrap(), Some("late".into()));
     drop(client.join().unwrap());
 }

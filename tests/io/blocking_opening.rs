@@ -69,8 +69,7 @@ fn a_client_connects_to_a_url() {
 fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let authority = listener.local_addr().unwrap().to_string();
-    let mut limits = HeadLimits::default();
-    limits.timeout = None;
+    let limits = HeadLimits::default().timeout(None);
     let request = ClientRequest::new(&authority, "/").unwrap().head_limits(limits);
     let request = request.refusal_timeout(Duration::from_millis(50));
     let server = thread::spawn(move || {

@@ -97,12 +97,13 @@ fn what_is_said_to_be_sent_has_arrived_whatever_happens() {
     for seed in 0..500 {
         let mut random = Random::new(seed);
         let policy = POLICIES[random.below(POLICIES.len())];
-        let mut config = Config::default();
-        config.max_buffered = random.below(300_000);
-        config.low_water = config.max_buffered / 4;
-        config.when_full = policy;
-        config.fragment_size = NonZeroUsize::new([0, 700, 15_000][random.below(3)]);
-        config.after_close = [AfterClose::Deliver, AfterClose::Drop][random.below(2)];
+        let max_buffered = random.below(300_000);
+        let config = Config::default()
+            .max_buffered(max_buffered)
+            .low_water(max_buffered / 4)
+            .when_full(policy)
+            .fragment_size(NonZeroUsize::new([0, 700, 15_000][random.below(3)]))
+            .after_close([AfterClose::Deliver, AfterClose::Drop][random.below(2)]);
         let far = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
         let near = listener.accept().unwrap().0;
         let peer = thread::spawn(move || peer(far, Random::new(seed + 1_000_000)));

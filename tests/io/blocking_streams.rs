@@ -120,8 +120,7 @@ fn a_non_blocking_stream_is_not_read_in_a_busy_loop() {
 
 #[test]
 fn a_non_blocking_stream_is_not_written_in_a_busy_loop() {
-    let mut config = Config::default();
-    config.write_timeout = Some(Duration::from_millis(200));
+    let config = Config::default().write_timeout(Duration::from_millis(200));
     let (mut socket, stream) = server(&config);
     stream.0.borrow_mut().would_block = usize::MAX;
     assert_kind(socket.send("one"), ErrorKind::TimedOut);
@@ -169,8 +168,7 @@ fn a_handshake_goes_on_behind_a_read_that_would_block() {
 
 #[test]
 fn a_handshake_that_only_would_block_ends_in_time() {
-    let mut limits = HeadLimits::default();
-    limits.timeout = Some(Duration::from_millis(100));
+    let limits = HeadLimits::default().timeout(Duration::from_millis(100));
     let request = ClientRequest::new("localhost", "/").unwrap().head_limits(limits);
     let stream = Stream::default();
     let ended = WebSocket::connect_over(Plain(stream.clone()), &request, &Config::default());
@@ -197,9 +195,7 @@ fn what_a_signal_interrupts_is_repeated() {
 
 #[test]
 fn a_message_for_which_there_is_no_room_is_given_back() {
-    let mut config = Config::default();
-    config.max_buffered = 4;
-    config.write_timeout = Some(Duration::from_millis(20));
+    let config = Config::default().max_buffered(4).write_timeout(Duration::from_millis(20));
     let (mut socket, stream) = server(&config);
     stream.0.borrow_mut().would_block = usize::MAX;
     socket.feed("one").unwrap();
@@ -217,8 +213,7 @@ fn a_message_for_which_there_is_no_room_is_given_back() {
 
 #[test]
 fn time_goes_on_where_a_driver_is_handed_over() {
-    let mut config = Config::default();
-    config.close_timeout = Some(Duration::from_millis(20));
+    let config = Config::default().close_timeout(Duration::from_millis(20));
     let mut driver = Driver::from(Connection::server(&config));
     for hour in 0..2 {
         driver.handle_timeout(Duration::from_secs(3600 * hour));

@@ -22,12 +22,6 @@ use tokio::time::{Instant, sleep, timeout};
 
 use crate::support::{REQUEST, masked};
 
-fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
-    change(&mut config);
-    config
-}
-
 fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
@@ -63,7 +57,7 @@ async fn a_quiet_peer_that_answers_pings_lives_on() {
     let (near, far) = duplex(1000);
     let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection);
     let mut server = new(near, Connection::server(&Config::default()));
-    let quiet = config(|config| config.ping_interval = None);
+    let quiet = Config::default().ping_interval(None);
     let mut client = new(far, Connection::client(&quiet, [7; 32]));
     let client = tokio::spawn(async move { client.recv().await });
     assert!(timeout(Duration::from_secs(3_600), server.recv()).await.is_err());
@@ -93,10 +87,7 @@ async fn the_half_that_receives_keeps_the_time() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
-    let small = config(|config| {
-        config.max_buffered = 1000;
-        config.ping_interval = None;
-    });
+    let small = Config::default().max_buffered(1000).ping_interval(None);
     let (mut server, mut peer) = server(100, &small);
     peer.write_all(&masked(0x81, b"last words")).await.unwrap();
     let begin = Instant::now();
@@ -121,7 +112,7 @@ async fn a_sender_that_waits_sees_that_the_peer_is_gone() {
 #[tokio::test(start_paused = true)]
 async fn two_senders_that_wait_for_each_other_are_ended() {
     let (near, far) = duplex(1000);
-    let small = config(|config| config.max_buffered = 1000);
+    let small = Config::default().max_buffered(1000);
     let new = |stream, connection: Connection| WebSocket::from_driver(stream, connection);
     let mut server = new(near, Connection::server(&small));
     let mut client = new(far, Connection::client(&small, [7; 32]));
@@ -178,7 +169,7 @@ async fn a_close_takes_no_longer_than_its_time_while_the_peer_goes_on_talking() 
         // It trickles: what is sent each time is no frame.
         (AfterClose::Deliver, masked(0x82, &[7; 2_000])[..8].to_vec()),
     ] {
-        let deliver = config(|config| config.after_close = after_close);
+        let deliver = Config::default().after_close(after_close);
         let (mut server, peer) = server(1_000, &deliver);
         talk(peer, frame);
         let begin = Instant::now();
@@ -189,7 +180,7 @@ async fn a_close_takes_no_longer_than_its_time_while_the_peer_goes_on_talking() 
 
 #[tokio::test(start_paused = true)]
 async fn a_close_that_the_peer_answers_and_goes_on_talking_takes_no_longer_either() {
-    let (mut server, mut peer) = server(1_000, &config(|c| c.close_timeout = Some(millis(3_000))));
+    let (mut server, mut peer) = server(1_000, &Config::default().close_timeout(millis(3_000)));
     let begin = Instant::now();
     tokio::spawn(async move {
         sleep(millis(2_900)).await;
@@ -311,7 +302,7 @@ async fn a_server_that_does_not_answer_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_gets_on_is_not_ended_by_what_it_has_not_looked_at() {
-    let (mut server, mut peer) = server(100, &config(|config| config.ping_interval = None));
+    let (mut server, mut peer) = server(100, &Config::default().ping_interval(None));
     let frame = masked(0x82, b"in two parts");
     peer.write_all(&frame[..8]).await.unwrap();
     assert!(timeout(millis(10), server.recv()).await.is_err());

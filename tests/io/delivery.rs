@@ -24,6 +24,7 @@ use sanswire::delivery::{
 use sanswire::handshake::{Acceptance, ClientRequest, Request};
 use sanswire::io::tokio::WebSocket;
 use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Options};
+use sanswire::reconnect::Policy;
 use sanswire::{Config, Message, delivery};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
@@ -99,15 +100,11 @@ struct State {
 }
 
 fn limits() -> Limits {
-    let mut limits = Limits::default();
-    limits.max_messages = 200;
-    limits
+    Limits::default().max_messages(200)
 }
 
 fn retention() -> Retention {
-    let mut retention = Retention::default();
-    retention.limits = limits();
-    retention
+    Retention::default().limits(limits())
 }
 
 impl Server {
@@ -286,11 +283,11 @@ fn listen(address: SocketAddr) -> TcpListener {
 }
 
 fn client(address: SocketAddr, seed: u8) -> Client<TcpStream> {
-    let mut options = Options::default();
-    options.policy.initial_delay = Duration::from_millis(4);
-    options.policy.max_delay = Duration::from_millis(8);
-    options.delivery = Some(limits());
-    options.seed = Some([seed; 32]);
+    let (initial_delay, max_delay) = (Duration::from_millis(4), Duration::from_millis(8));
+    let options = Options::default()
+        .policy(Policy::default().initial_delay(initial_delay).max_delay(max_delay))
+        .delivery(limits())
+        .seed([seed; 32]);
     Client::new(options, move |_| async move { Ok(ClientRequest::new(&address.to_string(), "/")?) })
         .unwrap()
 }

@@ -24,7 +24,7 @@ use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
 use sanswire::io::tokio::WebSocket;
 use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Handle, Options};
 use sanswire::reconnect::{
-    Action, AttemptError, GaveUp, Opening, OutboxError, Reconnect, Retry, State,
+    Action, AttemptError, GaveUp, Opening, OutboxError, Policy, Reconnect, Retry, State,
 };
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Error, Message, WhenFull,
@@ -36,14 +36,13 @@ use tokio::time::{Instant, sleep, timeout};
 const SEED: [u8; 32] = [7; 32];
 const HOUR: Duration = Duration::from_secs(3600);
 
-fn options(change: impl FnOnce(&mut Options)) -> Options {
-    let mut options = Options::default();
-    options.seed = Some(SEED);
-    // The servers here answer no Pings, and do not read.
-    options.config.ping_interval = None;
-    options.config.write_timeout = None;
-    change(&mut options);
-    options
+fn options() -> Options {
+    Options::default().seed(SEED).config(config())
+}
+
+/// The servers here answer no Pings, and do not read.
+fn config() -> Config {
+    Config::default().ping_interval(None).write_timeout(None)
 }
 
 async fn request(_: u32) -> Result<ClientRequest, AttemptError> {
@@ -142,7 +141,7 @@ async fn greet(session: &mut Session, server: &mut WebSocket<DuplexStream>) {
 
 #[tokio::test(start_paused = true)]
 async fn a_lost_connection_is_followed_by_another_after_the_delay() {
-    let mut net = Net::new(options(|_| {}));
+    let mut net = Net::new(options());
     let begin = Instant::now();
     let mut server = net.open().await;
     assert_eq!(begin.elapsed(), Duration::ZERO, "the first attempt waits for nothing");
@@ -164,7 +163,7 @@ async fn a_lost_connection_is_followed_by_another_after_the_delay() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_sees_the_headers_of_its_newest_response() {
-    let mut net = Net::new(options(|_| {}));
+    let mut net = Net::new(options());
     assert!(net.client.socket().is_none());
     for cookie in ["server=a", "server=b"] {
         next_connecting(&mut net.client).await;
@@ -185,7 +184,7 @@ async fn a_client_sees_the_headers_of_its_newest_response() {
 
 #[tokio::test(start_paused = true)]
 async fn delays_are_those_of_the_policy() {
-    let mut client = failing(options(|_| {}), refused);
+    let mut client = failing(options(), refused);
     let mut oracle = Reconnect::new(Options::default().policy, SEED);
     oracle.start(Duration::ZERO);
     let mut now = Duration::ZERO;
@@ -204,7 +203,7 @@ async fn delays_are_those_of_the_policy() {
 #[tokio::test(start_paused = true)]
 async fn a_client_that_waits_is_not_polled_for_nothing() {
     let mut polls = 0;
-    let mut client = failing(options(|options| options.seed = Some([1; 32])), refused);
+    let mut client = failing(options().seed([1; 32]), refused);
     for _ in 0..10 {
         let mut next = pin!(client.next());
         poll_fn(|cx| {
@@ -217,7 +216,7 @@ async fn a_client_that_waits_is_not_polled_for_nothing() {
     // Each event, and the wait before each second of them.
     assert!(polls <= 15, "{polls}");
 
-    let mut net = Net::new(options(|_| {}));
+    let mut net = Net::new(options());
     let _server = net.open().await;
     let mut polls = 0;
     let mut next = pin!(net.client.next());
@@ -250,7 +249,7 @@ async fn at_most_one_attempt_is_in_flight() {
             Err::<DuplexStream, _>(refused())
         }
     };
-    let mut client = Client::with_connector(options(|_| {}), request, connect).unwrap();
+    let mut client = Client::with_connector(options(), request, connect).unwrap();
     for _ in 0..5 {
         next_connecting(&mut client).await;
         // Dropped and called again: the attempt goes on.
@@ -277,13 +276,13 @@ async fn each_part_of_an_attempt_is_within_its_deadline() {
         }
     }
 
-    let options = options(|options| options.attempt_timeout = Duration::from_secs(3));
+    let options = options().attempt_timeout(Duration::from_secs(3));
     let connect = |_| pending::<Result<DuplexStream, _>>();
-    times_out(Client::with_connector(options, request, connect).unwrap()).await;
+    times_out(Client::with_connector(options.clone(), request, connect).unwrap()).await;
 
     let request_never = |_| pending::<Result<ClientRequest, _>>();
     let connect = |_| async { Err::<DuplexStream, _>(refused()) };
-    times_out(Client::with_connector(options, request_never, connect).unwrap()).await;
+    times_out(Client::with_connector(options.clone(), request_never, connect).unwrap()).await;
 
     // A server that never answers the request.
     let net = Net::new(options);
@@ -309,7 +308,7 @@ async fn the_request_is_made_anew_for_each_attempt() {
         let token = format!("{token}/{attempt}");
         async move { Ok(ClientRequest::new("server.example.com", "/")?.header("Authorization", token)?) }
     };
-    let mut client = Client::with_connector(options(|_| {}), request, connect).unwrap();
+    let mut client = Client::with_connector(options(), request, connect).unwrap();
     let servers = tokio::spawn(async move {
         let mut tokens = Vec::new();
         while tokens.len() < 3 {
@@ -362,7 +361,7 @@ fn with_tokens(options: Options) -> Net {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_connection_begins_with_leaves_before_the_queue() {
-    let mut net = with_tokens(options(|_| {}));
+    let mut net = with_tokens(options());
     let servers = tokio::spawn(async move {
         for attempt in 1..=3 {
             let mut server = accept_with_token(&mut net.streams, &format!("token {attempt}")).await;
@@ -388,7 +387,7 @@ async fn what_a_connection_begins_with_leaves_before_the_queue() {
 
 #[tokio::test(start_paused = true)]
 async fn what_a_connection_begins_with_leaves_before_a_session() {
-    let mut net = with_tokens(options(|options| options.delivery = Some(Limits::default())));
+    let mut net = with_tokens(options().delivery(Limits::default()));
     let servers = tokio::spawn(async move {
         let mut session = Session::new(SessionId::new([9; 16]).unwrap(), Limits::default());
         for attempt in 1..=3 {
@@ -417,7 +416,7 @@ async fn what_a_connection_begins_with_leaves_before_a_session() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_begins_with_the_wrong_token_is_told_so_for_good() {
-    let mut net = with_tokens(options(|_| {}));
+    let mut net = with_tokens(options());
     net.client.try_send("kept").unwrap();
     let server = tokio::spawn(async move {
         accept_with_token(&mut net.streams, "another").await;
@@ -443,7 +442,7 @@ async fn a_request_may_fail_for_now_or_for_good() {
     };
     let connect = |_| async { panic!("there is no request") };
     let mut client: Client<DuplexStream> =
-        Client::with_connector(options(|_| {}), request, connect).unwrap();
+        Client::with_connector(options(), request, connect).unwrap();
     next_connecting(&mut client).await;
     assert!(next_disconnected(&mut client).await.1 < Some(HOUR));
     next_connecting(&mut client).await;
@@ -469,7 +468,7 @@ async fn judged(mut client: Client<DuplexStream>) -> Option<Duration> {
 
 /// As [`judged`], for an answer that a server wrote.
 async fn judged_answer(response: Response) -> Option<Duration> {
-    let Net { client, mut streams } = Net::new(options(|_| {}));
+    let Net { client, mut streams } = Net::new(options());
     let server = tokio::spawn(async move {
         let stream = streams.recv().await.unwrap();
         let decide = async |_: &_| Err(response);
@@ -491,23 +490,22 @@ async fn failures_are_judged_by_the_policy() {
 
     let io = |kind: io::ErrorKind| move || AttemptError::from(io::Error::from(kind));
     for kind in [io::ErrorKind::NotFound, io::ErrorKind::NetworkUnreachable] {
-        assert!(judged(failing(options(|_| {}), io(kind))).await.is_some());
+        assert!(judged(failing(options(), io(kind))).await.is_some());
     }
     // So it looks when a certificate is bad.
-    assert_eq!(judged(failing(options(|_| {}), io(io::ErrorKind::InvalidData))).await, None);
+    assert_eq!(judged(failing(options(), io(io::ErrorKind::InvalidData))).await, None);
     let invalid = || ClientRequest::from_url("ftp://a").unwrap_err().into();
-    assert_eq!(judged(failing(options(|_| {}), invalid)).await, None);
+    assert_eq!(judged(failing(options(), invalid)).await, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_judgement_can_be_replaced() {
-    let mut client = failing(options(|_| {}), || AttemptError::new(Retry::Never, "bad")).judge_by(
-        |cause, judged| {
+    let mut client =
+        failing(options(), || AttemptError::new(Retry::Never, "bad")).judge_by(|cause, judged| {
             assert!(matches!(cause, Cause::Attempt(_)));
             assert_eq!(judged, Retry::Never);
             Retry::Later
-        },
-    );
+        });
     for attempt in 1..5 {
         assert_eq!(next_connecting(&mut client).await, attempt);
         next_disconnected(&mut client).await;
@@ -517,7 +515,7 @@ async fn a_judgement_can_be_replaced() {
 #[tokio::test(start_paused = true)]
 async fn closes_are_judged_by_their_code() {
     for (code, is_final) in [(1000, true), (1001, false), (1008, true), (1012, false)] {
-        let mut net = Net::new(options(|_| {}));
+        let mut net = Net::new(options());
         let mut server = net.open().await;
         let closing = tokio::spawn(async move { server.close(code, "why").await });
         let (cause, delay) = next_disconnected(&mut net.client).await;
@@ -531,14 +529,14 @@ async fn closes_are_judged_by_their_code() {
 #[tokio::test(start_paused = true)]
 async fn wss_over_plain_tcp_is_final() {
     let request = |_| async { Ok(ClientRequest::from_url("wss://localhost:1/")?) };
-    let mut client = Client::new(options(|_| {}), request).unwrap();
+    let mut client = Client::new(options(), request).unwrap();
     next_connecting(&mut client).await;
     assert_eq!(next_disconnected(&mut client).await.1, None);
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_client_that_gave_up_keeps_its_queue_and_begins_anew() {
-    let limited = options(|options| options.policy.max_attempts = NonZeroU32::new(2));
+    let limited = options().policy(Policy::default().max_attempts(NonZeroU32::new(2)));
     let mut client = failing(limited, refused);
     client.try_send("first").unwrap();
     let handle = client.handle();
@@ -563,7 +561,7 @@ async fn a_client_that_gave_up_keeps_its_queue_and_begins_anew() {
 
 #[tokio::test(start_paused = true)]
 async fn stop_ends_a_delay_and_an_attempt_at_once() {
-    let mut client = failing(options(|_| {}), refused);
+    let mut client = failing(options(), refused);
     next_connecting(&mut client).await;
     next_disconnected(&mut client).await;
     let begin = Instant::now();
@@ -572,7 +570,7 @@ async fn stop_ends_a_delay_and_an_attempt_at_once() {
     assert!(client.next().await.is_none());
     assert!(client.next().await.is_none());
 
-    let mut net = Net::new(options(|_| {}));
+    let mut net = Net::new(options());
     next_connecting(&mut net.client).await;
     let next = poll_fn(|cx| Poll::Ready(net.client.poll_next(cx)));
     assert!(next.await.is_pending());
@@ -586,7 +584,7 @@ async fn stop_ends_a_delay_and_an_attempt_at_once() {
 
 #[tokio::test(start_paused = true)]
 async fn stop_closes_a_connection_behind_what_was_sent() {
-    let mut net = Net::new(options(|_| {}));
+    let mut net = Net::new(options());
     let mut server = net.open().await;
     for number in 0..10 {
         net.client.try_send(format!("message {number}")).unwrap();
@@ -613,10 +611,10 @@ async fn stop_closes_a_connection_behind_what_was_sent() {
 
 #[tokio::test(start_paused = true)]
 async fn a_stop_takes_no_longer_than_its_time_while_the_server_goes_on_talking() {
-    let mut net = Net::new(options(|options| {
-        options.config.after_close = AfterClose::Deliver;
-        options.config.close_timeout = Some(Duration::from_secs(3));
-    }));
+    let mut net =
+        Net::new(options().config(
+            config().after_close(AfterClose::Deliver).close_timeout(Duration::from_secs(3)),
+        ));
     let mut server = net.open().await;
     tokio::spawn(async move {
         // It never looks at what comes, and so does not see the Close.
@@ -637,8 +635,8 @@ async fn a_handle_stops_a_client_that_waits() {
         handle.stop();
     }
 
-    let later = options(|options| options.policy.initial_delay = HOUR);
-    let mut client = failing(later, || AttemptError::new(Retry::After(HOUR), "later"));
+    let later = options().policy(Policy::default().initial_delay(HOUR));
+    let mut client = failing(later.clone(), || AttemptError::new(Retry::After(HOUR), "later"));
     let begin = Instant::now();
     next_connecting(&mut client).await;
     next_disconnected(&mut client).await;
@@ -658,7 +656,7 @@ async fn a_handle_stops_a_client_that_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_start_right_behind_a_stop_waits_for_the_close() {
-    let mut net = Net::new(options(|_| {}));
+    let mut net = Net::new(options());
     let mut server = net.open().await;
     net.client.stop();
     net.client.start();
@@ -674,7 +672,7 @@ async fn a_start_right_behind_a_stop_waits_for_the_close() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_sent_offline_leaves_in_order_after_the_opening() {
-    let bounded = options(|options| (options.max_messages, options.max_bytes) = (4, 100));
+    let bounded = options().max_messages(4).max_bytes(100);
     let mut net = Net::new(bounded);
     let refused = net.client.try_send(vec![0; 101]).unwrap_err();
     assert_eq!(refused.error, OutboxError::TooLarge { len: 101, limit: 100 });
@@ -707,7 +705,7 @@ async fn what_is_sent_offline_leaves_in_order_after_the_opening() {
 
 #[tokio::test(start_paused = true)]
 async fn what_no_connection_took_goes_to_the_next_one() {
-    let slow = options(|options| options.config.max_buffered = 10);
+    let slow = options().config(config().max_buffered(10));
     let mut net = Net::with_capacity(slow, 200);
     let server = net.open().await;
     for number in 0..100 {
@@ -735,7 +733,7 @@ async fn what_no_connection_took_goes_to_the_next_one() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handle_waits_for_room() {
-    let mut net = Net::new(options(|options| options.max_messages = 2));
+    let mut net = Net::new(options().max_messages(2));
     let handle = net.client.handle();
     let sending = tokio::spawn(async move {
         for number in 0..100 {
@@ -771,7 +769,7 @@ async fn a_handle_waits_for_room() {
 
 #[tokio::test(start_paused = true)]
 async fn pings_are_answered_while_the_client_waits() {
-    let mut net = Net::new(options(|options| options.config.pong = sanswire::PongMode::Manual));
+    let mut net = Net::new(options().config(config().pong(sanswire::PongMode::Manual)));
     let mut server = net.open().await;
     let server = tokio::spawn(async move {
         server.ping(b"here?").await.unwrap();
@@ -789,7 +787,7 @@ async fn pings_are_answered_while_the_client_waits() {
 
 #[tokio::test(start_paused = true)]
 async fn a_dropped_next_loses_nothing() {
-    let Net { mut client, mut streams } = Net::with_capacity(options(|_| {}), 5);
+    let Net { mut client, mut streams } = Net::with_capacity(options(), 5);
     tokio::spawn(async move {
         for number in 0.. {
             let Some(stream) = streams.recv().await else { return };
@@ -820,7 +818,7 @@ async fn a_dropped_next_loses_nothing() {
 
 #[tokio::test(start_paused = true)]
 async fn a_client_is_a_stream() {
-    let mut client = failing(options(|_| {}), || AttemptError::new(Retry::Never, "no"));
+    let mut client = failing(options(), || AttemptError::new(Retry::Never, "no"));
     let mut events = Vec::new();
     let mut stream = pin!(&mut client);
     while let Some(event) = poll_fn(|cx| stream.as_mut().poll_next(cx)).await {
@@ -838,7 +836,7 @@ async fn a_client_is_a_stream() {
 
 #[tokio::test(start_paused = true)]
 async fn a_task_of_its_own_can_drive_a_client() {
-    let mut net = Net::new(options(|_| {}));
+    let mut net = Net::new(options());
     let handle = net.client.handle();
     let driving = tokio::spawn(async move {
         while let Some(event) = net.client.next().await {
@@ -859,7 +857,7 @@ async fn a_task_of_its_own_can_drive_a_client() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_without_delivery_is_given_up() {
-    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    let mut net = Net::new(options().delivery(Limits::default()));
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
@@ -875,7 +873,7 @@ async fn a_server_without_delivery_is_given_up() {
 
 #[tokio::test(start_paused = true)]
 async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
-    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    let mut net = Net::new(options().delivery(Limits::default()));
     net.client.try_send("kept").unwrap();
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
@@ -900,7 +898,7 @@ async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
 #[tokio::test(start_paused = true)]
 async fn a_server_that_vanished_is_found_and_left() {
     let heartbeats = Config::default();
-    let mut net = Net::new(options(|options| options.config = heartbeats));
+    let mut net = Net::new(options().config(heartbeats));
     let _server = net.open().await;
     let begin = Instant::now();
     let (cause, delay) = next_disconnected(&mut net.client).await;
@@ -913,7 +911,7 @@ async fn a_server_that_vanished_is_found_and_left() {
 
 #[tokio::test(start_paused = true)]
 async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection() {
-    let mut net = Net::new(options(|options| options.delivery = Some(Default::default())));
+    let mut net = Net::new(options().delivery(Limits::default()));
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
@@ -939,7 +937,7 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
 
 #[tokio::test(start_paused = true)]
 async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
-    let delivering = options(|options| options.delivery = Some(Limits::default()));
+    let delivering = options().delivery(Limits::default());
     let mut net = Net::with_capacity(delivering, 1 << 20);
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
@@ -982,10 +980,7 @@ async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen(
     for when_full in
         [WhenFull::DropNewest, WhenFull::DropOldest, WhenFull::Close(CloseCode::POLICY_VIOLATION)]
     {
-        let mut net = Net::new(options(|options| {
-            options.config.max_buffered = 10;
-            options.config.when_full = when_full;
-        }));
+        let mut net = Net::new(options().config(config().max_buffered(10).when_full(when_full)));
         for i in 0..10_u8 {
             net.client.try_send(vec![i; 8]).unwrap();
         }

@@ -271,13 +271,15 @@ fn assert_delivered(fates: &[Fate], half: Half, received: &[(Half, usize)], is_w
 }
 
 fn config(random: &mut StdRng) -> Config {
-    let mut config = Config::default();
-    config.after_close = AfterClose::Deliver;
-    config.max_buffered = [50, 500, 5_000, 1 << 20][random.random_range(0..4)];
-    config.low_water = config.max_buffered / 2;
-    config.max_message_size = 1_000;
-    (config.ping_interval, config.write_timeout, config.close_timeout) = (None, None, None);
-    config
+    let max_buffered = [50, 500, 5_000, 1 << 20][random.random_range(0..4)];
+    Config::default()
+        .after_close(AfterClose::Deliver)
+        .max_buffered(max_buffered)
+        .low_water(max_buffered / 2)
+        .max_message_size(1_000)
+        .ping_interval(None)
+        .write_timeout(None)
+        .close_timeout(None)
 }
 
 async fn play(seed: u64) {

@@ -24,12 +24,6 @@ fn millis(millis: u64) -> Duration {
     Duration::from_millis(millis)
 }
 
-fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
-    change(&mut config);
-    config
-}
-
 /// A listener, and the URL to it.
 async fn listen() -> (TcpListener, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -102,7 +96,7 @@ fn a_request_has_its_subprotocol_and_its_config() {
         });
         let request = ClientRequest::new(&address, "/chat").unwrap();
         let request = request.subprotocol("chat").unwrap();
-        let small = config(|config| config.max_message_size = 100);
+        let small = Config::default().max_message_size(100);
         let mut client = WebSocket::connect_with(&request, &small).await.unwrap();
         assert_eq!(client.protocol(), "chat");
         let failed = client.recv().await;
@@ -221,9 +215,7 @@ async fn a_client_on_smol_talks_to_a_tokio_server() {
 
 #[test]
 fn a_silent_peer_is_pinged_and_then_given_up() {
-    let short = config(|config| {
-        (config.ping_interval, config.pong_timeout) = (Some(millis(60)), Some(millis(60)));
-    });
+    let short = Config::default().ping_interval(millis(60)).pong_timeout(millis(60));
     for connection in [Connection::server(&short), Connection::client(&short, [7; 32])] {
         block_on(async {
             let (mut socket, mut peer) = open(connection).await;
@@ -241,7 +233,7 @@ fn a_silent_peer_is_pinged_and_then_given_up() {
 #[test]
 fn a_peer_that_answers_pings_lives_on() {
     // Far above what a slow machine takes to answer.
-    let patient = config(|config| config.ping_interval = Some(millis(20)));
+    let patient = Config::default().ping_interval(millis(20));
     block_on(async {
         let (mut socket, mut peer) = open(Connection::server(&patient)).await;
         let answers = spawn(async move {
@@ -261,7 +253,7 @@ fn a_peer_that_answers_pings_lives_on() {
 
 #[test]
 fn a_deadline_before_the_one_that_is_waited_for_counts() {
-    let hasty = config(|config| config.close_timeout = Some(millis(60)));
+    let hasty = Config::default().close_timeout(millis(60));
     block_on(async {
         let (socket, _peer) = open(Connection::server(&hasty)).await;
         let (mut sender, mut receiver) = socket.split();
@@ -277,9 +269,7 @@ fn a_deadline_before_the_one_that_is_waited_for_counts() {
 
 #[test]
 fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
-    let patient = config(|config| {
-        (config.ping_interval, config.write_timeout) = (None, Some(millis(200)));
-    });
+    let patient = Config::default().ping_interval(None).write_timeout(millis(200));
     block_on(async {
         let (mut socket, mut peer) = open(Connection::server(&patient)).await;
         peer.write_all(&masked(0x81, b"last words")).await.unwrap();
@@ -301,11 +291,10 @@ fn a_handshake_that_takes_too_long_is_given_up_by_both_ends() {
     block_on(async {
         let (listener, _) = listen().await;
         let request = ClientRequest::new(&listener.local_addr().unwrap().to_string(), "/").unwrap();
-        let mut limits = HeadLimits::default();
-        limits.timeout = Some(millis(100));
+        let limits = HeadLimits::default().timeout(millis(100));
         // Nobody accepts it.
         let unanswered =
-            WebSocket::connect_with(&request.head_limits(limits), &Config::default()).await;
+            WebSocket::connect_with(&request.head_limits(limits.clone()), &Config::default()).await;
         let limit = millis(100);
         let Err(Error::Handshake(error)) = unanswered else { panic!("{unanswered:?}") };
         assert_eq!(error, HandshakeError::Timeout(limit));
@@ -313,7 +302,7 @@ fn a_handshake_that_takes_too_long_is_given_up_by_both_ends() {
         let (mut client, server) = tcp().await;
         let config = Config::default();
         let accept = async |_: &_| Ok(Acceptance::new());
-        let accepting = WebSocket::accept_with_limits(server, limits, &config, accept);
+        let accepting = WebSocket::accept_with_limits(server, &limits, &config, accept);
         let (unasked, answer) = zip(accepting, async {
             client.write_all(b"GET / HT").await.unwrap();
             let mut answer = Vec::new();
@@ -330,7 +319,7 @@ fn a_handshake_that_takes_too_long_is_given_up_by_both_ends() {
 
 #[test]
 fn the_time_goes_on_when_a_socket_is_taken_apart() {
-    let slow = config(|config| config.ping_interval = Some(millis(100)));
+    let slow = Config::default().ping_interval(millis(100));
     block_on(async {
         let (mut socket, mut peer) = open(Connection::server(&slow)).await;
         for _ in 0..5 {

@@ -94,9 +94,8 @@ async fn a_tokio_client_talks_to_a_blocking_server() {
 
 #[tokio::test(start_paused = true)]
 async fn what_is_wanted_after_a_close_arrives_within_the_time_of_the_close() {
-    let mut config = Config::default();
-    config.after_close = AfterClose::Deliver;
-    config.close_timeout = Some(Duration::from_secs(71));
+    let config =
+        Config::default().after_close(AfterClose::Deliver).close_timeout(Duration::from_secs(71));
     let (mut client, mut server) = pair(1000, &config, &Config::default()).await;
     client.send_close(CloseCode::NORMAL, "").await.unwrap();
     let server = tokio::spawn(async move {
@@ -182,8 +181,7 @@ async fn a_receiver_that_waits_learns_that_the_sender_waits_for_a_close_in_vain(
 
 #[tokio::test(start_paused = true)]
 async fn a_sender_that_waits_for_room_learns_that_the_connection_failed() {
-    let mut config = Config::default();
-    config.max_buffered = 100;
+    let config = Config::default().max_buffered(100);
     let (server, mut stream) = server_and_stream(50, &config);
     let (mut sender, mut receiver) = server.split();
     let sending = tokio::spawn(async move {

@@ -8,7 +8,7 @@ use sanswire::{
 };
 
 use crate::heap::{Heap, heap_of, signed};
-use crate::support::{self, BINARY, BOTH, CONTINUATION, FIN, PING, TEXT, config, frame, from};
+use crate::support::{self, BINARY, BOTH, CONTINUATION, FIN, PING, TEXT, frame, from};
 
 /// Runs `work` often enough to have all the memory that it needs, then asserts that it asks for no
 /// more.
@@ -297,7 +297,7 @@ fn pings_and_pongs_need_no_allocation() {
 
 #[test]
 fn messages_in_chunks_need_no_allocation_whatever_their_size() {
-    let config = config(|config| config.reassembly = Reassembly::Chunks);
+    let config = Config::default().reassembly(Reassembly::Chunks);
     for role in BOTH {
         let bytes = from(role.peer(), &frame(FIN | TEXT, &[b'x'; 100_000]));
         let mut connection = connect(role, &config);
@@ -312,7 +312,7 @@ fn messages_in_chunks_need_no_allocation_whatever_their_size() {
 
 #[test]
 fn a_message_in_chunks_takes_no_memory_however_long_it_is() {
-    let config = config(|config| config.reassembly = Reassembly::Chunks);
+    let config = Config::default().reassembly(Reassembly::Chunks);
     for role in BOTH {
         let mut bytes = from(role.peer(), &frame(BINARY, &[7; 1_000]));
         bytes.extend(from(role.peer(), &frame(CONTINUATION, &[7; 1_000]).repeat(9_999)));
@@ -330,11 +330,10 @@ fn a_message_in_chunks_takes_no_memory_however_long_it_is() {
 #[test]
 fn an_announced_length_asks_for_no_memory() {
     let unlimited = |reassembly| {
-        config(|config| {
-            config.max_frame_size = usize::MAX;
-            config.max_message_size = usize::MAX;
-            config.reassembly = reassembly;
-        })
+        Config::default()
+            .max_frame_size(usize::MAX)
+            .max_message_size(usize::MAX)
+            .reassembly(reassembly)
     };
     for role in BOTH {
         for len in [1_u64 << 20, 16 << 20, 1 << 32, 1 << 40, 1 << 62, i64::MAX as u64] {
@@ -464,7 +463,7 @@ fn an_idle_connection_gives_its_memory_back() {
             .concat(),
         );
         for fragment_size in [None, 1_000.try_into().ok()] {
-            let config = config(|config| config.fragment_size = fragment_size);
+            let config = Config::default().fragment_size(fragment_size);
             let mut connection = connect(role, &config);
             let heap = heap_of(|| {
                 for _ in 0..3 {

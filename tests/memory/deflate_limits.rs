@@ -11,9 +11,7 @@ use crate::heap::heap_of;
 use crate::support::deflate::{
     Fault, Puff, RSV1, RawDeflate, TAIL, agreed, deflate_config, plain_agreed,
 };
-use crate::support::{
-    BINARY, CONTINUATION, End, FIN, Got, Random, TEXT, config, frame, from, told,
-};
+use crate::support::{BINARY, CONTINUATION, End, FIN, Got, Random, TEXT, frame, from, told};
 
 /// Feeds a deflate stream of zeros to `take`, piece by piece as a real compressor makes it, until
 /// `len` bytes have been compressed or `take` wants no more. Returns how many came out.
@@ -61,7 +59,7 @@ fn a_bomb_that_does_not_go_off_is_held_for_seconds() {
     let secs = core::time::Duration::from_secs;
     let mut end = End::deflating(
         Role::Server,
-        &config(|c| c.ping_interval = None),
+        &Config::default().ping_interval(None),
         plain_agreed(Role::Server),
     );
     let mut stream = Vec::new();
@@ -101,7 +99,7 @@ fn a_bomb_is_refused_as_soon_as_the_limit_is_passed() {
     let whole = bomb(16 << 20, |_| true);
     assert!(whole * 64 < 1_200_000, "{whole} bytes for 16 MiB");
     for fragments in [false, true] {
-        let mut end = client(&config(|c| c.max_message_size = LIMIT));
+        let mut end = client(&Config::default().max_message_size(LIMIT));
         let mut taken = 0;
         let heap = heap_of(|| {
             let announced: u32 = 1_100_000;
@@ -141,8 +139,7 @@ fn a_bomb_in_one_piece_is_refused_without_being_inflated() {
     });
     for reassembly in [Reassembly::Messages, Reassembly::Chunks] {
         for limit in [0, 1, 1_000, 100_000, LIMIT] {
-            let mut end =
-                client(&config(|c| (c.max_message_size, c.reassembly) = (limit, reassembly)));
+            let mut end = client(&Config::default().max_message_size(limit).reassembly(reassembly));
             let bytes = frame(FIN | RSV1 | BINARY, &stream);
             let heap = heap_of(|| end.feed(&bytes));
             assert_eq!(end.error, too_large(limit));
@@ -165,7 +162,7 @@ fn a_bomb_in_one_piece_is_refused_without_being_inflated() {
 #[test]
 fn the_limit_is_for_what_comes_out_and_to_the_byte() {
     let limit = 1_000;
-    let config = config(|c| c.max_message_size = limit);
+    let config = Config::default().max_message_size(limit);
     let mut random = Random::new(1);
     for len in [0, 1, 999, 1_000, 1_001, 1_002, 5_000, 100_000] {
         let noise: Vec<u8> = (0..len).map(|_| random.next().to_le_bytes()[0]).collect();
@@ -203,7 +200,7 @@ fn the_limit_is_for_what_comes_out_and_to_the_byte() {
 #[test]
 fn what_is_announced_is_refused_at_its_header_where_it_cannot_be_right() {
     let limit = 100_000;
-    let config = config(|c| c.max_message_size = limit);
+    let config = Config::default().max_message_size(limit);
     // Twice the limit is what compression may make of a message; that much and no more.
     for (len, refused) in [(100_001_u64, false), (200_000, false), (200_001, true), (1 << 20, true)]
     {
@@ -229,9 +226,7 @@ fn what_is_announced_is_refused_at_its_header_where_it_cannot_be_right() {
 
 #[test]
 fn lengths_that_overflow_are_refused_however_large_the_limits_are() {
-    let unlimited = config(|c| {
-        (c.max_message_size, c.max_frame_size) = (usize::MAX, usize::MAX);
-    });
+    let unlimited = Config::default().max_message_size(usize::MAX).max_frame_size(usize::MAX);
     for len in [1_u64 << 62, i64::MAX as u64] {
         let mut end = client(&unlimited);
         let heap = heap_of(|| {
@@ -301,7 +296,7 @@ fn what_is_compressed_twice_or_has_its_tail_is_no_surprise() {
 #[test]
 fn a_flood_of_blocks_without_content_needs_no_memory_and_is_limited_by_its_size() {
     let limit = 50_000;
-    let config = config(|c| c.max_message_size = limit);
+    let config = Config::default().max_message_size(limit);
     let filled = RawDeflate::new(6, 15, Takeover::Keep).message(&[7; 50_000]);
     let block = b"\x00\x00\x00\xff\xff";
     let mut end = client(&config);
@@ -338,7 +333,7 @@ fn a_flood_of_final_blocks_is_limited_by_their_number() {
 
 #[test]
 fn a_flood_of_empty_fragments_is_limited_by_their_number() {
-    let few = config(|c| c.max_fragments = 100);
+    let few = Config::default().max_fragments(100);
     let mut end = client(&few);
     end.feed(&frame(RSV1 | BINARY, b""));
     for _ in 0..1_000 {
@@ -353,7 +348,7 @@ fn inflated(
     step: usize,
     reassembly: Reassembly,
 ) -> Result<Vec<u8>, ConnectionError> {
-    let mut end = client(&config(|c| c.reassembly = reassembly));
+    let mut end = client(&Config::default().reassembly(reassembly));
     for piece in frame(FIN | RSV1 | BINARY, payload).chunks(step) {
         end.feed(piece);
     }
@@ -464,9 +459,9 @@ proptest! {
         bits in 8..16_u8,
     ) {
         let response = format!("permessage-deflate; client_max_window_bits={bits}");
-        let agreed = agreed(Role::Server, &deflate_config(|_| {}), &response);
+        let agreed = agreed(Role::Server, &deflate_config(), &response);
         let mut end =
-            End::deflating(Role::Server, &config(|c| c.max_message_size = limit), agreed);
+            End::deflating(Role::Server, &Config::default().max_message_size(limit), agreed);
         for payload in &payloads {
             end.feed(&from(Role::Client, &frame(FIN | RSV1 | BINARY, payload)));
         }

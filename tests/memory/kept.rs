@@ -112,9 +112,9 @@ fn an_output_takes_at_most_twice_what_it_counts() {
                     },
                 ];
                 for message in sources {
-                    let mut config = Config::default();
-                    config.fragment_size = NonZeroUsize::new(fragment_size);
-                    config.when_full = when_full;
+                    let config = Config::default()
+                        .fragment_size(NonZeroUsize::new(fragment_size))
+                        .when_full(when_full);
                     let mut connection = Connection::server(&config);
                     let limit = config.max_buffered;
                     let heap =

@@ -8,9 +8,7 @@ use sanswire::{
     Role, SendError, WhenFull, Writable,
 };
 
-use crate::support::{
-    self, BINARY, BOTH, End, FIN, Got, PING, TEXT, config, frame, from, messages,
-};
+use crate::support::{self, BINARY, BOTH, End, FIN, Got, PING, TEXT, frame, from, messages};
 
 const ALL: [WhenFull; 4] = [
     WhenFull::Close(CloseCode::POLICY_VIOLATION),
@@ -20,11 +18,7 @@ const ALL: [WhenFull; 4] = [
 ];
 
 fn marks(high: usize, low: usize, when_full: WhenFull) -> Config {
-    config(|config| {
-        config.max_buffered = high;
-        config.low_water = low;
-        config.when_full = when_full;
-    })
+    Config::default().max_buffered(high).low_water(low).when_full(when_full)
 }
 
 /// An end that has sent messages of 100 bytes until one was refused, and how many it has sent.

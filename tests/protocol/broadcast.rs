@@ -8,17 +8,14 @@
 use bytes::{Buf, Bytes};
 use sanswire::{Config, Message, MessageKind, Prepared, ReadyState, Role, SendError, WhenFull};
 
-use crate::support::{BINARY, BOTH, End, TEXT, config, messages, sent_by};
+use crate::support::{BINARY, BOTH, End, TEXT, messages, sent_by};
 
 const SIZES: [usize; 9] = [0, 1, 125, 126, 4_000, 4_096, 65_535, 65_536, 100_000];
 
 #[test]
 fn prepared_messages_are_on_the_wire_what_sent_ones_are() {
     for fragment_size in [None, 1_000.try_into().ok()] {
-        let config = config(|config| {
-            config.fragment_size = fragment_size;
-            config.max_buffered = usize::MAX;
-        });
+        let config = Config::default().fragment_size(fragment_size).max_buffered(usize::MAX);
         for role in BOTH {
             let (mut prepares, mut sends) = (End::new(role, &config), End::new(role, &config));
             for len in SIZES {
@@ -86,7 +83,7 @@ fn small_ones_are_packed_with_what_is_around_them() {
 #[test]
 fn it_waits_behind_what_is_being_fragmented() {
     for role in BOTH {
-        let mut end = End::new(role, &config(|c| c.fragment_size = 100.try_into().ok()));
+        let mut end = End::new(role, &Config::default().fragment_size(100.try_into().ok()));
         end.connection.commands().send(&[1; 20_000]).unwrap();
         end.connection.commands().send(&Prepared::binary(&[2; 10])).unwrap();
         end.connection.commands().send(&Prepared::binary(&[3; 1_000])).unwrap();
@@ -100,7 +97,7 @@ fn it_waits_behind_what_is_being_fragmented() {
 fn it_is_refused_as_any_message_is() {
     let prepared = Prepared::binary(&[7; 500]);
     for role in BOTH {
-        let mut end = End::new(role, &config(|c| c.max_buffered = 500));
+        let mut end = End::new(role, &Config::default().max_buffered(500));
         end.connection.commands().send(&prepared).unwrap();
         let refused = end.send(&prepared);
         assert!(matches!(refused, Err(SendError::Full { limit: 500, .. })));
@@ -118,7 +115,7 @@ fn when_full_holds_for_it_too() {
     let prepared = Prepared::binary(&[7; 500]);
     let full = |when_full| {
         let mut end =
-            End::new(Role::Server, &config(|c| (c.max_buffered, c.when_full) = (500, when_full)));
+            End::new(Role::Server, &Config::default().max_buffered(500).when_full(when_full));
         end.connection.commands().send(&prepared).unwrap();
         end
     };
@@ -159,7 +156,7 @@ mod deflate {
         Puff, RSV1, RawInflate, agreed, deflate_config, negotiate, plain_agreed,
     };
     use crate::support::{
-        BINARY, BOTH, End, FIN, Frame, Got, Random, TEXT, config, messages, parse, sent_by,
+        BINARY, BOTH, End, FIN, Frame, Got, Random, TEXT, messages, parse, sent_by,
     };
 
     fn text(len: usize) -> String {
@@ -196,12 +193,12 @@ mod deflate {
     fn it_stays_plain_where_that_is_smaller_or_asked_for() {
         let mut random = Random::new(0);
         let noise: Vec<u8> = (0..500).map(|_| random.next().to_le_bytes()[0]).collect();
-        let high = deflate_config(|config| config.threshold = 501);
+        let high = deflate_config().threshold(501);
         for prepared in [
             Prepared::text(&text(500)),
             Prepared::text(&text(500)).compressed_for(&high),
-            Prepared::binary(&noise).compressed_for(&deflate_config(|_| {})),
-            Prepared::binary(b"").compressed_for(&deflate_config(|_| {})),
+            Prepared::binary(&noise).compressed_for(&deflate_config()),
+            Prepared::binary(b"").compressed_for(&deflate_config()),
         ] {
             let role = Role::Server;
             let mut end = End::deflating(role, &Config::default(), plain_agreed(role));
@@ -212,7 +209,7 @@ mod deflate {
 
     #[test]
     fn a_smaller_window_is_served_by_what_fits_into_it() {
-        let of = |bits: u8| deflate_config(|config| config.window_bits = bits);
+        let of = |bits: u8| deflate_config().window_bits(bits);
         let only_large = |len| Prepared::text(&text(len)).compressed_for(&of(15));
         let both = |len| only_large(len).compressed_for(&of(9));
         for (prepared, bits, compressed) in [
@@ -228,7 +225,7 @@ mod deflate {
             (both(20_000), 8, false),
         ] {
             let response = format!("permessage-deflate; server_max_window_bits={bits}");
-            let agreed = agreed(Role::Server, &deflate_config(|_| {}), &response);
+            let agreed = agreed(Role::Server, &deflate_config(), &response);
             let mut end = End::deflating(Role::Server, &Config::default(), agreed);
             end.connection.commands().send(&prepared).unwrap();
             let sent = frames(&mut end);
@@ -261,7 +258,7 @@ mod deflate {
             let mut end = End::deflating(role, &Config::default(), plain_agreed(role));
             let mut inflate = RawInflate::new(15, Takeover::Keep);
             let shared = Prepared::text(&"something else altogether, and longer".repeat(9))
-                .compressed_for(&deflate_config(|_| {}));
+                .compressed_for(&deflate_config());
             let own = text(300);
             end.connection.commands().send(&own).unwrap();
             end.connection.commands().send(&shared).unwrap();
@@ -291,12 +288,13 @@ mod deflate {
         (0_u8..10, 1_u8..10, 9_u8..16, any::<bool>(), any::<bool>()).prop_map(
             |(level, mem_level, bits, keeps, peer_keeps)| {
                 let takeover = |keeps| if keeps { Takeover::Keep } else { Takeover::Reset };
-                deflate_config(|config| {
-                    (config.level, config.mem_level) = (level, mem_level);
-                    (config.window_bits, config.peer_window_bits) = (bits, bits);
-                    config.takeover = takeover(keeps);
-                    config.peer_takeover = takeover(peer_keeps);
-                })
+                deflate_config()
+                    .level(level)
+                    .mem_level(mem_level)
+                    .window_bits(bits)
+                    .peer_window_bits(bits)
+                    .takeover(takeover(keeps))
+                    .peer_takeover(takeover(peer_keeps))
             },
         )
     }
@@ -345,10 +343,9 @@ mod deflate {
         steps: &[Step],
         fragment_size: Option<usize>,
     ) {
-        let sends = config(|config| {
-            config.max_buffered = usize::MAX;
-            config.fragment_size = fragment_size.and_then(|size| size.try_into().ok());
-        });
+        let sends = Config::default()
+            .max_buffered(usize::MAX)
+            .fragment_size(fragment_size.and_then(|size| size.try_into().ok()));
         let mut end = End::deflating(sender, &sends, of_sender);
         let mut expected = Vec::new();
         for (at, step) in steps.iter().enumerate() {

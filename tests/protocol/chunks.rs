@@ -4,11 +4,11 @@
 use sanswire::{Config, ConnectionError, Event, MessageKind, ReadyState, Reassembly, Role};
 
 use crate::support::{
-    BINARY, BOTH, CONTINUATION, End, FIN, Got, Random, TEXT, config, frame, from, outcome,
+    BINARY, BOTH, CONTINUATION, End, FIN, Got, Random, TEXT, frame, from, outcome,
 };
 
 fn chunks() -> Config {
-    config(|config| config.reassembly = Reassembly::Chunks)
+    Config::default().reassembly(Reassembly::Chunks)
 }
 
 fn whole(kind: MessageKind, payload: impl AsRef<[u8]>) -> Got {

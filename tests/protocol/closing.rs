@@ -8,8 +8,8 @@ use sanswire::{
 };
 
 use crate::support::{
-    BINARY, BOTH, CLOSE, End, FIN, Got, PONG, Pair, TEXT, config, frame, from, messages, outcome,
-    sent_by, told,
+    BINARY, BOTH, CLOSE, End, FIN, Got, PONG, Pair, TEXT, frame, from, messages, outcome, sent_by,
+    told,
 };
 
 fn body(code: u16, reason: &[u8]) -> Vec<u8> {
@@ -34,7 +34,7 @@ fn assert_closed(closed: &Closed, code: u16, reason: &str, by: ClosedBy, clean: 
 
 /// Limits low enough to be broken by a few bytes.
 fn strict() -> Config {
-    config(|config| config.max_message_size = 1_000)
+    Config::default().max_message_size(1_000)
 }
 
 /// Every way to fail a connection with `strict` limits, and the bytes that do it.
@@ -439,7 +439,7 @@ fn data_behind_a_close_takes_no_memory() {
 #[test]
 fn messages_sent_before_close_leave_before_it() {
     for fragment_size in [None, 100.try_into().ok()] {
-        let config = config(|config| config.fragment_size = fragment_size);
+        let config = Config::default().fragment_size(fragment_size);
         for role in BOTH {
             let mut end = End::new(role, &config);
             end.connection.commands().send("one").unwrap();
@@ -458,7 +458,7 @@ fn messages_sent_before_close_leave_before_it() {
 #[test]
 fn messages_sent_before_close_leave_although_the_peers_close_comes_first() {
     for fragment_size in [None, 100.try_into().ok()] {
-        let config = config(|config| config.fragment_size = fragment_size);
+        let config = Config::default().fragment_size(fragment_size);
         for role in BOTH {
             let mut end = End::new(role, &config);
             end.connection.commands().send(&[2; 10_000]).unwrap();
@@ -475,7 +475,7 @@ fn messages_sent_before_close_leave_although_the_peers_close_comes_first() {
 
 #[test]
 fn a_close_is_answered_between_the_fragments_of_what_is_being_sent() {
-    let config = config(|config| config.fragment_size = 1_000.try_into().ok());
+    let config = Config::default().fragment_size(1_000.try_into().ok());
     for role in BOTH {
         let mut end = End::new(role, &config);
         end.connection.commands().send(&[2; 100_000]).unwrap();
@@ -512,14 +512,14 @@ fn nothing_can_be_sent_once_close_was_sent_or_received() {
 
 #[test]
 fn messages_that_arrive_after_our_close_are_dropped_unless_wanted() {
-    let deliver = config(|config| config.after_close = AfterClose::Deliver);
+    let deliver = Config::default().after_close(AfterClose::Deliver);
     let large = frame(FIN | BINARY, &[7; 40_000]);
     let frames = [b"\x81\x01a\x02\x01b\x80\x01c\x8a\x00".as_slice(), &large].concat();
     for role in BOTH {
         for (config, got) in [
             (Config::default(), vec![Got::pong("")]),
             (
-                deliver,
+                deliver.clone(),
                 vec![Got::text("a"), Got::binary("bc"), Got::pong(""), Got::binary([7; 40_000])],
             ),
         ] {
@@ -662,13 +662,13 @@ fn every_reason_fits_a_close_frame() {
 
 #[test]
 fn the_reason_of_a_failure_can_be_replaced_or_left_out() {
-    let custom = |function| config(|config| config.close_reason = CloseReason::Custom(function));
+    let custom = |function| Config::default().close_reason(CloseReason::Custom(function));
     let close = |config: &Config| {
         let mut end = End::new(Role::Server, config);
         end.receive(b"\x83\x00");
         end.take_sent()
     };
-    let none = config(|config| config.close_reason = CloseReason::None);
+    let none = Config::default().close_reason(CloseReason::None);
     assert_eq!(close(&none), [(0x88, body(1002, b""))]);
     let config = custom(|error| format!("{:?}", error.close_code()).into());
     assert_eq!(close(&config), [(0x88, body(1002, b"1002"))]);
@@ -817,7 +817,7 @@ fn a_lost_transport_fails_both_ends_of_a_pair() {
 fn a_close_that_delivers_does_so_whatever_was_chosen() {
     for role in BOTH {
         for after_close in [AfterClose::Deliver, AfterClose::Drop] {
-            let mut end = End::new(role, &config(|config| config.after_close = after_close));
+            let mut end = End::new(role, &Config::default().after_close(after_close));
             let refused = end.connection.commands().close_and_deliver(999, "");
             assert_eq!(refused, Err(SendError::InvalidCloseCode { code: 999 }));
             end.connection.commands().close_and_deliver(1000, "done").unwrap();
@@ -826,7 +826,7 @@ fn a_close_that_delivers_does_so_whatever_was_chosen() {
             assert_eq!(end.take_got()[..1], [Got::text("a")]);
 
             // One that is closing already goes on as it was begun.
-            let mut end = End::new(role, &config(|config| config.after_close = AfterClose::Drop));
+            let mut end = End::new(role, &Config::default().after_close(AfterClose::Drop));
             end.connection.commands().close(1000, "").unwrap();
             end.connection.commands().close_and_deliver(1000, "").unwrap();
             end.receive(b"\x81\x01a");

@@ -6,7 +6,7 @@ use bytes::Buf;
 use sanswire::{Config, ConnectionError, Event, PongMode, ReadyState, SendError};
 
 use crate::support::{
-    BOTH, CLOSE, End, FIN, Frame, Got, PING, PONG, config, frame, from, outcome, sent_by,
+    BOTH, CLOSE, End, FIN, Frame, Got, PING, PONG, frame, from, outcome, sent_by,
 };
 
 fn pongs(frames: &[Frame]) -> Vec<Vec<u8>> {
@@ -15,7 +15,7 @@ fn pongs(frames: &[Frame]) -> Vec<Vec<u8>> {
 }
 
 fn manual() -> Config {
-    config(|config| config.pong = PongMode::Manual)
+    Config::default().pong(PongMode::Manual)
 }
 
 #[test]
@@ -167,7 +167,7 @@ fn pongs_for_a_peer_that_never_reads_do_not_pile_up() {
 
 #[test]
 fn pongs_that_cannot_leave_do_not_pile_up_to_the_size_of_fragments() {
-    let config = config(|config| config.fragment_size = NonZeroUsize::new(1 << 20));
+    let config = Config::default().fragment_size(NonZeroUsize::new(1 << 20));
     for role in BOTH {
         let mut end = End::new(role, &config);
         for _ in 0..2_000 {
@@ -334,7 +334,7 @@ fn nothing_can_be_pinged_once_the_connection_closes() {
 #[test]
 fn pings_of_the_application_are_bounded_like_messages() {
     for role in BOTH {
-        let mut end = End::new(role, &config(|config| config.max_buffered = 1_000));
+        let mut end = End::new(role, &Config::default().max_buffered(1_000));
         let sent =
             (0..1_000).take_while(|_| end.connection.commands().ping(&[0; 100]).is_ok()).count();
         assert!((9..=10).contains(&sent), "{sent}");

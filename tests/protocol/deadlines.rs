@@ -3,26 +3,24 @@
 
 use core::time::Duration;
 
-use sanswire::{AfterClose, CloseCode, ConnectionError, PingWhen, ReadyState, Role};
+use sanswire::{AfterClose, CloseCode, Config, ConnectionError, PingWhen, ReadyState, Role};
 
-use crate::support::{self, BOTH, End, Got, config, told};
+use crate::support::{self, BOTH, End, Got, told};
 
 fn secs(secs: u64) -> Duration {
     Duration::from_secs(secs)
 }
 
 /// A configuration without deadlines, changed.
-fn timeless(change: impl FnOnce(&mut sanswire::Config)) -> sanswire::Config {
-    config(|config| {
-        config.ping_interval = None;
-        config.pong_timeout = None;
-        config.write_timeout = None;
-        config.idle_timeout = None;
-        config.close_timeout = None;
-        config.message_timeout = None;
-        config.hold_timeout = None;
-        change(config);
-    })
+fn timeless() -> Config {
+    Config::default()
+        .ping_interval(None)
+        .pong_timeout(None)
+        .write_timeout(None)
+        .idle_timeout(None)
+        .close_timeout(None)
+        .message_timeout(None)
+        .hold_timeout(None)
 }
 
 /// Tells an end the time and takes what comes of it.
@@ -43,18 +41,15 @@ fn tell_at(end: &mut End, expected: Duration) {
 }
 
 /// An end that was told that its time begins.
-fn started(role: Role, config: &sanswire::Config) -> End {
+fn started(role: Role, config: &Config) -> End {
     let mut end = End::new(role, config);
     assert_eq!(end.connection.poll_timeout(), Some(Duration::ZERO));
     tell(&mut end, Duration::ZERO);
     end
 }
 
-fn heartbeats(interval: u64, timeout: u64) -> sanswire::Config {
-    timeless(|config| {
-        config.ping_interval = Some(secs(interval));
-        config.pong_timeout = Some(secs(timeout));
-    })
+fn heartbeats(interval: u64, timeout: u64) -> Config {
+    timeless().ping_interval(secs(interval)).pong_timeout(secs(timeout))
 }
 
 #[test]
@@ -151,7 +146,7 @@ fn a_ping_that_cannot_leave_finds_a_dead_peer_too() {
 
 #[test]
 fn a_peer_that_is_not_silent_need_not_be_pinged() {
-    let config = config(|config| config.ping_when = PingWhen::Silent);
+    let config = Config::default().ping_when(PingWhen::Silent);
     let mut end = started(Role::Client, &config);
     for second in [5, 24, 43] {
         tell(&mut end, secs(second));
@@ -164,14 +159,14 @@ fn a_peer_that_is_not_silent_need_not_be_pinged() {
 
 #[test]
 fn an_interval_of_nothing_is_none() {
-    let config = timeless(|config| config.ping_interval = Some(Duration::ZERO));
+    let config = timeless().ping_interval(Duration::ZERO);
     let end = started(Role::Server, &config);
     assert_eq!(end.connection.poll_timeout(), None);
 }
 
 #[test]
 fn without_a_deadline_for_pongs_pings_go_on() {
-    let config = timeless(|config| config.ping_interval = Some(secs(7)));
+    let config = timeless().ping_interval(secs(7));
     let mut end = started(Role::Server, &config);
     for round in 1..=5 {
         tell_at(&mut end, secs(7 * round));
@@ -182,7 +177,7 @@ fn without_a_deadline_for_pongs_pings_go_on() {
 #[test]
 fn the_round_trip_of_a_ping_of_the_application_is_measured() {
     for role in BOTH {
-        let mut end = started(role, &timeless(|_| {}));
+        let mut end = started(role, &timeless());
         tell(&mut end, secs(1));
         end.connection.commands().ping(b"mine").unwrap();
         // It is sent now, whenever the time was told last.
@@ -203,7 +198,7 @@ fn the_round_trip_of_a_ping_of_the_application_is_measured() {
 
 #[test]
 fn pings_that_come_faster_than_pongs_are_measured_too() {
-    let mut end = started(Role::Server, &timeless(|_| {}));
+    let mut end = started(Role::Server, &timeless());
     for second in 1..=5 {
         end.connection.commands().ping(&[second]).unwrap();
         tell(&mut end, secs(second.into()));
@@ -225,7 +220,7 @@ fn pings_that_come_faster_than_pongs_are_measured_too() {
 #[test]
 fn a_connection_without_messages_is_idle() {
     for role in BOTH {
-        let config = timeless(|config| config.idle_timeout = Some(secs(60)));
+        let config = timeless().idle_timeout(secs(60));
         let mut end = started(role, &config);
         tell(&mut end, secs(50));
         // Neither Pings nor Pongs count.
@@ -268,7 +263,7 @@ fn a_message_must_be_whole_in_time() {
     // A frame that is not whole, a header that is not, a fragment, a large frame.
     for begin in [&b"\x82\x05x"[..], b"\x82", b"\x02\x00", b"\x82\x7e\x80\x00"] {
         for role in BOTH {
-            let config = timeless(|config| config.message_timeout = Some(secs(30)));
+            let config = timeless().message_timeout(secs(30));
             let mut end = started(role, &config);
             tell(&mut end, secs(100));
             // An earlier message has nothing to do with it.
@@ -284,7 +279,7 @@ fn a_message_must_be_whole_in_time() {
 
 #[test]
 fn each_message_has_its_own_time() {
-    let config = timeless(|config| config.message_timeout = Some(secs(30)));
+    let config = timeless().message_timeout(secs(30));
     let mut end = started(Role::Client, &config);
     end.receive(b"\x82\x05x");
     for round in 1..10 {
@@ -297,8 +292,8 @@ fn each_message_has_its_own_time() {
     assert_eq!(end.connection.poll_timeout(), None);
 }
 
-fn holding(secs: u64) -> sanswire::Config {
-    timeless(|config| config.hold_timeout = Some(Duration::from_secs(secs)))
+fn holding(secs: u64) -> Config {
+    timeless().hold_timeout(Duration::from_secs(secs))
 }
 
 /// A fragment of zeros.
@@ -351,12 +346,11 @@ fn a_message_of_which_little_is_held_may_last() {
 
 #[test]
 fn a_stream_that_is_delivered_in_chunks_may_last() {
-    let config = config(|config| {
-        config.max_message_size = 1 << 40;
-        config.reassembly = sanswire::Reassembly::Chunks;
-        config.ping_interval = None;
-        config.hold_timeout = Some(secs(1));
-    });
+    let config = Config::default()
+        .max_message_size(1 << 40)
+        .reassembly(sanswire::Reassembly::Chunks)
+        .ping_interval(None)
+        .hold_timeout(secs(1));
     for role in BOTH {
         let mut end = started(role, &config);
         end.receive(b"\x02\x00");
@@ -370,7 +364,7 @@ fn a_stream_that_is_delivered_in_chunks_may_last() {
 
 #[test]
 fn a_stream_that_pauses_is_not_cut_by_the_defaults() {
-    let config = config(|config| config.ping_interval = None);
+    let config = Config::default().ping_interval(None);
     for role in BOTH {
         // Speech, 1.5 KB/s, for half an hour, with a pause of a minute now and then; and lines of a
         // log, one in a minute.
@@ -420,7 +414,7 @@ fn a_message_at_a_steady_pace_may_take_twice_the_time_for_which_it_pays() {
 
 #[test]
 fn the_most_that_a_peer_can_hold_by_the_defaults_ends() {
-    let config = config(|config| config.ping_interval = None);
+    let config = Config::default().ping_interval(None);
     for role in BOTH {
         let mut end = started(role, &config);
         end.receive(&fragment(2, 16 << 20));
@@ -439,10 +433,7 @@ fn the_most_that_a_peer_can_hold_by_the_defaults_ends() {
 
 #[test]
 fn a_control_frame_that_is_not_whole_is_no_message() {
-    let config = timeless(|config| {
-        config.message_timeout = Some(secs(30));
-        config.idle_timeout = Some(secs(60));
-    });
+    let config = timeless().message_timeout(secs(30)).idle_timeout(secs(60));
     for role in BOTH {
         for ping in [&b"\x89"[..], b"\x89\x05xx"] {
             let mut end = started(role, &config);
@@ -455,7 +446,7 @@ fn a_control_frame_that_is_not_whole_is_no_message() {
 
 #[test]
 fn output_that_nobody_takes_ends_the_connection() {
-    let config = timeless(|config| config.write_timeout = Some(secs(60)));
+    let config = timeless().write_timeout(secs(60));
     let mut end = started(Role::Server, &config);
     end.connection.commands().send(&[7; 1_000]).unwrap();
     tell(&mut end, secs(10));
@@ -473,7 +464,7 @@ fn output_that_nobody_takes_ends_the_connection() {
 
 #[test]
 fn output_that_leaves_in_time_is_no_reason() {
-    let config = timeless(|config| config.write_timeout = Some(secs(60)));
+    let config = timeless().write_timeout(secs(60));
     let mut end = started(Role::Server, &config);
     for round in 0..10 {
         end.connection.commands().send(&[7; 1_000]).unwrap();
@@ -485,8 +476,8 @@ fn output_that_leaves_in_time_is_no_reason() {
     }
 }
 
-fn closing() -> sanswire::Config {
-    timeless(|config| config.close_timeout = Some(secs(10)))
+fn closing() -> Config {
+    timeless().close_timeout(secs(10))
 }
 
 #[test]
@@ -515,10 +506,7 @@ fn a_close_that_is_not_answered_ends_in_time() {
 
 #[test]
 fn messages_that_are_still_wanted_give_a_close_no_more_time() {
-    let config = timeless(|config| {
-        config.close_timeout = Some(secs(10));
-        config.after_close = AfterClose::Deliver;
-    });
+    let config = timeless().close_timeout(secs(10)).after_close(AfterClose::Deliver);
     for role in BOTH {
         let mut end = started(role, &config);
         end.connection.commands().close(1000, "").unwrap();
@@ -549,19 +537,19 @@ fn reads_until_failure(end: &mut End, read: &[u8]) -> Option<u64> {
 
 #[test]
 fn a_deadline_passes_although_something_always_comes() {
-    let idle = timeless(|config| config.idle_timeout = Some(secs(60)));
-    let write = timeless(|config| config.write_timeout = Some(secs(60)));
-    let message = timeless(|config| config.message_timeout = Some(secs(60)));
-    let deliver = config(|config| config.after_close = AfterClose::Deliver);
+    let idle = timeless().idle_timeout(secs(60));
+    let write = timeless().write_timeout(secs(60));
+    let message = timeless().message_timeout(secs(60));
+    let deliver = Config::default().after_close(AfterClose::Deliver);
     for role in BOTH {
         // What arrived in time has been read by then; of a close, nothing is worth that.
         for (config, begin, read, expected) in [
-            (idle, &b""[..], &b"\x8a\x00"[..], 64..=128),
-            (write, b"", b"\x82\x01x", 64..=128),
-            (message, b"\x02\x00", b"\x00\x01x", 64..=128),
+            (idle.clone(), &b""[..], &b"\x8a\x00"[..], 64..=128),
+            (write.clone(), b"", b"\x82\x01x", 64..=128),
+            (message.clone(), b"\x02\x00", b"\x00\x01x", 64..=128),
             (holding(60), &fragment(2, 1 << 20), b"\x8a\x00", 64..=128),
             (closing(), b"", b"\x82\x01x", 1..=1),
-            (deliver, b"", b"\x82\x01x", 1..=1),
+            (deliver.clone(), b"", b"\x82\x01x", 1..=1),
         ] {
             let mut end = started(role, &config);
             end.receive(begin);
@@ -581,7 +569,7 @@ fn a_deadline_passes_although_something_always_comes() {
 
 #[test]
 fn what_arrived_in_time_counts_when_it_is_read_late() {
-    let idle = timeless(|config| config.idle_timeout = Some(secs(60)));
+    let idle = timeless().idle_timeout(secs(60));
     for role in BOTH {
         for pause in 0..70 {
             let mut end = started(role, &idle);
@@ -673,12 +661,11 @@ fn time_does_not_go_back_and_does_not_overflow() {
     }
     // 584 years have passed, which are as good as never.
     assert!(end.connection.poll_timeout().is_none_or(|at| at > secs(1_000_000)));
-    let config = timeless(|config| {
-        config.ping_interval = Some(Duration::MAX);
-        config.idle_timeout = Some(Duration::MAX);
-        config.message_timeout = Some(Duration::MAX);
-        config.hold_timeout = Some(Duration::MAX);
-    });
+    let config = timeless()
+        .ping_interval(Duration::MAX)
+        .idle_timeout(Duration::MAX)
+        .message_timeout(Duration::MAX)
+        .hold_timeout(Duration::MAX);
     let mut end = started(Role::Client, &config);
     end.receive(b"\x02\x01x");
     assert_eq!((end.connection.poll_timeout(), end.error), (None, None));
@@ -686,7 +673,7 @@ fn time_does_not_go_back_and_does_not_overflow() {
 
 #[test]
 fn what_was_there_before_the_first_time_is_dated_by_it() {
-    let config = timeless(|config| config.hold_timeout = Some(secs(100)));
+    let config = timeless().hold_timeout(secs(100));
     for role in BOTH {
         // Before anybody has read the clock.
         let mut end = End::new(role, &config);

@@ -12,7 +12,7 @@ use core::time::Duration;
 use proptest::prelude::*;
 use sanswire::{Config, ConnectionError, PingWhen, Role};
 
-use crate::support::{self, End, config};
+use crate::support::{self, End};
 
 /// Nanoseconds.
 type Nanos = u64;
@@ -70,16 +70,15 @@ fn settings() -> impl Strategy<Value = Config> {
     let pings = (span(), span(), any::<bool>());
     (pings, span(), span(), span(), span(), span()).prop_map(
         |((ping_interval, pong_timeout, always), write, idle, message, close, hold)| {
-            config(|config| {
-                config.ping_interval = ping_interval;
-                config.pong_timeout = pong_timeout;
-                config.ping_when = if always { PingWhen::Always } else { PingWhen::Silent };
-                config.write_timeout = write;
-                config.idle_timeout = idle;
-                config.message_timeout = message;
-                config.close_timeout = close;
-                config.hold_timeout = hold;
-            })
+            Config::default()
+                .ping_interval(ping_interval)
+                .pong_timeout(pong_timeout)
+                .ping_when(if always { PingWhen::Always } else { PingWhen::Silent })
+                .write_timeout(write)
+                .idle_timeout(idle)
+                .message_timeout(message)
+                .close_timeout(close)
+                .hold_timeout(hold)
         },
     )
 }
@@ -369,6 +368,7 @@ proptest! {
 
 /// Asserts that all is due when the model says.
 fn check(role: Role, config: Config, steps: &[Step]) {
+    let end = End::new(role, &config);
     let model = Model {
         config,
         pinged: 0,
@@ -380,7 +380,7 @@ fn check(role: Role, config: Config, steps: &[Step]) {
         stalled: None,
         closing: None,
     };
-    let mut drive = Drive { end: End::new(role, &config), model, now: 0, room: None };
+    let mut drive = Drive { end, model, now: 0, room: None };
     drive.wake();
     for step in steps {
         if drive.end.error.is_some() {
@@ -399,12 +399,11 @@ fn check(role: Role, config: Config, steps: &[Step]) {
 /// A server whose peer is pinged at `interval` and has `timeout` to answer, in milliseconds, gets
 /// an empty message and then Pings that wait.
 fn check_pinged_behind_a_message(interval: u64, timeout: u64, first: u32) {
-    let config = config(|config| {
-        config.ping_interval = Some(Duration::from_millis(interval));
-        config.pong_timeout = Some(Duration::from_millis(timeout));
-        config.write_timeout = None;
-        config.hold_timeout = None;
-    });
+    let config = Config::default()
+        .ping_interval(Duration::from_millis(interval))
+        .pong_timeout(Duration::from_millis(timeout))
+        .write_timeout(None)
+        .hold_timeout(None);
     let message = Step::Message { begins: false, ends: true, len: 0 };
     let steps = [Step::Wait(first), Step::Block, message, Step::Wait(1), Step::Take(1)];
     let steps = [&steps[..], &[Step::Wait(30_000)]].concat();

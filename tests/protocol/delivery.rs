@@ -11,9 +11,9 @@ use sanswire::delivery::{
     DeliveryError, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, Session, SessionEvent,
     SessionFull, SessionId, Snapshot,
 };
-use sanswire::{CloseCode, Message, Role};
+use sanswire::{CloseCode, Config, Message, Role};
 
-use crate::support::{self, End, config};
+use crate::support::{self, End};
 
 /// The largest number that there is, behind the last that a message can have.
 const MAX: u64 = (1 << 53) - 1;
@@ -23,12 +23,6 @@ const B: u8 = 0xbb;
 
 fn id(byte: u8) -> SessionId {
     SessionId::new([byte; 16]).unwrap()
-}
-
-fn limits(change: impl FnOnce(&mut Limits)) -> Limits {
-    let mut limits = Limits::default();
-    change(&mut limits);
-    limits
 }
 
 fn session(byte: u8) -> Session {
@@ -314,7 +308,7 @@ fn an_end_without_its_state_is_told_so() {
 
 #[test]
 fn a_refused_message_that_is_logged_does_not_tell_its_content() {
-    let mut session = Session::new(id(A), limits(|limits| limits.max_bytes = 1));
+    let mut session = Session::new(id(A), Limits::default().max_bytes(1));
     let refused = session.send("secret".into()).unwrap_err();
     let said = format!("{refused} {refused:?}");
     assert!(!said.contains("secret") && said.contains("message_len: 6"), "{said}");
@@ -323,10 +317,7 @@ fn a_refused_message_that_is_logged_does_not_tell_its_content() {
 
 #[test]
 fn a_full_queue_gives_the_message_back() {
-    let mut session = open_with(limits(|limits| {
-        limits.max_messages = 3;
-        limits.max_bytes = 10;
-    }));
+    let mut session = open_with(Limits::default().max_messages(3).max_bytes(10));
     let refused = session.send("12345678901".into()).unwrap_err();
     assert_eq!(refused.error, SessionFull::TooLarge { len: 11, limit: 10 });
     assert_eq!(refused.message, "12345678901".into());
@@ -467,7 +458,7 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
 #[test]
 fn a_session_sends_as_much_as_its_connection_takes() {
     let mut ends = [Role::Client, Role::Server]
-        .map(|role| End::new(role, &config(|config| config.max_buffered = 100)));
+        .map(|role| End::new(role, &Config::default().max_buffered(100)));
     let mut sessions = [session(A), session(B)];
     let texts: Vec<String> = (0..50).map(|number| format!("message {number}")).collect();
     for session in &mut sessions {
@@ -560,7 +551,7 @@ fn number(message: &Message) -> u32 {
 impl Network {
     fn new(limits: Limits) -> Self {
         let ends = [1, 2].map(|byte| Side {
-            session: Session::new(id(byte), limits),
+            session: Session::new(id(byte), limits.clone()),
             wire: VecDeque::new(),
             accepted: 0,
             received: vec![],
@@ -590,7 +581,7 @@ impl Network {
             Step::LoseState(at) => {
                 self.step(Step::Cut { noticed: [true; 2] });
                 self.ids = self.ids.checked_add(1).unwrap();
-                let new = Session::new(id(self.ids), self.limits);
+                let new = Session::new(id(self.ids), self.limits.clone());
                 let old = core::mem::replace(&mut self.ends[at].session, new).snapshot();
                 self.ends[at].buried.extend(old.unacknowledged.iter().map(number));
             }
@@ -602,7 +593,8 @@ impl Network {
             Step::Restore(at) => {
                 self.step(Step::Cut { noticed: [true; 2] });
                 let end = &mut self.ends[at];
-                end.session = Session::restore(end.session.snapshot(), self.limits).unwrap();
+                end.session =
+                    Session::restore(end.session.snapshot(), self.limits.clone()).unwrap();
             }
             Step::Send(at, count) => {
                 let end = &mut self.ends[at];
@@ -674,12 +666,11 @@ fn steps() -> impl Strategy<Value = Step> {
 
 fn small_limits() -> impl Strategy<Value = Limits> {
     (1..12_usize, 10..60_usize, 1..5_u64, 1..30_usize).prop_map(|(messages, bytes, every, size)| {
-        limits(|limits| {
-            limits.max_messages = messages;
-            limits.max_bytes = bytes;
-            limits.acknowledge_messages = every.try_into().unwrap();
-            limits.acknowledge_bytes = size;
-        })
+        Limits::default()
+            .max_messages(messages)
+            .max_bytes(bytes)
+            .acknowledge_messages(every.try_into().unwrap())
+            .acknowledge_bytes(size)
     })
 }
 

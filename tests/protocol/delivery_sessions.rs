@@ -25,11 +25,10 @@ fn client(number: u8) -> Session {
 }
 
 fn retention(max_sessions: usize, max_user_sessions: usize) -> Retention {
-    let mut retention = Retention::default();
-    retention.max_sessions = max_sessions;
-    retention.max_user_sessions = max_user_sessions;
-    retention.max_absence = seconds(100);
-    retention
+    Retention::default()
+        .max_sessions(max_sessions)
+        .max_user_sessions(max_user_sessions)
+        .max_absence(seconds(100))
 }
 
 /// Connects a client, and returns what the server's session makes of it.

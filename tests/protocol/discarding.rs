@@ -7,17 +7,14 @@ use sanswire::{
     CloseCode, Config, ConnectionError, MessageKind, Prepared, Role, SendError, WhenFull,
 };
 
-use crate::support::{BINARY, BOTH, CLOSE, End, FIN, Got, config, frame, messages, sent_by};
+use crate::support::{BINARY, BOTH, CLOSE, End, FIN, Got, frame, messages, sent_by};
 
 fn in_fragments(size: usize) -> Config {
-    config(|config| config.fragment_size = NonZeroUsize::new(size))
+    Config::default().fragment_size(NonZeroUsize::new(size))
 }
 
 fn dropping_oldest(high: usize) -> Config {
-    config(|config| {
-        (config.max_buffered, config.low_water) = (high, high / 4);
-        config.when_full = WhenFull::DropOldest;
-    })
+    Config::default().max_buffered(high).low_water(high / 4).when_full(WhenFull::DropOldest)
 }
 
 /// How much an end has discarded since it was asked last.

@@ -3,8 +3,8 @@
 use sanswire::{Config, ConnectionError, Message, MessageKind, ReadyState, Role, SendError};
 
 use crate::support::{
-    self, BINARY, BOTH, CONTINUATION, End, FIN, Frame, Got, PING, PONG, Random, TEXT, config,
-    frame, from, messages, outcome, sent_by, told,
+    self, BINARY, BOTH, CONTINUATION, End, FIN, Frame, Got, PING, PONG, Random, TEXT, frame, from,
+    messages, outcome, sent_by, told,
 };
 
 #[track_caller]
@@ -24,7 +24,7 @@ fn assert_fails(frames: &[u8], error: ConnectionError, before: &[Got]) {
 }
 
 fn fragmenting(size: usize) -> Config {
-    config(|config| config.fragment_size = size.try_into().ok())
+    Config::default().fragment_size(size.try_into().ok())
 }
 
 /// First byte and length of each frame.
@@ -229,7 +229,7 @@ fn legal_fragments_pass_and_endless_ones_do_not() {
 
 #[test]
 fn the_number_of_fragments_counts_anew_for_each_message() {
-    let config = config(|config| config.max_fragments = 3);
+    let config = Config::default().max_fragments(3);
     for role in BOTH {
         let message = b"\x01\x01a\x00\x00\x80\x01b".repeat(50);
         outcome(role, &config, &from(role.peer(), &message)).assert_got(&vec![Got::text("ab"); 50]);
@@ -238,7 +238,7 @@ fn the_number_of_fragments_counts_anew_for_each_message() {
 
 #[test]
 fn exactly_the_allowed_number_of_fragments_is_accepted_and_one_more_is_not() {
-    let config = config(|config| config.max_fragments = 3);
+    let config = Config::default().max_fragments(3);
     for role in BOTH {
         let fine = b"\x01\x01a\x00\x01b\x80\x01c";
         outcome(role, &config, &from(role.peer(), fine)).assert_got(&[Got::text("abc")]);
@@ -259,7 +259,7 @@ fn exactly_the_allowed_number_of_fragments_is_accepted_and_one_more_is_not() {
 #[test]
 fn an_unfragmented_message_is_no_fragment() {
     for max_fragments in [0, 1] {
-        let config = config(|config| config.max_fragments = max_fragments);
+        let config = Config::default().max_fragments(max_fragments);
         for role in BOTH {
             let bytes = from(role.peer(), b"\x81\x05Hello\x82\x00\x82\x01a");
             let got = [Got::text("Hello"), Got::binary(""), Got::binary("a")];
@@ -270,7 +270,7 @@ fn an_unfragmented_message_is_no_fragment() {
 
 #[test]
 fn control_frames_are_no_fragments() {
-    let config = config(|config| config.max_fragments = 2);
+    let config = Config::default().max_fragments(2);
     for role in BOTH {
         let frames = [b"\x02\x00".as_slice(), &b"\x8a\x00".repeat(100), b"\x80\x00"].concat();
         let outcome = outcome(role, &config, &from(role.peer(), &frames));
@@ -471,7 +471,7 @@ fn parts_of_a_text_are_utf8_put_together() {
 #[test]
 fn a_part_that_finds_no_room_can_be_sent_later() {
     for role in BOTH {
-        let mut end = End::new(role, &config(|config| config.max_buffered = 90));
+        let mut end = End::new(role, &Config::default().max_buffered(90));
         end.connection.commands().begin(MessageKind::Text).unwrap();
         end.connection.commands().send_chunk("x".repeat(90).as_bytes()).unwrap();
         let refused = end.connection.commands().send_chunk("y".repeat(20).as_bytes());

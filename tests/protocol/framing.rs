@@ -3,8 +3,8 @@
 use sanswire::{Config, Connection, ConnectionError, Event, MessageKind, ReadyState, Role};
 
 use crate::support::{
-    self, BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, PING, PONG, TEXT, config, frame, from,
-    masked, outcome,
+    self, BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, PING, PONG, TEXT, frame, from, masked,
+    outcome,
 };
 
 /// Receives frames, written without a mask, at an end of each role.
@@ -228,10 +228,7 @@ fn a_length_with_its_top_bit_set_fails_with_1002() {
 
 #[test]
 fn a_64_bit_length_overflows_nothing() {
-    let unlimited = config(|config| {
-        config.max_message_size = usize::MAX;
-        config.max_frame_size = usize::MAX;
-    });
+    let unlimited = Config::default().max_message_size(usize::MAX).max_frame_size(usize::MAX);
     for role in BOTH {
         for len in [i64::MAX as u64, 1 << 63, u64::MAX] {
             let bytes = [b"\x02\x02ab\x80\x7f".as_slice(), &len.to_be_bytes()].concat();
@@ -248,10 +245,7 @@ fn the_longest_legal_length_is_a_matter_of_the_limit() {
     assert_fails(&bytes, ConnectionError::FrameTooLarge { len, limit: 16 << 20 }, 1009);
 
     // Without limits it is waited for, and the next one does not overflow the sum.
-    let unlimited = config(|config| {
-        config.max_frame_size = usize::MAX;
-        config.max_message_size = usize::MAX;
-    });
+    let unlimited = Config::default().max_frame_size(usize::MAX).max_message_size(usize::MAX);
     for role in BOTH {
         let bytes = from(role.peer(), &[&bytes[..], b"abc"].concat());
         let waiting = outcome(role, &unlimited, &bytes);
@@ -347,7 +341,7 @@ fn a_read_that_ends_within_a_header_loses_nothing() {
 #[test]
 fn a_client_masks_every_kind_of_frame_and_a_server_none() {
     for role in BOTH {
-        let mut end = End::new(role, &config(|config| config.fragment_size = 4.try_into().ok()));
+        let mut end = End::new(role, &Config::default().fragment_size(4.try_into().ok()));
         end.receive(b"\x89\x01p");
         end.connection.commands().send("in two frames").unwrap();
         end.connection.commands().send(vec![0; 70_000].as_slice()).unwrap();

@@ -643,7 +643,7 @@ fn a_client_and_a_server_open_a_connection_together() {
         .unwrap()
         .extension(extension("foo"));
     let mut client = ClientHandshake::new(&request, [7; 16]);
-    let mut server = ServerHandshake::new(HeadLimits::default());
+    let mut server = ServerHandshake::new(&HeadLimits::default());
 
     let output = client.poll_transmit().unwrap();
     server.input().extend_from_slice(&output.copy_to_bytes(output.remaining()));

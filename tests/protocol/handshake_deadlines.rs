@@ -19,9 +19,7 @@ fn secs(secs: u64) -> Duration {
 }
 
 fn limits(timeout: Option<Duration>) -> HeadLimits {
-    let mut limits = HeadLimits::default();
-    limits.timeout = timeout;
-    limits
+    HeadLimits::default().timeout(timeout)
 }
 
 fn take(output: Option<&mut TransmitBuf>) -> String {
@@ -40,7 +38,7 @@ fn client(timeout: Option<Duration>) -> ClientHandshake {
 
 #[test]
 fn a_request_that_trickles_in_is_answered_with_408() {
-    let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+    let mut handshake = ServerHandshake::new(&limits(Some(secs(5))));
     // The first time that is told begins the wait.
     assert_eq!(handshake.poll_timeout(), Some(secs(0)));
     handshake.handle_timeout(secs(100));
@@ -66,7 +64,7 @@ fn a_request_that_trickles_in_is_answered_with_408() {
 
 #[test]
 fn a_request_that_has_arrived_in_time_is_not_late() {
-    let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+    let mut handshake = ServerHandshake::new(&limits(Some(secs(5))));
     handshake.handle_timeout(secs(0));
     handshake.input().extend_from_slice(REQUEST);
     // The driver was busy.
@@ -83,7 +81,7 @@ fn a_request_that_has_arrived_in_time_is_not_late() {
 
 #[test]
 fn a_request_that_the_application_answers_too_late_is_answered_503() {
-    let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+    let mut handshake = ServerHandshake::new(&limits(Some(secs(5))));
     handshake.handle_timeout(secs(0));
     handshake.input().extend_from_slice(REQUEST);
     let request = handshake.poll_request().unwrap().unwrap();
@@ -100,7 +98,7 @@ fn a_request_that_the_application_answers_too_late_is_answered_503() {
 
 #[test]
 fn a_handshake_without_a_limit_waits_forever() {
-    let mut handshake = ServerHandshake::new(limits(None));
+    let mut handshake = ServerHandshake::new(&limits(None));
     handshake.handle_timeout(secs(0));
     handshake.handle_timeout(Duration::MAX);
     assert!(handshake.poll_request().unwrap().is_none());
@@ -114,7 +112,7 @@ fn a_handshake_without_a_limit_waits_forever() {
 
 #[test]
 fn a_handshake_that_is_never_told_the_time_waits_forever() {
-    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    let mut handshake = ServerHandshake::new(&HeadLimits::default());
     handshake.input().extend_from_slice(REQUEST);
     assert!(handshake.poll_request().unwrap().is_some());
 }
@@ -251,7 +249,7 @@ fn a_client_that_is_never_told_the_time_waits_for_the_body_forever() {
 #[test]
 fn a_client_that_asks_for_nothing_in_time_is_told_apart_and_answered_with_408() {
     for arrived in [&b""[..], b"\r", b"\r\n\r\n"] {
-        let mut handshake = ServerHandshake::new(limits(Some(secs(5))));
+        let mut handshake = ServerHandshake::new(&limits(Some(secs(5))));
         handshake.handle_timeout(secs(0));
         handshake.input().extend_from_slice(arrived);
         assert!(handshake.poll_request().unwrap().is_none());

@@ -10,7 +10,7 @@ use sanswire::handshake::{
 ///
 /// Returns the outcome, the status answered, and how many bytes were fed up to then.
 fn feed<'a>(
-    limits: HeadLimits,
+    limits: &HeadLimits,
     parts: impl Iterator<Item = &'a [u8]>,
 ) -> (Result<bool, HandshakeError>, String, usize) {
     let mut handshake = ServerHandshake::new(limits);
@@ -37,7 +37,7 @@ fn feed<'a>(
 }
 
 /// Feeds a head at once and byte by byte, with the same outcome; returns it and the status.
-fn head_with(limits: HeadLimits, head: &[u8]) -> (Result<bool, HandshakeError>, String) {
+fn head_with(limits: &HeadLimits, head: &[u8]) -> (Result<bool, HandshakeError>, String) {
     let (result, status, _) = feed(limits, [head].into_iter());
     let (slow_result, slow_status, fed) = feed(limits, head.chunks(1));
     assert_eq!((&slow_result, &slow_status), (&result, &status));
@@ -46,7 +46,7 @@ fn head_with(limits: HeadLimits, head: &[u8]) -> (Result<bool, HandshakeError>, 
 }
 
 fn head(head: impl AsRef<[u8]>) -> (Result<bool, HandshakeError>, String) {
-    head_with(HeadLimits::default(), head.as_ref())
+    head_with(&HeadLimits::default(), head.as_ref())
 }
 
 #[track_caller]
@@ -57,9 +57,7 @@ fn assert_malformed(bytes: impl AsRef<[u8]>, part: &'static str) {
 }
 
 fn limits(start_line: usize, headers: usize, size: usize) -> HeadLimits {
-    let mut limits = HeadLimits::default();
-    (limits.max_start_line, limits.max_headers, limits.max_size) = (start_line, headers, size);
-    limits
+    HeadLimits::default().max_start_line(start_line).max_headers(headers).max_size(size)
 }
 
 fn exceeded(limit: HeadLimit) -> Result<bool, HandshakeError> {
@@ -182,9 +180,9 @@ fn empty_lines_before_a_request_are_passed_over() {
     // They are no part of the head.
     let limits = limits(14, 1, request.len());
     let late = "\r\n\r\n".to_owned() + request;
-    assert_eq!(head_with(limits, late.as_bytes()).0, Ok(true));
+    assert_eq!(head_with(&limits, late.as_bytes()).0, Ok(true));
     let long = "\r\n\r\n".to_owned() + &request.replace("Host: h", "Host: hh");
-    assert_eq!(head_with(limits, long.as_bytes()).0, exceeded(HeadLimit::Size(request.len())));
+    assert_eq!(head_with(&limits, long.as_bytes()).0, exceeded(HeadLimit::Size(request.len())));
 }
 
 #[test]
@@ -210,9 +208,9 @@ fn more_headers_than_the_limit_are_answered_431() {
         let refused = (exceeded(HeadLimit::Headers(100)), "431".to_owned());
         assert_eq!(head(request(count)), refused, "{count}");
     }
-    let none = head_with(limits(100, 0, 100), b"GET / HTTP/1.0\r\n\r\n");
+    let none = head_with(&limits(100, 0, 100), b"GET / HTTP/1.0\r\n\r\n");
     assert_eq!(none.0, Ok(true));
-    let one = head_with(limits(100, 0, 100), b"GET / HTTP/1.0\r\na:\r\n\r\n");
+    let one = head_with(&limits(100, 0, 100), b"GET / HTTP/1.0\r\na:\r\n\r\n");
     assert_eq!(one.0, exceeded(HeadLimit::Headers(0)));
 }
 
@@ -239,8 +237,8 @@ fn limits_can_be_as_small_as_zero() {
         (limits(0, 0, 0), exceeded(HeadLimit::StartLine(0))),
         (limits(1, 0, 0), exceeded(HeadLimit::Size(0))),
     ] {
-        assert_eq!(head_with(limits, request).0, result);
-        assert_eq!(head_with(limits, &[b"\r\n", &request[..]].concat()).0, result);
+        assert_eq!(head_with(&limits, request).0, result);
+        assert_eq!(head_with(&limits, &[b"\r\n", &request[..]].concat()).0, result);
     }
 }
 
@@ -249,7 +247,7 @@ fn an_endless_header_fails_at_the_limit_and_not_later() {
     let start = b"GET / HTTP/1.1\r\nX: ";
     let endless = start.iter().chain(core::iter::repeat(&b'a')).take(1 << 20);
     let bytes: Vec<_> = endless.copied().collect();
-    let (result, _, fed) = feed(HeadLimits::default(), bytes.chunks(1));
+    let (result, _, fed) = feed(&HeadLimits::default(), bytes.chunks(1));
     assert_eq!((result, fed), (exceeded(HeadLimit::Size(16 << 10)), (16 << 10) + 1));
 }
 
@@ -258,7 +256,7 @@ fn a_megabyte_of_head_byte_by_byte_takes_linear_time() {
     // Parsing anew for each byte would look at half a million million bytes here.
     let start = "GET / HTTP/1.1\r\nHost: h\r\nX: ";
     let request = format!("{start}{}\r\n\r\n", "a".repeat(1 << 20));
-    let (result, _, _) = feed(limits(100, 2, usize::MAX), request.as_bytes().chunks(1));
+    let (result, _, _) = feed(&limits(100, 2, usize::MAX), request.as_bytes().chunks(1));
     assert_eq!(result, Ok(true));
 }
 
@@ -270,7 +268,7 @@ fn long_lists_take_linear_time() {
              Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\
              {name}: {value}\r\n\r\n"
         );
-        let mut handshake = ServerHandshake::new(limits(100, 10, usize::MAX));
+        let mut handshake = ServerHandshake::new(&limits(100, 10, usize::MAX));
         handshake.input().extend_from_slice(request.as_bytes());
         handshake.poll_request().unwrap().unwrap().check()
     };

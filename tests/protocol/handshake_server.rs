@@ -35,7 +35,7 @@ struct Outcome {
 }
 
 fn serve_in_parts<'a>(parts: impl Iterator<Item = &'a [u8]>, acceptance: &Acceptance) -> Outcome {
-    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    let mut handshake = ServerHandshake::new(&HeadLimits::default());
     let mut requests = Vec::new();
     let mut result = Ok(());
     for part in parts {
@@ -107,7 +107,7 @@ fn and(lines: &str) -> String {
 }
 
 fn handshake_with(request: &str) -> (ServerHandshake, Request) {
-    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    let mut handshake = ServerHandshake::new(&HeadLimits::default());
     handshake.input().extend_from_slice(request.as_bytes());
     let request = handshake.poll_request().unwrap().unwrap();
     (handshake, request)
@@ -517,14 +517,14 @@ fn a_request_is_answered_only_once() {
     assert_eq!(late, Err(HandshakeError::OutOfOrder));
     assert_eq!(handshake.poll_request().unwrap().map(|_| ()), None);
 
-    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    let mut handshake = ServerHandshake::new(&HeadLimits::default());
     let early = handshake.accept(&request, &Acceptance::new());
     assert_eq!(early, Err(HandshakeError::OutOfOrder));
 }
 
 #[test]
 fn a_slow_client_can_be_answered_before_its_request_is_complete() {
-    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    let mut handshake = ServerHandshake::new(&HeadLimits::default());
     handshake.input().extend_from_slice(b"GET / HTTP/1.1\r\n");
     assert!(handshake.poll_request().unwrap().is_none());
     handshake.reject(&Response::new(408)).unwrap();
@@ -543,7 +543,7 @@ fn the_end_of_the_stream_before_the_request_is_an_error_without_an_answer() {
         (&REQUEST[..1], &HandshakeError::EndOfStream),
         (&REQUEST[..REQUEST.len() - 1], &HandshakeError::EndOfStream),
     ] {
-        let mut handshake = ServerHandshake::new(HeadLimits::default());
+        let mut handshake = ServerHandshake::new(&HeadLimits::default());
         handshake.input().extend_from_slice(arrived.as_bytes());
         assert!(handshake.poll_request().unwrap().is_none());
         handshake.handle_eof();
@@ -553,7 +553,7 @@ fn the_end_of_the_stream_before_the_request_is_an_error_without_an_answer() {
         }
         assert!(handshake.poll_transmit().is_none() && handshake.is_refused());
     }
-    let mut handshake = ServerHandshake::new(HeadLimits::default());
+    let mut handshake = ServerHandshake::new(&HeadLimits::default());
     handshake.input().extend_from_slice(REQUEST.as_bytes());
     handshake.handle_eof();
     assert!(handshake.poll_request().unwrap().is_some(), "it came before the end");

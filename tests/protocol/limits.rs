@@ -2,16 +2,14 @@
 
 use sanswire::{Config, ConnectionError, ReadyState, Reassembly, Role};
 
-use crate::support::{
-    BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, TEXT, config, frame, from, outcome,
-};
+use crate::support::{BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, TEXT, frame, from, outcome};
 
 fn message_limit(limit: usize) -> Config {
-    config(|config| config.max_message_size = limit)
+    Config::default().max_message_size(limit)
 }
 
 fn frame_limit(limit: usize) -> Config {
-    config(|config| config.max_frame_size = limit)
+    Config::default().max_frame_size(limit)
 }
 
 /// A header that announces `len` bytes, without any of them.
@@ -90,7 +88,7 @@ fn the_limit_on_messages_counts_over_all_fragments() {
 
 #[test]
 fn a_limit_of_1024_holds_for_100_000_bytes_in_fragments() {
-    let config = config(|config| config.max_message_size = 1_024);
+    let config = Config::default().max_message_size(1_024);
     for role in BOTH {
         let mut frames = frame(BINARY, &[7; 1_000]);
         frames.extend(frame(CONTINUATION, &[7; 1_000]).repeat(99));
@@ -147,20 +145,15 @@ fn control_frames_do_not_count_toward_a_message() {
 #[test]
 fn limits_hold_for_chunks_too() {
     for role in BOTH {
-        let chunks = |change: fn(&mut Config)| {
-            config(|config| {
-                config.reassembly = Reassembly::Chunks;
-                change(config);
-            })
-        };
+        let chunks = || Config::default().reassembly(Reassembly::Chunks);
         let bytes = from(role.peer(), &[frame(BINARY, &[1; 60]), frame(FIN, &[1; 41])].concat());
-        let config = chunks(|config| config.max_message_size = 100);
+        let config = chunks().max_message_size(100);
         outcome(role, &config, &bytes)
             .assert_failed(ConnectionError::MessageTooLarge { limit: 100 }, 1009);
-        let config = chunks(|config| config.max_frame_size = 50);
+        let config = chunks().max_frame_size(50);
         outcome(role, &config, &bytes)
             .assert_failed(ConnectionError::FrameTooLarge { len: 60, limit: 50 }, 1009);
-        let config = chunks(|config| config.max_fragments = 2);
+        let config = chunks().max_fragments(2);
         let bytes = from(role.peer(), b"\x02\x00\x00\x00\x00\x00");
         outcome(role, &config, &bytes)
             .assert_failed(ConnectionError::TooManyFragments { limit: 2 }, 1008);
@@ -179,12 +172,11 @@ fn a_message_over_the_limit_is_refused_after_our_close_too() {
 
 #[test]
 fn the_largest_limits_overflow_nothing() {
-    let unlimited = config(|config| {
-        config.max_message_size = usize::MAX;
-        config.max_frame_size = usize::MAX;
-        config.max_fragments = u32::MAX;
-        config.max_buffered = usize::MAX;
-    });
+    let unlimited = Config::default()
+        .max_message_size(usize::MAX)
+        .max_frame_size(usize::MAX)
+        .max_fragments(u32::MAX)
+        .max_buffered(usize::MAX);
     for role in BOTH {
         let peer = role.peer();
         let almost = i64::MAX as u64;
@@ -224,7 +216,7 @@ fn the_defaults_are_those_documented() {
 #[test]
 fn a_limit_on_frames_spares_control_frames() {
     for role in BOTH {
-        let config = config(|config| config.max_frame_size = 3);
+        let config = Config::default().max_frame_size(3);
         let outcome = outcome(role, &config, &from(role.peer(), b"\x89\x05Hello"));
         assert_eq!(outcome.error, None);
         assert_eq!(outcome.got, [Got::Ping(b"Hello".to_vec())]);

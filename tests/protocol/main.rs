@@ -33,6 +33,8 @@ mod limits;
 #[cfg(feature = "handshake")]
 mod misuse;
 #[cfg(feature = "handshake")]
+mod options;
+#[cfg(feature = "handshake")]
 mod origin_policy;
 mod properties;
 mod ready_state;

@@ -596,7 +596,7 @@ struct Serving {
 
 impl Serving {
     fn new(random: &mut Random) -> Self {
-        let handshake = ServerHandshake::new(limits(random));
+        let handshake = ServerHandshake::new(&limits(random));
         Self { handshake, has_request: false, error: None }
     }
 
@@ -1038,10 +1038,10 @@ fn time(random: &mut Random) -> Duration {
 
 #[cfg(feature = "deflate")]
 fn compressed(prepared: Prepared, random: &mut Random) -> Prepared {
-    let mut config = DeflateConfig::default();
-    config.threshold = 0;
-    config.window_bits = u8::try_from(random.below(20)).unwrap();
-    config.mem_level = u8::try_from(random.below(12)).unwrap();
+    let config = DeflateConfig::default()
+        .threshold(0)
+        .window_bits(u8::try_from(random.below(20)).unwrap())
+        .mem_level(u8::try_from(random.below(12)).unwrap());
     prepared.compressed_for(&config)
 }
 

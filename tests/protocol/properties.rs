@@ -1,6 +1,8 @@
 //! What holds for any bytes, any commands and any splits, against models and an oracle.
 #![expect(clippy::panic, clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+use core::num::NonZeroUsize;
+
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::{
@@ -9,8 +11,8 @@ use sanswire::{
 };
 
 use crate::support::{
-    BINARY, BOTH, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, cases, config, frame,
-    from, joined, messages, parse, sent_by, told,
+    BINARY, BOTH, End, FIN, Got, Outcome, PING, PONG, Pair, Random, TEXT, cases, frame, from,
+    joined, messages, parse, sent_by, told,
 };
 
 fn roles() -> impl Strategy<Value = Role> {
@@ -26,14 +28,13 @@ fn configs() -> impl Strategy<Value = Config> {
     );
     (limits, any::<[bool; 3]>()).prop_map(
         |((message, frame, fragments), [chunks, manual, deliver])| {
-            config(|config| {
-                config.max_message_size = message;
-                config.max_frame_size = frame;
-                config.max_fragments = fragments;
-                config.reassembly = if chunks { Reassembly::Chunks } else { Reassembly::Messages };
-                config.pong = if manual { PongMode::Manual } else { PongMode::Automatic };
-                config.after_close = if deliver { AfterClose::Deliver } else { AfterClose::Drop };
-            })
+            Config::default()
+                .max_message_size(message)
+                .max_frame_size(frame)
+                .max_fragments(fragments)
+                .reassembly(if chunks { Reassembly::Chunks } else { Reassembly::Messages })
+                .pong(if manual { PongMode::Manual } else { PongMode::Automatic })
+                .after_close(if deliver { AfterClose::Deliver } else { AfterClose::Drop })
         },
     )
 }
@@ -406,14 +407,14 @@ fn pair_configs() -> impl Strategy<Value = Config> {
     let max_buffered = prop_oneof![2 => Just(1_usize << 20), 1 => 0..2_000_usize];
     (fragment_size, max_buffered, any::<[bool; 2]>()).prop_map(
         |(fragment_size, max_buffered, [chunks, deliver])| {
-            config(|config| {
-                config.fragment_size = fragment_size.and_then(|size| size.try_into().ok());
-                config.max_buffered = max_buffered;
-                config.reassembly = if chunks { Reassembly::Chunks } else { Reassembly::Messages };
-                config.after_close = if deliver { AfterClose::Deliver } else { AfterClose::Drop };
+            let fragment_size = fragment_size.and_then(NonZeroUsize::new);
+            Config::default()
+                .fragment_size(fragment_size)
+                .max_buffered(max_buffered)
+                .reassembly(if chunks { Reassembly::Chunks } else { Reassembly::Messages })
+                .after_close(if deliver { AfterClose::Deliver } else { AfterClose::Drop })
                 // Fragments of a single byte are what some of these send.
-                config.max_fragments = u32::MAX;
-            })
+                .max_fragments(u32::MAX)
         },
     )
 }

@@ -7,7 +7,7 @@ use sanswire::{
     Role, SendError,
 };
 
-use crate::support::{self, BOTH, End, Got, Pair, config, outcome};
+use crate::support::{self, BOTH, End, Got, Pair, outcome};
 
 const CLOSE_1000: &[u8] = b"\x88\x02\x03\xe8";
 
@@ -113,7 +113,7 @@ fn control_frames_and_headers_are_not_buffered_amount() {
 #[test]
 fn buffered_amount_only_falls_while_bytes_are_written_and_never_below_what_is_left() {
     for fragment_size in [None, 700.try_into().ok()] {
-        let config = config(|config| config.fragment_size = fragment_size);
+        let config = Config::default().fragment_size(fragment_size);
         for role in BOTH {
             let mut end = End::new(role, &config);
             let mut amount = 0;
@@ -145,7 +145,7 @@ fn buffered_amount_only_falls_while_bytes_are_written_and_never_below_what_is_le
 #[test]
 fn a_message_refused_for_lack_of_room_is_not_buffered() {
     for role in BOTH {
-        let mut end = End::new(role, &config(|config| config.max_buffered = 90));
+        let mut end = End::new(role, &Config::default().max_buffered(90));
         end.connection.commands().send(&[0; 90]).unwrap();
         end.connection.commands().send(&[0; 90]).unwrap_err();
         end.connection.commands().send(Message::from(vec![0; 90])).unwrap_err();
@@ -178,7 +178,7 @@ fn buffered_amount_is_not_reset_when_the_connection_closes() {
     // Not by the peer's Close, not by a failure, not by the end of the stream; whether what was
     // sent lies in the output or waits to be fragmented.
     for fragment_size in [None, 1_000.try_into().ok()] {
-        let config = config(|config| config.fragment_size = fragment_size);
+        let config = Config::default().fragment_size(fragment_size);
         for role in BOTH {
             for end_of_it in [CLOSE_1000, b"\x83\x00", b""] {
                 let mut end = End::new(role, &config);

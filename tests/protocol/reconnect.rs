@@ -16,13 +16,6 @@ const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
-/// The default policy, changed.
-fn policy(change: impl FnOnce(&mut Policy)) -> Policy {
-    let mut policy = Policy::default();
-    change(&mut policy);
-    policy
-}
-
 /// A seed like no other with another number.
 fn seed(number: u64) -> [u8; 32] {
     let mut seed = [0; 32];
@@ -204,7 +197,7 @@ fn clients_that_lose_their_server_come_back_spread_out() {
 
 #[test]
 fn delays_of_one_client_are_independent() {
-    let mut reconnect = connecting(policy(|policy| policy.initial_delay = policy.max_delay));
+    let mut reconnect = connecting(Policy::default().initial_delay(Policy::default().max_delay));
     let mut now = ZERO;
     let delays: Vec<f64> = (0..10_000)
         .map(|_| {
@@ -240,7 +233,7 @@ fn same_seed_gives_same_delays() {
 
 #[test]
 fn longest_delay_bounds_the_first_one_too() {
-    let short = policy(|policy| policy.max_delay = Duration::from_millis(3));
+    let short = Policy::default().max_delay(Duration::from_millis(3));
     let mut reconnect = connecting(short);
     reconnect.handle_failed(ZERO, Retry::Later);
     assert!(reconnect.delay() <= Some(Duration::from_millis(3)));
@@ -284,7 +277,7 @@ fn stable_connection_makes_delays_short_again() {
 
 #[test]
 fn unstable_connections_count_as_failures() {
-    let mut reconnect = connecting(policy(|policy| policy.max_attempts = NonZeroU32::new(4)));
+    let mut reconnect = connecting(Policy::default().max_attempts(NonZeroU32::new(4)));
     let mut now = ZERO;
     for _ in 0..3 {
         reconnect.handle_connected(now);
@@ -300,7 +293,7 @@ fn unstable_connections_count_as_failures() {
 
 #[test]
 fn gives_up_after_so_many_attempts() {
-    let mut reconnect = connecting(policy(|policy| policy.max_attempts = NonZeroU32::new(3)));
+    let mut reconnect = connecting(Policy::default().max_attempts(NonZeroU32::new(3)));
     let mut now = ZERO;
     for attempts in 2..=3 {
         reconnect.handle_failed(now, Retry::Later);
@@ -315,15 +308,15 @@ fn gives_up_after_so_many_attempts() {
 
 #[test]
 fn one_attempt_means_no_retry() {
-    let mut reconnect = connecting(policy(|policy| policy.max_attempts = NonZeroU32::new(1)));
+    let mut reconnect = connecting(Policy::default().max_attempts(NonZeroU32::new(1)));
     reconnect.handle_failed(ZERO, Retry::Later);
     assert_eq!(reconnect.state(), State::GaveUp(GaveUp::Attempts));
 }
 
 #[test]
 fn gives_up_at_once_when_the_next_attempt_would_be_too_late() {
-    let limited = policy(|policy| policy.max_outage = Some(seconds(100)));
-    let mut reconnect = connecting(limited);
+    let limited = Policy::default().max_outage(seconds(100));
+    let mut reconnect = connecting(limited.clone());
     reconnect.handle_failed(ZERO, Retry::After(seconds(101)));
     assert_eq!(reconnect.state(), State::GaveUp(GaveUp::Time));
 
@@ -341,7 +334,7 @@ fn gives_up_at_once_when_the_next_attempt_would_be_too_late() {
 
 #[test]
 fn no_attempt_is_begun_too_late_by_a_caller_that_overslept() {
-    let mut reconnect = connecting(policy(|policy| policy.max_outage = Some(seconds(100))));
+    let mut reconnect = connecting(Policy::default().max_outage(seconds(100)));
     reconnect.handle_failed(ZERO, Retry::Later);
     assert_eq!(reconnect.poll_action(seconds(101)), None);
     assert_eq!(reconnect.state(), State::GaveUp(GaveUp::Time));
@@ -349,7 +342,7 @@ fn no_attempt_is_begun_too_late_by_a_caller_that_overslept() {
 
 #[test]
 fn limit_of_time_counts_from_the_end_of_a_stable_connection() {
-    let mut reconnect = open(policy(|policy| policy.max_outage = Some(seconds(100))));
+    let mut reconnect = open(Policy::default().max_outage(seconds(100)));
     reconnect.handle_disconnected(seconds(5000), Retry::Later);
     assert!(next_attempt(&mut reconnect) <= seconds(5005));
     reconnect.handle_failed(seconds(5101), Retry::Later);
@@ -369,7 +362,7 @@ fn final_judgement_ends_it_whatever_is_left() {
 
 #[test]
 fn starts_anew_after_it_gave_up() {
-    let mut reconnect = connecting(policy(|policy| policy.max_attempts = NonZeroU32::new(1)));
+    let mut reconnect = connecting(Policy::default().max_attempts(NonZeroU32::new(1)));
     reconnect.handle_failed(ZERO, Retry::Later);
     reconnect.start(seconds(9));
     assert_eq!(reconnect.poll_action(seconds(9)), Some(Action::Connect));
@@ -441,7 +434,7 @@ fn restart_disconnects_before_it_connects() {
 
 #[test]
 fn clock_that_is_set_back_prolongs_no_delay() {
-    let mut reconnect = connecting(policy(|policy| policy.max_outage = Some(seconds(1000))));
+    let mut reconnect = connecting(Policy::default().max_outage(seconds(1000)));
     reconnect.handle_failed(seconds(900), Retry::After(seconds(10)));
     let Some(delay) = reconnect.delay() else { panic!("no delay") };
     // Four seconds pass, then the clock is set back by an hour.
@@ -463,11 +456,10 @@ fn clock_that_is_set_back_makes_no_connection_stable() {
 
 #[test]
 fn longest_durations_do_not_overflow() {
-    let endless = policy(|policy| {
-        policy.initial_delay = Duration::MAX;
-        policy.max_delay = Duration::MAX;
-        policy.max_outage = Some(Duration::MAX);
-    });
+    let endless = Policy::default()
+        .initial_delay(Duration::MAX)
+        .max_delay(Duration::MAX)
+        .max_outage(Duration::MAX);
     let mut reconnect = connecting(endless);
     reconnect.handle_failed(Duration::MAX, Retry::After(Duration::MAX));
     assert_eq!(reconnect.delay(), Some(Duration::MAX));
@@ -509,7 +501,7 @@ fn close_codes_are_judged_by_what_they_mean() {
 #[test]
 fn normal_close_is_judged_as_configured() {
     for retry in [Retry::After(seconds(9)), Retry::Later, Retry::Never] {
-        let policy = policy(|policy| policy.normal_close = retry);
+        let policy = Policy::default().normal_close(retry);
         assert_eq!(policy.judge_close_code(CloseCode::NORMAL), retry);
         assert_eq!(policy.judge_close_code(CloseCode::NO_STATUS), retry);
     }
@@ -679,13 +671,12 @@ fn policies(durations: impl Strategy<Value = Duration> + Clone) -> impl Strategy
     let delays = [durations.clone(), durations.clone(), durations.clone()];
     (delays, proptest::option::of(1..8_u32), proptest::option::of(durations)).prop_map(
         |([initial_delay, max_delay, stable_after], max_attempts, max_outage)| {
-            policy(|policy| {
-                policy.initial_delay = initial_delay;
-                policy.max_delay = max_delay;
-                policy.stable_after = stable_after;
-                policy.max_attempts = max_attempts.and_then(NonZeroU32::new);
-                policy.max_outage = max_outage;
-            })
+            Policy::default()
+                .initial_delay(initial_delay)
+                .max_delay(max_delay)
+                .stable_after(stable_after)
+                .max_attempts(max_attempts.and_then(NonZeroU32::new))
+                .max_outage(max_outage)
         },
     )
 }
@@ -768,7 +759,7 @@ impl Model {
 
 /// Plays a schedule against the model.
 fn play(policy: Policy, seed: [u8; 32], begin: Duration, calls: &[Call]) {
-    let mut reconnect = Reconnect::new(policy, seed);
+    let mut reconnect = Reconnect::new(policy.clone(), seed);
     let mut now = begin;
     let mut model = Model {
         policy,
@@ -835,7 +826,7 @@ fn play(policy: Policy, seed: [u8; 32], begin: Duration, calls: &[Call]) {
                     (model.held, model.is_stopped) = (Held::Nothing, false);
                 }
                 if fits {
-                    if model.time - model.open_since >= policy.stable_after {
+                    if model.time - model.open_since >= model.policy.stable_after {
                         model.begin();
                     }
                     model.follow(retry, reconnect.state(), reconnect.delay());
@@ -856,14 +847,16 @@ fn play(policy: Policy, seed: [u8; 32], begin: Duration, calls: &[Call]) {
                 Some(Action::Connect) => {
                     assert!(is_due);
                     assert_eq!(model.held, Held::Nothing, "two attempts in flight");
-                    assert!(policy.max_outage.is_none_or(|max| outage <= max));
+                    assert!(model.policy.max_outage.is_none_or(|max| outage <= max));
                     model.held = Held::Attempt;
                     model.attempts += 1;
                     model.state = State::Connecting;
-                    assert!(policy.max_attempts.is_none_or(|max| model.attempts <= max.get()));
+                    assert!(
+                        model.policy.max_attempts.is_none_or(|max| model.attempts <= max.get())
+                    );
                 }
                 None if is_due => {
-                    assert!(policy.max_outage.is_some_and(|max| outage > max));
+                    assert!(model.policy.max_outage.is_some_and(|max| outage > max));
                     model.state = State::GaveUp(GaveUp::Time);
                 }
                 None => assert!(!model.is_stopped),

@@ -6,10 +6,10 @@ use std::collections::HashSet;
 use bytes::{Buf, Bytes};
 use sanswire::{Config, Connection, Event, Message, MessageKind, Role, SendError, Utf8Bytes};
 
-use crate::support::{BINARY, BOTH, End, TEXT, config, from, messages, sent_by};
+use crate::support::{BINARY, BOTH, End, TEXT, from, messages, sent_by};
 
 fn bounded(limit: usize) -> Config {
-    config(|config| config.max_buffered = limit)
+    Config::default().max_buffered(limit)
 }
 
 #[test]
@@ -147,10 +147,7 @@ fn a_refused_message_is_given_back_without_a_copy() {
 fn one_message_of_any_size_is_accepted_while_nothing_waits() {
     for role in BOTH {
         for fragment_size in [None, 500.try_into().ok()] {
-            let config = config(|config| {
-                config.max_buffered = 1_000;
-                config.fragment_size = fragment_size;
-            });
+            let config = Config::default().max_buffered(1_000).fragment_size(fragment_size);
             let mut end = End::new(role, &config);
             for round in 0..3 {
                 end.connection.commands().send(&[round; 100_000]).unwrap();
@@ -254,7 +251,7 @@ fn a_refused_message_of_a_client_is_not_masked() {
 #[test]
 fn fragments_of_a_large_payload_are_queued_by_reference() {
     let bytes = Bytes::from(vec![7; 100_000]);
-    let config = config(|config| config.fragment_size = 25_000.try_into().ok());
+    let config = Config::default().fragment_size(25_000.try_into().ok());
     let mut server = End::new(Role::Server, &config);
     server.connection.commands().send(Message::from(bytes.clone())).unwrap();
     for fragment in 0..4 {
@@ -381,7 +378,7 @@ fn keys_follow_from_the_seed_and_from_nothing_else() {
 
 #[test]
 fn fragments_of_one_message_have_keys_of_their_own() {
-    let config = config(|config| config.fragment_size = 10.try_into().ok());
+    let config = Config::default().fragment_size(10.try_into().ok());
     let mut client = End::new(Role::Client, &config);
     client.connection.commands().send(&[0; 1_000]).unwrap();
     let keys: HashSet<_> = client.take_frames().iter().map(|frame| frame.key).collect();

@@ -3,7 +3,7 @@
 
 use sanswire::{Config, Connection, ConnectionError, Reassembly};
 
-use crate::support::{BOTH, CONTINUATION, End, FIN, Got, TEXT, config, frame, from, outcome, told};
+use crate::support::{BOTH, CONTINUATION, End, FIN, Got, TEXT, frame, from, outcome, told};
 
 /// Not the beginning of any valid text.
 const INVALID: [&[u8]; 26] = [
@@ -147,7 +147,7 @@ fn an_unfinished_frame_fails_on_its_first_bad_byte() {
                 let bytes = from(role.peer(), &frames);
                 let known = bytes.len() - text.len() + known_after(&text);
                 for reassembly in [Reassembly::Messages, Reassembly::Chunks] {
-                    let mut end = End::new(role, &config(|config| config.reassembly = reassembly));
+                    let mut end = End::new(role, &Config::default().reassembly(reassembly));
                     for (i, byte) in bytes[..known].iter().enumerate() {
                         assert_eq!(end.error, None, "before byte {i} of {known}");
                         end.feed(&[*byte]);

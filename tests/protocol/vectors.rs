@@ -37,7 +37,7 @@ fn a_fragmented_unmasked_text_message_is_received_and_sent() {
     let bytes = b"\x01\x03\x48\x65\x6c\x80\x02\x6c\x6f";
     outcome(Role::Client, &Config::default(), bytes).assert_got(&[Got::text("Hello")]);
 
-    let config = support::config(|config| config.fragment_size = 3.try_into().ok());
+    let config = Config::default().fragment_size(3.try_into().ok());
     let mut server = End::new(Role::Server, &config);
     server.connection.commands().send("Hello").unwrap();
     assert_eq!(server.take_output(), bytes);

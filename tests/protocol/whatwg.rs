@@ -17,7 +17,7 @@ use sanswire::{
     Role, WhenFull,
 };
 
-use crate::support::{Frame, Random, config, parse, sent_by, told};
+use crate::support::{Frame, Random, parse, sent_by, told};
 
 const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Upgrade: websocket\r\n\
@@ -356,10 +356,7 @@ fn a_message_without_room_flags_as_full_closes_and_fires_error_before_close() {
         WhenFull::Refuse,
     ];
     for when_full in chosen {
-        let mut page = Page::open_with(&config(|config| {
-            config.max_buffered = 90;
-            config.when_full = when_full;
-        }));
+        let mut page = Page::open_with(&Config::default().max_buffered(90).when_full(when_full));
         page.socket.send(vec![0; 90]).unwrap();
         page.feed(b"\x81\x03one");
         assert_eq!(page.take(), [message("one")]);
@@ -490,7 +487,7 @@ fn close_after_the_server_has_closed_sends_no_second_close() {
 #[test]
 fn messages_queued_before_close_are_sent_before_the_close_frame() {
     for fragment_size in [None, 2.try_into().ok()] {
-        let mut page = Page::open_with(&config(|config| config.fragment_size = fragment_size));
+        let mut page = Page::open_with(&Config::default().fragment_size(fragment_size));
         page.socket.send("one").unwrap();
         page.socket.send(vec![2; 3]).unwrap();
         page.socket.close(Some(1000), None).unwrap();
@@ -524,11 +521,10 @@ fn open_fires_in_open_with_protocol_and_extensions_set() {
 
 #[test]
 fn messages_that_arrive_after_close_are_dropped_whatever_the_configuration() {
-    let odd = config(|config| {
-        config.after_close = AfterClose::Deliver;
-        config.reassembly = Reassembly::Chunks;
-        config.pong = PongMode::Manual;
-    });
+    let odd = Config::default()
+        .after_close(AfterClose::Deliver)
+        .reassembly(Reassembly::Chunks)
+        .pong(PongMode::Manual);
     let mut page = Page::open_with(&odd);
     page.socket.input().extend_from_slice(b"\x81\x03one\x89\x01p\x81\x03two\x88\x00");
     assert_eq!(page.socket.poll_event(), Some(message("one")));
@@ -613,7 +609,7 @@ fn a_close_without_body_is_1005_and_clean_no_close_is_1006_and_not() {
 
 #[test]
 fn of_a_failure_the_page_sees_1006_never_the_code_that_was_sent() {
-    let small = config(|config| config.max_message_size = 10);
+    let small = Config::default().max_message_size(10);
     let failures: [(&[u8], u16); 7] = [
         (b"\x83\x00", 1002),
         (b"\x88\x02\x03\xed", 1002),
@@ -724,7 +720,7 @@ fn a_failure_that_the_server_does_not_take_is_reported_in_time() {
 
 #[test]
 fn the_connection_goes_on_with_the_time_of_the_handshake() {
-    let heartbeat = config(|config| config.ping_interval = Some(Duration::from_secs(10)));
+    let heartbeat = Config::default().ping_interval(Duration::from_secs(10));
     let mut page = Page::with(&request(), &heartbeat);
     page.socket.handle_timeout(Duration::from_secs(100));
     page.write();
@@ -864,7 +860,7 @@ proptest! {
         is_open in prop::bool::weighted(0.8),
         seed in any::<u64>(),
     ) {
-        let config = config(|config| config.max_buffered = 300);
+        let config = Config::default().max_buffered(300);
         let mut page = Page::with(&request(), &config);
         let mut model = Model::default();
         let mut wire = server.as_slice();

@@ -13,11 +13,8 @@ pub(crate) const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
 pub(crate) const RSV1: u8 = 0x40;
 
 /// A configuration that compresses everything, changed.
-pub(crate) fn deflate_config(change: impl FnOnce(&mut DeflateConfig)) -> DeflateConfig {
-    let mut config = DeflateConfig::default();
-    config.threshold = 0;
-    change(&mut config);
-    config
+pub(crate) fn deflate_config() -> DeflateConfig {
+    DeflateConfig::default().threshold(0)
 }
 
 /// What `role` makes of an agreement that is written down as in a response.
@@ -28,7 +25,7 @@ pub(crate) fn agreed(role: Role, config: &DeflateConfig, response: &str) -> Defl
 
 /// An end that has agreed on permessage-deflate without parameters.
 pub(crate) fn plain_agreed(role: Role) -> Deflate {
-    agreed(role, &deflate_config(|_| {}), "permessage-deflate")
+    agreed(role, &deflate_config(), "permessage-deflate")
 }
 
 impl End {

@@ -22,7 +22,7 @@ pub(crate) use self::{
 };
 
 use proptest::test_runner::Config as ProptestConfig;
-use sanswire::{Config, Role};
+use sanswire::Role;
 
 pub(crate) const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
@@ -32,11 +32,4 @@ pub(crate) fn cases(cases: u32) -> ProptestConfig {
     let default = ProptestConfig::default();
     let cases = u64::from(cases) * u64::from(default.cases) / 256;
     ProptestConfig { cases: u32::try_from(cases).unwrap_or(u32::MAX), ..default }
-}
-
-/// The default configuration, changed.
-pub(crate) fn config(change: impl FnOnce(&mut Config)) -> Config {
-    let mut config = Config::default();
-    change(&mut config);
-    config
 }

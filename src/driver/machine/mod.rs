@@ -169,12 +169,12 @@ impl Driver {
     /// Creates a server's end that waits for a request.
     #[must_use]
     pub fn server(config: &Config) -> Self {
-        Self::server_with(HeadLimits::default(), config)
+        Self::server_with(&HeadLimits::default(), config)
     }
 
     /// As [`server`](Self::server), with other limits for the request.
     #[must_use]
-    pub fn server_with(limits: HeadLimits, config: &Config) -> Self {
+    pub fn server_with(limits: &HeadLimits, config: &Config) -> Self {
         let opening = Opening::Accepting(Accepting::new(limits));
         Self::new(Some(Box::new(opening)), Connection::connecting(config, None))
     }

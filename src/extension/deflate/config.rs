@@ -1,5 +1,7 @@
 //! How an endpoint wants to compress, and what that costs; knows neither peer nor streams.
 
+use crate::setters::setters;
+
 /// How an endpoint wants to use permessage-deflate.
 ///
 /// # Memory
@@ -34,11 +36,9 @@
 /// ```
 /// use sanswire::extension::{DeflateConfig, Takeover};
 ///
-/// let mut config = DeflateConfig::default();
-/// config.takeover = Takeover::Reset;
-/// config.threshold = 512;
+/// let config = DeflateConfig::default().takeover(Takeover::Reset).threshold(512);
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateConfig {
     /// How hard to compress: 0 (stored) to 9 (smallest). Default 6, zlib's own.
@@ -132,6 +132,18 @@ impl Default for DeflateConfig {
             peer_takeover: Takeover::Keep,
             threshold: 64,
         }
+    }
+}
+
+setters! {
+    DeflateConfig {
+        level: u8,
+        mem_level: u8,
+        window_bits: u8,
+        peer_window_bits: u8,
+        takeover: Takeover,
+        peer_takeover: Takeover,
+        threshold: usize,
     }
 }
 

@@ -83,7 +83,7 @@ impl<S: Transport> WebSocket<S> {
         config: &Config,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
     ) -> Result<Self, Error> {
-        Self::accept_with_limits(stream, HeadLimits::default(), config, decide)
+        Self::accept_with_limits(stream, &HeadLimits::default(), config, decide)
     }
 
     /// As [`accept_with`](Self::accept_with), with other limits for the request.
@@ -93,7 +93,7 @@ impl<S: Transport> WebSocket<S> {
     /// As [`accept_with`](Self::accept_with).
     pub fn accept_with_limits(
         stream: S,
-        limits: HeadLimits,
+        limits: &HeadLimits,
         config: &Config,
         decide: impl FnOnce(&Request) -> Result<Acceptance, Response>,
     ) -> Result<Self, Error> {

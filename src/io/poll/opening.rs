@@ -111,7 +111,7 @@ impl<T: PollTransport> WebSocket<T> {
     /// A dropped future drops the stream.
     pub async fn accept_with_limits(
         stream: T::Stream,
-        limits: HeadLimits,
+        limits: &HeadLimits,
         config: &Config,
         decide: impl AsyncFnOnce(&Request) -> Result<Acceptance, Response>,
     ) -> Result<Self, Error> {

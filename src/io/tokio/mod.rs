@@ -30,9 +30,10 @@
 //! use tokio::io::AsyncWriteExt;
 //!
 //! async fn store(stream: tokio::net::TcpStream, mut file: tokio::fs::File) -> Result<(), Error> {
-//!     let mut config = Config::default();
-//!     config.reassembly = Reassembly::Chunks;
-//!     (config.max_frame_size, config.max_message_size) = (10 << 30, 10 << 30);
+//!     let config = Config::default()
+//!         .reassembly(Reassembly::Chunks)
+//!         .max_frame_size(10 << 30)
+//!         .max_message_size(10 << 30);
 //!     let mut socket = WebSocket::accept(stream, &config).await?;
 //!     loop {
 //!         let taken = socket.recv_with(|event, _| match event {

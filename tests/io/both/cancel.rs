@@ -41,8 +41,7 @@ async fn poll_times<F: Future>(times: usize, future: F) -> Option<F::Output> {
 /// A client and a server over a pipe that holds five bytes.
 fn pair(max_buffered: usize) -> (WebSocket<Pipe>, WebSocket<Pipe>) {
     let (client, server) = duplex(5);
-    let mut config = Config::default();
-    config.max_buffered = max_buffered;
+    let config = Config::default().max_buffered(max_buffered);
     (
         WebSocket::from_driver(adapt(client), Connection::client(&config, [7; 32])),
         WebSocket::from_driver(adapt(server), Connection::server(&config)),

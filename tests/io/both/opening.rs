@@ -83,8 +83,7 @@ async fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
          9\r\ntry later\r\n",
     ] {
         let (near, mut far) = duplex(1000);
-        let mut limits = HeadLimits::default();
-        limits.timeout = None;
+        let limits = HeadLimits::default().timeout(None);
         let request = request().head_limits(limits).refusal_timeout(Duration::from_millis(50));
         far.write_all(response.as_bytes()).await.unwrap();
         let refused = WebSocket::connect_over(adapt(near), &request, &Config::default()).await;

@@ -156,8 +156,7 @@ async fn what_was_queued_leaves_when_the_sender_is_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn a_subscriber_that_reads_at_once_is_not_too_slow() {
-    let mut config = Config::default();
-    config.when_full = WhenFull::Close(CloseCode::TRY_AGAIN_LATER);
+    let config = Config::default().when_full(WhenFull::Close(CloseCode::TRY_AGAIN_LATER));
     let (server, mut stream) = server(1_000, &config);
     let (mut sender, receiver) = server.split();
     let receiving = waits(receiver).await;

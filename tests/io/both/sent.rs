@@ -34,16 +34,11 @@ fn millis(millis: usize) -> Duration {
 }
 
 fn in_fragments(size: usize) -> Config {
-    let mut config = Config::default();
-    config.fragment_size = NonZeroUsize::new(size);
-    config
+    Config::default().fragment_size(NonZeroUsize::new(size))
 }
 
 fn when_full(when_full: WhenFull, high: usize) -> Config {
-    let mut config = Config::default();
-    (config.max_buffered, config.low_water) = (high, high / 4);
-    config.when_full = when_full;
-    config
+    Config::default().max_buffered(high).low_water(high / 4).when_full(when_full)
 }
 
 /// Reads to the end in a task of its own.

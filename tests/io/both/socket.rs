@@ -127,8 +127,7 @@ async fn a_handler_answers_all_that_comes_until_the_end() {
 
 #[tokio::test(start_paused = true)]
 async fn a_handler_whose_answers_are_not_read_is_given_no_more() {
-    let mut config = Config::default();
-    (config.max_buffered, config.low_water) = (1000, 500);
+    let config = Config::default().max_buffered(1000).low_water(500);
     let (mut server, mut peer) = server_and_stream(100, &config);
     let flood = masked(0x82, &[7; 100]).repeat(1000);
     let serve = tokio::spawn(async move {
@@ -308,8 +307,7 @@ async fn what_is_fed_leaves_in_one_write_before_waiting() {
 
 #[tokio::test]
 async fn messages_are_sent_and_received_in_parts() {
-    let mut config = Config::default();
-    config.reassembly = Reassembly::Chunks;
+    let config = Config::default().reassembly(Reassembly::Chunks);
     let (mut client, mut server) = pair(5, &Config::default(), &config).await;
     let sending = async {
         client.begin(MessageKind::Text).unwrap();
@@ -356,8 +354,7 @@ async fn a_stream_of_messages_ends_after_its_first_error() {
 
 #[tokio::test]
 async fn a_sink_takes_messages_of_any_size_and_closes() {
-    let mut config = Config::default();
-    config.max_buffered = 100;
+    let config = Config::default().max_buffered(100);
     let (mut client, server) = pair(10, &config, &Config::default()).await;
     let received = tokio::spawn(async move {
         let mut server = server;
@@ -420,8 +417,7 @@ async fn both_ends_close_at_once() {
 
 #[tokio::test]
 async fn messages_under_way_are_delivered_after_close_if_wanted() {
-    let mut config = Config::default();
-    config.after_close = AfterClose::Deliver;
+    let config = Config::default().after_close(AfterClose::Deliver);
     let (mut client, mut server) = pair(1000, &config, &Config::default()).await;
     server.send("under way").await.unwrap();
     client.send_close(CloseCode::NORMAL, "").await.unwrap();
@@ -511,8 +507,7 @@ async fn the_end_of_the_stream_without_a_close_is_an_error_that_stays() {
 
 #[tokio::test]
 async fn a_client_that_is_still_sending_receives_the_close_of_its_failure() {
-    let mut config = Config::default();
-    config.max_message_size = 1000;
+    let config = Config::default().max_message_size(1000);
     let (client, server) = tcp().await;
     let server = tokio::spawn(async move {
         WebSocket::accept(adapt(server), &config).await.unwrap().recv().await.unwrap_err()
@@ -544,8 +539,7 @@ async fn a_client_that_never_reads_stops_the_echo_and_costs_a_bounded_amount() {
 
 #[tokio::test]
 async fn the_pong_to_a_ping_leaves_room_for_the_answers_behind_it() {
-    let mut config = Config::default();
-    config.max_buffered = 100;
+    let config = Config::default().max_buffered(100);
     let mut connection = Connection::server(&config);
     let together = [masked(0x89, &[7; 120]), masked(0x82, b"?")].concat();
     connection.input().extend_from_slice(&together.repeat(10));
@@ -579,11 +573,7 @@ async fn pings_to_a_server_whose_pongs_nobody_reads_cost_a_bounded_amount() {
 }
 
 fn when_full(when_full: WhenFull) -> Config {
-    let mut config = Config::default();
-    config.max_buffered = 1_000;
-    config.low_water = 300;
-    config.when_full = when_full;
-    config
+    Config::default().max_buffered(1_000).low_water(300).when_full(when_full)
 }
 
 #[tokio::test]

@@ -217,9 +217,7 @@ async fn halves_of_one_socket_reunite_and_others_do_not() {
 
 #[tokio::test(start_paused = true)]
 async fn a_receiver_that_waits_learns_that_the_peer_is_too_slow_for_the_sender() {
-    let mut config = Config::default();
-    config.max_buffered = 900;
-    config.when_full = WhenFull::Close(1008.into());
+    let config = Config::default().max_buffered(900).when_full(WhenFull::Close(1008.into()));
     let (server, mut stream) = server(100, &config);
     let (mut sender, mut receiver) = server.split();
     let receiving = tokio::spawn(async move { receiver.recv().await });

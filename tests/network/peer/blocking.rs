@@ -14,7 +14,7 @@ pub(super) fn serve(address: &str, settings: Settings) -> Result<(), Box<dyn std
     let listener = TcpListener::bind(address)?;
     say(0, format_args!("listening on {}", listener.local_addr()?));
     for number in 1.. {
-        let (stream, _) = listener.accept()?;
+        let ((stream, _), settings) = (listener.accept()?, settings.clone());
         thread::Builder::new()
             .spawn(move || report(number, converse(number, stream, &settings)))?;
     }
@@ -24,7 +24,7 @@ pub(super) fn serve(address: &str, settings: Settings) -> Result<(), Box<dyn std
 fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket =
-        WebSocket::accept_with_limits(stream, settings.head, &settings.config, decide)?;
+        WebSocket::accept_with_limits(stream, &settings.head, &settings.config, decide)?;
     say(number, format_args!("open"));
     for message in settings.messages() {
         let sent = match settings.flood_by {

@@ -62,7 +62,7 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// What the command line says.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Settings {
     adapter: Adapter,
     config: Config,

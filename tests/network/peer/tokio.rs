@@ -16,7 +16,7 @@ pub(super) async fn serve(
     let listener = TcpListener::bind(address).await?;
     say(0, format_args!("listening on {}", listener.local_addr()?));
     for number in 1.. {
-        let (stream, _) = listener.accept().await?;
+        let ((stream, _), settings) = (listener.accept().await?, settings.clone());
         tokio::spawn(async move {
             report(number, converse(number, stream, &settings).await);
         });
@@ -27,7 +27,7 @@ pub(super) async fn serve(
 async fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result<(), Error> {
     stream.set_nodelay(true)?;
     let mut socket =
-        WebSocket::accept_with_limits(stream, settings.head, &settings.config, async |request| {
+        WebSocket::accept_with_limits(stream, &settings.head, &settings.config, async |request| {
             decide(request)
         })
         .await?;

@@ -10,7 +10,7 @@ use sanswire::reconnect::{
 };
 use sanswire::{ClosedBy, ConnectionError};
 
-use super::world::{Failure, HOUR, LOST, SEED, World, ZERO, closed, policy, queue};
+use super::world::{Failure, HOUR, LOST, SEED, World, ZERO, closed, queue};
 
 // Attempts.
 
@@ -59,7 +59,7 @@ fn a_lost_connection_is_followed_by_another() {
 
 #[test]
 fn the_application_hears_of_an_end_before_the_next_attempt_begins() {
-    let mut world = World::new(policy(|policy| policy.initial_delay = ZERO), queue());
+    let mut world = World::new(Policy::default().initial_delay(ZERO), queue());
     world.connect();
     world.end(Cause::Failed(LOST));
     assert_eq!(world.disconnected().1, Some(ZERO));
@@ -109,7 +109,7 @@ fn causes_are_judged() {
 
 #[test]
 fn the_policy_of_the_client_judges() {
-    let mut world = World::new(policy(|policy| policy.normal_close = Retry::Later), queue());
+    let mut world = World::new(Policy::default().normal_close(Retry::Later), queue());
     world.connect();
     world.accept();
     world.end(Cause::Closed(closed(1000, ClosedBy::Peer)));
@@ -170,7 +170,7 @@ fn handshakes_are_judged_by_the_policy() {
 
 #[test]
 fn giving_up_is_told_once() {
-    let limited = policy(|policy| policy.max_attempts = NonZeroU32::new(2));
+    let limited = Policy::default().max_attempts(NonZeroU32::new(2));
     let mut world = World::new(limited, queue());
     world.client.try_send("first").unwrap();
     for _ in 0..3 {
@@ -194,7 +194,7 @@ fn giving_up_is_told_once() {
 
 #[test]
 fn a_client_that_slept_too_long_gives_up() {
-    let mut world = World::new(policy(|policy| policy.max_outage = Some(HOUR)), queue());
+    let mut world = World::new(Policy::default().max_outage(HOUR), queue());
     world.connect();
     assert!(world.lose().is_some());
     world.now += HOUR + HOUR;

@@ -118,8 +118,7 @@ fn a_session_tells_who_forgot() {
 
 #[test]
 fn a_session_has_its_own_limits() {
-    let mut limits = Limits::default();
-    (limits.max_messages, limits.max_bytes) = (2, 10);
+    let limits = Limits::default().max_messages(2).max_bytes(10);
     let session = Session::new(SessionId::new([1; 16]).unwrap(), limits);
     let mut world = World::new(Policy::default(), Outbox::session(session));
     let refused = world.client.try_send(vec![0; 11]).unwrap_err();

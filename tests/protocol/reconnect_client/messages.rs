@@ -151,11 +151,11 @@ fn messages_from_the_server_are_told_in_order() {
 fn connections_are_configured_for_the_outbox() {
     use sanswire::{PongMode, Reassembly, WhenFull};
 
-    let mut config = Config::default();
-    config.max_message_size = 77;
-    config.reassembly = Reassembly::Chunks;
-    config.pong = PongMode::Manual;
-    config.when_full = WhenFull::DropOldest;
+    let config = Config::default()
+        .max_message_size(77)
+        .reassembly(Reassembly::Chunks)
+        .pong(PongMode::Manual)
+        .when_full(WhenFull::DropOldest);
     let config = Supervisor::<Failure>::connection_config(config);
     assert_eq!(config.max_message_size, 77);
     assert_eq!(

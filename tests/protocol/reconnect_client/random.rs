@@ -7,11 +7,11 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use sanswire::delivery::{Limits, Session, SessionId};
 use sanswire::reconnect::{
-    Cause, ClientEvent, Outbox, OutboxError, Retry, State, Step, Supervisor,
+    Cause, ClientEvent, Outbox, OutboxError, Policy, Retry, State, Step, Supervisor,
 };
 use sanswire::{Config, Connection, Message, ReadyState, Role};
 
-use super::world::{Failure, HOUR, SEED, ZERO, data, hello, policy};
+use super::world::{Failure, HOUR, SEED, ZERO, data, hello};
 
 #[derive(Clone, Debug)]
 enum Call {
@@ -71,10 +71,7 @@ struct Model {
 
 impl Model {
     fn new(outbox: Outbox, is_queue: bool) -> Self {
-        let limited = policy(|policy| {
-            policy.max_attempts = NonZeroU32::new(5);
-            policy.max_outage = Some(HOUR);
-        });
+        let limited = Policy::default().max_attempts(NonZeroU32::new(5)).max_outage(HOUR);
         Self {
             client: Supervisor::new(limited, SEED, outbox),
             now: ZERO,
@@ -204,8 +201,7 @@ impl Model {
 proptest! {
     #[test]
     fn no_order_of_calls_breaks_a_promise(calls in vec(call(), 0..100), is_queue in any::<bool>()) {
-        let mut limits = Limits::default();
-        (limits.max_messages, limits.max_bytes) = (3, 60);
+        let limits = Limits::default().max_messages(3).max_bytes(60);
         let outbox = if is_queue {
             Outbox::queue(3, 60)
         } else {

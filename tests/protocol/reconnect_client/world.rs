@@ -31,12 +31,6 @@ impl Retryable for Failure {
 
 pub(crate) const LOST: Failure = Failure::Connection(ConnectionError::UnexpectedEof);
 
-pub(crate) fn policy(change: impl FnOnce(&mut Policy)) -> Policy {
-    let mut policy = Policy::default();
-    change(&mut policy);
-    policy
-}
-
 pub(crate) fn queue() -> Outbox {
     Outbox::queue(1024, 1 << 20)
 }

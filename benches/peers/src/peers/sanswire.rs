@@ -59,8 +59,7 @@ impl Peer for Sanswire {
             Takeover::Keep => extension::Takeover::Keep,
             Takeover::Reset => extension::Takeover::Reset,
         };
-        let mut config = DeflateConfig::default();
-        (config.takeover, config.peer_takeover) = (takeover, takeover);
+        let config = DeflateConfig::default().takeover(takeover).peer_takeover(takeover);
         let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
         let connection = server().with_deflate(agreed);
         let echo = Echoing { transport: transport(), connection };

@@ -50,11 +50,12 @@ where
     C: Fn(ClientRequest) -> Connected + Send + Sync + 'static,
     Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
 {
-    let config = Supervisor::<Error>::connection_config(options.config);
+    let config = Supervisor::<Error>::connection_config(options.config.clone());
     let limit = options.attempt_timeout;
     let connect = Arc::new(connect);
     Box::new(move |number| {
         let (shared, connect) = (Arc::clone(&shared), Arc::clone(&connect));
+        let config = config.clone();
         let request = request(number);
         let attempt = async move {
             let (request, first) = request.await.map_err(Cause::Attempt)?.into().into_parts();

@@ -85,11 +85,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
     {
         let seed = options.seed.map_or_else(entropy, Ok)?;
-        let outbox = match options.delivery {
-            Some(limits) => Outbox::session(Session::new(session_id()?, limits)),
+        let outbox = match &options.delivery {
+            Some(limits) => Outbox::session(Session::new(session_id()?, limits.clone())),
             None => Outbox::queue(options.max_messages, options.max_bytes),
         };
-        let shared = Arc::new(Shared::new(Supervisor::new(options.policy, seed, outbox)));
+        let shared = Arc::new(Shared::new(Supervisor::new(options.policy.clone(), seed, outbox)));
         let mut client = Self {
             begin: by_callbacks(&options, Arc::clone(&shared), request, connect),
             epoch: Instant::now(),

@@ -5,6 +5,7 @@ use core::time::Duration;
 use crate::connection::Config;
 use crate::delivery::Limits;
 use crate::reconnect::Policy;
+use crate::setters::setters;
 
 /// The habits and limits of a [`Client`](super::Client).
 ///
@@ -12,10 +13,9 @@ use crate::reconnect::Policy;
 /// use core::time::Duration;
 /// use sanswire::io::tokio::reconnecting::Options;
 ///
-/// let mut options = Options::default();
-/// options.attempt_timeout = Duration::from_secs(3);
+/// let options = Options::default().attempt_timeout(Duration::from_secs(3));
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// When to try again, and when to give up.
@@ -67,5 +67,17 @@ impl Default for Options {
             delivery: None,
             seed: None,
         }
+    }
+}
+
+setters! {
+    Options {
+        policy: Policy,
+        config: Config,
+        attempt_timeout: Duration,
+        max_messages: usize,
+        max_bytes: usize,
+        delivery?: Limits,
+        seed?: [u8; 32],
     }
 }
