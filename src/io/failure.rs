@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::error::Error;
+use super::Error;
 use crate::driver::{Driver, DriverError};
 use crate::error::ConnectionError;
 use crate::handshake::HandshakeError;

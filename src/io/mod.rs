@@ -35,7 +35,7 @@ use core::net::SocketAddr;
 use std::io;
 
 use self::error::Error;
-use crate::connection::ReadyState;
+use crate::connection::{Commands, Config, Event, ReadyState};
 use crate::driver::{Driver, DriverError, Next};
 use crate::handshake::{Acceptance, ClientRequest, Request, Response};
 
@@ -59,6 +59,19 @@ fn entropy<const N: usize>() -> io::Result<[u8; N]> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
     Ok(bytes)
+}
+
+/// Creates a client's driver.
+fn client(request: &ClientRequest, config: &Config) -> Result<Driver, Error> {
+    Ok(Driver::client(request, config, entropy()?, entropy()?))
+}
+
+/// Makes a function that may be called once of one that may be called again: it yields nothing then.
+fn once<R>(
+    take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
+) -> impl FnMut(Event<'_>, &mut Commands<'_>) -> Option<R> {
+    let mut take = Some(take);
+    move |event, commands| take.take().map(|take| take(event, commands))
 }
 
 /// What an opening handshake waits for.

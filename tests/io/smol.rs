@@ -79,6 +79,27 @@ fn a_client_connects_to_a_url_and_has_everything_back() {
 }
 
 #[test]
+fn a_connection_is_made_from_a_url_and_a_request_that_are_temporaries() {
+    block_on(async {
+        let (listener, url) = listen().await;
+        let address = listener.local_addr().unwrap().to_string();
+        let server = spawn(async move {
+            for _ in 0..2 {
+                let (stream, _) = listener.accept().await.unwrap();
+                WebSocket::accept(stream, &Config::default()).await.unwrap();
+            }
+        });
+        spawn(WebSocket::connect(&url.clone())).await.unwrap();
+        let by_request = WebSocket::connect_with(
+            &ClientRequest::new(&address, "/").unwrap(),
+            &Config::default().ping_interval(None),
+        );
+        spawn(by_request).await.unwrap();
+        server.await;
+    });
+}
+
+#[test]
 fn a_request_has_its_subprotocol_and_its_config() {
     block_on(async {
         let (listener, _) = listen().await;

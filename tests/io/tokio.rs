@@ -35,6 +35,7 @@ use std::task::{Context, Poll};
 use std::thread;
 use std::time::Duration;
 
+use sanswire::handshake::ClientRequest;
 use sanswire::io::blocking;
 use sanswire::io::tokio::{Receiver, Sender, WebSocket};
 use sanswire::{
@@ -90,6 +91,26 @@ async fn a_tokio_client_talks_to_a_blocking_server() {
     assert_eq!(client.recv().await.unwrap(), Some("hello".into()));
     client.close(4000, "bye").await.unwrap();
     assert_eq!(server.join().unwrap().reason, "bye");
+}
+
+#[tokio::test]
+async fn a_connection_is_made_from_a_url_and_a_request_that_are_temporaries() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().await.unwrap();
+            WebSocket::accept(stream, &Config::default()).await.unwrap();
+        }
+    });
+    let by_url = tokio::spawn(WebSocket::connect(&format!("ws://{address}/")));
+    by_url.await.unwrap().unwrap();
+    let by_request = WebSocket::connect_with(
+        &ClientRequest::new(&address.to_string(), "/").unwrap(),
+        &Config::default().ping_interval(None),
+    );
+    timeout(Duration::from_secs(60), by_request).await.unwrap().unwrap();
+    server.await.unwrap();
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,9 +45,7 @@ mod turns;
 use core::time::Duration;
 
 use self::clock::{Clock, NEVER};
-use super::Transport;
-use super::error::Error;
-use super::failure::Failure;
+use super::{Error, Transport, failure::Failure, once};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
@@ -146,8 +144,7 @@ impl<S: Transport> WebSocket<S> {
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> T,
     ) -> Result<Option<T>, Error> {
-        let mut take = Some(take);
-        self.recv_until(false, |event, commands| take.take().map(|take| take(event, commands)))
+        self.recv_until(false, once(take))
     }
 
     /// Lends all events to `handle` until the connection ends, with the commands to answer them by.

@@ -9,9 +9,9 @@ use super::clock::{Clock, NEVER};
 use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
-use crate::io::error::Error;
+
 use crate::io::failure::Failure;
-use crate::io::{Transport, check_plain, entropy, is_self_connected, open_with};
+use crate::io::{Error, Transport, check_plain, client, is_self_connected, open_with};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -28,9 +28,9 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`connect_over`](Self::connect_over). Connecting
-    /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
-    /// `TimedOut`.
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as
+    /// [`connect_over`](Self::connect_over). Connecting to each address may take as long as the
+    /// handshake: then it is an [`Error::Io`] of kind `TimedOut`.
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         check_plain(request)?;
         Self::connect_over(connect(request)?, request, config)
@@ -49,8 +49,7 @@ impl<S: Transport> WebSocket<S> {
         request: &ClientRequest,
         config: &Config,
     ) -> Result<Self, Error> {
-        let driver = Driver::client(request, config, entropy()?, entropy()?);
-        Self::open(stream, driver, |_| Ok(Acceptance::new()))
+        Self::open(stream, client(request, config)?, |_| Ok(Acceptance::new()))
     }
 
     /// Does a server's handshake, and accepts every request that asks for a WebSocket.

@@ -9,9 +9,8 @@ use super::clock::{NEVER, SHORT};
 use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Next, Stuck};
 use crate::error::SendError;
-use crate::io::Transport;
-use crate::io::error::Error;
 use crate::io::pump::{self, Wrote};
+use crate::io::{Error, Transport};
 
 impl<S: Transport> WebSocket<S> {
     /// Lends events until `take` returns something, or the connection has ended. The time that a

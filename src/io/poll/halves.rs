@@ -16,7 +16,7 @@ use super::transport::PollTransport;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Event, ReadyState};
 use crate::error::SendError;
-use crate::io::error::Error;
+use crate::io::{Error, once};
 use crate::message::{Message, MessageKind, Outgoing};
 
 /// The half of a [`WebSocket`] that sends.
@@ -260,12 +260,8 @@ impl<T: PollTransport> Receiver<T> {
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
     ) -> Result<Option<R>, Error> {
-        let mut take = Some(take);
-        let received = self.side.wait(|shell, wakers| {
-            shell.poll_recv_with(wakers, |event, commands| {
-                take.take().map(|take| take(event, commands))
-            })
-        });
+        let mut take = once(take);
+        let received = self.side.wait(|shell, wakers| shell.poll_recv_with(wakers, &mut take));
         received.await.map(Option::flatten)
     }
 

@@ -50,7 +50,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use self::shell::{Shell, Wakers};
-use super::error::Error;
+use super::{Error, once};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
@@ -136,12 +136,8 @@ impl<T: PollTransport> WebSocket<T> {
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
     ) -> Result<Option<R>, Error> {
-        let mut take = Some(take);
-        let received = poll_fn(|cx| {
-            self.shell.poll_recv_with(Wakers::of(cx), |event, commands| {
-                take.take().map(|take| take(event, commands))
-            })
-        });
+        let mut take = once(take);
+        let received = poll_fn(|cx| self.shell.poll_recv_with(Wakers::of(cx), &mut take));
         received.await.map(Option::flatten)
     }
 

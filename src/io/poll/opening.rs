@@ -11,8 +11,7 @@ use super::transport::PollTransport;
 use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
-use crate::io::entropy;
-use crate::io::error::Error;
+use crate::io::{Error, client};
 
 impl<T: PollTransport> WebSocket<T> {
     /// Does a client's handshake over a stream that is connected already, such as one of TLS.
@@ -24,14 +23,13 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream.
-    pub async fn connect_over(
+    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    pub fn connect_over(
         stream: T::Stream,
         request: &ClientRequest,
         config: &Config,
-    ) -> Result<Self, Error> {
-        let driver = Driver::client(request, config, entropy()?, entropy()?);
-        Self::open(stream, driver, async |_| Ok(Acceptance::new())).await
+    ) -> impl Future<Output = Result<Self, Error>> + use<T> {
+        Self::open(stream, client(request, config), async |_: &Request| Ok(Acceptance::new()))
     }
 
     /// Does a server's handshake, and accepts every request that asks for a WebSocket.
@@ -45,9 +43,12 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream.
-    pub async fn accept(stream: T::Stream, config: &Config) -> Result<Self, Error> {
-        Self::open(stream, Driver::server(config), async |_| Ok(Acceptance::new())).await
+    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    pub fn accept(
+        stream: T::Stream,
+        config: &Config,
+    ) -> impl Future<Output = Result<Self, Error>> + use<T> {
+        Self::accept_with(stream, config, async |_: &Request| Ok(Acceptance::new()))
     }
 
     /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
@@ -91,13 +92,13 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream.
-    pub async fn accept_with(
+    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    pub fn accept_with<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
         stream: T::Stream,
         config: &Config,
-        decide: impl AsyncFnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> Result<Self, Error> {
-        Self::open(stream, Driver::server(config), decide).await
+        decide: D,
+    ) -> impl Future<Output = Result<Self, Error>> + use<T, D> {
+        Self::open(stream, Ok(Driver::server(config)), decide)
     }
 
     /// As [`accept_with`](Self::accept_with), with other limits for the request.
@@ -108,25 +109,25 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream.
-    pub async fn accept_with_limits(
+    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    pub fn accept_with_limits<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
         stream: T::Stream,
         limits: &HeadLimits,
         config: &Config,
-        decide: impl AsyncFnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> Result<Self, Error> {
-        Self::open(stream, Driver::server_with(limits, config), decide).await
+        decide: D,
+    ) -> impl Future<Output = Result<Self, Error>> + use<T, D> {
+        Self::open(stream, Ok(Driver::server_with(limits, config)), decide)
     }
 
     /// Boxed: a task that opens a connection and then serves it would hold the place of this future
     /// all along, beside the socket.
-    fn open(
+    fn open<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
         stream: T::Stream,
-        driver: Driver,
-        decide: impl AsyncFnOnce(&Request) -> Result<Acceptance, Response>,
-    ) -> impl Future<Output = Result<Self, Error>> {
-        let mut socket = Self::from_driver(stream, driver);
+        driver: Result<Driver, Error>,
+        decide: D,
+    ) -> impl Future<Output = Result<Self, Error>> + use<T, D> {
         Box::pin(async move {
+            let mut socket = Self::from_driver(stream, driver?);
             if let Some(request) = poll_fn(|cx| socket.shell.poll_open(Wakers::of(cx))).await? {
                 let decided = socket.opening_while(decide(&request)).await?;
                 socket.shell.answer(&request, decided);

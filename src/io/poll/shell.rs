@@ -10,9 +10,7 @@ use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Driver, Next, Stuck, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
-use crate::io::error::Error;
-use crate::io::failure::Failure;
-use crate::io::{Opening, answer, open};
+use crate::io::{Error, Opening, answer, failure::Failure, open};
 use crate::message::{Message, Outgoing};
 
 /// A driver over a transport.

@@ -125,9 +125,11 @@ impl WebSocket<TcpStream> {
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream.
-    pub async fn connect(url: &str) -> Result<Self, Error> {
-        Self::connect_with(&ClientRequest::from_url(url)?, &Config::default()).await
+    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
+        let request = ClientRequest::from_url(url);
+        let connecting = request.map(|request| Self::connect_with(&request, &Config::default()));
+        async move { connecting?.await }
     }
 
     /// Connects over TCP to where the request goes, with [`TCP_NODELAY`](TcpStream::set_nodelay)
@@ -135,16 +137,22 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as [`connect_over`](Self::connect_over). Connecting
-    /// to each address may take as long as the handshake: then it is an [`Error::Io`] of kind
-    /// `TimedOut`.
+    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as
+    /// [`connect_over`](Self::connect_over). Connecting to each address may take as long as the
+    /// handshake: then it is an [`Error::Io`] of kind `TimedOut`.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream.
-    pub async fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
-        check_plain(request)?;
-        Self::connect_over(connect(request).await?, request, config).await
+    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    pub fn connect_with(
+        request: &ClientRequest,
+        config: &Config,
+    ) -> impl Future<Output = Result<Self, Error>> + use<> {
+        let (request, config) = (request.clone(), config.clone());
+        Box::pin(async move {
+            check_plain(&request)?;
+            Self::connect_over(connect(&request).await?, &request, &config).await
+        })
     }
 }
 

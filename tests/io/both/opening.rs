@@ -194,3 +194,42 @@ async fn frames_that_come_while_a_request_is_decided_about_are_kept() {
     let mut server = WebSocket::accept_with(adapt(far), &Config::default(), decide).await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some("early".into()));
 }
+
+// Futures of the opening handshake borrow nothing, so that options and requests may be temporaries.
+
+#[tokio::test]
+async fn a_handshake_is_spawned_with_options_that_are_temporaries() {
+    let (near, far) = duplex(1000);
+    let accepting = WebSocket::accept(adapt(far), &Config::default().ping_interval(None));
+    let server = tokio::spawn(accepting);
+    let connecting = WebSocket::connect_over(
+        adapt(near),
+        &ClientRequest::new("server.example.com", "/").unwrap(),
+        &Config::default().max_buffered(1),
+    );
+    let client = tokio::spawn(connecting);
+    let (mut server, mut client) = (server.await.unwrap().unwrap(), client.await.unwrap().unwrap());
+    client.feed("fills the output").await.unwrap();
+    assert!(client.try_send("no room").is_err());
+    assert!(tokio::join!(client.flush(), server.recv()).1.unwrap().is_some());
+}
+
+#[tokio::test]
+async fn a_handshake_is_selected_and_timed_with_options_that_are_temporaries() {
+    let (_near, far) = duplex(1000);
+    tokio::select! {
+        biased;
+        accepted = WebSocket::accept(adapt(far), &Config::default().ping_interval(None)) => {
+            panic!("{accepted:?}");
+        }
+        () = std::future::ready(()) => {}
+    }
+    let (_near, far) = duplex(1000);
+    let accepting = WebSocket::accept_with_limits(
+        adapt(far),
+        &HeadLimits::default().timeout(None),
+        &Config::default().ping_interval(None),
+        async |_: &Request| Ok(Acceptance::new()),
+    );
+    tokio::time::timeout(Duration::ZERO, accepting).await.unwrap_err();
+}

@@ -16,7 +16,7 @@ use super::event::Cause;
 use super::options::Options;
 use super::shared::Shared;
 use crate::handshake::{ClientRequest, HandshakeError};
-use crate::io::error::Error;
+use crate::io::Error;
 use crate::io::tokio::WebSocket;
 use crate::message::Message;
 use crate::reconnect::{AttemptError, Opening, Supervisor};

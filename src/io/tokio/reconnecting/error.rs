@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::io::error::Error;
+use crate::io::Error;
 use crate::reconnect::{AttemptError, Policy, Retry, Retryable};
 
 /// The handshake and the connection are judged by the [`Policy`]. A transport may be there at

@@ -1,6 +1,6 @@
 //! What the client tells, with the error of the adapters; decides nothing.
 
-use crate::io::error::Error;
+use crate::io::Error;
 use crate::reconnect;
 
 // An application names them in signatures: they take no parameter there.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use ::tokio::sync::Notify;
 use ::tokio::sync::futures::Notified;
 
-use crate::io::error::Error;
+use crate::io::Error;
 use crate::reconnect::Supervisor;
 
 /// What a client and its handles have in common.
