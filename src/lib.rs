@@ -260,3 +260,17 @@ pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
+
+#[cfg(all(doctest, feature = "tokio"))]
+mod guide {
+    #[doc = include_str!("../docs/guide/authentication.md")]
+    mod authentication {}
+    #[doc = include_str!("../docs/guide/shutdown.md")]
+    mod shutdown {}
+    #[doc = include_str!("../docs/guide/split.md")]
+    mod split {}
+    #[doc = include_str!("../docs/guide/streaming.md")]
+    mod streaming {}
+    #[doc = include_str!("../docs/guide/testing.md")]
+    mod testing {}
+}
