@@ -20,7 +20,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use flate2::{Compress, Compression, FlushCompress};
-use sanswire::frame::{Header, Opcode, encode};
+use sanswire::frame::{Frame, Opcode};
 
 /// A flood: its name, its bytes, and the worst wait that is allowed.
 type Flood = (&'static str, fn() -> Vec<u8>, Duration);
@@ -123,11 +123,10 @@ fn tiny() -> Vec<u8> {
 
 /// A whole binary message of a client's.
 fn compressed(payload: &[u8]) -> Vec<u8> {
-    let (opcode, payload_len) = (Opcode::Binary, payload.len() as u64);
-    let header = Header { fin: true, rsv: 0x40, opcode, mask: Some([0; 4]), payload_len };
-    let mut frame = Vec::new();
-    encode(&mut frame, header, payload);
-    frame
+    let mut output = Vec::new();
+    Frame { fin: true, rsv: 0x40, opcode: Opcode::Binary, mask: Some([0; 4]), payload }
+        .encode(&mut output);
+    output
 }
 
 /// How many connections are made under each flood.

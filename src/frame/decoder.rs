@@ -115,7 +115,7 @@ impl Decoder {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Opcode, encode};
+    use crate::frame::{Frame, Opcode};
     use alloc::vec::Vec;
     use proptest::collection::vec;
     use proptest::prelude::*;
@@ -147,9 +147,7 @@ mod tests {
             let most = most.map(|most| most.min(NonZeroU16::new(most.get() % 70 + 1).unwrap()));
             let mut bytes = Vec::new();
             for (opcode, payload) in &frames {
-                let header =
-                    Header { fin: true, rsv: 0, opcode: *opcode, mask: key, payload_len: 0 };
-                encode(&mut bytes, header, payload);
+                Frame { fin: true, rsv: 0, opcode: *opcode, mask: key, payload }.encode(&mut bytes);
             }
             let sender = if key.is_some() { Role::Client } else { Role::Server };
             let mut decoder = Decoder::new(sender);

@@ -2,25 +2,54 @@
 
 use alloc::vec::Vec;
 
-use super::header::{Header, MASKED};
+use super::header::{Header, MASKED, Opcode};
 use super::mask;
 
-/// Appends a frame to `output`: the header, then `payload`, masked in the copy if the header has a
-/// key.
-///
-/// The length on the wire is that of `payload`, whatever `header.payload_len` says.
+/// A frame to be encoded. Its length on the wire is that of its payload.
 ///
 /// ```
-/// use sanswire::frame::{Header, Opcode, encode};
+/// use sanswire::frame::{Frame, Opcode};
 ///
-/// let header =
-///     Header { fin: true, rsv: 0, opcode: Opcode::Text, mask: None, payload_len: 0 };
+/// let frame =
+///     Frame { fin: true, rsv: 0, opcode: Opcode::Text, mask: None, payload: b"Hello" };
 /// let mut output = Vec::new();
-/// encode(&mut output, header, b"Hello");
+/// frame.encode(&mut output);
 /// assert_eq!(output, b"\x81\x05Hello");
 /// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[expect(clippy::exhaustive_structs, reason = "these are the fields of §5.2")]
+pub struct Frame<'a> {
+    /// Whether this is the last fragment of its message.
+    pub fin: bool,
+    /// RSV1, RSV2 and RSV3 where they stand in the first byte: within `0x70`.
+    pub rsv: u8,
+    /// What the frame is for.
+    pub opcode: Opcode,
+    /// The key to mask the payload with, in the copy.
+    pub mask: Option<[u8; 4]>,
+    /// The payload, not masked.
+    pub payload: &'a [u8],
+}
+
+impl Frame<'_> {
+    /// Appends the frame to `output`. The RFC's rules are the caller's to keep: a Ping of 126 bytes
+    /// is encoded as one.
+    pub fn encode(&self, output: &mut Vec<u8>) {
+        encode(output, self.header(), self.payload);
+    }
+
+    /// Returns the header of the frame.
+    #[must_use]
+    pub const fn header(&self) -> Header {
+        let Self { fin, rsv, opcode, mask, payload } = *self;
+        Header { fin, rsv, opcode, mask, payload_len: payload.len() as u64 }
+    }
+}
+
+/// Appends a frame to `output`: the header, then `payload`, masked in the copy if the header has a
+/// key. The length on the wire is that of `payload`.
 #[inline]
-pub fn encode(output: &mut Vec<u8>, header: Header, payload: &[u8]) {
+pub(crate) fn encode(output: &mut Vec<u8>, header: Header, payload: &[u8]) {
     encode_header(output, &header, payload.len() as u64);
     match header.mask {
         Some(key) => mask::append(output, payload, key),

@@ -17,7 +17,7 @@
 //! - [`Header`]: parsed and encoded, with every check that one header allows.
 //! - [`mask`]: the XOR of §5.3, in place, in a copy, resumable at any offset.
 //! - [`Decoder`]: bytes to frames, piece by piece.
-//! - [`encode`]: a frame to bytes.
+//! - [`Frame`]: a frame to bytes.
 
 mod decoder;
 mod encoder;
@@ -26,8 +26,8 @@ pub mod mask;
 mod reader;
 
 pub use decoder::{Decoder, Piece};
-pub use encoder::encode;
-pub(crate) use encoder::encode_header;
+pub use encoder::Frame;
+pub(crate) use encoder::{encode, encode_header};
 pub use header::{EncodedHeader, Header, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};
 pub(crate) use header::{FIN, RSV1, Rest};
 pub(crate) use reader::{FrameReader, Part};

@@ -530,7 +530,7 @@ const COMPRESSED_CHUNK: usize = 1 << 10;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::encode;
+    use crate::frame::Frame;
     use alloc::vec;
     use alloc::vec::Vec;
     use proptest::collection::vec as many;
@@ -565,9 +565,8 @@ mod tests {
     fn wire(frames: &[Sent], key: Option<[u8; 4]>) -> Vec<u8> {
         let mut bytes = Vec::new();
         for Sent { opcode, fin, rsv, payload } in frames {
-            let header =
-                Header { fin: *fin, rsv: *rsv, opcode: *opcode, mask: key, payload_len: 0 };
-            encode(&mut bytes, header, payload);
+            let (fin, rsv, opcode) = (*fin, *rsv, *opcode);
+            Frame { fin, rsv, opcode, mask: key, payload }.encode(&mut bytes);
         }
         bytes
     }

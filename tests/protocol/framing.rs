@@ -1,5 +1,6 @@
 //! The base framing protocol (RFC 6455, §5.1 to §5.3) as an open connection enforces it.
 
+use sanswire::frame::{Frame, Header, Opcode};
 use sanswire::{Config, Connection, ConnectionError, Event, MessageKind, ReadyState, Role};
 
 use crate::support::{
@@ -357,6 +358,22 @@ fn a_client_masks_every_kind_of_frame_and_a_server_none() {
         }
         for frame in frames {
             assert_eq!(frame.key.is_some(), role == Role::Client);
+        }
+    }
+}
+
+#[test]
+fn a_frame_is_encoded_with_the_length_of_its_payload() {
+    for len in [0, 1, 125, 126, 65_535, 65_536] {
+        for mask in [None, Some([1, 2, 3, 4])] {
+            let payload = &vec![7; len][..];
+            let frame = Frame { fin: false, rsv: 0x40, opcode: Opcode::Text, mask, payload };
+            let mut output = b"before".to_vec();
+            frame.encode(&mut output);
+            let (header, header_len) = Header::parse(&output[6..]).unwrap().unwrap();
+            assert_eq!(header, frame.header());
+            assert_eq!(header.payload_len, len as u64);
+            assert_eq!(output.len(), 6 + header_len + len);
         }
     }
 }
