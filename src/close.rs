@@ -44,6 +44,12 @@ impl CloseCode {
     pub const BAD_GATEWAY: Self = Self(1014);
     /// 1015: the TLS handshake failed. Never on the wire.
     pub const TLS_HANDSHAKE: Self = Self(1015);
+    /// 3000: the client must sign in first. Registered with IANA, equivalent to HTTP's 401.
+    pub const UNAUTHORIZED: Self = Self(3000);
+    /// 3003: the client is known and may not do this. Registered with IANA, equivalent to HTTP's 403.
+    pub const FORBIDDEN: Self = Self(3003);
+    /// 3008: the client took too long. Registered with IANA, equivalent to HTTP's 408.
+    pub const TIMEOUT: Self = Self(3008);
 
     /// Returns the code as a number.
     #[must_use]

@@ -192,9 +192,22 @@ impl From<&str> for Utf8Bytes {
     }
 }
 
+/// Without a copy, unless more than half of the memory of `text` is unused.
 impl From<String> for Utf8Bytes {
-    fn from(text: String) -> Self {
+    fn from(mut text: String) -> Self {
+        // What has room to spare would hold it for as long as the text lives.
+        if text.capacity() / 2 > text.len() {
+            text.shrink_to_fit();
+        }
         Self { bytes: text.into() }
+    }
+}
+
+/// Without a copy if nobody else holds the text.
+impl From<Utf8Bytes> for String {
+    fn from(text: Utf8Bytes) -> Self {
+        // It is valid, so that the default is never taken.
+        Self::from_utf8(text.bytes.into()).unwrap_or_default()
     }
 }
 
@@ -212,17 +225,29 @@ impl TryFrom<Bytes> for Utf8Bytes {
     }
 }
 
-impl PartialEq<str> for Utf8Bytes {
-    fn eq(&self, other: &str) -> bool {
-        self.as_str() == other
-    }
+/// Implements the comparison of a type that has `as_str` with strings, in both directions.
+macro_rules! eq_str {
+    ($text:ty, $($string:ty),+) => {
+        $(
+            impl PartialEq<$string> for $text {
+                fn eq(&self, other: &$string) -> bool {
+                    let other: &str = other;
+                    self.as_str() == other
+                }
+            }
+
+            impl PartialEq<$text> for $string {
+                fn eq(&self, other: &$text) -> bool {
+                    other == self
+                }
+            }
+        )+
+    };
 }
 
-impl PartialEq<&str> for Utf8Bytes {
-    fn eq(&self, other: &&str) -> bool {
-        self.as_str() == *other
-    }
-}
+pub(crate) use eq_str;
+
+eq_str!(Utf8Bytes, str, &str, String);
 
 impl fmt::Debug for Utf8Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -232,7 +257,7 @@ impl fmt::Debug for Utf8Bytes {
 
 impl fmt::Display for Utf8Bytes {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
+        fmt::Display::fmt(self.as_str(), f)
     }
 }
 

@@ -68,6 +68,16 @@ impl Event<'_> {
     }
 }
 
+/// A message as an event, such as for the test of a handler.
+impl From<Message> for Event<'static> {
+    fn from(message: Message) -> Self {
+        match message {
+            Message::Binary(payload) => Self::Binary(payload.into()),
+            Message::Text(text) => Self::Text(text.into()),
+        }
+    }
+}
+
 /// What became of the messages that were sent while the output was full.
 ///
 /// Both are 0 unless [`WhenFull::DropNewest`](crate::WhenFull) or `DropOldest` is set.

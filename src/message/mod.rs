@@ -56,6 +56,25 @@ impl MessageKind {
 }
 
 impl Message {
+    /// Creates a text message. A `String` is not copied; it is shrunk if more than half of its
+    /// memory is unused.
+    #[must_use]
+    pub fn text(text: impl Into<Utf8Bytes>) -> Self {
+        Self::Text(text.into())
+    }
+
+    /// Creates a binary message. The payload is not copied, unless more than half of its memory is
+    /// unused and nobody else holds it.
+    #[must_use]
+    pub fn binary(payload: impl Into<Bytes>) -> Self {
+        let payload = payload.into();
+        Self::Binary(match payload.try_into_mut() {
+            Ok(own) if own.capacity() / 2 > own.len() => Bytes::copy_from_slice(&own),
+            Ok(own) => own.freeze(),
+            Err(shared) => shared,
+        })
+    }
+
     /// Returns the type of the message.
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
@@ -147,10 +166,7 @@ impl From<Utf8Bytes> for Message {
 }
 
 impl From<alloc::string::String> for Message {
-    fn from(mut text: alloc::string::String) -> Self {
-        if text.capacity() / 2 > text.len() {
-            text.shrink_to_fit();
-        }
+    fn from(text: alloc::string::String) -> Self {
         Self::Text(text.into())
     }
 }

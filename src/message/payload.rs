@@ -1,5 +1,7 @@
 //! Payloads that are lent to the caller, to be looked at in place or taken; knows no frames.
 
+use alloc::string::String;
+use alloc::vec::Vec;
 use core::fmt;
 use core::ops::{Deref, Range};
 
@@ -7,7 +9,7 @@ use bytes::Bytes;
 
 use super::{Message, MessageKind};
 use crate::buffer::ReceiveBuf;
-use crate::utf8::{Utf8Bytes, validated_str};
+use crate::utf8::{Utf8Bytes, eq_str, validated_str};
 
 /// A payload lent by the receive buffer, or owned where it had to be assembled.
 ///
@@ -89,6 +91,42 @@ impl From<Payload<'_>> for Bytes {
     }
 }
 
+impl From<Bytes> for Payload<'static> {
+    fn from(bytes: Bytes) -> Self {
+        Self::owned(bytes)
+    }
+}
+
+impl From<Vec<u8>> for Payload<'static> {
+    fn from(bytes: Vec<u8>) -> Self {
+        Self::owned(bytes.into())
+    }
+}
+
+impl From<&[u8]> for Payload<'static> {
+    fn from(bytes: &[u8]) -> Self {
+        Self::owned(Bytes::copy_from_slice(bytes))
+    }
+}
+
+/// Without a copy if the payload is owned and nobody else holds it.
+impl From<Payload<'_>> for Vec<u8> {
+    fn from(payload: Payload<'_>) -> Self {
+        match payload.into_lent() {
+            Ok(lent) => lent.to_vec(),
+            Err(owned) => owned.into(),
+        }
+    }
+}
+
+impl<T: AsRef<[u8]> + ?Sized> PartialEq<T> for Payload<'_> {
+    fn eq(&self, other: &T) -> bool {
+        **self == *other.as_ref()
+    }
+}
+
+impl Eq for Payload<'_> {}
+
 impl fmt::Debug for Payload<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         fmt::Debug::fmt(&**self, f)
@@ -155,6 +193,50 @@ impl AsRef<str> for Text<'_> {
 impl From<Text<'_>> for Utf8Bytes {
     fn from(text: Text<'_>) -> Self {
         text.into_utf8_bytes()
+    }
+}
+
+impl From<Utf8Bytes> for Text<'static> {
+    fn from(text: Utf8Bytes) -> Self {
+        Self::from_validated(Payload::owned(text.into_bytes()))
+    }
+}
+
+impl From<String> for Text<'static> {
+    fn from(text: String) -> Self {
+        Utf8Bytes::from(text).into()
+    }
+}
+
+impl From<&str> for Text<'static> {
+    fn from(text: &str) -> Self {
+        Utf8Bytes::from(text).into()
+    }
+}
+
+/// Without a copy if the text is owned and nobody else holds it.
+impl From<Text<'_>> for String {
+    fn from(text: Text<'_>) -> Self {
+        match text.into_lent() {
+            Ok(lent) => lent.into(),
+            Err(owned) => owned.into(),
+        }
+    }
+}
+
+impl PartialEq for Text<'_> {
+    fn eq(&self, other: &Self) -> bool {
+        self.as_str() == other.as_str()
+    }
+}
+
+impl Eq for Text<'_> {}
+
+eq_str!(Text<'_>, str, &str, String);
+
+impl fmt::Display for Text<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self.as_str(), f)
     }
 }
 

@@ -44,6 +44,7 @@ mod reconnect_client;
 mod sending;
 mod swapping;
 mod text;
+mod values;
 mod vectors;
 #[cfg(feature = "handshake")]
 mod whatwg;

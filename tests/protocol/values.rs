@@ -1,0 +1,117 @@
+//! Texts, payloads and messages as values: compared with strings and bytes, printed, made of what
+//! an application has and turned back into it.
+#![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
+
+use bytes::Bytes;
+use sanswire::{CloseCode, Config, Connection, Event, Message, Payload, Text, Utf8Bytes};
+
+/// Lends the only event of a client that has received `frame`.
+fn lent<R>(frame: &[u8], look: impl FnOnce(Event<'_>) -> R) -> R {
+    let mut connection = Connection::client(&Config::default(), [7; 32]);
+    connection.input().extend_from_slice(frame);
+    let (event, _) = connection.poll_event().unwrap().unwrap();
+    look(event)
+}
+
+#[test]
+fn a_lent_text_compares_with_strings_and_is_printed_as_one() {
+    let owned = String::from("hello");
+    lent(b"\x81\x05hello", |event| {
+        let Event::Text(text) = event else { unreachable!("{event:?}") };
+        assert!(text == *"hello" && *"hello" == text);
+        assert!(text == "hello" && "hello" == text);
+        assert!(text == owned && owned == text);
+        assert!(text != "other" && text == Text::from("hello"));
+        assert_eq!(format!("{text:>6} {text:?}"), " hello \"hello\"");
+        assert_eq!(String::from(text), "hello");
+    });
+}
+
+#[test]
+fn a_lent_payload_compares_with_bytes() {
+    lent(b"\x82\x03\x01\x02\x03", |event| {
+        let Event::Binary(payload) = event else { unreachable!("{event:?}") };
+        assert!(payload == [1, 2, 3] && payload == vec![1, 2, 3] && payload == &[1, 2, 3][..]);
+        assert!(payload != [1, 2] && payload == Payload::from(vec![1, 2, 3]));
+        assert_eq!(Vec::from(payload), [1, 2, 3]);
+    });
+}
+
+#[test]
+fn an_owned_text_compares_with_strings_and_is_printed_as_one() {
+    let (text, owned) = (Utf8Bytes::from("hello"), String::from("hello"));
+    assert!(text == *"hello" && *"hello" == text);
+    assert!(text == "hello" && "hello" == text);
+    assert!(text == owned && owned == text);
+    assert_eq!(format!("{text:>6} {text:?}"), " hello \"hello\"");
+}
+
+#[test]
+fn a_string_goes_in_and_comes_back_without_a_copy() {
+    for len in [1, 100, 10_000] {
+        let string = "x".repeat(len);
+        let at = string.as_ptr();
+        let text = Utf8Bytes::from(string);
+        assert_eq!(text.as_ptr(), at);
+        let string = String::from(Text::from(text));
+        assert_eq!((string.as_ptr(), string.len()), (at, len));
+        let message = Message::text(string);
+        assert_eq!(message.as_bytes().as_ptr(), at);
+    }
+    // What somebody else holds stays there.
+    let text = Utf8Bytes::from("shared");
+    let other = text.clone();
+    let string = String::from(text);
+    assert_ne!(string.as_ptr(), other.as_ptr());
+    assert_eq!(other, "shared");
+    assert_eq!(String::from(Utf8Bytes::from_static("static")), "static");
+}
+
+#[test]
+fn a_message_does_not_hold_memory_that_is_not_used() {
+    let bytes = || {
+        let mut bytes = Vec::with_capacity(10_000);
+        bytes.extend_from_slice(b"hello");
+        bytes
+    };
+    let string = || String::from_utf8(bytes()).unwrap();
+    for message in [
+        Message::binary(bytes()),
+        Message::from(bytes()),
+        Message::text(string()),
+        Message::from(string()),
+    ] {
+        assert_eq!(message.as_bytes(), b"hello");
+        assert!(Vec::from(message.into_bytes()).capacity() < 100);
+    }
+}
+
+#[test]
+fn a_binary_message_takes_bytes_as_they_are() {
+    let bytes = vec![7; 1000];
+    let at = bytes.as_ptr();
+    let message = Message::binary(bytes);
+    assert_eq!((message.as_bytes().as_ptr(), message.len()), (at, 1000));
+    let Message::Binary(shared) = message else { unreachable!() };
+    let part = Message::binary(shared.slice(..10));
+    assert_eq!((part.as_bytes().as_ptr(), part.len()), (at, 10));
+    assert_eq!(Message::binary(Bytes::from_static(b"static")).as_bytes(), b"static");
+    assert_eq!(Message::text("text"), Message::from("text"));
+}
+
+#[test]
+fn an_event_is_made_of_a_message_for_the_test_of_a_handler() {
+    for message in [Message::text("text"), Message::binary(vec![1, 2])] {
+        assert_eq!(Event::from(message.clone()).into_message(), Some(message));
+    }
+}
+
+#[test]
+fn the_codes_that_iana_has_registered_have_names() {
+    for (code, number) in
+        [(CloseCode::UNAUTHORIZED, 3000), (CloseCode::FORBIDDEN, 3003), (CloseCode::TIMEOUT, 3008)]
+    {
+        assert_eq!(code.as_u16(), number);
+        assert!(code.is_allowed_on_the_wire());
+    }
+}
