@@ -105,6 +105,7 @@ impl fmt::Display for Extension {
 
 /// A name, a parameter or a whole header value that breaks the grammar of §9.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct MalformedExtension;
 
 impl fmt::Display for MalformedExtension {

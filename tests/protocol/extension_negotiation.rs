@@ -50,7 +50,7 @@ fn white_space_may_stand_between_all_parts() {
 fn empty_elements_do_not_count() {
     assert_eq!(canonical(",, a , ,b,"), "a, b");
     for line in ["", " ", ",", " , ,, "] {
-        assert_eq!(parse(line), Err(MalformedExtension), "{line:?}");
+        assert!(parse(line).is_err(), "{line:?}");
     }
 }
 
@@ -70,7 +70,7 @@ fn a_quoted_string_unescapes_to_a_token() {
         r#"a; b=1"0""#,
         "a; b=\"\u{e9}\"",
     ] {
-        assert_eq!(parse(line), Err(MalformedExtension), "{line:?}");
+        assert!(parse(line).is_err(), "{line:?}");
     }
 }
 
@@ -81,16 +81,16 @@ fn what_breaks_the_grammar_is_refused() {
         "a; b=c d", "\"a\"", "a; \"b\"", "a/b", "a; b=[c]", "a\0", "a;b\n", "a\r\n", "\u{fc}",
         "a, ;b", "a; b=,c",
     ] {
-        assert_eq!(parse(line), Err(MalformedExtension), "{line:?}");
+        assert!(parse(line).is_err(), "{line:?}");
     }
-    assert_eq!(parse_extensions([&b"a\xff"[..]]), Err(MalformedExtension));
-    assert_eq!(parse_extensions([&b"a"[..], b"b;"]), Err(MalformedExtension));
+    assert!(parse_extensions([&b"a\xff"[..]]).is_err());
+    assert!(parse_extensions([&b"a"[..], b"b;"]).is_err());
 }
 
 #[test]
 fn an_unclosed_quote_of_escapes_takes_linear_time() {
     let line = format!("a; b=\"{}", r"\c".repeat(1 << 20));
-    assert_eq!(parse(&line), Err(MalformedExtension));
+    assert!(parse(&line).is_err());
 }
 
 #[test]
@@ -110,10 +110,10 @@ fn names_that_are_special_elsewhere_are_names() {
 #[test]
 fn only_tokens_can_be_written() {
     for text in ["", " ", "a b", "a\r\nb", "a;b", "a,b", "a=b", "\u{fc}"] {
-        assert_eq!(Extension::new(text), Err(MalformedExtension), "{text:?}");
+        assert!(Extension::new(text).is_err(), "{text:?}");
         let extension = Extension::new("a").unwrap();
-        assert_eq!(extension.clone().param(text, None), Err(MalformedExtension), "{text:?}");
-        assert_eq!(extension.param("b", Some(text)), Err(MalformedExtension), "{text:?}");
+        assert!(extension.clone().param(text, None).is_err(), "{text:?}");
+        assert!(extension.param("b", Some(text)).is_err(), "{text:?}");
     }
 }
 
