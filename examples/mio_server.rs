@@ -22,7 +22,7 @@ use sanswire::driver::{Driver, Next};
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError};
 use sanswire::io::pump;
-use sanswire::{Config, Error, Event};
+use sanswire::{Config, Error, Event, Timestamp};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
@@ -40,7 +40,7 @@ struct Server {
     peers: HashMap<Token, Peer>,
     /// Who has something to do now, and when.
     ready: BTreeSet<Token>,
-    timers: BTreeSet<(Duration, Token)>,
+    timers: BTreeSet<(Timestamp, Token)>,
     last: Token,
     start: Instant,
 }
@@ -48,21 +48,24 @@ struct Server {
 struct Peer {
     driver: Driver,
     stream: TcpStream,
-    timer: Option<Duration>,
+    timer: Option<Timestamp>,
 }
 
 impl Server {
     fn run(mut self) -> io::Result<()> {
         let mut events = Events::with_capacity(1024);
         loop {
-            let next = self.timers.first().map(|(at, _)| at.saturating_sub(self.start.elapsed()));
+            let next = self
+                .timers
+                .first()
+                .map(|(at, _)| at.saturating_duration_since(self.start.elapsed()));
             let wait = if self.ready.is_empty() { next } else { Some(Duration::ZERO) };
             match self.poll.poll(&mut events, wait) {
                 Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
                 Err(_) | Ok(()) => {}
             }
             self.ready.extend(events.iter().map(|event| event.token()));
-            let now = self.start.elapsed();
+            let now = self.start.elapsed().into();
             while let Some((_, token)) = self.timers.first().copied().filter(|(at, _)| *at <= now) {
                 self.timers.pop_first();
                 self.ready.insert(token);
@@ -81,7 +84,7 @@ impl Server {
         }
         if let Some(error) = added.err().filter(|error| error.kind() != io::ErrorKind::WouldBlock) {
             eprintln!("accept: {error}");
-            self.timers.insert((self.start.elapsed() + PAUSE, LISTENER));
+            self.timers.insert(((self.start.elapsed() + PAUSE).into(), LISTENER));
         }
     }
 

@@ -116,7 +116,7 @@
 //!             // When the stream fails, the driver knows: it delivers what came before, then ends.
 //!             Next::Wait => if let Ok(false) = io::pump(&mut driver, stream, || start.elapsed()) {
 //!                 driver.release_memory();
-//!                 let left = driver.poll_timeout().map(|at| at.saturating_sub(start.elapsed()));
+//!                 let left = driver.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
 //!                 wait(stream, &driver, left); // See `wants_read` and `wants_write`.
 //!             },
 //!             Next::Over => return Ok(()),
@@ -179,6 +179,7 @@
 //! |---|---|---|
 //! | [`Input`], [`TransmitBuf`] | the two ends of a byte's way | |
 //! | [`Utf8Validator`], [`Utf8Bytes`] | text, validated as it arrives | §8.1 |
+//! | [`Timestamp`] | a moment in time, by the caller's clock | |
 //! | [`CloseCode`], [`Closed`] | how and why a connection ends | §7.4 |
 //! | [`ConnectionError`], [`SendError`] | whose fault it is | §7.1.7 |
 //! | [`frame`] | one frame: header, mask, decoder, encoder | §5.2, §5.3 |
@@ -240,6 +241,7 @@ mod receive;
 pub mod reconnect;
 mod role;
 mod setters;
+mod timestamp;
 mod utf8;
 #[cfg(feature = "handshake")]
 pub mod whatwg;
@@ -255,6 +257,7 @@ pub use error::{ConnectionError, SendError};
 pub use io::error::Error;
 pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
 pub use role::Role;
+pub use timestamp::Timestamp;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};
 
 #[cfg(all(doctest, feature = "tokio"))]

@@ -220,7 +220,7 @@ impl<'a> Run<'a> {
 
     fn pass(&mut self, span: Duration) {
         self.now += span;
-        if self.driver.poll_timeout().is_some_and(|at| at <= self.now) {
+        if self.driver.poll_timeout().is_some_and(|at| at <= self.now.into()) {
             self.driver.handle_timeout(self.now);
         }
     }
@@ -262,7 +262,7 @@ impl<'a> Run<'a> {
             } else if self.stream.is_empty() && self.driver.wants_read() {
                 self.driver.handle_read(0, self.now);
                 has_moved = true;
-            } else if let Some(at) = self.driver.poll_timeout() {
+            } else if let Some(at) = self.driver.poll_timeout().map(Duration::from) {
                 idle = if at > self.now { 0 } else { idle + 1 };
                 assert!(idle < 10, "it is told the time again and again");
                 self.now = self.now.max(at);

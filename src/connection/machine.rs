@@ -17,6 +17,7 @@ use crate::extension::{Deflate, Deflater};
 use crate::message::{Chunk, MessageKind, Text};
 use crate::receive::{Limits, Received, Receiver, Short, Source};
 use crate::role::Role;
+use crate::timestamp::Timestamp;
 
 /// An open WebSocket connection, without the socket.
 ///
@@ -186,8 +187,8 @@ impl Connection {
         self.endpoint.handle_eof();
     }
 
-    /// Advances the clock to `now`, measured from a fixed point of your choice, the same for all
-    /// calls on this connection. Earlier times are ignored.
+    /// Advances the clock to `now`, a [`Timestamp`] such as `start.elapsed()`. Earlier times are
+    /// ignored.
     ///
     /// Call it after each wait, before [`poll_event`](Self::poll_event): it dates what has arrived,
     /// and sends heartbeats. Call it also when the time of [`poll_timeout`](Self::poll_timeout) has
@@ -195,7 +196,8 @@ impl Connection {
     /// arrived is processed.
     ///
     /// A connection that is never told the time has no deadlines.
-    pub fn handle_timeout(&mut self, now: Duration) {
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         self.endpoint.handle_timeout(now);
     }
 
@@ -206,7 +208,7 @@ impl Connection {
     /// before each wait, when `poll_event` has returned `None` and the output is written as far as
     /// it goes: it changes with everything that happens.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.endpoint.poll_timeout()
     }
 
@@ -517,7 +519,7 @@ impl Connection {
     }
 
     /// Returns the next deadline while input is unread; leaves out those of messages.
-    pub(crate) fn poll_timeout_unread(&self) -> Option<Duration> {
+    pub(crate) fn poll_timeout_unread(&self) -> Option<Timestamp> {
         self.endpoint.poll_timeout_unread()
     }
 
@@ -572,17 +574,17 @@ impl Connection {
 
     /// Returns when something is due of what the application and the peer did before the time was
     /// told last.
-    pub(crate) fn next_dated(&self) -> Option<Duration> {
+    pub(crate) fn next_dated(&self) -> Option<Timestamp> {
         self.endpoint.next_dated()
     }
 
     /// Returns until when the end of the connection may take, all in all.
-    pub(crate) fn close_deadline(&self) -> Option<Duration> {
+    pub(crate) fn close_deadline(&self) -> Option<Timestamp> {
         self.endpoint.close_deadline()
     }
 
     /// Returns the time that was told last.
-    pub(crate) fn now(&self) -> Duration {
+    pub(crate) fn now(&self) -> Timestamp {
         self.endpoint.now()
     }
 }

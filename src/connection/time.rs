@@ -2,6 +2,8 @@
 
 use core::time::Duration;
 
+use crate::timestamp::Timestamp;
+
 /// A point in time or a span of it, in nanoseconds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Time(u64);
@@ -35,7 +37,13 @@ impl Time {
     }
 
     #[inline]
-    pub(super) fn to_timeout(self) -> Option<Duration> {
+    pub(super) fn to_timeout(self) -> Option<Timestamp> {
+        (self != Self::NEVER).then(|| self.into())
+    }
+
+    /// Returns the span, unless it is without end.
+    #[inline]
+    pub(super) fn to_span(self) -> Option<Duration> {
         (self != Self::NEVER).then(|| self.into())
     }
 }
@@ -44,6 +52,20 @@ impl From<Duration> for Time {
     #[inline]
     fn from(duration: Duration) -> Self {
         Self(u64::try_from(duration.as_nanos()).unwrap_or(u64::MAX))
+    }
+}
+
+impl From<Timestamp> for Time {
+    #[inline]
+    fn from(timestamp: Timestamp) -> Self {
+        Duration::from(timestamp).into()
+    }
+}
+
+impl From<Time> for Timestamp {
+    #[inline]
+    fn from(time: Time) -> Self {
+        Duration::from(time).into()
     }
 }
 

@@ -8,6 +8,7 @@ use super::holding::Holding;
 use super::time::Time;
 use crate::error::ConnectionError;
 use crate::receive::Arriving;
+use crate::timestamp::Timestamp;
 
 /// The times of one connection.
 ///
@@ -130,12 +131,12 @@ impl Timers {
     }
 
     /// Takes the time before anything is to be dated.
-    pub(super) fn note_now(&mut self, now: Duration) {
+    pub(super) fn note_now(&mut self, now: Timestamp) {
         self.now = self.now.max(now.into());
     }
 
     /// Takes the time, which never goes back, and dates what the application did.
-    pub(super) fn advance(&mut self, now: Duration, output: Progress, sent: bool) {
+    pub(super) fn advance(&mut self, now: Timestamp, output: Progress, sent: bool) {
         self.note_now(now);
         if !self.started {
             self.started = true;
@@ -316,7 +317,7 @@ impl Timers {
 
     /// Returns when an open connection has something to do. `sent` is as in
     /// [`overdue`](Self::overdue).
-    pub(super) fn next(&self, output: Progress, sent: bool) -> Option<Duration> {
+    pub(super) fn next(&self, output: Progress, sent: bool) -> Option<Timestamp> {
         let messages = self.message_deadline().min(self.holding.deadline(self.began));
         let messages = messages.min(self.idle_deadline());
         self.next_unread(output, sent).map(|at| at.min(messages.into())).or(messages.to_timeout())
@@ -324,7 +325,7 @@ impl Timers {
 
     /// As [`next`](Self::next), without what depends on messages: the input may have some that
     /// nobody has looked at.
-    pub(super) fn next_unread(&self, output: Progress, sent: bool) -> Option<Duration> {
+    pub(super) fn next_unread(&self, output: Progress, sent: bool) -> Option<Timestamp> {
         let Progress { written, is_empty } = output;
         let is_moving = self.written != written;
         let undated = sent && self.idle_timeout != Time::NEVER
@@ -340,7 +341,7 @@ impl Timers {
     }
 
     /// Returns when something is due of what is dated: it may be earlier when all is, and not later.
-    pub(super) fn next_dated(&self, output: Progress, sent: bool) -> Option<Duration> {
+    pub(super) fn next_dated(&self, output: Progress, sent: bool) -> Option<Timestamp> {
         let idle = if sent { Time::NEVER } else { self.idle_deadline() };
         let messages = self.message_deadline().min(self.holding.deadline(self.began)).min(idle);
         let output = if self.started { self.next_of_output(output.is_empty) } else { Time::NEVER };
@@ -358,7 +359,7 @@ impl Timers {
     }
 
     /// Returns when a closing connection has something to do.
-    pub(super) fn next_closing(&self) -> Option<Duration> {
+    pub(super) fn next_closing(&self) -> Option<Timestamp> {
         if self.close_timeout == Time::NEVER {
             return None;
         }
@@ -369,7 +370,7 @@ impl Timers {
     }
 
     /// Returns until when the end may take, counted from now if it is not dated.
-    pub(super) fn close_deadline(&self) -> Option<Duration> {
+    pub(super) fn close_deadline(&self) -> Option<Timestamp> {
         self.closing.min(self.now).after(self.close_timeout).to_timeout()
     }
 
@@ -380,13 +381,13 @@ impl Timers {
     }
 
     /// Returns the time that was told last.
-    pub(super) fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Timestamp {
         self.now.into()
     }
 
     /// Returns the round-trip time that was measured last.
     pub(super) fn round_trip(&self) -> Option<Duration> {
-        self.round_trip.to_timeout()
+        self.round_trip.to_span()
     }
 
     fn next_ping(&self) -> Time {

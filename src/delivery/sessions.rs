@@ -10,6 +10,7 @@ use super::session::Session;
 use super::wire::{Hello, SessionId};
 use crate::close::CloseCode;
 use crate::setters::setters;
+use crate::timestamp::Timestamp;
 
 /// The sessions of a server, bounded in number for each user and in all, and in how long they wait
 /// for their clients.
@@ -45,7 +46,7 @@ use crate::setters::setters;
 /// [`max_sessions`](Retention::max_sessions): begun sessions of others stay, and new clients are
 /// denied.
 ///
-/// `now` is the time since a fixed point of your choice.
+/// `now` is the current time, as a [`Timestamp`].
 ///
 /// ```
 /// use core::time::Duration;
@@ -150,7 +151,7 @@ struct Kept<U> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Presence {
     /// Since when it has no connection.
-    Away(Duration),
+    Away(Timestamp),
     /// The number of its connection.
     Connected(u64),
 }
@@ -182,8 +183,9 @@ impl<U: Ord + Clone> Sessions<U> {
         user: U,
         hello: &Hello,
         new: SessionId,
-        now: Duration,
+        now: impl Into<Timestamp>,
     ) -> Result<Attachment, Denied> {
+        let now = now.into();
         self.handle_timeout(now);
         let named = hello.to.map(|server| Key { client: hello.from, server });
         let key = match named.filter(|key| self.kept.contains_key(key)) {
@@ -221,8 +223,9 @@ impl<U: Ord + Clone> Sessions<U> {
         user: U,
         client: SessionId,
         session: Session,
-        now: Duration,
+        now: impl Into<Timestamp>,
     ) -> Result<(), Denied> {
+        let now = now.into();
         if session.peer().is_some_and(|peer| peer != client) {
             return Err(Denied::OtherClient);
         }
@@ -238,11 +241,12 @@ impl<U: Ord + Clone> Sessions<U> {
     }
 
     /// Drops the sessions whose clients have been away for too long, with the messages in them.
-    pub fn handle_timeout(&mut self, now: Duration) {
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         let Self { retention, kept, users, .. } = self;
         kept.retain(|_, kept| {
             let Presence::Away(since) = kept.presence else { return true };
-            let stays = now.saturating_sub(since) < retention.max_absence;
+            let stays = now.saturating_duration_since(since) < retention.max_absence;
             if !stays {
                 discount(users, &kept.user);
             }
@@ -268,7 +272,7 @@ impl<U: Ord + Clone> Sessions<U> {
         Ok(())
     }
 
-    fn add(&mut self, user: U, key: Key, session: Session, now: Duration) -> Result<(), Denied> {
+    fn add(&mut self, user: U, key: Key, session: Session, now: Timestamp) -> Result<(), Denied> {
         self.make_room_of(&user)?;
         self.make_room(&user)?;
         *self.users.entry(user.clone()).or_default() += 1;
@@ -359,7 +363,8 @@ impl<U> Sessions<U> {
     ///
     /// Whatever ends a connection must come to this, an aborted task as well: a session that counts
     /// as connected is kept forever.
-    pub fn disconnect(&mut self, attachment: Attachment, now: Duration) {
+    pub fn disconnect(&mut self, attachment: Attachment, now: impl Into<Timestamp>) {
+        let now = now.into();
         let Some(kept) = self.kept.get_mut(&attachment.key) else { return };
         if kept.presence == Presence::Connected(attachment.connection) {
             kept.presence = Presence::Away(now);
@@ -370,7 +375,7 @@ impl<U> Sessions<U> {
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` while nobody is away.
     /// [`connect`](Self::connect) does it by itself.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         let since = self.away().map(|(.., since)| since).min()?;
         Some(since.saturating_add(self.retention.max_absence))
     }
@@ -400,7 +405,7 @@ impl<U> Sessions<U> {
     }
 
     /// Those that have no connection, and since when.
-    fn away(&self) -> impl Iterator<Item = (Key, &Kept<U>, Duration)> {
+    fn away(&self) -> impl Iterator<Item = (Key, &Kept<U>, Timestamp)> {
         self.kept.iter().filter_map(|(&key, kept)| match kept.presence {
             Presence::Away(since) => Some((key, kept, since)),
             Presence::Connected(_) => None,

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::error::DriverError;
 use crate::close::Closed;
+use crate::timestamp::Timestamp;
 
 /// What is told when the transport is done.
 #[derive(Clone, Debug)]
@@ -22,7 +23,7 @@ pub(super) struct Ending {
     is_tried: bool,
     is_timed_out: bool,
     /// Until when the peer is waited for, once the time was told.
-    until: Option<Duration>,
+    until: Option<Timestamp>,
     /// How much is still read and thrown away.
     left: usize,
 }
@@ -80,13 +81,13 @@ impl Ending {
     }
 
     /// Takes the time. The first one begins the wait, which ends not later than at `limit`.
-    pub(super) fn handle_timeout(&mut self, now: Duration, limit: Option<Duration>) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp, limit: Option<Timestamp>) {
         let linger = now.saturating_add(LINGER_TIMEOUT);
         let until = *self.until.get_or_insert(limit.map_or(linger, |limit| linger.min(limit)));
         self.is_timed_out |= until <= now || self.is_stuck();
     }
 
-    pub(super) fn poll_timeout(&self, now: Duration) -> Duration {
+    pub(super) fn poll_timeout(&self, now: Timestamp) -> Timestamp {
         self.until.filter(|_| !self.is_stuck()).unwrap_or(now)
     }
 

@@ -37,16 +37,16 @@
 //! ```no_run
 //! # use bytes::BytesMut;
 //! # use sanswire::driver::{Driver, Next, Transfer};
-//! # use std::time::Duration;
+//! # use sanswire::Timestamp;
 //! # enum Completion { Read(BytesMut, Option<usize>), Written(Vec<u8>, Option<usize>), Timeout }
 //! # struct Ring;
 //! # impl Ring {
 //! #     fn read(&mut self, _: BytesMut) {}
 //! #     fn write(&mut self, _: Vec<u8>) {}
 //! #     fn shutdown(&mut self) {}
-//! #     fn wait(&mut self, _: Option<Duration>) -> Completion { Completion::Timeout }
+//! #     fn wait(&mut self, _: Option<Timestamp>) -> Completion { Completion::Timeout }
 //! # }
-//! # fn turn(driver: &mut Driver, ring: &mut Ring, mut block: Vec<u8>, now: Duration) {
+//! # fn turn(driver: &mut Driver, ring: &mut Ring, mut block: Vec<u8>, now: Timestamp) {
 //! // When `poll_event` has returned `Next::Wait`:
 //! if let Some(memory) = driver.take_read() {
 //!     ring.read(memory);

@@ -1,7 +1,6 @@
 //! The opening handshake of either end, as a driver drives it; knows no transport.
 
 use alloc::boxed::Box;
-use core::time::Duration;
 
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Connection;
@@ -9,6 +8,7 @@ use crate::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
     ServerHandshake,
 };
+use crate::timestamp::Timestamp;
 
 /// The handshake of either end.
 #[derive(Debug)]
@@ -131,14 +131,14 @@ impl Opening {
         }
     }
 
-    pub(super) fn handle_timeout(&mut self, now: Duration) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         match self {
             Self::Accepting(accepting) => accepting.handshake.handle_timeout(now),
             Self::Connecting(connecting) => connecting.handshake.handle_timeout(now),
         }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         match self {
             Self::Accepting(accepting) => accepting.handshake.poll_timeout(),
             Self::Connecting(connecting) => connecting.handshake.poll_timeout(),

@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use core::time::Duration;
 
 use super::body::{BodyReader, Cut};
 use super::client_request::Expectation;
@@ -18,6 +17,7 @@ use super::{
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
+use crate::timestamp::Timestamp;
 
 /// The client's side of the opening handshake, for one connection.
 ///
@@ -65,7 +65,7 @@ pub struct ClientHandshake {
     /// The deadline of a refusal's body, which begins with it.
     refusal_deadline: Deadline,
     /// The time that was told last.
-    now: Option<Duration>,
+    now: Option<Timestamp>,
     input: ReceiveBuf,
     output: TransmitBuf,
 }
@@ -142,7 +142,8 @@ impl ClientHandshake {
     /// [`HeadLimits::timeout`](super::HeadLimits::timeout), and for the body of a refusal by
     /// [`ClientRequest::refusal_timeout`] from its head on. Call
     /// [`poll_response`](Self::poll_response) behind it.
-    pub fn handle_timeout(&mut self, now: Duration) {
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         self.now = Some(now);
         self.deadline.handle_timeout(now);
         if matches!(self.state, State::Body(..)) {
@@ -153,7 +154,7 @@ impl ClientHandshake {
     /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
     /// once there is nothing to wait for. It may be in the past: then call at once.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         let head = self.deadline.poll_timeout();
         match self.state {
             State::Head => head,

@@ -2,12 +2,14 @@
 
 use core::time::Duration;
 
+use crate::timestamp::Timestamp;
+
 /// The time by which something in a handshake must be done.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     limit: Option<Duration>,
     /// Known once the time was told.
-    at: Option<Duration>,
+    at: Option<Timestamp>,
     has_passed: bool,
 }
 
@@ -17,7 +19,7 @@ impl Deadline {
     }
 
     /// Takes the time; the first one begins the wait.
-    pub(super) fn handle_timeout(&mut self, now: Duration) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if let Some(limit) = self.limit {
             let at = *self.at.get_or_insert(now.saturating_add(limit));
             self.has_passed |= at <= now;
@@ -30,7 +32,7 @@ impl Deadline {
     }
 
     /// Returns when it is to be told the time: at once before the first time.
-    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         self.limit.map(|_| self.at.unwrap_or_default())
     }
 

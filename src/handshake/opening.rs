@@ -2,6 +2,7 @@
 
 use super::{ClientHandshake, Negotiated, ServerHandshake};
 use crate::connection::{Config, Connection, Opened};
+use crate::timestamp::Timestamp;
 
 /// What a finished handshake leaves behind.
 #[derive(Debug)]
@@ -47,7 +48,7 @@ impl ClientHandshake {
         self.take_finished().map(|finished| finished.open(connection))?;
         // It begins when the response came. (At 0, the time may not have been told.)
         let now = connection.now();
-        if !now.is_zero() {
+        if now != Timestamp::ZERO {
             connection.handle_timeout(now);
         }
         Some(())

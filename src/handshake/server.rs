@@ -1,7 +1,5 @@
 //! The server's side of the opening handshake (RFC 6455, §4.2); knows no frames.
 
-use core::time::Duration;
-
 use super::deadline::Deadline;
 use super::headers::{ACCEPT, CONNECTION, KEY, UPGRADE};
 use super::http::{HeadReader, Kind};
@@ -13,6 +11,7 @@ use super::{
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
+use crate::timestamp::Timestamp;
 
 /// The server's side of the opening handshake, for one connection.
 ///
@@ -143,14 +142,15 @@ impl ServerHandshake {
     /// does. The first time begins the wait for the request, and the first one behind the request the
     /// wait for the application's answer. Each is bounded by [`HeadLimits::timeout`];
     /// [`poll_request`](Self::poll_request) is to be called behind it.
-    pub fn handle_timeout(&mut self, now: Duration) {
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         self.deadline.handle_timeout(now);
     }
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
     /// once there is nothing to wait for. It may be in the past: then call at once.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         let is_waiting = matches!(self.state, State::Reading | State::Requested(_));
         self.deadline.poll_timeout().filter(|_| is_waiting)
     }

@@ -1,7 +1,6 @@
 //! One turn of a loop around a driver, for any stream that is `Read + Write`; does not wait by
 //! itself.
 
-use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};
 
 use bytes::Buf;
@@ -11,13 +10,14 @@ use super::transport::Transport;
 use crate::buffer::{Input, TransmitBuf};
 use crate::driver::{self, Driver};
 use crate::io::SLICES;
+use crate::timestamp::Timestamp;
 
 /// Makes one turn of a loop around a [`Driver`]: writes until the stream takes no more, reads once,
 /// and tells the time. Returns whether anything happened.
 ///
 /// Call it when [`Driver::poll_event`] returns [`Next::Wait`](driver::Next::Wait). When it returns
 /// `false`, wait for the stream, until [`Driver::poll_timeout`] at most. The stream is non-blocking,
-/// or has timeouts for reads and writes. `clock` returns the time since a fixed point of your choice.
+/// or has timeouts for reads and writes. `clock` returns the current time, as a [`Timestamp`].
 ///
 /// At the end, the peer is told by [`Transport::shutdown_write`] that nothing follows. A
 /// [`Plain`](super::Plain) stream cannot do that: its peer is told when the stream is dropped.
@@ -41,7 +41,7 @@ use crate::io::SLICES;
 ///             // A bad request is answered so, and `poll_event` returns the error behind that.
 ///             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
 ///             Next::Wait => {
-///                 let left = driver.poll_timeout().map(|at| at.saturating_sub(start.elapsed()));
+///                 let left = driver.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
 ///                 let left = left.map(|left| left.max(Duration::from_millis(1)));
 ///                 stream.set_read_timeout(if driver.wants_write() { Some(STUCK) } else { left })?;
 ///                 // When the stream fails, the driver ends behind what came before.
@@ -59,10 +59,10 @@ use crate::io::SLICES;
 ///
 /// The stream failed. The driver knows: go on, and it delivers what arrived before, then reports the
 /// end.
-pub fn pump(
+pub fn pump<T: Into<Timestamp>>(
     driver: &mut Driver,
     stream: &mut impl Transport,
-    mut clock: impl FnMut() -> Duration,
+    mut clock: impl FnMut() -> T,
 ) -> io::Result<bool> {
     let mut failure = Failure::default();
     let has_moved = loop {
@@ -74,11 +74,11 @@ pub fn pump(
     };
     // Behind a write there may be an event: a closing handshake is complete, or there is room.
     let has_moved =
-        driver.has_event() || read(driver, stream, &mut failure, &mut clock) || has_moved;
+        driver.has_event() || read(driver, stream, &mut failure, || clock().into()) || has_moved;
     if let Some(error) = failure.take() {
         return Err(error);
     }
-    let now = clock();
+    let now: Timestamp = clock().into();
     if driver.poll_timeout().is_some_and(|at| at <= now) {
         driver.handle_timeout(now);
         return Ok(true);
@@ -138,7 +138,7 @@ pub(super) fn read(
     driver: &mut Driver,
     stream: &mut impl Read,
     failure: &mut Failure,
-    clock: impl FnOnce() -> Duration,
+    clock: impl FnOnce() -> Timestamp,
 ) -> bool {
     let Some(mut input) = driver.want_read() else { return false };
     match read_bytes(stream, &mut input) {

@@ -1,7 +1,7 @@
 //! A client that comes back (RFC 6455, §7.2.3), without I/O.
 //!
 //! There are two machines like [`Connection`](crate::Connection), one inside the other. Time comes
-//! in as a [`Duration`] since a fixed point of your choice, entropy as a seed.
+//! in as a [`Timestamp`], entropy as a seed.
 //!
 //! - [`Reconnect`] says when to connect, and nothing else.
 //! - [`Supervisor`] is a whole client that comes back: it keeps what is to be sent, judges how
@@ -66,6 +66,8 @@ use core::time::Duration;
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
 
+use crate::timestamp::Timestamp;
+
 pub use cause::{Cause, Judgement, Retryable};
 pub use error::{AttemptError, OutboxError};
 pub use event::ClientEvent;
@@ -87,7 +89,7 @@ pub use supervisor::{Step, Supervisor};
 /// call that does not fit the state changes nothing, so that an answer which comes too late does no
 /// harm.
 ///
-/// `now` is the time since a fixed point of your choice. It should not go backwards. If it does,
+/// `now` is the current time, as a [`Timestamp`]. It should not go backwards. If it does,
 /// no time has passed: delays are neither lost nor prolonged beyond what is left of them.
 ///
 /// The delay before retry `n`, counted from 0, is random between zero and
@@ -97,10 +99,11 @@ pub use supervisor::{Step, Supervisor};
 ///
 /// ```
 /// use core::time::Duration;
+/// use sanswire::Timestamp;
 /// use sanswire::reconnect::{Action, GaveUp, Policy, Reconnect, Retry, State};
 ///
 /// // What the driver has: a clock, a transport, entropy.
-/// let mut now = Duration::ZERO;
+/// let mut now = Timestamp::ZERO;
 /// let mut answers = [Err("refused"), Ok(1012), Err("refused"), Ok(1008)].into_iter();
 /// let seed = [7; 32];
 ///
@@ -113,7 +116,7 @@ pub use supervisor::{Step, Supervisor};
 ///                 Ok(code) => {
 ///                     reconnect.handle_connected(now);
 ///                     // … the life of the connection, until it is closed with this code.
-///                     now += Duration::from_secs(600);
+///                     now = now.saturating_add(Duration::from_secs(600));
 ///                     let retry = reconnect.policy().judge_close_code(code.into());
 ///                     reconnect.handle_disconnected(now, retry);
 ///                 }
@@ -142,7 +145,7 @@ pub struct Reconnect {
     /// phase is `Stopped` or `Waiting`.
     is_abandoned: bool,
     /// When the caller last said what time it is.
-    now: Duration,
+    now: Timestamp,
     /// How long it has been since `start`, or since the last stable connection ended.
     outage: Duration,
     /// How many attempts were begun within `outage`.
@@ -180,7 +183,7 @@ impl Reconnect {
             rng: StdRng::from_seed(seed),
             phase: Phase::Idle,
             is_abandoned: false,
-            now: Duration::ZERO,
+            now: Timestamp::ZERO,
             outage: Duration::ZERO,
             attempts: 0,
             retries: 0,
@@ -192,7 +195,8 @@ impl Reconnect {
     ///
     /// Changes nothing while it waits, connects or is open. To cut a delay short, because the
     /// network is back or the user wants it, call `stop` first.
-    pub fn start(&mut self, now: Duration) {
+    pub fn start(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         match self.phase {
             Phase::GaveUp(_) | Phase::Idle | Phase::Stopped => {
                 self.now = now;
@@ -212,7 +216,8 @@ impl Reconnect {
     }
 
     /// Notes that the attempt succeeded: the handshake is complete.
-    pub fn handle_connected(&mut self, now: Duration) {
+    pub fn handle_connected(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         self.advance(now);
         if self.phase == Phase::Connecting {
             self.phase = Phase::Open(Duration::ZERO);
@@ -220,7 +225,8 @@ impl Reconnect {
     }
 
     /// Notes that the attempt failed, anywhere from the name look-up to the handshake.
-    pub fn handle_failed(&mut self, now: Duration, retry: Retry) {
+    pub fn handle_failed(&mut self, now: impl Into<Timestamp>, retry: Retry) {
+        let now = now.into();
         self.advance(now);
         self.is_abandoned = false;
         if self.phase == Phase::Connecting {
@@ -229,7 +235,8 @@ impl Reconnect {
     }
 
     /// Notes that the connection ended, in whatever way.
-    pub fn handle_disconnected(&mut self, now: Duration, retry: Retry) {
+    pub fn handle_disconnected(&mut self, now: impl Into<Timestamp>, retry: Retry) {
+        let now = now.into();
         self.advance(now);
         self.is_abandoned = false;
         if let Phase::Open(lasted) = self.phase {
@@ -242,7 +249,8 @@ impl Reconnect {
 
     /// Yields what the caller must do now; `None` when there is nothing to do.
     #[must_use]
-    pub fn poll_action(&mut self, now: Duration) -> Option<Action> {
+    pub fn poll_action(&mut self, now: impl Into<Timestamp>) -> Option<Action> {
+        let now = now.into();
         self.advance(now);
         if self.is_abandoned {
             self.is_abandoned = false;
@@ -264,7 +272,7 @@ impl Reconnect {
     ///
     /// It may be in the past: then call at once.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Duration> {
+    pub const fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
             Phase::Waiting { left, .. } => Some(self.now.saturating_add(left)),
             Phase::Connecting
@@ -316,8 +324,8 @@ impl Reconnect {
     }
 
     /// Lets the time pass that has passed since the last call.
-    fn advance(&mut self, now: Duration) {
-        let passed = now.saturating_sub(self.now);
+    fn advance(&mut self, now: Timestamp) {
+        let passed = now.saturating_duration_since(self.now);
         self.now = now;
         self.outage = self.outage.saturating_add(passed);
         match &mut self.phase {

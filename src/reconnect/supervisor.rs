@@ -4,7 +4,6 @@
 use alloc::collections::VecDeque;
 use alloc::string::ToString;
 use alloc::vec::Vec;
-use core::time::Duration;
 
 use super::cause::{Cause, Judgement, Retryable};
 use super::error::OutboxError;
@@ -20,6 +19,7 @@ use crate::delivery::{DeliveryError, Session};
 #[cfg(feature = "handshake")]
 use crate::handshake::{ClientRequest, HandshakeError, SubprotocolPolicy};
 use crate::message::Message;
+use crate::timestamp::Timestamp;
 
 /// A client that comes back, without its sockets: everything that such a client decides.
 ///
@@ -45,9 +45,8 @@ use crate::message::Message;
 /// late does no harm. `now` is as for [`Reconnect`].
 ///
 /// ```
-/// use core::time::Duration;
 /// use sanswire::reconnect::{Cause, ClientEvent, Outbox, Policy, Step, Supervisor};
-/// use sanswire::{Config, Connection, ConnectionError};
+/// use sanswire::{Config, Connection, ConnectionError, Timestamp};
 ///
 /// let config = Supervisor::<ConnectionError>::connection_config(Config::default());
 /// let outbox = Outbox::queue(1024, 1 << 20);
@@ -55,7 +54,7 @@ use crate::message::Message;
 /// supervisor.try_send("sent as soon as there is a connection")?;
 ///
 /// // What the caller has: a clock, and at most one connection.
-/// let mut now = Duration::ZERO;
+/// let mut now = Timestamp::ZERO;
 /// let mut connection = None;
 ///
 /// supervisor.start(now);
@@ -148,7 +147,8 @@ impl<E> Supervisor<E> {
     /// first.
     ///
     /// Changes nothing while it goes on.
-    pub fn start(&mut self, now: Duration) {
+    pub fn start(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         match self.state() {
             State::GaveUp(_) | State::Idle | State::Stopped => {
                 self.reconnect.start(now);
@@ -234,7 +234,8 @@ impl<E> Supervisor<E> {
     /// taken when it ends is dropped.
     ///
     /// Changes nothing if the client was stopped meanwhile: [`Step::Disconnect`] follows.
-    pub fn handle_connected(&mut self, now: Duration, first: Vec<Message>) {
+    pub fn handle_connected(&mut self, now: impl Into<Timestamp>, first: Vec<Message>) {
+        let now = now.into();
         if self.state() == State::Connecting {
             self.reconnect.handle_connected(now);
             self.outbox.handle_connected();
@@ -258,7 +259,8 @@ impl<E> Supervisor<E> {
     }
 
     /// Notes that the attempt failed or the connection ended, in whatever way.
-    pub fn handle_disconnected(&mut self, now: Duration, judgement: Judgement<E>) {
+    pub fn handle_disconnected(&mut self, now: impl Into<Timestamp>, judgement: Judgement<E>) {
+        let now = now.into();
         let Judgement { cause, retry } = judgement;
         self.first.clear();
         match core::mem::replace(&mut self.link, Link::None) {
@@ -282,7 +284,8 @@ impl<E> Supervisor<E> {
 
     /// Says what the caller must do now.
     #[must_use]
-    pub fn poll_step(&mut self, now: Duration) -> Step<E> {
+    pub fn poll_step(&mut self, now: impl Into<Timestamp>) -> Step<E> {
+        let now = now.into();
         if let Some(event) = self.events.pop_front() {
             return Step::Event(event);
         }
@@ -314,7 +317,7 @@ impl<E> Supervisor<E> {
     ///
     /// It may be in the past: then call at once.
     #[must_use]
-    pub const fn poll_timeout(&self) -> Option<Duration> {
+    pub const fn poll_timeout(&self) -> Option<Timestamp> {
         match self.link {
             Link::None => self.reconnect.poll_timeout(),
             Link::Open | Link::Closing(_) => None,

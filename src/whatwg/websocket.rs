@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use core::time::Duration;
 
 use super::{DomEvent, DomException, Failure};
 use crate::buffer::{Input, TransmitBuf};
@@ -12,6 +11,7 @@ use crate::connection::{
 };
 use crate::handshake::{ClientHandshake, ClientRequest, SubprotocolPolicy};
 use crate::message::Message;
+use crate::timestamp::Timestamp;
 use crate::utf8::Utf8Bytes;
 
 /// A WebSocket as a page has it, without the socket.
@@ -142,7 +142,8 @@ impl WebSocketObject {
 
     /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by
     /// it, too.
-    pub fn handle_timeout(&mut self, now: Duration) {
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         if let Some(handshake) = &mut self.opening {
             handshake.handle_timeout(now);
         }
@@ -152,7 +153,7 @@ impl WebSocketObject {
     /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
     /// if there is nothing to wait for. See [`Connection::poll_timeout`].
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.is_cut_off() || self.last != Last::Other {
             return None;
         }

@@ -36,7 +36,7 @@ fn compressed(len: usize) -> Vec<u8> {
 fn end_of(end: &mut End) -> Duration {
     let mut now = Duration::ZERO;
     while end.error.is_none() {
-        now = end.connection.poll_timeout().unwrap();
+        now = end.connection.poll_timeout().map(Duration::from).unwrap();
         end.connection.handle_timeout(now);
         end.poll();
     }

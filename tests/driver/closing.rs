@@ -1,5 +1,7 @@
 //! How a connection ends, and its transport.
 
+use core::time::Duration;
+
 use sanswire::driver::{DriverError, Transfer, Write};
 use sanswire::{CloseCode, Config, ConnectionError, ReadyState, Role, SendError, WhenFull};
 
@@ -143,7 +145,7 @@ fn the_end_takes_5_s_at_most() {
         hand.now = secs(1);
         hand.read(&hand.by_peer(0x83, b""));
         assert!(hand.pass_until(secs(5)).is_empty());
-        assert_eq!(hand.driver.poll_timeout(), Some(secs(6)));
+        assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(6)));
         let late = hand.by_peer(BINARY, &[0; 1_000]);
         assert_eq!(hand.read(&late), late.len());
         let told = hand.pass_until(secs(6));
@@ -283,7 +285,7 @@ fn a_peer_that_is_gone_and_takes_nothing_gets_one_try() {
         if hand.driver.is_ending() && hand.driver.want_write().is_some() {
             tries += 1;
         }
-        if let Some(at) = hand.driver.poll_timeout() {
+        if let Some(at) = hand.driver.poll_timeout().map(Duration::from) {
             assert!(at <= secs(60), "no linger");
             hand.now = hand.now.max(at);
             hand.driver.handle_timeout(hand.now);
@@ -301,7 +303,7 @@ fn a_peer_that_is_gone_is_not_waited_for_by_whoever_never_writes() {
     hand.driver.commands().send("stuck").unwrap();
     let mut told = Vec::new();
     while told.is_empty() {
-        hand.now = hand.driver.poll_timeout().unwrap().max(hand.now);
+        hand.now = hand.driver.poll_timeout().map(Duration::from).unwrap().max(hand.now);
         assert!(hand.now <= secs(65));
         hand.driver.handle_timeout(hand.now);
         told = hand.take();
@@ -504,7 +506,7 @@ fn a_peer_that_is_gone_is_told_why_by_a_write_in_flight() {
     for now in [40, 41] {
         hand.driver.handle_timeout(secs(now));
         assert!(hand.take().is_empty());
-        assert_eq!(hand.driver.poll_timeout(), Some(secs(45)));
+        assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(45)));
     }
     hand.driver.handle_written(block.len());
     assert_eq!(hand.write(usize::MAX), Some(Did::Flush));
@@ -519,7 +521,7 @@ fn a_peer_that_is_gone_does_not_hold_a_write_in_flight_for_long() {
     assert_eq!(hand.driver.take_write(&mut block), Some(Transfer::Bytes));
     let mut told = Vec::new();
     while told.is_empty() {
-        hand.now = hand.driver.poll_timeout().unwrap().max(hand.now);
+        hand.now = hand.driver.poll_timeout().map(Duration::from).unwrap().max(hand.now);
         hand.driver.handle_timeout(hand.now);
         told = hand.take();
         assert!(hand.now <= secs(66), "{:?}", hand.now);
@@ -570,8 +572,8 @@ fn the_time_goes_on_in_a_pause_whatever_is_to_be_dated() {
     hand.pass_until(secs(5));
     hand.driver.commands().send("not dated yet").unwrap();
     hand.driver.handle_pause(secs(12));
-    assert_eq!(hand.driver.now(), secs(12));
+    assert_eq!(hand.driver.now(), secs(12).into());
     // A deadline is not judged: what came in time may wait in the transport.
     hand.driver.handle_pause(secs(1_000));
-    assert!(!hand.driver.is_overdue() && hand.driver.now() < secs(20));
+    assert!(!hand.driver.is_overdue() && hand.driver.now() < secs(20).into());
 }

@@ -238,7 +238,7 @@ impl Hand {
             if !self.write_all().is_empty() {
                 continue;
             }
-            if self.driver.poll_timeout().is_none_or(|at| at > self.now) {
+            if self.driver.poll_timeout().map(Duration::from).is_none_or(|at| at > self.now) {
                 return all;
             }
             self.driver.handle_timeout(self.now);
@@ -249,7 +249,7 @@ impl Hand {
     /// Lets time pass up to `now`, calling at every deadline, and returns what was told.
     pub(crate) fn pass_until(&mut self, now: Duration) -> Vec<Told> {
         let mut all = self.settle();
-        while let Some(at) = self.driver.poll_timeout()
+        while let Some(at) = self.driver.poll_timeout().map(Duration::from)
             && at <= now
         {
             assert!(at > self.now);
@@ -275,7 +275,7 @@ impl Hand {
             }
             // Asked and not done.
             let _ = self.driver.want_write();
-            match self.driver.poll_timeout() {
+            match self.driver.poll_timeout().map(Duration::from) {
                 Some(at) if at <= now => {
                     self.now = self.now.max(at);
                     self.driver.handle_timeout(self.now);

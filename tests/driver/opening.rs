@@ -35,7 +35,7 @@ fn handshake_failed(error: HandshakeError) -> Vec<Told> {
 fn a_request_may_be_accepted_later() {
     let mut hand = Hand::asked(&Config::default());
     assert!(hand.pass_until(secs(9)).is_empty());
-    assert_eq!(hand.driver.poll_timeout(), Some(secs(10)));
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(10)));
     hand.accept(&Acceptance::new()).unwrap();
     hand.settle();
     assert_eq!(status(&hand), 101);
@@ -73,7 +73,7 @@ fn the_time_before_an_application_accepts_is_not_held_against_the_peer() {
     hand.accept(&Acceptance::new()).unwrap();
     assert!(hand.settle().is_empty());
     assert_eq!(status(&hand), 101);
-    assert_eq!(hand.driver.now(), secs(1_000));
+    assert_eq!(hand.driver.now(), secs(1_000).into());
     hand.written.clear();
     assert!(hand.pass_until(secs(1_009)).is_empty());
     assert!(hand.written.is_empty(), "nor is a Ping sent at once");
@@ -88,7 +88,7 @@ fn time_does_not_go_back_when_a_connection_opens() {
     let mut hand = Hand::asked(&Config::default());
     hand.driver.handle_timeout(secs(7));
     hand.accept(&Acceptance::new()).unwrap();
-    assert_eq!(hand.driver.now(), secs(7));
+    assert_eq!(hand.driver.now(), secs(7).into());
 }
 
 #[test]
@@ -217,7 +217,7 @@ fn a_request_that_takes_too_long_is_answered_408_and_ends() {
     hand.read(&REQUEST[..30]);
     assert!(hand.pass_until(secs(9)).is_empty());
     hand.now = secs(10);
-    assert_eq!(hand.driver.poll_timeout(), Some(secs(10)));
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(10)));
     hand.driver.handle_timeout(secs(10));
     assert!(hand.driver.is_overdue() && hand.driver.has_event());
     assert_eq!(end(&mut hand), handshake_failed(HandshakeError::Timeout(secs(10))));
@@ -233,7 +233,7 @@ fn a_request_that_is_not_answered_in_time_is_answered_503_and_ends() {
     assert_eq!(hand.settle(), [Told::Request]);
     // The time of the request counts for itself.
     assert!(hand.pass_until(secs(13)).is_empty());
-    assert_eq!(hand.driver.poll_timeout(), Some(secs(14)));
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(14)));
     assert!(hand.pass_until(secs(14)).is_empty());
     assert_eq!(hand.accept(&Acceptance::new()), Err(HandshakeError::OutOfOrder));
     assert_eq!(end(&mut hand), handshake_failed(HandshakeError::NotAnswered(secs(10))));
@@ -311,7 +311,7 @@ fn a_refusal_whose_body_does_not_end_is_told_after_two_seconds() {
     hand.pass_until(secs(3));
     hand.read(b"HTTP/1.1 404 Not Found\r\n\r\nno");
     assert!(hand.settle().is_empty());
-    assert_eq!(hand.driver.poll_timeout(), Some(secs(5)));
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(5)));
     hand.now = secs(4);
     hand.read(b"ne");
     assert!(hand.settle().is_empty());
@@ -458,7 +458,7 @@ fn a_connection_that_is_open_already_goes_on_in_its_time() {
     connection.input().extend_from_slice(&frame(Role::Client, TEXT, b"before"));
     connection.commands().send("queued").unwrap();
     let mut hand = Hand::new(Driver::from(connection));
-    assert_eq!(hand.driver.now(), secs(100));
+    assert_eq!(hand.driver.now(), secs(100).into());
     hand.now = secs(110);
     assert_eq!(hand.settle(), [Told::Text("before".into())]);
     assert_eq!(hand.frames(), [(TEXT, b"queued".to_vec())]);
@@ -467,7 +467,7 @@ fn a_connection_that_is_open_already_goes_on_in_its_time() {
     hand.pass_until(secs(120));
     let frames = hand.frames();
     assert!(matches!(&frames[..], [(PING, _)]), "{frames:?}");
-    assert_eq!(hand.driver.now(), secs(120));
+    assert_eq!(hand.driver.now(), secs(120).into());
 }
 
 #[test]
@@ -480,8 +480,8 @@ fn an_open_connection_can_be_taken_out_with_all_that_waits() {
     hand.driver.commands().send("queued").unwrap();
     let connection = hand.driver.into_connection().unwrap();
     let mut hand = Hand::new(Driver::from(connection));
-    assert_eq!(hand.driver.now(), Duration::from_millis(2_500));
-    hand.now = hand.driver.now();
+    assert_eq!(hand.driver.now(), Duration::from_millis(2_500).into());
+    hand.now = hand.driver.now().into();
     assert_eq!(hand.settle(), [Told::Text("before".into())]);
     assert_eq!(hand.frames(), [(TEXT, b"queued".to_vec())]);
 }

@@ -211,7 +211,7 @@ impl End {
             Style::Readiness => self.advance_ready(to, from, now, is_deaf),
         };
         self.is_moving = is_moving || !is_deaf && self.driver.has_event();
-        let until = self.waits.until.or(self.driver.poll_timeout());
+        let until = self.waits.until.or(self.driver.poll_timeout().map(Duration::from));
         self.waits.until = until.into_iter().chain(self.app.until(now)).min();
     }
 
@@ -288,7 +288,7 @@ impl End {
         if !is_deaf {
             has_moved |= self.read(from, now) == Read::Moved;
         }
-        while let Some(at) = self.driver.poll_timeout()
+        while let Some(at) = self.driver.poll_timeout().map(Duration::from)
             && at <= now
         {
             self.tell_time(now);
@@ -307,7 +307,7 @@ impl End {
         now: Duration,
         is_deaf: bool,
     ) -> bool {
-        if self.driver.poll_timeout().is_some_and(|at| at <= now) {
+        if self.driver.poll_timeout().map(Duration::from).is_some_and(|at| at <= now) {
             self.tell_time(now);
             return true;
         }
@@ -337,7 +337,7 @@ impl End {
                 }
             }
         }
-        let until = self.driver.poll_timeout();
+        let until = self.driver.poll_timeout().map(Duration::from);
         if is_stuck {
             self.waits.until = Some(until.map_or(now + LOOK_FOR, |at| at.min(now + LOOK_FOR)));
         }
@@ -422,7 +422,7 @@ impl End {
                 }
             }
         }
-        if self.driver.poll_timeout().is_some_and(|at| at <= now) {
+        if self.driver.poll_timeout().map(Duration::from).is_some_and(|at| at <= now) {
             self.tell_time(now);
             return true;
         }

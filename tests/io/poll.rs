@@ -8,14 +8,13 @@
 use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
-use core::time::Duration;
 use std::cell::Cell;
 use std::io;
 use std::rc::Rc;
 
 use sanswire::handshake::{Request, Response};
 use sanswire::io::poll::{PollTransport, WebSocket};
-use sanswire::{Config, Connection, Error, Input, TransmitBuf};
+use sanswire::{Config, Connection, Error, Input, Timestamp, TransmitBuf};
 
 use crate::support::masked;
 
@@ -71,12 +70,12 @@ impl PollTransport for Stream {
         Poll::Ready(Ok(()))
     }
 
-    fn now(&self) -> Duration {
-        Duration::ZERO
+    fn now(&self) -> Timestamp {
+        Timestamp::ZERO
     }
 
-    fn poll_timer(&mut self, _: &mut Context<'_>, at: Duration) -> Poll<()> {
-        if at.is_zero() { Poll::Ready(()) } else { Poll::Pending }
+    fn poll_timer(&mut self, _: &mut Context<'_>, at: Timestamp) -> Poll<()> {
+        if at == Timestamp::ZERO { Poll::Ready(()) } else { Poll::Pending }
     }
 }
 

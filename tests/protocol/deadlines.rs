@@ -36,14 +36,14 @@ fn tell_at(end: &mut End, expected: Duration) {
     tell(end, before);
     assert_eq!(end.error, None);
     assert_eq!(end.take_output(), b"");
-    assert_eq!(end.connection.poll_timeout(), Some(expected));
+    assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(expected));
     tell(end, expected);
 }
 
 /// An end that was told that its time begins.
 fn started(role: Role, config: &Config) -> End {
     let mut end = End::new(role, config);
-    assert_eq!(end.connection.poll_timeout(), Some(Duration::ZERO));
+    assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(Duration::ZERO));
     tell(&mut end, Duration::ZERO);
     end
 }
@@ -60,9 +60,12 @@ fn a_ping_is_sent_at_each_interval() {
             tell_at(&mut end, secs(20 * round));
             let [(0x89, payload)] = &end.take_sent()[..] else { panic!("no Ping at {round}") };
             // It has left: the peer's time begins.
-            assert_eq!(end.connection.poll_timeout(), Some(secs(20 * round)));
+            assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(20 * round)));
             tell(&mut end, secs(20 * round));
-            assert_eq!(end.connection.poll_timeout(), Some(secs(20 * round + 15)));
+            assert_eq!(
+                end.connection.poll_timeout().map(Duration::from),
+                Some(secs(20 * round + 15))
+            );
             tell(&mut end, secs(20 * round + 3));
             end.receive(&[&[0x8a, 4], &payload[..]].concat());
             assert_eq!(end.take_got(), [Got::pong(payload)]);
@@ -98,7 +101,7 @@ fn anything_that_arrives_is_a_sign_of_life() {
         tell(&mut end, secs(20));
         tell(&mut end, secs(34));
         end.receive(bytes);
-        assert_eq!(end.connection.poll_timeout(), Some(secs(40)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(40)));
         tell(&mut end, secs(35));
         assert_eq!(end.error, None);
     }
@@ -124,9 +127,9 @@ fn the_time_for_a_pong_begins_when_the_ping_has_left() {
     // The peer reads slowly.
     for second in [30, 44, 58] {
         end.take_some(100);
-        assert!(end.connection.poll_timeout().unwrap() <= secs(second));
+        assert!(end.connection.poll_timeout().map(Duration::from).unwrap() <= secs(second));
         tell(&mut end, secs(second));
-        assert_eq!(end.connection.poll_timeout(), Some(secs(second + 15)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(second + 15)));
     }
     end.take_output();
     tell(&mut end, secs(60));
@@ -139,7 +142,7 @@ fn a_ping_that_cannot_leave_finds_a_dead_peer_too() {
     let mut end = started(Role::Server, &heartbeats(20, 15));
     end.connection.commands().send(&[7; 2 << 20]).unwrap();
     tell(&mut end, secs(20));
-    assert_eq!(end.connection.poll_timeout(), Some(secs(35)));
+    assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(35)));
     tell(&mut end, secs(35));
     assert!(matches!(end.error, Some(ConnectionError::PongTimeout { .. })));
 }
@@ -151,7 +154,7 @@ fn a_peer_that_is_not_silent_need_not_be_pinged() {
     for second in [5, 24, 43] {
         tell(&mut end, secs(second));
         end.receive(b"\x82\x00");
-        assert_eq!(end.connection.poll_timeout(), Some(secs(second + 20)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(second + 20)));
     }
     tell_at(&mut end, secs(63));
     assert_eq!(end.take_sent().len(), 1);
@@ -181,7 +184,7 @@ fn the_round_trip_of_a_ping_of_the_application_is_measured() {
         tell(&mut end, secs(1));
         end.connection.commands().ping(b"mine").unwrap();
         // It is sent now, whenever the time was told last.
-        assert!(end.connection.poll_timeout().unwrap() <= secs(1));
+        assert!(end.connection.poll_timeout().map(Duration::from).unwrap() <= secs(1));
         tell(&mut end, secs(10));
         assert_eq!(end.connection.poll_timeout(), None);
         tell(&mut end, secs(12));
@@ -228,10 +231,10 @@ fn a_connection_without_messages_is_idle() {
         end.connection.commands().ping(b"").unwrap();
         assert_eq!(end.take_sent().len(), 2);
         tell(&mut end, secs(50));
-        assert_eq!(end.connection.poll_timeout(), Some(secs(60)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(60)));
         tell(&mut end, secs(55));
         end.receive(b"\x82\x00");
-        assert_eq!(end.connection.poll_timeout(), Some(secs(115)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(115)));
         tell(&mut end, secs(110));
         end.connection.commands().send("out").unwrap();
         assert_eq!(end.take_sent().len(), 1);
@@ -240,15 +243,15 @@ fn a_connection_without_messages_is_idle() {
         // Each part of a message counts, if there is anything in it.
         tell(&mut end, secs(179));
         end.receive(b"\x02\x01x");
-        assert_eq!(end.connection.poll_timeout(), Some(secs(239)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(239)));
         tell(&mut end, secs(200));
         end.receive(b"\x00\x01x");
-        assert_eq!(end.connection.poll_timeout(), Some(secs(260)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(260)));
         tell(&mut end, secs(210));
         end.receive(b"\x00\x00\x89\x01x");
         end.take_output();
         tell(&mut end, secs(211));
-        assert_eq!(end.connection.poll_timeout(), Some(secs(260)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(260)));
         tell(&mut end, secs(220));
         end.receive(b"\x80\x00");
         tell_at(&mut end, secs(280));
@@ -268,7 +271,7 @@ fn a_message_must_be_whole_in_time() {
             tell(&mut end, secs(100));
             // An earlier message has nothing to do with it.
             end.receive(&[b"\x82\x01x", begin].concat());
-            assert_eq!(end.connection.poll_timeout(), Some(secs(130)));
+            assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(130)));
             tell_at(&mut end, secs(130));
             let error = ConnectionError::MessageTimeout { limit: secs(30) };
             assert_eq!(end.error, Some(error));
@@ -286,7 +289,7 @@ fn each_message_has_its_own_time() {
         // The end of one and the beginning of another.
         tell(&mut end, secs(20 * round));
         end.receive(b"xxxx\x82\x05x");
-        assert_eq!(end.connection.poll_timeout(), Some(secs(20 * round + 30)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(20 * round + 30)));
     }
     end.receive(b"xxxx");
     assert_eq!(end.connection.poll_timeout(), None);
@@ -315,11 +318,11 @@ fn what_is_held_of_a_message_is_paid_for_by_what_comes_of_it() {
         tell(&mut end, secs(50));
         end.receive(&fragment(2, 2 * free));
         // Twice as much pays as is counted: for 200 s.
-        assert_eq!(end.connection.poll_timeout(), Some(secs(250)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(250)));
         tell(&mut end, secs(150));
         // For half of the time it is paid, for 100 s each byte: 100 s of `free`, and as much again.
         end.receive(&fragment(0, free));
-        assert_eq!(end.connection.poll_timeout(), Some(secs(150 + 50 + 50)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(150 + 50 + 50)));
         // Neither Pings nor empty fragments pay for anything.
         tell(&mut end, secs(200));
         end.receive(b"\x00\x00\x8a\x01x");
@@ -418,7 +421,7 @@ fn the_most_that_a_peer_can_hold_by_the_defaults_ends() {
     for role in BOTH {
         let mut end = started(role, &config);
         end.receive(&fragment(2, 16 << 20));
-        let until = end.connection.poll_timeout().unwrap();
+        let until = end.connection.poll_timeout().map(Duration::from).unwrap();
         assert!((secs(1_800)..secs(1_801)).contains(&until), "{until:?}");
         // More is not accepted, and nothing else helps.
         for second in (20..1_800).step_by(20) {
@@ -439,7 +442,7 @@ fn a_control_frame_that_is_not_whole_is_no_message() {
             let mut end = started(role, &config);
             end.receive(ping);
             tell(&mut end, secs(40));
-            assert_eq!(end.connection.poll_timeout(), Some(secs(60)));
+            assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(60)));
         }
     }
 }
@@ -450,13 +453,13 @@ fn output_that_nobody_takes_ends_the_connection() {
     let mut end = started(Role::Server, &config);
     end.connection.commands().send(&[7; 1_000]).unwrap();
     tell(&mut end, secs(10));
-    assert_eq!(end.connection.poll_timeout(), Some(secs(70)));
+    assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(70)));
     tell(&mut end, secs(69));
     end.take_some(1);
     // A peer that talks and does not read is not spared.
     end.receive(b"\x82\x00");
     tell(&mut end, secs(70));
-    assert_eq!(end.connection.poll_timeout(), Some(secs(130)));
+    assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(130)));
     tell(&mut end, secs(130));
     assert_eq!(end.error, Some(ConnectionError::WriteTimeout { limit: secs(60) }));
     assert_eq!(end.connection.close_code(), Some(CloseCode::ABNORMAL));
@@ -469,7 +472,7 @@ fn output_that_leaves_in_time_is_no_reason() {
     for round in 0..10 {
         end.connection.commands().send(&[7; 1_000]).unwrap();
         tell(&mut end, secs(50 * round));
-        assert_eq!(end.connection.poll_timeout(), Some(secs(50 * round + 60)));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(50 * round + 60)));
         end.take_output();
         tell(&mut end, secs(50 * round + 30));
         assert_eq!(end.connection.poll_timeout(), None);
@@ -488,7 +491,7 @@ fn a_close_that_is_not_answered_ends_in_time() {
         end.connection.commands().close(1000, "").unwrap();
         assert_eq!(end.take_sent().len(), 1);
         // It began when the time is told next.
-        assert_eq!(end.connection.poll_timeout(), Some(Duration::ZERO));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(Duration::ZERO));
         tell(&mut end, secs(5));
         // Messages that are dropped change nothing.
         tell(&mut end, secs(14));
@@ -516,7 +519,7 @@ fn messages_that_are_still_wanted_give_a_close_no_more_time() {
             tell(&mut end, secs(second));
             end.receive(b"\x82\x00\x89\x00");
             end.take_output();
-            assert_eq!(end.connection.poll_timeout(), Some(secs(10)));
+            assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(10)));
         }
         assert_eq!(end.got.len(), 6);
         tell_at(&mut end, secs(10));
@@ -618,7 +621,7 @@ fn the_close_of_a_failed_connection_is_not_waited_for_without_end() {
     end.receive(b"\x83\x00");
     assert_eq!(end.state(), ReadyState::Closing);
     tell(&mut end, secs(3));
-    assert_eq!(end.connection.poll_timeout(), Some(secs(13)));
+    assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(13)));
     tell(&mut end, secs(13));
     assert_eq!((end.state(), end.connection.poll_timeout()), (ReadyState::Closed, None));
     assert_eq!(end.error, Some(ConnectionError::ReservedOpcode { opcode: 3 }));
@@ -660,7 +663,9 @@ fn time_does_not_go_back_and_does_not_overflow() {
         tell(&mut end, now);
     }
     // 584 years have passed, which are as good as never.
-    assert!(end.connection.poll_timeout().is_none_or(|at| at > secs(1_000_000)));
+    assert!(
+        end.connection.poll_timeout().map(Duration::from).is_none_or(|at| at > secs(1_000_000))
+    );
     let config = timeless()
         .ping_interval(Duration::MAX)
         .idle_timeout(Duration::MAX)

@@ -254,7 +254,7 @@ impl Drive {
             }
             self.write();
             self.end.poll();
-            if self.end.connection.poll_timeout().is_none_or(|at| at > now) {
+            if self.end.connection.poll_timeout().map(Duration::from).is_none_or(|at| at > now) {
                 break;
             }
         }
@@ -263,7 +263,7 @@ impl Drive {
             assert!(at > self.now, "{due:?} has passed unseen");
         }
         let expected = self.model.next().map(Duration::from_nanos);
-        assert_eq!(self.end.connection.poll_timeout(), expected);
+        assert_eq!(self.end.connection.poll_timeout().map(Duration::from), expected);
     }
 
     /// Writes what the transport takes.
@@ -280,7 +280,7 @@ impl Drive {
     fn wait(&mut self, until: Nanos) {
         while self.end.error.is_none() {
             let Some(at) = self.end.connection.poll_timeout() else { break };
-            let at = nanos(at);
+            let at = nanos(at.into());
             if at > until {
                 break;
             }

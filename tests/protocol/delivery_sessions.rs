@@ -237,7 +237,7 @@ fn a_client_that_stays_away_too_long_begins_anew() {
     sessions.handle_timeout(seconds(1000));
     assert_eq!((sessions.len(), sessions.poll_timeout()), (1, None));
     sessions.disconnect(attachment, seconds(1000));
-    assert_eq!(sessions.poll_timeout(), Some(seconds(1100)));
+    assert_eq!(sessions.poll_timeout().map(Duration::from), Some(seconds(1100)));
     sessions.handle_timeout(seconds(1100) - Duration::from_nanos(1));
     assert_eq!(sessions.len(), 1);
     // Also without a call of `handle_timeout`.
@@ -465,7 +465,10 @@ fn sessions_that_were_written_down_are_found_again() {
             sessions.insert(user, client, restore(snapshot), ZERO).unwrap();
         }
     }
-    assert_eq!((sessions.poll_timeout(), sessions.len()), (Some(seconds(100)), 2));
+    assert_eq!(
+        (sessions.poll_timeout().map(Duration::from), sessions.len()),
+        (Some(seconds(100)), 2)
+    );
     let (_, client, snapshot) = written[0].clone();
     let taken = sessions.insert("mallory", client, restore(snapshot.clone()), ZERO);
     assert_eq!(taken, Err(Denied::OtherUser));

@@ -40,13 +40,13 @@ fn client(timeout: Option<Duration>) -> ClientHandshake {
 fn a_request_that_trickles_in_is_answered_with_408() {
     let mut handshake = ServerHandshake::new(&limits(Some(secs(5))));
     // The first time that is told begins the wait.
-    assert_eq!(handshake.poll_timeout(), Some(secs(0)));
+    assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(0)));
     handshake.handle_timeout(secs(100));
     for (second, byte) in (100..).zip(&REQUEST[..5]) {
         handshake.handle_timeout(secs(second));
         handshake.input().extend_from_slice(&[*byte]);
         assert!(handshake.poll_request().unwrap().is_none());
-        assert_eq!(handshake.poll_timeout(), Some(secs(105)));
+        assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(105)));
     }
     assert_eq!(take(handshake.poll_transmit()), "");
     handshake.handle_timeout(secs(105));
@@ -72,7 +72,7 @@ fn a_request_that_has_arrived_in_time_is_not_late() {
     let request = handshake.poll_request().unwrap().unwrap();
     // The application has as much time to answer.
     handshake.handle_timeout(secs(61));
-    assert_eq!(handshake.poll_timeout(), Some(secs(66)));
+    assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(66)));
     assert!(handshake.poll_request().unwrap().is_none());
     handshake.accept(&request, &Acceptance::new()).unwrap();
     assert!(handshake.is_open());
@@ -124,7 +124,7 @@ fn a_response_that_does_not_come_is_given_up() {
         handshake.handle_timeout(secs(7));
         handshake.input().extend_from_slice(begin.as_bytes());
         assert!(handshake.poll_response().unwrap().is_none());
-        assert_eq!(handshake.poll_timeout(), Some(secs(12)));
+        assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(12)));
         handshake.handle_timeout(secs(12));
         for _ in 0..2 {
             let error = handshake.poll_response().unwrap_err();
@@ -178,13 +178,13 @@ fn of_a_refusal_whose_body_does_not_end_there_is_what_came_after_two_seconds() {
         handshake.handle_timeout(secs(100));
         handshake.handle_timeout(secs(103));
         handshake.input().extend_from_slice(response.as_bytes());
-        assert_eq!(handshake.poll_timeout(), Some(secs(110)));
+        assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(110)));
         assert_eq!(refusal(&mut handshake), None);
-        assert_eq!(handshake.poll_timeout(), Some(secs(105)));
+        assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(105)));
         // What trickles in does not move it.
         handshake.handle_timeout(secs(104));
         assert_eq!(refusal(&mut handshake), None);
-        assert_eq!(handshake.poll_timeout(), Some(secs(105)));
+        assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(105)));
         handshake.handle_timeout(secs(105));
         for _ in 0..2 {
             assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), true)));
@@ -208,7 +208,7 @@ fn the_time_of_a_refusal_can_be_set_and_never_passes_that_of_the_handshake() {
         handshake.input().extend_from_slice(ENDLESS[0].as_bytes());
         if timeout > Duration::ZERO {
             assert_eq!(refusal(&mut handshake), None);
-            assert_eq!(handshake.poll_timeout(), Some(until));
+            assert_eq!(handshake.poll_timeout().map(Duration::from), Some(until));
             handshake.handle_timeout(until);
         }
         assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), true)));
@@ -238,10 +238,10 @@ fn a_client_that_is_never_told_the_time_waits_for_the_body_forever() {
     handshake.input().extend_from_slice(ENDLESS[1].as_bytes());
     assert_eq!(refusal(&mut handshake), None);
     // The first time that is told begins the wait.
-    assert_eq!(handshake.poll_timeout(), Some(secs(0)));
+    assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(0)));
     handshake.handle_timeout(secs(7));
     assert_eq!(refusal(&mut handshake), None);
-    assert_eq!(handshake.poll_timeout(), Some(secs(9)));
+    assert_eq!(handshake.poll_timeout().map(Duration::from), Some(secs(9)));
     handshake.handle_eof();
     assert_eq!(refusal(&mut handshake), Some(("try later".to_owned(), false)));
 }

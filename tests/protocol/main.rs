@@ -44,6 +44,7 @@ mod reconnect_client;
 mod sending;
 mod swapping;
 mod text;
+mod timestamp;
 mod values;
 mod vectors;
 #[cfg(feature = "handshake")]

@@ -43,7 +43,7 @@ fn open(policy: Policy) -> Reconnect {
 fn next_attempt(reconnect: &mut Reconnect) -> Duration {
     let Some(at) = reconnect.poll_timeout() else { panic!("{:?}", reconnect.state()) };
     assert_eq!(reconnect.poll_action(at), Some(Action::Connect));
-    at
+    at.into()
 }
 
 /// The longest random delay before a retry, of which so many were made, by doubling.
@@ -71,7 +71,7 @@ fn start_connects_at_once() {
     let mut reconnect = Reconnect::new(Policy::default(), seed(1));
     reconnect.start(seconds(50));
     assert_eq!(reconnect.state(), State::Waiting);
-    assert_eq!(reconnect.poll_timeout(), Some(seconds(50)));
+    assert_eq!(reconnect.poll_timeout().map(Duration::from), Some(seconds(50)));
     assert_eq!(reconnect.delay(), Some(ZERO));
     assert_eq!(reconnect.poll_action(seconds(50)), Some(Action::Connect));
     assert_eq!((reconnect.state(), reconnect.attempts()), (State::Connecting, 1));
@@ -110,9 +110,9 @@ fn no_attempt_comes_a_nanosecond_early() {
     let Some(delay) = reconnect.delay() else { panic!("no delay") };
     assert!(delay > ZERO);
     let at = seconds(7) + delay;
-    assert_eq!(reconnect.poll_timeout(), Some(at));
+    assert_eq!(reconnect.poll_timeout().map(Duration::from), Some(at));
     assert_eq!(reconnect.poll_action(at - NANOSECOND), None);
-    assert_eq!(reconnect.poll_timeout(), Some(at));
+    assert_eq!(reconnect.poll_timeout().map(Duration::from), Some(at));
     assert_eq!(reconnect.poll_action(at), Some(Action::Connect));
 }
 
@@ -441,7 +441,7 @@ fn clock_that_is_set_back_prolongs_no_delay() {
     assert_eq!(reconnect.poll_action(seconds(904)), None);
     assert_eq!(reconnect.poll_action(ZERO), None);
     let left = delay - seconds(4);
-    assert_eq!(reconnect.poll_timeout(), Some(left));
+    assert_eq!(reconnect.poll_timeout().map(Duration::from), Some(left));
     assert_eq!(reconnect.poll_action(left - NANOSECOND), None);
     assert_eq!(reconnect.poll_action(left), Some(Action::Connect));
 }
@@ -463,7 +463,7 @@ fn longest_durations_do_not_overflow() {
     let mut reconnect = connecting(endless);
     reconnect.handle_failed(Duration::MAX, Retry::After(Duration::MAX));
     assert_eq!(reconnect.delay(), Some(Duration::MAX));
-    assert_eq!(reconnect.poll_timeout(), Some(Duration::MAX));
+    assert_eq!(reconnect.poll_timeout().map(Duration::from), Some(Duration::MAX));
     assert_eq!(reconnect.poll_action(ZERO), None);
     assert_eq!(next_attempt(&mut reconnect), Duration::MAX);
     reconnect.handle_failed(Duration::MAX, Retry::Later);
@@ -783,7 +783,7 @@ fn play(policy: Policy, seed: [u8; 32], begin: Duration, calls: &[Call]) {
             }
             Call::Sleep => {
                 if let Some(at) = reconnect.poll_timeout() {
-                    let at = at.max(now);
+                    let at = now.max(at.into());
                     model.time = model.time.saturating_add(at - now);
                     now = at;
                 }
@@ -870,7 +870,10 @@ fn play(policy: Policy, seed: [u8; 32], begin: Duration, calls: &[Call]) {
         assert_eq!(reconnect.attempts(), model.attempts);
         if model.state == State::Waiting {
             let left = model.due - model.time;
-            assert_eq!(reconnect.poll_timeout(), Some(now.saturating_add(left)));
+            assert_eq!(
+                reconnect.poll_timeout().map(Duration::from),
+                Some(now.saturating_add(left))
+            );
             assert!(reconnect.delay().is_some());
         } else {
             assert_eq!((reconnect.poll_timeout(), reconnect.delay()), (None, None));

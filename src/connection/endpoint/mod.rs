@@ -22,6 +22,7 @@ use crate::extension::Deflater;
 use crate::frame::MAX_CONTROL_LEN;
 use crate::receive::Arriving;
 use crate::role::Role;
+use crate::timestamp::Timestamp;
 use crate::utf8::Utf8Bytes;
 
 /// Everything of a connection but what arrives.
@@ -172,7 +173,7 @@ impl Endpoint {
 
     // What the clock did.
 
-    pub(super) fn handle_timeout(&mut self, now: Duration) {
+    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         let timers = &mut self.rare.timers;
         if let Phase::Connecting = self.life.phase() {
             return timers.note_now(now);
@@ -197,7 +198,7 @@ impl Endpoint {
         }
     }
 
-    pub(super) fn poll_timeout(&self) -> Option<Duration> {
+    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next(self.output.progress(), self.has_sent),
             Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) => {
@@ -213,7 +214,7 @@ impl Endpoint {
 
     /// As [`poll_timeout`](Self::poll_timeout), while nobody asks for events: whether a message is
     /// late is not known then, since the rest of it may wait in the input.
-    pub(super) fn poll_timeout_unread(&self) -> Option<Duration> {
+    pub(super) fn poll_timeout_unread(&self) -> Option<Timestamp> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
             Phase::Connecting
@@ -225,7 +226,7 @@ impl Endpoint {
     }
 
     /// As [`poll_timeout`](Self::poll_timeout), of what is dated: what is not is due later.
-    pub(super) fn next_dated(&self) -> Option<Duration> {
+    pub(super) fn next_dated(&self) -> Option<Timestamp> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next_dated(self.output.progress(), self.has_sent),
             Phase::Connecting
@@ -281,7 +282,7 @@ impl Endpoint {
     }
 
     /// Returns until when the end of the connection may take, all in all.
-    pub(super) fn close_deadline(&self) -> Option<Duration> {
+    pub(super) fn close_deadline(&self) -> Option<Timestamp> {
         self.rare.timers.close_deadline()
     }
 
@@ -360,7 +361,7 @@ impl Endpoint {
     }
 
     /// Returns the time that was told last.
-    pub(super) fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Timestamp {
         self.rare.timers.now()
     }
 

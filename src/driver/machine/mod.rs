@@ -5,7 +5,6 @@ mod transfer;
 mod transport;
 
 use alloc::boxed::Box;
-use core::time::Duration;
 
 use self::events::CREDIT;
 pub use self::events::Next;
@@ -20,6 +19,7 @@ use crate::connection::{Commands, Config, Connection, Discarded, Refused, WhenFu
 use crate::error::SendError;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
 use crate::message::Outgoing;
+use crate::timestamp::Timestamp;
 
 /// A WebSocket from its first byte to its last, over a transport that the caller holds.
 ///
@@ -385,7 +385,7 @@ impl Driver {
     /// Returns the time that the driver was told last. When another loop takes the driver over, its
     /// clock must go on from here.
     #[must_use]
-    pub fn now(&self) -> Duration {
+    pub fn now(&self) -> Timestamp {
         self.connection.now()
     }
 

@@ -4,6 +4,7 @@ use core::time::Duration;
 
 use super::{Answers, Asked, Driver, Pressure, Writing};
 use crate::buffer::{Input, TransmitBuf};
+use crate::timestamp::Timestamp;
 
 /// What is to be done with the transport's sending side, from [`Driver::want_write`].
 #[derive(Debug)]
@@ -93,7 +94,8 @@ impl Driver {
 
     /// Says that `len` bytes were read into what [`want_read`](Self::want_read) lent, at the time
     /// `now`. 0 is the end of the stream.
-    pub fn handle_read(&mut self, len: usize, now: Duration) {
+    pub fn handle_read(&mut self, len: usize, now: impl Into<Timestamp>) {
+        let now = now.into();
         if len == 0 {
             self.handle_read_error();
         } else {
@@ -223,7 +225,7 @@ impl Driver {
     ///
     /// It changes with everything that happens: ask before each wait.
     #[must_use]
-    pub fn poll_timeout(&self) -> Option<Duration> {
+    pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.is_overdue {
             return None;
         }
@@ -237,12 +239,13 @@ impl Driver {
         }
     }
 
-    /// Advances the clock to `now`, measured from a fixed point of your choice.
+    /// Advances the clock to `now`, a [`Timestamp`].
     ///
     /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and after each wait.
     /// A deadline that has passed is reported by [`poll_event`](Self::poll_event); a heartbeat that
     /// is due is queued.
-    pub fn handle_timeout(&mut self, now: Duration) {
+    pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         if !self.is_readable() {
             self.connection.note_not_reading();
         }
@@ -254,17 +257,18 @@ impl Driver {
 
     /// Tells the time to a driver that is handed over, so that the next clock goes on from there. It
     /// judges no deadline: what came in time may wait in the transport, for those who read next.
-    pub fn handle_pause(&mut self, now: Duration) {
+    pub fn handle_pause(&mut self, now: impl Into<Timestamp>) {
+        let now = now.into();
         let next = match (&self.ending, &self.opening) {
             (None, None) => self.connection.next_dated(),
             // What is due at once is to begin now, or was told before.
             (Some(_), _) | (_, Some(_)) => self.poll_timeout().filter(|at| *at > self.now()),
         };
-        let before = |at: Duration| now.min(at.saturating_sub(Duration::from_nanos(1)));
+        let before = |at: Timestamp| now.min(at.saturating_sub(Duration::from_nanos(1)));
         self.handle_timeout(next.map_or(now, before).max(self.now()));
     }
 
-    fn set_time(&mut self, now: Duration) {
+    fn set_time(&mut self, now: Timestamp) {
         if let Some(opening) = &mut self.opening {
             opening.handle_timeout(now);
         }

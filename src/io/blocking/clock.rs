@@ -4,22 +4,23 @@ use core::time::Duration;
 use std::time::Instant;
 
 use crate::io::Transport;
+use crate::timestamp::Timestamp;
 
 /// The time of a driver, which goes on from what it was told before, and what its stream was told.
 #[derive(Debug)]
 pub(super) struct Clock {
-    base: Duration,
+    base: Timestamp,
     start: Instant,
     /// How long a read may block as the stream has it; `None` if the stream cannot be told.
     pub(super) bound: Option<Duration>,
 }
 
 impl Clock {
-    pub(super) fn new(base: Duration) -> Self {
-        Self { base, start: Instant::now(), bound: Some(NEVER) }
+    pub(super) fn new(base: Timestamp) -> Self {
+        Self { base, start: Instant::now(), bound: Some(Duration::MAX) }
     }
 
-    pub(super) fn now(&self) -> Duration {
+    pub(super) fn now(&self) -> Timestamp {
         self.base.saturating_add(self.start.elapsed())
     }
 
@@ -39,7 +40,7 @@ impl Clock {
 }
 
 /// The time of what does not come.
-pub(super) const NEVER: Duration = Duration::MAX;
+pub(super) const NEVER: Timestamp = Timestamp::MAX;
 
 /// What counts as a wait at all.
 pub(super) const SHORT: Duration = Duration::from_millis(1);

@@ -11,6 +11,7 @@ use crate::driver::{Next, Stuck};
 use crate::error::SendError;
 use crate::io::pump::{self, Wrote};
 use crate::io::{Error, Transport};
+use crate::timestamp::Timestamp;
 
 impl<S: Transport> WebSocket<S> {
     /// Lends events until `take` returns something, or the connection has ended. The time that a
@@ -67,7 +68,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Lets the transport move: writes what waits, or else reads, waiting until the time is
     /// `until`. For a driver that has no event.
-    pub(super) fn advance(&mut self, until: Duration) -> io::Result<()> {
+    pub(super) fn advance(&mut self, until: Timestamp) -> io::Result<()> {
         let wrote = self.write(until);
         if wrote == Wrote::Some || wrote == Wrote::All && self.driver.has_event() {
             return Ok(());
@@ -81,7 +82,7 @@ impl<S: Transport> WebSocket<S> {
     /// # Errors
     ///
     /// When nothing more can be written, or that has taken too long.
-    pub(super) fn push(&mut self, until: Duration) -> io::Result<()> {
+    pub(super) fn push(&mut self, until: Timestamp) -> io::Result<()> {
         match self.write(until) {
             Wrote::All | Wrote::Some => Ok(()),
             Wrote::Nothing => Err(self.failure.report()),
@@ -93,7 +94,7 @@ impl<S: Transport> WebSocket<S> {
         }
     }
 
-    fn write(&mut self, until: Duration) -> Wrote {
+    fn write(&mut self, until: Timestamp) -> Wrote {
         let wrote = pump::write(&mut self.driver, &mut self.stream, &mut self.failure);
         // A peer that takes a little each time would make each write succeed.
         let next = || self.driver.poll_timeout().unwrap_or(until).min(until);
@@ -103,7 +104,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Reads once, and tells the time: waits until `until` or a deadline, or hardly at all if it is
     /// for the sake of a stuck writer.
-    fn read(&mut self, until: Duration, is_stuck: bool) -> io::Result<()> {
+    fn read(&mut self, until: Timestamp, is_stuck: bool) -> io::Result<()> {
         let (begin, next) = (self.clock.now(), self.driver.poll_timeout().unwrap_or(NEVER));
         if next <= begin {
             self.driver.handle_timeout(begin);
@@ -111,7 +112,7 @@ impl<S: Transport> WebSocket<S> {
                 return Ok(());
             }
         }
-        let left = next.min(until).saturating_sub(begin);
+        let left = next.min(until).saturating_duration_since(begin);
         // What is overdue may have come in time: the caller was busy elsewhere.
         let is_look = is_stuck || next <= begin;
         let bound = if is_look { Duration::ZERO } else { left };
@@ -132,13 +133,13 @@ impl<S: Transport> WebSocket<S> {
         self.driver.handle_timeout(now);
         self.driver.release_memory();
         // A non-blocking stream comes back at once, and must not be asked in a busy loop.
-        if self.clock.bound.is_none_or(|bound| now.saturating_sub(begin) < bound / 2) {
+        if self.clock.bound.is_none_or(|bound| now.saturating_duration_since(begin) < bound / 2) {
             thread::sleep(left.min(PAUSE));
         }
         Ok(())
     }
 
-    fn check(&self, until: Duration) -> io::Result<()> {
+    fn check(&self, until: Timestamp) -> io::Result<()> {
         let is_time = until < NEVER && until <= self.clock.now();
         let late = || Err(io::Error::new(io::ErrorKind::TimedOut, "not done in time"));
         if is_time || self.driver.is_overdue() { late() } else { Ok(()) }

@@ -39,6 +39,7 @@ use super::{SLICES, check_plain, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
+use crate::timestamp::Timestamp;
 
 /// A WebSocket over a stream of `futures-io`: a [`poll::WebSocket`].
 pub type WebSocket<S> = poll::WebSocket<Stream<S>>;
@@ -192,13 +193,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollTransport for Stream<S> {
         Pin::new(&mut self.inner).poll_close(cx)
     }
 
-    fn now(&self) -> Duration {
-        self.start.elapsed()
+    fn now(&self) -> Timestamp {
+        self.start.elapsed().into()
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Poll<()> {
         // Too far to be counted is never.
-        let Some(deadline) = self.start.checked_add(at) else { return Poll::Pending };
+        let Some(deadline) = self.start.checked_add(at.into()) else { return Poll::Pending };
         loop {
             match &mut self.timer {
                 Some((timer, fires)) if *fires <= deadline => {

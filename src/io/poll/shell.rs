@@ -12,6 +12,7 @@ use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
 use crate::io::{Error, Opening, answer, failure::Failure, open};
 use crate::message::{Message, Outgoing};
+use crate::timestamp::Timestamp;
 
 /// A driver over a transport.
 ///
@@ -35,7 +36,7 @@ pub(super) struct Shell<T> {
 struct Armed {
     read: bool,
     write: bool,
-    until: Option<Duration>,
+    until: Option<Timestamp>,
 }
 
 /// What a sender waits for.
@@ -64,7 +65,7 @@ impl<'a> Wakers<'a> {
 
 impl<T: PollTransport> Shell<T> {
     pub(super) fn new(transport: T, driver: Driver) -> Self {
-        let base = driver.now().saturating_sub(transport.now());
+        let base = driver.now().saturating_duration_since(transport.now());
         Self {
             driver,
             transport,
@@ -281,7 +282,7 @@ impl<T: PollTransport> Shell<T> {
         if let Some(mut input) = self.driver.want_read() {
             match self.transport.poll_read(&mut Context::from_waker(wakers.read), &mut input) {
                 Poll::Ready(Ok(len)) => {
-                    self.driver.handle_read(len, self.base + self.transport.now());
+                    self.driver.handle_read(len, self.transport.now().saturating_add(self.base));
                     return Poll::Ready(());
                 }
                 Poll::Ready(Err(error)) => {
@@ -294,7 +295,7 @@ impl<T: PollTransport> Shell<T> {
         }
         if let Some(at) = self.driver.poll_timeout() {
             if self.transport.poll_timer(&mut write, at.saturating_sub(self.base)).is_ready() {
-                self.driver.handle_timeout(self.base + self.transport.now());
+                self.driver.handle_timeout(self.transport.now().saturating_add(self.base));
                 return Poll::Ready(());
             }
             self.armed.until = Some(at);
@@ -314,7 +315,7 @@ impl<T: PollTransport> Shell<T> {
 
     /// Returns whether there is something to do for the transport that it will wake nobody for.
     pub(super) fn needs_io(&self) -> bool {
-        let is_earlier = |at: Duration| self.armed.until.is_none_or(|until| at < until);
+        let is_earlier = |at: Timestamp| self.armed.until.is_none_or(|until| at < until);
         !self.armed.write && self.driver.wants_write()
             || !self.armed.read && self.driver.wants_read()
             || self.driver.poll_timeout().is_some_and(is_earlier)
@@ -338,7 +339,7 @@ impl<T: PollTransport> Shell<T> {
     }
 
     pub(super) fn into_parts(mut self) -> (T, Driver) {
-        self.driver.handle_pause(self.base + self.transport.now());
+        self.driver.handle_pause(self.transport.now().saturating_add(self.base));
         (self.transport, self.driver)
     }
 

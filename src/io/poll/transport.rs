@@ -1,10 +1,10 @@
 //! What the shell needs of a runtime; knows no connection.
 
 use core::task::{Context, Poll};
-use core::time::Duration;
 use std::io;
 
 use crate::buffer::{Input, TransmitBuf};
+use crate::timestamp::Timestamp;
 
 /// A byte stream of an asynchronous runtime, with a clock and a timer of that runtime.
 ///
@@ -57,10 +57,10 @@ pub trait PollTransport: Unpin {
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
     /// Returns the time since the stream was wrapped.
-    fn now(&self) -> Duration;
+    fn now(&self) -> Timestamp;
 
     /// Waits until the time is `at`; a later call with another time replaces the one before.
-    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()>;
+    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Poll<()>;
 
     /// Has the task polled again behind the others that are ready, and behind those that the
     /// operating system makes ready meanwhile, where the runtime can do that. By default, wakes it.

@@ -72,6 +72,7 @@ use super::{SLICES, check_plain, is_self_connected};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
+use crate::timestamp::Timestamp;
 
 /// A WebSocket over a stream of tokio: a [`poll::WebSocket`].
 ///
@@ -237,13 +238,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> PollTransport for Stream<S> {
         Pin::new(&mut self.inner).poll_shutdown(cx)
     }
 
-    fn now(&self) -> Duration {
-        self.start.elapsed()
+    fn now(&self) -> Timestamp {
+        self.start.elapsed().into()
     }
 
-    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Duration) -> Poll<()> {
+    fn poll_timer(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Poll<()> {
         // Too far to be counted is never.
-        let Some(deadline) = self.start.checked_add(at) else { return Poll::Pending };
+        let Some(deadline) = self.start.checked_add(at.into()) else { return Poll::Pending };
         let is_sooner = self.timer.as_ref().is_none_or(|timer| deadline < timer.deadline());
         if is_sooner && deadline <= Instant::now() {
             // A timer that is set to the past wakes its task.

@@ -163,7 +163,7 @@ impl Model {
             Step::Wait => {
                 let timeout = self.client.poll_timeout();
                 assert_eq!(timeout.is_none(), self.is_flying, "woken by what exists, or by time");
-                assert!(timeout.is_none_or(|at| at > self.now), "no time to wait");
+                assert!(timeout.is_none_or(|at| at > self.now.into()), "no time to wait");
             }
             other => panic!("{other:?}"),
         }

@@ -103,7 +103,7 @@ impl World {
 
     /// Sleeps until the next attempt begins, and returns its number.
     pub(crate) fn connect(&mut self) -> u32 {
-        self.now = self.client.poll_timeout().unwrap();
+        self.now = self.client.poll_timeout().map(Duration::from).unwrap();
         let Step::Connect { attempt } = self.step() else { panic!("no attempt") };
         assert!(
             matches!(self.event(), ClientEvent::Connecting { attempt: told } if told == attempt)

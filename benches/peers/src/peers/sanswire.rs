@@ -311,7 +311,7 @@ impl Serving {
             // An event loop reads its clock once for all who are ready.
             self.connection.handle_timeout(NOW);
         }
-        assert!(self.connection.poll_timeout() > Some(NOW));
+        assert!(self.connection.poll_timeout() > Some(NOW.into()));
         self.connection.release_memory();
     }
 }

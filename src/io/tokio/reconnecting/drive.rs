@@ -76,7 +76,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
                 // Without a time a handle has stopped the client this moment, and woken it.
                 let until = self.shared.with(|supervisor| supervisor.poll_timeout());
                 let Some(until) = until else { return Poll::Pending };
-                let sleep = || Box::pin(sleep(until.saturating_sub(now)));
+                let sleep = || Box::pin(sleep(until.saturating_duration_since(now)));
                 ready!(delay.get_or_insert_with(sleep).as_mut().poll(cx));
                 *delay = None;
             }

@@ -1,0 +1,77 @@
+//! A moment in time, as the caller's clock tells it; reads no clock.
+
+use core::time::Duration;
+
+/// A moment in time: how long after a fixed point it is. You choose the point, once for all calls
+/// on an object, such as the start of the program.
+///
+/// Every `now` takes what converts into a `Timestamp`, so pass the `Duration` since that point:
+///
+/// ```
+/// use std::time::Instant;
+/// use sanswire::{Config, Connection};
+///
+/// let start = Instant::now();
+/// let mut connection = Connection::server(&Config::default());
+/// connection.handle_timeout(start.elapsed());
+/// // How long to wait at most; `None` is without end.
+/// let wait = connection.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
+/// # assert!(wait.is_some());
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp {
+    since: Duration,
+}
+
+impl Timestamp {
+    /// The fixed point itself.
+    pub const ZERO: Self = Self { since: Duration::ZERO };
+
+    /// The latest moment that there is; a deadline of then never comes.
+    pub const MAX: Self = Self { since: Duration::MAX };
+
+    /// Returns the moment `duration` later, or [`MAX`](Self::MAX) if that is too late to be counted.
+    #[inline]
+    #[must_use]
+    pub const fn saturating_add(self, duration: Duration) -> Self {
+        Self { since: self.since.saturating_add(duration) }
+    }
+
+    /// Returns the moment `duration` later, or `None` if that is too late to be counted.
+    #[inline]
+    #[must_use]
+    pub const fn checked_add(self, duration: Duration) -> Option<Self> {
+        match self.since.checked_add(duration) {
+            Some(since) => Some(Self { since }),
+            None => None,
+        }
+    }
+
+    /// Returns the moment `duration` earlier, but not before [`ZERO`](Self::ZERO).
+    #[inline]
+    #[must_use]
+    pub const fn saturating_sub(self, duration: Duration) -> Self {
+        Self { since: self.since.saturating_sub(duration) }
+    }
+
+    /// Returns how long this is after `earlier`; zero if it is before.
+    #[inline]
+    #[must_use]
+    pub fn saturating_duration_since(self, earlier: impl Into<Self>) -> Duration {
+        self.since.saturating_sub(earlier.into().since)
+    }
+}
+
+impl From<Duration> for Timestamp {
+    #[inline]
+    fn from(since: Duration) -> Self {
+        Self { since }
+    }
+}
+
+impl From<Timestamp> for Duration {
+    #[inline]
+    fn from(timestamp: Timestamp) -> Self {
+        timestamp.since
+    }
+}
