@@ -23,6 +23,17 @@ use crate::message::{Message, MessageKind, Outgoing};
 ///
 /// It is a [`Sink`] of messages. While the other half waits, that writes what this one has queued.
 /// Dropping it does not close the connection.
+///
+/// # Several tasks that send
+///
+/// There is one sender for each connection: a message that is sent in parts is one task's alone, and
+/// what could not be sent is reported to one caller. Several tasks share it in one of two ways:
+///
+/// - A task owns the sender and takes messages from a bounded channel. The other tasks hold a sender
+///   of the channel, which waits while the peer does not read. Use this by default: the task can send
+///   many messages in one write, by [`feed`](Self::feed) and [`flush`](Self::flush).
+/// - An asynchronous mutex holds it, such as `Arc<tokio::sync::Mutex<Sender<S>>>`. A task locks it and
+///   awaits [`send`](Self::send); its future may be dropped at any time, and the next task goes on.
 #[derive(Debug)]
 pub struct Sender<T: PollTransport> {
     side: Side<T>,

@@ -20,7 +20,7 @@ use sanswire::{
     Config, Connection, ConnectionError, Error, Event, Message, ReadyState, SendError, WhenFull,
 };
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::sync::Barrier;
+use tokio::sync::{Barrier, Mutex};
 use tokio::task::yield_now;
 use tokio::time::{sleep, timeout};
 
@@ -239,6 +239,33 @@ async fn a_receiver_that_waits_learns_that_the_peer_is_too_slow_for_the_sender()
     let read = reading.await.unwrap();
     let close = unmasked(0x88, &[&[3, 0xf0], error.to_string().as_bytes()].concat());
     assert!(read.ends_with(&close));
+}
+
+#[tokio::test(start_paused = true)]
+async fn tasks_that_share_a_sender_behind_a_mutex_lose_no_wake_up_to_one_that_is_aborted() {
+    let (server, mut stream) = server(10, &Config::default().max_buffered(100));
+    let (mut sender, _receiver) = server.split();
+    sender.feed(vec![1; 200]).await.unwrap();
+    let sender = Arc::new(Mutex::new(sender));
+    let send = |number: u8| {
+        let sender = Arc::clone(&sender);
+        tokio::spawn(async move { sender.lock().await.feed(vec![number; 50]).await })
+    };
+    let (aborted, two, three) = (send(2), send(3), send(4));
+    // All wait: one for room, the others for it.
+    yield_now().await;
+    yield_now().await;
+    aborted.abort();
+    let reading = tokio::spawn(async move {
+        let mut read = [0; 4 + 200 + 2 * 52];
+        stream.read_exact(&mut read).await.unwrap();
+        (read, stream)
+    });
+    without_deadlock(async { (two.await.unwrap().unwrap(), three.await.unwrap().unwrap()) }).await;
+    without_deadlock(async { sender.lock().await.flush().await }).await.unwrap();
+    let (read, _stream) = without_deadlock(reading).await.unwrap();
+    let both = [unmasked(0x82, &[3; 50]), unmasked(0x82, &[4; 50])].concat();
+    assert!(read.ends_with(&both));
 }
 
 #[tokio::test(start_paused = true)]
