@@ -31,6 +31,14 @@
 //! | `origin` | [`OriginPolicy`] | §10.2 |
 //! | `extended_connect` | [`ExtendedConnect`] | RFC 8441, RFC 9220 |
 //!
+//! # Building heads
+//!
+//! The methods of [`ClientRequest`], [`Acceptance`] and [`Response`] can be chained. One rule holds
+//! for all of them: a method that adds a header, an origin or a subprotocol to an offer returns a
+//! `Result`, because not every text can be written into a head. A method that chooses what the
+//! client has offered is checked against the offer when it is used. Options and the content of a
+//! response cannot fail.
+//!
 //! With an HTTP/1.1 stack of your own, make a [`Request`] of what it parsed, and answer with
 //! [`encode_accept`].
 
