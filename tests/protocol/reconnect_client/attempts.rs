@@ -213,11 +213,11 @@ fn an_event_reads_as_a_line_of_a_log() {
         (ClientEvent::Connecting { attempt: 3 }, "connecting, attempt 3"),
         (
             ClientEvent::Disconnected { cause: eof(), delay: Some(second) },
-            "stream ended without a Close frame; next attempt in 1.2s",
+            "stream ended before the closing handshake was complete; next attempt in 1.2s",
         ),
         (
             ClientEvent::Disconnected { cause: eof(), delay: None },
-            "stream ended without a Close frame; no other attempt",
+            "stream ended before the closing handshake was complete; no other attempt",
         ),
         (ClientEvent::Forgot, "session is unknown here: a new one begins"),
         (
