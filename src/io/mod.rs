@@ -2,13 +2,13 @@
 //! socket, a clock or the operating system's entropy.
 //!
 //! [`blocking`] works on anything that is `Read + Write`; `tokio`, behind the feature of that name,
-//! on anything that is `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`](crate::Error).
+//! on anything that is `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`].
 //!
 //! # When bytes leave
 //!
 //! - What `send` and other methods are said to send: before they return.
 //! - What is queued, by `feed` and the other methods that say so, by a callback that is lent
-//!   [`Commands`](crate::Commands), or by the connection itself (Pongs, heartbeats, a Close
+//!   [`Commands`], or by the connection itself (Pongs, heartbeats, a Close
 //!   frame): when all that was read has been handled and the next is to be read, so before `recv`,
 //!   `recv_with` or `run` waits, in one write as far as the stream takes it; or with the next that
 //!   is sent or flushed.
