@@ -23,7 +23,7 @@ impl Peer for Sanswire {
     }
 
     fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
-        let tokio = || sanswire::io::tokio::WebSocket::from_driver(transport(), connection(role));
+        let tokio = || io::tokio::WebSocket::from_driver(transport(), connection(role));
         let blocking = || {
             let stream = io::Plain(transport());
             blocking::WebSocket::from_driver(stream, connection(role))
@@ -156,7 +156,7 @@ impl<T: Takes> Receive for Core<T> {
     }
 }
 
-struct Tokio<T>(sanswire::io::tokio::WebSocket<Memory>, T);
+struct Tokio<T>(io::tokio::WebSocket<Memory>, T);
 
 impl Receive for Tokio<Lends> {
     fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
@@ -326,7 +326,7 @@ fn read(transport: &mut Memory, connection: &mut Connection) -> Option<usize> {
 
 /// The loop that everybody writes first.
 async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::Error> {
-    let mut socket = sanswire::io::tokio::WebSocket::from_driver(stream, server());
+    let mut socket = io::tokio::WebSocket::from_driver(stream, server());
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
     }
@@ -338,7 +338,7 @@ async fn gathered<S>(stream: S) -> Result<(), sanswire::Error>
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let mut socket = sanswire::io::tokio::WebSocket::from_driver(stream, server());
+    let mut socket = io::tokio::WebSocket::from_driver(stream, server());
     socket.run(reply).await
 }
 
