@@ -1,6 +1,7 @@
 //! What can go wrong on an open connection: by whose fault it is, and the close code for it
 //! (§7.1.7).
 
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
@@ -194,75 +195,147 @@ impl ConnectionError {
             Self::CloseTimeout { .. } | Self::UnexpectedEof => CloseCode::ABNORMAL,
         }
     }
+
+    /// Returns the reason that the peer is told in the Close frame by
+    /// [`CloseReason::Error`](crate::CloseReason): the text of the error, without what is this
+    /// end's own business, such as the name of a limit. At most 123 bytes.
+    #[must_use]
+    pub fn close_reason(self) -> String {
+        Told { error: self, audience: Audience::Peer }.to_string()
+    }
 }
 
+/// Says whose fault it is, and names the limit or deadline that was passed, so that it can be found
+/// in [`Config`](crate::Config).
 impl fmt::Display for ConnectionError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::ReservedBits { bits } => {
-                write!(f, "reserved bits {bits:#04x} set without an extension")
-            }
-            Self::ReservedOpcode { opcode } => write!(f, "reserved opcode {opcode}"),
-            Self::LengthNotMinimal { len } => {
-                write!(f, "payload length {len} not in its shortest form")
-            }
-            Self::LengthTopBit { len } => {
-                write!(f, "payload length {len} with its most significant bit set")
-            }
-            Self::MaskMissing => f.write_str("frame from a client is not masked"),
-            Self::MaskUnexpected => f.write_str("frame from a server is masked"),
-            Self::ControlFragmented { opcode } => {
-                write!(f, "control frame with opcode {opcode} is fragmented")
-            }
-            Self::ControlTooLong { opcode } => {
-                write!(f, "control frame with opcode {opcode} has more than 125 bytes")
-            }
-            Self::UnexpectedContinuation => {
-                f.write_str("continuation frame without a message to continue")
-            }
-            Self::UnfinishedMessage { opcode } => write!(
-                f,
-                "frame with opcode {opcode} begins a message before the last one was finished"
-            ),
-            Self::FrameTooLarge { len, limit } => {
-                write!(f, "frame of {len} bytes is over the limit of {limit}")
-            }
-            Self::MessageTooLarge { limit } => {
-                write!(f, "message is over the limit of {limit} bytes")
-            }
-            Self::TooManyFragments { limit } => {
-                write!(f, "message has more than {limit} fragments for its size")
-            }
-            Self::InvalidDeflate => f.write_str("compressed message is not a deflate stream"),
-            Self::TooManyFinalBlocks { limit } => {
-                write!(f, "compressed message has more than {limit} final blocks")
-            }
-            Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
-            Self::PeerTooSlow { queued, limit, .. } => {
-                write!(f, "peer reads too slowly: {queued} bytes wait, where {limit} may")
-            }
-            Self::CloseBodyTooShort => f.write_str("close frame with a body of one byte"),
-            Self::InvalidCloseCode { code } => write!(f, "close code {code} is not allowed"),
-            Self::CloseTimeout { limit } => {
-                write!(f, "closing handshake not complete within {limit:?}")
-            }
-            Self::IdleTimeout { limit } => write!(f, "no message within {limit:?}"),
-            Self::MessageTimeout { limit } => write!(f, "message not whole within {limit:?}"),
-            Self::MessageTooSlow { held, limit } => write!(
-                f,
-                "message arrives too slowly for the {held} bytes that are held of it: \
-                 Config::hold_timeout is {limit:?}"
-            ),
-            Self::PongTimeout { limit } => write!(f, "nothing arrived within {limit:?} of a Ping"),
-            Self::WriteTimeout { limit } => write!(f, "nothing could be written for {limit:?}"),
-            Self::UnexpectedEof => {
-                f.write_str("stream ended before the closing handshake was complete")
-            }
-        }
+        Told { error: *self, audience: Audience::Application }.fmt(f)
     }
 }
 
 impl core::error::Error for ConnectionError {}
+
+/// An error in words: for the application, or for the peer.
+struct Told {
+    error: ConnectionError,
+    audience: Audience,
+}
+
+/// Who reads the text of an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Audience {
+    /// It can change the fields that have limits, so they are named.
+    Application,
+    /// The names of this end mean nothing to it.
+    Peer,
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use ConnectionError as Error;
+        let code = self.error.close_code();
+        let is_breach = matches!(code, CloseCode::PROTOCOL_ERROR | CloseCode::INVALID_PAYLOAD)
+            // Whose code is the application's choice.
+            && !matches!(self.error, Error::PeerTooSlow { .. });
+        if is_breach && self.audience == Audience::Application {
+            f.write_str("peer broke the protocol: ")?;
+        }
+        let name = match self.error {
+            Error::ReservedBits { bits } => {
+                return write!(f, "reserved bits {bits:#04x} set without an extension");
+            }
+            Error::ReservedOpcode { opcode } => return write!(f, "reserved opcode {opcode}"),
+            Error::LengthNotMinimal { len } => {
+                return write!(f, "payload length {len} not in its shortest form");
+            }
+            Error::LengthTopBit { len } => {
+                return write!(f, "payload length {len} with its most significant bit set");
+            }
+            Error::MaskMissing => return f.write_str("frame from a client is not masked"),
+            Error::MaskUnexpected => return f.write_str("frame from a server is masked"),
+            Error::ControlFragmented { opcode } => {
+                return write!(f, "control frame with opcode {opcode} is fragmented");
+            }
+            Error::ControlTooLong { opcode } => {
+                return write!(f, "control frame with opcode {opcode} has more than 125 bytes");
+            }
+            Error::UnexpectedContinuation => {
+                return f.write_str("continuation frame without a message to continue");
+            }
+            Error::UnfinishedMessage { opcode } => {
+                return write!(
+                    f,
+                    "frame with opcode {opcode} begins a message before the last one was finished"
+                );
+            }
+            Error::FrameTooLarge { len, limit } => {
+                write!(f, "frame of {len} bytes is over the limit of {limit} bytes")?;
+                "max_frame_size"
+            }
+            Error::MessageTooLarge { limit } => {
+                write!(f, "message is over the limit of {limit} bytes")?;
+                "max_message_size"
+            }
+            Error::TooManyFragments { limit } => {
+                write!(f, "message has more than {limit} fragments for its size")?;
+                "max_fragments"
+            }
+            Error::InvalidDeflate => {
+                return f.write_str("compressed message is not a deflate stream");
+            }
+            Error::TooManyFinalBlocks { limit } => {
+                return write!(f, "compressed message has more than {limit} final blocks");
+            }
+            Error::InvalidUtf8 => return f.write_str("text is not valid UTF-8"),
+            Error::PeerTooSlow { queued, limit, .. } => {
+                match self.audience {
+                    Audience::Peer => f.write_str("messages are read too slowly: ")?,
+                    Audience::Application => f.write_str("peer reads too slowly: ")?,
+                }
+                write!(f, "{queued} bytes wait, over the limit of {limit} bytes")?;
+                "max_buffered"
+            }
+            Error::CloseBodyTooShort => return f.write_str("close frame with a body of one byte"),
+            Error::InvalidCloseCode { code } => {
+                return write!(f, "close code {code} is not allowed");
+            }
+            Error::CloseTimeout { limit } => {
+                write!(f, "closing handshake not complete within {limit:?}")?;
+                "close_timeout"
+            }
+            Error::IdleTimeout { limit } => {
+                write!(f, "no message within {limit:?}")?;
+                "idle_timeout"
+            }
+            Error::MessageTimeout { limit } => {
+                write!(f, "message not whole within {limit:?}")?;
+                "message_timeout"
+            }
+            Error::MessageTooSlow { held, limit } => {
+                write!(f, "message arrives too slowly for the {held} bytes that are held of it")?;
+                return match self.audience {
+                    Audience::Peer => Ok(()),
+                    Audience::Application => write!(f, " (Config::hold_timeout is {limit:?})"),
+                };
+            }
+            Error::PongTimeout { limit } => {
+                write!(f, "nothing arrived within {limit:?} of a Ping")?;
+                "pong_timeout"
+            }
+            Error::WriteTimeout { limit } => {
+                write!(f, "nothing could be written for {limit:?}")?;
+                "write_timeout"
+            }
+            Error::UnexpectedEof => {
+                return f.write_str("stream ended before the closing handshake was complete");
+            }
+        };
+        match self.audience {
+            Audience::Peer => Ok(()),
+            Audience::Application => write!(f, " (Config::{name})"),
+        }
+    }
+}
 
 /// Why a command was refused; nothing changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -313,30 +386,49 @@ pub enum SendError {
     },
 }
 
+/// Says what to do about it.
 impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Closed => f.write_str("connection is closing or closed"),
-            Self::Connecting => f.write_str("opening handshake is not complete"),
-            Self::Dropped { queued, limit } => {
-                write!(f, "message dropped: {queued} bytes wait to be written, where {limit} may")
+            Self::Closed => {
+                f.write_str("connection is closing or closed: closed() tells by whom and why")
             }
-            Self::Full { queued, limit } => {
-                write!(f, "{queued} bytes wait to be written, where {limit} may")
+            Self::Connecting => {
+                f.write_str("opening handshake is not complete: nothing can be sent yet")
             }
-            Self::MessageInProgress => f.write_str("another message is being sent in parts"),
-            Self::NoMessageInProgress => f.write_str("no message is being sent in parts"),
-            Self::CompressionFailed => f.write_str("message could not be compressed"),
-            Self::InvalidUtf8 => f.write_str("text is not valid UTF-8"),
-            Self::ControlTooLong { len } => {
-                write!(f, "control payload of {len} bytes is over 125")
+            Self::Dropped { queued, limit } => write!(
+                f,
+                "message dropped: {queued} bytes wait to be written, at the limit of {limit} bytes \
+                 (Config::max_buffered)"
+            ),
+            Self::Full { queued, limit } => write!(
+                f,
+                "{queued} bytes wait to be written, at the limit of {limit} bytes \
+                 (Config::max_buffered): send again when some of them are written"
+            ),
+            Self::MessageInProgress => {
+                f.write_str("another message is being sent in parts: finish it first")
             }
+            Self::NoMessageInProgress => {
+                f.write_str("no message is being sent in parts: begin one first")
+            }
+            Self::CompressionFailed => {
+                f.write_str("message could not be compressed: send it uncompressed")
+            }
+            Self::InvalidUtf8 => f.write_str(
+                "text is not valid UTF-8, or would end inside a character: mend it, or send binary",
+            ),
+            Self::ControlTooLong { len } => write!(
+                f,
+                "payload of {len} bytes is over the 125 bytes that a Ping or Pong may have"
+            ),
             Self::InvalidCloseCode { code } => write!(
                 f,
-                "close code {code} cannot be sent: use 1000 to 1003, 1005 to 1015 or 3000 to 4999"
+                "close code {code} cannot be sent: use one of 1000 to 1003, 1007 to 1014 or 3000 \
+                 to 4999"
             ),
             Self::ReasonTooLong { len } => {
-                write!(f, "close reason of {len} bytes is over 123: shorten it")
+                write!(f, "close reason of {len} bytes is over 123 bytes: shorten it")
             }
         }
     }

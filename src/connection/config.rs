@@ -1,7 +1,6 @@
 //! What an application may choose about a connection; decides nothing.
 
 use alloc::borrow::Cow;
-use alloc::string::ToString;
 use core::num::NonZeroUsize;
 use core::time::Duration;
 
@@ -266,8 +265,8 @@ pub enum CloseReason {
     /// }));
     /// ```
     Custom(fn(ConnectionError) -> Cow<'static, str>),
-    /// The text of the [`ConnectionError`]: what was wrong, limits by number, and nothing of what
-    /// the peer sent but opcodes, lengths and close codes.
+    /// [`ConnectionError::close_reason`]: what was wrong, limits by number, and nothing of what the
+    /// peer sent but opcodes, lengths and close codes.
     Error,
     /// None: the code alone.
     None,
@@ -278,7 +277,7 @@ impl CloseReason {
     pub(super) fn function(self) -> Option<fn(ConnectionError) -> Cow<'static, str>> {
         match self {
             Self::Custom(function) => Some(function),
-            Self::Error => Some(|error| error.to_string().into()),
+            Self::Error => Some(|error| error.close_reason().into()),
             Self::None => None,
         }
     }

@@ -437,7 +437,7 @@ fn a_peer_that_is_too_slow_is_told_of_without_anything_moving() {
     assert!(hand.driver.is_ending());
     hand.settle();
     let last = hand.frames().pop().unwrap();
-    let reason = "peer reads too slowly: 4100 bytes wait, where 4096 may";
+    let reason = "messages are read too slowly: 4100 bytes wait, over the limit of 4096 bytes";
     assert_eq!(last, (CLOSE, close_body(1008, reason)));
     hand.eof();
     let told = hand.settle();

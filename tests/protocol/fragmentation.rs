@@ -188,7 +188,7 @@ fn twenty_thousand_fragments_without_payload_are_refused() {
         end.receive(&b"\x00\x00".repeat(20_000));
         let error = ConnectionError::TooManyFragments { limit: 4096 };
         assert_eq!(end.error, Some(error));
-        assert_eq!(error.to_string(), "message has more than 4096 fragments for its size");
+        assert_eq!(error.close_reason(), "message has more than 4096 fragments for its size");
         assert_eq!(end.take_sent(), [(0x88, told(error))]);
     }
 }

@@ -36,7 +36,8 @@ fn fourteen_bytes_that_announce_2_to_the_62_fail_with_1009() {
         outcome(role, &Config::default(), &bytes).assert_failed(error, 1009);
         assert_eq!(
             error.to_string(),
-            "frame of 4611686018427387904 bytes is over the limit of 16777216"
+            "frame of 4611686018427387904 bytes is over the limit of 16777216 bytes \
+             (Config::max_frame_size)"
         );
     }
 }

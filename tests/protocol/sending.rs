@@ -138,7 +138,7 @@ fn a_refused_message_is_given_back_without_a_copy() {
         let text = Utf8Bytes::from("x".repeat(10_000));
         let refused = end.connection.commands().send(Message::from(text.clone())).unwrap_err();
         assert_eq!(refused.message.as_ref().unwrap().as_bytes().as_ptr(), text.as_str().as_ptr());
-        assert!(refused.to_string().contains("where 1 may"));
+        assert!(refused.to_string().contains("at the limit of 1 bytes (Config::max_buffered)"));
         assert_eq!(end.take_frames().len(), 1);
     }
 }

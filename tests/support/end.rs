@@ -215,7 +215,7 @@ impl Outcome {
 
 /// The body of the Close frame of a failure: the code, and what was wrong.
 pub(crate) fn told(error: ConnectionError) -> Vec<u8> {
-    let (code, reason) = (error.close_code().as_u16(), error.to_string());
+    let (code, reason) = (error.close_code().as_u16(), error.close_reason());
     assert!(reason.len() <= 123, "{reason}");
     [&code.to_be_bytes()[..], reason.as_bytes()].concat()
 }

@@ -632,7 +632,7 @@ async fn a_slow_peer_is_closed_where_that_is_asked_for() {
         panic!()
     };
     assert_eq!(code, 1013);
-    let close = unmasked(0x88, &[&[3, 0xf5], error.to_string().as_bytes()].concat());
+    let close = unmasked(0x88, &[&[3, 0xf5], error.close_reason().as_bytes()].concat());
     assert!(read.ends_with(&close));
 }
 

@@ -237,7 +237,7 @@ async fn a_receiver_that_waits_learns_that_the_peer_is_too_slow_for_the_sender()
         panic!("{ended:?}")
     };
     let read = reading.await.unwrap();
-    let close = unmasked(0x88, &[&[3, 0xf0], error.to_string().as_bytes()].concat());
+    let close = unmasked(0x88, &[&[3, 0xf0], error.close_reason().as_bytes()].concat());
     assert!(read.ends_with(&close));
 }
 
