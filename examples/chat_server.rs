@@ -46,7 +46,7 @@ pub(crate) async fn serve(listener: TcpListener) {
                         Ok(())
                         | Err(
                             Error::Rejected { .. }
-                            | Error::Handshake(HandshakeError::NoRequest { .. }),
+                            | Error::Handshake { error: HandshakeError::NoRequest { .. }, .. },
                         ) => {}
                         Err(error) => eprintln!("{peer}: {error}"),
                     }

@@ -153,7 +153,11 @@ async fn send_lines(mut sender: Sender<TcpStream>, mut lines: mpsc::Receiver<Vec
         };
         match sent {
             Ok(()) => {}
-            Err(Error::Send { error: SendError::Closed, .. } | Error::Io(_)) => return,
+            Err(
+                Error::Send { error: SendError::Closed, .. } | Error::Io(_) | Error::Timeout(_),
+            ) => {
+                return;
+            }
             Err(error) => eprintln!("{error}"),
         }
     }
@@ -268,7 +272,7 @@ fn printable(text: &str) -> String {
 /// Says what went wrong, also what the server says about it.
 fn explain(error: &Error) -> String {
     match error {
-        Error::Handshake(HandshakeError::UnexpectedStatus(response)) => {
+        Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. } => {
             let body = String::from_utf8_lossy(response.content()).into_owned();
             let body = body.trim_end().lines().map(printable).collect::<Vec<_>>().join("\n");
             let head = printable(&format!("{} {}", response.status(), response.reason()));

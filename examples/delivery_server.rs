@@ -109,7 +109,8 @@ async fn serve(stream: TcpStream, user: IpAddr, state: &State) -> Result<(), san
         Ok::<_, sanswire::Error>((socket, first))
     };
     let Ok(opened) = timeout(OPENING_TIMEOUT, opening).await else { return Ok(()) };
-    if let Err(sanswire::Error::Handshake(HandshakeError::NoRequest { .. })) = opened {
+    if let Err(sanswire::Error::Handshake { error: HandshakeError::NoRequest { .. }, .. }) = opened
+    {
         // It looked whether anybody listens.
         return Ok(());
     }

@@ -212,7 +212,10 @@ fn report(peer: SocketAddr, served: Result<(), sanswire::Error>) {
     match served {
         // Answered with a page, or a connection that a browser had in reserve.
         Ok(())
-        | Err(Error::Rejected { .. } | Error::Handshake(HandshakeError::NoRequest { .. })) => {}
+        | Err(
+            Error::Rejected { .. }
+            | Error::Handshake { error: HandshakeError::NoRequest { .. }, .. },
+        ) => {}
         Err(error) => eprintln!("{peer}: {error}"),
     }
 }

@@ -105,7 +105,7 @@ impl Server {
         let next = peer.turn(self.start);
         match &next {
             // It looked whether anybody listens.
-            Err(Error::Handshake(HandshakeError::NoRequest { .. })) | Ok(_) => {}
+            Err(Error::Handshake { error: HandshakeError::NoRequest { .. }, .. }) | Ok(_) => {}
             Err(error) => eprintln!("{token:?}: {error}"),
         }
         if let Some(at) = peer.timer.take() {

@@ -138,15 +138,28 @@ impl fmt::Display for SessionFull {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::BytesFull { queued, limit } => {
-                write!(f, "{queued} bytes wait to be acknowledged, at the limit of {limit}")
+                write!(
+                    f,
+                    "{queued} bytes wait to be acknowledged, at the limit of {limit} bytes \
+                     (Limits::max_bytes): send again when some are"
+                )
             }
             Self::MessagesFull { limit } => {
-                write!(f, "as many messages wait to be acknowledged as may: {limit}")
+                write!(
+                    f,
+                    "{limit} messages wait to be acknowledged, as many as may \
+                     (Limits::max_messages): send again when some are"
+                )
             }
             Self::TooLarge { len, limit } => {
-                write!(f, "message of {len} bytes is over the limit of {limit}")
+                write!(
+                    f,
+                    "message of {len} bytes is over the limit of {limit} bytes (Limits::max_bytes)"
+                )
             }
-            Self::Exhausted => f.write_str("no number is left for another message"),
+            Self::Exhausted => {
+                f.write_str("no number is left for another message: begin a new session")
+            }
         }
     }
 }
@@ -166,7 +179,7 @@ pub struct InvalidSnapshot;
 
 impl fmt::Display for InvalidSnapshot {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("snapshot contradicts itself")
+        f.write_str("snapshot contradicts itself: no session has made it, so begin a new one")
     }
 }
 

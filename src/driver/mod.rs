@@ -85,4 +85,6 @@ mod opening;
 mod reads;
 
 pub use error::DriverError;
+#[cfg(feature = "std")]
+pub(crate) use error::write_handshake;
 pub use machine::{Driver, Next, Stuck, Transfer, Write};

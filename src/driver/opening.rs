@@ -29,6 +29,8 @@ pub(super) struct Accepting {
 #[derive(Debug)]
 pub(super) struct Connecting {
     handshake: ClientHandshake,
+    /// Where it goes, as it may be logged.
+    url: Box<str>,
 }
 
 impl Accepting {
@@ -79,7 +81,7 @@ impl Accepting {
 
 impl Connecting {
     pub(super) fn new(request: &ClientRequest, nonce: [u8; 16]) -> Self {
-        Self { handshake: ClientHandshake::new(request, nonce) }
+        Self { handshake: ClientHandshake::new(request, nonce), url: request.place().into() }
     }
 
     /// Yields the response, once, and opens the connection.
@@ -142,6 +144,14 @@ impl Opening {
         match self {
             Self::Accepting(accepting) => accepting.handshake.poll_timeout(),
             Self::Connecting(connecting) => connecting.handshake.poll_timeout(),
+        }
+    }
+
+    /// Returns where a client is connecting to.
+    pub(super) fn url(&self) -> Option<&str> {
+        match self {
+            Self::Accepting(_) => None,
+            Self::Connecting(connecting) => Some(&connecting.url),
         }
     }
 

@@ -110,7 +110,7 @@ pub struct MalformedExtension;
 
 impl fmt::Display for MalformedExtension {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("malformed WebSocket extension")
+        f.write_str("extension is malformed: its name, parameters and values must be tokens")
     }
 }
 

@@ -138,6 +138,23 @@ impl HandshakeError {
             | Self::UnofferedSubprotocol(_) => 500,
         }
     }
+
+    /// Returns whether the caller's argument is at fault: nothing was tried.
+    pub(crate) const fn is_callers(&self) -> bool {
+        matches!(
+            self,
+            Self::DuplicateSubprotocol(_)
+                | Self::IllegalHeader(_)
+                | Self::InvalidAuthority(_)
+                | Self::InvalidOrigin(_)
+                | Self::InvalidResource(_)
+                | Self::InvalidStatus(_)
+                | Self::InvalidSubprotocol(_)
+                | Self::InvalidUrl(_)
+                | Self::OutOfOrder
+                | Self::ReservedHeader(_)
+        )
+    }
 }
 
 impl fmt::Display for HandshakeError {

@@ -1,11 +1,14 @@
 //! The error of all adapters; knows no transport.
 
+use alloc::boxed::Box;
 use core::fmt;
+use core::time::Duration;
 use std::io;
 
+use super::connecting::{ConnectError, Words};
 use crate::close::Closed;
 use crate::connection::{Discarded, Refused};
-use crate::driver::DriverError;
+use crate::driver::{DriverError, write_handshake};
 use crate::error::{ConnectionError, SendError};
 use crate::handshake::HandshakeError;
 use crate::message::Message;
@@ -20,6 +23,9 @@ pub enum Error {
     /// The connection was closed otherwise than normally. No method returns it: it is what
     /// [`Closed::check`] becomes.
     Closed(Closed),
+    /// No connection to the server came about: the host was not found, no address of it answered,
+    /// or the transport failed within the handshake.
+    Connect(Box<ConnectError>),
     /// The connection failed: by the peer's fault, by a limit, or because the stream ended. Later
     /// calls return the same error.
     Connection(ConnectionError),
@@ -30,8 +36,24 @@ pub enum Error {
     /// The handshake failed: there is no connection. A server has answered the request with
     /// [`HandshakeError::status`]; a client finds the server's answer, if there was one, in
     /// [`HandshakeError::UnexpectedStatus`].
-    Handshake(HandshakeError),
-    /// The transport failed, or a wait for it ended without success ([`io::ErrorKind::TimedOut`]).
+    ///
+    /// ```
+    /// # use sanswire::Error;
+    /// use sanswire::handshake::HandshakeError;
+    ///
+    /// # fn is_signed_out(error: &Error) -> bool {
+    /// matches!(error, Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. }
+    ///     if response.status() == 401)
+    /// # }
+    /// ```
+    Handshake {
+        /// Why.
+        error: HandshakeError,
+        /// Where a client was connecting to, without the query: that may have secrets in it, and
+        /// errors are logged.
+        url: Option<Box<str>>,
+    },
+    /// The transport failed.
     Io(io::Error),
     /// The application answered the request with this status instead of accepting it: there is no
     /// connection. The answer has been written.
@@ -46,10 +68,57 @@ pub enum Error {
         /// The message, if an owned one was to be sent.
         message: Option<Message>,
     },
+    /// A wait has ended without success, which is no failure of the transport.
+    Timeout(Timeout),
     /// A `wss` URL was given where there is no TLS: connect a TLS stream, and do the handshake over
     /// it by `connect_over`.
     TlsRequired,
 }
+
+/// Which wait has ended, from [`Error::Timeout`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Timeout {
+    /// An attempt of a client that comes back took too long.
+    Attempt {
+        /// `Options::attempt_timeout`.
+        limit: Duration,
+    },
+    /// A deadline of the connection or of its handshake passed while a call waited to write. Such a
+    /// connection has failed: what arrived before can be received, then the error that names the
+    /// deadline.
+    Deadline,
+    /// Nothing came that a call waits for. The connection goes on, and the call can be made again.
+    Read {
+        /// What was set by [`set_read_timeout`](super::blocking::WebSocket::set_read_timeout).
+        limit: Duration,
+    },
+    /// A read of the stream ended with `WouldBlock` or `TimedOut` by a bound of its own. The
+    /// connection goes on, and the call can be made again.
+    Stream,
+}
+
+impl fmt::Display for Timeout {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Attempt { limit } => {
+                write!(f, "attempt to connect took longer than {limit:?} (Options::attempt_timeout)")
+            }
+            Self::Deadline => f.write_str(
+                "a deadline passed before everything was written: receive, and the error says which",
+            ),
+            Self::Read { limit } => write!(
+                f,
+                "nothing came within {limit:?} (set_read_timeout): the connection goes on, call again"
+            ),
+            Self::Stream => f.write_str(
+                "nothing came before the stream's own timeout: the connection goes on, call again",
+            ),
+        }
+    }
+}
+
+impl core::error::Error for Timeout {}
 
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -57,13 +126,18 @@ impl fmt::Display for Error {
             Self::Closed(closed) => write!(f, "connection {closed}"),
             Self::Connection(error) => write!(f, "connection failed: {error}"),
             Self::Discarded(discarded) => write!(f, "{discarded}"),
-            Self::Handshake(error) => write!(f, "handshake failed: {error}"),
-            Self::Io(error) => write!(f, "transport failed: {error}"),
-            Self::Rejected { status } => write!(f, "request rejected with status {status}"),
-            Self::Send { error, .. } => write!(f, "command refused: {error}"),
-            Self::TlsRequired => {
-                f.write_str("a wss URL needs a TLS stream: connect one, and use `connect_over`")
+            Self::Connect(error) => error.fmt(f),
+            Self::Handshake { error, url } => write_handshake(f, error, url.as_deref()),
+            Self::Io(error) => write!(f, "transport failed: {}", Words(error)),
+            Self::Rejected { status } => {
+                write!(f, "application rejected the request with status {status}")
             }
+            Self::Send { error, .. } => write!(f, "command refused: {error}"),
+            Self::Timeout(timeout) => timeout.fmt(f),
+            Self::TlsRequired => f.write_str(
+                "wss needs TLS, which is left to the caller: connect a TLS stream, and pass it to \
+                 connect_over",
+            ),
         }
     }
 }
@@ -74,7 +148,10 @@ impl fmt::Debug for Error {
             Self::Closed(closed) => f.debug_tuple("Closed").field(closed).finish(),
             Self::Connection(error) => f.debug_tuple("Connection").field(error).finish(),
             Self::Discarded(discarded) => f.debug_tuple("Discarded").field(discarded).finish(),
-            Self::Handshake(error) => f.debug_tuple("Handshake").field(error).finish(),
+            Self::Connect(error) => f.debug_tuple("Connect").field(error).finish(),
+            Self::Handshake { error, url } => {
+                f.debug_struct("Handshake").field("error", error).field("url", url).finish()
+            }
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
             Self::Rejected { status } => {
                 f.debug_struct("Rejected").field("status", status).finish()
@@ -84,19 +161,23 @@ impl fmt::Debug for Error {
                 .field("error", error)
                 .field("message_len", &message.as_ref().map(Message::len))
                 .finish(),
+            Self::Timeout(timeout) => f.debug_tuple("Timeout").field(timeout).finish(),
             Self::TlsRequired => f.write_str("TlsRequired"),
         }
     }
 }
 
+/// The text is that of what it wraps, too, so the source is the source of that.
 impl core::error::Error for Error {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Connection(error) => Some(error),
-            Self::Discarded(discarded) => Some(discarded),
-            Self::Handshake(error) => Some(error),
-            Self::Io(error) => Some(error),
-            Self::Send { error, .. } => Some(error),
+            Self::Connect(error) => error.source(),
+            Self::Connection(error) => error.source(),
+            Self::Discarded(discarded) => discarded.source(),
+            Self::Handshake { error, .. } => error.source(),
+            Self::Io(error) => error.source(),
+            Self::Send { error, .. } => error.source(),
+            Self::Timeout(timeout) => timeout.source(),
             Self::Closed(_) | Self::Rejected { .. } | Self::TlsRequired => None,
         }
     }
@@ -112,7 +193,7 @@ impl From<DriverError> for Error {
     fn from(error: DriverError) -> Self {
         match error {
             DriverError::Connection(error) => Self::Connection(error),
-            DriverError::Handshake(error) => Self::Handshake(error),
+            DriverError::Handshake { error, url } => Self::Handshake { error, url },
             DriverError::Rejected { status } => Self::Rejected { status },
         }
     }
@@ -132,13 +213,19 @@ impl From<Discarded> for Error {
 
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
-        Self::Handshake(error)
+        Self::Handshake { error, url: None }
     }
 }
 
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<Timeout> for Error {
+    fn from(timeout: Timeout) -> Self {
+        Self::Timeout(timeout)
     }
 }
 

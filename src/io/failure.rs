@@ -1,8 +1,10 @@
 //! What a stream failed of, and which of its errors an application is told; knows no stream.
 
+use alloc::boxed::Box;
 use std::io;
 
 use super::Error;
+use super::connecting::ConnectError;
 use crate::driver::{Driver, DriverError};
 use crate::error::ConnectionError;
 use crate::handshake::HandshakeError;
@@ -38,18 +40,17 @@ impl Failure {
     /// that failed of.
     #[cold]
     pub(super) fn explain(&mut self, error: DriverError) -> Error {
-        match self.first.take() {
-            Some(first) if is_end_of_stream(&error) => Error::Io(first),
-            Some(_) | None => error.into(),
+        let is_end_of_stream = match &error {
+            DriverError::Connection(error) => *error == ConnectionError::UnexpectedEof,
+            DriverError::Handshake { error, .. } => *error == HandshakeError::EndOfStream,
+            DriverError::Rejected { .. } => false,
+        };
+        match (self.first.take().filter(|_| is_end_of_stream), error) {
+            (Some(first), DriverError::Handshake { url: Some(url), .. }) => {
+                Error::Connect(Box::new(ConnectError::in_handshake(url.into(), first)))
+            }
+            (Some(first), _) => Error::Io(first),
+            (None, error) => error.into(),
         }
     }
-}
-
-/// Returns whether a driver knows no better reason than that the stream has ended.
-const fn is_end_of_stream(error: &DriverError) -> bool {
-    matches!(
-        error,
-        DriverError::Connection(ConnectionError::UnexpectedEof)
-            | DriverError::Handshake(HandshakeError::EndOfStream)
-    )
 }

@@ -31,7 +31,6 @@
 )]
 
 use alloc::boxed::Box;
-use core::net::SocketAddr;
 use std::io;
 
 use self::error::Error;
@@ -40,6 +39,7 @@ use crate::driver::{Driver, DriverError, Next};
 use crate::handshake::{Acceptance, ClientRequest, Request, Response};
 
 pub mod blocking;
+mod connecting;
 pub(crate) mod error;
 mod failure;
 #[cfg(feature = "futures-io")]
@@ -51,6 +51,8 @@ mod pump;
 pub mod tokio;
 mod transport;
 
+pub use connecting::{ConnectError, ConnectStage};
+pub use error::Timeout;
 pub use pump::pump;
 pub use transport::{Plain, Transport};
 
@@ -127,12 +129,6 @@ fn answer(driver: &mut Driver, request: &Request, answer: Result<Acceptance, Res
 /// Refuses a request that goes over TLS, where there is none.
 const fn check_plain(request: &ClientRequest) -> Result<(), Error> {
     if request.is_secure() { Err(Error::TlsRequired) } else { Ok(()) }
-}
-
-/// Returns whether a socket is its own peer: where nobody listens on this machine, it may be given
-/// the very port that it connects to.
-fn is_self_connected(local: io::Result<SocketAddr>, peer: io::Result<SocketAddr>) -> bool {
-    matches!((local, peer), (Ok(local), Ok(peer)) if local == peer)
 }
 
 /// How many pieces of output go into one write. More than large messages that wait at once.

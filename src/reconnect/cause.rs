@@ -43,12 +43,21 @@ impl<E: fmt::Display> fmt::Display for Cause<E> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Attempt(error) => write!(f, "attempt failed: {error}"),
-            Self::Closed(closed) if closed.reason.is_empty() => {
-                write!(f, "closed with {}", closed.code)
-            }
-            Self::Closed(closed) => write!(f, "closed with {}: {}", closed.code, closed.reason),
+            Self::Closed(closed) => write!(f, "connection {closed}"),
             Self::Delivery(error) => write!(f, "delivery failed: {error}"),
             Self::Failed(error) => error.fmt(f),
+        }
+    }
+}
+
+/// The text is that of what it wraps, too, so the source is the source of that.
+impl<E: core::error::Error> core::error::Error for Cause<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Attempt(error) => error.source(),
+            Self::Closed(closed) => closed.source(),
+            Self::Delivery(error) => error.source(),
+            Self::Failed(error) => error.source(),
         }
     }
 }

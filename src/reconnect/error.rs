@@ -81,11 +81,20 @@ pub enum OutboxError {
 impl fmt::Display for OutboxError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
-            Self::Ended => f.write_str("client has ended"),
-            Self::Exhausted => f.write_str("no number is left for another message"),
-            Self::Full => f.write_str("as much waits to be sent as may"),
+            Self::Ended => f.write_str("client was stopped, gave up or is gone: start it again"),
+            Self::Exhausted => {
+                f.write_str("no number is left for another message: begin a new session")
+            }
+            Self::Full => f.write_str(
+                "as many messages or bytes wait as may (Options::max_messages, max_bytes): wait for \
+                 room",
+            ),
             Self::TooLarge { len, limit } => {
-                write!(f, "message of {len} bytes is over the limit of {limit}")
+                write!(
+                    f,
+                    "message of {len} bytes is over the limit of {limit} bytes that may wait: it would \
+                     never be taken"
+                )
             }
         }
     }

@@ -413,9 +413,9 @@ pub enum GaveUp {
 impl fmt::Display for GaveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Attempts => "as many attempts in a row have failed as the policy allows",
+            Self::Attempts => "as many attempts in a row have failed as may (Policy::max_attempts)",
             Self::Final => "another attempt would fail in the same way",
-            Self::Time => "the next attempt would come later than the policy allows",
+            Self::Time => "the next attempt would come too late (Policy::max_outage)",
         })
     }
 }

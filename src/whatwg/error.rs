@@ -41,10 +41,14 @@ impl fmt::Display for DomException {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::InvalidAccessError { code } => {
-                write!(f, "close code {code} is neither 1000 nor in the range 3000 to 4999")
+                write!(f, "close code {code} is neither 1000 nor one of 3000 to 4999")
             }
-            Self::InvalidStateError => f.write_str("connection is not established yet"),
-            Self::SyntaxError { len } => write!(f, "close reason of {len} bytes is over 123"),
+            Self::InvalidStateError => {
+                f.write_str("connection is not established yet: wait for the open event")
+            }
+            Self::SyntaxError { len } => {
+                write!(f, "close reason of {len} bytes is over 123 bytes: shorten it")
+            }
         }
     }
 }
@@ -73,7 +77,7 @@ impl fmt::Display for Failure {
         match self {
             Self::ClosedEarly => f.write_str("closed before the connection was established"),
             Self::Connection(error) => error.fmt(f),
-            Self::Full => f.write_str("no room for a message to be sent"),
+            Self::Full => f.write_str("no room for a message to be sent (Config::max_buffered)"),
             Self::Handshake(error) => error.fmt(f),
             Self::NotConnected => f.write_str("transport could not be connected"),
         }
@@ -83,8 +87,9 @@ impl fmt::Display for Failure {
 impl core::error::Error for Failure {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Connection(error) => Some(error),
-            Self::Handshake(error) => Some(error),
+            // The text is that of the error, so the source is the error's own.
+            Self::Connection(error) => error.source(),
+            Self::Handshake(error) => error.source(),
             Self::ClosedEarly | Self::Full | Self::NotConnected => None,
         }
     }

@@ -28,7 +28,13 @@ fn end(hand: &mut Hand) -> Vec<Told> {
 }
 
 fn handshake_failed(error: HandshakeError) -> Vec<Told> {
-    vec![Told::Failed(DriverError::Handshake(error))]
+    vec![Told::Failed(DriverError::from(error))]
+}
+
+/// The same of a client, which says where it was going.
+fn connecting_failed(error: HandshakeError) -> Vec<Told> {
+    let url = Some("ws://server.example.com/chat".into());
+    vec![Told::Failed(DriverError::Handshake { error, url })]
 }
 
 #[test]
@@ -126,7 +132,7 @@ fn a_rejection_with_a_bad_status_is_answered_500_and_ends() {
     let mut hand = Hand::asked(&Config::default());
     let rejected = hand.driver.reject(&Response::new(101));
     assert_eq!(rejected, Err(HandshakeError::InvalidStatus(101)));
-    let failed = DriverError::Handshake(HandshakeError::InvalidStatus(101));
+    let failed = DriverError::from(HandshakeError::InvalidStatus(101));
     assert_eq!(end(&mut hand), [Told::Failed(failed)]);
     assert_eq!(status(&hand), 500);
 }
@@ -204,7 +210,9 @@ fn a_malformed_request_is_answered_400_and_ends() {
     hand.settle();
     hand.read(b"hello\r\n\r\n");
     let told = end(&mut hand);
-    let [Told::Failed(DriverError::Handshake(HandshakeError::Malformed(_)))] = &told[..] else {
+    let [Told::Failed(DriverError::Handshake { error: HandshakeError::Malformed(_), .. })] =
+        &told[..]
+    else {
         panic!("{told:?}")
     };
     assert_eq!(status(&hand), 400);
@@ -295,8 +303,12 @@ fn a_client_is_told_how_it_was_refused_and_writes_nothing_more() {
     hand.written.clear();
     hand.read(b"HTTP/1.1 404 Not Found\r\nContent-Length: 4\r\n\r\nnone");
     let told = hand.take();
-    let [Told::Failed(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))] =
-        &told[..]
+    let [
+        Told::Failed(DriverError::Handshake {
+            error: HandshakeError::UnexpectedStatus(response),
+            ..
+        }),
+    ] = &told[..]
     else {
         panic!("{told:?}")
     };
@@ -316,8 +328,12 @@ fn a_refusal_whose_body_does_not_end_is_told_after_two_seconds() {
     hand.read(b"ne");
     assert!(hand.settle().is_empty());
     let told = hand.pass_until(secs(5));
-    let [Told::Failed(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))] =
-        &told[..]
+    let [
+        Told::Failed(DriverError::Handshake {
+            error: HandshakeError::UnexpectedStatus(response),
+            ..
+        }),
+    ] = &told[..]
     else {
         panic!("{told:?}")
     };
@@ -353,7 +369,7 @@ fn a_client_that_was_refused_before_its_request_left_does_not_write_the_rest() {
     assert!(matches!(hand.write(10), Some(Did::Wrote(_))));
     hand.read(b"HTTP/1.1 414 URI Too Long\r\nContent-Length: 0\r\n\r\n");
     let told = hand.take();
-    assert!(matches!(&told[..], [Told::Failed(DriverError::Handshake(_))]), "{told:?}");
+    assert!(matches!(&told[..], [Told::Failed(DriverError::Handshake { .. })]), "{told:?}");
     assert!(hand.driver.want_write().is_none());
 }
 
@@ -362,7 +378,7 @@ fn a_response_that_takes_too_long_is_told() {
     let mut hand = Hand::connecting(&Config::default());
     assert!(hand.pass_until(secs(9)).is_empty());
     let told = hand.pass_until(secs(10));
-    assert_eq!(told, handshake_failed(HandshakeError::Timeout(secs(10))));
+    assert_eq!(told, connecting_failed(HandshakeError::Timeout(secs(10))));
 }
 
 #[test]
@@ -370,7 +386,7 @@ fn a_stream_that_ends_before_the_response_is_told() {
     let mut hand = Hand::connecting(&Config::default());
     hand.settle();
     hand.eof();
-    assert_eq!(hand.settle(), handshake_failed(HandshakeError::EndOfStream));
+    assert_eq!(hand.settle(), connecting_failed(HandshakeError::EndOfStream));
 }
 
 #[test]
@@ -408,7 +424,7 @@ fn a_server_that_is_shut_down_behind_a_bad_request_goes_on_to_its_end() {
     hand.read(b"hello\r\n\r\n");
     assert!(hand.take().is_empty());
     hand.driver.shut_down(1001, "").unwrap();
-    assert!(matches!(&end(&mut hand)[..], [Told::Failed(DriverError::Handshake(_))]));
+    assert!(matches!(&end(&mut hand)[..], [Told::Failed(DriverError::Handshake { .. })]));
     assert_eq!(status(&hand), 400);
 }
 
@@ -422,12 +438,12 @@ fn a_client_that_is_shut_down_before_it_is_open_ends_at_once() {
         hand.written.clear();
         hand.driver.shut_down(1001, "").unwrap();
         assert!(hand.driver.has_event());
-        assert_eq!(hand.take(), handshake_failed(HandshakeError::ShutDown));
+        assert_eq!(hand.take(), connecting_failed(HandshakeError::ShutDown));
         assert!(hand.driver.want_write().is_none());
         assert!(hand.driver.want_read().is_none());
         assert_eq!(hand.driver.poll_timeout(), None);
         hand.driver.shut_down(1001, "").unwrap();
-        assert_eq!(hand.take(), handshake_failed(HandshakeError::ShutDown));
+        assert_eq!(hand.take(), connecting_failed(HandshakeError::ShutDown));
     }
 }
 

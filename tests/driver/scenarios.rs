@@ -360,8 +360,10 @@ fn a_request_may_be_rejected() {
     let scenario = Scenario::new(|_, server| server.answer = Answer::Reject(403));
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))) =
-            &client.result
+        let Some(Err(DriverError::Handshake {
+            error: HandshakeError::UnexpectedStatus(response),
+            ..
+        })) = &client.result
         else {
             panic!("{:?}", client.result)
         };
@@ -377,14 +379,16 @@ fn an_acceptance_may_be_wrong() {
     let scenario = Scenario::new(|_, server| server.answer = Answer::AcceptUnoffered);
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))) =
-            &client.result
+        let Some(Err(DriverError::Handshake {
+            error: HandshakeError::UnexpectedStatus(response),
+            ..
+        })) = &client.result
         else {
             panic!("{:?}", client.result)
         };
         assert_eq!(response.status(), 500);
         let error = HandshakeError::UnofferedSubprotocol("chat".into());
-        assert_eq!(server.result, Some(Err(DriverError::Handshake(error))));
+        assert_eq!(server.result, Some(Err(DriverError::from(error))));
     });
     scenario.run_with_faults(100);
 }
@@ -394,13 +398,15 @@ fn a_request_may_be_too_large() {
     let scenario = Scenario::new(|_, server| server.limits.max_size = 80);
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let Some(Err(DriverError::Handshake(HandshakeError::UnexpectedStatus(response)))) =
-            &client.result
+        let Some(Err(DriverError::Handshake {
+            error: HandshakeError::UnexpectedStatus(response),
+            ..
+        })) = &client.result
         else {
             panic!("{:?}", client.result)
         };
         assert_eq!(response.status(), 431);
-        assert!(matches!(server.result, Some(Err(DriverError::Handshake(_)))));
+        assert!(matches!(server.result, Some(Err(DriverError::Handshake { .. }))));
         assert!(world.now < secs(1), "{:?}", world.now);
     });
     scenario.run_with_faults(100);
@@ -411,8 +417,11 @@ fn a_response_may_be_wrong() {
     let scenario = Scenario::new(|_, server| server.answer = Answer::AcceptForeign);
     scenario.run(|world| {
         let [client, server] = &world.ends;
-        let error = HandshakeError::InvalidHeader("Sec-WebSocket-Accept");
-        assert_eq!(client.result, Some(Err(DriverError::Handshake(error))));
+        let Some(Err(DriverError::Handshake { error, url })) = &client.result else {
+            panic!("{:?}", client.result)
+        };
+        assert_eq!(*error, HandshakeError::InvalidHeader("Sec-WebSocket-Accept"));
+        assert_eq!(url.as_deref(), Some("ws://server.example.com/chat"));
         assert!(matches!(server.result, Some(Err(DriverError::Connection(_)))));
         assert!(world.now < secs(1), "{:?}", world.now);
     });

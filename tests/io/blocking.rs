@@ -18,7 +18,7 @@ use std::time::Duration;
 use bytes::BufMut;
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Response};
 use sanswire::io::blocking::WebSocket;
-use sanswire::io::{Plain, Transport};
+use sanswire::io::{Plain, Timeout, Transport};
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Error, Event, Message,
     MessageKind, Prepared, ReadyState, Reassembly, SendError, WhenFull,
@@ -242,7 +242,7 @@ fn a_client_sees_status_headers_and_body_of_a_refusal() {
         })
     });
     let refused = WebSocket::connect_over(client, &request(), &Config::default()).unwrap_err();
-    let Error::Handshake(HandshakeError::UnexpectedStatus(response)) = refused else {
+    let Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. } = refused else {
         panic!("{refused:?}");
     };
     assert_eq!(response.status(), 401);
@@ -261,7 +261,7 @@ fn a_request_that_is_not_http_gets_an_answer_although_it_goes_on() {
     let answer = read_to_end(&client);
     drop(client);
     assert!(answer.starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{answer:?}");
-    assert!(matches!(served.join().unwrap(), Err(Error::Handshake(_))));
+    assert!(matches!(served.join().unwrap(), Err(Error::Handshake { .. })));
 }
 
 #[test]
@@ -271,7 +271,7 @@ fn an_upgrade_that_is_accepted_although_it_is_wrong_is_answered_by_its_fault() {
     client.write_all(request.as_bytes()).unwrap();
     client.shutdown(Shutdown::Write).unwrap();
     let error = WebSocket::accept(server, &Config::default()).unwrap_err();
-    assert!(matches!(error, Error::Handshake(HandshakeError::UnsupportedVersion)));
+    assert!(matches!(error, Error::Handshake { error: HandshakeError::UnsupportedVersion, .. }));
     let answer = String::from_utf8(read_to_end(&client)).unwrap();
     assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
     assert!(answer.contains("Sec-WebSocket-Version: 13\r\n"), "{answer}");
@@ -285,7 +285,10 @@ fn a_choice_that_was_not_offered_is_answered_with_500() {
     let error = WebSocket::accept_with(server, &Config::default(), |_| {
         Ok(Acceptance::new().subprotocol("chat"))
     });
-    assert!(matches!(error, Err(Error::Handshake(HandshakeError::UnofferedSubprotocol(_)))));
+    assert!(matches!(
+        error,
+        Err(Error::Handshake { error: HandshakeError::UnofferedSubprotocol(_), .. })
+    ));
     assert!(read_to_end(&client).starts_with(b"HTTP/1.1 500 "));
 }
 
@@ -508,13 +511,13 @@ fn a_read_timeout_loses_nothing() {
     let mut server = WebSocket::accept(server, &Config::default()).unwrap();
     server.set_read_timeout(Some(Duration::from_millis(1)));
     for part in [&frame[..7], &frame[7..]] {
-        let Err(Error::Io(error)) = server.recv() else { panic!("nothing was sent") };
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let timeout = server.recv().unwrap_err();
+        assert!(matches!(timeout, Error::Timeout(Timeout::Read { .. })), "{timeout:?}");
         client.write_all(part).unwrap();
     }
     let message = loop {
         match server.recv() {
-            Err(Error::Io(_)) => {}
+            Err(Error::Timeout(_)) => {}
             received => break received.unwrap(),
         }
     };
@@ -538,7 +541,7 @@ fn a_read_timeout_passes_whatever_arrives_instead_of_a_message() {
         let mut client = WebSocket::connect_over(client, &request(), &Config::default()).unwrap();
         client.set_read_timeout(Some(Duration::from_millis(200)));
         let error = client.recv().unwrap_err();
-        assert!(matches!(error, Error::Io(error) if error.kind() == io::ErrorKind::TimedOut));
+        assert!(matches!(error, Error::Timeout(Timeout::Read { .. })), "{error:?}");
         drop(client);
         // It may have been sending when nobody received any more.
         let _ = sender.join().unwrap();
@@ -642,7 +645,9 @@ fn writes_are_bounded_together_and_not_only_one_by_one() {
     let limits = HeadLimits::default().timeout(limit);
     let request = request().header("X-Long", "x".repeat(5_000)).unwrap().head_limits(limits);
     let error = WebSocket::connect_over(&mut slow, &request, &Config::default()).unwrap_err();
-    let Error::Handshake(HandshakeError::Timeout(_)) = error else { panic!("{error}") };
+    let Error::Handshake { error: HandshakeError::Timeout(_), .. } = error else {
+        panic!("{error}")
+    };
     assert!(slow.script.writes.len() < 1_000 && slow.unbounded == 0);
     assert!(slow.write_timeouts.iter().all(|bound| *bound <= Duration::from_millis(100)));
     // A connection's end.
@@ -731,8 +736,8 @@ fn a_read_timeout_passes_while_the_peer_reads_slowly() {
         socket.set_read_timeout(Some(Duration::from_millis(20)));
         let answered = socket.recv_with(|_, commands| commands.send(&[7; 5_000]));
         assert_eq!(answered.unwrap(), Some(Ok(())));
-        let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        let timeout = socket.recv().unwrap_err();
+        assert!(matches!(timeout, Error::Timeout(Timeout::Read { .. })), "{timeout:?}");
         let (slow, _) = socket.into_parts();
         assert!(slow.script.writes.len() < 1_000);
     }
@@ -748,8 +753,8 @@ fn a_connection_on_which_nothing_happens_gives_its_memory_back() {
     });
     assert_eq!(len.unwrap(), Some(1 << 20));
     server.set_read_timeout(Some(Duration::from_millis(20)));
-    let Err(Error::Io(error)) = server.recv() else { panic!("nothing was sent") };
-    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    let timeout = server.recv().unwrap_err();
+    assert!(matches!(timeout, Error::Timeout(Timeout::Read { .. })), "{timeout:?}");
     let (_, driver) = server.into_parts();
     let mut connection = driver.into_connection().unwrap();
     let mut input = connection.input();

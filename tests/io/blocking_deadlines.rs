@@ -14,8 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits};
-use sanswire::io::Transport;
 use sanswire::io::blocking::WebSocket;
+use sanswire::io::{Timeout, Transport};
 use sanswire::{AfterClose, CloseCode, Config, Connection, ConnectionError, Error};
 
 use crate::support::{masked, unmasked};
@@ -148,8 +148,9 @@ fn what_came_in_time_is_read_before_a_deadline_counts() {
     let config = Config::default().ping_interval(millis(20)).pong_timeout(millis(500));
     let (mut socket, mut peer) = over_tcp(Connection::server(&config));
     socket.set_read_timeout(Some(millis(100)));
-    let Err(Error::Io(error)) = socket.recv() else { panic!("nothing was sent") };
-    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    let limit = millis(100);
+    let Err(Error::Timeout(timeout)) = socket.recv() else { panic!("nothing was sent") };
+    assert_eq!(timeout, Timeout::Read { limit });
     // The Ping is answered, and the application is busy elsewhere until long after.
     peer.read_exact(&mut [0; 6]).unwrap();
     peer.write_all(&masked(0x81, b"alive")).unwrap();
@@ -162,7 +163,7 @@ fn what_came_before_a_socket_was_taken_apart_came_in_time() {
     let config = Config::default().idle_timeout(millis(500));
     let (mut socket, mut peer) = over_tcp(Connection::server(&config));
     socket.set_read_timeout(Some(millis(50)));
-    let Err(Error::Io(_)) = socket.recv() else { panic!("nothing was sent") };
+    let Err(Error::Timeout(_)) = socket.recv() else { panic!("nothing was sent") };
     peer.write_all(&masked(0x81, b"in time")).unwrap();
     thread::sleep(millis(700));
     let (stream, driver) = socket.into_parts();
@@ -184,8 +185,7 @@ fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
     let (mut socket, mut peer) = over_tcp(Connection::server(&patient));
     peer.write_all(&masked(0x81, b"last words")).unwrap();
     let sent = (0..1_000).find_map(|_| socket.send(vec![7; 1 << 20]).err());
-    let Some(Error::Io(error)) = sent else { panic!("sent to nobody: {sent:?}") };
-    assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+    assert!(matches!(sent, Some(Error::Timeout(Timeout::Deadline))), "{sent:?}");
     assert_eq!(socket.recv().unwrap(), Some("last words".into()));
     let limit = millis(200);
     assert_failed(socket.recv(), ConnectionError::WriteTimeout { limit });
@@ -212,7 +212,7 @@ fn a_request_that_trickles_in_is_answered_with_408() {
     assert!(answer.starts_with(b"HTTP/1.1 408 Request Timeout\r\n"));
     drop(peer);
     let error = accepting.join().unwrap().unwrap_err();
-    assert!(matches!(error, Error::Handshake(HandshakeError::Timeout(_))), "{error}");
+    assert!(matches!(error, Error::Handshake { error: HandshakeError::Timeout(_), .. }), "{error}");
 }
 
 #[test]
@@ -245,7 +245,7 @@ fn the_deadline_of_the_handshake_ends_with_it() {
 fn nobody_waits_for_what_can_never_be_written() {
     let (mut socket, _peer) = over_tcp(Connection::server(&short()));
     let sent = (0..1_000).find_map(|_| socket.send(vec![7; 1 << 20]).err());
-    assert!(matches!(sent, Some(Error::Io(_))), "{sent:?}");
+    assert!(matches!(sent, Some(Error::Timeout(Timeout::Deadline))), "{sent:?}");
     assert!(matches!(socket.recv(), Err(Error::Connection(_))));
     let Err(Error::Io(_)) = socket.flush() else { panic!("written to nobody") };
 }

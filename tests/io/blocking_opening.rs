@@ -62,7 +62,7 @@ fn a_client_connects_to_a_url() {
 
     assert!(matches!(WebSocket::connect("wss://127.0.0.1/"), Err(Error::TlsRequired)));
     let invalid = WebSocket::connect("ws://127.0.0.1:0/");
-    assert!(matches!(invalid, Err(Error::Handshake(HandshakeError::InvalidUrl(_)))));
+    assert!(matches!(invalid, Err(Error::Handshake { error: HandshakeError::InvalidUrl(_), .. })));
 }
 
 #[test]
@@ -80,7 +80,8 @@ fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
         stream.read_to_end(&mut Vec::new())
     });
     let refused = WebSocket::connect_with(&request, &Config::default());
-    let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
+    let Err(Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. }) = refused
+    else {
         panic!("{refused:?}")
     };
     assert_eq!((response.status(), response.reason()), (503, "Busy"));
@@ -116,7 +117,7 @@ impl Write for Gone {
 fn a_client_that_leaves_without_a_word_is_told_apart() {
     for end in [Ok(0), Err(io::ErrorKind::ConnectionReset.into())] {
         let error = WebSocket::accept(Plain(Gone(end)), &Config::default()).unwrap_err();
-        let Error::Handshake(error) = error else { panic!("{error}") };
+        let Error::Handshake { error, .. } = error else { panic!("{error}") };
         assert_eq!(error, HandshakeError::NoRequest { waited: None });
         assert_eq!(error.to_string(), "client left without a request");
     }

@@ -14,6 +14,7 @@ use std::num::NonZeroUsize;
 use std::thread;
 use std::time::Duration;
 
+use sanswire::io::Timeout;
 use sanswire::io::blocking::WebSocket;
 use sanswire::{AfterClose, Config, Connection, Error, Prepared};
 
@@ -62,7 +63,7 @@ fn send_some(socket: &mut WebSocket<TcpStream>, random: &mut Random, told: &mut 
             4 => match socket.recv() {
                 Ok(None) => break,
                 Ok(Some(_)) => continue,
-                Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => continue,
+                Err(Error::Timeout(Timeout::Read { .. })) => continue,
                 Err(error) => (false, Err(error)),
             },
             _ => (false, socket.feed(message).inspect(|()| fed.push(number))),

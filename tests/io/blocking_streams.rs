@@ -14,7 +14,7 @@ use std::time::Duration;
 use sanswire::driver::Driver;
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::blocking::WebSocket;
-use sanswire::io::{Plain, Transport};
+use sanswire::io::{Plain, Timeout, Transport};
 use sanswire::{Config, Connection, ConnectionError, Error, Message, SendError};
 
 use crate::support::REQUEST;
@@ -106,15 +106,16 @@ fn plain() -> (WebSocket<Plain<Stream>>, Stream) {
 }
 
 #[track_caller]
-fn assert_kind<T: std::fmt::Debug>(result: Result<T, Error>, kind: ErrorKind) {
-    assert!(matches!(&result, Err(Error::Io(error)) if error.kind() == kind), "{result:?}");
+fn assert_timeout<T: std::fmt::Debug>(result: Result<T, Error>, expected: Timeout) {
+    assert!(matches!(&result, Err(Error::Timeout(it)) if *it == expected), "{result:?}");
 }
 
 #[test]
 fn a_non_blocking_stream_is_not_read_in_a_busy_loop() {
     let (mut socket, stream) = server(&Config::default());
     socket.set_read_timeout(Some(Duration::from_millis(200)));
-    assert_kind(socket.recv(), ErrorKind::TimedOut);
+    let limit = Duration::from_millis(200);
+    assert_timeout(socket.recv(), Timeout::Read { limit });
     assert!(stream.0.borrow().reads < 100, "{} reads", stream.0.borrow().reads);
 }
 
@@ -123,7 +124,7 @@ fn a_non_blocking_stream_is_not_written_in_a_busy_loop() {
     let config = Config::default().write_timeout(Duration::from_millis(200));
     let (mut socket, stream) = server(&config);
     stream.0.borrow_mut().would_block = usize::MAX;
-    assert_kind(socket.send("one"), ErrorKind::TimedOut);
+    assert_timeout(socket.send("one"), Timeout::Deadline);
     let tries = usize::MAX - stream.0.borrow().would_block;
     assert!(tries < 100, "{tries} writes");
 }
@@ -132,7 +133,7 @@ fn a_non_blocking_stream_is_not_written_in_a_busy_loop() {
 fn a_plain_stream_that_does_not_wait_ends_the_call() {
     let (mut socket, _) = plain();
     for _ in 0..2 {
-        assert_kind(socket.recv(), ErrorKind::WouldBlock);
+        assert_timeout(socket.recv(), Timeout::Stream);
     }
 }
 
@@ -141,8 +142,8 @@ fn a_read_that_would_block_loses_nothing() {
     let text = b"\x81\x84\0\0\0\0late";
     let connection = || Connection::server(&Config::default());
     let mut socket = WebSocket::from_driver(Plain(in_parts(text)), connection());
-    for kind in [ErrorKind::WouldBlock; 2] {
-        assert_kind(socket.recv(), kind);
+    for _ in 0..2 {
+        assert_timeout(socket.recv(), Timeout::Stream);
     }
     assert_eq!(socket.recv().unwrap(), Some("late".into()));
     // Where time can be bounded, it is no timeout until the time has passed.
@@ -160,7 +161,8 @@ fn a_handshake_goes_on_behind_a_read_that_would_block() {
     let refusal = b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
     let request = ClientRequest::new("localhost", "/").unwrap();
     let refused = WebSocket::connect_over(Plain(in_parts(refusal)), &request, &config);
-    let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
+    let Err(Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. }) = refused
+    else {
         panic!("{refused:?}");
     };
     assert_eq!(response.status(), 404);
@@ -172,7 +174,10 @@ fn a_handshake_that_only_would_block_ends_in_time() {
     let request = ClientRequest::new("localhost", "/").unwrap().head_limits(limits);
     let stream = Stream::default();
     let ended = WebSocket::connect_over(Plain(stream.clone()), &request, &Config::default());
-    assert!(matches!(ended, Err(Error::Handshake(HandshakeError::Timeout(_)))), "{ended:?}");
+    assert!(
+        matches!(ended, Err(Error::Handshake { error: HandshakeError::Timeout(_), .. })),
+        "{ended:?}"
+    );
     assert!(stream.0.borrow().reads < 100, "{} reads", stream.0.borrow().reads);
 }
 
@@ -189,7 +194,7 @@ fn what_a_signal_interrupts_is_repeated() {
     let (mut socket, stream) = plain();
     stream.0.borrow_mut().has_signals = true;
     socket.send("one").unwrap();
-    assert_kind(socket.recv(), ErrorKind::WouldBlock);
+    assert_timeout(socket.recv(), Timeout::Stream);
     assert_eq!(stream.0.borrow().written, b"\x81\x03one");
 }
 

@@ -13,6 +13,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits, Request};
+use sanswire::io::Timeout;
 use sanswire::io::tokio::WebSocket;
 use sanswire::{AfterClose, Config, Connection, ConnectionError, Error};
 use tokio::io::{
@@ -91,8 +92,8 @@ async fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
     let (mut server, mut peer) = server(100, &small);
     peer.write_all(&masked(0x81, b"last words")).await.unwrap();
     let begin = Instant::now();
-    let Err(Error::Io(error)) = server.send(vec![7; 5_000]).await else { panic!("sent") };
-    assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, millis(60_000)));
+    let Err(Error::Timeout(timeout)) = server.send(vec![7; 5_000]).await else { panic!("sent") };
+    assert_eq!((timeout, begin.elapsed()), (Timeout::Deadline, millis(60_000)));
     // What the peer sent before is delivered, and then the reason.
     assert_eq!(server.recv().await.unwrap(), Some("last words".into()));
     let limit = Duration::from_secs(60);
@@ -103,8 +104,8 @@ async fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
 async fn a_sender_that_waits_sees_that_the_peer_is_gone() {
     let (mut server, _peer) = server(100, &Config::default());
     let begin = Instant::now();
-    let Err(Error::Io(error)) = server.send(vec![7; 5_000]).await else { panic!("sent") };
-    assert_eq!((error.kind(), begin.elapsed()), (io::ErrorKind::TimedOut, millis(40_000)));
+    let Err(Error::Timeout(timeout)) = server.send(vec![7; 5_000]).await else { panic!("sent") };
+    assert_eq!((timeout, begin.elapsed()), (Timeout::Deadline, millis(40_000)));
     let limit = Duration::from_secs(20);
     assert_failed(server.recv().await, ConnectionError::PongTimeout { limit });
 }
@@ -257,7 +258,7 @@ async fn a_request_that_trickles_in_is_answered_with_408() {
     });
     let error = WebSocket::accept(near, &Config::default()).await.unwrap_err();
     let limit = HeadLimits::default().timeout.unwrap();
-    let Error::Handshake(error) = error else { panic!("{error}") };
+    let Error::Handshake { error, .. } = error else { panic!("{error}") };
     assert_eq!(error, HandshakeError::Timeout(limit));
     assert!(begin.elapsed() >= limit);
     let answer = peer.await.unwrap();
@@ -282,7 +283,7 @@ async fn a_request_that_is_not_answered_in_time_is_answered_with_503() {
     };
     let error = WebSocket::accept_with(near, &Config::default(), decide).await.unwrap_err();
     let limit = HeadLimits::default().timeout.unwrap();
-    let Error::Handshake(error) = error else { panic!("{error}") };
+    let Error::Handshake { error, .. } = error else { panic!("{error}") };
     assert_eq!(error, HandshakeError::NotAnswered(limit));
     assert_eq!(begin.elapsed(), limit);
     assert_eq!(Arc::strong_count(&was_dropped), 1);
@@ -296,7 +297,7 @@ async fn a_server_that_does_not_answer_is_given_up() {
     let begin = Instant::now();
     let request = ClientRequest::new("example.com", "/").unwrap();
     let error = WebSocket::connect_over(near, &request, &Config::default()).await.unwrap_err();
-    assert!(matches!(error, Error::Handshake(HandshakeError::Timeout(_))), "{error}");
+    assert!(matches!(error, Error::Handshake { error: HandshakeError::Timeout(_), .. }), "{error}");
     assert_eq!(begin.elapsed(), HeadLimits::default().timeout.unwrap());
 }
 

@@ -21,6 +21,7 @@ use std::time::Duration;
 use futures_core::Stream;
 use sanswire::delivery::{self, Limits, Session, SessionId};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
+use sanswire::io::Timeout;
 use sanswire::io::tokio::WebSocket;
 use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Handle, Options};
 use sanswire::reconnect::{
@@ -269,8 +270,8 @@ async fn each_part_of_an_attempt_is_within_its_deadline() {
             next_connecting(&mut client).await;
             let begin = Instant::now();
             let (cause, delay) = next_disconnected(&mut client).await;
-            let Cause::Failed(Error::Io(error)) = cause else { panic!("{cause:?}") };
-            assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+            let Cause::Failed(Error::Timeout(timeout)) = cause else { panic!("{cause:?}") };
+            assert_eq!(timeout, Timeout::Attempt { limit: Duration::from_secs(3) });
             assert_eq!(begin.elapsed(), Duration::from_secs(3));
             assert!(delay.is_some());
         }
@@ -864,7 +865,7 @@ async fn a_server_without_delivery_is_given_up() {
         WebSocket::accept(stream, &Config::default()).await
     });
     let (cause, delay) = next_disconnected(&mut net.client).await;
-    let Cause::Failed(Error::Handshake(HandshakeError::NoSubprotocol)) = cause else {
+    let Cause::Failed(Error::Handshake { error: HandshakeError::NoSubprotocol, .. }) = cause else {
         panic!("{cause:?}")
     };
     assert_eq!(delay, None);

@@ -11,6 +11,7 @@ use std::io;
 use std::time::Duration;
 
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Response};
+use sanswire::io::Timeout;
 use sanswire::io::futures_io::WebSocket;
 use sanswire::{CloseCode, Config, Connection, ConnectionError, Error};
 use smol::future::zip;
@@ -132,14 +133,17 @@ fn a_client_is_told_why_it_cannot_connect() {
         let refused = WebSocket::connect("wss://localhost/").await;
         assert!(matches!(refused, Err(Error::TlsRequired)), "{refused:?}");
         let invalid = WebSocket::connect("ftp://localhost/").await;
-        assert!(matches!(invalid, Err(Error::Handshake(HandshakeError::InvalidUrl(_)))));
+        assert!(matches!(
+            invalid,
+            Err(Error::Handshake { error: HandshakeError::InvalidUrl(_), .. })
+        ));
 
         let (listener, url) = listen().await;
         drop(listener);
-        let Err(Error::Io(error)) = WebSocket::connect(&url).await else {
+        let Err(Error::Connect(error)) = WebSocket::connect(&url).await else {
             panic!("nobody listens")
         };
-        assert_eq!(error.kind(), io::ErrorKind::ConnectionRefused);
+        assert_eq!(error.error.kind(), io::ErrorKind::ConnectionRefused);
     });
 }
 
@@ -153,7 +157,7 @@ fn a_request_can_be_answered_otherwise() {
             let decide = async |_: &_| Err(Response::new(404).text("not here"));
             WebSocket::accept_with(stream, &config, decide).await.map(drop)
         });
-        let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) =
+        let Err(Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. }) =
             WebSocket::connect(&url).await
         else {
             panic!("there is no such room")
@@ -298,8 +302,7 @@ fn a_sender_waits_for_a_peer_that_does_not_read_no_longer_than_it_may() {
         while sent.is_ok() {
             sent = socket.send(vec![7; 1 << 20]).await;
         }
-        let Err(Error::Io(error)) = sent else { panic!("{sent:?}") };
-        assert_eq!(error.kind(), io::ErrorKind::TimedOut);
+        assert!(matches!(sent, Err(Error::Timeout(Timeout::Deadline))), "{sent:?}");
         // What the peer sent before is delivered, and then the reason.
         assert_eq!(socket.recv().await.unwrap(), Some("last words".into()));
         let limit = millis(200);
@@ -317,7 +320,7 @@ fn a_handshake_that_takes_too_long_is_given_up_by_both_ends() {
         let unanswered =
             WebSocket::connect_with(&request.head_limits(limits.clone()), &Config::default()).await;
         let limit = millis(100);
-        let Err(Error::Handshake(error)) = unanswered else { panic!("{unanswered:?}") };
+        let Err(Error::Handshake { error, .. }) = unanswered else { panic!("{unanswered:?}") };
         assert_eq!(error, HandshakeError::Timeout(limit));
 
         let (mut client, server) = tcp().await;
@@ -332,7 +335,7 @@ fn a_handshake_that_takes_too_long_is_given_up_by_both_ends() {
             answer
         })
         .await;
-        let Err(Error::Handshake(error)) = unasked else { panic!("{unasked:?}") };
+        let Err(Error::Handshake { error, .. }) = unasked else { panic!("{unasked:?}") };
         assert_eq!(error, HandshakeError::Timeout(limit));
         assert!(answer.starts_with(b"HTTP/1.1 408 Request Timeout\r\n"));
     });

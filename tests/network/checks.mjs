@@ -190,7 +190,7 @@ for (const adapter of ADAPTERS) {
         const refused = await server.said(/^not sent .*/, 3000 + PATIENCE, number);
         const end = await server.said(/^(failed|closed) .*/, PATIENCE, number);
         // What is fed comes back; what is sent was queued, and is stuck there.
-        equal(refused.what.replace(/\d+/, 'N'), by === 'feed' ? NO_ROOM : 'not sent Io(TimedOut)');
+        equal(refused.what.replace(/\d+/, 'N'), by === 'feed' ? NO_ROOM : 'not sent Deadline');
         equal(end.what, 'failed WriteTimeout { limit: 3s }');
         late.push(between(refused.at - at, 3000 - EARLY, 3000 + PATIENCE));
       }

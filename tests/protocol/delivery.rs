@@ -449,7 +449,7 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
         let mut snapshot = valid.clone();
         change(&mut snapshot);
         let error: InvalidSnapshot = Session::restore(snapshot, Limits::default()).unwrap_err();
-        assert_eq!(error.to_string(), "snapshot contradicts itself");
+        assert!(error.to_string().starts_with("snapshot contradicts itself"));
     }
     let restored = Session::restore(valid.clone(), Limits::default()).unwrap();
     assert_eq!(restored.snapshot(), valid);

@@ -8,7 +8,7 @@ use crate::driver::ending::{Ending, Farewell, Outcome};
 use crate::driver::error::DriverError;
 use crate::driver::opening::Opening;
 use crate::error::ConnectionError;
-use crate::handshake::{Request, Response};
+use crate::handshake::{HandshakeError, Request, Response};
 use crate::role::Role;
 
 /// What is next, from [`Driver::poll_event`].
@@ -122,7 +122,7 @@ impl Driver {
         match polled {
             Ok(Some(found)) => return found,
             Ok(None) => self.is_quiet = true,
-            Err(error) => self.end(Outcome::Failed(DriverError::Handshake(error))),
+            Err(error) => self.end_opening(error),
         }
         Found::Wait
     }
@@ -192,13 +192,20 @@ impl Driver {
         self.answers == Answers::Full && !self.connection.wants_read()
     }
 
+    /// Ends a handshake that has failed.
+    #[cold]
+    pub(super) fn end_opening(&mut self, error: HandshakeError) {
+        let url = self.opening.as_deref().and_then(Opening::url).map(Box::from);
+        self.end(Outcome::Failed(DriverError::Handshake { error, url }));
+    }
+
     pub(super) fn end(&mut self, outcome: Outcome) {
         let farewell = match &outcome {
             Outcome::Failed(DriverError::Connection(error)) if error.is_peer_gone() => {
                 Farewell::Try
             }
             // A client that was not let in has nothing to say.
-            Outcome::Failed(DriverError::Handshake(_))
+            Outcome::Failed(DriverError::Handshake { .. })
                 if self.connection.role() == Role::Client =>
             {
                 Farewell::None

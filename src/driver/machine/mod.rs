@@ -235,7 +235,7 @@ impl Driver {
             Ok(()) => self.opening = None,
             Err(error) if !accepting.is_refused() => return Err(error),
             Err(error) => {
-                self.end(Outcome::Failed(DriverError::Handshake(error.clone())));
+                self.end_opening(error.clone());
                 self.is_quiet = false;
                 return Err(error);
             }
@@ -259,7 +259,7 @@ impl Driver {
         let rejected = accepting.reject(response);
         let error = match &rejected {
             Ok(()) => DriverError::Rejected { status: response.status() },
-            Err(error) if accepting.is_refused() => DriverError::Handshake(error.clone()),
+            Err(error) if accepting.is_refused() => DriverError::from(error.clone()),
             Err(_) => return rejected,
         };
         self.end(Outcome::Failed(error));
@@ -298,7 +298,7 @@ impl Driver {
                 let _ = self.reject(&Response::new(503));
             }
             Some(Opening::Connecting(_)) if self.ending.is_none() => {
-                self.end(Outcome::Failed(DriverError::Handshake(HandshakeError::ShutDown)));
+                self.end_opening(HandshakeError::ShutDown);
             }
             Some(Opening::Connecting(_)) | None => {}
         }

@@ -23,7 +23,7 @@
 //!
 //! Of other transports a read blocks for as long as the peer is silent, also in the closing
 //! handshake, until the peer's Close frame comes. When a read ends with
-//! `WouldBlock` or `TimedOut`, the call returns [`Error::Io`] of kind `WouldBlock`. It loses
+//! `WouldBlock` or `TimedOut`, the call returns [`Timeout::Stream`](super::Timeout). It loses
 //! nothing, and can be made again. A write that ends so is made again by the call itself, and a
 //! handshake goes on until its own deadline.
 //!
@@ -106,7 +106,8 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Connection`], [`Error::Io`]. Everything that arrived before has been delivered.
+    /// [`Error::Connection`], [`Error::Io`], and [`Error::Timeout`] after
+    /// [`set_read_timeout`](Self::set_read_timeout). Everything that arrived before has been delivered.
     /// When the peer leaves without a Close frame, the error is
     /// [`UnexpectedEof`](crate::ConnectionError::UnexpectedEof), and [`closed`](Self::closed) has
     /// the code 1006.
@@ -171,8 +172,8 @@ impl<S: Transport> WebSocket<S> {
     /// # Errors
     ///
     /// [`Error::Send`] when the message was refused, with the message if it was given by value: it
-    /// may be sent again. [`Error::Io`] when it was queued and could not be written before a
-    /// deadline passed, or not at all: do not send it again. [`Error::Discarded`] when it was queued,
+    /// may be sent again. [`Error::Timeout`] when it was queued and could not be written before a
+    /// deadline passed, [`Error::Io`] when not at all: do not send it again. [`Error::Discarded`] when it was queued,
     /// or another message before it, and the end of the connection cut it off. When the peer broke off,
     /// [`recv`](Self::recv) still delivers what it sent before, and may know why.
     pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
@@ -298,7 +299,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], of kind `TimedOut` when a deadline has passed. [`Error::Discarded`], once, when
+    /// [`Error::Io`], or [`Error::Timeout`] when a deadline has passed. [`Error::Discarded`], once, when
     /// something that was queued before is never sent.
     pub fn flush(&mut self) -> Result<(), Error> {
         while !self.driver.poll_written()? {
@@ -309,7 +310,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Sets how long [`recv`](Self::recv) may wait for a message, [`recv_with`](Self::recv_with)
     /// for an event and [`close`](Self::close) for the end, whatever else arrives; `None` is
-    /// without end. Then they return [`Error::Io`] of kind `TimedOut`, and can be called again.
+    /// without end. Then they return [`Timeout::Read`](super::Timeout), and can be called again.
     /// Works where the transport can bound its reads. Default `None`.
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
         self.read_timeout = timeout;

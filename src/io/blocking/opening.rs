@@ -1,7 +1,6 @@
 //! Where a blocking WebSocket comes from: connecting, and both handshakes; knows no events.
 
 use core::time::Duration;
-use std::io;
 use std::net::{TcpStream, ToSocketAddrs};
 
 use super::WebSocket;
@@ -10,8 +9,9 @@ use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
 
+use crate::io::connecting::Tried;
 use crate::io::failure::Failure;
-use crate::io::{Error, Transport, check_plain, client, is_self_connected, open_with};
+use crate::io::{Error, Transport, check_plain, client, open_with};
 
 impl WebSocket<TcpStream> {
     /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
@@ -28,9 +28,9 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as
-    /// [`connect_over`](Self::connect_over). Connecting to each address may take as long as the
-    /// handshake: then it is an [`Error::Io`] of kind `TimedOut`.
+    /// [`Error::TlsRequired`] for `wss`; [`Error::Connect`] when the host is not found or none of its
+    /// addresses answers, each within the time for the handshake; and as
+    /// [`connect_over`](Self::connect_over).
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         check_plain(request)?;
         Self::connect_over(connect(request)?, request, config)
@@ -43,7 +43,8 @@ impl<S: Transport> WebSocket<S> {
     /// # Errors
     ///
     /// [`Error::Handshake`]; [`HandshakeError::UnexpectedStatus`](crate::handshake::HandshakeError::UnexpectedStatus)
-    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`]. [`Error::Io`].
+    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`].
+    /// [`Error::Connect`] when the stream fails before.
     pub fn connect_over(
         stream: S,
         request: &ClientRequest,
@@ -134,20 +135,19 @@ impl<S: Transport> WebSocket<S> {
 
 /// Connects to the first address that answers, waiting for each no longer than the handshake may
 /// take.
-fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
+fn connect(request: &ClientRequest) -> Result<TcpStream, Error> {
     // Where nothing is said, the system gives up much earlier.
     let limit = request.timeout().unwrap_or(Duration::from_secs(3600));
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
-    for address in (request.host(), request.port()).to_socket_addrs()? {
-        match TcpStream::connect_timeout(&address, limit) {
-            Ok(stream) if is_self_connected(stream.local_addr(), stream.peer_addr()) => {
-                failure = io::ErrorKind::ConnectionRefused.into();
-            }
-            Ok(stream) => return stream.set_nodelay(true).map(|()| stream),
-            Err(error) => failure = error,
+    let mut tried = Tried::new(request);
+    for address in tried.found((request.host(), request.port()).to_socket_addrs())? {
+        let stream = TcpStream::connect_timeout(&address, limit);
+        let ends = |stream: &TcpStream| (stream.local_addr(), stream.peer_addr());
+        if let Some(stream) = tried.connected(address, stream, ends) {
+            stream.set_nodelay(true)?;
+            return Ok(stream);
         }
     }
-    Err(failure)
+    Err(tried.into_error())
 }
 
 /// How long a write blocks before the other direction is looked at.

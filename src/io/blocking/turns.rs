@@ -2,7 +2,7 @@
 //! long a call may block.
 
 use core::time::Duration;
-use std::{io, thread};
+use std::thread;
 
 use super::WebSocket;
 use super::clock::{NEVER, SHORT};
@@ -10,7 +10,7 @@ use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Next, Stuck};
 use crate::error::SendError;
 use crate::io::pump::{self, Wrote};
-use crate::io::{Error, Transport};
+use crate::io::{Error, Timeout, Transport};
 use crate::timestamp::Timestamp;
 
 impl<S: Transport> WebSocket<S> {
@@ -40,7 +40,8 @@ impl<S: Transport> WebSocket<S> {
                     let until =
                         *until.get_or_insert_with(|| self.read_timeout.map_or(NEVER, limit));
                     // What came in time has been looked at.
-                    self.check(until)?;
+                    let limit = self.read_timeout.unwrap_or(Duration::MAX);
+                    self.check(until, Timeout::Read { limit })?;
                     self.advance(until)?;
                 }
                 Ok(Next::Request(_) | Next::Response(_) | Next::Yield) => {}
@@ -68,7 +69,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Lets the transport move: writes what waits, or else reads, waiting until the time is
     /// `until`. For a driver that has no event.
-    pub(super) fn advance(&mut self, until: Timestamp) -> io::Result<()> {
+    pub(super) fn advance(&mut self, until: Timestamp) -> Result<(), Error> {
         let wrote = self.write(until);
         if wrote == Wrote::Some || wrote == Wrote::All && self.driver.has_event() {
             return Ok(());
@@ -82,14 +83,14 @@ impl<S: Transport> WebSocket<S> {
     /// # Errors
     ///
     /// When nothing more can be written, or that has taken too long.
-    pub(super) fn push(&mut self, until: Timestamp) -> io::Result<()> {
+    pub(super) fn push(&mut self, until: Timestamp) -> Result<(), Error> {
         match self.write(until) {
             Wrote::All | Wrote::Some => Ok(()),
-            Wrote::Nothing => Err(self.failure.report()),
+            Wrote::Nothing => Err(self.failure.report().into()),
             Wrote::Stuck => {
                 // That was time enough for others.
                 while self.driver.handle_stuck() == Stuck::Yield {}
-                self.read(until, true).and_then(|()| self.check(until))
+                self.read(until, true).and_then(|()| self.check(until, Timeout::Deadline))
             }
         }
     }
@@ -104,7 +105,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Reads once, and tells the time: waits until `until` or a deadline, or hardly at all if it is
     /// for the sake of a stuck writer.
-    fn read(&mut self, until: Timestamp, is_stuck: bool) -> io::Result<()> {
+    fn read(&mut self, until: Timestamp, is_stuck: bool) -> Result<(), Error> {
         let (begin, next) = (self.clock.now(), self.driver.poll_timeout().unwrap_or(NEVER));
         if next <= begin {
             self.driver.handle_timeout(begin);
@@ -127,7 +128,7 @@ impl<S: Transport> WebSocket<S> {
             return Ok(());
         }
         if can_read && !is_bounded && self.ready_state() != ReadyState::Connecting {
-            return Err(io::ErrorKind::WouldBlock.into());
+            return Err(Timeout::Stream.into());
         }
         let now = self.clock.now();
         self.driver.handle_timeout(now);
@@ -139,10 +140,9 @@ impl<S: Transport> WebSocket<S> {
         Ok(())
     }
 
-    fn check(&self, until: Timestamp) -> io::Result<()> {
+    fn check(&self, until: Timestamp, timeout: Timeout) -> Result<(), Error> {
         let is_time = until < NEVER && until <= self.clock.now();
-        let late = || Err(io::Error::new(io::ErrorKind::TimedOut, "not done in time"));
-        if is_time || self.driver.is_overdue() { late() } else { Ok(()) }
+        if is_time || self.driver.is_overdue() { Err(timeout.into()) } else { Ok(()) }
     }
 }
 

@@ -33,9 +33,10 @@ use async_io::Timer;
 use async_net::{TcpStream, resolve};
 use bytes::Buf;
 
+use super::connecting::Tried;
 use super::error::Error;
 use super::poll::{self, PollTransport};
-use super::{SLICES, check_plain, is_self_connected};
+use super::{SLICES, check_plain};
 use crate::buffer::{Input, TransmitBuf};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
@@ -82,9 +83,9 @@ impl WebSocket<TcpStream> {
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`, [`Error::Io`], and as
-    /// [`connect_over`](Self::connect_over). Connecting to each address may take as long as the
-    /// handshake: then it is an [`Error::Io`] of kind `TimedOut`.
+    /// [`Error::TlsRequired`] for `wss`; [`Error::Connect`] when the host is not found or none of its
+    /// addresses answers, each within the time for the handshake; and as
+    /// [`connect_over`](Self::connect_over).
     ///
     /// # Cancel safety
     ///
@@ -103,23 +104,18 @@ impl WebSocket<TcpStream> {
 
 /// Connects to the first address that answers, waiting for each no longer than for the handshake:
 /// one that leads nowhere does not keep from the others.
-async fn connect(request: &ClientRequest) -> io::Result<TcpStream> {
-    let limit = request.timeout();
-    let addresses = within(limit, resolve((request.host(), request.port()))).await?;
-    let mut failure = io::Error::new(io::ErrorKind::NotFound, "host has no address");
-    for address in addresses {
-        match within(limit, TcpStream::connect(address)).await {
-            Ok(stream) if is_self_connected(stream.local_addr(), stream.peer_addr()) => {
-                failure = io::ErrorKind::ConnectionRefused.into();
-            }
-            Ok(stream) => {
-                stream.set_nodelay(true)?;
-                return Ok(stream);
-            }
-            Err(error) => failure = error,
+async fn connect(request: &ClientRequest) -> Result<TcpStream, Error> {
+    let (limit, mut tried) = (request.timeout(), Tried::new(request));
+    let addresses = within(limit, resolve((request.host(), request.port()))).await;
+    for address in tried.found(addresses)? {
+        let stream = within(limit, TcpStream::connect(address)).await;
+        let ends = |stream: &TcpStream| (stream.local_addr(), stream.peer_addr());
+        if let Some(stream) = tried.connected(address, stream, ends) {
+            stream.set_nodelay(true)?;
+            return Ok(stream);
         }
     }
-    Err(failure)
+    Err(tried.into_error())
 }
 
 /// Waits for `future`, no longer than `limit`.

@@ -177,9 +177,9 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// [`Error::Send`] when the message was refused, with the message if it was given by value: with
     /// [`SendError::Full`] when a deadline passed before there was room for it, with
-    /// [`SendError::Closed`] when nothing can be written any more. [`Error::Io`] when it was queued
-    /// and not written before a deadline (of kind `TimedOut`), or not at all: do not send it again.
-    /// [`Error::Discarded`] when it was queued, or another message before it, and the end of the
+    /// [`SendError::Closed`] when nothing can be written any more. When it was queued,
+    /// [`Error::Timeout`] if it was not written before a deadline, [`Error::Io`] if it cannot be
+    /// written: do not send it again. [`Error::Discarded`] when it was queued, or another message before it, and the end of the
     /// connection cut it off.
     /// When the peer broke off, [`recv`](Self::recv) still delivers what it sent before, and knows
     /// why.
@@ -337,8 +337,8 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`]. [`Error::Discarded`], once, when something that was queued before is never
-    /// sent.
+    /// [`Error::Io`], or [`Error::Timeout`] when a deadline has passed. [`Error::Discarded`], once,
+    /// when something that was queued before is never sent.
     ///
     /// # Cancel safety
     ///

@@ -19,7 +19,7 @@ impl<T: PollTransport> WebSocket<T> {
     /// # Errors
     ///
     /// [`Error::Handshake`]; [`HandshakeError::UnexpectedStatus`] has the server's answer, and `Timeout` comes
-    /// after [`HeadLimits::timeout`]. [`Error::Io`].
+    /// after [`HeadLimits::timeout`]. [`Error::Connect`] when the stream fails before.
     ///
     /// # Cancel safety
     ///

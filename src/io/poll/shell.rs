@@ -10,7 +10,7 @@ use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Driver, Next, Stuck, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
-use crate::io::{Error, Opening, answer, failure::Failure, open};
+use crate::io::{Error, Opening, Timeout, answer, failure::Failure, open};
 use crate::message::{Message, Outgoing};
 use crate::timestamp::Timestamp;
 
@@ -236,7 +236,7 @@ impl<T: PollTransport> Shell<T> {
         let error = if self.driver.is_broken() {
             self.failure.report()
         } else if self.driver.is_overdue() {
-            io::Error::new(io::ErrorKind::TimedOut, "a deadline has passed")
+            return Poll::Ready(Err(Timeout::Deadline.into()));
         } else if self.driver.is_over() {
             io::ErrorKind::BrokenPipe.into()
         } else {

@@ -14,6 +14,8 @@ use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits,
 use sanswire::{Config, Error};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
 
+use sanswire::io::ConnectStage;
+
 use super::socket::{pair, read_head};
 use super::{WebSocket, adapt};
 use crate::support::{REQUEST, masked, response_to};
@@ -87,7 +89,9 @@ async fn a_refusal_whose_body_does_not_end_is_reported_with_what_came() {
         let request = request().head_limits(limits).refusal_timeout(Duration::from_millis(50));
         far.write_all(response.as_bytes()).await.unwrap();
         let refused = WebSocket::connect_over(adapt(near), &request, &Config::default()).await;
-        let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
+        let Err(Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. }) =
+            refused
+        else {
             panic!("{refused:?}")
         };
         assert_eq!((response.status(), response.reason()), (503, "Busy"));
@@ -135,7 +139,7 @@ async fn a_client_that_leaves_without_a_word_is_told_apart() {
     let left = WebSocket::accept(adapt(near), &Config::default()).await.unwrap_err();
     let reset = WebSocket::accept(adapt(Reset), &Config::default()).await.unwrap_err();
     for error in [left, reset] {
-        let Error::Handshake(error) = error else { panic!("{error}") };
+        let Error::Handshake { error, .. } = error else { panic!("{error}") };
         assert_eq!(error, HandshakeError::NoRequest { waited: None });
     }
     // One that has begun is another matter.
@@ -143,12 +147,16 @@ async fn a_client_that_leaves_without_a_word_is_told_apart() {
     far.write_all(b"GET").await.unwrap();
     drop(far);
     let error = WebSocket::accept(adapt(near), &Config::default()).await.unwrap_err();
-    assert!(matches!(error, Error::Handshake(HandshakeError::EndOfStream)), "{error}");
+    assert!(
+        matches!(error, Error::Handshake { error: HandshakeError::EndOfStream, .. }),
+        "{error}"
+    );
     // So is a server that breaks off.
     let error =
         WebSocket::connect_over(adapt(Reset), &request(), &Config::default()).await.unwrap_err();
-    let Error::Io(error) = error else { panic!("{error}") };
-    assert_eq!(error.kind(), io::ErrorKind::ConnectionReset);
+    let Error::Connect(error) = error else { panic!("{error}") };
+    assert_eq!(error.stage, ConnectStage::Handshake);
+    assert_eq!(error.error.kind(), io::ErrorKind::ConnectionReset);
 }
 
 #[tokio::test]

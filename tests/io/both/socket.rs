@@ -257,7 +257,8 @@ async fn a_client_sees_status_headers_and_body_of_a_refusal() {
             Err(response.header("WWW-Authenticate", "Basic").unwrap())
         }),
     );
-    let Err(Error::Handshake(HandshakeError::UnexpectedStatus(response))) = refused else {
+    let Err(Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. }) = refused
+    else {
         panic!("{refused:?}");
     };
     assert_eq!(response.status(), 401);
@@ -279,7 +280,7 @@ async fn a_request_that_is_not_http_gets_an_answer_although_it_goes_on() {
     client.read_to_end(&mut answer).await.unwrap();
     drop(client);
     assert!(answer.starts_with(b"HTTP/1.1 400 Bad Request\r\n"), "{answer:?}");
-    assert!(matches!(served.await.unwrap(), Err(Error::Handshake(_))));
+    assert!(matches!(served.await.unwrap(), Err(Error::Handshake { .. })));
 }
 
 #[tokio::test]

@@ -1,6 +1,5 @@
 //! The peer on the blocking adapter: one thread for each connection.
 
-use std::io::ErrorKind;
 use std::net::{TcpListener, TcpStream};
 use std::thread;
 
@@ -50,7 +49,7 @@ pub(super) fn connect(url: &str, settings: &Settings) -> Result<(), Error> {
     loop {
         match socket.recv() {
             Ok(Some(_)) => {}
-            Err(Error::Io(error)) if error.kind() == ErrorKind::TimedOut => break,
+            Err(Error::Timeout(_)) => break,
             ended => return ended.map(|_| ()),
         }
     }

@@ -181,8 +181,9 @@ fn report(number: u64, ended: Result<(), Error>) {
 fn describe(error: &Error) -> String {
     match error {
         Error::Connection(error) => format!("{error:?}"),
-        Error::Handshake(error) => format!("handshake with {}", error.status()),
+        Error::Handshake { error, .. } => format!("handshake with {}", error.status()),
         Error::Io(error) => format!("Io({:?})", error.kind()),
+        Error::Timeout(timeout) => format!("{timeout:?}"),
         error => error.to_string(),
     }
 }

@@ -137,9 +137,12 @@ fn a_judgement_can_be_replaced() {
 fn causes_can_be_read() {
     let mut error = closed(1001, ClosedBy::Peer);
     let text = |cause: Cause<ConnectionError>| cause.to_string();
-    assert_eq!(text(Cause::Closed(error.clone())), "closed with 1001: why");
+    assert_eq!(
+        text(Cause::Closed(error.clone())),
+        "connection closed by the peer with 1001: \"why\""
+    );
     error.reason = "".into();
-    assert_eq!(text(Cause::Closed(error)), "closed with 1001");
+    assert_eq!(text(Cause::Closed(error)), "connection closed by the peer with 1001");
     let error = AttemptError::new(Retry::Never, "signed out");
     assert_eq!(text(Cause::Attempt(error)), "attempt failed: signed out");
     let error = ConnectionError::UnexpectedEof;
@@ -222,12 +225,12 @@ fn an_event_reads_as_a_line_of_a_log() {
         (ClientEvent::Forgot, "session is unknown here: a new one begins"),
         (
             ClientEvent::GaveUp(GaveUp::Attempts),
-            "gave up: as many attempts in a row have failed as the policy allows",
+            "gave up: as many attempts in a row have failed as may (Policy::max_attempts)",
         ),
         (ClientEvent::GaveUp(GaveUp::Final), "gave up: another attempt would fail in the same way"),
         (
             ClientEvent::GaveUp(GaveUp::Time),
-            "gave up: the next attempt would come later than the policy allows",
+            "gave up: the next attempt would come too late (Policy::max_outage)",
         ),
         (ClientEvent::Message("secret".into()), "text message of 6 bytes"),
         (ClientEvent::Message(vec![1, 2].into()), "binary message of 2 bytes"),

@@ -7,7 +7,6 @@ use alloc::vec::Vec;
 use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
-use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
 use ::tokio::time::timeout;
@@ -15,9 +14,9 @@ use ::tokio::time::timeout;
 use super::event::Cause;
 use super::options::Options;
 use super::shared::Shared;
-use crate::handshake::{ClientRequest, HandshakeError};
-use crate::io::Error;
+use crate::handshake::ClientRequest;
 use crate::io::tokio::WebSocket;
+use crate::io::{Error, Timeout};
 use crate::message::Message;
 use crate::reconnect::{AttemptError, Opening, Supervisor};
 
@@ -60,24 +59,21 @@ where
         let attempt = async move {
             let (request, first) = request.await.map_err(Cause::Attempt)?.into().into_parts();
             let prepared = shared.with(|supervisor| supervisor.prepare_request(request));
-            let request = prepared.map_err(failed)?;
+            let request = prepared.map_err(|error| Cause::Failed(error.into()))?;
             let stream = connect(request.clone()).await.map_err(Cause::Attempt)?;
             let socket =
                 WebSocket::connect_over(stream, &request, &config).await.map_err(Cause::Failed)?;
-            shared
-                .with(|supervisor| supervisor.check_protocol(socket.protocol()))
-                .map_err(failed)?;
+            let checked = shared.with(|supervisor| supervisor.check_protocol(socket.protocol()));
+            checked.map_err(|error| {
+                let url = Some(request.place().into());
+                Cause::Failed(Error::Handshake { error, url })
+            })?;
             Ok((socket, first))
         };
-        let late = || {
-            let text = "attempt to connect was not complete in time";
-            Cause::Failed(Error::Io(io::Error::new(io::ErrorKind::TimedOut, text)))
+        let late = Timeout::Attempt { limit };
+        let limited = async move {
+            timeout(limit, attempt).await.unwrap_or_else(|_| Err(Cause::Failed(late.into())))
         };
-        let limited = async move { timeout(limit, attempt).await.unwrap_or_else(|_| Err(late())) };
         Attempt { future: Box::pin(limited) }
     })
-}
-
-fn failed(error: HandshakeError) -> Cause {
-    Cause::Failed(Error::Handshake(error))
 }

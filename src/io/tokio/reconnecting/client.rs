@@ -23,7 +23,9 @@ use crate::handshake::ClientRequest;
 use crate::io::tokio::{WebSocket, connect};
 use crate::io::{check_plain, entropy};
 use crate::message::Message;
-use crate::reconnect::{AttemptError, Opening, Outbox, OutboxError, Retry, State, Supervisor};
+use crate::reconnect::{
+    AttemptError, Opening, Outbox, OutboxError, Policy, Retry, Retryable, State, Supervisor,
+};
 
 /// A client that connects again when its connection is lost.
 ///
@@ -115,7 +117,7 @@ impl<S> Client<S> {
     ///
     /// let client = Client::new(Options::default(), request)?.judge_by(|cause, judged| match cause {
     ///     // The next attempt has another token.
-    ///     Cause::Failed(Error::Handshake(HandshakeError::UnexpectedStatus(response)))
+    ///     Cause::Failed(Error::Handshake { error: HandshakeError::UnexpectedStatus(response), .. })
     ///         if response.status() == 401 => Retry::Later,
     ///     _ => judged,
     /// });
@@ -207,8 +209,9 @@ impl<S> fmt::Debug for Client<S> {
 }
 
 async fn connect_tcp(request: ClientRequest) -> Result<TcpStream, AttemptError> {
+    let policy = Policy::default();
     check_plain(&request).map_err(|error| AttemptError::new(Retry::Never, error))?;
-    Ok(connect(&request).await?)
+    connect(&request).await.map_err(|error| AttemptError::new(error.retry(&policy), error))
 }
 
 fn session_id() -> io::Result<SessionId> {

@@ -12,10 +12,11 @@ impl Retryable for Error {
         match self {
             Self::Closed(closed) => policy.judge_closed(closed),
             Self::Connection(error) => error.retry(policy),
-            Self::Handshake(error) => error.retry(policy),
+            Self::Connect(error) => judge_io(&error.error),
+            Self::Handshake { error, .. } => error.retry(policy),
             Self::Io(error) => judge_io(error),
-            // The connection has ended meanwhile.
-            Self::Discarded(_) => Retry::Later,
+            // The connection has ended meanwhile, or took too long to open.
+            Self::Discarded(_) | Self::Timeout(_) => Retry::Later,
             // Of servers; of commands that are not used here; of a URL that stays what it is.
             Self::Rejected { .. } | Self::Send { .. } | Self::TlsRequired => Retry::Never,
         }

@@ -11,5 +11,5 @@ pub type ClientEvent = reconnect::ClientEvent<Error>;
 /// Why there is no connection any more, or none came about.
 ///
 /// [`Failed`](reconnect::Cause::Failed) has an [`Error`]. An attempt that took too long is an
-/// [`Error::Io`] of kind [`TimedOut`](std::io::ErrorKind::TimedOut).
+/// [`Timeout::Attempt`](crate::io::Timeout).
 pub type Cause = reconnect::Cause<Error>;

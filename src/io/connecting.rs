@@ -1,0 +1,193 @@
+//! What came of the attempts to connect over TCP, in words; opens no socket.
+
+use alloc::boxed::Box;
+use alloc::format;
+use alloc::string::{String, ToString};
+use core::fmt;
+use core::net::SocketAddr;
+use core::time::Duration;
+use std::io;
+
+use super::error::Error;
+use crate::handshake::ClientRequest;
+
+/// No connection came about, for a reason of the network.
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct ConnectError {
+    /// Where to: `host:port`, or from the handshake on the URL without its query.
+    pub to: String,
+    /// How far it came.
+    pub stage: ConnectStage,
+    /// What failed there.
+    pub error: io::Error,
+    /// How long each address was waited for: [`ClientRequest::timeout`].
+    pub limit: Option<Duration>,
+}
+
+/// How far an attempt to connect came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum ConnectStage {
+    /// The address of the host was looked up.
+    LookUp,
+    /// TCP: no address answered.
+    Tcp {
+        /// The address that was tried last, which the error is of.
+        last: SocketAddr,
+    },
+    /// The handshake had begun.
+    Handshake,
+}
+
+impl ConnectError {
+    /// Makes an error of a transport that failed within a handshake.
+    pub(super) const fn in_handshake(url: String, error: io::Error) -> Self {
+        Self { to: url, stage: ConnectStage::Handshake, error, limit: None }
+    }
+}
+
+impl fmt::Display for ConnectError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { to, stage, error, limit } = self;
+        match stage {
+            ConnectStage::Handshake => write!(f, "{to}: connection lost within the handshake: ")?,
+            ConnectStage::LookUp => write!(f, "cannot connect to {to}: host not found: ")?,
+            ConnectStage::Tcp { last } if *to == last.to_string() => {
+                write!(f, "cannot connect to {to}: ")?;
+            }
+            ConnectStage::Tcp { last } => {
+                write!(f, "cannot connect to {to} ({last} tried last): ")?;
+            }
+        }
+        match limit {
+            // What the system itself gave up on has a number.
+            Some(limit)
+                if error.kind() == io::ErrorKind::TimedOut && error.raw_os_error().is_none() =>
+            {
+                write!(f, "no answer within {limit:?} (HeadLimits::timeout)")
+            }
+            Some(_) | None => Words(error).fmt(f),
+        }
+    }
+}
+
+/// The text is that of the `io::Error`, so the source is that error's own.
+impl core::error::Error for ConnectError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        self.error.source()
+    }
+}
+
+/// The text of an `io::Error`, without numbers where words are enough.
+#[derive(Debug)]
+pub(super) struct Words<'a>(pub(super) &'a io::Error);
+
+impl fmt::Display for Words<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kind = self.0.kind().to_string();
+        if self.0.raw_os_error().is_some() && kind != UNCATEGORIZED {
+            f.write_str(&kind)
+        } else {
+            self.0.fmt(f)
+        }
+    }
+}
+
+/// What the standard library says of kinds that have no name.
+const UNCATEGORIZED: &str = "uncategorized error";
+
+/// What came of the addresses of a host, until one answers.
+#[derive(Debug)]
+pub(super) struct Tried {
+    to: String,
+    limit: Option<Duration>,
+    last: Option<(SocketAddr, io::Error)>,
+}
+
+impl Tried {
+    pub(super) fn new(request: &ClientRequest) -> Self {
+        let (host, port) = (request.host(), request.port());
+        let to =
+            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
+        Self { to, limit: request.timeout(), last: None }
+    }
+
+    /// Takes what a look-up found.
+    pub(super) fn found<A>(&self, addresses: io::Result<A>) -> Result<A, Error> {
+        addresses.map_err(|error| self.error(ConnectStage::LookUp, error))
+    }
+
+    /// Takes what came of an address. A socket that is its own peer is none: where nobody listens on
+    /// this machine, it may be given the very port that it connects to.
+    pub(super) fn connected<S>(
+        &mut self,
+        address: SocketAddr,
+        stream: io::Result<S>,
+        ends: impl FnOnce(&S) -> (io::Result<SocketAddr>, io::Result<SocketAddr>),
+    ) -> Option<S> {
+        let error = match stream {
+            Ok(stream) => match ends(&stream) {
+                (Ok(local), Ok(peer)) if local == peer => io::ErrorKind::ConnectionRefused.into(),
+                _ => return Some(stream),
+            },
+            Err(error) => error,
+        };
+        self.last = Some((address, error));
+        None
+    }
+
+    /// Says why none of the addresses answered.
+    pub(super) fn into_error(mut self) -> Error {
+        let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
+        match self.last.take() {
+            Some((last, error)) => self.error(ConnectStage::Tcp { last }, error),
+            None => self.error(ConnectStage::LookUp, none()),
+        }
+    }
+
+    fn error(&self, stage: ConnectStage, error: io::Error) -> Error {
+        let (to, limit) = (self.to.clone(), self.limit);
+        Error::Connect(Box::new(ConnectError { to, stage, error, limit }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn the_address_that_was_tried_last_is_told_beside_the_name() {
+        let text = |to: &str, kind: io::ErrorKind, limit| {
+            let stage = ConnectStage::Tcp { last: ([192, 0, 2, 1], 9001).into() };
+            format!("{}", ConnectError { to: to.into(), stage, error: kind.into(), limit })
+        };
+        let limit = Some(Duration::from_secs(10));
+        assert_eq!(
+            text("example.com:9001", io::ErrorKind::ConnectionRefused, limit),
+            "cannot connect to example.com:9001 (192.0.2.1:9001 tried last): connection refused"
+        );
+        assert_eq!(
+            text("192.0.2.1:9001", io::ErrorKind::TimedOut, limit),
+            "cannot connect to 192.0.2.1:9001: no answer within 10s (HeadLimits::timeout)"
+        );
+        assert_eq!(
+            text("192.0.2.1:9001", io::ErrorKind::TimedOut, None),
+            "cannot connect to 192.0.2.1:9001: timed out"
+        );
+    }
+
+    #[test]
+    fn numbers_of_the_system_are_left_out_where_there_are_words() {
+        // ECONNREFUSED and EMFILE of Linux.
+        #[cfg(target_os = "linux")]
+        for (number, words) in
+            [(111, "connection refused"), (24, "Too many open files (os error 24)")]
+        {
+            assert_eq!(format!("{}", Words(&io::Error::from_raw_os_error(number))), words);
+        }
+        assert_eq!(format!("{}", Words(&io::Error::other("of TLS"))), "of TLS");
+    }
+}
