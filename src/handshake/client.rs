@@ -233,7 +233,13 @@ impl ClientHandshake {
             }
             let Some((line, headers)) = self.head.poll(&mut self.input)? else {
                 if self.is_ended {
-                    return Err(HandshakeError::EndOfStream);
+                    let is_nothing =
+                        self.interim_responses == 0 && self.head.is_untouched(&self.input);
+                    return Err(if is_nothing {
+                        HandshakeError::NoResponse
+                    } else {
+                        HandshakeError::EndOfStream
+                    });
                 }
                 return self.deadline.check().map(|()| None).map_err(HandshakeError::Timeout);
             };
@@ -275,12 +281,12 @@ impl ClientHandshake {
         // §4.1: "contains a value that is not an ASCII case-insensitive match for the value
         // "websocket", the client MUST _Fail the WebSocket Connection_"
         if !headers.exactly_once(UPGRADE)?.eq_ignore_ascii_case(b"websocket") {
-            return Err(HandshakeError::InvalidHeader(UPGRADE));
+            return Err(headers.invalid(UPGRADE, "websocket"));
         }
         check_connection(headers)?;
         // §11.3.3: "MUST NOT appear more than once in an HTTP response"
         if headers.exactly_once(ACCEPT)? != self.accept.as_bytes() {
-            return Err(HandshakeError::InvalidHeader(ACCEPT));
+            return Err(headers.invalid(ACCEPT, self.accept.clone()));
         }
         // Some servers send Content-Length or Transfer-Encoding. RFC 9112, §6.3, 1: a 1xx "is always
         // terminated by the first empty line after the header fields, regardless of the header

@@ -77,7 +77,11 @@ impl ClientRequest {
     ///
     /// [`HandshakeError::InvalidAuthority`] or [`HandshakeError::InvalidResource`].
     pub fn new(authority: &str, resource: &str) -> Result<Self, HandshakeError> {
-        let invalid = || HandshakeError::InvalidAuthority(authority.to_owned());
+        let invalid = || {
+            // A password is not for logs.
+            let host = authority.rsplit_once('@').map(|(_, host)| format!("…@{host}"));
+            HandshakeError::InvalidAuthority(host.unwrap_or_else(|| authority.to_owned()))
+        };
         let authority = Authority::parse(authority).ok_or_else(invalid)?;
         // §3: "/" if the path component is empty
         let slash = if resource.starts_with('/') { "" } else { "/" };
@@ -85,7 +89,11 @@ impl ClientRequest {
         // be used on these URIs."
         let is_legal = resource.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         if !is_legal || !(resource.is_empty() || resource.starts_with(['/', '?'])) {
-            return Err(HandshakeError::InvalidResource(resource.to_owned()));
+            // Nor is a token in a query.
+            let path = resource.split_once('?').map(|(path, _)| format!("{path}?…"));
+            return Err(HandshakeError::InvalidResource(
+                path.unwrap_or_else(|| resource.to_owned()),
+            ));
         }
         Ok(Self {
             is_secure: false,

@@ -1,11 +1,16 @@
 //! Why a handshake did not open a connection; knows which HTTP answer fits, not how to send it.
 
+use alloc::borrow::Cow;
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
-use super::{HeadLimit, Response, UrlError};
+use super::excerpt::Excerpt;
+use super::refusal::Refusal;
+use super::{HeadLimit, OtherProtocol, Response, UrlError};
+use crate::error::Audience;
+use crate::role::Role;
 
 /// Why a connection was not opened, or why a call was refused.
 ///
@@ -19,24 +24,26 @@ pub enum HandshakeError {
     DuplicateHeader(&'static str),
     /// A subprotocol was offered twice by the caller.
     DuplicateSubprotocol(String),
-    /// The stream ended before the handshake was complete. Of a server that has received nothing,
-    /// the error is [`NoRequest`](Self::NoRequest).
+    /// The stream ended before the handshake was complete. If nothing at all had come, the error is
+    /// [`NoRequest`](Self::NoRequest) for a server, [`NoResponse`](Self::NoResponse) for a client.
     EndOfStream,
     /// The [`OriginPolicy`](super::OriginPolicy) does not allow where the request comes from.
     ForbiddenOrigin,
     /// The caller's header has a name that is no token, or a value with control characters.
     IllegalHeader(String),
-    /// The caller's host and port are not what may stand in a `Host` header.
+    /// The caller's host and port are not what may stand in a `Host` header. User information, which
+    /// may be a secret, is replaced by `…`.
     InvalidAuthority(String),
     /// The parameters of an extension that the server chose are not those that were offered, or
     /// break its rules; says which.
     InvalidExtension(&'static str),
     /// The peer's header has a value that breaks its grammar or its meaning.
-    InvalidHeader(&'static str),
+    InvalidHeader(Box<InvalidHeader>),
     /// The caller's origin pattern is neither `null` nor `scheme://host[:port]`.
     InvalidOrigin(String),
     /// The caller's resource name does not start with `/` or `?`, has a fragment, or has
-    /// characters that must be percent-encoded.
+    /// characters that must be percent-encoded. A query, which may have a secret in it, is replaced by
+    /// `…`.
     InvalidResource(String),
     /// The caller's answer has a status that no refusal has (below 200 or above 599).
     InvalidStatus(u16),
@@ -62,6 +69,8 @@ pub enum HandshakeError {
         /// [`HeadLimits::timeout`](super::HeadLimits::timeout).
         waited: Option<Duration>,
     },
+    /// No byte of a response came: the server closed the connection at once.
+    NoResponse,
     /// The server chose no subprotocol, but the request demands that it does.
     NoSubprotocol,
     /// The request does not ask for an upgrade to WebSocket.
@@ -92,6 +101,47 @@ pub enum HandshakeError {
     UnsupportedProtocol,
     /// The version of the WebSocket protocol is missing, or is not 13.
     UnsupportedVersion,
+    /// What the peer sends is another protocol than HTTP/1.1.
+    WrongProtocol {
+        /// Who sends it.
+        peer: Role,
+        /// What it looks like.
+        protocol: OtherProtocol,
+    },
+}
+
+/// A header of the peer, and what is wrong with it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct InvalidHeader {
+    /// The name.
+    pub name: &'static str,
+    /// The beginning of the value that came, on one line and with control characters escaped.
+    pub value: String,
+    /// What was expected instead.
+    pub expected: Cow<'static, str>,
+}
+
+impl InvalidHeader {
+    pub(super) fn error(
+        name: &'static str,
+        value: &[u8],
+        expected: impl Into<Cow<'static, str>>,
+    ) -> HandshakeError {
+        let (value, expected) = (Excerpt(value).to_string(), expected.into());
+        HandshakeError::InvalidHeader(Box::new(Self { name, value, expected }))
+    }
+}
+
+impl fmt::Display for InvalidHeader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, value, expected } = self;
+        if value.is_empty() {
+            write!(f, "header {name} is empty, where {expected} is expected")
+        } else {
+            write!(f, "header {name} is \"{value}\", where {expected} is expected")
+        }
+    }
 }
 
 impl HandshakeError {
@@ -118,7 +168,9 @@ impl HandshakeError {
             // RFC 9220, §3: "SHOULD respond […] with a 501 (Not Implemented) status code"
             Self::UnsupportedProtocol => 501,
             Self::NotAnswered(_) => 503,
-            Self::UnsupportedHttpVersion => 505,
+            Self::UnsupportedHttpVersion
+            | Self::WrongProtocol { protocol: OtherProtocol::Http2, .. } => 505,
+            Self::WrongProtocol { .. } => 400,
             Self::DuplicateSubprotocol(_)
             | Self::IllegalHeader(_)
             | Self::InvalidAuthority(_)
@@ -129,6 +181,7 @@ impl HandshakeError {
             | Self::InvalidSubprotocol(_)
             | Self::InvalidUrl(_)
             | Self::LimitExceeded(HeadLimit::InterimResponses(_))
+            | Self::NoResponse
             | Self::NoSubprotocol
             | Self::OutOfOrder
             | Self::ReservedHeader(_)
@@ -137,6 +190,16 @@ impl HandshakeError {
             | Self::UnofferedExtension(_)
             | Self::UnofferedSubprotocol(_) => 500,
         }
+    }
+
+    /// Returns what the client is told about the fault, in the body of the answer: the text of the
+    /// error, without what is this end's own business. At most a line.
+    #[must_use]
+    pub fn answer(&self) -> String {
+        if self.status() == 500 {
+            return "the server is at fault".to_string();
+        }
+        Told { error: self, audience: Audience::Peer }.to_string()
     }
 
     /// Returns whether the caller's argument is at fault: nothing was tried.
@@ -157,53 +220,154 @@ impl HandshakeError {
     }
 }
 
+/// Says what to do where there is something to do. What the peer sent is shown on one line, without
+/// control characters; of a response its status, its reason, the beginning of a text, and what it
+/// asks for.
 impl fmt::Display for HandshakeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::DuplicateHeader(name) => write!(f, "header {name} came more than once"),
-            Self::DuplicateSubprotocol(name) => write!(f, "subprotocol {name:?} offered twice"),
-            Self::EndOfStream => f.write_str("stream ended within the handshake"),
-            Self::ForbiddenOrigin => {
-                f.write_str("header Origin is missing or names a forbidden origin")
-            }
-            Self::IllegalHeader(name) => write!(f, "header {name:?} cannot be written"),
-            Self::InvalidAuthority(text) => write!(f, "{text:?} is not a host and port"),
-            Self::InvalidExtension(part) => write!(f, "extension agreed on with a bad {part}"),
-            Self::InvalidHeader(name) => write!(f, "header {name} has an invalid value"),
-            Self::InvalidOrigin(text) => write!(f, "{text:?} is not an origin"),
-            Self::InvalidResource(text) => write!(f, "{text:?} is not a resource name"),
-            Self::InvalidStatus(status) => write!(f, "status {status} is not one of a refusal"),
-            Self::InvalidSubprotocol(name) => write!(f, "subprotocol {name:?} is not a token"),
-            Self::InvalidTarget => f.write_str("request target is neither a path nor an http URI"),
-            Self::InvalidUrl(error) => write!(f, "not a WebSocket URL: {error}"),
-            Self::LimitExceeded(limit) => limit.fmt(f),
-            Self::Malformed(part) => write!(f, "not an HTTP head: {part}"),
-            Self::ShutDown => f.write_str("shut down within the handshake"),
-            Self::Timeout(limit) => write!(f, "HTTP head not whole within {limit:?}"),
-            Self::MethodNotAllowed => f.write_str("request method cannot open a WebSocket"),
-            Self::MissingHeader(name) => write!(f, "header {name} is missing"),
-            Self::NoRequest { waited: None } => f.write_str("client left without a request"),
-            Self::NoRequest { waited: Some(limit) } => write!(f, "no request within {limit:?}"),
-            Self::NoSubprotocol => f.write_str("server chose none of the offered subprotocols"),
-            Self::NotAnswered(limit) => {
-                write!(f, "application did not answer the request within {limit:?}")
-            }
-            Self::NotUpgrade => f.write_str("header Upgrade does not ask for websocket"),
-            Self::OutOfOrder => f.write_str("call does not fit the state of the handshake"),
-            Self::ReservedHeader(name) => write!(f, "header {name} is written by the handshake"),
-            Self::UnexpectedBody => {
-                f.write_str("header Content-Length or Transfer-Encoding announces a body")
-            }
-            Self::UnexpectedStatus(response) => {
-                write!(f, "server answered with status {}", response.status())
-            }
-            Self::UnofferedExtension(name) => write!(f, "extension {name:?} was not offered"),
-            Self::UnofferedSubprotocol(name) => write!(f, "subprotocol {name:?} was not offered"),
-            Self::UnsupportedHttpVersion => f.write_str("HTTP version is not 1.1"),
-            Self::UnsupportedProtocol => f.write_str("pseudo-header :protocol is not websocket"),
-            Self::UnsupportedVersion => f.write_str("header Sec-WebSocket-Version is not 13"),
-        }
+        Told { error: self, audience: Audience::Application }.fmt(f)
     }
 }
 
 impl core::error::Error for HandshakeError {}
+
+/// An error in words: for the application, or for the client.
+struct Told<'a> {
+    error: &'a HandshakeError,
+    audience: Audience,
+}
+
+impl fmt::Display for Told<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use HandshakeError as Error;
+        let (fact, remedy) = match self.error {
+            Error::DuplicateHeader(name) => {
+                return write!(f, "header {name} came more than once");
+            }
+            Error::DuplicateSubprotocol(name) => {
+                return write!(f, "subprotocol {name:?} is offered already: offer it once");
+            }
+            Error::EndOfStream => {
+                ("stream ended within the handshake", ": the peer or the network went away")
+            }
+            Error::ForbiddenOrigin => (
+                "header Origin is missing or names a forbidden origin",
+                " (OriginPolicy::allow adds one)",
+            ),
+            Error::IllegalHeader(name) => {
+                return write!(
+                    f,
+                    "header {name:?} cannot be written: its name must be a token, its value have \
+                     no control characters"
+                );
+            }
+            Error::InvalidAuthority(text) => {
+                write!(f, "{text:?} is not a host and port such as example.com:9001")?;
+                let has_user = text.contains('@');
+                let user =
+                    if has_user { ": send an Authorization header for the user" } else { "" };
+                return f.write_str(user);
+            }
+            Error::InvalidExtension("permessage-deflate") => {
+                ("server agreed on permessage-deflate with parameters that are not valid", "")
+            }
+            Error::InvalidExtension(part) => {
+                return write!(
+                    f,
+                    "server agreed on permessage-deflate, but {part} is not as it was offered, or \
+                     not valid"
+                );
+            }
+            Error::InvalidHeader(header) => return header.fmt(f),
+            Error::InvalidOrigin(text) => {
+                return write!(
+                    f,
+                    "{text:?} is not an origin: write null, or one such as https://example.com"
+                );
+            }
+            Error::InvalidResource(text) => {
+                return write!(
+                    f,
+                    "{text:?} is not a resource name: it begins with / or ?, has no #, and only \
+                     ASCII that is percent-encoded"
+                );
+            }
+            Error::InvalidStatus(status) => {
+                return write!(f, "status {status} is not one of a refusal: use 200 to 599");
+            }
+            Error::InvalidSubprotocol(name) => {
+                return write!(
+                    f,
+                    "subprotocol {name:?} is not a token: use letters, digits, hyphens and dots"
+                );
+            }
+            Error::InvalidTarget => ("request target is neither a path nor an http URI", ""),
+            Error::InvalidUrl(fact) => return write!(f, "not a WebSocket URL: {fact}"),
+            Error::LimitExceeded(limit) => return limit.tell(self.audience, f),
+            Error::Malformed(part) => return write!(f, "HTTP head is not valid at its {part}"),
+            Error::MethodNotAllowed => ("request method is not GET", ""),
+            Error::MissingHeader(name) => return write!(f, "header {name} is missing"),
+            Error::NoRequest { waited: None } => ("client left without a request", ""),
+            Error::NoRequest { waited: Some(limit) } => {
+                write!(f, "no request within {limit:?}")?;
+                ("", " (HeadLimits::timeout)")
+            }
+            Error::NoResponse => (
+                "server closed the connection without an answer",
+                ": is it a WebSocket server, does it want TLS (wss)?",
+            ),
+            Error::NoSubprotocol => (
+                "server chose none of the offered subprotocols",
+                ", and one is required (SubprotocolPolicy::Required)",
+            ),
+            Error::NotAnswered(limit) => {
+                write!(f, "application did not answer the request within {limit:?}")?;
+                ("", " (HeadLimits::timeout)")
+            }
+            Error::NotUpgrade => ("header Upgrade does not ask for websocket", ""),
+            Error::OutOfOrder => {
+                ("call does not fit the state of the handshake", ": no request waits for an answer")
+            }
+            Error::ReservedHeader(name) => {
+                return write!(f, "header {name} is written by the handshake: leave it out");
+            }
+            Error::ShutDown => ("this end was shut down within the handshake", ""),
+            Error::Timeout(limit) => {
+                write!(f, "HTTP head not whole within {limit:?}")?;
+                ("", " (HeadLimits::timeout)")
+            }
+            Error::UnexpectedBody => {
+                ("header Content-Length or Transfer-Encoding announces a body", "")
+            }
+            Error::UnexpectedStatus(response) => return Refusal(response).fmt(f),
+            Error::UnofferedExtension(name) => {
+                return write!(
+                    f,
+                    "extension {} was chosen, but not offered: choose one that the client offers",
+                    Excerpt(name.as_bytes())
+                );
+            }
+            Error::UnofferedSubprotocol(name) => {
+                return write!(
+                    f,
+                    "subprotocol {} was chosen, but not offered: choose one that the client offers",
+                    Excerpt(name.as_bytes())
+                );
+            }
+            Error::UnsupportedHttpVersion => ("HTTP version is not 1.1", ""),
+            Error::UnsupportedProtocol => ("pseudo-header :protocol is not websocket", ""),
+            Error::UnsupportedVersion => ("header Sec-WebSocket-Version is not 13", ""),
+            Error::WrongProtocol { peer, protocol } => {
+                return match self.audience {
+                    Audience::Application => protocol.explain(*peer, f),
+                    Audience::Peer => f.write_str("what came is not HTTP/1.1"),
+                };
+            }
+        };
+        f.write_str(fact)?;
+        match self.audience {
+            Audience::Application => f.write_str(remedy),
+            Audience::Peer => Ok(()),
+        }
+    }
+}

@@ -9,7 +9,8 @@ use super::client_request::Expectation;
 use super::headers::{CONNECTION, HOST, ORIGIN, UPGRADE};
 use super::request::{check_offers, check_version};
 use super::{
-    Acceptance, ClientRequest, HandshakeError, Headers, Negotiated, Response, subprotocol,
+    Acceptance, ClientRequest, HandshakeError, Headers, InvalidHeader, Negotiated, Response,
+    subprotocol,
 };
 
 /// A request that opens a WebSocket on a stream of HTTP/2 or HTTP/3: an extended CONNECT.
@@ -70,28 +71,33 @@ impl ExtendedConnect {
         let [method, protocol, scheme, authority, path] =
             values.map(|(_, value)| value.unwrap_or_default());
         let is_valid = [
-            method == "CONNECT",
-            protocol == "websocket",
+            (method == "CONNECT", method, "CONNECT"),
+            (protocol == "websocket", protocol, "websocket"),
             // RFC 8441, §5: https stands for wss, http for ws.
-            matches!(scheme, "http" | "https"),
-            Authority::parse(authority).is_some(),
-            path.starts_with('/')
-                && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'),
+            (matches!(scheme, "http" | "https"), scheme, "http or https"),
+            (Authority::parse(authority).is_some(), authority, "a host with or without a port"),
+            (
+                path.starts_with('/')
+                    && path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'),
+                path,
+                "a percent-encoded path",
+            ),
         ];
-        if let Some((name, _)) = PSEUDO_HEADERS.iter().zip(is_valid).find(|(_, valid)| !valid) {
+        let mut checked = PSEUDO_HEADERS.iter().zip(is_valid);
+        if let Some((name, (_, value, expected))) = checked.find(|(_, (is_valid, ..))| !is_valid) {
             return Err(match *name {
                 ":protocol" => HandshakeError::UnsupportedProtocol,
-                name => HandshakeError::InvalidHeader(name),
+                name => InvalidHeader::error(name, value.as_bytes(), expected),
             });
         }
         // RFC 8441, §5: they MUST NOT be there; RFC 9113, §8.2.2: a request with them is malformed.
         if let Some(name) = [CONNECTION, UPGRADE].iter().find(|name| headers.get(name).is_some()) {
-            return Err(HandshakeError::InvalidHeader(name));
+            return Err(headers.invalid(name, "none"));
         }
         // RFC 9113, §8.3.1: Host and :authority that differ are malformed.
         if headers.once(HOST)?.is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes()))
         {
-            return Err(HandshakeError::InvalidHeader(HOST));
+            return Err(headers.invalid(HOST, "the same as :authority"));
         }
         check_version(&headers)?;
         check_offers(&headers)?;

@@ -5,7 +5,7 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
 
-use super::HandshakeError;
+use super::{HandshakeError, InvalidHeader};
 use crate::extension::is_token;
 
 /// The header fields of one HTTP message: in order, repeated ones kept, names matched without
@@ -153,6 +153,16 @@ impl Headers {
         self.fields.iter().map(|field| (field.name.as_str(), field.value.as_slice()))
     }
 
+    /// Returns the error for a field whose value is not as `expected`.
+    pub(super) fn invalid(
+        &self,
+        name: &'static str,
+        expected: impl Into<Cow<'static, str>>,
+    ) -> HandshakeError {
+        let values: Vec<&[u8]> = self.all(name).collect();
+        InvalidHeader::error(name, &values.join(&b", "[..]), expected)
+    }
+
     /// Drops all fields of this name.
     pub(super) fn remove(&mut self, name: &str) {
         self.fields.retain(|field| !field.name.eq_ignore_ascii_case(name));
@@ -228,13 +238,18 @@ pub(super) const ACCEPT: &str = "Sec-WebSocket-Accept";
 pub(super) const CONNECTION: &str = "Connection";
 pub(super) const CONTENT_LENGTH: &str = "Content-Length";
 pub(super) const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
+/// What [`EXTENSIONS`] is expected to be (RFC 6455, §9.1).
+pub(super) const EXTENSION_LIST: &str = "a list of extensions";
 pub(super) const HOST: &str = "Host";
 pub(super) const KEY: &str = "Sec-WebSocket-Key";
+pub(super) const LOCATION: &str = "Location";
 pub(super) const ORIGIN: &str = "Origin";
 pub(super) const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+pub(super) const RETRY_AFTER: &str = "Retry-After";
 pub(super) const TRANSFER_ENCODING: &str = "Transfer-Encoding";
 pub(super) const UPGRADE: &str = "Upgrade";
 pub(super) const VERSION: &str = "Sec-WebSocket-Version";
+pub(super) const WWW_AUTHENTICATE: &str = "WWW-Authenticate";
 
 /// The fields of an upgrade that no caller may set.
 pub(super) const RESERVED: [&str; 11] = [

@@ -3,8 +3,11 @@
 use core::fmt;
 use core::time::Duration;
 
+use super::other_protocol::{Guess, OtherProtocol};
 use super::{HandshakeError, Headers};
 use crate::buffer::ReceiveBuf;
+use crate::error::Audience;
+use crate::role::Role;
 use crate::setters::setters;
 
 /// How large the head of an HTTP message may be, and how long it may take.
@@ -73,15 +76,34 @@ pub enum HeadLimit {
 
 impl fmt::Display for HeadLimit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Headers(limit) => write!(f, "HTTP head has more than {limit} headers"),
+        self.tell(Audience::Application, f)
+    }
+}
+
+impl HeadLimit {
+    /// Says which limit was passed; its field is named to those who can change it.
+    pub(super) fn tell(self, audience: Audience, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = match self {
+            Self::Headers(limit) => {
+                write!(f, "HTTP head has more than {limit} headers")?;
+                "max_headers"
+            }
             Self::InterimResponses(limit) => {
-                write!(f, "server sent more than {limit} interim responses (1xx)")
+                write!(f, "server sent more than {limit} interim responses of 1xx")?;
+                "max_interim_responses"
             }
-            Self::Size(limit) => write!(f, "HTTP head has more than {limit} bytes"),
+            Self::Size(limit) => {
+                write!(f, "HTTP head has more than {limit} bytes")?;
+                "max_size"
+            }
             Self::StartLine(limit) => {
-                write!(f, "HTTP head has a first line of more than {limit} bytes")
+                write!(f, "HTTP head has a first line of more than {limit} bytes")?;
+                "max_start_line"
             }
+        };
+        match audience {
+            Audience::Application => write!(f, " (HeadLimits::{name})"),
+            Audience::Peer => Ok(()),
         }
     }
 }
@@ -139,6 +161,15 @@ pub(super) enum Kind {
     Response,
 }
 
+impl Kind {
+    const fn sender(self) -> Role {
+        match self {
+            Self::Request => Role::Client,
+            Self::Response => Role::Server,
+        }
+    }
+}
+
 impl<S> HeadReader<S> {
     pub(super) fn new(
         limits: &HeadLimits,
@@ -158,8 +189,9 @@ impl<S> HeadReader<S> {
     }
 
     /// Returns whether nothing of a head has arrived.
-    pub(super) const fn is_untouched(&self) -> bool {
-        self.scanned == 0
+    pub(super) fn is_untouched(&self, input: &ReceiveBuf) -> bool {
+        // What cannot be told from another protocol yet has arrived, too.
+        self.scanned == 0 && matches!(input.unread(), [] | [b'\r'])
     }
 
     /// Consumes a head once it is complete, and nothing behind it. It can be followed by another.
@@ -169,9 +201,7 @@ impl<S> HeadReader<S> {
     ) -> Result<Option<(S, Headers)>, HandshakeError> {
         // RFC 9112, §2.2: "a server that is expecting to receive and parse a request-line SHOULD
         // ignore at least one empty line (CRLF) received prior to the request-line"
-        while self.kind == Kind::Request
-            && self.is_untouched()
-            && self.empty_lines < MAX_EMPTY_LINES
+        while self.kind == Kind::Request && self.scanned == 0 && self.empty_lines < MAX_EMPTY_LINES
         {
             match input.unread() {
                 [b'\r'] => return Ok(None),
@@ -183,6 +213,16 @@ impl<S> HeadReader<S> {
             }
         }
         let bytes = input.unread();
+        if self.scanned == 0 {
+            let peer = self.kind.sender();
+            match OtherProtocol::guess(peer, bytes) {
+                Guess::Nothing => {}
+                Guess::Other(protocol) => {
+                    return Err(HandshakeError::WrongProtocol { peer, protocol });
+                }
+                Guess::Unknown => return Ok(None),
+            }
+        }
         while let Some(&byte) = bytes.get(self.scanned) {
             let line = bytes.get(self.line_start..self.scanned).unwrap_or_default();
             self.scanned += 1;

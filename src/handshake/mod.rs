@@ -25,6 +25,7 @@
 //! | `authority`, `url`, `client_request` | where to, and what for | §3, §4.1 |
 //! | `key` | `Sec-WebSocket-Key` and `-Accept` | §4.2.2 |
 //! | `request`, `server` | [`ServerHandshake`] | §4.2 |
+//! | `error`, `excerpt`, `other_protocol`, `refusal` | what went wrong, in words | |
 //! | `response`, `client` | [`ClientHandshake`] | §4.1 |
 //! | `negotiated`, `subprotocol` | what both ends agree on | §4.2.2, §11.3 |
 //! | `opening` | into a [`Connection`](crate::Connection) | |
@@ -48,6 +49,7 @@ mod client;
 mod client_request;
 mod deadline;
 mod error;
+mod excerpt;
 mod extended_connect;
 mod headers;
 mod http;
@@ -55,6 +57,8 @@ mod key;
 mod negotiated;
 mod opening;
 mod origin;
+mod other_protocol;
+mod refusal;
 mod request;
 mod response;
 mod server;
@@ -63,13 +67,14 @@ mod url;
 
 pub use client::ClientHandshake;
 pub use client_request::{ClientRequest, SubprotocolPolicy};
-pub use error::HandshakeError;
+pub use error::{HandshakeError, InvalidHeader};
 pub use extended_connect::ExtendedConnect;
 pub use headers::Headers;
 pub use http::{HeadLimit, HeadLimits, HttpVersion};
 pub use key::{encode_accept, encode_key};
 pub use negotiated::{Acceptance, Negotiated};
 pub use origin::{MissingOrigin, OriginPolicy};
+pub use other_protocol::OtherProtocol;
 pub use request::Request;
 pub use response::Response;
 pub use server::ServerHandshake;

@@ -5,8 +5,8 @@ use alloc::string::String;
 use alloc::vec::Vec;
 
 use super::client_request::Expectation;
-use super::headers::{EXTENSIONS, PROTOCOL, RESERVED};
-use super::{HandshakeError, Headers, request, subprotocol};
+use super::headers::{EXTENSION_LIST, EXTENSIONS, PROTOCOL, RESERVED};
+use super::{HandshakeError, Headers, InvalidHeader, request, subprotocol};
 #[cfg(feature = "deflate")]
 use crate::extension::{Deflate, DeflateConfig};
 use crate::extension::{Extension, encode_extensions, parse_extensions};
@@ -81,8 +81,9 @@ impl Negotiated {
         {
             return Err(HandshakeError::UnofferedSubprotocol(name.clone()));
         }
-        let chosen =
-            parse_extensions(extensions).map_err(|_| HandshakeError::InvalidHeader(EXTENSIONS))?;
+        let chosen = parse_extensions(extensions).map_err(|_| {
+            InvalidHeader::error(EXTENSIONS, extensions.unwrap_or_default(), EXTENSION_LIST)
+        })?;
         let offered = request::extensions(offer)?;
         // §4.2.2: "Extensions not listed by the client MUST NOT be listed."
         let is_offered = |one: &&Extension| offered.iter().any(|other| other.name() == one.name());
@@ -213,7 +214,8 @@ fn confirm_deflate(
         }
         // RFC 7692, §5: two that use the same reserved bit cannot be in use together.
         if agreed.is_some() {
-            return Err(HandshakeError::InvalidHeader(EXTENSIONS));
+            let value = negotiated.extensions_value.as_bytes();
+            return Err(InvalidHeader::error(EXTENSIONS, value, "permessage-deflate once"));
         }
         let confirmed = Deflate::confirm(config, extension);
         agreed = Some(confirmed.map_err(HandshakeError::InvalidExtension)?);

@@ -7,7 +7,8 @@ use alloc::vec::Vec;
 
 use super::authority::Authority;
 use super::headers::{
-    CONNECTION, CONTENT_LENGTH, EXTENSIONS, HOST, KEY, ORIGIN, TRANSFER_ENCODING, UPGRADE, VERSION,
+    CONNECTION, CONTENT_LENGTH, EXTENSION_LIST, EXTENSIONS, HOST, KEY, ORIGIN, TRANSFER_ENCODING,
+    UPGRADE, VERSION,
 };
 use super::{HandshakeError, Headers, HttpVersion, key, subprotocol};
 use crate::extension::{Extension, is_token, parse_extensions};
@@ -71,7 +72,7 @@ impl Request {
             Some(host) => core::str::from_utf8(host)
                 .ok()
                 .filter(|host| Authority::parse(host).is_some())
-                .ok_or(HandshakeError::InvalidHeader(HOST))
+                .ok_or_else(|| headers.invalid(HOST, "a host with or without a port"))
                 .map(Some)?,
         };
         // RFC 9112, §3.2.2: "the origin server MUST ignore the received Host header field (if any)
@@ -127,7 +128,7 @@ impl Request {
         check_version(headers)?;
         // §11.3.1: "MUST NOT appear more than once in an HTTP request"
         if !key::is_key(headers.exactly_once(KEY)?) {
-            return Err(HandshakeError::InvalidHeader(KEY));
+            return Err(headers.invalid(KEY, "16 bytes in base64"));
         }
         check_offers(headers)
     }
@@ -231,7 +232,7 @@ pub(super) fn check_connection(headers: &Headers) -> Result<(), HandshakeError> 
         return Ok(());
     }
     Err(match headers.get(CONNECTION) {
-        Some(_) => HandshakeError::InvalidHeader(CONNECTION),
+        Some(_) => headers.invalid(CONNECTION, "Upgrade"),
         None => HandshakeError::MissingHeader(CONNECTION),
     })
 }
@@ -252,14 +253,15 @@ pub(super) fn check_offers(headers: &Headers) -> Result<(), HandshakeError> {
     // RFC 6454, §7.3: "The user agent MUST NOT include more than one Origin header field in any
     // HTTP request."
     match headers.once(ORIGIN)? {
-        Some(origin) if !origin.is_ascii() => Err(HandshakeError::InvalidHeader(ORIGIN)),
+        Some(origin) if !origin.is_ascii() => Err(headers.invalid(ORIGIN, "ASCII")),
         _ => Ok(()),
     }
 }
 
 /// Returns the extensions that a head lists.
 pub(super) fn extensions(headers: &Headers) -> Result<Vec<Extension>, HandshakeError> {
-    parse_extensions(headers.all(EXTENSIONS)).map_err(|_| HandshakeError::InvalidHeader(EXTENSIONS))
+    parse_extensions(headers.all(EXTENSIONS))
+        .map_err(|_| headers.invalid(EXTENSIONS, EXTENSION_LIST))
 }
 
 /// Splits a target into its authority, if it has one, and where its path begins.

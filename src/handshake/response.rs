@@ -2,7 +2,7 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use alloc::vec::Vec;
 
 use bytes::Bytes;
@@ -161,9 +161,9 @@ impl From<HandshakeError> for Response {
 
 impl From<&HandshakeError> for Response {
     /// Builds the answer to a request with this fault: status, the headers that go with it, and a
-    /// line of text that names the header or limit.
+    /// line of text: [`HandshakeError::answer`].
     fn from(error: &HandshakeError) -> Self {
-        let mut response = Self::new(error.status()).text(error.to_string() + "\n");
+        let mut response = Self::new(error.status()).text(error.answer() + "\n");
         match response.status {
             // RFC 9110, §15.5.6: "MUST generate an Allow header field in a 405 response"
             405 => response.headers.push("Allow", "GET"),

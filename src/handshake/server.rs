@@ -105,7 +105,7 @@ impl ServerHandshake {
         let request = match self.head.poll(&mut self.input) {
             Ok(Some((line, headers))) => Request::from_head(line, headers),
             Ok(None) if self.is_ended => {
-                let error = if self.head.is_untouched() {
+                let error = if self.head.is_untouched(&self.input) {
                     HandshakeError::NoRequest { waited: None }
                 } else {
                     HandshakeError::EndOfStream
@@ -115,7 +115,7 @@ impl ServerHandshake {
             }
             Ok(None) => match self.deadline.check() {
                 Ok(()) => return Ok(None),
-                Err(limit) if self.head.is_untouched() => {
+                Err(limit) if self.head.is_untouched(&self.input) => {
                     Err(HandshakeError::NoRequest { waited: Some(limit) })
                 }
                 Err(limit) => Err(HandshakeError::Timeout(limit)),

@@ -57,7 +57,7 @@ pub(super) fn check_offer(headers: &Headers) -> Result<(), HandshakeError> {
     let is_valid = headers.list(PROTOCOL).all(|name| is_token(name) && seen.insert(name));
     // §4.1: "The ABNF for the value of this header field is 1#token"
     if !is_valid || (seen.is_empty() && headers.get(PROTOCOL).is_some()) {
-        return Err(HandshakeError::InvalidHeader(PROTOCOL));
+        return Err(headers.invalid(PROTOCOL, "a list of tokens, each once"));
     }
     Ok(())
 }

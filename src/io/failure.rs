@@ -42,7 +42,9 @@ impl Failure {
     pub(super) fn explain(&mut self, error: DriverError) -> Error {
         let is_end_of_stream = match &error {
             DriverError::Connection(error) => *error == ConnectionError::UnexpectedEof,
-            DriverError::Handshake { error, .. } => *error == HandshakeError::EndOfStream,
+            DriverError::Handshake { error, .. } => {
+                matches!(error, HandshakeError::EndOfStream | HandshakeError::NoResponse)
+            }
             DriverError::Rejected { .. } => false,
         };
         match (self.first.take().filter(|_| is_end_of_stream), error) {

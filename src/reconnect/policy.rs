@@ -107,7 +107,9 @@ impl Policy {
     #[must_use]
     pub fn judge_handshake(&self, error: &HandshakeError) -> Retry {
         match error {
-            HandshakeError::EndOfStream | HandshakeError::Timeout(_) => Retry::Later,
+            HandshakeError::EndOfStream
+            | HandshakeError::NoResponse
+            | HandshakeError::Timeout(_) => Retry::Later,
             HandshakeError::UnexpectedStatus(response) => self.judge_response(response),
             HandshakeError::DuplicateHeader(_)
             | HandshakeError::DuplicateSubprotocol(_)
@@ -138,7 +140,8 @@ impl Policy {
             | HandshakeError::UnofferedSubprotocol(_)
             | HandshakeError::UnsupportedHttpVersion
             | HandshakeError::UnsupportedProtocol
-            | HandshakeError::UnsupportedVersion => Retry::Never,
+            | HandshakeError::UnsupportedVersion
+            | HandshakeError::WrongProtocol { .. } => Retry::Never,
         }
     }
 

@@ -386,7 +386,7 @@ fn a_stream_that_ends_before_the_response_is_told() {
     let mut hand = Hand::connecting(&Config::default());
     hand.settle();
     hand.eof();
-    assert_eq!(hand.settle(), connecting_failed(HandshakeError::EndOfStream));
+    assert_eq!(hand.settle(), connecting_failed(HandshakeError::NoResponse));
 }
 
 #[test]

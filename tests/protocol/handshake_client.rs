@@ -10,6 +10,8 @@ use sanswire::handshake::{
     ServerHandshake, SubprotocolPolicy, encode_accept, encode_key,
 };
 
+use crate::support::invalid_header;
+
 const NONCE: [u8; 16] = *b"the sample nonce";
 
 const RESPONSE: &str = "HTTP/1.1 101 Switching Protocols\r\n\
@@ -185,7 +187,8 @@ fn an_invalid_authority_or_resource_is_refused() {
     for authority in ["", ":80", "a b", "user@a", "a:b", "a:65536", "::1", "[::1", "a/b", "\u{fc}"]
     {
         let error = ClientRequest::new(authority, "/").unwrap_err();
-        assert_eq!(error, HandshakeError::InvalidAuthority(authority.to_owned()));
+        let shown = authority.replace("user@", "…@");
+        assert_eq!(error, HandshakeError::InvalidAuthority(shown));
     }
     for resource in ["a", "/a b", "/a#", "#a", "/\u{fc}", "/a\r\nX: y", "/\0", "http://a/"] {
         let error = ClientRequest::new("a", resource).unwrap_err();
@@ -279,8 +282,7 @@ fn upgrade_must_be_websocket_and_nothing_else() {
     assert_eq!(open(twice).result, Err(HandshakeError::DuplicateHeader("Upgrade")));
     for value in ["", "h2c", "websocket, h2c", "websocket/13", "web socket", "websocketx"] {
         let response = with("Upgrade", &format!("Upgrade: {value}\r\n"));
-        let error = HandshakeError::InvalidHeader("Upgrade");
-        assert_eq!(open(response).result, Err(error), "{value}");
+        assert_eq!(invalid_header(open(response).result), "Upgrade", "{value}");
     }
 }
 
@@ -290,8 +292,7 @@ fn connection_must_list_upgrade() {
     assert_eq!(open(with("Connection", "")).result, Err(missing));
     for value in ["", "close", "keep-alive", "no-upgrade", "upgraded"] {
         let response = with("Connection", &format!("Connection: {value}\r\n"));
-        let error = HandshakeError::InvalidHeader("Connection");
-        assert_eq!(open(response).result, Err(error), "{value}");
+        assert_eq!(invalid_header(open(response).result), "Connection", "{value}");
     }
 }
 
@@ -312,7 +313,7 @@ fn accept_must_be_there_once_and_right() {
         &"s3pPLMBiTxaQ9kYGzzhZRbK+xOo=".repeat(300),
     ] {
         let response = with(NAME, &format!("{NAME}: {value}\r\n"));
-        assert_eq!(open(response).result, Err(HandshakeError::InvalidHeader(NAME)), "{value}");
+        assert_eq!(invalid_header(open(response).result), NAME, "{value}");
     }
 }
 
@@ -417,8 +418,7 @@ fn only_offered_extensions_may_be_chosen_in_one_line() {
     assert_eq!(outcome.result, Err(HandshakeError::UnofferedExtension("baz".to_owned())));
     for value in ["", "foo;", "foo bar", ","] {
         let outcome = open(&format!("Sec-WebSocket-Extensions: {value}\r\n"));
-        let error = HandshakeError::InvalidHeader("Sec-WebSocket-Extensions");
-        assert_eq!(outcome.result, Err(error), "{value}");
+        assert_eq!(invalid_header(outcome.result), "Sec-WebSocket-Extensions", "{value}");
     }
     // Names are compared as browsers do, byte by byte.
     let outcome = open("Sec-WebSocket-Extensions: Foo\r\n");
@@ -602,7 +602,8 @@ fn the_body_of_a_refusal_is_kept_up_to_a_limit() {
 
 #[test]
 fn the_end_of_the_stream_before_the_response_is_an_error() {
-    for len in [0, 1, RESPONSE.len() - 1] {
+    assert_eq!(open("").result, Err(HandshakeError::NoResponse));
+    for len in [1, RESPONSE.len() - 1] {
         let outcome = open(&RESPONSE.as_bytes()[..len]);
         assert_eq!(outcome.result, Err(HandshakeError::EndOfStream));
     }
@@ -613,7 +614,7 @@ fn the_end_of_the_stream_before_the_response_is_an_error() {
 #[test]
 fn what_is_no_response_is_refused() {
     for (response, part) in [
-        ("SSH-2.0-OpenSSH_9.9\r\n", "HTTP version"),
+        ("SSI-2.0\r\n", "HTTP version"),
         ("\r\n", "HTTP version"),
         ("HTTP/1.1\r\n", "status code"),
         ("HTTP/1.1 \r\n", "status code"),
@@ -623,7 +624,7 @@ fn what_is_no_response_is_refused() {
         ("HTTP/1.1 001 x\r\n", "status code"),
         ("HTTP/1.1  101 x\r\n", "status code"),
         ("HTTP/1.1 101 x\n", "bare line feed"),
-        ("\x16\x03\x01", "control character"),
+        ("\x16\x04", "control character"),
         ("HTTP/1.1 101 x\r\nA : b\r\n\r\n", "header line"),
         ("HTTP/1.1 101 x\r\n A: b\r\n\r\n", "white space before the first header"),
         ("HTTP/1.1 101 x\r\n\tA: b", "white space before the first header"),

@@ -257,7 +257,7 @@ fn a_client_that_asks_for_nothing_in_time_is_told_apart_and_answered_with_408() 
         for _ in 0..2 {
             let error = handshake.poll_request().unwrap_err();
             assert_eq!(error, HandshakeError::NoRequest { waited: Some(secs(5)) });
-            assert_eq!((error.status(), &*error.to_string()), (408, "no request within 5s"));
+            assert_eq!((error.status(), &*error.answer()), (408, "no request within 5s"));
         }
         let answer = take(handshake.poll_transmit());
         assert!(answer.starts_with("HTTP/1.1 408 Request Timeout\r\n"), "{answer}");

@@ -2,9 +2,13 @@
 #![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use bytes::Buf;
+use sanswire::Role;
 use sanswire::handshake::{
-    ClientHandshake, ClientRequest, HandshakeError, HeadLimit, HeadLimits, ServerHandshake,
+    ClientHandshake, ClientRequest, HandshakeError, HeadLimit, HeadLimits, OtherProtocol,
+    ServerHandshake,
 };
+
+use crate::support::invalid_header;
 
 /// Feeds a server in parts, until it decides.
 ///
@@ -27,7 +31,7 @@ fn feed<'a>(
                 let answer = output.copy_to_bytes(output.remaining());
                 let answer = String::from_utf8(answer.to_vec()).unwrap();
                 assert!(answer.contains("\r\nConnection: close\r\n"), "{answer}");
-                assert!(answer.ends_with(&format!("\r\n\r\n{error}\n")), "{answer}");
+                assert!(answer.ends_with(&format!("\r\n\r\n{}\n", error.answer())), "{answer}");
                 let status = answer.strip_prefix("HTTP/1.1 ").unwrap();
                 return (Err(error), status[..3].to_owned(), fed);
             }
@@ -94,7 +98,11 @@ fn a_bare_carriage_return_is_refused_wherever_it_stands() {
 #[test]
 fn control_characters_are_refused_at_once() {
     for byte in (0..0x20).chain([0x7f]).filter(|byte| !b"\t\r\n".contains(byte)) {
-        assert_malformed([byte], "control character");
+        // The first byte alone may be the beginning of another protocol.
+        assert_eq!(head([byte]).0.is_err(), ![0, 4, 5, 0x16].contains(&byte), "{byte}");
+        if byte != 5 {
+            assert_malformed([byte, b'x'], "control character");
+        }
         for place in ["GET / HTTP/1.1\r\nHost: ", "GET / HTTP/1.1\r\nHo", "GET /", "G"] {
             assert_malformed([place.as_bytes(), &[byte]].concat(), "control character");
         }
@@ -103,9 +111,24 @@ fn control_characters_are_refused_at_once() {
 
 #[test]
 fn what_is_not_http_is_refused_with_its_first_bytes() {
-    // The beginning of TLS 1.3 and SSH.
-    assert_malformed(b"\x16\x03\x01\x02\x00\x01\x00", "control character");
-    assert_malformed("SSH-2.0-OpenSSH_9.9\r\n", "request line");
+    let client = |protocol| HandshakeError::WrongProtocol { peer: Role::Client, protocol };
+    for (bytes, protocol) in [
+        (&b"\x16\x03"[..], OtherProtocol::Tls),
+        (b"SSH-", OtherProtocol::Ssh),
+        (b"PROXY ", OtherProtocol::Proxy),
+        (b"\r\n\r\n\0\r\nQ", OtherProtocol::Proxy),
+        (b"\x04\x01", OtherProtocol::Socks),
+        (b"\x05\x01", OtherProtocol::Socks),
+    ] {
+        assert_eq!(head(bytes), (Err(client(protocol)), "400".to_owned()));
+        // One byte less may be anything.
+        assert_eq!(head(&bytes[..bytes.len() - 1]), (Ok(false), String::new()));
+    }
+    assert_eq!(head("PRI * "), (Err(client(OtherProtocol::Http2)), "505".to_owned()));
+    for request in ["PROPFIND", "PUT", "PRINT", "POST", "SEARCH"] {
+        let request = format!("{request} / HTTP/1.1\r\nHost: h\r\n\r\n");
+        assert_eq!(head(request).0, Ok(true));
+    }
     assert_malformed("{\"json\": true}\r\n", "request line");
 }
 
@@ -275,12 +298,12 @@ fn long_lists_take_linear_time() {
     let protocol = "Sec-WebSocket-Protocol";
     let spaces = " ,".repeat(32 << 10);
     assert_eq!(list(protocol, spaces.clone() + "a"), Ok(()));
-    assert_eq!(list(protocol, spaces), Err(HandshakeError::InvalidHeader(protocol)));
+    assert_eq!(invalid_header(list(protocol, spaces)), protocol);
     let names = (0..50_000).map(|name| format!("n{name}")).collect::<Vec<_>>().join(",");
     assert_eq!(list(protocol, names), Ok(()));
     let extensions = "Sec-WebSocket-Extensions";
     let unclosed = format!("a; b=\"{}", r"\c".repeat(64 << 10));
-    assert_eq!(list(extensions, unclosed), Err(HandshakeError::InvalidHeader(extensions)));
+    assert_eq!(invalid_header(list(extensions, unclosed)), extensions);
     assert_eq!(list(extensions, format!("a{}", ";b=c".repeat(10_000))), Ok(()));
 }
 
@@ -330,8 +353,8 @@ fn interim_responses_have_a_limit_of_their_own() {
         for count in [limit + 1, 10_000] {
             let error = poll(limit, count).unwrap_err();
             assert_eq!(Err(error.clone()), exceeded(HeadLimit::InterimResponses(limit)));
-            let text = format!("server sent more than {limit} interim responses (1xx)");
-            assert_eq!(error.to_string(), text);
+            let text = format!("server sent more than {limit} interim responses of 1xx");
+            assert_eq!(error.to_string(), text + " (HeadLimits::max_interim_responses)");
         }
     }
     assert_eq!(poll(0, 1), exceeded(HeadLimit::InterimResponses(0)));
@@ -346,17 +369,17 @@ fn each_head_is_limited_alone_and_errors_name_the_limits_that_were_set() {
         (
             format!("HTTP/1.1 101 {}", "a".repeat(28)),
             HeadLimit::StartLine(40),
-            "HTTP head has a first line of more than 40 bytes",
+            "HTTP head has a first line of more than 40 bytes (HeadLimits::max_start_line)",
         ),
         (
             "HTTP/1.1 101 a\r\nA: b\r\nA: b\r\nA: b\r\n\r\n".to_owned(),
             HeadLimit::Headers(2),
-            "HTTP head has more than 2 headers",
+            "HTTP head has more than 2 headers (HeadLimits::max_headers)",
         ),
         (
             format!("HTTP/1.1 101 a\r\nA: {}", "a".repeat(1000)),
             HeadLimit::Size(100),
-            "HTTP head has more than 100 bytes",
+            "HTTP head has more than 100 bytes (HeadLimits::max_size)",
         ),
     ] {
         for before in ["", &interim] {

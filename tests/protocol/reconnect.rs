@@ -626,7 +626,7 @@ mod handshake {
         assert_eq!(judge(&ClientRequest::from_url("ftp://a").unwrap_err()), Retry::Never);
         assert_eq!(judge(&HandshakeError::NoSubprotocol), Retry::Never);
         assert_eq!(judge(&HandshakeError::Malformed("status code")), Retry::Never);
-        assert_eq!(judge(&HandshakeError::InvalidHeader("Sec-WebSocket-Accept")), Retry::Never);
+        assert_eq!(judge(&HandshakeError::MissingHeader("Sec-WebSocket-Accept")), Retry::Never);
     }
 }
 

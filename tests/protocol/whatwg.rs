@@ -17,7 +17,7 @@ use sanswire::{
     Role, WhenFull,
 };
 
-use crate::support::{Frame, Random, parse, sent_by, told};
+use crate::support::{Frame, Random, invalid_header, parse, sent_by, told};
 
 const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
     Upgrade: websocket\r\n\
@@ -263,8 +263,10 @@ fn a_response_that_breaks_a_rule_fails_the_connection() {
     let wrong = String::from_utf8_lossy(RESPONSE).replace("s3pP", "S3pP");
     page.feed(wrong.as_bytes());
     page.feed(b"\r\n");
-    let failure = HandshakeError::InvalidHeader("Sec-WebSocket-Accept");
-    page.assert_failed(&Failure::Handshake(failure));
+    let failure = page.socket.failure().unwrap().clone();
+    let Failure::Handshake(error) = failure.clone() else { panic!("{failure}") };
+    assert_eq!(invalid_header(Err::<(), _>(error)), "Sec-WebSocket-Accept");
+    page.assert_failed(&failure);
 }
 
 #[test]

@@ -23,8 +23,22 @@ pub(crate) use self::{
 
 use proptest::test_runner::Config as ProptestConfig;
 use sanswire::Role;
+#[cfg(feature = "handshake")]
+use sanswire::handshake::HandshakeError;
 
 pub(crate) const BOTH: [Role; 2] = [Role::Client, Role::Server];
+
+/// The header whose value is at fault.
+#[cfg(feature = "handshake")]
+#[track_caller]
+pub(crate) fn invalid_header<T: core::fmt::Debug>(
+    result: Result<T, HandshakeError>,
+) -> &'static str {
+    match result {
+        Err(HandshakeError::InvalidHeader(header)) => header.name,
+        other => panic!("{other:?}"),
+    }
+}
 
 /// So many cases of a property, or in proportion to `PROPTEST_CASES`, of which 256 is as much. What
 /// fails is kept in `tests/proptest-regressions`, and tried first from then on: it belongs in git.
