@@ -234,10 +234,11 @@ impl Connection {
             return Ok(Some(self.lend_short(received)));
         }
         let mut unlimited = usize::MAX;
-        match self.poll_ready(&mut unlimited)? {
-            Some(ready) => Ok(self.lend(ready)),
-            None => Ok(None),
-        }
+        let Some(ready) = self.poll_ready(&mut unlimited)? else { return Ok(None) };
+        // Taken apart, or what is lent above would be put in memory for the sake of this way, and
+        // the processor would wait for it there.
+        let Some((event, commands)) = self.lend(ready) else { return Ok(None) };
+        Ok(Some((event, commands)))
     }
 
     /// Takes a message that is one frame and lies whole at the front of the input, if the
@@ -354,6 +355,7 @@ impl Connection {
     }
 
     /// Lends what [`poll_ready`](Self::poll_ready) has found; of a pause, there is nothing to lend.
+    #[inline]
     pub(crate) fn lend(&mut self, ready: Ready) -> Option<(Event<'_>, Commands<'_>)> {
         let event = match ready {
             Ready::Chunk { kind, is_first, is_last, source } => {

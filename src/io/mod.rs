@@ -68,7 +68,14 @@ fn client(request: &ClientRequest, config: &Config) -> Result<Driver, Error> {
     Ok(Driver::client(request, config, entropy()?, entropy()?))
 }
 
+/// Returns whether an event is a whole message.
+#[inline]
+const fn is_message(event: &Event<'_>) -> bool {
+    matches!(event, Event::Binary(_) | Event::Text(_))
+}
+
 /// Makes a function that may be called once of one that may be called again: it yields nothing then.
+#[inline]
 fn once<R>(
     take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
 ) -> impl FnMut(Event<'_>, &mut Commands<'_>) -> Option<R> {

@@ -63,20 +63,14 @@ impl Driver {
             let (event, commands) = self.connection.lend_short(short);
             return Ok(Next::Event(event, commands));
         }
-        self.poll_next()
-    }
-
-    /// As [`poll_event`](Self::poll_event), the long way.
-    #[inline(never)]
-    fn poll_next(&mut self) -> Result<Next<'_>, DriverError> {
+        // Put together here: if a call returned it, the event above would lie in memory, too, and the
+        // processor would wait for it there.
         Ok(match self.advance()? {
             Found::Over => Next::Over,
-            Found::Ready(ready) => {
-                let Some((event, commands)) = self.connection.lend(ready) else {
-                    return Ok(Next::Yield);
-                };
-                Next::Event(event, commands)
-            }
+            Found::Ready(ready) => match self.connection.lend(ready) {
+                Some((event, commands)) => Next::Event(event, commands),
+                None => Next::Yield,
+            },
             Found::Request(request) => Next::Request(request),
             Found::Response => self.response.as_deref().map_or(Next::Yield, Next::Response),
             Found::Wait => Next::Wait,
@@ -84,6 +78,8 @@ impl Driver {
         })
     }
 
+    /// Finds out what is next, the long way.
+    #[inline(never)]
     fn advance(&mut self) -> Result<Found, DriverError> {
         if core::mem::take(&mut self.is_overdue) {
             // What is late is known once all that arrived is processed, whatever waits meanwhile.

@@ -45,7 +45,7 @@ mod turns;
 use core::time::Duration;
 
 use self::clock::{Clock, NEVER};
-use super::{Error, Transport, failure::Failure, once};
+use super::{Error, Transport, failure::Failure, is_message, once};
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
@@ -112,7 +112,7 @@ impl<S: Transport> WebSocket<S> {
     /// [`UnexpectedEof`](crate::ConnectionError::UnexpectedEof), and [`closed`](Self::closed) has
     /// the code 1006.
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
-        self.recv_until(false, |event, _| event.into_message())
+        self.recv_until(is_message, |event, _| event.into_message())
     }
 
     /// Waits for the next event and lends it to `take`, with the commands to answer it by;
@@ -145,7 +145,7 @@ impl<S: Transport> WebSocket<S> {
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> T,
     ) -> Result<Option<T>, Error> {
-        self.recv_until(false, once(take))
+        self.recv_until(|_| true, once(take))
     }
 
     /// Lends all events to `handle` until the connection ends, with the commands to answer them by.
@@ -160,11 +160,8 @@ impl<S: Transport> WebSocket<S> {
         &mut self,
         mut handle: impl FnMut(Event<'_>, &mut Commands<'_>),
     ) -> Result<(), Error> {
-        let end = self.recv_until(true, |event, commands| {
-            handle(event, commands);
-            None::<()>
-        });
-        end.map(drop)
+        while self.recv_with(&mut handle)?.is_some() {}
+        Ok(())
     }
 
     /// Sends a message: it has left when this returns.
@@ -278,7 +275,7 @@ impl<S: Transport> WebSocket<S> {
     /// [`recv`](Self::recv).
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
-        self.recv_until(false, |_, _| None::<()>)?;
+        self.recv_until(|_| false, |_, _| ())?;
         self.driver.check_end().map_err(Error::from)
     }
 

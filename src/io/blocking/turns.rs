@@ -14,27 +14,30 @@ use crate::io::{Error, Timeout, Transport};
 use crate::timestamp::Timestamp;
 
 impl<S: Transport> WebSocket<S> {
-    /// Lends events until `take` returns something, or the connection has ended. The time that a
-    /// call may wait is for all of them, or for each.
+    /// Passes over events until one is `wanted`, and lends that to `take`; returns the default once
+    /// the connection has ended. The time that a call may wait is for all of them.
+    ///
+    /// What is not wanted is known before it is taken: what is taken is written to where it is
+    /// returned, and not moved there.
     #[inline]
-    pub(super) fn recv_until<T>(
+    pub(super) fn recv_until<R: Default>(
         &mut self,
-        is_each: bool,
-        mut take: impl FnMut(Event<'_>, &mut Commands<'_>) -> Option<T>,
-    ) -> Result<Option<T>, Error> {
+        wanted: impl Fn(&Event<'_>) -> bool,
+        take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
+    ) -> Result<R, Error> {
         let mut until = None;
         loop {
+            // Every part that could be dropped is taken out, or all would lie in memory for that.
             match self.driver.poll_event() {
                 Ok(Next::Event(event, mut commands)) => {
-                    if let Some(taken) = take(event, &mut commands) {
-                        return Ok(Some(taken));
+                    if wanted(&event) {
+                        return Ok(take(event, &mut commands));
                     }
-                    until = until.filter(|_| !is_each);
                 }
-                Ok(Next::Over) => return Ok(None),
+                Ok(Next::Over) => return Ok(R::default()),
                 Ok(Next::Wait) => {
                     if self.driver.is_lingering() {
-                        return Ok(None);
+                        return Ok(R::default());
                     }
                     let limit = |limit: Duration| self.clock.now().saturating_add(limit.max(SHORT));
                     let until =
@@ -44,7 +47,8 @@ impl<S: Transport> WebSocket<S> {
                     self.check(until, Timeout::Read { limit })?;
                     self.advance(until)?;
                 }
-                Ok(Next::Request(_) | Next::Response(_) | Next::Yield) => {}
+                Ok(Next::Request(request)) => drop(request),
+                Ok(Next::Response(_) | Next::Yield) => {}
                 Err(error) => return Err(self.failure.explain(error)),
             }
         }

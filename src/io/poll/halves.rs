@@ -272,8 +272,9 @@ impl<T: PollTransport> Receiver<T> {
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
     ) -> Result<Option<R>, Error> {
         let mut take = once(take);
-        let received = self.side.wait(|shell, wakers| shell.poll_recv_with(wakers, &mut take));
-        received.await.map(Option::flatten)
+        let received =
+            self.side.wait(|shell, wakers| shell.poll_recv_with(wakers, false, &mut take));
+        received.await
     }
 
     /// Lends all events to `handle` until the end; see [`WebSocket::run`] and, for what `handle`

@@ -137,8 +137,8 @@ impl<T: PollTransport> WebSocket<T> {
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
     ) -> Result<Option<R>, Error> {
         let mut take = once(take);
-        let received = poll_fn(|cx| self.shell.poll_recv_with(Wakers::of(cx), &mut take));
-        received.await.map(Option::flatten)
+        let received = poll_fn(|cx| self.shell.poll_recv_with(Wakers::of(cx), false, &mut take));
+        received.await
     }
 
     /// Lends all events to `handle` until the connection ends, with the commands to answer them by.

@@ -10,7 +10,7 @@ use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Driver, Next, Stuck, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
-use crate::io::{Error, Opening, Timeout, answer, failure::Failure, open};
+use crate::io::{Error, Opening, Timeout, answer, failure::Failure, is_message, open};
 use crate::message::{Message, Outgoing};
 use crate::timestamp::Timestamp;
 
@@ -98,28 +98,34 @@ impl<T: PollTransport> Shell<T> {
         answer(&mut self.driver, request, decided);
     }
 
-    /// Lends the next event to `take`; `None` behind the end.
+    /// Lends the next event to `take`, or the next one that is a message; the default behind the end.
+    ///
+    /// What is not wanted is known before it is taken: what is taken is written to where it is
+    /// returned, and not moved there.
     #[inline]
-    pub(super) fn poll_recv_with<R>(
+    pub(super) fn poll_recv_with<R: Default>(
         &mut self,
         wakers: Wakers<'_>,
+        only_messages: bool,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
-    ) -> Poll<Result<Option<R>, Error>> {
+    ) -> Poll<Result<R, Error>> {
         loop {
+            // Every part that could be dropped is taken out, or all would lie in memory for that.
             match self.driver.poll_event() {
                 Ok(Next::Event(event, mut commands)) => {
-                    return Poll::Ready(Ok(Some(take(event, &mut commands))));
-                }
-                Ok(Next::Wait) => {
-                    let polled = self.poll_io(wakers);
-                    // Behind a close, nobody needs to wait for the end of the transport.
-                    if self.driver.is_lingering() {
-                        return Poll::Ready(Ok(None));
+                    if !only_messages || is_message(&event) {
+                        return Poll::Ready(Ok(take(event, &mut commands)));
                     }
-                    ready!(polled);
                 }
-                Ok(Next::Over) => return Poll::Ready(Ok(None)),
-                Ok(Next::Request(_) | Next::Response(_)) => {}
+                Ok(Next::Wait) => match self.poll_io(wakers) {
+                    // Behind a close, nobody needs to wait for the end of the transport.
+                    _ if self.driver.is_lingering() => return Poll::Ready(Ok(R::default())),
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(()) => {}
+                },
+                Ok(Next::Over) => return Poll::Ready(Ok(R::default())),
+                Ok(Next::Request(request)) => drop(request),
+                Ok(Next::Response(_)) => {}
                 Ok(Next::Yield) => return self.yield_now(wakers.read),
                 Err(error) => return Poll::Ready(Err(self.failure.explain(error))),
             }
@@ -128,21 +134,18 @@ impl<T: PollTransport> Shell<T> {
 
     /// Waits for the next message; `None` behind the end.
     pub(super) fn poll_recv(&mut self, wakers: Wakers<'_>) -> Poll<Result<Option<Message>, Error>> {
-        loop {
-            match ready!(self.poll_recv_with(wakers, |event, _| event.into_message()))? {
-                Some(None) => {}
-                message => return Poll::Ready(Ok(message.flatten())),
-            }
-        }
+        self.poll_recv_with(wakers, true, |event, _| event.into_message())
     }
 
     /// Lends all events to `handle`; ready behind the end.
-    pub(super) fn poll_run(
+    pub(super) fn poll_run<R>(
         &mut self,
         wakers: Wakers<'_>,
-        handle: &mut impl FnMut(Event<'_>, &mut Commands<'_>),
+        handle: &mut impl FnMut(Event<'_>, &mut Commands<'_>) -> R,
     ) -> Poll<Result<(), Error>> {
-        while ready!(self.poll_recv_with(wakers, &mut *handle))?.is_some() {}
+        let mut take =
+            |event: Event<'_>, commands: &mut Commands<'_>| Some(handle(event, commands));
+        while ready!(self.poll_recv_with(wakers, false, &mut take))?.is_some() {}
         Poll::Ready(Ok(()))
     }
 
@@ -283,14 +286,15 @@ impl<T: PollTransport> Shell<T> {
             match self.transport.poll_read(&mut Context::from_waker(wakers.read), &mut input) {
                 Poll::Ready(Ok(len)) => {
                     self.driver.handle_read(len, self.transport.now().saturating_add(self.base));
-                    return Poll::Ready(());
                 }
                 Poll::Ready(Err(error)) => {
                     self.failure.note(error, &self.driver);
                     self.driver.handle_read_error();
-                    return Poll::Ready(());
                 }
                 Poll::Pending => self.armed.read = true,
+            }
+            if !self.armed.read {
+                return Poll::Ready(());
             }
         }
         if let Some(at) = self.driver.poll_timeout() {
