@@ -185,13 +185,6 @@ impl ReceiveBuf {
         self.storage.get(self.cursor..).unwrap_or_default()
     }
 
-    /// As [`unread`](Self::unread), to be changed in place. Never `None`: a branch that is foreseen
-    /// costs less than a choice between two slices.
-    #[inline]
-    pub(crate) fn unread_mut(&mut self) -> Option<&mut [u8]> {
-        self.storage.get_mut(self.cursor..)
-    }
-
     /// Returns the unread bytes, without a copy.
     ///
     /// After an upgrade to another protocol, or when a driver is taken apart, these are the bytes
@@ -239,6 +232,16 @@ impl ReceiveBuf {
         }
         self.cursor = end;
         Some(start..end)
+    }
+
+    /// As [`consume`](Self::consume), and lends the bytes to be changed in place.
+    #[inline(always)]
+    pub(crate) fn consume_mut(&mut self, len: usize) -> Option<(Range<usize>, &mut [u8])> {
+        let start = self.cursor;
+        let bytes = self.storage.get_mut(start..)?.get_mut(..len)?;
+        // Nothing overflows: they lie in the buffer.
+        self.cursor = start.wrapping_add(len);
+        Some((start..self.cursor, bytes))
     }
 
     /// Keeps bytes that were consumed behind all that is kept, joined to the last of these. A range

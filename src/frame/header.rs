@@ -172,16 +172,15 @@ impl Header {
 /// What the second and later bytes of a sound header say.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Rest {
-    /// The masking key; zeros for what a server sends.
-    pub(crate) key: [u8; 4],
-    /// Where the payload begins, counted from the first byte of the header.
+    /// Where the payload begins, counted from the first byte of the header. The masking key of a
+    /// client stands right before it, and may not have arrived.
     pub(crate) start: usize,
     pub(crate) payload_len: u64,
 }
 
 impl Rest {
-    /// Parses a header whose first byte is known to be sound. A header that is not whole, or breaks
-    /// a rule, is `None`: [`Header::parse`] finds out which.
+    /// Parses a header whose first byte is known to be sound. One whose length is not whole, or
+    /// that breaks a rule, is `None`: [`Header::parse`] finds out which.
     #[inline(always)]
     pub(crate) fn parse(bytes: &[u8], sender: Role) -> Option<Self> {
         let [_, second, rest @ ..] = bytes else { return None };
@@ -191,11 +190,17 @@ impl Rest {
         };
         // A mask bit that is wrong makes it more than any length.
         let Length { payload_len, len, .. } = parse_len(second ^ is_masked, rest).ok()??;
-        let (key, start) = match sender {
-            Role::Client => (*bytes.get(len..)?.first_chunk()?, len + 4),
-            Role::Server => ([0; 4], len),
+        let key_len = match sender {
+            Role::Client => 4,
+            Role::Server => 0,
         };
-        Some(Self { key, start, payload_len })
+        Some(Self { start: len + key_len, payload_len })
+    }
+
+    /// Returns the masking key at the end of a client's header.
+    #[inline(always)]
+    pub(crate) fn key(header: &[u8]) -> [u8; 4] {
+        header.last_chunk().copied().unwrap_or_default()
     }
 }
 
@@ -301,8 +306,12 @@ mod tests {
                     }
                     _ => None,
                 };
-                let rest = Rest::parse(bytes, sender);
-                prop_assert_eq!(rest.map(|rest| (rest.key, rest.start, rest.payload_len)), whole);
+                let rest = Rest::parse(bytes, sender).and_then(|Rest { start, payload_len }| {
+                    let header = bytes.get(..start)?;
+                    let key = if is_masked { Rest::key(header) } else { [0; 4] };
+                    Some((key, start, payload_len))
+                });
+                prop_assert_eq!(rest, whole);
             }
         }
 

@@ -71,7 +71,7 @@ impl Receiver {
 #[inline(always)]
 pub(super) fn take(input: &mut ReceiveBuf, sender: Role, below: u16) -> Option<Whole> {
     // Ways that do not meet again are shorter than one.
-    match (*input.unread_mut()?.first()?, sender) {
+    match (*input.unread().first()?, sender) {
         (BINARY_MESSAGE, Role::Client) => take_as(Content::Binary, input, Role::Client, below),
         (BINARY_MESSAGE, Role::Server) => take_as(Content::Binary, input, Role::Server, below),
         (TEXT_MESSAGE, Role::Client) => take_as(Content::Ascii, input, Role::Client, below),
@@ -82,28 +82,26 @@ pub(super) fn take(input: &mut ReceiveBuf, sender: Role, below: u16) -> Option<W
 
 #[inline(always)]
 fn take_as(content: Content, input: &mut ReceiveBuf, sender: Role, below: u16) -> Option<Whole> {
-    let bytes = input.unread_mut()?;
-    let Rest { key, start, payload_len } = Rest::parse(bytes, sender)?;
+    let Rest { start, payload_len } = Rest::parse(input.unread(), sender)?;
     if payload_len >= u64::from(below) {
         return None;
     }
-    let len = usize::try_from(payload_len).ok()?;
-    let payload = bytes.get_mut(start..)?.get_mut(..len)?;
-    let end = start + len;
-    let content =
-        match (sender, content) {
-            (Role::Client, Content::Binary) => {
-                mask::apply(payload, key, 0);
-                Content::Binary
-            }
-            (Role::Client, Content::Ascii | Content::Text) => {
-                if mask::apply_to_text(payload, key, 0) { Content::Ascii } else { Content::Text }
-            }
-            (Role::Server, Content::Binary) => Content::Binary,
-            (Role::Server, Content::Ascii | Content::Text) => Content::Text,
-        };
-    let frame = input.consume(end)?;
-    Some(Whole { content, payload: frame.start + start..frame.end })
+    let len = start.checked_add(usize::try_from(payload_len).ok()?)?;
+    let (positions, frame) = input.consume_mut(len)?;
+    let (header, payload) = frame.split_at_mut_checked(start)?;
+    let content = match (sender, content) {
+        (Role::Client, Content::Binary) => {
+            mask::apply(payload, Rest::key(header), 0);
+            Content::Binary
+        }
+        (Role::Client, Content::Ascii | Content::Text) => {
+            let is_ascii = mask::apply_to_text(payload, Rest::key(header), 0);
+            if is_ascii { Content::Ascii } else { Content::Text }
+        }
+        (Role::Server, Content::Binary) => Content::Binary,
+        (Role::Server, Content::Ascii | Content::Text) => Content::Text,
+    };
+    Some(Whole { content, payload: positions.start + start..positions.end })
 }
 
 /// Takes fragments that lie whole at the front, up to the end of the message or of `room`, and keeps
@@ -162,7 +160,9 @@ fn join_from(
     let mut joining = input.begin_joining();
     while let Some(&first) = joining.unread().first()
         && (first == due || first == LAST_FRAGMENT)
-        && let Some(Rest { key, start, payload_len }) = Rest::parse(joining.unread(), sender)
+        && let Some(Rest { start, payload_len }) = Rest::parse(joining.unread(), sender)
+        && let Some(header) = joining.unread().get(..start)
+        && let key = Rest::key(header)
         && let Some(bytes) = left.bytes.checked_sub(payload_len)
         && let Some(fragments) = left.fragments.checked_sub(1)
         && let Ok(len) = usize::try_from(payload_len)
@@ -207,7 +207,7 @@ pub(super) fn begun(bytes: &[u8], sender: Role, below: u16) -> Option<(u64, u64)
     if *bytes.first()? != BINARY_MESSAGE {
         return None;
     }
-    let Rest { start, payload_len, .. } = Rest::parse(bytes, sender)?;
+    let Rest { start, payload_len } = Rest::parse(bytes, sender)?;
     let arrived = bytes.len().checked_sub(start)?;
     if payload_len >= below.into() || payload_len <= arrived as u64 {
         return None;
