@@ -1,28 +1,37 @@
-//! The adapters: what drives the machines of this crate over real sockets. The only code near a
-//! socket, a clock or the operating system's entropy.
+//! The adapters: WebSockets over real sockets.
 //!
-//! [`blocking`] works on anything that is `Read + Write`; `tokio`, behind the feature of that name,
-//! on anything that is `AsyncRead + AsyncWrite`. They have the same methods and the same [`Error`].
+//! | module | over | feature |
+//! |---|---|---|
+//! | `tokio` | any `AsyncRead + AsyncWrite` of tokio | `tokio` |
+//! | `futures_io` | any `AsyncRead + AsyncWrite` of futures-io: smol, async-std | `futures-io` |
+//! | [`blocking`] | TCP and Unix sockets, any other `Read + Write` | default |
+//! | `poll` | an asynchronous runtime that has no adapter here | `tokio` or `futures-io` |
+//!
+//! All of them have a `WebSocket` with the same methods, and return the same
+//! [`Error`](crate::Error). For a loop of your own, see [`pump()`] and the module [`driver`].
 //!
 //! # When bytes leave
 //!
-//! - What `send` and other methods are said to send: before they return.
-//! - What is queued, by `feed` and the other methods that say so, by a callback that is lent
-//!   [`Commands`], or by the connection itself (Pongs, heartbeats, a Close
-//!   frame): when all that was read has been handled and the next is to be read, so before `recv`,
-//!   `recv_with` or `run` waits, in one write as far as the stream takes it; or with the next that
-//!   is sent or flushed.
-//! - When a socket is dropped, what is queued does not leave.
+//! - `send`, `ping`, `close` and the other methods that send return when the bytes have been
+//!   written.
+//! - `feed` and `try_send` only queue. So do the [`Commands`](crate::Commands) that a callback
+//!   gets, and the connection itself when it answers a Ping or sends a heartbeat. Queued bytes are
+//!   written before `recv`, `recv_with` or `run` waits, or together with the next message that is
+//!   sent or flushed. As many queued messages as possible leave in one write.
+//! - When a socket is dropped, queued bytes are lost. Call `flush` or `close` first.
 //!
 //! # The end
 //!
-//! A close is reported when both Close frames are through and all that waited was written: `recv`
-//! returns `None` and `close` returns, whether or not the peer closes the transport. Then drop the
-//! socket, which closes the transport.
+//! A closing handshake is complete when both Close frames have been exchanged and all queued bytes
+//! were written. Then `recv` returns `None` and `close` returns, without waiting for the peer to
+//! close the transport. Drop the socket after that: this closes the transport.
 //!
-//! A connection that fails is reported later. Its peer may still be sending, and would lose the Close
-//! frame that says why if the transport were closed in the middle of that. So input is read and
-//! thrown away until the peer is done, for 5 s and 32 MiB at most.
+//! A connection that fails takes longer to report its error. Its peer may still be sending; if the
+//! transport were closed at that moment, TCP would reset the connection, and the peer could lose the
+//! Close frame that tells it why. So the adapter first reads and throws away input until the peer is
+//! done, for 5 s and 32 MiB at most.
+//!
+//! [`driver`]: crate::driver
 
 #![expect(
     clippy::disallowed_methods,
@@ -74,7 +83,8 @@ const fn is_message(event: &Event<'_>) -> bool {
     matches!(event, Event::Binary(_) | Event::Text(_))
 }
 
-/// Makes a function that may be called once of one that may be called again: it yields nothing then.
+/// Makes a function that may be called once of one that may be called again: it yields nothing
+/// then.
 #[inline]
 fn once<R>(
     take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,

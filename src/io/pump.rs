@@ -13,14 +13,16 @@ use crate::io::SLICES;
 use crate::timestamp::Timestamp;
 
 /// Makes one turn of a loop around a [`Driver`]: writes until the stream takes no more, reads once,
-/// and tells the time. Returns whether anything happened.
+/// and advances the clock. Returns whether anything happened.
 ///
-/// Call it when [`Driver::poll_event`] returns [`Next::Wait`](driver::Next::Wait). When it returns
-/// `false`, wait for the stream, until [`Driver::poll_timeout`] at most. The stream is non-blocking,
-/// or has timeouts for reads and writes. `clock` returns the current time, as a [`Timestamp`].
+/// Call it when [`Driver::poll_event`] returns [`Next::Wait`](driver::Next::Wait). If it returns
+/// `false`, wait until the stream is ready or the time of [`Driver::poll_timeout`] has come. The
+/// stream must be non-blocking, or have timeouts for reads and writes. `clock` returns the current
+/// time, as a [`Timestamp`].
 ///
-/// At the end, the peer is told by [`Transport::shutdown_write`] that nothing follows. A
-/// [`Plain`](super::Plain) stream cannot do that: its peer is told when the stream is dropped.
+/// At the end of the connection it calls [`Transport::shutdown_write`], which tells the peer that
+/// nothing follows. A [`Plain`](super::Plain) stream cannot be shut down: its peer sees the end
+/// when the stream is dropped.
 ///
 /// ```no_run
 /// use std::net::TcpStream;
@@ -38,27 +40,27 @@ use crate::timestamp::Timestamp;
 ///             Next::Event(Event::Text(text), mut commands) => commands.send(&text)?,
 ///             Next::Event(..) | Next::Response(_) | Next::Yield => {}
 ///             Next::Over => return Ok(()),
-///             // A bad request is answered so, and `poll_event` returns the error behind that.
+///             // `accept` answers a bad request itself; then `poll_event` returns the error.
 ///             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
 ///             Next::Wait => {
 ///                 let left = driver.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
 ///                 let left = left.map(|left| left.max(Duration::from_millis(1)));
 ///                 stream.set_read_timeout(if driver.wants_write() { Some(STUCK) } else { left })?;
-///                 // When the stream fails, the driver ends behind what came before.
+///                 // If the stream fails, the driver delivers what arrived before, then ends.
 ///                 let _ = io::pump(&mut driver, stream, || start.elapsed());
 ///             }
 ///         }
 ///     }
 /// }
 ///
-/// // How long one direction may hold up the other.
+/// // The longest that a read or a write may block.
 /// const STUCK: Duration = Duration::from_millis(50);
 /// ```
 ///
 /// # Errors
 ///
-/// The stream failed. The driver knows: go on, and it delivers what arrived before, then reports the
-/// end.
+/// The stream failed. The driver has been told: keep polling it. It delivers what arrived before,
+/// then reports the end.
 pub fn pump<T: Into<Timestamp>>(
     driver: &mut Driver,
     stream: &mut impl Transport,

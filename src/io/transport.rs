@@ -7,35 +7,38 @@ use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 
-/// A stream that a [`blocking`](super::blocking) WebSocket or a [`pump`](super::pump()) can be over.
+/// A stream for a [`blocking`](super::blocking) WebSocket or for [`pump`](super::pump()).
 ///
-/// Anything that is `Read + Write` can be one: all methods have a default, and [`Plain`] makes
-/// one of types from elsewhere. They make for deadlines and heartbeats, and for a better end of a
-/// connection: the peer gets the last Close frame or HTTP answer even if it was still sending.
+/// Implemented for the TCP and Unix streams of the standard library. For any other `Read + Write`,
+/// implement it or wrap the stream in [`Plain`]. All methods have a default. With the defaults, a
+/// blocked read or write holds up deadlines and heartbeats, and a peer that is still sending may
+/// lose the last Close frame or HTTP answer.
 pub trait Transport: Read + Write {
-    /// Bounds how long each read may block from now on. The bound is not zero.
+    /// Limits how long each later read may block. The limit is never zero.
     ///
     /// # Errors
     ///
-    /// When it cannot be bounded, as by default. Then there are no deadlines while a read blocks,
-    /// and nothing is read once the connection has ended, because that might take forever.
+    /// The stream cannot limit its reads, which is the default. Then deadlines do not apply while a
+    /// read blocks, and nothing is read once the connection has ended, because such a read might
+    /// block forever.
     fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         let _ = timeout;
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Bounds how long each write may block from now on. The bound is not zero.
+    /// Limits how long each later write may block. The limit is never zero.
     ///
     /// # Errors
     ///
-    /// When it cannot be bounded, as by default. Then there are no deadlines while a write blocks.
+    /// The stream cannot limit its writes, which is the default. Then deadlines do not apply while
+    /// a write blocks.
     fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         let _ = timeout;
         Err(io::ErrorKind::Unsupported.into())
     }
 
-    /// Tells the peer that nothing more will be written, and leaves reading as it is: TCP's FIN,
-    /// TLS's `close_notify`. By default it is told when the stream is dropped.
+    /// Shuts down the sending side (TCP's FIN, TLS's `close_notify`) and leaves the receiving side
+    /// open. By default it does nothing: the peer sees the end when the stream is dropped.
     ///
     /// # Errors
     ///
@@ -102,7 +105,7 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
     }
 }
 
-/// Any `Read + Write` as a [`Transport`], with the defaults of that trait.
+/// Makes any `Read + Write` a [`Transport`], with the defaults of that trait.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a wrapper to be put on and taken off")]
 pub struct Plain<S>(

@@ -11,32 +11,56 @@
 //! # Ok::<(), sanswire::Error>(())
 //! ```
 //!
-//! What is sent leaves as the module [`io`](super#when-bytes-leave) says.
+//! [When bytes leave](super#when-bytes-leave) is the same for all adapters.
 //!
 //! # Timeouts
 //!
-//! Deadlines and heartbeats are those of the [`Config`](crate::Config), where the transport can
-//! bound its reads and writes ([`Transport::set_read_timeout`]), as sockets can: the
-//! WebSocket does so by itself, and overwrites bounds that were set otherwise. How long
-//! [`recv`](WebSocket::recv) may wait is set by [`WebSocket::set_read_timeout`]. Time passes for a
-//! connection while a call waits: a socket that is left alone sends no Pings.
+//! Deadlines and heartbeats are those of the [`Config`](crate::Config). They work if the transport
+//! can limit how long it blocks, as sockets can ([`Transport::set_read_timeout`]). The WebSocket
+//! sets these timeouts itself and overwrites any others. To limit how long
+//! [`recv`](WebSocket::recv) waits, use [`WebSocket::set_read_timeout`]. The clock of a connection
+//! runs only while a call waits: a socket that no call is waiting on sends no Pings.
 //!
-//! Of other transports a read blocks for as long as the peer is silent, also in the closing
-//! handshake, until the peer's Close frame comes. When a read ends with
-//! `WouldBlock` or `TimedOut`, the call returns [`Timeout::Stream`](super::Timeout). It loses
-//! nothing, and can be made again. A write that ends so is made again by the call itself, and a
-//! handshake goes on until its own deadline.
+//! On other transports, a read blocks for as long as the peer is silent, also during the closing
+//! handshake. If a read ends with `WouldBlock` or `TimedOut`, the call returns [`Error::Io`] of
+//! kind `WouldBlock`; nothing is lost, and the call can be repeated. The WebSocket itself repeats a
+//! write that ends so, and a handshake until its own deadline.
 //!
-//! A stream that takes bounds and does not wait all the same is non-blocking: set it to be
-//! blocking. It works, but is looked at only 50 times a second.
+//! Set a non-blocking stream to blocking before use. Otherwise it works slowly: it is tried only 50
+//! times a second.
 //!
 //! # Threads
 //!
-//! One thread reads and writes. Two [`WebSocket`]s over one socket (`try_clone` and
-//! [`from_driver`](WebSocket::from_driver)) would be two state machines of which each sees a part
-//! of the stream, and would write into the middle of each other's frames. To send what other
-//! threads have to say, set a read timeout and look at a channel whenever it passes, or use the
-//! halves of the tokio adapter.
+//! One thread both reads and writes. Do not make two [`WebSocket`]s from one socket by `try_clone`
+//! and [`from_driver`](WebSocket::from_driver): each would see only a part of the stream, and their
+//! frames would be mixed. To send messages of other threads, set a read timeout and check a channel
+//! each time it passes:
+//!
+//! ```no_run
+//! use std::time::Duration;
+//!
+//! use sanswire::Error;
+//! use sanswire::io::blocking::WebSocket;
+//!
+//! let (queue, messages) = std::sync::mpsc::channel::<String>();
+//! // … give clones of `queue` to other threads …
+//! let mut socket = WebSocket::connect("ws://localhost:9001/chat")?;
+//! socket.set_read_timeout(Some(Duration::from_millis(100)));
+//! loop {
+//!     for message in messages.try_iter() {
+//!         socket.send(message)?;
+//!     }
+//!     match socket.recv() {
+//!         Ok(Some(message)) => println!("{message:?}"),
+//!         Ok(None) => break,
+//!         Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {}
+//!         Err(error) => return Err(error),
+//!     }
+//! }
+//! # Ok::<(), Error>(())
+//! ```
+//!
+//! The halves of the asynchronous adapters send and receive in two tasks.
 
 mod clock;
 mod opening;
@@ -54,9 +78,9 @@ use crate::message::{Message, MessageKind, Outgoing};
 
 /// A WebSocket over a blocking transport.
 ///
-/// A loop around a [`Driver`]. What is sent by [`send`](Self::send) has left when it returns. What
-/// is [fed](Self::feed), and what the connection answers by itself, leaves before
-/// [`recv`](Self::recv) blocks: many replies in one write.
+/// [`send`](Self::send) returns when the message has been written. Messages that are
+/// [fed](Self::feed), and the answers of the connection itself, leave before [`recv`](Self::recv)
+/// blocks: many replies in one write.
 ///
 /// ```
 /// use std::net::{TcpListener, TcpStream};
@@ -94,32 +118,34 @@ pub struct WebSocket<S> {
 }
 
 impl<S: Transport> WebSocket<S> {
-    /// Waits for the next message. Returns `None` when the connection has been closed, at once and
-    /// again on later calls: [`closed`](Self::closed) says by whom and why, [`Closed::check`] makes
-    /// an error of a close that was not normal. Then drop the socket;
-    /// see [The end](super#the-end).
+    /// Waits for the next message. Returns `None` when the connection has been closed, and again on
+    /// later calls.
     ///
-    /// Pings are answered on the way, and events that are no messages are passed over. For
-    /// [`Event::Writable`], and with
-    /// [`Reassembly::Chunks`](crate::Reassembly), where there are no whole messages, use
-    /// [`recv_with`](Self::recv_with).
+    /// [`closed`](Self::closed) says who closed it and why; [`Closed::check`] turns an abnormal
+    /// close into an error. After `None`, drop the socket ([The end](super#the-end)).
+    ///
+    /// Pings are answered, and events other than messages are skipped. Use
+    /// [`recv_with`](Self::recv_with) for [`Event::Writable`], and for
+    /// [`Reassembly::Chunks`](crate::Reassembly), which delivers no whole messages.
     ///
     /// # Errors
     ///
-    /// [`Error::Connection`], [`Error::Io`], and [`Error::Timeout`] after
-    /// [`set_read_timeout`](Self::set_read_timeout). Everything that arrived before has been delivered.
-    /// When the peer leaves without a Close frame, the error is
+    /// [`Error::Connection`] or [`Error::Io`]. Everything that arrived before has been delivered.
+    /// If the peer leaves without a Close frame, the error is
     /// [`UnexpectedEof`](crate::ConnectionError::UnexpectedEof), and [`closed`](Self::closed) has
-    /// the code 1006.
+    /// the code 1006. If the timeout of [`set_read_timeout`](Self::set_read_timeout) passes, the
+    /// error is [`Error::Io`] of kind `TimedOut`, and the call can be repeated.
+    #[doc(alias = "read")]
+    #[doc(alias = "receive")]
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.recv_until(is_message, |event, _| event.into_message())
     }
 
-    /// Waits for the next event and lends it to `take`, with the commands to answer it by;
-    /// `None` behind [`Event::Closed`].
+    /// Waits for the next event and lends it to `take`, together with the [`Commands`] to answer
+    /// it. Returns `None` after [`Event::Closed`].
     ///
-    /// Nothing is copied. What `take` sends leaves before a later call blocks, or by
-    /// [`flush`](Self::flush).
+    /// Nothing is copied. Messages that `take` sends are queued; they leave before a later call
+    /// blocks, or by [`flush`](Self::flush).
     ///
     /// ```
     /// use sanswire::io::Plain;
@@ -140,7 +166,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     pub fn recv_with<T>(
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> T,
@@ -148,14 +174,30 @@ impl<S: Transport> WebSocket<S> {
         self.recv_until(|_| true, once(take))
     }
 
-    /// Lends all events to `handle` until the connection ends, with the commands to answer them by.
+    /// Lends all events to `handle` until the connection ends, together with the [`Commands`] to
+    /// answer them.
     ///
-    /// What `handle` sends in answer to everything that arrived together leaves in one write: the
-    /// quickest way to serve many small messages.
+    /// This is the fastest way to serve many small messages: the answers to everything that arrived
+    /// together leave in one write.
+    ///
+    /// ```no_run
+    /// # fn serve(stream: std::net::TcpStream) -> Result<(), sanswire::Error> {
+    /// use sanswire::io::blocking::WebSocket;
+    /// use sanswire::{Config, Event};
+    ///
+    /// let mut socket = WebSocket::accept(stream, &Config::default())?;
+    /// socket.run(|event, commands| match event {
+    ///     // A send that is refused means that the connection is closing.
+    ///     Event::Text(text) => drop(commands.send(text)),
+    ///     Event::Binary(payload) => drop(commands.send(payload)),
+    ///     _ => {}
+    /// })
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     pub fn run(
         &mut self,
         mut handle: impl FnMut(Event<'_>, &mut Commands<'_>),
@@ -164,32 +206,40 @@ impl<S: Transport> WebSocket<S> {
         Ok(())
     }
 
-    /// Sends a message: it has left when this returns.
+    /// Sends a message. It has been written when this returns.
+    ///
+    /// [`Outgoing`] lists what can be a message: `&str`, `String`, `&[u8]`, `Vec<u8>`, [`Message`]
+    /// and others.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] when the message was refused, with the message if it was given by value: it
-    /// may be sent again. [`Error::Timeout`] when it was queued and could not be written before a
-    /// deadline passed, [`Error::Io`] when not at all: do not send it again. [`Error::Discarded`] when it was queued,
-    /// or another message before it, and the end of the connection cut it off. When the peer broke off,
-    /// [`recv`](Self::recv) still delivers what it sent before, and may know why.
+    /// - [`Error::Send`]: the message was refused. The error contains it if it was passed by value;
+    ///   it may be sent again.
+    /// - [`Error::Io`]: the message was queued and could not be written, or not before a deadline.
+    ///   Do not send it again.
+    /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
+    ///   before it was written.
+    ///
+    /// If the peer broke off, [`recv`](Self::recv) still delivers what the peer sent before, and
+    /// may report the cause.
+    #[doc(alias = "write")]
     pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         self.feed(message)?;
         self.flush()
     }
 
-    /// Queues a message, which leaves before [`recv`](Self::recv) blocks or by
+    /// Queues a message. It leaves before [`recv`](Self::recv) blocks, or by
     /// [`flush`](Self::flush).
     ///
-    /// While the output is full, it writes what the stream takes. When that has taken nothing for
-    /// 50 ms, it does what [`Config::when_full`](crate::Config::when_full) says: it blocks longer
-    /// only with [`WhenFull::Refuse`](crate::WhenFull).
+    /// While the output is full, it writes. If the stream takes nothing for 50 ms, it does what
+    /// [`Config::when_full`](crate::Config::when_full) says; only with
+    /// [`WhenFull::Refuse`](crate::WhenFull), the default, does it block longer.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] when the message was refused, with the message if it was given by value:
-    /// with [`SendError::Full`](crate::SendError) when a deadline passed before there was room for it, with
-    /// [`SendError::Closed`](crate::SendError) when nothing can be written any more.
+    /// [`Error::Send`]: the message was refused. The error contains it if it was passed by value.
+    /// The reason is [`SendError::Full`](crate::SendError) when a deadline passed before there was
+    /// room, and [`SendError::Closed`](crate::SendError) when nothing can be written any more.
     pub fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = message.into();
         while !self.driver.feed(&mut message)? {
@@ -199,17 +249,18 @@ impl<S: Transport> WebSocket<S> {
         Ok(())
     }
 
-    /// Queues a message if there is room for it, and gives it back at once if there is not. It
-    /// leaves as by [`feed`](Self::feed).
+    /// Queues a message if there is room for it, and never blocks. It leaves as by
+    /// [`feed`](Self::feed).
     ///
-    /// That is the way to send to many of whom some are slow. [`Event::Writable`] says when there is
-    /// room again. It writes nothing, so [`Config::when_full`](crate::Config::when_full) does not
-    /// apply: a peer that reads would seem to be slow. [`feed`](Self::feed) writes first.
+    /// Use it to send to many peers of which some are slow. [`Event::Writable`] says when there is
+    /// room again. `try_send` does not write, so [`Config::when_full`](crate::Config::when_full)
+    /// does not apply: otherwise a peer that reads would look slow.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives the message back if it was given by value, with [`SendError::Full`](crate::SendError)
-    /// where there is no room.
+    /// [`Error::Send`]: the message was refused, with [`SendError::Full`](crate::SendError) if
+    /// there is no room. The error contains the message if it was passed by value.
+    #[doc(alias = "backpressure")]
     pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         Ok(self.commands().try_send(message)?)
     }
@@ -217,18 +268,38 @@ impl<S: Transport> WebSocket<S> {
     /// Begins a message that is sent in parts by [`send_chunk`](Self::send_chunk) and
     /// [`finish`](Self::finish).
     ///
+    /// ```no_run
+    /// # fn upload(mut file: impl std::io::Read) -> Result<(), sanswire::Error> {
+    /// use sanswire::MessageKind;
+    /// use sanswire::io::blocking::WebSocket;
+    ///
+    /// let mut socket = WebSocket::connect("ws://localhost:9001/upload")?;
+    /// let mut part = [0; 16 << 10];
+    /// socket.begin(MessageKind::Binary)?;
+    /// loop {
+    ///     match file.read(&mut part)? {
+    ///         0 => break,
+    ///         len => socket.send_chunk(&part[..len])?,
+    ///     }
+    /// }
+    /// socket.finish()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// As [`Commands::begin`].
+    /// [`Error::Send`], for the reasons that [`Commands::begin`] lists.
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), Error> {
         Ok(self.commands().begin(kind)?)
     }
 
-    /// Sends the next part of a message, as a fragment of its own: it has left when this returns.
+    /// Sends the next part of a message as a fragment. It has been written when this returns.
     ///
     /// # Errors
     ///
-    /// As [`Commands::send_chunk`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::send_chunk`] lists, and the errors of
+    /// [`flush`](Self::flush).
     pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.queue(|commands| commands.send_chunk(payload))?;
         self.flush()
@@ -238,66 +309,79 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::finish`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::finish`] lists, and the errors of
+    /// [`flush`](Self::flush).
     pub fn finish(&mut self) -> Result<(), Error> {
         self.queue(|commands| commands.finish())?;
         self.flush()
     }
 
-    /// Sends a Ping with up to 125 bytes (§5.5.2).
+    /// Sends a Ping with a payload of up to 125 bytes (§5.5.2). Heartbeats are sent without it: see
+    /// [`Config::ping_interval`](crate::Config::ping_interval).
     ///
     /// # Errors
     ///
-    /// As [`Commands::ping`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::ping`] lists, and the errors of
+    /// [`flush`](Self::flush).
+    #[doc(alias = "heartbeat")]
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.queue(|commands| commands.ping(payload))?;
         self.flush()
     }
 
-    /// Sends a Pong with up to 125 bytes (§5.5.3). Pings are answered without it.
+    /// Sends an unsolicited Pong with a payload of up to 125 bytes (§5.5.3). The connection itself
+    /// answers Pings.
     ///
     /// # Errors
     ///
-    /// As [`ping`](Self::ping).
+    /// Those of [`ping`](Self::ping).
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.queue(|commands| commands.pong(payload))?;
         self.flush()
     }
 
-    /// Closes the connection: sends a Close frame behind all messages, and waits for the peer's, for
-    /// [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the peer does.
-    /// Messages that arrive meanwhile are dropped.
+    /// Closes the connection: sends a Close frame after all queued messages, and waits for the
+    /// peer's Close frame.
+    ///
+    /// It waits for [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the
+    /// peer sends. Messages that arrive meanwhile are dropped. Use code 1000 for a normal close;
+    /// [`CloseCode`] lists the others.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code that no Close frame can have or a reason over 123 bytes,
-    /// [`Error::Discarded`] when not everything has left that was queued before; otherwise as
-    /// [`recv`](Self::recv).
+    /// - [`Error::Send`]: no Close frame can have this code, or the reason is longer than 123
+    ///   bytes.
+    /// - [`Error::Discarded`]: the peer's Close came before all queued messages were written.
+    /// - Otherwise those of [`recv`](Self::recv).
+    #[doc(alias = "close code")]
+    #[doc(alias = "shutdown")]
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
         self.recv_until(|_| false, |_, _| ())?;
         self.driver.check_end().map_err(Error::from)
     }
 
-    /// Begins to close the connection: sends a Close frame and does not wait.
+    /// Begins to close the connection: sends a Close frame and does not wait for the peer's.
     ///
-    /// Call [`recv`](Self::recv) until it returns `None`. With
-    /// [`AfterClose::Deliver`](crate::AfterClose) it delivers the messages that are under way.
+    /// Then call [`recv`](Self::recv) until it returns `None`. With
+    /// [`AfterClose::Deliver`](crate::AfterClose), it delivers the messages that are still
+    /// arriving.
     ///
     /// # Errors
     ///
-    /// As [`Commands::close`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::close`] lists, and the errors of
+    /// [`flush`](Self::flush).
     pub fn send_close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
         self.flush()
     }
 
-    /// Writes everything that waits.
+    /// Writes everything that is queued.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], or [`Error::Timeout`] when a deadline has passed. [`Error::Discarded`], once, when
-    /// something that was queued before is never sent.
+    /// - [`Error::Io`], of kind `TimedOut` if a deadline passed.
+    /// - [`Error::Discarded`], once, if messages that were queued before will never be written.
     pub fn flush(&mut self) -> Result<(), Error> {
         while !self.driver.poll_written()? {
             self.push(NEVER)?;
@@ -305,59 +389,69 @@ impl<S: Transport> WebSocket<S> {
         Ok(())
     }
 
-    /// Sets how long [`recv`](Self::recv) may wait for a message, [`recv_with`](Self::recv_with)
-    /// for an event and [`close`](Self::close) for the end, whatever else arrives; `None` is
-    /// without end. Then they return [`Timeout::Read`](super::Timeout), and can be called again.
-    /// Works where the transport can bound its reads. Default `None`.
+    /// Sets how long [`recv`](Self::recv) waits for a message, [`recv_with`](Self::recv_with) for
+    /// an event, and [`close`](Self::close) for the end.
+    ///
+    /// When the time is over, they return [`Error::Io`] of kind `TimedOut` and can be called again.
+    /// Other traffic does not extend the time. `None`, the default, sets no limit. It works if the
+    /// transport can limit its reads.
+    #[doc(alias = "timeout")]
     pub fn set_read_timeout(&mut self, timeout: Option<Duration>) {
         self.read_timeout = timeout;
     }
 
-    /// Takes the socket apart: nothing is lost of what was read and not delivered, or not written.
-    /// [`from_driver`](Self::from_driver) goes on with it.
+    /// Returns the stream and the driver. The driver holds everything that was read and not
+    /// delivered, or queued and not written; [`from_driver`](Self::from_driver) continues with
+    /// both.
     pub fn into_parts(mut self) -> (S, Driver) {
         self.driver.handle_pause(self.clock.now());
         (self.stream, self.driver)
     }
 
-    /// Returns the commands of the connection. What they queue leaves as by [`feed`](Self::feed).
+    /// Returns the commands of the connection. They queue, as [`feed`](Self::feed) does.
     #[inline]
     pub fn commands(&mut self) -> Commands<'_> {
         self.driver.commands()
     }
 
-    /// Returns the connection.
+    /// Returns the connection, for its getters, such as [`Connection::round_trip_time`].
     pub fn connection(&self) -> &Connection {
         self.driver.connection()
     }
 
-    /// Returns the stream. Reading from it or writing to it breaks the connection.
+    /// Returns the stream, for its options and addresses. Do not read from it or write to it: that
+    /// breaks the connection.
     pub const fn stream(&self) -> &S {
         &self.stream
     }
 
-    /// Returns the WHATWG `readyState`; see [`Connection::ready_state`].
+    /// Returns the WHATWG `readyState`: connecting, open, closing or closed.
+    #[doc(alias = "readyState")]
     pub fn ready_state(&self) -> ReadyState {
         self.connection().ready_state()
     }
 
-    /// Returns the WHATWG `bufferedAmount`; see [`Connection::buffered_amount`].
+    /// Returns the WHATWG `bufferedAmount`: how many bytes of payload are queued and not written.
+    /// See [`Connection::buffered_amount`].
+    #[doc(alias = "bufferedAmount")]
     pub fn buffered_amount(&self) -> usize {
         self.connection().buffered_amount()
     }
 
-    /// Returns the subprotocol in use, or an empty string.
+    /// Returns the negotiated subprotocol, or an empty string.
+    #[doc(alias = "subprotocol")]
     pub fn protocol(&self) -> &str {
         self.connection().protocol()
     }
 
-    /// Returns the response by which the server opened the connection, with its headers, such as the
-    /// cookie of a load balancer; see [`Driver::response`].
+    /// Returns the server's response to the handshake, with its headers, such as a cookie of a load
+    /// balancer. `None` on a server.
     pub fn response(&self) -> Option<&Response> {
         self.driver.response()
     }
 
-    /// Returns how the connection ended; see [`Connection::closed`].
+    /// Returns who closed the connection, with which code and reason. `None` while it is open.
+    #[doc(alias = "close code")]
     pub fn closed(&self) -> Option<Closed> {
         self.connection().closed()
     }

@@ -14,23 +14,46 @@ use crate::io::failure::Failure;
 use crate::io::{Error, Transport, check_plain, client, open_with};
 
 impl WebSocket<TcpStream> {
-    /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
+    /// Connects to a `ws://` URL over TCP, and does the opening handshake.
+    ///
+    /// [`connect_with`](Self::connect_with) takes headers, subprotocols and a [`Config`];
+    /// [`connect_over`](Self::connect_over) takes a TLS stream.
     ///
     /// # Errors
     ///
-    /// As [`connect_with`](Self::connect_with); [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError).
+    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError), and those of
+    /// [`connect_with`](Self::connect_with).
+    #[doc(alias = "TLS")]
+    #[doc(alias = "wss")]
     pub fn connect(url: &str) -> Result<Self, Error> {
         Self::connect_with(&ClientRequest::from_url(url)?, &Config::default())
     }
 
-    /// Connects over TCP to where the request goes, with [`TCP_NODELAY`](TcpStream::set_nodelay)
-    /// on: messages are written whole, so waiting for more would only delay them.
+    /// Connects over TCP to the host of `request`, and does the opening handshake.
+    ///
+    /// It sets [`TCP_NODELAY`](TcpStream::set_nodelay): messages are written whole, so TCP need not
+    /// wait for more.
+    ///
+    /// ```no_run
+    /// use sanswire::Config;
+    /// use sanswire::handshake::ClientRequest;
+    /// use sanswire::io::blocking::WebSocket;
+    ///
+    /// let request = ClientRequest::from_url("ws://localhost:9001/chat")?
+    ///     .header("Authorization", "Bearer 123")?
+    ///     .subprotocol("chat")?;
+    /// let mut socket = WebSocket::connect_with(&request, &Config::default())?;
+    /// # Ok::<(), sanswire::Error>(())
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`; [`Error::Connect`] when the host is not found or none of its
-    /// addresses answers, each within the time for the handshake; and as
-    /// [`connect_over`](Self::connect_over).
+    /// - [`Error::TlsRequired`] for `wss`.
+    /// - [`Error::Io`] if no address accepts a connection. Each address is tried for
+    ///   [`HeadLimits::timeout`] at most; then the kind is `TimedOut`.
+    /// - Those of [`connect_over`](Self::connect_over).
+    #[doc(alias = "header")]
+    #[doc(alias = "subprotocol")]
     pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
         check_plain(request)?;
         Self::connect_over(connect(request)?, request, config)
@@ -38,13 +61,16 @@ impl WebSocket<TcpStream> {
 }
 
 impl<S: Transport> WebSocket<S> {
-    /// Does a client's handshake over a stream that is connected already, such as one of TLS.
+    /// Does a client's handshake over a connected stream, such as a TLS stream.
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::UnexpectedStatus`](crate::handshake::HandshakeError::UnexpectedStatus)
-    /// has the server's answer, and `Timeout` comes after [`HeadLimits::timeout`].
-    /// [`Error::Connect`] when the stream fails before.
+    /// - [`Error::Handshake`]:
+    ///   [`UnexpectedStatus`](crate::handshake::HandshakeError::UnexpectedStatus) contains the
+    ///   answer of a server that refused; `Timeout` comes after [`HeadLimits::timeout`].
+    /// - [`Error::Io`]: the stream failed.
+    #[doc(alias = "TLS")]
+    #[doc(alias = "wss")]
     pub fn connect_over(
         stream: S,
         request: &ClientRequest,
@@ -53,31 +79,54 @@ impl<S: Transport> WebSocket<S> {
         Self::open(stream, client(request, config)?, |_| Ok(Acceptance::new()))
     }
 
-    /// Does a server's handshake, and accepts every request that asks for a WebSocket.
+    /// Does a server's handshake, and accepts every valid request for a WebSocket.
     ///
-    /// On a TCP stream, call [`set_nodelay`](TcpStream::set_nodelay) before: messages are written
-    /// whole, and without it the second of two replies may wait 40 ms for the acknowledgement of the
-    /// first.
+    /// On a TCP stream, call [`set_nodelay`](TcpStream::set_nodelay) first. Messages are written
+    /// whole; without `TCP_NODELAY` the second of two replies may wait 40 ms for the
+    /// acknowledgement of the first.
     ///
     /// # Errors
     ///
-    /// As [`accept_with`](Self::accept_with).
+    /// Those of [`accept_with`](Self::accept_with), except [`Error::Rejected`].
+    #[doc(alias = "server")]
     pub fn accept(stream: S, config: &Config) -> Result<Self, Error> {
         Self::accept_with(stream, config, |_| Ok(Acceptance::new()))
     }
 
-    /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
+    /// Does a server's handshake, and lets `decide` accept the request or refuse it with an HTTP
+    /// response.
     ///
-    /// `decide` sees every well-formed HTTP request, also one that asks for no WebSocket: it may
-    /// serve a page. If it accepts such a request, the client is told what is wrong with it. What is
-    /// needed of the request later, such as its path or a cookie, is for `decide` to keep.
+    /// `decide` sees every well-formed HTTP request, also one that does not ask for a WebSocket: it
+    /// may answer with a page. If it accepts such a request, the client is told what is wrong with
+    /// the request. Keep what you need later, such as the path or a cookie: the request is gone
+    /// after the handshake.
+    ///
+    /// ```no_run
+    /// # fn serve(stream: std::net::TcpStream) -> Result<(), sanswire::Error> {
+    /// use sanswire::Config;
+    /// use sanswire::handshake::{Acceptance, Response};
+    /// use sanswire::io::blocking::WebSocket;
+    ///
+    /// let mut socket = WebSocket::accept_with(stream, &Config::default(), |request| {
+    ///     match request.path() {
+    ///         "/chat" => Ok(Acceptance::new().subprotocol(request.subprotocols().next())),
+    ///         _ => Err(Response::new(404).text("not found\n")),
+    ///     }
+    /// })?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
-    /// is at fault or does not come within [`HeadLimits::timeout`]; the answer has been written
-    /// whole in either case. [`HandshakeError::NoRequest`](crate::handshake::HandshakeError) when
-    /// the client left without a word, as browsers do: do not log it. [`Error::Io`].
+    /// - [`Error::Rejected`]: `decide` refused the request.
+    /// - [`Error::Handshake`]: the request is invalid, or did not arrive within
+    ///   [`HeadLimits::timeout`]. [`HandshakeError::NoRequest`](crate::handshake::HandshakeError)
+    ///   means that the client connected and left without a request, as browsers do: do not log it.
+    /// - [`Error::Io`]: the stream failed.
+    ///
+    /// A client that made a request has been answered when this returns one of the first two.
+    #[doc(alias = "authentication")]
     pub fn accept_with(
         stream: S,
         config: &Config,
@@ -86,11 +135,11 @@ impl<S: Transport> WebSocket<S> {
         Self::accept_with_limits(stream, &HeadLimits::default(), config, decide)
     }
 
-    /// As [`accept_with`](Self::accept_with), with other limits for the request.
+    /// Does the handshake of [`accept_with`](Self::accept_with), with other limits for the request.
     ///
     /// # Errors
     ///
-    /// As [`accept_with`](Self::accept_with).
+    /// Those of [`accept_with`](Self::accept_with).
     pub fn accept_with_limits(
         stream: S,
         limits: &HeadLimits,
@@ -100,11 +149,12 @@ impl<S: Transport> WebSocket<S> {
         Self::open(stream, Driver::server_with(limits, config), decide)
     }
 
-    /// Goes on with a driver, such as one that was [taken apart](Self::into_parts) or one of a
-    /// [`Connection`](crate::Connection) that another HTTP stack has opened. Its time continues.
+    /// Continues with a driver of an open connection: one from [`into_parts`](Self::into_parts), or
+    /// made from a [`Connection`](crate::Connection) that another HTTP stack has opened. Its clock
+    /// continues.
     ///
-    /// One whose opening handshake is not complete delivers nothing: do the handshake by
-    /// [`connect_over`](Self::connect_over) or [`accept`](Self::accept).
+    /// A driver whose opening handshake is not complete delivers nothing: use
+    /// [`connect_over`](Self::connect_over) or [`accept`](Self::accept) for the handshake.
     #[must_use]
     pub fn from_driver(mut stream: S, driver: impl Into<Driver>) -> Self {
         let driver = driver.into();

@@ -1,5 +1,4 @@
-//! WebSockets on smol, async-std and others, over anything that is `AsyncRead + AsyncWrite` of
-//! `futures-io`.
+//! WebSockets on smol, async-std and others, over any `AsyncRead + AsyncWrite` of futures-io.
 //!
 //! ```no_run
 //! # async fn f() -> Result<(), sanswire::Error> {
@@ -14,11 +13,11 @@
 //! # }
 //! ```
 //!
-//! All other methods of [`WebSocket`], such as `accept`, `recv` and `send`, are those of
-//! [`poll::WebSocket`]. Its [module](poll) says which futures may be dropped, and when time passes.
+//! The type [`WebSocket`] has all methods of [`poll::WebSocket`], such as `accept`, `send` and
+//! `recv`. The module [`poll`] says which futures can be dropped, and when the clock runs.
 //!
-//! Timers, and the sockets of [`connect_with`](WebSocket::connect_with), are those of `async-io` and
-//! `async-net`. They need no runtime of their own.
+//! Timers, and the sockets of [`connect`](WebSocket::connect_with), are those of async-io and
+//! async-net. They work on every runtime.
 
 use alloc::boxed::Box;
 use core::future::{Future, poll_fn};
@@ -42,7 +41,7 @@ use crate::connection::Config;
 use crate::handshake::ClientRequest;
 use crate::timestamp::Timestamp;
 
-/// A WebSocket over a stream of `futures-io`: a [`poll::WebSocket`].
+/// A WebSocket over a stream of futures-io, with the methods of [`poll::WebSocket`].
 pub type WebSocket<S> = poll::WebSocket<Stream<S>>;
 
 /// The half of a [`WebSocket`] that sends.
@@ -51,7 +50,7 @@ pub type Sender<S> = poll::Sender<Stream<S>>;
 /// The half of a [`WebSocket`] that receives.
 pub type Receiver<S> = poll::Receiver<Stream<S>>;
 
-/// A stream of `futures-io` with a clock and a timer: the [`PollTransport`] of a [`WebSocket`].
+/// A stream of futures-io with a clock and a timer: the [`PollTransport`] of a [`WebSocket`].
 #[derive(Debug)]
 pub struct Stream<S> {
     inner: S,
@@ -62,34 +61,43 @@ pub struct Stream<S> {
 }
 
 impl WebSocket<TcpStream> {
-    /// Connects to a `ws` URL over TCP, with `TCP_NODELAY` on.
+    /// Connects to a `ws://` URL over TCP, and does the opening handshake.
+    ///
+    /// [`connect_with`](Self::connect_with) takes headers, subprotocols and a [`Config`];
+    /// [`connect_over`](Self::connect_over) takes a TLS stream.
     ///
     /// # Errors
     ///
-    /// As [`connect_with`](Self::connect_with);
-    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError::InvalidUrl).
+    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError::InvalidUrl), and those of
+    /// [`connect_with`](Self::connect_with).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
+    #[doc(alias = "TLS")]
     pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
         let request = ClientRequest::from_url(url);
         let connecting = request.map(|request| Self::connect_with(&request, &Config::default()));
         async move { connecting?.await }
     }
 
-    /// Connects over TCP to where the request goes, with `TCP_NODELAY` on: messages are written
-    /// whole, so waiting for more would only delay them.
+    /// Connects over TCP to the host of `request`, and does the opening handshake.
+    ///
+    /// It sets `TCP_NODELAY`: messages are written whole, so TCP need not wait for more.
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`; [`Error::Connect`] when the host is not found or none of its
-    /// addresses answers, each within the time for the handshake; and as
-    /// [`connect_over`](Self::connect_over).
+    /// - [`Error::TlsRequired`] for `wss`.
+    /// - [`Error::Io`] if no address accepts a connection. Each address is tried for
+    ///   [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most; then the kind is
+    ///   `TimedOut`.
+    /// - Those of [`connect_over`](Self::connect_over).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
+    #[doc(alias = "header")]
+    #[doc(alias = "subprotocol")]
     pub fn connect_with(
         request: &ClientRequest,
         config: &Config,

@@ -21,34 +21,35 @@ use crate::message::{Message, MessageKind, Outgoing};
 
 /// The half of a [`WebSocket`] that sends.
 ///
-/// It is a [`Sink`] of messages. While the other half waits, that writes what this one has queued.
-/// Dropping it does not close the connection.
+/// It is a [`Sink`] of messages. While the [`Receiver`] waits, it writes what this half has queued.
+/// Dropping the sender does not close the connection.
 ///
 /// # Several tasks that send
 ///
-/// There is one sender for each connection: a message that is sent in parts is one task's alone, and
-/// what could not be sent is reported to one caller. Several tasks share it in one of two ways:
+/// Each connection has one sender. A message that is sent in parts belongs to one task, and a
+/// failure to send is reported to one caller. Several tasks share the sender in one of two ways:
 ///
-/// - A task owns the sender and takes messages from a bounded channel. The other tasks hold a sender
-///   of the channel, which waits while the peer does not read. Use this by default: the task can send
-///   many messages in one write, by [`feed`](Self::feed) and [`flush`](Self::flush).
-/// - An asynchronous mutex holds it, such as `Arc<tokio::sync::Mutex<Sender<S>>>`. A task locks it and
-///   awaits [`send`](Self::send); its future may be dropped at any time, and the next task goes on.
+/// - One task owns the sender and takes messages from a bounded channel. The other tasks hold
+///   senders of the channel, which wait while the peer does not read. Use this by default: the task
+///   can send many messages in one write, by [`feed`](Self::feed) and [`flush`](Self::flush).
+/// - An asynchronous mutex holds the sender: `Arc<tokio::sync::Mutex<Sender<S>>>`. A task locks it
+///   and awaits [`send`](Self::send). That future may be dropped at any time; the next task can
+///   still send.
 #[derive(Debug)]
 pub struct Sender<T: PollTransport> {
     side: Side<T>,
 }
 
-/// The half of a [`WebSocket`] that receives, and that answers Pings and Close frames while it
-/// does.
+/// The half of a [`WebSocket`] that receives. It answers Pings and Close frames while it waits.
 ///
-/// It is a [`Stream`] of messages. While neither half waits, nothing is read and nothing answered.
+/// It is a [`Stream`] of messages. Keep it waiting, even if no messages are expected: while neither
+/// half waits, nothing is read and no Ping is answered.
 #[derive(Debug)]
 pub struct Receiver<T: PollTransport> {
     side: Side<T>,
 }
 
-/// Two halves that do not belong together, given back by [`Sender::reunite`].
+/// The two halves that [`Sender::reunite`] gives back because they belong to different sockets.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ReuniteError<T: PollTransport> {
@@ -64,61 +65,66 @@ pub(super) fn split<T: PollTransport>(shell: Shell<T>) -> (Sender<T>, Receiver<T
 }
 
 impl<T: PollTransport> Sender<T> {
-    /// Sends a message; see [`WebSocket::send`].
+    /// Sends a message, and returns when it has been written.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::send`].
+    /// Those of [`WebSocket::send`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::send`].
+    /// If the future is dropped, the message may or may not have been queued.
     pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = Some(message.into());
         self.side.wait(|shell, wakers| shell.poll_send(wakers, &mut message)).await
     }
 
-    /// Queues a message; see [`WebSocket::feed`].
+    /// Queues a message. It leaves while the [`Receiver`] waits, or by [`flush`](Self::flush).
+    ///
+    /// Read [`WebSocket::feed`] for what happens when the output is full.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::feed`].
+    /// Those of [`WebSocket::send`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::feed`].
+    /// If the future is dropped, the message has not been queued.
+    #[doc(alias = "backpressure")]
     pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = Some(message.into());
         self.side.wait(|shell, wakers| shell.poll_feed(wakers, &mut message)).await
     }
 
-    /// Queues a message if there is room for it; see [`WebSocket::try_send`].
+    /// Queues a message if there is room for it, and never waits. It leaves while the [`Receiver`]
+    /// waits, or by [`flush`](Self::flush).
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::try_send`].
+    /// [`Error::Send`]: the message was refused, with `SendError::Full` if there is no room. The
+    /// error contains the message if it was passed by value.
     pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         Ok(self.with_commands(|commands| commands.try_send(message))?)
     }
 
-    /// Begins a message that is sent in parts; see [`WebSocket::begin`].
+    /// Begins a message that is sent in parts. [`WebSocket::begin`] has an example.
     ///
     /// # Errors
     ///
-    /// As [`Commands::begin`].
+    /// [`Error::Send`], for the reasons that [`Commands::begin`] lists.
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), Error> {
         Ok(self.with_commands(|commands| commands.begin(kind))?)
     }
 
-    /// Sends the next part of a message; see [`WebSocket::send_chunk`].
+    /// Sends the next part of a message as a fragment, and returns when it has been written.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::send_chunk`].
+    /// Those of [`WebSocket::send_chunk`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::send_chunk`].
+    /// If the future is dropped, the part may or may not have been queued.
     pub async fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.command(|commands| commands.send_chunk(payload)).await
     }
@@ -127,50 +133,53 @@ impl<T: PollTransport> Sender<T> {
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::finish`].
+    /// Those of [`WebSocket::finish`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::finish`].
+    /// The message is finished once the future has been polled.
     pub async fn finish(&mut self) -> Result<(), Error> {
         self.command(|commands| commands.finish()).await
     }
 
-    /// Sends a Ping with up to 125 bytes (§5.5.2). The other half reports the Pong.
+    /// Sends a Ping with a payload of up to 125 bytes (§5.5.2). The [`Receiver`] gets the Pong.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::ping`].
+    /// Those of [`WebSocket::ping`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::send`].
+    /// If the future is dropped, the Ping may or may not have been queued.
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.command(|commands| commands.ping(payload)).await
     }
 
-    /// Sends a Pong with up to 125 bytes (§5.5.3).
+    /// Sends an unsolicited Pong with a payload of up to 125 bytes (§5.5.3). The [`Receiver`]
+    /// answers Pings.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::pong`].
+    /// Those of [`WebSocket::ping`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::send`].
+    /// If the future is dropped, the Pong may or may not have been queued.
     pub async fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.command(|commands| commands.pong(payload)).await
     }
 
-    /// Begins to close the connection; the other half sees the end. See [`WebSocket::send_close`].
+    /// Begins to close the connection: sends a Close frame and does not wait for the peer's. The
+    /// [`Receiver`] sees the end.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::send_close`].
+    /// Those of [`WebSocket::send_close`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::send_close`].
+    /// The connection is closing once the future has been polled.
+    #[doc(alias = "close")]
     pub async fn send_close(
         &mut self,
         code: impl Into<CloseCode>,
@@ -180,15 +189,15 @@ impl<T: PollTransport> Sender<T> {
         self.flush().await
     }
 
-    /// Writes everything that waits.
+    /// Writes everything that is queued.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::flush`].
+    /// Those of [`WebSocket::flush`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::flush`].
+    /// If the future is dropped, the rest leaves with the next call of either half that waits.
     pub async fn flush(&mut self) -> Result<(), Error> {
         self.side.wait(Shell::poll_flush).await
     }
@@ -201,11 +210,11 @@ impl<T: PollTransport> Sender<T> {
         self.side.wait(|shell, wakers| shell.poll_command(wakers, &mut command)).await
     }
 
-    /// Puts the halves together again.
+    /// Joins the two halves of a socket again.
     ///
     /// # Errors
     ///
-    /// [`ReuniteError`] gives both back when they are not of the same socket.
+    /// [`ReuniteError`] gives both back if they belong to different sockets.
     pub fn reunite(self, receiver: Receiver<T>) -> Result<WebSocket<T>, ReuniteError<T>> {
         match self.side.reunite(receiver.side) {
             Ok(shell) => Ok(WebSocket { shell }),
@@ -216,25 +225,26 @@ impl<T: PollTransport> Sender<T> {
         }
     }
 
-    /// Lends the commands of the connection to `work`, which runs while the socket is locked: it
-    /// must not use either half. What it queues leaves as by [`feed`](Self::feed).
+    /// Lends the commands of the connection to `work`. They queue, as [`feed`](Self::feed) does.
+    ///
+    /// `work` runs while the socket is locked: it must not use either half.
     pub fn with_commands<R>(&mut self, work: impl FnOnce(&mut Commands<'_>) -> R) -> R {
         self.side.with(|shell| work(&mut shell.commands()))
     }
 
-    /// Returns the WHATWG `readyState`; see [`WebSocket::ready_state`].
+    /// Returns the WHATWG `readyState`: connecting, open, closing or closed.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         self.side.with(|shell| shell.driver().connection().ready_state())
     }
 
-    /// Returns the WHATWG `bufferedAmount`; see [`WebSocket::buffered_amount`].
+    /// Returns the WHATWG `bufferedAmount`: how many bytes of payload are queued and not written.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.side.with(|shell| shell.driver().connection().buffered_amount())
     }
 
-    /// Returns how the connection ended; see [`WebSocket::closed`].
+    /// Returns who closed the connection, with which code and reason. `None` while it is open.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.side.with(|shell| shell.driver().connection().closed())
@@ -242,31 +252,34 @@ impl<T: PollTransport> Sender<T> {
 }
 
 impl<T: PollTransport> Receiver<T> {
-    /// Waits for the next message; see [`WebSocket::recv`].
+    /// Waits for the next message. Returns `None` when the connection has been closed.
+    ///
+    /// [`WebSocket::recv`] has more about the end.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::recv`].
+    /// Those of [`WebSocket::recv`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::recv`].
+    /// If the future is dropped, no message is lost.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         self.side.wait(Shell::poll_recv).await
     }
 
-    /// Waits for the next event and lends it to `take`; see [`WebSocket::recv_with`].
+    /// Waits for the next event and lends it to `take`, together with the [`Commands`] to answer
+    /// it. Returns `None` after [`Event::Closed`].
     ///
-    /// `take` runs while the socket is locked: it must not use the other half, but may send by the
-    /// commands that it is given.
+    /// `take` runs while the socket is locked: it must not use the other half. It may send by the
+    /// commands that it gets.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::recv_with`].
+    /// Those of [`WebSocket::recv`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::recv_with`].
+    /// If the future is dropped, `take` has not been called.
     pub async fn recv_with<R>(
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
@@ -277,16 +290,18 @@ impl<T: PollTransport> Receiver<T> {
         received.await
     }
 
-    /// Lends all events to `handle` until the end; see [`WebSocket::run`] and, for what `handle`
-    /// must not do, [`recv_with`](Self::recv_with).
+    /// Lends all events to `handle` until the connection ends, together with the [`Commands`] to
+    /// answer them.
+    ///
+    /// `handle` runs while the socket is locked: it must not use the other half.
     ///
     /// # Errors
     ///
-    /// As [`WebSocket::run`].
+    /// Those of [`WebSocket::recv`].
     ///
     /// # Cancel safety
     ///
-    /// As [`WebSocket::run`].
+    /// If the future is dropped, nothing is lost.
     pub async fn run(
         &mut self,
         mut handle: impl FnMut(Event<'_>, &mut Commands<'_>),
@@ -294,30 +309,31 @@ impl<T: PollTransport> Receiver<T> {
         self.side.wait(|shell, wakers| shell.poll_run(wakers, &mut handle)).await
     }
 
-    /// Lends the commands of the connection to `work`; see [`Sender::with_commands`].
+    /// Lends the commands of the connection to `work`. [`Sender::with_commands`] says what `work`
+    /// must not do.
     pub fn with_commands<R>(&mut self, work: impl FnOnce(&mut Commands<'_>) -> R) -> R {
         self.side.with(|shell| work(&mut shell.commands()))
     }
 
-    /// Returns the WHATWG `readyState`; see [`WebSocket::ready_state`].
+    /// Returns the WHATWG `readyState`: connecting, open, closing or closed.
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         self.side.with(|shell| shell.driver().connection().ready_state())
     }
 
-    /// Returns the subprotocol in use, or an empty string.
+    /// Returns the negotiated subprotocol, or an empty string.
     #[must_use]
     pub fn protocol(&self) -> String {
         self.side.with(|shell| shell.driver().connection().protocol().into())
     }
 
-    /// Returns how the connection ended; see [`WebSocket::closed`].
+    /// Returns who closed the connection, with which code and reason. `None` while it is open.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.side.with(|shell| shell.driver().connection().closed())
     }
 
-    /// Returns how long a Ping and its Pong took together; see
+    /// Returns the time between the last Ping and its Pong. See
     /// [`Connection::round_trip_time`](crate::Connection::round_trip_time).
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
@@ -325,7 +341,7 @@ impl<T: PollTransport> Receiver<T> {
     }
 }
 
-/// The messages that arrive. An error comes once, and is the last item.
+/// The messages that arrive. An error is yielded once, and is the last item.
 impl<T: PollTransport> Stream for Receiver<T> {
     type Item = Result<Message, Error>;
 
@@ -334,10 +350,11 @@ impl<T: PollTransport> Stream for Receiver<T> {
     }
 }
 
-/// Closing the sink sends a Close frame with 1000; the other half receives what the peer still sends
-/// before it answers, as for the sink of a [`WebSocket`], and then sees the end. If answers of that
-/// half fill the output between `poll_ready` and `start_send`, the message is given back by
-/// [`Error::Send`].
+/// Sends messages. `poll_ready` waits for room.
+///
+/// Closing the sink sends a Close frame with 1000. The [`Receiver`] gets the messages that the peer
+/// sends before its own Close, and then sees the end. If answers of the receiving half fill the
+/// output between `poll_ready` and `start_send`, [`Error::Send`] gives the message back.
 impl<T: PollTransport> Sink<Message> for Sender<T> {
     type Error = Error;
 

@@ -1,7 +1,8 @@
 //! The WebSocket of all asynchronous runtimes.
 //!
-//! `sanswire::io::tokio::WebSocket` and `sanswire::io::futures_io::WebSocket` are [`WebSocket`] over streams
-//! of those runtimes. For another runtime, implement [`PollTransport`].
+//! `sanswire::io::tokio::WebSocket` and `sanswire::io::futures_io::WebSocket` are this
+//! [`WebSocket`] over the streams of those runtimes. For another runtime, implement
+//! [`PollTransport`].
 //!
 //! ```
 //! use sanswire::io::poll::{PollTransport, WebSocket};
@@ -10,7 +11,7 @@
 //! /// Sends everything back, on any runtime.
 //! async fn echo(mut socket: WebSocket<impl PollTransport>) -> Result<(), Error> {
 //!     let handled = socket.run(|event, commands| match event {
-//!         // There is room for an answer. What is refused is so because it is closing.
+//!         // A send that is refused means that the connection is closing.
 //!         Event::Text(text) => drop(commands.send(text)),
 //!         Event::Binary(payload) => drop(commands.send(payload)),
 //!         _ => {}
@@ -21,20 +22,21 @@
 //!
 //! # Cancel safety
 //!
-//! All futures but those of the opening handshake can be dropped at any time, in a `select!` or by
-//! a `timeout`, and the call can be made again. Nothing is lost, and no message is sent in part.
+//! Every future can be dropped at any time, by `select!` or by a timeout, and the call can be
+//! repeated: no message is lost or sent in part. The exception is the opening handshake: if its
+//! future is dropped, the connection is dropped with it.
 //!
 //! # Time
 //!
-//! Deadlines and heartbeats are those of the [`Config`](crate::Config). There is one timer for each
-//! socket. Time passes for a connection while a call waits: [`recv`](WebSocket::recv), or a method
-//! that sends when there is no room. A socket that nobody waits on sends no Pings and meets no
+//! Deadlines and heartbeats are those of the [`Config`](crate::Config). Each socket has one timer.
+//! The clock of a connection runs only while a call waits: [`recv`](WebSocket::recv), or a method
+//! that sends and finds no room. A socket that no call is waiting on sends no Pings and meets no
 //! deadlines.
 //!
 //! # Fairness
 //!
-//! A call that always finds something to do lets other tasks run after 256 messages, or as many KiB
-//! processed or delivered.
+//! A call that always finds something to do yields to other tasks after 256 messages, or after the
+//! same number of KiB.
 
 mod halves;
 mod opening;
@@ -62,76 +64,94 @@ pub use transport::PollTransport;
 
 /// A WebSocket over an asynchronous transport.
 ///
-/// It is also a [`Stream`] and a [`Sink`] of messages. [`send`](Self::send) returns when the message
-/// has left. What is [fed](Self::feed), and what the connection answers by itself, leaves before
-/// [`recv`](Self::recv) waits: many replies in one write.
+/// It is also a [`Stream`] and a [`Sink`] of messages. [`send`](Self::send) returns when the
+/// message has been written. Messages that are [fed](Self::feed), and the answers of the connection
+/// itself, leave before [`recv`](Self::recv) waits: many replies in one write.
 ///
-/// While it waits, an idle connection holds no buffers.
+/// An idle connection that waits holds no buffers.
 #[derive(Debug)]
 pub struct WebSocket<T> {
     shell: Shell<T>,
 }
 
 impl<T: PollTransport> WebSocket<T> {
-    /// Goes on with a driver whose connection is open: one from [`into_parts`](Self::into_parts), or
-    /// `connection.into()` for a [`Connection`] that another HTTP stack has opened. Its time
-    /// continues.
+    /// Continues with a driver of an open connection: one from [`into_parts`](Self::into_parts), or
+    /// made from a [`Connection`] that another HTTP stack has opened (`connection.into()`). Its
+    /// clock continues.
     ///
-    /// A driver whose opening handshake is not complete delivers nothing: do the handshake by
-    /// [`connect_over`](Self::connect_over) or [`accept`](Self::accept).
+    /// A driver whose opening handshake is not complete delivers nothing: use
+    /// [`connect_over`](Self::connect_over) or [`accept`](Self::accept) for the handshake.
     #[must_use]
     pub fn from_driver(stream: T::Stream, driver: impl Into<Driver>) -> Self {
         Self { shell: Shell::new(T::new(stream), driver.into()) }
     }
 
-    /// Takes the socket apart. What was read and not delivered, and what was not written, is in the
-    /// driver.
+    /// Returns the stream and the driver. The driver holds everything that was read and not
+    /// delivered, or queued and not written; [`from_driver`](Self::from_driver) continues with
+    /// both.
     pub fn into_parts(self) -> (T::Stream, Driver) {
         let (transport, driver) = self.shell.into_parts();
         (transport.into_stream(), driver)
     }
 
-    /// Waits for the next message. Returns `None` when the connection has been closed, at once and
-    /// again on later calls: [`closed`](Self::closed) says by whom and why, [`Closed::check`] makes
-    /// an error of a close that was not normal. Then drop the socket;
-    /// see [The end](crate::io#the-end).
+    /// Waits for the next message. Returns `None` when the connection has been closed, and again on
+    /// later calls.
     ///
-    /// Pings are answered on the way, and events that are no messages are passed over. For
-    /// [`Event::Writable`], and with
-    /// [`Reassembly::Chunks`](crate::Reassembly), where there are no whole messages, use
-    /// [`recv_with`](Self::recv_with).
+    /// [`closed`](Self::closed) says who closed it and why; [`Closed::check`] turns an abnormal
+    /// close into an error. After `None`, drop the socket ([The end](crate::io#the-end)).
+    ///
+    /// Pings are answered, and events other than messages are skipped. Use
+    /// [`recv_with`](Self::recv_with) for [`Event::Writable`], and for
+    /// [`Reassembly::Chunks`](crate::Reassembly), which delivers no whole messages.
     ///
     /// # Errors
     ///
-    /// [`Error::Connection`], [`Error::Io`]. Everything that arrived before has been delivered.
-    /// When the peer leaves without a Close frame, the error is
+    /// [`Error::Connection`] or [`Error::Io`]. Everything that arrived before has been delivered.
+    /// If the peer leaves without a Close frame, the error is
     /// [`UnexpectedEof`](crate::ConnectionError::UnexpectedEof), and [`closed`](Self::closed) has
     /// the code 1006.
     ///
     /// # Cancel safety
     ///
     /// If the future is dropped, no message is lost.
+    #[doc(alias = "read")]
+    #[doc(alias = "receive")]
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.shell.poll_recv(Wakers::of(cx))).await
     }
 
-    /// Waits for the next event and lends it to `take`, with the commands to answer it by. Returns
-    /// `None` after [`Event::Closed`].
+    /// Waits for the next event and lends it to `take`, together with the [`Commands`] to answer
+    /// it. Returns `None` after [`Event::Closed`].
     ///
-    /// Nothing is copied. What `take` sends leaves before a later call waits, or by
-    /// [`flush`](Self::flush).
+    /// Nothing is copied. Messages that `take` sends are queued; they leave before a later call
+    /// waits, or by [`flush`](Self::flush).
     ///
-    /// `take` cannot wait. To wait for something else between two events, take along what is lent:
-    /// `into_bytes` and `into_owned` copy what is small, and hand over what is large. The page of
-    /// the tokio adapter shows how a message of any size goes to a file.
+    /// `take` is not `async`. To await something between two events, return the event's content:
+    /// `into_bytes` and `into_owned` copy a small payload and hand over a large one.
+    ///
+    /// ```
+    /// use sanswire::io::poll::{PollTransport, WebSocket};
+    /// use sanswire::{Error, Event, Message};
+    ///
+    /// /// Waits for a message or for a Pong; `None` is the end.
+    /// async fn next(socket: &mut WebSocket<impl PollTransport>) -> Result<Option<Message>, Error> {
+    ///     let taken = socket.recv_with(|event, _commands| match event {
+    ///         Event::Text(text) => Some(text.into()),
+    ///         Event::Binary(payload) => Some(payload.into()),
+    ///         Event::Pong(payload) => Some(Message::binary(payload.into_bytes())),
+    ///         _ => None, // Another event: nothing to tell.
+    ///     });
+    ///     Ok(taken.await?.flatten())
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future has not called `take`.
+    /// If the future is dropped, `take` has not been called.
     pub async fn recv_with<R>(
         &mut self,
         take: impl FnOnce(Event<'_>, &mut Commands<'_>) -> R,
@@ -141,21 +161,23 @@ impl<T: PollTransport> WebSocket<T> {
         received.await
     }
 
-    /// Lends all events to `handle` until the connection ends, with the commands to answer them by.
+    /// Lends all events to `handle` until the connection ends, together with the [`Commands`] to
+    /// answer them.
     ///
-    /// What `handle` sends in answer to everything that arrived together leaves in one write: the
-    /// quickest way to serve many small messages. While a peer does not read its answers, it is
-    /// given no more ([`Connection::wants_read`]), so that there is room for an answer to each
-    /// event.
+    /// This is the fastest way to serve many small messages: the answers to everything that arrived
+    /// together leave in one write. The [module's page](self) has an example. While a peer does not
+    /// read its answers, `handle` gets no more events ([`Connection::wants_read`]), so there is
+    /// room for an answer to each event.
     ///
     /// # Errors
     ///
-    /// As [`recv`](Self::recv).
+    /// Those of [`recv`](Self::recv).
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, nothing is lost: what `handle` sent leaves by the next call that
+    /// If the future is dropped, nothing is lost: what `handle` sent leaves with the next call that
     /// waits.
+    #[doc(alias = "callback")]
     pub async fn run(
         &mut self,
         mut handle: impl FnMut(Event<'_>, &mut Commands<'_>),
@@ -163,68 +185,84 @@ impl<T: PollTransport> WebSocket<T> {
         poll_fn(|cx| self.shell.poll_run(Wakers::of(cx), &mut handle)).await
     }
 
-    /// Sends a message, and returns when it has left. While the output is full, writes what the
-    /// transport takes; when that takes nothing more, waits for room or does what
-    /// [`Config::when_full`](crate::Config::when_full) says.
+    /// Sends a message, and returns when it has been written.
     ///
-    /// See [`Outgoing`] for what can be a message, and for when it is copied.
+    /// [`Outgoing`] lists what can be a message (`&str`, `String`, `&[u8]`, `Vec<u8>`, [`Message`],
+    /// …), and when it is copied.
     ///
-    /// While the peer does not read, it waits, for
-    /// [`Config::write_timeout`](crate::Config::write_timeout) at most. Two peers that both only send
-    /// may wait for each other: [`split`](Self::split) the socket to send and receive at once.
+    /// While the output is full, it writes; if the transport takes nothing, it waits for room or
+    /// does what [`Config::when_full`](crate::Config::when_full) says. While the peer does not
+    /// read, it waits for [`Config::write_timeout`](crate::Config::write_timeout) at most. Two
+    /// peers that both only send may wait for each other: [`split`](Self::split) the socket to send
+    /// and receive at once.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] when the message was refused, with the message if it was given by value: with
-    /// [`SendError::Full`] when a deadline passed before there was room for it, with
-    /// [`SendError::Closed`] when nothing can be written any more. When it was queued,
-    /// [`Error::Timeout`] if it was not written before a deadline, [`Error::Io`] if it cannot be
-    /// written: do not send it again. [`Error::Discarded`] when it was queued, or another message before it, and the end of the
-    /// connection cut it off.
-    /// When the peer broke off, [`recv`](Self::recv) still delivers what it sent before, and knows
-    /// why.
+    /// - [`Error::Send`]: the message was refused. The error contains it if it was passed by value.
+    ///   The reason is [`SendError::Full`] when a deadline passed before there was room, and
+    ///   [`SendError::Closed`] when nothing can be written any more.
+    /// - [`Error::Io`]: the message was queued and could not be written, or not before a deadline
+    ///   (kind `TimedOut`). Do not send it again.
+    /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
+    ///   before it was written.
+    ///
+    /// If the peer broke off, [`recv`](Self::recv) still delivers what the peer sent before, and
+    /// reports the cause.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, the message may or may not have been queued. Once queued it leaves
-    /// whole, by the next call of any method that waits. To know, [`feed`](Self::feed) it and drop
-    /// only [`flush`](Self::flush).
+    /// If the future is dropped, the message may or may not have been queued. A queued message
+    /// leaves whole, with the next call of any method that waits. To know, [`feed`](Self::feed) the
+    /// message and drop only the future of [`flush`](Self::flush).
+    #[doc(alias = "write")]
     pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = Some(message.into());
         poll_fn(|cx| self.shell.poll_send(Wakers::of(cx), &mut message)).await
     }
 
-    /// Queues a message, which leaves before [`recv`](Self::recv) waits or by
-    /// [`flush`](Self::flush).
+    /// Queues a message. It leaves before [`recv`](Self::recv) waits, or by [`flush`](Self::flush).
     ///
-    /// While the output is full, it writes what the transport takes. When that takes nothing more, it
-    /// lets other tasks run once and then does what
-    /// [`Config::when_full`](crate::Config::when_full) says: it waits only with
-    /// [`WhenFull::Refuse`](crate::WhenFull).
+    /// While the output is full, it writes. If the transport takes nothing, it yields to other
+    /// tasks once, then does what [`Config::when_full`](crate::Config::when_full) says; only with
+    /// [`WhenFull::Refuse`](crate::WhenFull), the default, does it wait.
+    ///
+    /// ```
+    /// use sanswire::Error;
+    /// use sanswire::io::poll::{PollTransport, WebSocket};
+    ///
+    /// async fn lines(socket: &mut WebSocket<impl PollTransport>, text: &str) -> Result<(), Error> {
+    ///     for line in text.lines() {
+    ///         socket.feed(line).await?;
+    ///     }
+    ///     socket.flush().await // Many messages, few writes.
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// Those of [`send`](Self::send).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future has not queued the message.
+    /// If the future is dropped, the message has not been queued.
+    #[doc(alias = "backpressure")]
     pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         let mut message = Some(message.into());
         poll_fn(|cx| self.shell.poll_feed(Wakers::of(cx), &mut message)).await
     }
 
-    /// Queues a message if there is room for it, and gives it back at once if there is not. It
-    /// leaves as by [`feed`](Self::feed).
+    /// Queues a message if there is room for it, and never waits. It leaves as by
+    /// [`feed`](Self::feed).
     ///
     /// Use it to send to many peers of which some are slow. [`Event::Writable`] says when there is
-    /// room again. It writes nothing, so [`Config::when_full`](crate::Config::when_full) does not
-    /// apply: a peer that reads would seem to be slow. [`feed`](Self::feed) writes first.
+    /// room again. `try_send` does not write, so [`Config::when_full`](crate::Config::when_full)
+    /// does not apply: otherwise a peer that reads would look slow.
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] gives a message back that was passed by value, with [`SendError::Full`]
-    /// where there is no room.
+    /// [`Error::Send`]: the message was refused, with [`SendError::Full`] if there is no room. The
+    /// error contains the message if it was passed by value.
+    #[doc(alias = "backpressure")]
     pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
         Ok(self.commands().try_send(message)?)
     }
@@ -232,23 +270,41 @@ impl<T: PollTransport> WebSocket<T> {
     /// Begins a message that is sent in parts by [`send_chunk`](Self::send_chunk) and
     /// [`finish`](Self::finish).
     ///
+    /// ```
+    /// use sanswire::io::poll::{PollTransport, WebSocket};
+    /// use sanswire::{Error, MessageKind};
+    ///
+    /// async fn send_parts(
+    ///     socket: &mut WebSocket<impl PollTransport>,
+    ///     parts: impl Iterator<Item = Vec<u8>>,
+    /// ) -> Result<(), Error> {
+    ///     socket.begin(MessageKind::Binary)?;
+    ///     for part in parts {
+    ///         socket.send_chunk(&part).await?; // Waits while the peer does not read.
+    ///     }
+    ///     socket.finish().await
+    /// }
+    /// ```
+    ///
     /// # Errors
     ///
-    /// As [`Commands::begin`].
+    /// [`Error::Send`], for the reasons that [`Commands::begin`] lists.
+    #[doc(alias = "stream")]
+    #[doc(alias = "fragment")]
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), Error> {
         Ok(self.commands().begin(kind)?)
     }
 
-    /// Sends the next part of a message, as a fragment of its own, which has left when this
-    /// returns.
+    /// Sends the next part of a message as a fragment, and returns when it has been written.
     ///
     /// # Errors
     ///
-    /// As [`Commands::send_chunk`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::send_chunk`] lists, and the errors of
+    /// [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
-    /// As [`send`](Self::send), for the part.
+    /// If the future is dropped, the part may or may not have been queued.
     pub async fn send_chunk(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.command(|commands| commands.send_chunk(payload)).await
     }
@@ -257,73 +313,96 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// As [`Commands::finish`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::finish`] lists, and the errors of
+    /// [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the message is finished, and leaves as by [`feed`](Self::feed).
+    /// The message is finished once the future has been polled; it leaves as by
+    /// [`feed`](Self::feed).
     pub async fn finish(&mut self) -> Result<(), Error> {
         self.command(|commands| commands.finish()).await
     }
 
-    /// Sends a Ping with up to 125 bytes (§5.5.2).
+    /// Sends a Ping with a payload of up to 125 bytes (§5.5.2). Heartbeats are sent without it: see
+    /// [`Config::ping_interval`](crate::Config::ping_interval).
     ///
     /// # Errors
     ///
-    /// As [`Commands::ping`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::ping`] lists, and the errors of
+    /// [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
-    /// As [`send`](Self::send).
+    /// If the future is dropped, the Ping may or may not have been queued.
+    #[doc(alias = "heartbeat")]
     pub async fn ping(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.command(|commands| commands.ping(payload)).await
     }
 
-    /// Sends a Pong with up to 125 bytes (§5.5.3). Pings are answered without it.
+    /// Sends an unsolicited Pong with a payload of up to 125 bytes (§5.5.3). The connection itself
+    /// answers Pings.
     ///
     /// # Errors
     ///
-    /// As [`ping`](Self::ping).
+    /// Those of [`ping`](Self::ping).
     ///
     /// # Cancel safety
     ///
-    /// As [`send`](Self::send).
+    /// If the future is dropped, the Pong may or may not have been queued.
     pub async fn pong(&mut self, payload: &[u8]) -> Result<(), Error> {
         self.command(|commands| commands.pong(payload)).await
     }
 
-    /// Closes the connection: sends a Close frame behind all messages, and waits for the peer's, for
-    /// [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the peer does.
-    /// Messages that arrive meanwhile are dropped.
+    /// Closes the connection: sends a Close frame after all queued messages, and waits for the
+    /// peer's Close frame.
+    ///
+    /// It waits for [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the
+    /// peer sends. Messages that arrive meanwhile are dropped. Use code 1000 for a normal close;
+    /// [`CloseCode`] lists the others.
+    ///
+    /// ```
+    /// use sanswire::io::poll::{PollTransport, WebSocket};
+    /// use sanswire::{CloseCode, Error};
+    ///
+    /// async fn stop(mut socket: WebSocket<impl PollTransport>) -> Result<(), Error> {
+    ///     socket.close(CloseCode::SERVICE_RESTART, "update").await
+    /// }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::Send`] for a code that no Close frame can have or a reason over 123 bytes,
-    /// [`Error::Discarded`] when not everything has left that was queued before; otherwise as
-    /// [`recv`](Self::recv).
+    /// - [`Error::Send`]: no Close frame can have this code, or the reason is longer than 123
+    ///   bytes.
+    /// - [`Error::Discarded`]: the peer's Close came before all queued messages were written.
+    /// - Otherwise those of [`recv`](Self::recv).
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the connection is closing; a later call, or [`recv`](Self::recv), goes on with
-    /// it.
+    /// The connection is closing once the future has been polled. Another call of `close` or
+    /// [`recv`](Self::recv) continues.
+    #[doc(alias = "close code")]
+    #[doc(alias = "shutdown")]
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
         poll_fn(|cx| self.shell.poll_end(Wakers::of(cx))).await
     }
 
-    /// Begins to close the connection: sends a Close frame and does not wait for an answer.
+    /// Begins to close the connection: sends a Close frame and does not wait for the peer's.
     ///
-    /// Call [`recv`](Self::recv) until it returns `None`. With
-    /// [`AfterClose::Deliver`](crate::AfterClose) it delivers the messages that are under way, for
-    /// as long as [`Config::close_timeout`](crate::Config::close_timeout) says.
+    /// Then call [`recv`](Self::recv) until it returns `None`. With
+    /// [`AfterClose::Deliver`](crate::AfterClose), it delivers the messages that are still
+    /// arriving, for [`Config::close_timeout`](crate::Config::close_timeout) at most.
     ///
     /// # Errors
     ///
-    /// As [`Commands::close`], and as [`flush`](Self::flush).
+    /// [`Error::Send`], for the reasons that [`Commands::close`] lists, and the errors of
+    /// [`flush`](Self::flush).
     ///
     /// # Cancel safety
     ///
-    /// Once polled, the connection is closing, and the frame leaves as by [`feed`](Self::feed).
+    /// The connection is closing once the future has been polled; the frame leaves as by
+    /// [`feed`](Self::feed).
     pub async fn send_close(
         &mut self,
         code: impl Into<CloseCode>,
@@ -333,16 +412,16 @@ impl<T: PollTransport> WebSocket<T> {
         self.flush().await
     }
 
-    /// Writes everything that waits.
+    /// Writes everything that is queued.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`], or [`Error::Timeout`] when a deadline has passed. [`Error::Discarded`], once,
-    /// when something that was queued before is never sent.
+    /// - [`Error::Io`], of kind `TimedOut` if a deadline passed.
+    /// - [`Error::Discarded`], once, if messages that were queued before will never be written.
     ///
     /// # Cancel safety
     ///
-    /// What has not left yet does so by the next call of any method that waits.
+    /// If the future is dropped, the rest leaves with the next call of any method that waits.
     pub async fn flush(&mut self) -> Result<(), Error> {
         poll_fn(|cx| self.shell.poll_flush(Wakers::of(cx))).await
     }
@@ -356,57 +435,87 @@ impl<T: PollTransport> WebSocket<T> {
         poll_fn(|cx| self.shell.poll_command(Wakers::of(cx), &mut command)).await
     }
 
-    /// Splits the socket into halves for two tasks.
+    /// Splits the socket into two halves, for two tasks: one sends, one receives.
     ///
-    /// The [`Receiver`] answers Pings by itself, whatever the [`Sender`] does, and writes what that
-    /// has queued.
+    /// The [`Receiver`] answers Pings, whatever the [`Sender`] does, and writes what the [`Sender`]
+    /// has queued. [`Sender::reunite`] joins the halves again.
+    ///
+    /// ```
+    /// use sanswire::Error;
+    /// use sanswire::io::poll::{PollTransport, WebSocket};
+    ///
+    /// async fn send_and_receive(socket: WebSocket<impl PollTransport>) -> Result<(), Error> {
+    ///     let (mut sender, mut receiver) = socket.split();
+    ///     let sending = async move {
+    ///         sender.send("hello").await?;
+    ///         sender.send_close(1000, "").await
+    ///     };
+    ///     let receiving = async move {
+    ///         while let Some(message) = receiver.recv().await? {
+    ///             println!("{message:?}");
+    ///         }
+    ///         Ok::<_, Error>(())
+    ///     };
+    ///     // Spawn the two as tasks, or await both: `tokio::join!`, `futures::join!`.
+    ///     # sending.await?;
+    ///     # receiving.await?;
+    ///     Ok(())
+    /// }
+    /// ```
+    #[doc(alias = "into_split")]
     pub fn split(self) -> (Sender<T>, Receiver<T>) {
         halves::split(self.shell)
     }
 
-    /// Returns the commands of the connection. What they queue leaves as by [`feed`](Self::feed).
+    /// Returns the commands of the connection. They queue, as [`feed`](Self::feed) does.
     pub fn commands(&mut self) -> Commands<'_> {
         self.shell.commands()
     }
 
-    /// Returns the connection, for its getters.
+    /// Returns the connection, for its getters, such as [`Connection::round_trip_time`].
     pub fn connection(&self) -> &Connection {
         self.shell.driver().connection()
     }
 
-    /// Returns the stream. Reading from it or writing to it breaks the connection.
+    /// Returns the stream, for its options and addresses. Do not read from it or write to it: that
+    /// breaks the connection.
     pub fn stream(&self) -> &T::Stream {
         self.shell.transport().stream()
     }
 
-    /// Returns the WHATWG `readyState`; see [`Connection::ready_state`].
+    /// Returns the WHATWG `readyState`: connecting, open, closing or closed.
+    #[doc(alias = "readyState")]
     pub fn ready_state(&self) -> ReadyState {
         self.connection().ready_state()
     }
 
-    /// Returns the WHATWG `bufferedAmount`; see [`Connection::buffered_amount`].
+    /// Returns the WHATWG `bufferedAmount`: how many bytes of payload are queued and not written.
+    /// See [`Connection::buffered_amount`].
+    #[doc(alias = "bufferedAmount")]
     pub fn buffered_amount(&self) -> usize {
         self.connection().buffered_amount()
     }
 
-    /// Returns the subprotocol in use, or an empty string.
+    /// Returns the negotiated subprotocol, or an empty string.
+    #[doc(alias = "subprotocol")]
     pub fn protocol(&self) -> &str {
         self.connection().protocol()
     }
 
-    /// Returns the response by which the server opened the connection, with its headers, such as the
-    /// cookie of a load balancer; see [`Driver::response`].
+    /// Returns the server's response to the handshake, with its headers, such as a cookie of a load
+    /// balancer. `None` on a server.
     pub fn response(&self) -> Option<&Response> {
         self.shell.driver().response()
     }
 
-    /// Returns how the connection ended; see [`Connection::closed`].
+    /// Returns who closed the connection, with which code and reason. `None` while it is open.
+    #[doc(alias = "close code")]
     pub fn closed(&self) -> Option<Closed> {
         self.connection().closed()
     }
 }
 
-/// The messages that arrive. An error comes once, and is the last item.
+/// The messages that arrive. An error is yielded once, and is the last item.
 impl<T: PollTransport> Stream for WebSocket<T> {
     type Item = Result<Message, Error>;
 
@@ -415,13 +524,13 @@ impl<T: PollTransport> Stream for WebSocket<T> {
     }
 }
 
-/// Closing the sink, as `SinkExt::close` and `forward` do, sends a Close frame with 1000 and does not
-/// wait for an answer: that is the end of the stream. Messages that the peer sends before it answers
-/// are still in the stream, whatever [`Config::after_close`](crate::Config::after_close) says,
-/// because a sink that is closed has no more to send, and its stream may have more to receive: the
-/// replies to what was forwarded.
+/// Sends messages. `poll_ready` waits for room, so [`Config::when_full`](crate::Config::when_full)
+/// never applies.
 ///
-/// Readiness waits for room, so [`Config::when_full`](crate::Config::when_full) never applies.
+/// Closing the sink, as `SinkExt::close` and `forward` do, sends a Close frame with 1000 and does
+/// not wait for the peer's. The stream still yields the messages that the peer sends before its own
+/// Close, whatever [`Config::after_close`](crate::Config::after_close) says: these may be the
+/// replies to forwarded messages.
 impl<T: PollTransport> Sink<Message> for WebSocket<T> {
     type Error = Error;
 

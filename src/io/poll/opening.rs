@@ -14,16 +14,19 @@ use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Re
 use crate::io::{Error, client};
 
 impl<T: PollTransport> WebSocket<T> {
-    /// Does a client's handshake over a stream that is connected already, such as one of TLS.
+    /// Does a client's handshake over a connected stream, such as a TLS stream.
     ///
     /// # Errors
     ///
-    /// [`Error::Handshake`]; [`HandshakeError::UnexpectedStatus`] has the server's answer, and `Timeout` comes
-    /// after [`HeadLimits::timeout`]. [`Error::Connect`] when the stream fails before.
+    /// - [`Error::Handshake`]: [`HandshakeError::UnexpectedStatus`] contains the answer of a server
+    ///   that refused; `Timeout` comes after [`HeadLimits::timeout`].
+    /// - [`Error::Io`]: the stream failed.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
+    #[doc(alias = "TLS")]
+    #[doc(alias = "wss")]
     pub fn connect_over(
         stream: T::Stream,
         request: &ClientRequest,
@@ -32,18 +35,19 @@ impl<T: PollTransport> WebSocket<T> {
         Self::open(stream, client(request, config), async |_: &Request| Ok(Acceptance::new()))
     }
 
-    /// Does a server's handshake, and accepts every request that asks for a WebSocket.
+    /// Does a server's handshake, and accepts every valid request for a WebSocket.
     ///
-    /// On a TCP stream, call `set_nodelay(true)` before: messages are written whole, and without it
-    /// the second of two replies may wait 40 ms for the acknowledgement of the first.
+    /// On a TCP stream, call `set_nodelay(true)` first. Messages are written whole; without
+    /// `TCP_NODELAY` the second of two replies may wait 40 ms for the acknowledgement of the first.
     ///
     /// # Errors
     ///
-    /// As [`accept_with`](Self::accept_with).
+    /// Those of [`accept_with`](Self::accept_with), except [`Error::Rejected`].
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
+    #[doc(alias = "server")]
     pub fn accept(
         stream: T::Stream,
         config: &Config,
@@ -51,13 +55,15 @@ impl<T: PollTransport> WebSocket<T> {
         Self::accept_with(stream, config, async |_: &Request| Ok(Acceptance::new()))
     }
 
-    /// Does a server's handshake, and lets `decide` accept the request or answer it otherwise.
+    /// Does a server's handshake, and lets `decide` accept the request or refuse it with an HTTP
+    /// response.
     ///
-    /// `decide` sees every well-formed HTTP request, also one that asks for no WebSocket: it may
-    /// serve a page. If it accepts such a request, the client is told what is wrong with it. What is
-    /// needed of the request later, such as its path or a cookie, is for `decide` to keep.
+    /// `decide` sees every well-formed HTTP request, also one that does not ask for a WebSocket: it
+    /// may answer with a page. If it accepts such a request, the client is told what is wrong with
+    /// the request. Keep what you need later, such as the path or a cookie: the request is gone
+    /// after the handshake.
     ///
-    /// It may wait, for a database or for a server behind this one:
+    /// `decide` may wait, for a database or for another server:
     ///
     #[cfg_attr(feature = "tokio", doc = "```")]
     #[cfg_attr(not(feature = "tokio"), doc = "```ignore")]
@@ -79,20 +85,23 @@ impl<T: PollTransport> WebSocket<T> {
     /// # }
     /// ```
     ///
-    /// When it has not answered within [`HeadLimits::timeout`], the client is answered with 503, and
-    /// `decide` is dropped where it waits.
+    /// If `decide` takes longer than [`HeadLimits::timeout`], its future is dropped, and the client
+    /// gets the status 503.
     ///
     /// # Errors
     ///
-    /// [`Error::Rejected`] when `decide` answered otherwise, [`Error::Handshake`] when the request
-    /// is at fault, or when it or its answer does not come within [`HeadLimits::timeout`]; the
-    /// answer has been written whole in either case.
-    /// [`HandshakeError::NoRequest`] when the client left without a word, as browsers do: do not log
-    /// it. [`Error::Io`].
+    /// - [`Error::Rejected`]: `decide` refused the request.
+    /// - [`Error::Handshake`]: the request is invalid, or the request or its answer took longer
+    ///   than [`HeadLimits::timeout`]. [`HandshakeError::NoRequest`] means that the client
+    ///   connected and left without a request, as browsers do: do not log it.
+    /// - [`Error::Io`]: the stream failed.
+    ///
+    /// A client that made a request has been answered when this returns one of the first two.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
+    #[doc(alias = "authentication")]
     pub fn accept_with<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
         stream: T::Stream,
         config: &Config,
@@ -101,15 +110,15 @@ impl<T: PollTransport> WebSocket<T> {
         Self::open(stream, Ok(Driver::server(config)), decide)
     }
 
-    /// As [`accept_with`](Self::accept_with), with other limits for the request.
+    /// Does the handshake of [`accept_with`](Self::accept_with), with other limits for the request.
     ///
     /// # Errors
     ///
-    /// As [`accept_with`](Self::accept_with).
+    /// Those of [`accept_with`](Self::accept_with).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
     pub fn accept_with_limits<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
         stream: T::Stream,
         limits: &HeadLimits,

@@ -6,16 +6,16 @@ use std::io;
 use crate::buffer::{Input, TransmitBuf};
 use crate::timestamp::Timestamp;
 
-/// A byte stream of an asynchronous runtime, with a clock and a timer of that runtime.
+/// A byte stream of an asynchronous runtime, with that runtime's clock and timer.
 ///
-/// Implement it for a [`WebSocket`](super::WebSocket) on a runtime that this crate has no adapter
-/// for, in some forty lines: `src/io/futures_io/mod.rs` is an example. The methods are those of
-/// `AsyncRead` and `AsyncWrite`, and wake the task in the same way.
+/// Implement it to use [`WebSocket`](super::WebSocket) on a runtime that has no adapter in this
+/// crate. It takes about forty lines; `src/io/futures_io/mod.rs` is an example. The methods are
+/// those of `AsyncRead` and `AsyncWrite`, and wake the task in the same way.
 pub trait PollTransport: Unpin {
-    /// The stream that is wrapped.
+    /// The stream that this type wraps.
     type Stream;
 
-    /// Wraps a stream; its clock begins at 0.
+    /// Wraps a stream. Its clock begins at 0.
     fn new(stream: Self::Stream) -> Self;
 
     /// Returns the stream.
@@ -24,32 +24,32 @@ pub trait PollTransport: Unpin {
     /// Unwraps the stream.
     fn into_stream(self) -> Self::Stream;
 
-    /// Reads once, and appends what came to `input`, in which room has been
-    /// [prepared](Input::prepare); 0 is the end of the stream.
+    /// Reads once and appends the bytes to `input`, which has been [prepared](Input::prepare).
+    /// Returns how many bytes were read; 0 is the end of the stream.
     ///
     /// # Errors
     ///
-    /// The transport's own: nothing more can be read.
+    /// The transport's own. Nothing more can be read.
     fn poll_read(&mut self, cx: &mut Context<'_>, input: &mut Input<'_>)
     -> Poll<io::Result<usize>>;
 
-    /// Writes once, as much as the stream takes of `output`, which is not empty.
+    /// Writes once, as much of `output` as the stream takes. `output` is not empty.
     ///
     /// # Errors
     ///
-    /// The transport's own, and [`io::ErrorKind::WriteZero`] when it takes nothing: nothing more
-    /// can be written.
+    /// The transport's own, or [`io::ErrorKind::WriteZero`] if the stream takes nothing. Nothing
+    /// more can be written.
     fn poll_write(&mut self, cx: &mut Context<'_>, output: &TransmitBuf)
     -> Poll<io::Result<usize>>;
 
-    /// Flushes what the stream may have buffered.
+    /// Flushes the stream's own buffer, if it has one.
     ///
     /// # Errors
     ///
     /// The transport's own.
     fn poll_flush(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
-    /// Tells the peer that nothing more will be written.
+    /// Shuts down the sending side: tells the peer that nothing more will be written.
     ///
     /// # Errors
     ///
@@ -59,11 +59,12 @@ pub trait PollTransport: Unpin {
     /// Returns the time since the stream was wrapped.
     fn now(&self) -> Timestamp;
 
-    /// Waits until the time is `at`; a later call with another time replaces the one before.
+    /// Waits until the time is `at`. A later call with another time replaces the earlier one.
     fn poll_timer(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Poll<()>;
 
-    /// Has the task polled again behind the others that are ready, and behind those that the
-    /// operating system makes ready meanwhile, where the runtime can do that. By default, wakes it.
+    /// Has the task polled again after the other tasks that are ready and, if the runtime can do
+    /// that, after those that the operating system makes ready meanwhile. By default it wakes the
+    /// task.
     fn yield_now(&mut self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }

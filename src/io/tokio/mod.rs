@@ -1,4 +1,4 @@
-//! WebSockets on tokio, over anything that is `AsyncRead + AsyncWrite`.
+//! WebSockets on tokio, over any `AsyncRead + AsyncWrite`.
 //!
 //! ```no_run
 //! # async fn f() -> Result<(), sanswire::Error> {
@@ -13,17 +13,34 @@
 //! # }
 //! ```
 //!
-//! All other methods of [`WebSocket`], such as `accept`, `recv` and `send`, are those of
-//! [`poll::WebSocket`]. Its [module](poll) says which futures may be dropped, and when time passes.
-//! The runtime must have its time driver enabled.
+//! The type [`WebSocket`] has all methods of [`poll::WebSocket`], such as `accept`, `send` and
+//! `recv`. The module [`poll`] says which futures can be dropped, and when the clock runs. The
+//! runtime must have its time driver enabled, as `#[tokio::main]` has.
 //!
-//! For a client that connects again by itself, see [`reconnecting`].
+//! The module [`reconnecting`] has a client that reconnects by itself.
+//!
+//! # TLS
+//!
+//! The crate has no TLS of its own. Connect a TLS stream, for example with tokio-rustls, and do the
+//! handshake over it by [`WebSocket::connect_over`]. On a server, pass the TLS stream to
+//! [`WebSocket::accept`].
+//!
+//! # Streams and sinks
+//!
+//! A [`WebSocket`] is a `Stream` and a `Sink` of messages, and so are its halves, for the
+//! combinators of the `futures` crate:
+//!
+//! ```ignore
+//! use futures::StreamExt;
+//!
+//! let (sink, stream) = socket.split(); // `WebSocket::split`
+//! stream.forward(sink).await?; // An echo: at the end it sends a Close frame.
+//! ```
 //!
 //! # Messages larger than memory
 //!
 //! With [`Reassembly::Chunks`](crate::Reassembly), a message is delivered in parts as they arrive.
-//! While a part is written to a disk, nothing more is read, so TCP slows the peer down:
-//!
+//! While the application writes a part to a disk, nothing more is read, so TCP slows the peer down:
 //! ```no_run
 //! use sanswire::io::tokio::WebSocket;
 //! use sanswire::{Config, Error, Event, Reassembly};
@@ -75,7 +92,34 @@ use crate::connection::Config;
 use crate::handshake::ClientRequest;
 use crate::timestamp::Timestamp;
 
-/// A WebSocket over a stream of tokio: a [`poll::WebSocket`].
+/// A WebSocket over a stream of tokio, with the methods of [`poll::WebSocket`].
+///
+/// ```
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), sanswire::Error> {
+/// use sanswire::Config;
+/// use sanswire::handshake::ClientRequest;
+/// use sanswire::io::tokio::WebSocket;
+///
+/// let (near, far) = tokio::io::duplex(1024);
+/// let server = tokio::spawn(async move {
+///     let mut socket = WebSocket::accept(far, &Config::default()).await?;
+///     while let Some(message) = socket.recv().await? {
+///         socket.feed(message).await?;
+///     }
+///     Ok::<_, sanswire::Error>(())
+/// });
+/// let request = ClientRequest::new("example.com", "/")?;
+/// let mut socket = WebSocket::connect_over(near, &request, &Config::default()).await?;
+/// socket.send("hello").await?;
+/// assert_eq!(socket.recv().await?.unwrap().as_text(), Some("hello"));
+/// socket.close(1000, "").await?;
+/// server.await.unwrap()
+/// # }
+/// ```
+#[doc(alias = "connect")]
+#[doc(alias = "accept")]
+#[doc(alias = "split")]
 ///
 /// ```
 /// # #[tokio::main(flavor = "current_thread")]
@@ -118,34 +162,60 @@ pub struct Stream<S> {
 }
 
 impl WebSocket<TcpStream> {
-    /// Connects to a `ws` URL over TCP, with [`TCP_NODELAY`](TcpStream::set_nodelay) on.
+    /// Connects to a `ws://` URL over TCP, and does the opening handshake.
+    ///
+    /// [`connect_with`](Self::connect_with) takes headers, subprotocols and a [`Config`];
+    /// [`connect_over`](Self::connect_over) takes a TLS stream. The [module's page](self) has an
+    /// example.
     ///
     /// # Errors
     ///
-    /// As [`connect_with`](Self::connect_with);
-    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError::InvalidUrl).
+    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError::InvalidUrl), and those of
+    /// [`connect_with`](Self::connect_with).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
+    #[doc(alias = "TLS")]
+    #[doc(alias = "wss")]
     pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
         let request = ClientRequest::from_url(url);
         let connecting = request.map(|request| Self::connect_with(&request, &Config::default()));
         async move { connecting?.await }
     }
 
-    /// Connects over TCP to where the request goes, with [`TCP_NODELAY`](TcpStream::set_nodelay)
-    /// on: messages are written whole, so waiting for more would only delay them.
+    /// Connects over TCP to the host of `request`, and does the opening handshake.
+    ///
+    /// It sets [`TCP_NODELAY`](TcpStream::set_nodelay): messages are written whole, so TCP need not
+    /// wait for more.
+    ///
+    /// ```no_run
+    /// # async fn f() -> Result<(), sanswire::Error> {
+    /// use sanswire::Config;
+    /// use sanswire::handshake::ClientRequest;
+    /// use sanswire::io::tokio::WebSocket;
+    ///
+    /// let request = ClientRequest::from_url("ws://localhost:9001/chat")?
+    ///     .header("Authorization", "Bearer 123")?
+    ///     .subprotocol("chat")?;
+    /// let mut socket = WebSocket::connect_with(&request, &Config::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Errors
     ///
-    /// [`Error::TlsRequired`] for `wss`; [`Error::Connect`] when the host is not found or none of its
-    /// addresses answers, each within the time for the handshake; and as
-    /// [`connect_over`](Self::connect_over).
+    /// - [`Error::TlsRequired`] for `wss`.
+    /// - [`Error::Io`] if no address accepts a connection. Each address is tried for
+    ///   [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most; then the kind is
+    ///   `TimedOut`.
+    /// - Those of [`connect_over`](Self::connect_over).
     ///
     /// # Cancel safety
     ///
-    /// A dropped future drops the stream. It borrows none of the references that are passed.
+    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
+    #[doc(alias = "header")]
+    #[doc(alias = "subprotocol")]
     pub fn connect_with(
         request: &ClientRequest,
         config: &Config,
