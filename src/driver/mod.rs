@@ -1,27 +1,29 @@
-//! A WebSocket connection from its first byte to its last, over any transport and without I/O.
+//! Runs a WebSocket connection over any transport, from its first byte to its last, without I/O.
 //!
-//! A [`Driver`] does all that is between the protocol and a transport, except waiting: the opening
+//! A [`Driver`] does everything between the protocol and a transport, except waiting: the opening
 //! handshake, when to read and when to write, deadlines, back-pressure, closing. Each adapter of
-//! this crate is a loop around it. For another runtime, write a loop of your own.
+//! this crate is a loop around a driver. For another runtime, write your own loop. If the transport
+//! is `Read + Write` and non-blocking, [`io::pump`](crate::io) does steps 2 and 3 of it.
 //!
-//! Ask a driver three questions, in any order and as often as you like, and tell it what came of
-//! the answers:
+//! A loop asks the driver three questions, in any order and as often as needed, and reports what it
+//! did:
 //!
-//! | question | answer | then tell it |
+//! | question | answer | report |
 //! |---|---|---|
 //! | [`poll_event`](Driver::poll_event) | what happened, or that it waits | commands |
 //! | [`want_write`](Driver::want_write) | bytes to write, or to flush, or to shut down | [`handle_written`](Driver::handle_written), [`handle_write_error`](Driver::handle_write_error) |
-//! | [`want_read`](Driver::want_read) | where to read to | [`handle_read`](Driver::handle_read), [`handle_read_error`](Driver::handle_read_error) |
+//! | [`want_read`](Driver::want_read) | a buffer to read into | [`handle_read`](Driver::handle_read), [`handle_read_error`](Driver::handle_read_error) |
 //!
-//! If the transport would block, tell the driver nothing, and ask again when the transport is ready.
-//! Wait no longer than until [`poll_timeout`](Driver::poll_timeout), and tell the time behind each
-//! wait by [`handle_timeout`](Driver::handle_timeout).
+//! If the transport would block, report nothing, and ask again when the transport is ready. Wait
+//! until the time of [`poll_timeout`](Driver::poll_timeout) at most, and call
+//! [`handle_timeout`](Driver::handle_timeout) after each wait.
 //!
 //! The order of a loop:
 //!
 //! 1. Poll events until [`Next::Wait`].
-//! 2. Write what is to be written. If anything was, back to 1: a closing handshake may be complete.
-//! 3. Read what is to be read. If anything was, back to 1.
+//! 2. Write, if the driver wants to. After a write, go to 1: a closing handshake may be complete.
+//! 3. Read, if the driver wants to. After a read, go to 1.
+//! 4. Wait for the transport or for the time, and go to 1.
 //! 4. Wait for the transport or for the time, and back to 1.
 #![cfg_attr(
     all(feature = "std", feature = "handshake"),

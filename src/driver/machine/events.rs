@@ -11,24 +11,25 @@ use crate::error::ConnectionError;
 use crate::handshake::{HandshakeError, Request, Response};
 use crate::role::Role;
 
-/// What is next, from [`Driver::poll_event`].
+/// What to do next, from [`Driver::poll_event`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
 pub enum Next<'a> {
-    /// Something arrived on the open connection, with the commands to answer it by.
+    /// Something arrived on the open connection. The commands answer it.
     Event(Event<'a>, Commands<'a>),
-    /// The connection was closed, as [`Event::Closed`] has told before, and the transport is done:
-    /// drop it.
+    /// The connection was closed, as [`Event::Closed`] said before, and the transport is done: drop
+    /// it.
     Over,
-    /// A client asks for a connection: [`accept`](Driver::accept) or [`reject`](Driver::reject) the
+    /// A client asks for a connection. [`accept`](Driver::accept) or [`reject`](Driver::reject) the
     /// request, now or later.
     Request(Box<Request>),
-    /// The server accepted the connection with this response: it is open.
-    /// [`response`](Driver::response) lends it later, too.
+    /// The server accepted the connection with this response; it is open now.
+    /// [`response`](Driver::response) returns it later, too.
     Response(&'a Response),
-    /// Nothing happens until the transport moves or the time of [`Driver::poll_timeout`] comes.
+    /// Nothing happens until the transport makes progress or the time of [`Driver::poll_timeout`]
+    /// comes.
     Wait,
-    /// A fair share has been done: let other connections run, then ask again.
+    /// The connection has had its fair share of work. Let other connections run, then poll again.
     Yield,
 }
 
@@ -43,11 +44,11 @@ enum Found {
 }
 
 impl Driver {
-    /// Returns what is next. Call it until it returns [`Next::Wait`], then let the transport move.
+    /// Returns what to do next. Call it until it returns [`Next::Wait`], then read and write.
     ///
     /// # Errors
     ///
-    /// The connection has failed or was never opened. Everything that arrived before has been
+    /// The connection failed or was never opened. Everything that arrived before has been
     /// delivered, and the transport is done: drop it. Later calls return the same error.
     #[inline(always)]
     pub fn poll_event(&mut self) -> Result<Next<'_>, DriverError> {

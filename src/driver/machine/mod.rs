@@ -21,9 +21,9 @@ use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Re
 use crate::message::Outgoing;
 use crate::timestamp::Timestamp;
 
-/// A WebSocket from its first byte to its last, over a transport that the caller holds.
+/// A WebSocket connection over a transport that the caller owns, without I/O.
 ///
-/// See the [module](super) for the questions to ask it, and for the order of a loop.
+/// The [module's page](super) shows the questions to ask a driver, and the order of a loop.
 ///
 /// ```text
 ///  Accepting ──accept──▶ Open ──Close frames, an error──▶ Ending ──transport done──▶ Over
@@ -69,23 +69,26 @@ use crate::timestamp::Timestamp;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// Its policies are the same for every transport:
+/// A driver has the same policies on every transport:
 ///
 /// - **Back-pressure.** While the answers to events fill the output, no more events are delivered.
-///   What the application sends at other times does not count: two peers that stop reading while
-///   they have something to send would wait for each other.
-/// - **Reading ahead.** While the application takes no events, or the peer does not read, up to
-///   64 KiB are read. So a peer that waits for its data to be read goes on, and is known to live.
-/// - **The end.** What the peer sent before it broke off is delivered. Then the output is written
-///   and the sending side shut down. At this point [`Closed`](crate::Event::Closed) is reported: the
-///   peer has been told everything, and the transport may be dropped.
+///   Messages that answer no event do not count: otherwise two peers that stop reading until they
+///   have sent something would wait for each other.
+/// - **Reading ahead.** While the application takes no events, or the peer does not read, up to 64
+///   KiB are read. So a peer that cannot read until its data is taken makes progress, and Pongs are
+///   seen.
+/// - **The end.** Everything that the peer sent before it broke off is delivered. Then the output
+///   is written and the sending side shut down. At this point [`Closed`](crate::Event::Closed) is
+///   reported: the peer has been told everything, and the transport may be dropped.
 /// - **Lingering.** After that, input is read and thrown away until the peer is done, for 5 s and
-///   32 MiB at most: otherwise TCP would answer it with a reset, which destroys a last Close frame
-///   or HTTP answer that the peer has not read. Only then is [`Next::Over`] reported, or the error
-///   of a connection that failed, whose peer is likely to go on sending. All of it, from the first
-///   Close frame on, takes [`Config::close_timeout`] at most, whatever the peer does.
-/// - **Fairness.** After 256 messages, or as many KiB processed or delivered, [`Next::Yield`] lets
-///   others run, also in the middle of a message.
+///   32 MiB at most. Otherwise TCP would answer the peer's data with a reset, which destroys a
+///   Close frame or HTTP answer that the peer has not read. [`Next::Over`], or the error of a
+///   connection that failed, comes only after that. The whole end, from the first Close frame on,
+///   takes [`Config::close_timeout`] at most, whatever the peer does.
+/// - **Fairness.** After 256 messages, or after the same number of KiB, [`Next::Yield`] lets other
+///   connections run, also in the middle of a message.
+#[doc(alias = "backpressure")]
+#[doc(alias = "linger")]
 #[derive(Debug)]
 pub struct Driver {
     /// Until the connection is open.
@@ -133,15 +136,15 @@ enum Writing {
     Shut,
 }
 
-/// What to do with a message for which there is no room, from [`Driver::handle_stuck`].
+/// What to do with a message when there is no room for it, from [`Driver::handle_stuck`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
 pub enum Stuck {
-    /// [Feed](Driver::feed) it again at once: [`WhenFull`] is applied.
+    /// [Feed](Driver::feed) it again at once; [`WhenFull`] is applied to it.
     Feed,
     /// Wait for the transport, then feed it again.
     Wait,
-    /// Let other tasks run, one of which may be the peer, try to write, then feed it again.
+    /// Let other tasks run (one of them may be the peer), try to write, then feed it again.
     Yield,
 }
 
@@ -166,23 +169,25 @@ enum Answers {
 }
 
 impl Driver {
-    /// Creates a server's end that waits for a request.
+    /// Creates the driver of a server, which waits for a request.
+    #[doc(alias = "accept")]
     #[must_use]
     pub fn server(config: &Config) -> Self {
         Self::server_with(&HeadLimits::default(), config)
     }
 
-    /// As [`server`](Self::server), with other limits for the request.
+    /// Creates the driver of a server with other limits for the request.
     #[must_use]
     pub fn server_with(limits: &HeadLimits, config: &Config) -> Self {
         let opening = Opening::Accepting(Accepting::new(limits));
         Self::new(Some(Box::new(opening)), Connection::connecting(config, None))
     }
 
-    /// Creates a client's end, with `request` ready to be written.
+    /// Creates the driver of a client, with `request` ready to be written.
     ///
-    /// `nonce` and `seed` must come from the operating system's entropy and be used once: §4.1
-    /// wants the nonce random, and the masking keys of §5.3 are expanded from the seed.
+    /// `nonce` and `seed` must come from the operating system's entropy and be used once. §4.1
+    /// requires a random nonce; the seed generates the masking keys (§5.3).
+    #[doc(alias = "connect")]
     #[must_use]
     pub fn client(
         request: &ClientRequest,
@@ -216,13 +221,14 @@ impl Driver {
         }
     }
 
-    /// Accepts `request`, from [`Next::Request`]: queues the response, and opens the connection.
+    /// Accepts the request of [`Next::Request`]: queues the response, and opens the connection.
     ///
     /// # Errors
     ///
-    /// The request is at fault, or `acceptance` chooses what was not offered. The client is answered
-    /// with the error's status; go on until [`poll_event`](Self::poll_event) returns the error.
-    /// [`HandshakeError::OutOfOrder`] when no request waits for an answer: nothing changed.
+    /// - The request is invalid, or `acceptance` chooses a subprotocol or extension that the client
+    ///   did not offer. The client gets the error's status; continue until
+    ///   [`poll_event`](Self::poll_event) returns the error.
+    /// - [`HandshakeError::OutOfOrder`]: no request is waiting for an answer. Nothing changed.
     pub fn accept(
         &mut self,
         request: &Request,
@@ -244,14 +250,16 @@ impl Driver {
         Ok(())
     }
 
-    /// Answers a request with `response` instead of accepting it, also before it is complete. Go on
-    /// until [`poll_event`](Self::poll_event) returns [`DriverError::Rejected`].
+    /// Refuses the request with an HTTP response. Continue until [`poll_event`](Self::poll_event)
+    /// returns [`DriverError::Rejected`].
+    ///
+    /// It may also be called before the request is complete.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599: the client is
-    /// answered with 500, and [`poll_event`](Self::poll_event) returns the error.
-    /// [`HandshakeError::OutOfOrder`] when an answer was given already: nothing changed.
+    /// - [`HandshakeError::InvalidStatus`]: the status is below 200 or above 599. The client gets
+    ///   the status 500, and [`poll_event`](Self::poll_event) returns the error.
+    /// - [`HandshakeError::OutOfOrder`]: the request was answered before. Nothing changed.
     pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
         let Some(accepting) = Self::accepting(&mut self.opening, &self.ending) else {
             return Err(HandshakeError::OutOfOrder);
@@ -278,16 +286,18 @@ impl Driver {
         }
     }
 
-    /// Begins a graceful shutdown, in any state: closes an open connection with `code` (usual for
-    /// servers are 1001 "going away" and 1012 "service restart"), answers a request with 503, or
-    /// gives up an attempt to connect.
+    /// Begins a graceful shutdown, in any state: closes an open connection, answers a request with
+    /// 503, or gives up an attempt to connect.
     ///
-    /// Go on as before until [`Next::Over`] or an error, which takes
+    /// Servers usually close with 1001 "going away" or 1012 "service restart". Continue until
+    /// [`Next::Over`] or an error, which takes
     /// [`Config::close_timeout`](crate::Config::close_timeout) at most.
     ///
     /// # Errors
     ///
-    /// As [`Commands::close`].
+    /// The reasons that [`Commands::close`] lists.
+    #[doc(alias = "close")]
+    #[doc(alias = "shutdown")]
     pub fn shut_down(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
         let code = code.into();
         check_close(self.connection.role(), code, reason)?;
@@ -306,8 +316,9 @@ impl Driver {
         Ok(())
     }
 
-    /// Returns the commands of the connection, to send something that answers no event. Before it is
-    /// open they are refused with [`SendError::Connecting`].
+    /// Returns the commands of the connection, to send a message that answers no event. Before the
+    /// connection is open, they fail with [`SendError::Connecting`].
+    #[doc(alias = "send")]
     #[inline]
     pub fn commands(&mut self) -> Commands<'_> {
         // Or what the application sends now would count as an answer.
@@ -315,17 +326,18 @@ impl Driver {
         self.connection.commands()
     }
 
-    /// Queues a message for a loop that can write, and returns whether it was queued. If not there is
-    /// no room: [write](Self::want_write) what the transport takes, and feed it again.
+    /// Queues a message if there is room, and returns whether it was queued. If not,
+    /// [write](Self::want_write) what the transport takes, and feed it again.
     ///
-    /// [`Config::when_full`] is applied only when the transport takes nothing more: call
-    /// [`handle_stuck`](Self::handle_stuck) then. A message that is refused is no longer in
-    /// `message` but in the error, if it was given by value.
+    /// [`Config::when_full`] is applied only if the transport takes nothing more: then call
+    /// [`handle_stuck`](Self::handle_stuck). A refused message is moved out of `message` into the
+    /// error if it was passed by value.
     ///
     /// # Errors
     ///
-    /// As [`Commands::send`]; also [`SendError::Closed`] when the output is full and nothing can be
-    /// written any more, and [`SendError::Full`] when a deadline has passed before there was room.
+    /// The reasons that [`Commands::send`] lists. Also [`SendError::Closed`] if the output is full
+    /// and nothing can be written any more, and [`SendError::Full`] if a deadline passed before
+    /// there was room.
     pub fn feed(&mut self, message: &mut Outgoing<'_>) -> Result<bool, Refused> {
         let sent = match self.pressure {
             Pressure::None | Pressure::Some => self.commands().try_send(message.offer()),
@@ -346,7 +358,7 @@ impl Driver {
         Ok(false)
     }
 
-    /// Says that the transport takes nothing more now, while a message waits for room, and returns
+    /// Reports that the transport takes nothing more now while a message waits for room. Returns
     /// what to do with the message.
     pub fn handle_stuck(&mut self) -> Stuck {
         if self.commands().when_full() == WhenFull::Refuse {
@@ -360,41 +372,41 @@ impl Driver {
         stuck
     }
 
-    /// Returns the connection, to ask it things: its
-    /// [`ready_state`](Connection::ready_state) is "connecting" before it is open.
+    /// Returns the connection, for its getters. Its [`ready_state`](Connection::ready_state) is
+    /// "connecting" before it is open.
     #[must_use]
     pub const fn connection(&self) -> &Connection {
         &self.connection
     }
 
-    /// Returns the response by which the server opened the connection, with its headers, such as the
-    /// cookie of a load balancer. `None` for a server's end, before the connection is open, and for a
-    /// driver that was made of a [`Connection`].
+    /// Returns the server's response to the handshake, with its headers, such as a cookie of a load
+    /// balancer. `None` on a server, before the connection is open, and for a driver that was made
+    /// from a [`Connection`].
     #[must_use]
     pub fn response(&self) -> Option<&Response> {
         self.response.as_deref()
     }
 
-    /// Takes the connection out, with what it has received and not written; `None` before it is
-    /// open.
+    /// Returns the connection, with everything that it has received and not written. `None` before
+    /// it is open.
     #[must_use]
     pub fn into_connection(self) -> Option<Connection> {
         self.opening.is_none().then_some(self.connection)
     }
 
-    /// Returns the time that the driver was told last. When another loop takes the driver over, its
-    /// clock must go on from here.
+    /// Returns the last time that the driver was told. If another loop takes over the driver, its
+    /// clock must continue from this time.
     #[must_use]
     pub fn now(&self) -> Timestamp {
         self.connection.now()
     }
 
-    /// Gives back memory that is not in use. Worth calling before a wait.
+    /// Releases unused memory. Call it before a wait.
     pub fn release_memory(&mut self) {
         self.connection.release_memory();
     }
 
-    /// Returns whether [`poll_event`](Self::poll_event) may have something else to say than
+    /// Returns whether [`poll_event`](Self::poll_event) may return something other than
     /// [`Next::Wait`].
     #[must_use]
     pub fn has_event(&self) -> bool {
@@ -404,54 +416,58 @@ impl Driver {
         self.is_overdue || self.connection.has_own_event() || !self.is_quiet && !self.is_gated()
     }
 
-    /// Returns whether everything that was sent has been handed to the transport and flushed: what
-    /// an adapter waits for before it says so.
+    /// Returns whether everything that was sent has been handed to the transport and flushed. An
+    /// adapter waits for this before `flush` returns.
     ///
     /// # Errors
     ///
-    /// Messages were accepted and are never sent, or not whole. Reported once.
+    /// Messages were accepted and will never be sent, or not whole. Reported once.
     pub fn poll_written(&mut self) -> Result<bool, Discarded> {
         self.connection.poll_discarded().map_or_else(|| Ok(self.is_written()), Err)
     }
 
-    /// Returns an error if messages were accepted and did not leave: what an adapter asks behind the
-    /// end, before it reports the success of a close.
+    /// Checks that all accepted messages were written. An adapter calls it at the end, before it
+    /// reports a successful close.
     ///
     /// # Errors
     ///
-    /// As [`poll_written`](Self::poll_written); also, at each call, messages of which not everything
-    /// was written.
+    /// Those of [`poll_written`](Self::poll_written). Also, on each call, messages that were not
+    /// written whole.
     pub fn check_end(&mut self) -> Result<(), Discarded> {
         self.connection.poll_discarded_at_end().map_or(Ok(()), Err)
     }
 
-    /// Returns whether nothing waits to be written or to be flushed. What was discarded does not
-    /// wait: [`poll_written`](Self::poll_written) knows.
+    /// Returns whether nothing waits to be written or flushed. Discarded messages do not wait:
+    /// [`poll_written`](Self::poll_written) reports them.
     #[must_use]
     pub fn is_written(&self) -> bool {
         !self.has_output() && !self.is_unflushed
     }
 
-    /// Returns whether nothing more can be written, although the connection is not over.
+    /// Returns whether nothing more can be written although the connection is not over.
     #[must_use]
     pub const fn is_broken(&self) -> bool {
         matches!(self.writing, Writing::Broken)
     }
 
-    /// Returns whether a deadline has passed that [`poll_event`](Self::poll_event) is to report.
+    /// Returns whether a deadline has passed that [`poll_event`](Self::poll_event) has yet to
+    /// report.
+    #[doc(alias = "timeout")]
     #[must_use]
     pub const fn is_overdue(&self) -> bool {
         self.is_overdue
     }
 
-    /// Returns whether the transport is done: [`poll_event`](Self::poll_event) only reports the end.
+    /// Returns whether the transport is done. [`poll_event`](Self::poll_event) then only reports
+    /// the end.
     #[must_use]
     pub fn is_over(&self) -> bool {
         self.is_done()
     }
 
-    /// Returns whether [`Closed`](crate::Event::Closed) has been reported, and the transport is only
-    /// waited for. It may be dropped; a peer that still sends is better read until [`Next::Over`].
+    /// Returns whether [`Closed`](crate::Event::Closed) has been reported and the driver only waits
+    /// for the transport. The transport may be dropped; if the peer is still sending, it is better
+    /// to read until [`Next::Over`].
     #[must_use]
     pub fn is_lingering(&self) -> bool {
         self.ending.as_ref().is_some_and(|ending| ending.is_closed_told()) && !self.is_done()
@@ -465,8 +481,8 @@ impl Driver {
     }
 }
 
-/// Goes on with a connection that is open already, such as one that another HTTP stack has opened:
-/// with what it has received and not processed, what it has not written, and its time.
+/// Continues with an open connection, such as one that another HTTP stack has opened: with its
+/// unprocessed input, its unwritten output, and its clock.
 impl From<Connection> for Driver {
     fn from(connection: Connection) -> Self {
         Self::new(None, connection)

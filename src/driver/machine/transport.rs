@@ -6,25 +6,25 @@ use super::{Answers, Asked, Driver, Pressure, Writing};
 use crate::buffer::{Input, TransmitBuf};
 use crate::timestamp::Timestamp;
 
-/// What is to be done with the transport's sending side, from [`Driver::want_write`].
+/// What to do with the transport's sending side, from [`Driver::want_write`].
 #[derive(Debug)]
 #[expect(clippy::exhaustive_enums, reason = "a loop has to know all there is to do")]
 pub enum Write<'a> {
-    /// Write these bytes, or the first of them. Never empty. Do not advance the buffer:
+    /// Write these bytes, or the first of them; they are never empty. Do not advance the buffer:
     /// [`Driver::handle_written`] does.
     Bytes(&'a TransmitBuf),
-    /// Flush what the transport may have buffered.
+    /// Flush the transport's own buffer.
     Flush,
-    /// Shut the sending side down: TCP's FIN, TLS's `close_notify`. Go on reading.
+    /// Shut down the sending side (TCP's FIN, TLS's `close_notify`). Continue reading.
     Shutdown,
 }
 
 impl Driver {
-    /// Returns where to read to, or `None` if nothing is to be read now.
+    /// Returns a buffer to read into, or `None` if nothing should be read now.
     ///
-    /// Room is [prepared](Input::prepare). Read once, [`commit`](Input::commit) what was read
-    /// unless it was written by [`BufMut`](bytes::BufMut), and call
-    /// [`handle_read`](Self::handle_read).
+    /// The buffer has room ([`Input::prepare`] was called). Read once. If the bytes were written
+    /// into [`Input::spare_mut`] rather than by [`BufMut`](bytes::BufMut),
+    /// [`commit`](Input::commit) them. Then call [`handle_read`](Self::handle_read).
     pub fn want_read(&mut self) -> Option<Input<'_>> {
         if !self.wants_read() {
             return None;
@@ -62,7 +62,7 @@ impl Driver {
         }
     }
 
-    /// Returns whether anything is to be read now.
+    /// Returns whether something should be read now.
     #[must_use]
     pub fn wants_read(&self) -> bool {
         !self.is_read_away && self.is_readable()
@@ -92,8 +92,8 @@ impl Driver {
         }
     }
 
-    /// Says that `len` bytes were read into what [`want_read`](Self::want_read) lent, at the time
-    /// `now`. 0 is the end of the stream.
+    /// Reports that `len` bytes were read into the buffer of [`want_read`](Self::want_read), at the
+    /// time `now`. A `len` of 0 is the end of the stream.
     pub fn handle_read(&mut self, len: usize, now: impl Into<Timestamp>) {
         let now = now.into();
         if len == 0 {
@@ -117,8 +117,8 @@ impl Driver {
         self.is_quiet = false;
     }
 
-    /// Says that nothing more can be read. What arrived before is delivered; then the connection
-    /// ends as if the stream had ended.
+    /// Reports that nothing more can be read. What arrived before is delivered; then the connection
+    /// ends as at the end of the stream.
     pub fn handle_read_error(&mut self) {
         self.is_eof = true;
         self.is_quiet = false;
@@ -130,7 +130,8 @@ impl Driver {
 
     /// Returns what to do with the sending side, or `None` if there is nothing to do.
     ///
-    /// Do it once, as far as it goes, and call [`handle_written`](Self::handle_written).
+    /// Do it once, as far as the transport allows, and call
+    /// [`handle_written`](Self::handle_written).
     pub fn want_write(&mut self) -> Option<Write<'_>> {
         if self.writing != Writing::Open || self.is_write_away || self.is_done() {
             return None;
@@ -151,8 +152,7 @@ impl Driver {
         ends.then_some(Write::Shutdown)
     }
 
-    /// Returns whether anything is to be done with the sending side: whether
-    /// [`want_write`](Self::want_write) would return something.
+    /// Returns whether [`want_write`](Self::want_write) would return something.
     #[must_use]
     pub fn wants_write(&self) -> bool {
         self.writing == Writing::Open
@@ -175,8 +175,8 @@ impl Driver {
         }
     }
 
-    /// Says that what [`want_write`](Self::want_write) asked for was done: for bytes, `len` of
-    /// them; otherwise `len` is ignored.
+    /// Reports that the action of [`want_write`](Self::want_write) was done. For [`Write::Bytes`],
+    /// `len` is how many bytes were written; otherwise it is ignored.
     pub fn handle_written(&mut self, len: usize) {
         self.is_write_away = false;
         let asked = core::mem::replace(&mut self.asked, Asked::Nothing);
@@ -209,8 +209,8 @@ impl Driver {
         }
     }
 
-    /// Says that nothing more can be written. What the peer sent before is still read and
-    /// delivered; then it is as if the stream had ended.
+    /// Reports that nothing more can be written. What the peer sent before is still read and
+    /// delivered; then the connection ends as at the end of the stream.
     pub fn handle_write_error(&mut self) {
         self.is_write_away = false;
         self.asked = Asked::Nothing;
@@ -220,10 +220,12 @@ impl Driver {
         self.answers = Answers::None;
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the same time as its `now`;
-    /// `None` if there is nothing to wait for. It may be in the past: then call at once.
+    /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), on the same
+    /// clock as its `now`. `None` if no deadline is set. If the time is in the past, call it at
+    /// once.
     ///
-    /// It changes with everything that happens: ask before each wait.
+    /// The time changes with everything that happens: ask before each wait.
+    #[doc(alias = "timeout")]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.is_overdue {
@@ -239,11 +241,12 @@ impl Driver {
         }
     }
 
-    /// Advances the clock to `now`, a [`Timestamp`].
+    /// Advances the clock to `now`, measured from a fixed point of your choice.
     ///
     /// Call it when the time of [`poll_timeout`](Self::poll_timeout) has come, and after each wait.
     /// A deadline that has passed is reported by [`poll_event`](Self::poll_event); a heartbeat that
     /// is due is queued.
+    #[doc(alias = "heartbeat")]
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         if !self.is_readable() {
@@ -255,8 +258,9 @@ impl Driver {
         }
     }
 
-    /// Tells the time to a driver that is handed over, so that the next clock goes on from there. It
-    /// judges no deadline: what came in time may wait in the transport, for those who read next.
+    /// Advances the clock of a driver that is about to be handed to another loop, whose clock
+    /// continues from `now`. It reports no deadline as passed, because data that came in time may
+    /// still wait in the transport.
     pub fn handle_pause(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         let next = match (&self.ending, &self.opening) {

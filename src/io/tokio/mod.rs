@@ -120,30 +120,6 @@ use crate::timestamp::Timestamp;
 #[doc(alias = "connect")]
 #[doc(alias = "accept")]
 #[doc(alias = "split")]
-///
-/// ```
-/// # #[tokio::main(flavor = "current_thread")]
-/// # async fn main() -> Result<(), sanswire::Error> {
-/// use sanswire::Config;
-/// use sanswire::handshake::ClientRequest;
-/// use sanswire::io::tokio::WebSocket;
-///
-/// let (near, far) = tokio::io::duplex(1024);
-/// let server = tokio::spawn(async move {
-///     let mut socket = WebSocket::accept(far, &Config::default()).await?;
-///     while let Some(message) = socket.recv().await? {
-///         socket.feed(message).await?;
-///     }
-///     Ok::<_, sanswire::Error>(())
-/// });
-/// let request = ClientRequest::new("example.com", "/")?;
-/// let mut socket = WebSocket::connect_over(near, &request, &Config::default()).await?;
-/// socket.send("hello").await?;
-/// assert_eq!(socket.recv().await?.unwrap().as_text(), Some("hello"));
-/// socket.close(1000, "").await?;
-/// server.await.unwrap()
-/// # }
-/// ```
 pub type WebSocket<S> = poll::WebSocket<Stream<S>>;
 
 /// The half of a [`WebSocket`] that sends.

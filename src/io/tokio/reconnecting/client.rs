@@ -27,13 +27,15 @@ use crate::reconnect::{
     AttemptError, Opening, Outbox, OutboxError, Policy, Retry, Retryable, State, Supervisor,
 };
 
-/// A client that connects again when its connection is lost.
+/// A client that reconnects when its connection is lost.
 ///
-/// [`next`](Self::next) drives it: while that is not called, nothing is sent or received, no Ping
-/// is answered and no attempt goes on. It is a [`Stream`](futures_core::Stream) of the same events,
-/// too.
+/// [`next`](Self::next) drives the client. While it is not called, nothing is sent or received, no
+/// Ping is answered, and no attempt proceeds. The client is also a [`Stream`](futures_core::Stream)
+/// of the same events.
 ///
-/// Memory: what waits to be sent, up to the limits of the [`Options`], and one connection.
+/// It uses memory for the queued messages, up to the limits of the [`Options`], and for one
+/// connection.
+#[doc(alias = "reconnect")]
 pub struct Client<S> {
     pub(super) begin: Box<dyn FnMut(u32) -> Attempt<S> + Send>,
     /// The zero of the time that the supervisor is told.
@@ -45,16 +47,18 @@ pub struct Client<S> {
 }
 
 impl Client<TcpStream> {
-    /// Creates a client over TCP. It connects as soon as it is driven.
+    /// Creates a client that connects over TCP. The first attempt begins with the first call of
+    /// [`next`](Self::next).
     ///
-    /// `request` is called before each attempt, with its number as in
-    /// [`ClientEvent::Connecting`](super::ClientEvent), and may read anew what changes: a token, the URL. It
-    /// returns a [`ClientRequest`], or an [`Opening`] with the messages that the connection begins
-    /// with. If it fails, so has the attempt, finally or for now.
+    /// `request` is called before each attempt, with the number of the attempt as in
+    /// [`ClientEvent::Connecting`](super::ClientEvent). It can fetch what changes, such as a fresh
+    /// token or the URL. It returns a [`ClientRequest`], or an [`Opening`] with the first messages
+    /// of the connection. If it fails, the attempt fails, and its error says whether another
+    /// attempt is made.
     ///
     /// # Errors
     ///
-    /// Only if the operating system has no entropy.
+    /// The operating system has no entropy.
     pub fn new<R, Requested, O>(options: Options, request: R) -> io::Result<Self>
     where
         R: FnMut(u32) -> Requested + Send + 'static,
@@ -66,14 +70,16 @@ impl Client<TcpStream> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
-    /// Creates a client over streams of any kind, such as those of TLS.
+    /// Creates a client over streams of any kind, such as TLS streams.
     ///
-    /// `connect` is given the request of the attempt, to see where it goes and whether over TLS,
-    /// and returns a stream over which the handshake is done.
+    /// `connect` gets the request of the attempt, with the host, the port and whether TLS is
+    /// wanted. It returns a connected stream; the client does the handshake over it.
     ///
     /// # Errors
     ///
-    /// As [`Client::new`].
+    /// The operating system has no entropy.
+    #[doc(alias = "TLS")]
+    #[doc(alias = "wss")]
     pub fn with_connector<R, Requested, O, C, Connected>(
         options: Options,
         request: R,
@@ -105,8 +111,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
 }
 
 impl<S> Client<S> {
-    /// Has `judge` replace the judgement on the end of an attempt or connection: it is given the
-    /// cause, and what the [`Policy`](crate::reconnect::Policy) says.
+    /// Lets `judge` decide whether another attempt is made after an attempt failed or a connection
+    /// ended. It gets the cause and the decision of the [`Policy`](crate::reconnect::Policy).
     ///
     /// ```no_run
     /// # use sanswire::io::tokio::reconnecting::{Cause, Client, Options};
@@ -129,17 +135,17 @@ impl<S> Client<S> {
         self
     }
 
-    /// Begins again after [`stop`](Self::stop), or after it gave up, with all counts from zero;
-    /// what was queued is still there. A connection that is being closed comes to its end first.
+    /// Starts again after [`stop`](Self::stop), or after the client gave up. All counts begin at
+    /// zero; queued messages are still there. A connection that is closing ends first.
     ///
-    /// Changes nothing while it goes on.
+    /// Has no effect while the client is running.
     pub fn start(&mut self) {
         let now = self.epoch.elapsed();
         self.shared.with(|supervisor| supervisor.start(now));
     }
 
-    /// Queues a message, online or not. It leaves when the client is driven and connected, in the
-    /// order of these calls. To wait for room, use [`Handle::send`] in another task.
+    /// Queues a message, online or offline. It leaves in the order of these calls, when the client
+    /// is connected and driven. To wait for room, use [`Handle::send`] in another task.
     ///
     /// # Errors
     ///
@@ -152,41 +158,43 @@ impl<S> Client<S> {
         self.shared.command(|supervisor| supervisor.try_send(message))
     }
 
-    /// Returns a handle, for other tasks.
+    /// Returns a handle, for other tasks to send and to stop the client.
     #[must_use]
     pub fn handle(&self) -> Handle {
         Handle::new(Arc::clone(&self.shared))
     }
 
-    /// Takes out the messages that no connection has taken, the oldest first. None with
-    /// [`Options::delivery`]: the session has a use for them.
+    /// Removes and returns the messages that no connection has taken, oldest first. With
+    /// [`Options::delivery`] it returns none: the session keeps them.
     #[must_use = "the messages are in the queue no more"]
     pub fn take_unsent(&mut self) -> Vec<Message> {
         self.shared.with(Supervisor::take_unsent)
     }
 
-    /// Returns how many messages wait: for a connection, or with [`Options::delivery`] to be
-    /// acknowledged.
+    /// Returns how many messages are queued. With [`Options::delivery`], they wait to be
+    /// acknowledged; without, for a connection.
     #[must_use]
     pub fn buffered_messages(&self) -> usize {
         self.shared.with(|supervisor| supervisor.buffered_messages())
     }
 
-    /// Returns how many bytes of payload those messages have.
+    /// Returns how many bytes of payload the queued messages have.
+    #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.shared.with(|supervisor| supervisor.buffered_amount())
     }
 
-    /// Returns what it is doing.
+    /// Returns what the client is doing.
     #[must_use]
     pub fn state(&self) -> State {
         self.shared.with(|supervisor| supervisor.state())
     }
 
-    /// Returns the connection's socket, while there is one. Its
-    /// [`response`](WebSocket::response) has the headers by which the server accepted this
-    /// connection, the newest, from [`ClientEvent::Open`](super::ClientEvent) on.
+    /// Returns the socket of the connection, while there is one.
+    ///
+    /// Its [`response`](WebSocket::response) has the headers of the server's answer, from
+    /// [`ClientEvent::Open`](super::ClientEvent) on.
     #[must_use]
     pub const fn socket(&self) -> Option<&WebSocket<S>> {
         match &self.stage {

@@ -27,17 +27,17 @@ pub(super) enum Stage<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
-    /// Waits for the next event; `None` when the client was stopped or gave up, and nothing of it
-    /// is left.
+    /// Waits for the next event. Returns `None` after the client was stopped or gave up, and its
+    /// connection has ended.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future has taken no event; what it began goes on by the next call.
+    /// If the future is dropped, no event is lost; work in progress continues with the next call.
     pub async fn next(&mut self) -> Option<ClientEvent> {
         poll_fn(|cx| self.poll_next(cx)).await
     }
 
-    /// As [`next`](Self::next), as a poll function.
+    /// Polls for the next event: [`next`](Self::next) as a poll function.
     pub fn poll_next(&mut self, cx: &mut Context<'_>) -> Poll<Option<ClientEvent>> {
         self.shared.register(cx.waker());
         loop {
@@ -52,12 +52,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         }
     }
 
-    /// Stops: an attempt or a delay ends at once, a connection is closed with 1000.
+    /// Stops the client. An attempt or a delay ends at once; a connection is closed with 1000.
     ///
-    /// To let the closing handshake take place, call [`next`](Self::next) until it returns `None`;
-    /// it takes no longer than [`Config::close_timeout`](crate::Config), whatever the server does.
-    /// What waits is sent before the Close frame as far as the connection's output has room; the
-    /// rest stays queued. Dropping the client instead drops everything.
+    /// To complete the closing handshake, call [`next`](Self::next) until it returns `None`. This
+    /// takes [`Config::close_timeout`](crate::Config) at most, whatever the server does. Queued
+    /// messages are sent before the Close frame as far as the connection's output has room; the
+    /// rest stays queued. If the client is dropped instead, everything is lost.
+    #[doc(alias = "close")]
+    #[doc(alias = "shutdown")]
     pub fn stop(&mut self) {
         self.shared.with(Supervisor::stop);
         match &mut self.stage {

@@ -5,11 +5,11 @@ use crate::reconnect;
 
 // An application names them in signatures: they take no parameter there.
 
-/// What happened, by [`Client::next`](super::Client::next).
+/// What happened, from [`Client::next`](super::Client::next).
 pub type ClientEvent = reconnect::ClientEvent<Error>;
 
-/// Why there is no connection any more, or none came about.
+/// Why a connection ended, or why an attempt to connect failed.
 ///
-/// [`Failed`](reconnect::Cause::Failed) has an [`Error`]. An attempt that took too long is an
-/// [`Timeout::Attempt`](crate::io::Timeout).
+/// [`Failed`](reconnect::Cause::Failed) contains an [`Error`]. An attempt that took too long is an
+/// [`Error::Io`] of kind [`TimedOut`](std::io::ErrorKind::TimedOut).
 pub type Cause = reconnect::Cause<Error>;

@@ -7,9 +7,9 @@ use crate::connection::Refused;
 use crate::message::Message;
 use crate::reconnect::{OutboxError, Supervisor};
 
-/// Sends by a [`Client`](super::Client) that another task drives, and stops it.
+/// Sends messages by a [`Client`](super::Client) that another task drives, and stops it.
 ///
-/// It can be cloned at will, and does not keep the client alive.
+/// A handle can be cloned. It does not keep the client alive.
 #[derive(Clone, Debug)]
 pub struct Handle {
     shared: Arc<Shared>,
@@ -20,18 +20,18 @@ impl Handle {
         Self { shared }
     }
 
-    /// Queues a message, once there is room for it.
+    /// Queues a message. Waits until there is room for it.
     ///
-    /// To be called from another task than the one that drives the client: it waits for as long as
-    /// the client is offline with a full queue.
+    /// Call it from a task other than the one that drives the client: with a full queue it waits as
+    /// long as the client is offline.
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back.
+    /// [`Refused`] gives the message back: the client has ended.
     ///
     /// # Cancel safety
     ///
-    /// A dropped future has not queued the message.
+    /// If the future is dropped, the message has not been queued.
     pub async fn send(
         &self,
         message: impl Into<Message>,
@@ -48,12 +48,11 @@ impl Handle {
         }
     }
 
-    /// Queues a message if there is room for it now; see
-    /// [`Client::try_send`](super::Client::try_send).
+    /// Queues a message if there is room for it now.
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back.
+    /// [`Refused`] gives the message back: the queue is full, or the client has ended.
     pub fn try_send(
         &self,
         message: impl Into<Message>,
@@ -62,16 +61,17 @@ impl Handle {
         self.shared.command(|supervisor| supervisor.try_send(message))
     }
 
-    /// Waits until no message waits any more: a connection has taken each, or, with
-    /// [`Options::delivery`](super::Options::delivery), the peer has acknowledged each.
+    /// Waits until no message is queued: connections have taken all of them or, with
+    /// [`Options::delivery`](super::Options::delivery), the peer has acknowledged all of them.
     ///
     /// # Errors
     ///
-    /// [`OutboxError::Ended`] when that will not happen.
+    /// [`OutboxError::Ended`] if the client ends before.
     ///
     /// # Cancel safety
     ///
-    /// Nothing depends on the future.
+    /// The future can be dropped at any time.
+    #[doc(alias = "flush")]
     pub async fn drained(&self) -> Result<(), OutboxError> {
         loop {
             let room = self.shared.room();
@@ -86,7 +86,7 @@ impl Handle {
         }
     }
 
-    /// Stops the client; see [`Client::stop`](super::Client::stop). An attempt ends, or a
+    /// Stops the client, as [`Client::stop`](super::Client::stop) does. The attempt ends, or the
     /// connection is closed, as soon as the client is driven.
     pub fn stop(&self) {
         self.shared.command(Supervisor::stop);

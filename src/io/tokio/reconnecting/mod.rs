@@ -1,4 +1,4 @@
-//! A client that connects again by itself when its connection is lost.
+//! A client that reconnects by itself when its connection is lost.
 //!
 //! ```no_run
 //! # async fn fresh_token() -> Result<String, std::io::Error> { Ok(String::new()) }
@@ -23,8 +23,11 @@
 //! # }
 //! ```
 //!
-//! There is no task behind it: [`Client::next`] does everything, so call it in a loop. At most one
-//! attempt or connection exists.
+//! No task runs in the background: [`Client::next`] does everything, so call it in a loop. The
+//! client makes one attempt, or has one connection, at a time. Other tasks send by a [`Handle`].
+//!
+//! An `async` closure cannot own the variables that it uses. If it needs one, such as a `String`
+//! with the URL, write a closure that returns an `async` block, as in the next example.
 //!
 //! ```text
 //!          Connecting              Open                        Disconnected
@@ -36,10 +39,11 @@
 //!                          └─▶ GaveUp, then None         stop: None, from everywhere
 //! ```
 //!
-//! # What a connection begins with
+//! # First messages of a connection
 //!
-//! Many servers want a token, or subscriptions, as the first messages on each connection. Return
-//! them with the request, as an [`Opening`](crate::reconnect::Opening): they leave before what waits in the queue.
+//! Many servers want a token or subscriptions as the first messages of each connection. Return them
+//! with the request, as an [`Opening`](crate::reconnect::Opening). They leave before the queued
+//! messages.
 //!
 //! ```
 //! # #[tokio::main(flavor = "current_thread")]
@@ -78,20 +82,21 @@
 //! # }
 //! ```
 //!
-//! A server that no longer takes the token says so by a status, which comes as a
-//! [`Cause::Failed`], or by a Close, which comes as a [`Cause::Closed`]. The
-//! [`Policy`](crate::reconnect::Policy) takes 401, 403, 1008, 3000 and 3003 to be final; where the
-//! next attempt has another token, use [`Client::judge_by`].
+//! A server that refuses the token answers with a status, which is reported as [`Cause::Failed`],
+//! or with a Close frame, which is reported as [`Cause::Closed`]. By default the client gives up
+//! after 401, 403, 1008, 3000 and 3003; [`Policy`](crate::reconnect::Policy) makes this decision.
+//! If the next attempt gets a new token, override it by [`Client::judge_by`].
 //!
-//! # What becomes of messages
+//! # What happens to messages
 //!
-//! What is sent waits in a queue until a connection takes it, in order, across attempts and breaks;
-//! a full queue gives the message back. A message that a connection has taken is lost when the
-//! connection breaks before it has left, or on its way, and nobody can tell. Where that matters,
-//! set [`Options::delivery`]: messages are kept until the peer has acknowledged them, and arrive
-//! each once and in order as [`delivery`](crate::delivery) has it.
+//! Messages wait in a queue until a connection takes them, in order and across reconnections. If
+//! the queue is full, the message is given back. If a connection breaks after it has taken a
+//! message and before the message has arrived, the message is lost, and neither end can tell. Where
+//! this matters, set [`Options::delivery`]: messages are kept until the peer has acknowledged them,
+//! and each arrives once and in order. The server must support this; see
+//! [`delivery`](crate::delivery).
 //!
-//! All its decisions are made by a [`Supervisor`], which can be used without tokio.
+//! The decisions of this client are made by a [`Supervisor`], which works without tokio.
 //!
 //! [`Supervisor`]: crate::reconnect::Supervisor
 

@@ -7,7 +7,7 @@ use crate::delivery::Limits;
 use crate::reconnect::Policy;
 use crate::setters::setters;
 
-/// The habits and limits of a [`Client`](super::Client).
+/// The limits and policies of a [`Client`](super::Client).
 ///
 /// ```
 /// use core::time::Duration;
@@ -19,40 +19,44 @@ use crate::setters::setters;
 #[non_exhaustive]
 pub struct Options {
     /// When to try again, and when to give up.
+    #[doc(alias = "backoff")]
     pub policy: Policy,
-    /// The limits of each connection. Messages are always whole, Pings answered by the connection,
-    /// and messages kept for which its output has no room, whatever is said here.
+    /// Limits, timeouts and policies of each connection. The client overrides three of them:
+    /// messages are always whole, Pings are answered, and a message stays queued while the
+    /// connection's output has no room.
     pub config: Config,
-    /// How long an attempt may take: the request's callback, the name look-up, TCP, TLS and the
-    /// handshake together.
+    /// How long one attempt may take: the callback for the request, the name look-up, TCP, TLS and
+    /// the handshake together.
     ///
-    /// Default 10 s: three lost SYNs, which are sent again after 1, 2 and 4 seconds.
+    /// Default 10 s: time for three lost SYNs, which are repeated after 1, 2 and 4 seconds.
+    #[doc(alias = "timeout")]
     pub attempt_timeout: Duration,
-    /// How many messages may wait for a connection; more are given back. With `delivery`, its
-    /// limits count instead.
+    /// How many messages may be queued; further messages are given back. With `delivery`, its
+    /// limits apply instead.
     ///
-    /// Default 1024: some seconds of lively traffic while a connection is made again.
+    /// Default 1024: some seconds of lively traffic during a reconnection.
     pub max_messages: usize,
-    /// How many bytes of payload may wait for a connection; more are given back. With `delivery`,
-    /// its limits count instead.
+    /// How many bytes of payload may be queued; further messages are given back. With `delivery`,
+    /// its limits apply instead.
     ///
-    /// Default 1 MiB, as much as may wait in a connection.
+    /// Default 1 MiB, as for the output of a connection.
     pub max_bytes: usize,
-    /// Whether messages arrive each once and in order across connections, by the subprotocol of
-    /// [`delivery`](crate::delivery), and how much is kept for that.
+    /// Delivers each message once and in order across connections, by the subprotocol of
+    /// [`delivery`](crate::delivery), within these limits.
     ///
-    /// Default `None`: it takes a server that does the same. The client offers the subprotocol by
-    /// itself, and gives up on a server that does not choose it. The session begins with the client
-    /// and ends with it.
+    /// Default `None`, because the server must support it. The client offers the subprotocol by
+    /// itself, and gives up on a server that does not choose it. The session begins and ends with
+    /// the client.
     ///
-    /// `attempt_timeout` does not cover the session: a server that chooses the subprotocol, answers
-    /// Pings and never says Hello holds the client on that connection for good, and messages wait.
-    /// Where a server may do that, set [`Config::idle_timeout`] to longer than it is ever silent.
+    /// `attempt_timeout` does not include the beginning of the session. A server that chooses the
+    /// subprotocol, answers Pings and never sends its Hello keeps the client on that connection,
+    /// and messages wait. If a server may do this, set [`Config::idle_timeout`] to more than the
+    /// longest silence of a working server.
     pub delivery: Option<Limits>,
-    /// Seeds the random delays.
+    /// The seed of the random delays, for tests.
     ///
-    /// Default `None`, which takes it from the operating system: clients with the same seed come
-    /// back at the same moments. For tests.
+    /// Default `None`: it comes from the operating system. Clients with the same seed reconnect at
+    /// the same moments.
     pub seed: Option<[u8; 32]>,
 }
 
