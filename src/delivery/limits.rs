@@ -14,21 +14,21 @@ use crate::setters::setters;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// How many messages may wait to be acknowledged; more are refused.
+    /// How many messages may wait to be acknowledged. Further messages are refused.
     ///
-    /// Default 1024: some seconds of lively traffic while a connection is made again.
+    /// Default 1024: some seconds of lively traffic during a reconnection.
     pub max_messages: usize,
-    /// How many bytes of payload may wait to be acknowledged; more are refused.
+    /// How many bytes of payload may wait to be acknowledged. Further messages are refused.
     ///
-    /// Default 1 MiB, as much as may wait in a connection. It bounds a single message, too: one
-    /// over the peer's [`max_message_size`](crate::Config::max_message_size) would end every
-    /// connection that it is sent on again.
+    /// Default 1 MiB, as for the output of a connection. It also limits a single message. Keep it
+    /// at most the peer's [`max_message_size`](crate::Config::max_message_size): a larger message
+    /// would end every connection, because it is sent again on each.
     pub max_bytes: usize,
-    /// After how many messages an acknowledgement is due without being asked for.
+    /// After how many messages the session acknowledges by itself.
     ///
-    /// Default 64: a small part of what the peer may keep, and little beside 64 messages.
+    /// Default 64: the acknowledgement is small beside 64 messages, and the peer keeps few.
     pub acknowledge_messages: NonZeroU64,
-    /// After how many bytes of payload an acknowledgement is due without being asked for.
+    /// After how many bytes of payload the session acknowledges by itself.
     ///
     /// Default 64 KiB, for the same reason.
     pub acknowledge_bytes: usize,

@@ -1,15 +1,15 @@
-//! Delivery across connections: nothing lost, repeated or reordered while both ends keep their
-//! state. Without I/O.
+//! Delivers messages across connections: none is lost, repeated or reordered while both ends keep
+//! their state. Without I/O.
 //!
-//! A WebSocket that breaks takes along what was on its way, and neither end can tell how much. A
-//! [`Session`] outlives its connections: it numbers messages, keeps them until the peer has
-//! acknowledged them, and sends the rest again on the next connection. When the peer comes back
-//! without its state, the application is [told](SessionEvent::PeerForgot) what may be lost.
+//! When a WebSocket breaks, the messages on their way are lost, and neither end can tell how many.
+//! A [`Session`] outlives its connections: it numbers messages, keeps them until the peer has
+//! acknowledged them, and sends the rest again on the next connection. If the peer comes back
+//! without its state, the application is [told](SessionEvent::PeerForgot) which messages may be
+//! lost.
 //!
-//! Both ends offer and choose the subprotocol [`SUBPROTOCOL`]. There is one type for both: what is
-//! below drives a client's session over one connection; a server looks at the [`Hello`] first, and
-//! finds the session in its [`Sessions`] by the ids of both ends. `io::tokio::reconnecting` is a client
-//! that does all this by itself.
+//! Both ends use this module, by the subprotocol [`SUBPROTOCOL`]. A client has a [`Session`];
+//! `io::tokio::reconnecting` is a client that does all this by itself. A server keeps the sessions
+//! of its users in [`Sessions`], and finds a session by the client's first message, a [`Hello`]:
 //!
 //! ```
 //! use core::time::Duration;

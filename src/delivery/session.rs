@@ -11,18 +11,18 @@ use crate::connection::{Commands, Refused};
 use crate::error::SendError;
 use crate::message::Message;
 
-/// One end of a session, client or server, without the connections.
+/// One end of a session, on a client or a server. It outlives its connections.
 ///
-/// There are four kinds of methods, to be called in this order, over and over:
+/// There are four kinds of methods. Call them in this order, over and over:
 ///
-/// 1. `handle_*` says what happened: [`handle_connected`](Self::handle_connected) when a connection
-///    with [this subprotocol](super::SUBPROTOCOL) is open, [`handle_message`](Self::handle_message)
-///    for each message that came on it, [`handle_disconnected`](Self::handle_disconnected) when it
-///    is gone.
-/// 2. Commands: [`send`](Self::send), at any time, and [`acknowledge`](Self::acknowledge) before
+/// 1. `handle_*` reports what happened: [`handle_connected`](Self::handle_connected) when a
+///    connection with [this subprotocol](super::SUBPROTOCOL) is open,
+///    [`handle_message`](Self::handle_message) for each message that arrives on it,
+///    [`handle_disconnected`](Self::handle_disconnected) when it has ended.
+/// 2. Commands: [`send`](Self::send) at any time, and [`acknowledge`](Self::acknowledge) before
 ///    waiting for the transport.
-/// 3. [`poll_transmit`](Self::poll_transmit) until it returns `None`, or
-///    [`transmit`](Self::transmit): what goes to the peer.
+/// 3. Output: [`poll_transmit`](Self::poll_transmit) until it returns `None`, or
+///    [`transmit`](Self::transmit).
 /// 4. Getters, at any time.
 ///
 /// ```text
@@ -38,10 +38,11 @@ use crate::message::Message;
 ///
 /// A Hello that names this end proves that the peer knows the ids of both ends. A session trusts
 /// every peer that proves this. It also tells its own id to every peer that connects, so a server
-/// that is open to strangers uses [`Sessions`](super::Sessions): a stranger gets a new session.
+/// that is open to strangers must use [`Sessions`](super::Sessions), where a stranger gets a new
+/// session.
 ///
-/// Memory: messages up to the [`Limits`], each copied to memory of its own, so that what counts is
-/// what is used. What arrives is handed on at once and not kept.
+/// It keeps sent messages up to the [`Limits`], each copied to its own memory, so that the limits
+/// count the memory that is used. Received messages are returned at once and not kept.
 #[derive(Debug)]
 pub struct Session {
     id: SessionId,
@@ -71,36 +72,37 @@ pub struct Session {
     acknowledgement_due: bool,
 }
 
-/// What comes of a message of the peer.
+/// What happened, from [`Session::handle_message`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum SessionEvent {
-    /// The peer knows a session that this end does not: this end has lost its state. A new one
-    /// begins, and the peer is told so. If the connection breaks after the peer was told and before
-    /// it has named the new session, it names that one on the next connection: then this end
-    /// returns [`Started`](Self::Started) instead.
+    /// The peer knows a session that this end does not know: this end has lost its state. A new
+    /// session begins, and the peer is told.
+    ///
+    /// If the connection breaks after the peer was told and before the peer has named the new
+    /// session, the next connection reports [`Started`](Self::Started) instead.
     Forgot,
-    /// A message from the peer, each once and in order.
+    /// A message from the peer. Each arrives once, in order.
     Message(Message),
-    /// The peer has lost its state, or was replaced. A new session begins; this is what was not
-    /// acknowledged in the old one. Messages from the peer may be missing, too.
+    /// The peer has lost its state, or was replaced. A new session begins. The messages are those
+    /// that were not acknowledged in the old session. Messages from the peer may be missing, too.
     PeerForgot(Lost),
-    /// The session goes on where it was. Messages that were not received are sent again.
+    /// The session continues. Messages that were not received are sent again.
     Resumed,
-    /// A new session, for both ends.
+    /// A new session begins on both ends.
     Started,
 }
 
-/// Messages that the peer has not acknowledged and cannot be asked about any more.
+/// Messages that the peer has not acknowledged, and never will.
 ///
-/// Whether they are to be sent again is the application's to decide: only it knows what harm is
-/// done by a message twice, or not at all.
+/// The application decides whether to send them again: only it knows what harm a repeated or a
+/// missing message does.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Lost {
-    /// Messages that were sent, the oldest first: each may have been received or not.
+    /// Messages that were sent, oldest first. Each may have been received or not.
     pub sent: Vec<Message>,
-    /// Messages behind them that were never sent.
+    /// Later messages that were never sent.
     pub unsent: Vec<Message>,
 }
 
@@ -166,7 +168,7 @@ enum Step {
 }
 
 impl Session {
-    /// Creates the end of a session that has met no other.
+    /// Creates an end that has not met a peer.
     #[must_use]
     pub const fn new(id: SessionId, limits: Limits) -> Self {
         Self {
@@ -186,14 +188,14 @@ impl Session {
         }
     }
 
-    /// Creates a session from what was written down of it.
+    /// Restores a session from a snapshot.
     ///
-    /// All its messages count as sent, since nobody knows. More of them than `limits` allow are
-    /// kept all the same, and others refused for so long.
+    /// All its messages count as sent, since nobody knows whether they were. If there are more than
+    /// `limits` allow, they are kept, and new messages are refused until there is room.
     ///
     /// # Errors
     ///
-    /// [`InvalidSnapshot`] when no session can have been in that state.
+    /// [`InvalidSnapshot`] if no session can be in this state.
     pub fn restore(snapshot: Snapshot, limits: Limits) -> Result<Self, InvalidSnapshot> {
         let Snapshot { id, peer, expected, first, unacknowledged } = snapshot;
         let len = u64::try_from(unacknowledged.len()).map_err(|_| InvalidSnapshot)?;
@@ -214,25 +216,25 @@ impl Session {
         Ok(session)
     }
 
-    /// Begins with a new connection. One that was there before counts as gone: its messages must
-    /// not be handled any more.
+    /// Reports a new connection. An earlier connection counts as ended: do not handle its messages
+    /// any more.
     pub fn handle_connected(&mut self) {
         self.phase = Phase::Connected { own: OwnHello::Due { to: self.peer } };
         self.acknowledgement_due = false;
     }
 
-    /// Notes that the connection is gone. Messages are kept for the next one.
+    /// Reports that the connection has ended. Messages are kept for the next one.
     pub const fn handle_disconnected(&mut self) {
         self.phase = Phase::Offline;
     }
 
-    /// Takes a message from the connection, and returns what comes of it.
+    /// Takes a message from the connection, and returns what happened.
     ///
     /// # Errors
     ///
-    /// [`DeliveryError`], when the peer broke the protocol. It is sticky until the next connection:
-    /// close this one with its [`close_code`](DeliveryError::close_code). The session is not
-    /// harmed.
+    /// [`DeliveryError`]: the peer broke the protocol. Close the connection with the error's
+    /// [`close_code`](DeliveryError::close_code). Further calls return the same error until the
+    /// next connection. The session itself is not harmed.
     pub fn handle_message(
         &mut self,
         message: Message,
@@ -250,11 +252,11 @@ impl Session {
         handled.inspect_err(|&error| self.phase = Phase::Failed(error))
     }
 
-    /// Queues a message for the peer, connected or not. It is kept until it is acknowledged.
+    /// Queues a message for the peer, online or offline. It is kept until the peer acknowledges it.
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back: as much waits as may, or the numbers are used up.
+    /// [`Refused`] gives the message back: a limit is reached, or all message numbers are used up.
     pub fn send(&mut self, message: Message) -> Result<(), Refused<SessionFull, Message>> {
         if let Err(error) = self.check_room(message.len()) {
             return Err(Refused { error, message });
@@ -264,19 +266,19 @@ impl Session {
         Ok(())
     }
 
-    /// Acknowledges all that has arrived, if anything was not acknowledged yet.
+    /// Acknowledges all messages that have arrived, if any are not acknowledged yet.
     ///
-    /// To be called before waiting for the transport, or the peer keeps what it could drop and may
-    /// be out of room. In between, a session acknowledges by itself as the [`Limits`] say, and with
-    /// each message that it sends.
+    /// Call it before waiting for the transport. Otherwise the peer keeps messages that it could
+    /// drop, and may run out of room. A session also acknowledges by itself, as the [`Limits`] say,
+    /// and with each message that it sends.
     pub const fn acknowledge(&mut self) {
         self.acknowledgement_due = self.acknowledged < self.expected;
     }
 
     /// Returns the next message for the connection, or `None` if there is none now.
     ///
-    /// It is for the present connection only, in this order, without gaps: what cannot be sent is
-    /// to be kept for a while, or the connection to be closed.
+    /// Send these messages on the present connection only, in this order and without gaps. If one
+    /// cannot be sent, keep it until it can be, or close the connection.
     #[must_use = "messages that are not sent do not reach the peer"]
     pub fn poll_transmit(&mut self) -> Option<Message> {
         let (message, step) = self.encode_next()?;
@@ -284,12 +286,12 @@ impl Session {
         Some(message)
     }
 
-    /// Sends as much as a connection takes; the rest stays here.
+    /// Sends as many messages as the connection takes. The rest stays in the session.
     ///
     /// # Errors
     ///
-    /// What the connection refuses for, unless it is that its output is full. Nothing is lost: the
-    /// message stays here.
+    /// The connection refused a message for another reason than a full output. Nothing is lost: the
+    /// message stays in the session.
     pub fn transmit(&mut self, commands: &mut Commands<'_>) -> Result<(), SendError> {
         while let Some((message, step)) = self.encode_next() {
             match commands.try_send(message).map_err(|refused| refused.error) {
@@ -307,14 +309,13 @@ impl Session {
         self.id
     }
 
-    /// Returns the id of the end that was met last: of a peer that knew the id of this end. `None`
-    /// for a session that has not begun.
-    #[must_use]
+    /// Returns the id of the last peer that knew this end's id. `None` for a session that has not
+    /// begun.
     pub const fn peer(&self) -> Option<SessionId> {
         self.peer
     }
 
-    /// Returns whether there is a connection on which the peer has said Hello to this end.
+    /// Returns whether there is a connection on which the peer's Hello has named this end.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.phase, Phase::Open { .. })
@@ -332,7 +333,7 @@ impl Session {
         self.queued_bytes
     }
 
-    /// Returns what must be kept to [`restore`](Self::restore) the session. The payloads are
+    /// Returns what must be stored to [`restore`](Self::restore) the session. The payloads are
     /// shared, not copied.
     #[must_use]
     pub fn snapshot(&self) -> Snapshot {

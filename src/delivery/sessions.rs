@@ -12,39 +12,44 @@ use crate::close::CloseCode;
 use crate::setters::setters;
 use crate::timestamp::Timestamp;
 
-/// The sessions of a server, bounded in number for each user and in all, and in how long they wait
+/// The sessions of a server. Limits their number for each user and in all, and how long they wait
 /// for their clients.
 ///
-/// A client that names both ends of a session takes it up again. It may come back before its old
-/// connection is known to be dead: the session goes with it, and [`get`](Self::get) tells the old
-/// connection so. A client that names anything else gets a new session and changes nothing of
-/// others, not even of one with the same client's id. A session [has begun](Session::peer) when its
-/// client has named it.
+/// A client that names both ends of a session resumes it. The client may come back before the
+/// server has noticed that its old connection is dead: the session then belongs to the new
+/// connection, and [`get`](Self::get) returns `None` for the old one. A client that names anything
+/// else gets a new session, and changes no other session, not even one with the same client id. A
+/// session [has begun](Session::peer) when its client has named it.
 ///
-/// `U` names a user, as the application knows it when it hands over a connection: an account, or
-/// what else tells apart those who may hurt each other. A session that has begun is dropped only
-/// when its client stays away for too long, or for another session of the same user:
+/// # Users and limits
 ///
-/// - A user has at most [`max_user_sessions`](Retention::max_user_sessions). For one more, its
-///   oldest session that has not begun is dropped, connected or not. If there is none, the one
-///   whose client has been away for the longest. If all have begun and are connected, the new one
-///   is [denied](Denied::UserFull).
-/// - If there are [`max_sessions`](Retention::max_sessions), the user with the most sessions that
-///   have not begun loses the oldest of these, connected or not. If there is none, the new
-///   session's user loses the one whose client has been away for the longest. Otherwise the new one
-///   is [denied](Denied::Full).
+/// `U` identifies a user: an account, or whatever else separates clients that may harm each other.
+/// A session that has begun is dropped only if its client stays away for too long, or for another
+/// session of the same user:
 ///
-/// A new session makes this room when it is made, before it has begun: a client that only says
-/// Hello can push out a session of its own user, but none of others that has begun. The connection
-/// of a session that was dropped is to be closed as below: [`get`](Self::get) returns `None`.
+/// - A user has at most [`max_user_sessions`](Retention::max_user_sessions). One more replaces the
+///   user's oldest session that has not begun, connected or not. If all have begun, it replaces the
+///   one whose client has been away for the longest. If all have begun and are connected, the new
+///   one is [denied](Denied::UserFull).
+/// - In all there are at most [`max_sessions`](Retention::max_sessions). One more replaces a
+///   session that has not begun: the oldest of the user who has the most of these, connected or
+///   not. If all have begun, it replaces the one of the same user whose client has been away for
+///   the longest. If there is none, the new one is [denied](Denied::Full).
 ///
-/// A server that does not know its users takes the addresses that they connect from, with
-/// [`Owner::Latest`], since addresses change: an IPv4 address whole, of an IPv6 address the first
-/// 64 bits, since one host can have all of the rest. Clients behind one address are then one user.
-/// With `()`, all clients are one user: then `max_user_sessions` is for all of them, and any client
-/// can push out the sessions of others. An attacker with many accounts or addresses can use up
-/// [`max_sessions`](Retention::max_sessions): begun sessions of others stay, and new clients are
-/// denied.
+/// The new session makes this room at once, before it has begun. So a client that only says Hello
+/// can replace sessions of its own user, but none that has begun of another user. Close the
+/// connection of a session that was dropped: [`get`](Self::get) returns `None`.
+///
+/// # Users without accounts
+///
+/// A server that does not know its users can use their addresses with [`Owner::Latest`], since
+/// addresses change. Use a whole IPv4 address, but only the first 64 bits of an IPv6 address,
+/// because one host can have all of the rest. Clients with the same address are then one user.
+///
+/// With `()`, all clients are one user: `max_user_sessions` is for all of them, and any client can
+/// replace the sessions of others. An attacker with many accounts or addresses can use up
+/// [`max_sessions`](Retention::max_sessions): sessions of others that have begun stay, and new
+/// clients are denied.
 ///
 /// `now` is the current time, as a [`Timestamp`].
 ///
@@ -93,19 +98,20 @@ pub struct Sessions<U> {
 pub struct Retention {
     /// How many sessions are kept in all.
     ///
-    /// Default 1024: with the default limits, 1 GiB of messages at the very most.
+    /// Default 1024: with the default limits, at most 1 GiB of messages.
     pub max_sessions: usize,
     /// How many sessions are kept for one user.
     ///
-    /// Default 16: the devices and the open pages of a person. With the default limits, the
-    /// messages for one user take 16 MiB at the very most. Where users are addresses, raise it to
-    /// what may be behind one: it is for all of them together.
+    /// Default 16: the devices and open pages of a person. With the default limits, at most 16 MiB
+    /// of messages for one user. If users are addresses, raise it: all clients behind one address
+    /// share it.
     pub max_user_sessions: usize,
-    /// For how long a session waits for its client.
+    /// How long a session waits for its client.
     ///
-    /// Default 1 h: a journey by train. A client that stays away longer begins anew, and is told so.
+    /// Default 1 h: a journey by train. A client that stays away longer gets a new session, and is
+    /// told.
     pub max_absence: Duration,
-    /// Whose a session is.
+    /// Who owns a session.
     ///
     /// Default [`Owner::First`].
     pub owner: Owner,
@@ -113,19 +119,19 @@ pub struct Retention {
     pub limits: Limits,
 }
 
-/// Whose a session is, if a client of another user names both of its ends.
+/// Who owns a session if a client of another user names both of its ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a session is handed over, or not")]
 pub enum Owner {
-    /// The user's with whom it began; others are [denied](Denied::OtherUser). For users that have
-    /// proved who they are.
+    /// The user with whom it began; other users are [denied](Denied::OtherUser). For users that
+    /// have proved who they are.
     First,
-    /// The user's who came last. For users that are told apart by what may change, such as their
-    /// addresses.
+    /// The user who came last. For users that are identified by something that may change, such as
+    /// an address.
     Latest,
 }
 
-/// A connection's claim on its session.
+/// Identifies one connection of a session, from [`Sessions::connect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attachment {
     key: Key,
@@ -157,27 +163,29 @@ enum Presence {
 }
 
 impl<U: Ord + Clone> Sessions<U> {
-    /// Creates an empty map.
+    /// Creates an empty collection.
     #[must_use]
     pub const fn new(retention: Retention) -> Self {
         Self { retention, kept: BTreeMap::new(), users: BTreeMap::new(), last: 0 }
     }
 
-    /// Finds the session that a client's first Hello names, or makes a new one with the id `new`,
-    /// and begins with the connection. The message itself is then to be given to the session, as
-    /// all that follow.
+    /// Finds the session that a client's first Hello names, or creates one with the id `new`. Then
+    /// pass the Hello itself, and all later messages, to the session.
     ///
-    /// `new` must be random and fresh each time.
+    /// `new` must be random, and different each time.
     ///
-    /// A new session [has not begun](Session::peer), and may be dropped for the next one with the
-    /// messages in it: wait for [`SessionEvent::Started`](super::SessionEvent::Started) or
-    /// [`SessionEvent::Forgot`](super::SessionEvent::Forgot) before you send what must not be lost. A client that
-    /// names a session takes it over from its connection, also by a Hello that arrives late on a
-    /// connection that the client has given up: it has it back with its next connection.
+    /// A new session [has not begun](Session::peer), and may be replaced by the next new one
+    /// together with its messages. Before you send what must not be lost, wait for
+    /// [`SessionEvent::Started`](super::SessionEvent::Started) or
+    /// [`SessionEvent::Forgot`](super::SessionEvent::Forgot).
+    ///
+    /// A client that names a session takes it from its earlier connection. This also happens if the
+    /// Hello arrives late, on a connection that the client has given up: the client gets the
+    /// session back with its next connection.
     ///
     /// # Errors
     ///
-    /// [`Denied`]: the connection is to be closed. No session has changed.
+    /// [`Denied`]: close the connection. No session has changed.
     pub fn connect(
         &mut self,
         user: U,
@@ -210,14 +218,14 @@ impl<U: Ord + Clone> Sessions<U> {
         Ok(Attachment { key, connection: self.last })
     }
 
-    /// Keeps a session that was [restored](Session::restore), until its client comes back. It
-    /// replaces what there is with the ids of both ends. `client` is as [`iter`](Self::iter)
+    /// Adds a session that was [restored](Session::restore), which waits for its client. It
+    /// replaces a session with the same ids. `client` is the client's id, as [`iter`](Self::iter)
     /// returned it.
     ///
     /// # Errors
     ///
-    /// [`Denied`], as for [`connect`](Self::connect); [`Denied::OtherClient`] when the session has
-    /// begun with another client.
+    /// [`Denied`], for the same reasons as in [`connect`](Self::connect). [`Denied::OtherClient`]
+    /// if the session has begun with another client.
     pub fn insert(
         &mut self,
         user: U,
@@ -240,7 +248,7 @@ impl<U: Ord + Clone> Sessions<U> {
         Ok(())
     }
 
-    /// Drops the sessions whose clients have been away for too long, with the messages in them.
+    /// Drops the sessions whose clients have been away for too long, with their messages.
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         let Self { retention, kept, users, .. } = self;
@@ -325,7 +333,7 @@ impl<U: Ord + Clone> Sessions<U> {
         }
     }
 
-    /// Returns the sessions of a user that have begun, here or away: to send to it.
+    /// Returns the sessions of a user that have begun, connected or not, to send to the user.
     pub fn of_user<'a>(&'a mut self, user: &'a U) -> impl Iterator<Item = &'a mut Session> {
         let begun = |kept: &&mut Kept<U>| kept.user == *user && kept.session.peer().is_some();
         self.kept.values_mut().filter(begun).map(|kept| &mut kept.session)
@@ -343,26 +351,27 @@ fn discount<U: Ord>(users: &mut BTreeMap<U, usize>, user: &U) {
 }
 
 impl<U> Sessions<U> {
-    /// Returns the session of a connection; `None` when it has it no more: the client has come back
-    /// on another one, or the session had not begun and was dropped for a new one. Then this
-    /// connection is to be closed with 1001, also if nothing more arrives on it: wake those that
-    /// wait after each [`connect`](Self::connect).
+    /// Returns the session of a connection. `None` if the connection no longer has one: the client
+    /// came back on another connection, or the session had not begun and was replaced.
+    ///
+    /// After `None`, close the connection with 1001, even if nothing more arrives on it. So after
+    /// each [`connect`](Self::connect), wake the tasks that wait for a connection.
     pub fn get(&mut self, attachment: Attachment) -> Option<&mut Session> {
         let kept = self.kept.get_mut(&attachment.key)?;
         let is_attached = kept.presence == Presence::Connected(attachment.connection);
         is_attached.then_some(&mut kept.session)
     }
 
-    /// Returns the session with these ids of its ends, here or away: to send to it. What is sent to
-    /// one that [has not begun](Session::peer) goes with it, if its client does not come.
+    /// Returns the session with these ids, connected or not, to send to its client. Messages for a
+    /// session that [has not begun](Session::peer) are lost if its client does not come.
     pub fn find(&mut self, client: SessionId, server: SessionId) -> Option<&mut Session> {
         self.kept.get_mut(&Key { client, server }).map(|kept| &mut kept.session)
     }
 
-    /// Notes the end of a connection. Ignored if another connection has taken the session.
+    /// Reports the end of a connection. Ignored if another connection has taken the session.
     ///
-    /// Whatever ends a connection must come to this, an aborted task as well: a session that counts
-    /// as connected is kept forever.
+    /// Call it however a connection ends, also when its task is aborted: a session that counts as
+    /// connected is kept forever.
     pub fn disconnect(&mut self, attachment: Attachment, now: impl Into<Timestamp>) {
         let now = now.into();
         let Some(kept) = self.kept.get_mut(&attachment.key) else { return };
@@ -372,16 +381,17 @@ impl<U> Sessions<U> {
         }
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` while nobody is away.
-    /// [`connect`](Self::connect) does it by itself.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` while no client is
+    /// away. [`connect`](Self::connect) also drops what is too old.
+    #[doc(alias = "timeout")]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let since = self.away().map(|(.., since)| since).min()?;
         Some(since.saturating_add(self.retention.max_absence))
     }
 
-    /// Returns all sessions, with the ids of their clients and their users: to write them down,
-    /// those that have not begun as well.
+    /// Returns all sessions, with the ids of their clients and their users, to store them. Includes
+    /// the sessions that have not begun.
     pub fn iter(&self) -> impl Iterator<Item = (SessionId, &U, &Session)> {
         self.kept.iter().map(|(key, kept)| (key.client, &kept.user, &kept.session))
     }
@@ -435,23 +445,23 @@ setters! {
     }
 }
 
-/// Why a client gets no session.
+/// Why a client got no session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Denied {
-    /// As many sessions are kept as may be, and none may be dropped for one more of this user: all
-    /// have begun, and those of this user have connections.
+    /// There are too many sessions, and none may be replaced by one more of this user: all have
+    /// begun, and those of this user are connected.
     Full {
         /// [`Retention::max_sessions`].
         limit: usize,
     },
-    /// The new id was used before: what it was drawn from is not random.
+    /// The new id was used before: it is not random.
     IdRepeated,
     /// The session has begun with another client.
     OtherClient,
     /// The session belongs to another user.
     OtherUser,
-    /// The user has as many sessions as may be kept for it. All have begun and have connections.
+    /// The user has too many sessions, and none may be replaced: all have begun and are connected.
     UserFull {
         /// [`Retention::max_user_sessions`].
         limit: usize,
@@ -459,8 +469,8 @@ pub enum Denied {
 }
 
 impl Denied {
-    /// Returns the code that the connection is to be closed with: 1008 for what is not the user's,
-    /// 1011 for what the server did wrong, 1013 ("try again later") for the rest.
+    /// Returns the code to close the connection with: 1008 if the session is not the user's, 1011
+    /// for a mistake of the server, 1013 ("try again later") otherwise.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {

@@ -5,24 +5,25 @@ use alloc::vec::Vec;
 use super::wire::SessionId;
 use crate::message::Message;
 
-/// The state of a session, to be kept where a restart does not reach it. A server keeps with it the
-/// client's id, as [`Sessions::iter`](super::Sessions::iter) returns it: before a session has begun,
-/// its snapshot has none.
+/// The state of a session, to store it where it survives a restart. A server stores the client's id
+/// with it, as [`Sessions::iter`](super::Sessions::iter) returns it: before a session has begun,
+/// its snapshot has no such id.
 ///
-/// All or nothing: an end that comes back with an older state than it has shown its peer breaks the
-/// session. So write it down *before* what [`poll_transmit`](super::Session::poll_transmit) returns
-/// is sent, in one transaction with what the application did with the messages that it was given.
+/// Never restore an old state: an end whose state is older than what it has shown its peer breaks
+/// the session. So store the snapshot *before* you send what
+/// [`poll_transmit`](super::Session::poll_transmit) returned, in one transaction with the effects
+/// of the messages that the application received.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "another field would change the protocol")]
 pub struct Snapshot {
     /// The id of this end.
     pub id: SessionId,
-    /// The id of the peer, if it was met: if it has named this end.
+    /// The id of the peer, if the peer has named this end.
     pub peer: Option<SessionId>,
     /// The number of the next message from the peer.
     pub expected: u64,
     /// The number of the first of `unacknowledged`, or of the next message if there are none.
     pub first: u64,
-    /// Messages for the peer, the oldest first.
+    /// Messages for the peer, oldest first.
     pub unacknowledged: Vec<Message>,
 }

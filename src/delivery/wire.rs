@@ -10,10 +10,10 @@ use super::error::DeliveryError;
 use crate::message::{Message, MessageKind};
 use crate::utf8::Utf8Bytes;
 
-/// Names one end of a session: 16 bytes that were never used before, not all of them 0.
+/// Identifies one end of a session: 16 bytes, never used before, and not all zero.
 ///
-/// They must come from the operating system's randomness: a peer that knows the ids of both ends can
-/// take the session over. One that knows only one of them can do nothing with it.
+/// Take them from the operating system's randomness. A peer that knows the ids of both ends can
+/// take over the session; a peer that knows only one of them cannot.
 ///
 /// ```
 /// use sanswire::delivery::SessionId;
@@ -28,7 +28,7 @@ pub struct SessionId {
 }
 
 impl SessionId {
-    /// Creates an id, or nothing from 16 zeros: on the wire they stand for no id.
+    /// Creates an id. Returns `None` for 16 zeros, which mean "no id" in a Hello.
     #[must_use]
     pub const fn new(bytes: [u8; 16]) -> Option<Self> {
         match NonZeroU128::new(u128::from_be_bytes(bytes)) {
@@ -51,20 +51,20 @@ impl fmt::Debug for SessionId {
     }
 }
 
-/// The first message of each end on each connection, and the second of an end that had not yet
-/// heard of the other.
+/// The first message of each end on each connection. An end that did not know its peer sends a
+/// second one, which names the peer.
 ///
-/// A server looks at the client's first Hello to find the [`Session`](super::Session) between
-/// [`from`](Self::from) and [`to`](Self::to), or to make a new one, and then hands it the message:
-/// [`Sessions`](super::Sessions) does it.
+/// [`Sessions`](super::Sessions) uses the client's first Hello to find the
+/// [`Session`](super::Session) between [`from`](Self::from) and [`to`](Self::to), or to create one;
+/// then pass it to the session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Hello {
-    /// The id of the end that says it.
+    /// The id of the end that sends this Hello.
     pub from: SessionId,
-    /// The id of the end that it means: that it met last, or that has said Hello to it.
+    /// The id of the end that it addresses: the one that it met last, or that has sent it a Hello.
     pub to: Option<SessionId>,
-    /// The number of the message that it expects next from `to`.
+    /// The number of the next message that it expects from `to`.
     pub expected: u64,
 }
 
@@ -73,7 +73,8 @@ impl Hello {
     ///
     /// # Errors
     ///
-    /// [`DeliveryError::HelloMissing`] when it is another message, and what else is wrong with it.
+    /// [`DeliveryError::HelloMissing`] if it is another message; other variants if it is a Hello
+    /// with a fault.
     pub fn parse(message: &Message) -> Result<Self, DeliveryError> {
         match Frame::parse(message.clone())? {
             Frame::Hello(hello) => Ok(hello),

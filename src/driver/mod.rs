@@ -2,8 +2,7 @@
 //!
 //! A [`Driver`] does everything between the protocol and a transport, except waiting: the opening
 //! handshake, when to read and when to write, deadlines, back-pressure, closing. Each adapter of
-//! this crate is a loop around a driver. For another runtime, write your own loop. If the transport
-//! is `Read + Write` and non-blocking, [`io::pump`](crate::io) does steps 2 and 3 of it.
+//! this crate is a loop around a driver. For another runtime, write your own loop.
 //!
 //! A loop asks the driver three questions, in any order and as often as needed, and reports what it
 //! did:
@@ -24,10 +23,9 @@
 //! 2. Write, if the driver wants to. After a write, go to 1: a closing handshake may be complete.
 //! 3. Read, if the driver wants to. After a read, go to 1.
 //! 4. Wait for the transport or for the time, and go to 1.
-//! 4. Wait for the transport or for the time, and back to 1.
 #![cfg_attr(
     all(feature = "std", feature = "handshake"),
-    doc = "\nSteps 2 and 3 are [`io::pump`](crate::io::pump()), which has an example of a whole loop."
+    doc = "\nIf the transport is `Read + Write`, [`io::pump`](crate::io::pump()) does steps 2 and 3. Its page has an example of a whole loop."
 )]
 //!
 //! # Completion

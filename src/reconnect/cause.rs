@@ -10,15 +10,15 @@ use crate::error::ConnectionError;
 #[cfg(feature = "handshake")]
 use crate::handshake::HandshakeError;
 
-/// Why there is no connection any more, or none came about.
+/// Why a connection ended, or why an attempt to connect failed.
 ///
 /// `E` is the error of the adapter, such as `sanswire::Error`.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause<E> {
-    /// There was no request, or no stream.
+    /// The application provided no request, or no stream could be connected.
     Attempt(AttemptError),
-    /// The connection was closed, by either end.
+    /// One of the ends closed the connection.
     Closed(Closed),
     /// The peer broke the rules of [`delivery`](crate::delivery).
     Delivery(DeliveryError),
@@ -27,7 +27,7 @@ pub enum Cause<E> {
 }
 
 impl<E: Retryable> Cause<E> {
-    /// Judges whether another attempt is worth it.
+    /// Returns whether another attempt may succeed.
     #[must_use]
     pub fn retry(&self, policy: &Policy) -> Retry {
         match self {
@@ -50,21 +50,10 @@ impl<E: fmt::Display> fmt::Display for Cause<E> {
     }
 }
 
-/// The text is that of what it wraps, too, so the source is the source of that.
-impl<E: core::error::Error> core::error::Error for Cause<E> {
-    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
-        match self {
-            Self::Attempt(error) => error.source(),
-            Self::Closed(closed) => closed.source(),
-            Self::Delivery(error) => error.source(),
-            Self::Failed(error) => error.source(),
-        }
-    }
-}
-
-/// An error of which it can be said whether another attempt is worth it.
+/// An error that says whether another attempt may succeed.
 ///
-/// An adapter's error leaves what it wraps to [`Policy`], and judges the rest itself:
+/// Implement it for the error of an adapter: leave the errors of this crate to [`Policy`], and
+/// judge the others:
 ///
 /// ```
 /// use sanswire::reconnect::{Policy, Retry, Retryable};
@@ -87,19 +76,19 @@ impl<E: core::error::Error> core::error::Error for Cause<E> {
 /// }
 /// ```
 pub trait Retryable {
-    /// Judges whether another attempt is worth it.
+    /// Returns whether another attempt may succeed.
     #[must_use]
     fn retry(&self, policy: &Policy) -> Retry;
 }
 
-/// As [`Policy::judge_error`].
+/// Judged by [`Policy::judge_error`].
 impl Retryable for ConnectionError {
     fn retry(&self, policy: &Policy) -> Retry {
         policy.judge_error(*self)
     }
 }
 
-/// As [`Policy::judge_handshake`].
+/// Judged by [`Policy::judge_handshake`].
 #[cfg(feature = "handshake")]
 impl Retryable for HandshakeError {
     fn retry(&self, policy: &Policy) -> Retry {
@@ -107,12 +96,13 @@ impl Retryable for HandshakeError {
     }
 }
 
-/// A [`Cause`] and what follows from it, by [`Supervisor::judge`](super::Supervisor::judge).
+/// A [`Cause`], and whether another attempt is made, from
+/// [`Supervisor::judge`](super::Supervisor::judge).
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Judgement<E> {
     /// Why there is no connection.
     pub cause: Cause<E>,
-    /// Whether another attempt is worth it. Replace it where the application knows better.
+    /// Whether another attempt is made. The application may replace it.
     pub retry: Retry,
 }

@@ -8,42 +8,42 @@ use super::cause::Cause;
 use crate::delivery::{Lost, SessionEvent};
 use crate::message::{Message, MessageKind};
 
-/// What happened.
+/// What happened to a client that reconnects.
 ///
-/// `E` is the error of the adapter, such as `sanswire::Error`.
-///
-/// `Display` says what happened in one line for a log, without the content of messages.
+/// `E` is the error of the adapter, such as `sanswire::Error`. `Display` prints one line for a log,
+/// without the content of messages.
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum ClientEvent<E> {
     /// An attempt begins.
     Connecting {
-        /// Its number, from 1 on: since the start, or since the last stable connection ended.
+        /// The number of the attempt, counted from 1 since the start, or since the last stable
+        /// connection ended.
         attempt: u32,
     },
     /// The attempt failed, or the connection ended.
     Disconnected {
         /// Why.
         cause: Cause<E>,
-        /// When the next attempt begins; `None` when none does.
+        /// The delay before the next attempt; `None` if there will be none.
         delay: Option<Duration>,
     },
-    /// Behind `Open`, with [`delivery`](crate::delivery): the peer knows a session that this
-    /// client does not. A new one begins.
+    /// With [`delivery`](crate::delivery), after `Open`: the peer knows a session that this client
+    /// does not know. A new session begins.
     Forgot,
-    /// No attempt follows; what was queued is still there. The last event, unless the client is
-    /// started again.
+    /// No further attempt is made; queued messages are still there. This is the last event, unless
+    /// the client is started again.
     GaveUp(GaveUp),
     /// A message from the peer.
     Message(Message),
-    /// The handshake is complete. What waited is sent now.
+    /// The handshake is complete. Queued messages are sent now.
     Open,
-    /// Behind `Open`, with `delivery`: the peer has lost its state. A new session begins; these
-    /// messages are in it no more.
+    /// With `delivery`, after `Open`: the peer has lost its state. A new session begins; these
+    /// messages are no longer in it.
     PeerForgot(Lost),
-    /// Behind `Open`, with `delivery`: the session goes on where it was.
+    /// With `delivery`, after `Open`: the session continues.
     Resumed,
-    /// Behind `Open`, with `delivery`: a new session, for both ends.
+    /// With `delivery`, after `Open`: a new session begins on both ends.
     Started,
 }
 

@@ -1,13 +1,15 @@
-//! A client that comes back (RFC 6455, §7.2.3), without I/O.
+//! Decides when a client reconnects (RFC 6455, §7.2.3), and what happens to its messages, without
+//! I/O.
 //!
-//! There are two machines like [`Connection`](crate::Connection), one inside the other. Time comes
-//! in as a [`Timestamp`], entropy as a seed.
+//! `io::tokio::reconnecting` is a complete client, with sockets. This module has its two state
+//! machines:
 //!
-//! - [`Reconnect`] says when to connect, and nothing else.
-//! - [`Supervisor`] is a whole client that comes back: it keeps what is to be sent, judges how
-//!   attempts and connections end, and has the events for the application. `io::tokio::reconnecting`
-//!   drives it. What each connection begins with, such as a token, leaves before what waits: with
-//!   the feature `handshake`, an `Opening` has both the request and those messages.
+//! - [`Reconnect`] decides when to connect, and nothing else.
+//! - [`Supervisor`] makes all decisions of a client that reconnects. It contains a [`Reconnect`],
+//!   keeps the messages to send, judges how attempts and connections end, and has the events for
+//!   the application.
+//!
+//! The clock comes in as a [`Timestamp`], entropy as a seed.
 //!
 //! The states of a [`Reconnect`]:
 //!
@@ -23,28 +25,29 @@
 //!   any state ──stop──▶ Stopped ──start──▶ Waiting
 //! ```
 //!
-//! # What is tried again
+//! # When it tries again
 //!
-//! [`Policy`] judges what the crate knows. What only the caller knows, it judges itself, for a
-//! [`Supervisor`] by [`Retryable`]. Each judgement can be replaced by another [`Retry`].
+//! [`Policy`] judges the errors and closes of this crate. The caller judges what only the caller
+//! knows: for a [`Supervisor`], implement [`Retryable`]. The application can replace each judgement
+//! by another [`Retry`].
 //!
 //! | what happened | judged by | judgement |
 //! |---|---|---|
-//! | no route, refused, reset, timed out, a name not found | the caller | [`Retry::Later`]: so it looks when a device is offline |
+//! | no route, refused, reset, timed out, a name not found | the caller | [`Retry::Later`]: an offline device looks like this |
 //! | the server's certificate or the TLS handshake was bad | the caller | [`Retry::Never`]: a downgrade or an attack must be seen |
-//! | a URL that is none, a header that cannot be written | [`judge_handshake`] | `Never` |
+//! | an invalid URL, a header that cannot be written | [`judge_handshake`] | `Never` |
 //! | refused with 408, 425, 429 or 5xx | [`judge_handshake`] | `Later`, or [`Retry::After`] what `Retry-After` says |
 //! | any other status: 2xx, 3xx, other 4xx | [`judge_handshake`] | `Never`: the same request gets the same answer |
-//! | the stream ended within the handshake | [`judge_handshake`] | `Later` |
+//! | the stream ended during the handshake | [`judge_handshake`] | `Later` |
 //! | an answer that breaks HTTP or §4.1 | [`judge_handshake`] | `Never` |
 //! | closed with 1000 or without a code | [`judge_close_code`] | [`Policy::normal_close`] |
 //! | closed with 1001, 1011–1014, or lost (1006) | [`judge_close_code`] | `Later` |
 //! | closed with 1002, 1003, 1007–1010, or 1015 | [`judge_close_code`] | `Never`: the next connection breaks the same rule |
 //! | closed with 3000 or 3003 | [`judge_close_code`] | `Never`: registered as 401 and 403 |
 //! | closed with another code of 3000–4999 | [`judge_close_code`] | `Later`: only the application knows better |
-//! | closed with a code that nobody may send | [`judge_close_code`] | `Never`, as 1002 |
-//! | this end failed the connection | [`judge_error`] | as the code that the peer is told |
-//! | this end closed it by [`close`](crate::Commands::close) | [`judge_closed`] | `Never`: it was wanted |
+//! | closed with a code that must not be sent | [`judge_close_code`] | `Never`, as for 1002 |
+//! | this end failed the connection | [`judge_error`] | as for the code that the peer was sent |
+//! | this end closed it by [`close`](crate::Commands::close) | [`judge_closed`] | `Never`: the application wanted it |
 //!
 //! [`judge_close_code`]: Policy::judge_close_code
 //! [`judge_closed`]: Policy::judge_closed
@@ -79,23 +82,22 @@ pub use supervisor::{Step, Supervisor};
 
 /// Decides when a client connects, and connects again.
 ///
-/// Three kinds of calls, in this order: tell what happened (`handle_*`) or what is wanted
-/// ([`start`](Self::start), [`stop`](Self::stop)); do what [`poll_action`](Self::poll_action) says
-/// until it says nothing; then sleep until [`poll_timeout`](Self::poll_timeout), or until something
-/// happens.
+/// There are three kinds of calls. Make them in this order, over and over:
 ///
-/// At most one attempt or connection exists at a time: between two [`Action::Connect`] there is
-/// always the end of the first, reported by the caller or demanded by [`Action::Disconnect`]. A
-/// call that does not fit the state changes nothing, so that an answer which comes too late does no
-/// harm.
+/// 1. Report what happened (`handle_*`), or what the application wants ([`start`](Self::start),
+///    [`stop`](Self::stop)).
+/// 2. Do what [`poll_action`](Self::poll_action) says, until it returns `None`.
+/// 3. Sleep until [`poll_timeout`](Self::poll_timeout), or until something happens.
 ///
-/// `now` is the current time, as a [`Timestamp`]. It should not go backwards. If it does,
-/// no time has passed: delays are neither lost nor prolonged beyond what is left of them.
+/// At most one attempt or connection exists at a time: between two [`Action::Connect`], the caller
+/// reports the end of the first, or [`Action::Disconnect`] demands it. A call that does not fit the
+/// state has no effect, so a late report does no harm.
 ///
-/// The delay before retry `n`, counted from 0, is random between zero and
-/// `min(max_delay, initial_delay * 2^n)`: truncated binary exponential backoff (§7.2.3) with full
-/// jitter, which of the usual kinds of jitter costs a recovering server the least work
-/// ([Brooker 2015]).
+/// `now` is the current time, as a [`Timestamp`]. If it goes backwards, no time has passed.
+///
+/// The delay before retry `n`, counted from 0, is random between zero and `min(max_delay,
+/// initial_delay * 2^n)`. This is truncated binary exponential backoff (§7.2.3) with full jitter,
+/// the kind of jitter that costs a recovering server the least work ([Brooker 2015]).
 ///
 /// ```
 /// use core::time::Duration;
@@ -136,6 +138,7 @@ pub use supervisor::{Step, Supervisor};
 /// ```
 ///
 /// [Brooker 2015]: https://aws.amazon.com/blogs/architecture/exponential-backoff-and-jitter/
+#[doc(alias = "backoff")]
 #[derive(Debug)]
 pub struct Reconnect {
     policy: Policy,
@@ -174,8 +177,8 @@ enum Phase {
 impl Reconnect {
     /// Creates a machine that waits for [`start`](Self::start).
     ///
-    /// The seed must differ between clients, or they all come back at the same moment: take it from
-    /// the operating system, or from any generator that was seeded by it.
+    /// The seed must differ between clients; otherwise all of them come back at the same moment.
+    /// Take it from the operating system, or from a generator that was seeded by it.
     #[must_use]
     pub fn new(policy: Policy, seed: [u8; 32]) -> Self {
         Self {
@@ -190,11 +193,11 @@ impl Reconnect {
         }
     }
 
-    /// Begins, or begins again after [`stop`](Self::stop) or after it gave up: connects at once,
-    /// all counts from zero.
+    /// Starts, or starts again after [`stop`](Self::stop) or after it gave up. Connects at once;
+    /// all counts begin at zero.
     ///
-    /// Changes nothing while it waits, connects or is open. To cut a delay short, because the
-    /// network is back or the user wants it, call `stop` first.
+    /// Has no effect while it waits, connects or is open. To skip a delay, because the network is
+    /// back or the user wants it, call `stop` first.
     pub fn start(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         match self.phase {
@@ -207,15 +210,15 @@ impl Reconnect {
         }
     }
 
-    /// Ends it, in any state: no attempt follows before the next [`start`](Self::start).
+    /// Stops, in any state. No attempt is made before the next [`start`](Self::start).
     ///
-    /// When an attempt or a connection exists, [`Action::Disconnect`] comes once.
+    /// If an attempt or a connection exists, [`Action::Disconnect`] follows once.
     pub fn stop(&mut self) {
         self.is_abandoned |= matches!(self.phase, Phase::Connecting | Phase::Open(_));
         self.phase = Phase::Stopped;
     }
 
-    /// Notes that the attempt succeeded: the handshake is complete.
+    /// Reports that the attempt succeeded: the handshake is complete.
     pub fn handle_connected(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         self.advance(now);
@@ -224,7 +227,7 @@ impl Reconnect {
         }
     }
 
-    /// Notes that the attempt failed, anywhere from the name look-up to the handshake.
+    /// Reports that the attempt failed, at any step from the name look-up to the handshake.
     pub fn handle_failed(&mut self, now: impl Into<Timestamp>, retry: Retry) {
         let now = now.into();
         self.advance(now);
@@ -234,7 +237,7 @@ impl Reconnect {
         }
     }
 
-    /// Notes that the connection ended, in whatever way.
+    /// Reports that the connection ended, in whatever way.
     pub fn handle_disconnected(&mut self, now: impl Into<Timestamp>, retry: Retry) {
         let now = now.into();
         self.advance(now);
@@ -247,7 +250,7 @@ impl Reconnect {
         }
     }
 
-    /// Yields what the caller must do now; `None` when there is nothing to do.
+    /// Returns what the caller must do now, or `None` if there is nothing to do.
     #[must_use]
     pub fn poll_action(&mut self, now: impl Into<Timestamp>) -> Option<Action> {
         let now = now.into();
@@ -267,10 +270,9 @@ impl Reconnect {
         Some(Action::Connect)
     }
 
-    /// Returns when to call [`poll_action`](Self::poll_action) again, in the time of `now`; `None`
-    /// when nothing but a call can change the state.
-    ///
-    /// It may be in the past: then call at once.
+    /// Returns when to call [`poll_action`](Self::poll_action) again, on the clock of `now`. `None`
+    /// if only another call can change the state. If the time is in the past, call at once.
+    #[doc(alias = "timeout")]
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Timestamp> {
         match self.phase {
@@ -296,15 +298,15 @@ impl Reconnect {
         }
     }
 
-    /// Returns how many attempts were begun since [`start`](Self::start), or since the last
-    /// connection that was stable ended.
+    /// Returns how many attempts were begun since [`start`](Self::start), or since the last stable
+    /// connection ended.
     #[must_use]
     pub const fn attempts(&self) -> u32 {
         self.attempts
     }
 
-    /// Returns the whole delay before the next attempt, as it was drawn; `None` unless one is
-    /// waited for. It is zero after [`start`](Self::start).
+    /// Returns the full delay before the next attempt, or `None` if it is not waiting for one.
+    /// After [`start`](Self::start) it is zero.
     #[must_use]
     pub const fn delay(&self) -> Option<Duration> {
         match self.phase {
@@ -373,18 +375,18 @@ impl Reconnect {
 #[non_exhaustive]
 pub enum Action {
     /// Begin an attempt, and report it by [`handle_connected`](Reconnect::handle_connected) or
-    /// [`handle_failed`](Reconnect::handle_failed). What the request needs (a fresh token, the URL)
-    /// is best read now.
+    /// [`handle_failed`](Reconnect::handle_failed). Now is the time to fetch what the request
+    /// needs, such as a fresh token.
     Connect,
-    /// Drop the attempt, or close the connection, and report nothing more of it.
+    /// Drop the attempt, or close the connection. Do not report its end.
     Disconnect,
 }
 
-/// What a [`Reconnect`] is doing.
+/// The state of a [`Reconnect`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum State {
-    /// Nothing: it has not been started.
+    /// It has not been started.
     Idle,
     /// It waits for the time of the next attempt.
     Waiting,
@@ -392,9 +394,9 @@ pub enum State {
     Connecting,
     /// A connection is open.
     Open,
-    /// Nothing: it was stopped.
+    /// It was stopped.
     Stopped,
-    /// Nothing: another attempt would not help, or is not allowed.
+    /// It gave up: another attempt would not help, or is not allowed.
     GaveUp(GaveUp),
 }
 

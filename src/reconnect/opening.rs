@@ -5,16 +5,14 @@ use alloc::vec::Vec;
 use crate::handshake::ClientRequest;
 use crate::message::Message;
 
-/// How a connection begins: the request of its handshake, and the messages that leave before all
-/// others.
+/// How a connection begins: with the request of its handshake, and with the first messages.
 ///
-/// For what a server must have on each connection before anything else, such as a token or
-/// subscriptions. On each connection these messages leave first, in their order, and what waits in
-/// the [`Outbox`](super::Outbox) leaves behind them. They are not kept for the next connection,
-/// which has an opening of its own. With [`delivery`](crate::delivery) they are no part of a
-/// session: the server takes them before the client's `Hello`.
+/// Use it if a server wants something first on each connection, such as a token or subscriptions.
+/// These messages leave in their order, before the messages in the [`Outbox`](super::Outbox). They
+/// are not kept: the next connection has its own opening. With [`delivery`](crate::delivery) they
+/// do not belong to the session: the server receives them before the client's `Hello`.
 ///
-/// A [`ClientRequest`] is an opening without messages.
+/// A [`ClientRequest`] can be used as an opening without messages.
 ///
 /// ```
 /// use sanswire::handshake::ClientRequest;
@@ -41,14 +39,14 @@ impl Opening {
         Self { request, first: Vec::new() }
     }
 
-    /// Adds a message, behind those that were added before.
+    /// Adds a message after those that were added before.
     #[must_use]
     pub fn first_message(mut self, message: impl Into<Message>) -> Self {
         self.first.push(message.into());
         self
     }
 
-    /// Returns the request for the handshake, and the messages for
+    /// Returns the request for the handshake, and the messages to pass to
     /// [`Supervisor::handle_connected`](super::Supervisor::handle_connected).
     #[must_use]
     pub fn into_parts(self) -> (ClientRequest, Vec<Message>) {

@@ -9,13 +9,13 @@ use crate::connection::{Commands, Refused};
 use crate::delivery::{DeliveryError, Session, SessionEvent};
 use crate::message::Message;
 
-/// Where messages wait for a connection: the part of a [`Supervisor`](super::Supervisor) that
-/// decides what becomes of them when a connection breaks.
+/// Holds the messages that wait for a connection, and decides what happens to them when a
+/// connection breaks. A part of a [`Supervisor`](super::Supervisor).
 ///
-/// | | a message leaves the outbox when | a message on its way when the connection breaks |
+/// | | a message leaves the outbox when | if the connection breaks while a message is on its way |
 /// |---|---|---|
-/// | [`queue`](Self::queue) | a connection takes it | is lost, or has arrived |
-/// | [`session`](Self::session) | the peer acknowledges it | is sent again, and arrives once |
+/// | [`queue`](Self::queue) | a connection takes it | it may be lost |
+/// | [`session`](Self::session) | the peer acknowledges it | it is sent again, and arrives once |
 #[derive(Debug)]
 pub struct Outbox {
     content: Content,
@@ -40,8 +40,8 @@ struct Queue {
 
 impl Outbox {
     /// Creates a queue of at most `max_messages` messages with at most `max_bytes` of payload in
-    /// all. What is over a limit is refused. A message that waits is copied to memory of its own, so
-    /// that what counts is what is used.
+    /// all. Further messages are refused. Each message is copied to its own memory, so that the
+    /// limits count the memory that is used.
     #[must_use]
     pub const fn queue(max_messages: usize, max_bytes: usize) -> Self {
         let queue = Queue { messages: VecDeque::new(), bytes: 0, max_messages, max_bytes };
@@ -49,7 +49,7 @@ impl Outbox {
     }
 
     /// Creates an outbox that delivers each message once and in order, by the subprotocol of
-    /// [`delivery`](crate::delivery). The session's own limits count. It may be new, or
+    /// [`delivery`](crate::delivery). The session's own limits apply. The session may be new or
     /// [restored](Session::restore).
     #[must_use]
     pub fn session(session: Session) -> Self {

@@ -9,10 +9,10 @@ use crate::error::ConnectionError;
 use crate::handshake::{HandshakeError, Response};
 use crate::setters::setters;
 
-/// How patient and how persistent a client is.
+/// How long a client waits between attempts, and when it gives up.
 ///
-/// The defaults are for clients that should come back by themselves, in numbers that can overwhelm
-/// a server. Each field has a setter of its name:
+/// The defaults are for many clients that should reconnect by themselves without overwhelming a
+/// server. Each field has a setter of the same name:
 ///
 /// ```
 /// use core::time::Duration;
@@ -23,49 +23,51 @@ use crate::setters::setters;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Policy {
-    /// The first retry comes after a random delay between zero and this.
+    /// The upper limit of the random delay before the first retry; the lower limit is zero.
     ///
     /// Default 5 s. §7.2.3: "a value chosen randomly between 0 and 5 seconds is a reasonable
-    /// initial delay". Zero means no delays but those that a server names: only for tests.
+    /// initial delay". With zero there are no delays except those that a server demands: for tests
+    /// only.
     pub initial_delay: Duration,
-    /// No random delay is longer than this.
+    /// The longest random delay.
     ///
-    /// Default 60 s, between the 120 s of gRPC's connection backoff and the 5 s of socket.io: a
+    /// Default 60 s, between the 120 s of gRPC's connection backoff and the 5 s of socket.io. A
     /// client is back half a minute after its server on average, and 10,000 clients make some 330
-    /// attempts a second. Less than `initial_delay` is allowed, and bounds that, too.
+    /// attempts a second. If it is less than `initial_delay`, it limits that, too.
     pub max_delay: Duration,
-    /// How many attempts may be made, the first one counted, before one leads to a stable
-    /// connection.
+    /// How many attempts are made, including the first, before one leads to a stable connection.
     ///
-    /// Default `None`, without end: attempts are cheap at the pace of `max_delay`, and a client
-    /// that gave up while its device was offline never comes back.
+    /// Default `None`, no limit: attempts are cheap at the pace of `max_delay`, and a client that
+    /// gave up while its device was offline would never come back.
     pub max_attempts: Option<NonZeroU32>,
-    /// No attempt begins later than this after [`start`](super::Reconnect::start), or after the end
-    /// of the last stable connection. It gives up as soon as the next attempt would be too late.
+    /// How long attempts are made after [`start`](super::Reconnect::start), or after the end of the
+    /// last stable connection. The client gives up as soon as the next attempt would begin later.
     ///
-    /// Default `None`, for the same reason. It does not bound the attempts themselves: each needs a
-    /// deadline of its own.
+    /// Default `None`, no limit, for the same reason. It does not limit the attempts themselves:
+    /// each needs its own deadline.
     pub max_outage: Option<Duration>,
-    /// A connection that was open for this long was stable: when it ends, delays and limits begin
+    /// A connection that was open for this long was stable: when it ends, delays and counts begin
     /// anew.
     ///
-    /// Default 60 s, as `max_delay`: a server that accepts and then drops its clients gets no more
-    /// attempts than one that refuses them.
+    /// Default 60 s, like `max_delay`: a server that accepts clients and then drops them gets no
+    /// more attempts than one that refuses them.
     pub stable_after: Duration,
-    /// What happens after the peer closed with 1000, or without a code.
+    /// What happens after the peer closed with 1000 or without a code.
     ///
     /// Default [`Retry::Never`]. §7.4.1: 1000 means "that the purpose for which the connection was
-    /// established has been fulfilled". Some servers use it for restarts: then [`Retry::Later`].
+    /// established has been fulfilled". Some servers use it for restarts: then set
+    /// [`Retry::Later`].
     pub normal_close: Retry,
-    /// The longest `Retry-After` that is obeyed; a longer one counts as this.
+    /// The longest `Retry-After` that is obeyed. A longer one counts as this.
     ///
-    /// Default 1 h: a slip in a server's configuration should not keep its clients away for days.
+    /// Default 1 h: a mistake in a server's configuration should not keep its clients away for
+    /// days.
     pub max_retry_after: Duration,
 }
 
 impl Policy {
-    /// Judges the code of a Close frame that the peer sent, or one of those that stand for what
-    /// happened instead: 1005, 1006 and 1015.
+    /// Judges the code of the peer's Close frame, or 1005, 1006 and 1015, which stand for a Close
+    /// frame without a code, no Close frame, and a failure of TLS.
     #[must_use]
     pub const fn judge_close_code(&self, code: CloseCode) -> Retry {
         match code.as_u16() {
@@ -78,8 +80,7 @@ impl Policy {
         }
     }
 
-    /// Judges [`Event::Closed`](crate::Event::Closed). What this end began was wanted, and is
-    /// final.
+    /// Judges [`Event::Closed`](crate::Event::Closed). A close that this end began is final.
     #[must_use]
     pub const fn judge_closed(&self, closed: &Closed) -> Retry {
         match closed.by {
@@ -88,9 +89,8 @@ impl Policy {
         }
     }
 
-    /// Judges the failure of an open connection, by its
-    /// [`close_code`](ConnectionError::close_code). A deadline that passed is worth another
-    /// attempt.
+    /// Judges the failure of an open connection by its [`close_code`](ConnectionError::close_code).
+    /// After a deadline that passed, another attempt is made.
     #[must_use]
     pub const fn judge_error(&self, error: ConnectionError) -> Retry {
         if error.is_timeout() {
@@ -101,8 +101,8 @@ impl Policy {
 
     /// Judges the failure of a handshake.
     ///
-    /// `Retry-After` is read as a number of seconds. A date, which takes a clock that shows the
-    /// same time as the server's, is left out of account.
+    /// It reads `Retry-After` as a number of seconds. It ignores a date, because this needs a clock
+    /// that agrees with the server's.
     #[cfg(feature = "handshake")]
     #[must_use]
     pub fn judge_handshake(&self, error: &HandshakeError) -> Retry {
@@ -196,15 +196,16 @@ setters! {
     }
 }
 
-/// Whether another attempt is worth it.
+/// Whether another attempt is made, and how soon.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "no, yes, and yes but not before")]
 pub enum Retry {
-    /// After at least this long, whatever [`Policy::max_delay`] says: the server named it. The
-    /// usual random delay comes on top, since other clients were told the same.
+    /// After at least this long, because the server asked for it, even if it is more than
+    /// [`Policy::max_delay`]. The usual random delay is added, since other clients were told the
+    /// same.
     After(Duration),
     /// After the usual random delay.
     Later,
-    /// Not at all.
+    /// No attempt is made.
     Never,
 }

@@ -21,28 +21,28 @@ use crate::handshake::{ClientRequest, HandshakeError, SubprotocolPolicy};
 use crate::message::Message;
 use crate::timestamp::Timestamp;
 
-/// A client that comes back, without its sockets: everything that such a client decides.
+/// Makes all decisions of a client that reconnects, without sockets.
 ///
-/// It says when to connect (by a [`Reconnect`]), keeps what is to be sent (in an [`Outbox`]),
+/// It says when to connect (by a [`Reconnect`]), keeps the messages to send (in an [`Outbox`]),
 /// judges how attempts and connections end, and tells the application what happened. The caller
-/// owns the one attempt or connection that exists, the clock and the timer. `E` is the error of
-/// the caller's transport.
+/// owns the attempt or connection, of which there is one at most, the clock and the timer. `E` is
+/// the error of the caller's transport.
 ///
 /// The loop around it:
 ///
-/// 1. Call [`poll_step`](Self::poll_step), and do what it says, until it says [`Step::Wait`].
-/// 2. While there is a connection, call [`transmit`](Self::transmit), receive, and hand over what
-///    arrives by [`handle_message`](Self::handle_message). When nothing arrives, call
-///    [`acknowledge`](Self::acknowledge) and [`transmit`](Self::transmit) once more.
-/// 3. Report the success of an attempt by [`handle_connected`](Self::handle_connected). Have its
-///    failure and the end of a connection [judged](Self::judge), and report the judgement by
+/// 1. Call [`poll_step`](Self::poll_step) and do what it says, until it returns [`Step::Wait`].
+/// 2. While there is a connection, call [`transmit`](Self::transmit), receive, and pass what
+///    arrives to [`handle_message`](Self::handle_message). When nothing more arrives, call
+///    [`acknowledge`](Self::acknowledge) and [`transmit`](Self::transmit) again.
+/// 3. Report a successful attempt by [`handle_connected`](Self::handle_connected). If an attempt
+///    fails or the connection ends, have the cause [judged](Self::judge), and pass the judgement to
 ///    [`handle_disconnected`](Self::handle_disconnected).
-/// 4. Wait for the attempt, for the connection, or until [`poll_timeout`](Self::poll_timeout), and
-///    begin anew.
+/// 4. Wait for the attempt, for the connection, or until [`poll_timeout`](Self::poll_timeout). Go
+///    to 1.
 ///
 /// [`start`](Self::start), [`stop`](Self::stop) and [`try_send`](Self::try_send) may be called at
-/// any time. A call that does not fit the state changes nothing, so that a report which comes too
-/// late does no harm. `now` is as for [`Reconnect`].
+/// any time. A call that does not fit the state has no effect, so a late report does no harm. `now`
+/// is the current time, as a [`Timestamp`].
 ///
 /// ```
 /// use sanswire::reconnect::{Cause, ClientEvent, Outbox, Policy, Step, Supervisor};
@@ -116,7 +116,7 @@ enum Link {
 impl<E> Supervisor<E> {
     /// Creates a client that waits for [`start`](Self::start). Messages may be queued before.
     ///
-    /// The seed is as for [`Reconnect::new`].
+    /// The seed must differ between clients; otherwise all of them come back at the same moment.
     #[must_use]
     pub fn new(policy: Policy, seed: [u8; 32], outbox: Outbox) -> Self {
         Self {
@@ -129,9 +129,9 @@ impl<E> Supervisor<E> {
         }
     }
 
-    /// Returns `config` as the connections of such a client need it: messages are whole, Pings are
-    /// answered by the connection, and a message for which its output has no room is refused, so
-    /// that it stays in the [`Outbox`].
+    /// Adapts `config` for the connections of such a client: messages are whole, the connection
+    /// answers Pings, and a message that finds no room in its output is refused, so that it stays
+    /// in the [`Outbox`].
     #[must_use]
     pub const fn connection_config(mut config: Config) -> Config {
         config.reassembly = Reassembly::Messages;
@@ -142,11 +142,10 @@ impl<E> Supervisor<E> {
 
     // Commands.
 
-    /// Begins, or begins again after [`stop`](Self::stop) or after it gave up, with all counts from
-    /// zero; what was queued is still there. A connection that is being closed comes to its end
-    /// first.
+    /// Starts, or starts again after [`stop`](Self::stop) or after it gave up. All counts begin at
+    /// zero; queued messages are still there. A connection that is closing ends first.
     ///
-    /// Changes nothing while it goes on.
+    /// Has no effect while it is running.
     pub fn start(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         match self.state() {
@@ -158,11 +157,11 @@ impl<E> Supervisor<E> {
         }
     }
 
-    /// Stops, in any state: no attempt follows before the next [`start`](Self::start), and messages
+    /// Stops, in any state. No attempt is made before the next [`start`](Self::start), and messages
     /// are refused.
     ///
-    /// [`Step::Disconnect`] ends an attempt. A connection is closed with 1000 by the next
-    /// [`transmit`](Self::transmit), behind what waits and finds room; the rest stays queued.
+    /// [`Step::Disconnect`] ends an attempt. The next [`transmit`](Self::transmit) closes a
+    /// connection with 1000, after the queued messages that find room; the rest stays queued.
     pub fn stop(&mut self) {
         self.reconnect.stop();
         if self.link == Link::Open {
@@ -170,13 +169,13 @@ impl<E> Supervisor<E> {
         }
     }
 
-    /// Queues a message, online or not. It leaves by [`transmit`](Self::transmit), in the order of
-    /// these calls.
+    /// Queues a message, online or offline. It leaves by [`transmit`](Self::transmit), in the order
+    /// of these calls.
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back: the outbox is full, or the client
-    /// [has ended](Self::is_ended).
+    /// [`Refused`] gives the message back: the outbox is full, or the client [has
+    /// ended](Self::is_ended).
     pub fn try_send(
         &mut self,
         message: impl Into<Message>,
@@ -188,24 +187,25 @@ impl<E> Supervisor<E> {
         self.outbox.push(message)
     }
 
-    /// Takes out the messages that no connection has taken, the oldest first. None with
-    /// [`Outbox::session`]: the session has a use for them.
+    /// Removes and returns the messages that no connection has taken, oldest first. With
+    /// [`Outbox::session`] it returns none: the session keeps them.
     #[must_use = "the messages are in the outbox no more"]
     pub fn take_unsent(&mut self) -> Vec<Message> {
         self.outbox.take_unsent()
     }
 
-    /// Acknowledges what arrived, if messages are delivered by a session. To be called before
-    /// waiting for the transport.
+    /// Acknowledges the messages that arrived, if a session delivers them. Call it before waiting
+    /// for the transport.
     pub fn acknowledge(&mut self) {
         self.outbox.acknowledge();
     }
 
-    /// Hands over what the open connection takes: first what
-    /// [it begins with](Self::handle_connected), then what waits. Closes it if it is to be closed:
-    /// because of [`stop`](Self::stop), or with the code and the reason for what the peer did wrong.
+    /// Passes to the open connection as much as it takes: first its [first
+    /// messages](Self::handle_connected), then the queued messages. Then closes the connection if
+    /// [`stop`](Self::stop) was called, or if the peer broke the rules of
+    /// [`delivery`](crate::delivery).
     ///
-    /// Returns whether there is something new for the transport.
+    /// Returns whether there is something new to write.
     pub fn transmit(&mut self, commands: &mut Commands<'_>) -> bool {
         // A connection that is closing takes nothing, but counts what it refuses.
         if commands.ready_state() != ReadyState::Open {
@@ -227,13 +227,13 @@ impl<E> Supervisor<E> {
 
     // What happened.
 
-    /// Notes that the attempt succeeded: the handshake is complete.
+    /// Reports that the attempt succeeded: the handshake is complete.
     ///
-    /// `first` are the messages that this connection begins with, such as a token or
-    /// subscriptions: they leave before what waits, in their order. What the connection has not
-    /// taken when it ends is dropped.
+    /// `first` are the first messages of this connection, such as a token or subscriptions. They
+    /// leave in their order, before the queued messages. Those that the connection has not taken
+    /// when it ends are dropped.
     ///
-    /// Changes nothing if the client was stopped meanwhile: [`Step::Disconnect`] follows.
+    /// Has no effect if the client was stopped meanwhile: [`Step::Disconnect`] follows.
     pub fn handle_connected(&mut self, now: impl Into<Timestamp>, first: Vec<Message>) {
         let now = now.into();
         if self.state() == State::Connecting {
@@ -245,9 +245,9 @@ impl<E> Supervisor<E> {
         }
     }
 
-    /// Takes a message from the connection. A connection on which the peer broke the rules of
-    /// [`delivery`](crate::delivery) is closed by the next [`transmit`](Self::transmit), and what
-    /// still comes is dropped.
+    /// Takes a message from the connection. If the peer broke the rules of
+    /// [`delivery`](crate::delivery), the next [`transmit`](Self::transmit) closes the connection,
+    /// and later messages are dropped.
     pub fn handle_message(&mut self, message: Message) {
         match self.link {
             Link::None | Link::Closing(Some(_)) => {}
@@ -258,7 +258,7 @@ impl<E> Supervisor<E> {
         }
     }
 
-    /// Notes that the attempt failed or the connection ended, in whatever way.
+    /// Reports that the attempt failed or the connection ended, in whatever way.
     pub fn handle_disconnected(&mut self, now: impl Into<Timestamp>, judgement: Judgement<E>) {
         let now = now.into();
         let Judgement { cause, retry } = judgement;
@@ -282,7 +282,7 @@ impl<E> Supervisor<E> {
 
     // What to do.
 
-    /// Says what the caller must do now.
+    /// Returns what the caller must do now.
     #[must_use]
     pub fn poll_step(&mut self, now: impl Into<Timestamp>) -> Step<E> {
         let now = now.into();
@@ -312,10 +312,9 @@ impl<E> Supervisor<E> {
         }
     }
 
-    /// Returns when to call [`poll_step`](Self::poll_step) again; `None` when only a call can
-    /// change the state.
-    ///
-    /// It may be in the past: then call at once.
+    /// Returns when to call [`poll_step`](Self::poll_step) again. `None` if only another call can
+    /// change the state. If the time is in the past, call at once.
+    #[doc(alias = "timeout")]
     #[must_use]
     pub const fn poll_timeout(&self) -> Option<Timestamp> {
         match self.link {
@@ -326,27 +325,27 @@ impl<E> Supervisor<E> {
 
     // Getters.
 
-    /// Returns what it is doing.
+    /// Returns what the client is doing.
     #[must_use]
     pub const fn state(&self) -> State {
         self.reconnect.state()
     }
 
-    /// Returns whether it was stopped or gave up: nothing is sent before the next
+    /// Returns whether it was stopped or gave up. Nothing is sent before the next
     /// [`start`](Self::start).
     #[must_use]
     pub const fn is_ended(&self) -> bool {
         matches!(self.state(), State::GaveUp(_) | State::Stopped)
     }
 
-    /// Returns how many messages wait: for a connection, or with [`Outbox::session`] to be
-    /// acknowledged.
+    /// Returns how many messages are queued. With [`Outbox::session`], they wait to be
+    /// acknowledged; without, for a connection.
     #[must_use]
     pub fn buffered_messages(&self) -> usize {
         self.outbox.buffered_messages()
     }
 
-    /// Returns how many bytes of payload those messages have.
+    /// Returns how many bytes of payload the queued messages have.
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.outbox.buffered_amount()
@@ -358,7 +357,7 @@ impl<E> Supervisor<E> {
         self.reconnect.policy()
     }
 
-    /// Returns the session of [`Outbox::session`].
+    /// Returns the session of [`Outbox::session`], if there is one.
     #[must_use]
     pub fn session(&self) -> Option<&Session> {
         self.outbox.as_session()
@@ -384,11 +383,11 @@ impl<E> Supervisor<E> {
 }
 
 impl<E: Retryable> Supervisor<E> {
-    /// Judges the failure of an attempt or the end of a connection, for
+    /// Judges why an attempt failed or a connection ended, for
     /// [`handle_disconnected`](Self::handle_disconnected).
     ///
-    /// Where this end closed the connection because the peer broke the rules of
-    /// [`delivery`](crate::delivery), that is the cause, whatever came afterwards.
+    /// If this end closed the connection because the peer broke the rules of
+    /// [`delivery`](crate::delivery), this is the cause, whatever came afterwards.
     #[must_use]
     pub fn judge(&self, cause: Cause<E>) -> Judgement<E> {
         let cause = match self.link {
@@ -402,12 +401,12 @@ impl<E: Retryable> Supervisor<E> {
 
 #[cfg(feature = "handshake")]
 impl<E> Supervisor<E> {
-    /// Returns the request of an attempt as it is to be sent: with [`Outbox::session`] it offers
-    /// the subprotocol of [`delivery`](crate::delivery).
+    /// Prepares the request of an attempt: with [`Outbox::session`] it adds the subprotocol of
+    /// [`delivery`](crate::delivery).
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::DuplicateSubprotocol`] if it offers that already.
+    /// [`HandshakeError::DuplicateSubprotocol`] if the request already offers it.
     pub fn prepare_request(&self, request: ClientRequest) -> Result<ClientRequest, HandshakeError> {
         if self.session().is_none() {
             return Ok(request);
@@ -416,12 +415,12 @@ impl<E> Supervisor<E> {
         Ok(request.subprotocol_policy(SubprotocolPolicy::Required))
     }
 
-    /// Checks the subprotocol that the server chose; a failure is that of the attempt.
+    /// Checks the subprotocol that the server chose. If it fails, the attempt has failed.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::NoSubprotocol`] if it is not that of [`delivery`](crate::delivery), with
-    /// [`Outbox::session`].
+    /// [`HandshakeError::NoSubprotocol`] with [`Outbox::session`], if the server did not choose the
+    /// subprotocol of [`delivery`](crate::delivery).
     pub fn check_protocol(&self, protocol: &str) -> Result<(), HandshakeError> {
         // The application may have offered others before it.
         if self.session().is_some() && protocol != SUBPROTOCOL {
@@ -436,21 +435,20 @@ impl<E> Supervisor<E> {
 #[non_exhaustive]
 pub enum Step<E> {
     /// Begin an attempt, and report it by [`handle_connected`](Supervisor::handle_connected) or
-    /// [`handle_disconnected`](Supervisor::handle_disconnected). It needs a deadline of its own.
-    /// What the request and the [first messages](Supervisor::handle_connected) need (a fresh token,
-    /// the URL) is best read now.
+    /// [`handle_disconnected`](Supervisor::handle_disconnected). The attempt needs its own
+    /// deadline. Now is the time to fetch what the request and the first messages need, such as a
+    /// fresh token.
     Connect {
         /// The number of the attempt, as in [`ClientEvent::Connecting`].
         attempt: u32,
     },
-    /// Drop the attempt, or the connection that has come of it meanwhile, and report nothing more
-    /// of it.
+    /// Drop the attempt, or the connection that it has led to. Do not report its end.
     Disconnect,
-    /// Tell the application.
+    /// Tell the application what happened.
     Event(ClientEvent<E>),
     /// Nothing more happens before the next [`start`](Supervisor::start).
     Over,
-    /// Drive the attempt or the connection; without one, wait until
+    /// Drive the attempt or the connection. Without one, wait until
     /// [`poll_timeout`](Supervisor::poll_timeout).
     Wait,
 }

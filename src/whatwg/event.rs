@@ -4,25 +4,26 @@ use crate::close::CloseCode;
 use crate::message::Message;
 use crate::utf8::Utf8Bytes;
 
-/// An event, in the standard's order: `Open`, any number of `Message`, perhaps `Error`, `Close`.
+/// An event of the standard. They come in this order: `Open`, any number of `Message`, perhaps
+/// `Error`, `Close`.
 ///
-/// Nothing follows `Close`, and it comes exactly once.
+/// `Close` comes exactly once, and is the last.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum DomEvent {
     /// `open`: the connection is established.
     Open,
-    /// `message`: its `data`, owned as there.
+    /// `message`: a message, with its `data`.
     Message(Message),
-    /// `error`: the connection failed. It says nothing more; see
-    /// [`WebSocketObject::failure`](super::WebSocketObject::failure).
+    /// `error`: the connection failed.
+    /// [`WebSocketObject::failure`](super::WebSocketObject::failure) says why.
     Error,
     /// `close`: the connection is over.
     Close {
-        /// The code that was received; 1005 when the peer's Close frame had none, 1006 when no
-        /// Close frame came or the connection failed. Never a code that this end has sent.
+        /// The code of the peer's Close frame. It is 1005 if the frame had none, and 1006 if there
+        /// was no Close frame or the connection failed. It is never a code that this end has sent.
         code: CloseCode,
-        /// The reason that was received, or an empty one.
+        /// The reason of the peer's Close frame, or an empty string.
         reason: Utf8Bytes,
         /// Whether the transport was closed after the closing handshake was complete.
         was_clean: bool,

@@ -1,9 +1,9 @@
 //! The browser's `WebSocket` object (WHATWG), without I/O.
 //!
-//! [`WebSocketObject`] is the object that a page makes by `new WebSocket(url)`: a client from its
-//! construction on, with the states, checks, counts and events of the [standard]. It is a thin
+//! [`WebSocketObject`] behaves like the object that a page creates by `new WebSocket(url)`, with
+//! the states, checks, counts and events of the [standard]. It is always a client. It is a thin
 //! layer over [`ClientHandshake`](crate::handshake::ClientHandshake) and
-//! [`Connection`](crate::Connection), which know the protocol, and has the same kinds of methods.
+//! [`Connection`](crate::Connection), and has the same kinds of methods.
 //!
 //! ```text
 //!                 close(), unreachable, refused
@@ -24,10 +24,10 @@
 //! | `onopen`, `onmessage`, `onerror`, `onclose` | [`DomEvent`] |
 //! | a `DOMException` | [`DomException`] |
 //!
-//! What the standard leaves to JavaScript has no place here: `binaryType` chooses between two types
-//! of object, the conversion of arguments (`NaN` and 70000 to a 16-bit code, lone surrogates to
-//! U+FFFD) is done by Rust's types, and origins, cookies and proxies are the caller's to add to the
-//! request. There is no base URL, so a URL is absolute.
+//! Parts of the standard that belong to JavaScript are missing. `binaryType` chooses between two
+//! types of object. Arguments are converted by Rust's types: `NaN` and 70000 to a 16-bit code, lone
+//! surrogates to U+FFFD. Origins, cookies and proxies are added to the request by the caller. There
+//! is no base URL, so a URL is absolute.
 //!
 //! [standard]: https://websockets.spec.whatwg.org/
 

@@ -14,21 +14,21 @@ use crate::message::Message;
 use crate::timestamp::Timestamp;
 use crate::utf8::Utf8Bytes;
 
-/// A WebSocket as a page has it, without the socket.
+/// The browser's `WebSocket` object, without the socket.
 ///
-/// The methods are those of [`Connection`], in the same order:
+/// Call its methods in this order:
 ///
-/// 1. `handle_*` says what the transport or the clock did; bytes that arrived are appended to
+/// 1. `handle_*` reports what the transport or the clock did. Append received bytes to
 ///    [`input`](Self::input).
-/// 2. [`poll_event`](Self::poll_event) until it returns `None`: the events of the standard, one for
-///    each task that it queues. The state changes with the event, not before.
-/// 3. [`send`](Self::send) and [`close`](Self::close), whenever a page might.
-/// 4. [`poll_transmit`](Self::poll_transmit) until it returns `None`. If anything was written, back
-///    to 2. Otherwise wait for the transport, at most until [`poll_timeout`](Self::poll_timeout),
-///    and back to 1.
+/// 2. [`poll_event`](Self::poll_event) until it returns `None`. Each event is one task of the
+///    standard. The state changes with the event, not before.
+/// 3. [`send`](Self::send) and [`close`](Self::close), at any time.
+/// 4. [`poll_transmit`](Self::poll_transmit) until it returns `None`. If anything was written, go
+///    to 2. Otherwise wait for the transport, until [`poll_timeout`](Self::poll_timeout) at most,
+///    and go to 1.
 ///
-/// [`DomEvent::Close`] is the end: what [`poll_transmit`](Self::poll_transmit) still returns is to be
-/// written, and the transport to be closed.
+/// [`DomEvent::Close`] is the end: write what [`poll_transmit`](Self::poll_transmit) still returns,
+/// and close the transport.
 ///
 /// ```
 /// use bytes::Buf;
@@ -89,14 +89,14 @@ enum Last {
 impl WebSocketObject {
     /// Creates a socket that is connecting, with `request` ready to be written.
     ///
-    /// The rules of the standard's constructor are those of [`ClientRequest`]: where it refuses
-    /// a URL or a subprotocol, a page sees a `SyntaxError`. A server must choose one of the
-    /// subprotocols, if any is offered. Of `config`, `reassembly`, `pong`, `after_close` and
-    /// `when_full` are the standard's: whole messages, Pongs by itself, none delivered after
-    /// `close()`, and an end of the connection when there is no room.
+    /// [`ClientRequest`] applies the rules of the standard's constructor: where it refuses a URL or
+    /// a subprotocol, a page gets a `SyntaxError`. If subprotocols are offered, the server must
+    /// choose one. The standard overrides four fields of `config`: `reassembly` (whole messages),
+    /// `pong` (automatic), `after_close` (no messages after `close()`) and `when_full` (the
+    /// connection ends).
     ///
-    /// `nonce` and `seed` must come from the operating system's entropy and be used once; see
-    /// [`ClientHandshake::new`] and [`Connection::client`].
+    /// `nonce` and `seed` must come from the operating system's entropy and be used once. They make
+    /// the key of the handshake and the masking keys.
     #[must_use]
     pub fn new(request: &ClientRequest, config: &Config, nonce: [u8; 16], seed: [u8; 32]) -> Self {
         let config = Config {
@@ -119,9 +119,10 @@ impl WebSocketObject {
         }
     }
 
-    /// Says that the transport could not be connected: a name not found, refused, no TLS.
+    /// Reports that the transport could not be connected: the name was not found, the connection or
+    /// TLS was refused.
     ///
-    /// Once the connection is established, it is the same as [`handle_eof`](Self::handle_eof).
+    /// Once the connection is established, it does the same as [`handle_eof`](Self::handle_eof).
     pub fn handle_not_connected(&mut self) {
         if self.opening.is_some() {
             self.failure.get_or_insert(Failure::NotConnected);
@@ -129,10 +130,10 @@ impl WebSocketObject {
         self.handle_eof();
     }
 
-    /// Says that the transport delivers nothing more: it has ended, or is lost.
+    /// Reports that the transport delivers nothing more: it has ended, or is lost.
     ///
-    /// What still waits in the input is processed first. Then comes the end: clean if the
-    /// closing handshake was complete, else a failure.
+    /// Unprocessed input is processed first. Then the end comes: it is clean if the closing
+    /// handshake was complete, otherwise a failure.
     pub fn handle_eof(&mut self) {
         if let Some(handshake) = &mut self.opening {
             handshake.handle_eof();
@@ -140,8 +141,8 @@ impl WebSocketObject {
         self.connection.handle_eof();
     }
 
-    /// Says what time it is; see [`Connection::handle_timeout`]. The handshake has its deadline by
-    /// it, too.
+    /// Advances the clock to `now`, measured from a fixed point of your choice. Deadlines of the
+    /// handshake and of the connection depend on it.
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         if let Some(handshake) = &mut self.opening {
@@ -150,8 +151,9 @@ impl WebSocketObject {
         self.connection.handle_timeout(now);
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
-    /// if there is nothing to wait for. See [`Connection::poll_timeout`].
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), on the same clock. `None` if
+    /// no deadline is set. If the time is in the past, call at once.
+    #[doc(alias = "timeout")]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         if self.is_cut_off() || self.last != Last::Other {
@@ -163,7 +165,7 @@ impl WebSocketObject {
         }
     }
 
-    /// Lends the input, for the bytes that arrive.
+    /// Returns the input buffer, for received bytes.
     pub const fn input(&mut self) -> Input<'_> {
         match &mut self.opening {
             Some(handshake) => handshake.input(),
@@ -171,10 +173,11 @@ impl WebSocketObject {
         }
     }
 
-    /// Returns the next event, or `None` while the input holds nothing whole, and at the end.
+    /// Returns the next event. `None` while no whole message or frame has arrived, and after the
+    /// end.
     ///
-    /// The events of a failure come when the Close frame that tells the peer has been taken from
-    /// [`poll_transmit`](Self::poll_transmit), or the transport is gone.
+    /// The events of a failure come when the Close frame for the peer has been taken from
+    /// [`poll_transmit`](Self::poll_transmit), or when the transport has ended.
     ///
     /// # Panics
     ///
@@ -199,8 +202,8 @@ impl WebSocketObject {
         Some(event)
     }
 
-    /// Returns the bytes that are to be written, or `None` if there are none; see
-    /// [`Connection::poll_transmit`].
+    /// Returns the bytes to write, or `None` if there are none. Advance the buffer by what was
+    /// written.
     #[must_use = "bytes that are not written do not reach the peer"]
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         if self.is_cut_off() {
@@ -214,10 +217,10 @@ impl WebSocketObject {
 
     /// Sends a message, if the connection is open.
     ///
-    /// If it is closing or closed, nothing is sent, but
-    /// [`buffered_amount`](Self::buffered_amount) grows all the same. If there is no room (see
-    /// [`Config::max_buffered`]), the socket is flagged as full: it is closing, nothing more is
-    /// written, and [`DomEvent::Error`] and [`DomEvent::Close`] follow.
+    /// If it is closing or closed, nothing is sent, but [`buffered_amount`](Self::buffered_amount)
+    /// grows, as in the standard. If there is no room (see [`Config::max_buffered`]), the socket is
+    /// "full": it is closing, nothing more is written, and [`DomEvent::Error`] and
+    /// [`DomEvent::Close`] follow.
     ///
     /// # Errors
     ///
@@ -245,15 +248,17 @@ impl WebSocketObject {
 
     /// Closes the connection.
     ///
-    /// While it is connecting, it fails; once it is open, the closing handshake begins behind all
-    /// messages sent before; without effect when it is closing or closed. Without a code the Close
-    /// frame has no body, except that a reason brings 1000 with it: §5.5.1 knows none without a
-    /// code.
+    /// - While it is connecting, the connection fails.
+    /// - While it is open, the closing handshake begins after all messages that were sent before.
+    /// - While it is closing or closed, nothing happens.
+    ///
+    /// Without a code, the Close frame has no body. If there is a reason without a code, the code
+    /// is 1000, because a reason needs a code (§5.5.1).
     ///
     /// # Errors
     ///
-    /// [`DomException::InvalidAccessError`] for the code, else [`DomException::SyntaxError`] for the
-    /// reason, whatever the state.
+    /// [`DomException::InvalidAccessError`] for an invalid code, otherwise
+    /// [`DomException::SyntaxError`] for an invalid reason, in any state.
     pub fn close(&mut self, code: Option<u16>, reason: Option<&str>) -> Result<(), DomException> {
         if let Some(code) = code.filter(|code| !matches!(code, 1000 | 3000..=4999)) {
             return Err(DomException::InvalidAccessError { code });
@@ -276,7 +281,8 @@ impl WebSocketObject {
         Ok(())
     }
 
-    /// Returns `readyState`; its numbers are the standard's constants.
+    /// Returns `readyState`. Its numbers are the standard's constants.
+    #[doc(alias = "readyState")]
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         match (self.last, &self.failure) {
@@ -286,33 +292,37 @@ impl WebSocketObject {
         }
     }
 
-    /// Returns `bufferedAmount`: payload bytes that were sent and not handed to the transport yet,
-    /// and those that came too late to be sent. It is not reset when the connection closes.
+    /// Returns `bufferedAmount`: how many bytes of payload were sent and not yet taken for the
+    /// transport, including those that were sent too late. It is not reset when the connection
+    /// closes.
+    #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.unsent.saturating_add(self.connection.buffered_amount())
     }
 
-    /// Returns `url`; see [`ClientRequest::url`].
+    /// Returns `url`: the URL of the request.
     #[must_use]
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Returns `protocol`: the subprotocol in use, or an empty string.
+    /// Returns `protocol`: the negotiated subprotocol, or an empty string.
+    #[doc(alias = "subprotocol")]
     #[must_use]
     pub fn protocol(&self) -> &str {
         self.connection.protocol()
     }
 
-    /// Returns `extensions`: the header value that names those in use, or an empty string.
+    /// Returns `extensions`: the header value that names the negotiated extensions, or an empty
+    /// string.
     #[must_use]
     pub fn extensions(&self) -> &str {
         self.connection.extensions()
     }
 
-    /// Returns why the connection failed, from the moment it does; the standard tells scripts no
-    /// more than [`DomEvent::Error`] and 1006.
+    /// Returns why the connection failed, as soon as it fails. A script learns no more than
+    /// [`DomEvent::Error`] and 1006.
     #[must_use]
     pub const fn failure(&self) -> Option<&Failure> {
         self.failure.as_ref()
