@@ -21,9 +21,9 @@ use crate::timestamp::Timestamp;
 
 /// The client's side of the opening handshake, for one connection.
 ///
-/// Write what [`poll_transmit`](Self::poll_transmit) returns and append what arrives to
-/// [`input`](Self::input) until
-/// [`poll_response`](Self::poll_response) yields the response: then the connection is open.
+/// Write what [`poll_transmit`](Self::poll_transmit) returns, and append received bytes to
+/// [`input`](Self::input), until [`poll_response`](Self::poll_response) returns the response. Then
+/// the connection is open. A [`Driver`](crate::driver::Driver) does this by itself.
 ///
 /// ```
 /// use bytes::Buf;
@@ -82,7 +82,8 @@ enum State {
 impl ClientHandshake {
     /// Creates a handshake with `request` ready to be written.
     ///
-    /// §4.1: "The nonce MUST be selected randomly for each connection."
+    /// `nonce` must come from the operating system's entropy. §4.1: "The nonce MUST be selected
+    /// randomly for each connection."
     #[must_use]
     pub fn new(request: &ClientRequest, nonce: [u8; 16]) -> Self {
         let key = encode_key(nonce);
@@ -108,20 +109,24 @@ impl ClientHandshake {
         }
     }
 
-    /// Returns what is to be written, or `None` if there is nothing.
+    /// Returns the bytes to write, or `None` if there are none. Advance the buffer by what was
+    /// written.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         Some(&mut self.output).filter(|output| !output.is_empty())
     }
 
-    /// Yields the response that opens the connection, once; `None` before it is complete, and
-    /// afterwards. What came behind its head is kept for the connection.
+    /// Returns the response that opens the connection, once. `None` before it is complete, and on
+    /// later calls. Bytes after the response are kept for the connection.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::UnexpectedStatus`] when the server answers with another status than 101: once the
-    /// body is complete, as long as is allowed, or late. Others when the response is no HTTP, passes a
-    /// limit, breaks a rule of §4.1, or does not come. Later calls return the same error.
+    /// - [`HandshakeError::UnexpectedStatus`]: the server answered with another status than 101. It
+    ///   is returned when the response's body is complete, too long, or too late.
+    /// - [`HandshakeError::Timeout`]: the response did not arrive in time.
+    /// - Others: the response is not HTTP, passes a limit, or breaks a rule of §4.1.
+    ///
+    /// Later calls return the same error.
     pub fn poll_response(&mut self) -> Result<Option<Response>, HandshakeError> {
         match self.advance() {
             Ok(response) => Ok(response),
@@ -132,16 +137,18 @@ impl ClientHandshake {
         }
     }
 
-    /// Notes that the server sends nothing more.
+    /// Reports that the server sends nothing more.
     pub fn handle_eof(&mut self) {
         self.is_ended = true;
     }
 
-    /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
-    /// does. The first time begins the wait for the response, which is bounded by
-    /// [`HeadLimits::timeout`](super::HeadLimits::timeout), and for the body of a refusal by
-    /// [`ClientRequest::refusal_timeout`] from its head on. Call
-    /// [`poll_response`](Self::poll_response) behind it.
+    /// Advances the clock to `now`, measured from a fixed point of your choice. Then call
+    /// [`poll_response`](Self::poll_response).
+    ///
+    /// The first call starts the wait for the response, which takes
+    /// [`HeadLimits::timeout`](super::HeadLimits::timeout) at most. The wait for the body of a
+    /// refusal starts with its head and takes [`ClientRequest::refusal_timeout`] at most.
+    #[doc(alias = "timeout")]
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         self.now = Some(now);
@@ -151,8 +158,8 @@ impl ClientHandshake {
         }
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
-    /// once there is nothing to wait for. It may be in the past: then call at once.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), on the same clock. `None` if
+    /// there is no deadline. If the time is in the past, call at once.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let head = self.deadline.poll_timeout();
@@ -163,13 +170,13 @@ impl ClientHandshake {
         }
     }
 
-    /// Returns whether the response was good: the connection is open, frames follow.
+    /// Returns whether the server accepted the connection: it is open, and frames follow.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.state, State::Open(_))
     }
 
-    /// Returns what was agreed on; `None` unless the connection is open.
+    /// Returns the negotiated subprotocol and extensions. `None` unless the connection is open.
     #[must_use]
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         match &self.state {
@@ -178,7 +185,7 @@ impl ClientHandshake {
         }
     }
 
-    /// Lends the input, for the bytes that arrive.
+    /// Returns the input buffer, for received bytes.
     pub const fn input(&mut self) -> Input<'_> {
         Input::new(&mut self.input)
     }

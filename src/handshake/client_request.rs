@@ -16,7 +16,7 @@ use super::{HandshakeError, HeadLimits, Headers};
 use crate::extension::{Deflate, DeflateConfig};
 use crate::extension::{Extension, encode_extensions, is_token};
 
-/// The request by which a client opens a connection.
+/// The request by which a client opens a connection: where to connect, and what to offer.
 ///
 /// ```
 /// use sanswire::handshake::ClientRequest;
@@ -55,23 +55,23 @@ pub(super) struct Expectation {
     pub(super) deflate: Option<DeflateConfig>,
 }
 
-/// What a client does when it offers subprotocols and the server chooses none.
+/// What a client does if it offers subprotocols and the server chooses none.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "one does or does not go on")]
 pub enum SubprotocolPolicy {
-    /// It goes on without one, which RFC 6455 allows (§4.2.2). The default.
+    /// Continues without a subprotocol, which RFC 6455 allows (§4.2.2). The default.
     #[default]
     Optional,
-    /// It fails with [`HandshakeError::NoSubprotocol`], as the WHATWG has browsers do.
+    /// Fails with [`HandshakeError::NoSubprotocol`], as browsers do.
     Required,
 }
 
 impl ClientRequest {
     /// Creates a request for `ws://{authority}{resource}`.
     ///
-    /// `authority` is a host with or without a port: a name, an IPv4 address, or an IPv6 address in
-    /// brackets. International names must be ASCII already. `resource` is a path, a query
-    /// (`?room=7`) or both, percent-encoded; empty is `/`.
+    /// `authority` is a host with an optional port. The host is a name, an IPv4 address, or an IPv6
+    /// address in brackets; international names must be in their ASCII form. `resource` is a path,
+    /// a query (`?room=7`) or both, percent-encoded. An empty one means `/`.
     ///
     /// # Errors
     ///
@@ -145,28 +145,29 @@ impl ClientRequest {
         Ok(Self { is_secure: url.is_secure, ..request })
     }
 
-    /// Has the request go over TLS: the scheme is `wss`, the default port 443.
+    /// Sets the scheme to `wss` and the default port to 443: the handshake goes over TLS.
+    #[doc(alias = "TLS")]
     #[must_use]
     pub fn secure(self) -> Self {
         Self { is_secure: true, ..self }
     }
 
-    /// Sets the `Origin` header, which browsers must send and others may (§4.1).
+    /// Sets the `Origin` header. Browsers must send it, other clients may (§4.1).
     ///
     /// # Errors
     ///
-    /// As [`Headers::append`].
+    /// [`HandshakeError::IllegalHeader`] if `origin` contains a control character.
     pub fn origin(mut self, origin: &str) -> Result<Self, HandshakeError> {
         self.headers.insert(ORIGIN, origin)?;
         Ok(self)
     }
 
-    /// Offers a subprotocol, behind those already offered: the first is the most preferred.
+    /// Offers a subprotocol. The first that was added is the most preferred.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidSubprotocol`] when it is not a token,
-    /// [`HandshakeError::DuplicateSubprotocol`] when it is offered already.
+    /// - [`HandshakeError::InvalidSubprotocol`]: `name` is not a token.
+    /// - [`HandshakeError::DuplicateSubprotocol`]: it was added before.
     pub fn subprotocol(mut self, name: &str) -> Result<Self, HandshakeError> {
         if !is_token(name.as_bytes()) {
             return Err(HandshakeError::InvalidSubprotocol(name.to_owned()));
@@ -179,16 +180,17 @@ impl ClientRequest {
         Ok(self)
     }
 
-    /// Sets what happens when the server chooses none of the subprotocols.
+    /// Sets what happens if the server chooses none of the subprotocols.
     #[must_use]
     pub fn subprotocol_policy(self, policy: SubprotocolPolicy) -> Self {
         Self { subprotocol_policy: policy, ..self }
     }
 
-    /// Offers permessage-deflate (RFC 7692), behind the extensions already offered and instead of
-    /// what was offered of it before.
+    /// Offers permessage-deflate (RFC 7692), after the extensions that were added before. It
+    /// replaces an earlier offer of permessage-deflate.
     ///
-    /// The connection compresses and decompresses by itself if the server agrees.
+    /// If the server agrees, the connection compresses and decompresses messages.
+    #[doc(alias = "compression")]
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
@@ -198,7 +200,7 @@ impl ClientRequest {
         self
     }
 
-    /// Offers an extension, behind those already offered: the first is the most preferred.
+    /// Offers an extension. The first that was added is the most preferred.
     #[must_use]
     pub fn extension(mut self, extension: Extension) -> Self {
         self.extensions.push(extension);
@@ -209,37 +211,41 @@ impl ClientRequest {
     ///
     /// # Errors
     ///
-    /// As [`Headers::append`], and [`HandshakeError::ReservedHeader`] for `Host`, `Origin`, the
-    /// headers of the handshake and those that announce a body.
+    /// - [`HandshakeError::IllegalHeader`]: `name` is not a token, or `value` contains a control
+    ///   character.
+    /// - [`HandshakeError::ReservedHeader`]: `name` is `Host`, `Origin`, a header of the handshake,
+    ///   or a header that announces a body.
+    #[doc(alias = "authentication")]
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HandshakeError> {
         self.headers.append_unless(&RESERVED, name, value)?;
         Ok(self)
     }
 
-    /// Sets the limits of the response's head.
+    /// Sets the limits of the response's head, and the time for the handshake.
+    #[doc(alias = "timeout")]
     #[must_use]
     pub fn head_limits(self, limits: HeadLimits) -> Self {
         Self { head_limits: limits, ..self }
     }
 
-    /// Sets how many bytes of the body of a refusal are kept; 64 KiB by default, enough for what
-    /// people and programs are told by it.
+    /// Sets how many bytes are kept of the body of a refusal. Default 64 KiB, enough for a message
+    /// to people or programs.
     #[must_use]
     pub fn max_refusal_body(self, len: usize) -> Self {
         Self { max_refusal_body: len, ..self }
     }
 
-    /// Sets how long the body of a refusal is waited for once its head has come; 2 s by default.
-    /// [`HeadLimits::timeout`] bounds it, too.
+    /// Sets how long to wait for the body of a refusal after its head. Default 2 s.
+    /// [`HeadLimits::timeout`] limits it, too.
     ///
-    /// The status is known by then. What has come of the body is reported with it, and
-    /// [`Response::is_truncated`](super::Response::is_truncated) says that there was more to come.
+    /// The status is known by then. The part of the body that has arrived is reported with it, and
+    /// [`Response::is_truncated`](super::Response::is_truncated) says that the rest is missing.
     #[must_use]
     pub fn refusal_timeout(self, timeout: Duration) -> Self {
         Self { refusal_timeout: timeout, ..self }
     }
 
-    /// Returns the host to connect to; an IPv6 address has no brackets.
+    /// Returns the host to connect to. An IPv6 address has no brackets.
     #[must_use]
     pub fn host(&self) -> &str {
         self.authority.host()
@@ -257,23 +263,15 @@ impl ClientRequest {
         &self.resource
     }
 
-    /// Returns the URL, with `ws` or `wss`, and without a port that is the default one. An empty
-    /// query is none (§3).
+    /// Returns the URL, with the scheme `ws` or `wss`. The default port is left out, and so is an
+    /// empty query (§3).
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.is_secure { "wss" } else { "ws" };
         format!("{scheme}://{}{}", self.host_header(), self.resource)
     }
 
-    /// Returns the URL without its query, which may have secrets in it: for errors, which are
-    /// logged.
-    pub(crate) fn place(&self) -> String {
-        let mut url = self.url();
-        url.truncate(url.find('?').unwrap_or(url.len()));
-        url
-    }
-
-    /// Returns whether TLS comes before the handshake.
+    /// Returns whether the handshake goes over TLS: whether the scheme is `wss`.
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.is_secure
@@ -311,8 +309,8 @@ impl ClientRequest {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Returns how long the handshake may take, and an adapter's connecting to each address before
-    /// it: [`HeadLimits::timeout`].
+    /// Returns how long the handshake may take: [`HeadLimits::timeout`]. The adapters also try each
+    /// address for this time at most.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         self.head_limits.timeout

@@ -13,13 +13,13 @@ use super::{
     subprotocol,
 };
 
-/// A request that opens a WebSocket on a stream of HTTP/2 or HTTP/3: an extended CONNECT.
+/// A request for a WebSocket over HTTP/2 or HTTP/3: an extended CONNECT.
 ///
-/// A client makes one [`from`](Self::from) its [`ClientRequest`] and gives the pseudo-headers and
-/// headers to its HTTP stack, once the server has sent `SETTINGS_ENABLE_CONNECT_PROTOCOL`. A server
-/// makes one of what its stack received, by [`parse`](Self::parse). The stream is then the
-/// transport of a connection that is open already: frames are masked as ever, the end of the stream
-/// is the end of TCP.
+/// A client makes it [from](Self::from) a [`ClientRequest`] and passes the pseudo-headers and
+/// headers to its HTTP stack, after the server has sent `SETTINGS_ENABLE_CONNECT_PROTOCOL`. A
+/// server makes it by [`parse`](Self::parse) from what its stack received. Then the HTTP stream is
+/// the transport of an open connection: make a [`Connection`](crate::Connection) for it. Frames are
+/// masked as usual, and the end of the stream takes the place of TCP's.
 ///
 /// ```
 /// use sanswire::handshake::{Acceptance, ClientRequest, ExtendedConnect};
@@ -35,6 +35,8 @@ use super::{
 /// assert_eq!(negotiated.subprotocol(), Some("chat"));
 /// # Ok::<(), sanswire::handshake::HandshakeError>(())
 /// ```
+#[doc(alias = "HTTP/2")]
+#[doc(alias = "HTTP/3")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtendedConnect {
     scheme: String,
@@ -49,9 +51,11 @@ impl ExtendedConnect {
     ///
     /// # Errors
     ///
-    /// Answer them by [`refusal`](Self::refusal). Status 501 when `:protocol` is not `websocket`;
-    /// 400 when a pseudo-header is missing, repeated, unknown or malformed, or a header is what
-    /// [`Request::check`](super::Request::check) refuses, too.
+    /// Answer an error with the response of [`refusal`](Self::refusal). Its status is
+    ///
+    /// - 501 if `:protocol` is not `websocket`;
+    /// - 400 if a pseudo-header is missing, repeated, unknown or malformed, or if a header breaks a
+    ///   rule of [`Request::check`](super::Request::check).
     pub fn parse<'a>(
         pseudo_headers: impl IntoIterator<Item = (&'a str, &'a str)>,
         headers: Headers,
@@ -110,11 +114,12 @@ impl ExtendedConnect {
         })
     }
 
-    /// Accepts the request: returns the response, with status 200, and what is agreed on.
+    /// Accepts the request. Returns the response, with status 200, and what was negotiated.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::UnofferedSubprotocol`] and [`HandshakeError::UnofferedExtension`].
+    /// [`HandshakeError::UnofferedSubprotocol`] or [`HandshakeError::UnofferedExtension`] if
+    /// `acceptance` chooses what the client did not offer.
     pub fn accept(
         &self,
         acceptance: &Acceptance,
@@ -125,8 +130,8 @@ impl ExtendedConnect {
         Ok((Response::new(200).with_headers(headers.to_lowercase()), negotiated))
     }
 
-    /// Returns the response to a request with a fault. What only HTTP/1.1 has is replaced: there is
-    /// no 426, as nothing is upgraded.
+    /// Returns the response to an invalid request. The status is 400 where HTTP/1.1 has 426,
+    /// since nothing is upgraded.
     #[must_use]
     pub fn refusal(error: &HandshakeError) -> Response {
         let response = Response::from(error);
@@ -136,12 +141,13 @@ impl ExtendedConnect {
         Response::new(status).with_headers(headers.to_lowercase()).body(response.content().clone())
     }
 
-    /// Judges a response that a client received.
+    /// Checks a response that a client received, and returns what was negotiated.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::UnexpectedStatus`] without a body when the status is not 2xx; what
-    /// [`ClientHandshake`](super::ClientHandshake) finds wrong with subprotocols and extensions.
+    /// - [`HandshakeError::UnexpectedStatus`], without a body: the status is not 2xx.
+    /// - Others: the server chose a subprotocol or an extension that was not offered, or in a wrong
+    ///   form.
     pub fn check_response(
         &self,
         status: u16,
@@ -155,7 +161,7 @@ impl ExtendedConnect {
     }
 
     /// Returns `:method`, `:protocol`, `:scheme`, `:authority` and `:path` with their values, in
-    /// the order in which to send them.
+    /// the order to send them.
     #[must_use]
     pub fn pseudo_headers(&self) -> [(&str, &str); 5] {
         let [method, protocol, scheme, authority, path] = PSEUDO_HEADERS;
@@ -168,13 +174,14 @@ impl ExtendedConnect {
         ]
     }
 
-    /// Returns the other headers; a client's have names in lower case, as both protocols demand.
+    /// Returns the other headers. Those of a client have lower-case names, as both protocols
+    /// require.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
         &self.headers
     }
 
-    /// Returns the `:authority`: the host that the request is for.
+    /// Returns the `:authority`: the host to which the request is sent.
     #[must_use]
     pub fn authority(&self) -> &str {
         &self.authority

@@ -8,11 +8,10 @@ use core::fmt;
 use super::{HandshakeError, InvalidHeader};
 use crate::extension::is_token;
 
-/// The header fields of one HTTP message: in order, repeated ones kept, names matched without
-/// regard to case.
+/// The header fields of one HTTP message, in order. Repeated fields are kept; names are compared
+/// without regard to case.
 ///
-/// Values are bytes, as HTTP has them. Nothing in the list can break out of its line: what is
-/// added is checked.
+/// Values are bytes. What is added is checked, so a field cannot contain a line break.
 ///
 /// ```
 /// use sanswire::handshake::Headers;
@@ -59,12 +58,12 @@ impl Headers {
         Ok(Self { fields: parsed.iter().map(field).collect() })
     }
 
-    /// Adds a field behind those that are there. White space around the value is not part of it.
+    /// Adds a field after those that are there. Removes white space around the value.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::IllegalHeader`] when the name is not a token, or when the value contains
-    /// a line break, NUL or another control character but a tab.
+    /// [`HandshakeError::IllegalHeader`] if the name is not a token, or if the value contains a
+    /// control character other than a tab, such as a line break or NUL.
     pub fn append(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HandshakeError> {
         let value = value.as_ref();
         // RFC 9110, §5.5: "Field values containing CR, LF, or NUL characters are invalid and
@@ -77,11 +76,11 @@ impl Headers {
         Ok(())
     }
 
-    /// Puts a field in the place of all of the same name.
+    /// Adds a field and removes all others with the same name.
     ///
     /// # Errors
     ///
-    /// As [`append`](Self::append); nothing changed then.
+    /// [`HandshakeError::IllegalHeader`], as for [`append`](Self::append). Then nothing changed.
     pub fn insert(&mut self, name: &str, value: impl AsRef<[u8]>) -> Result<(), HandshakeError> {
         let mut checked = Self::new();
         checked.append(name, value)?;
@@ -119,20 +118,20 @@ impl Headers {
         self.all(name).next()
     }
 
-    /// Returns the first value of `name` if it is UTF-8.
+    /// Returns the first value of `name`, if it is UTF-8.
     #[must_use]
     pub fn text(&self, name: &str) -> Option<&str> {
         self.get(name).and_then(|value| core::str::from_utf8(value).ok())
     }
 
-    /// Returns all values of `name`, one for each line.
+    /// Returns all values of `name`, one for each field.
     pub fn all(&self, name: &str) -> impl Iterator<Item = &[u8]> {
         self.iter()
             .filter(move |(field, _)| field.eq_ignore_ascii_case(name))
             .map(|(_, value)| value)
     }
 
-    /// Returns the elements of a comma-separated list, those of all lines of `name` in order.
+    /// Returns the elements of a comma-separated list, from all fields of `name` in order.
     ///
     /// White space around elements and empty elements are left out (RFC 9110, §5.6.1).
     pub fn list(&self, name: &str) -> impl Iterator<Item = &[u8]> {
@@ -142,7 +141,7 @@ impl Headers {
             .filter(|element| !element.is_empty())
     }
 
-    /// Returns whether `token` is an element of the list, without regard to case.
+    /// Returns whether `token` is an element of the list `name`, without regard to case.
     #[must_use]
     pub fn contains_token(&self, name: &str, token: &str) -> bool {
         self.list(name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))

@@ -10,30 +10,39 @@ use crate::error::Audience;
 use crate::role::Role;
 use crate::setters::setters;
 
-/// How large the head of an HTTP message may be, and how long it may take.
+/// The limits of the head of an HTTP message: how large it may be, and how long it may take.
 ///
 /// ```
 /// use sanswire::handshake::HeadLimits;
 ///
 /// let limits = HeadLimits::default().max_size(64 << 10); // large cookies
 /// ```
+#[doc(alias = "timeout")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadLimits {
-    /// Bytes of the request line or status line, without its line break. 8 KiB by default, what
-    /// most servers allow; above it a server answers 414.
+    /// The longest request line or status line, in bytes without the line break.
+    ///
+    /// Default 8 KiB, as in most servers. A server answers a longer one with 414.
     pub max_start_line: usize,
-    /// Header lines. 100 by default; above it a server answers 431.
+    /// How many header lines a head may have.
+    ///
+    /// Default 100. A server answers more with 431.
     pub max_headers: usize,
-    /// Bytes of one head with its line breaks. 16 KiB by default; above it a server answers 431.
+    /// The largest head, in bytes with its line breaks.
+    ///
+    /// Default 16 KiB. A server answers a larger one with 431.
     pub max_size: usize,
-    /// Interim responses (1xx), such as 103 with early hints, that a client passes over before the
-    /// final one. 16 by default: servers send one or two.
+    /// How many interim responses (1xx), such as 103 "early hints", a client skips before the final
+    /// one.
+    ///
+    /// Default 16: servers send one or two.
     pub max_interim_responses: usize,
-    /// The time that a handshake waits for the whole head, from the first
-    /// [`handle_timeout`](super::ServerHandshake::handle_timeout) on. 10 s by default, as Python's
-    /// `websockets` and Netty; above it a server answers 408. For the body of a refusal, a client
-    /// waits a shorter time:
+    /// How long a handshake waits for the whole head, from the first
+    /// [`handle_timeout`](super::ServerHandshake::handle_timeout) on. `None` waits forever.
+    ///
+    /// Default 10 s, as in Python's `websockets` and Netty. A server answers a later request with
+    /// 408. For the body of a refusal, a client waits a shorter time:
     /// [`ClientRequest::refusal_timeout`](super::ClientRequest::refusal_timeout).
     pub timeout: Option<Duration>,
 }
@@ -60,7 +69,7 @@ setters! {
     }
 }
 
-/// A limit of [`HeadLimits`] that was passed, and its value.
+/// The limit of [`HeadLimits`] that a head passed, with its value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HeadLimit {
@@ -108,13 +117,13 @@ impl HeadLimit {
     }
 }
 
-/// The version that an HTTP message says it has.
+/// The version in the start line of an HTTP message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HttpVersion {
-    /// `HTTP/1.0`, which knows no upgrade.
+    /// `HTTP/1.0`, which has no upgrade.
     Http10,
-    /// `HTTP/1.1`, or a later minor version (RFC 9110, §2.5: to be treated as the highest known).
+    /// `HTTP/1.1`, or a later minor version, which is treated as 1.1 (RFC 9110, §2.5).
     Http11,
 }
 

@@ -8,7 +8,7 @@ use base64::alphabet;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
 use sha1::{Digest, Sha1};
 
-/// Returns the `Sec-WebSocket-Key` that carries `nonce`.
+/// Returns the `Sec-WebSocket-Key` for `nonce`.
 ///
 /// §4.1: "The nonce MUST be selected randomly for each connection."
 ///
@@ -21,9 +21,10 @@ pub fn encode_key(nonce: [u8; 16]) -> String {
     STANDARD.encode(nonce)
 }
 
-/// Returns the `Sec-WebSocket-Accept` that answers `key`.
+/// Returns the `Sec-WebSocket-Accept` that answers the `Sec-WebSocket-Key` `key`.
 ///
-/// The key is used as it was sent, as a string. Whether it is a key is not asked here.
+/// It uses the key as it was sent, and does not check it. [`Request::check`](super::Request::check)
+/// does.
 ///
 /// ```
 /// let accept = sanswire::handshake::encode_accept("dGhlIHNhbXBsZSBub25jZQ==");

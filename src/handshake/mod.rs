@@ -1,8 +1,12 @@
-//! How a connection begins (RFC 6455, §4).
+//! The opening handshake (RFC 6455, §4), without I/O.
 //!
-//! Each role has a state machine. Bytes go in by an [`Input`](crate::Input) and come out by a
-//! [`TransmitBuf`](crate::TransmitBuf). What came behind the handshake is handed over to the
-//! connection. A [`Driver`](crate::driver::Driver) does all this by itself.
+//! Most applications use three types of this module: [`ClientRequest`] for `connect_with`,
+//! [`Request`] and [`Acceptance`] in the callback of `accept_with`. The adapters and the
+//! [`Driver`](crate::driver::Driver) do the rest.
+//!
+//! There is a state machine for each role. Bytes go in by an [`Input`](crate::Input) and come out
+//! by a [`TransmitBuf`](crate::TransmitBuf). Bytes that follow the handshake are passed on to the
+//! connection.
 //!
 //! ```text
 //!  ServerHandshake                                ClientHandshake
@@ -19,29 +23,29 @@
 //!  (101 queued; into_connection)
 //! ```
 //!
-//! | file | what it has | RFC |
+//! | item | what it does | RFC |
 //! |---|---|---|
-//! | `http`, `headers`, `body` | HTTP/1.1 as far as it takes | RFC 9110, RFC 9112 |
-//! | `authority`, `url`, `client_request` | where to, and what for | §3, §4.1 |
-//! | `key` | `Sec-WebSocket-Key` and `-Accept` | §4.2.2 |
-//! | `request`, `server` | [`ServerHandshake`] | §4.2 |
-//! | `error`, `excerpt`, `other_protocol`, `refusal` | what went wrong, in words | |
-//! | `response`, `client` | [`ClientHandshake`] | §4.1 |
-//! | `negotiated`, `subprotocol` | what both ends agree on | §4.2.2, §11.3 |
-//! | `opening` | into a [`Connection`](crate::Connection) | |
-//! | `origin` | [`OriginPolicy`] | §10.2 |
-//! | `extended_connect` | [`ExtendedConnect`] | RFC 8441, RFC 9220 |
+//! | [`ClientRequest`], [`ClientHandshake`] | the client's side | §3, §4.1 |
+//! | [`Request`], [`Acceptance`], [`ServerHandshake`] | the server's side | §4.2 |
+//! | [`Response`] | a refusal, sent or received | §4.2.2 |
+//! | [`OriginPolicy`] | which web pages may connect | §10.2 |
+//! | [`select_subprotocol`], [`Negotiated`] | what both ends agree on | §4.2.2, §11.3 |
+//! | [`Headers`], [`HeadLimits`] | HTTP/1.1 | RFC 9110, RFC 9112 |
+//! | [`encode_key`], [`encode_accept`] | `Sec-WebSocket-Key` and `-Accept` | §4.2.2 |
+//! | [`ExtendedConnect`] | WebSockets over HTTP/2 and HTTP/3 | RFC 8441, RFC 9220 |
 //!
-//! # Building heads
+//! # Builders
 //!
-//! The methods of [`ClientRequest`], [`Acceptance`] and [`Response`] can be chained. One rule holds
-//! for all of them: a method that adds a header, an origin or a subprotocol to an offer returns a
-//! `Result`, because not every text can be written into a head. A method that chooses what the
-//! client has offered is checked against the offer when it is used. Options and the content of a
-//! response cannot fail.
+//! The methods of [`ClientRequest`], [`Acceptance`] and [`Response`] can be chained. Methods that
+//! write a text into the head, such as a header, an origin or an offered subprotocol, return a
+//! `Result`, because not every text is valid there. All other methods cannot fail. What a server
+//! chooses is checked against the client's offer later, when the request is accepted.
 //!
-//! With an HTTP/1.1 stack of your own, make a [`Request`] of what it parsed, and answer with
-//! [`encode_accept`].
+//! # With another HTTP stack
+//!
+//! If another HTTP/1.1 stack has parsed the request, make a [`Request`] from its parts,
+//! [check](Request::check) it, and answer with [`encode_accept`]. Then make a
+//! [`Connection`](crate::Connection) for the upgraded stream.
 
 mod authority;
 mod body;

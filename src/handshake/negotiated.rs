@@ -11,7 +11,7 @@ use super::{HandshakeError, Headers, InvalidHeader, request, subprotocol};
 use crate::extension::{Deflate, DeflateConfig};
 use crate::extension::{Extension, encode_extensions, parse_extensions};
 
-/// What a handshake agreed on: a subprotocol and extensions, each possibly none.
+/// What both ends agreed on: a subprotocol and extensions, if any.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Negotiated {
     subprotocol: Option<String>,
@@ -40,25 +40,26 @@ impl Negotiated {
         Ok(negotiated)
     }
 
-    /// Returns the subprotocol in use.
+    /// Returns the negotiated subprotocol.
     #[must_use]
     pub fn subprotocol(&self) -> Option<&str> {
         self.subprotocol.as_deref()
     }
 
-    /// Returns the extensions in use, in the order in which they apply to what is sent (§9.1).
+    /// Returns the negotiated extensions, in the order in which they are applied to sent messages
+    /// (§9.1).
     #[must_use]
     pub fn extensions(&self) -> &[Extension] {
         &self.extensions
     }
 
-    /// Returns the value of the header that names the extensions in use, empty if there is none.
+    /// Returns the header value that names the negotiated extensions, or an empty string.
     #[must_use]
     pub fn extensions_value(&self) -> &str {
         &self.extensions_value
     }
 
-    /// Returns the permessage-deflate in use, if any, for
+    /// Returns the negotiated parameters of permessage-deflate, for
     /// [`Connection::with_deflate`](crate::Connection::with_deflate).
     #[cfg(feature = "deflate")]
     #[must_use]
@@ -101,7 +102,8 @@ impl Negotiated {
     }
 }
 
-/// What a server grants when it accepts a request. Nothing but the connection by default.
+/// What a server grants when it accepts a request. By default, a connection without a subprotocol
+/// or extensions.
 ///
 /// ```
 /// use sanswire::extension::Extension;
@@ -129,22 +131,25 @@ impl Acceptance {
         Self::default()
     }
 
-    /// Chooses a subprotocol, one that the client offers; `None` chooses none of them.
+    /// Chooses a subprotocol, which the client must have offered. `None` chooses none.
     #[must_use]
     pub fn subprotocol<'a>(mut self, name: impl Into<Option<&'a str>>) -> Self {
         self.subprotocol = name.into().map(ToOwned::to_owned);
         self
     }
 
-    /// Chooses an extension, one that the client offers, behind those already chosen.
+    /// Chooses an extension, which the client must have offered, after those that were chosen
+    /// before.
     #[must_use]
     pub fn extension(mut self, extension: Extension) -> Self {
         self.extensions.push(extension);
         self
     }
 
-    /// Uses permessage-deflate (RFC 7692) if the client offers it in a form that can be served,
-    /// behind the other extensions that were chosen. One of that name chosen by hand is left out.
+    /// Uses permessage-deflate (RFC 7692) if the client offers it with acceptable parameters, after
+    /// the other chosen extensions. It replaces a permessage-deflate that was chosen by
+    /// [`extension`](Self::extension).
+    #[doc(alias = "compression")]
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn deflate(mut self, config: &DeflateConfig) -> Self {
@@ -152,12 +157,14 @@ impl Acceptance {
         self
     }
 
-    /// Adds a header to the response.
+    /// Adds a header to the response, such as `Set-Cookie`.
     ///
     /// # Errors
     ///
-    /// As [`Headers::append`], and [`HandshakeError::ReservedHeader`] for the headers of the
-    /// handshake itself and for those that announce a body.
+    /// - [`HandshakeError::IllegalHeader`]: `name` is not a token, or `value` contains a control
+    ///   character.
+    /// - [`HandshakeError::ReservedHeader`]: `name` is a header of the handshake, or a header that
+    ///   announces a body.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HandshakeError> {
         self.headers.append_unless(&RESERVED, name, value)?;
         Ok(self)

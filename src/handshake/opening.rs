@@ -12,11 +12,11 @@ pub(super) struct Finished {
 }
 
 impl ServerHandshake {
-    /// Turns an accepted handshake into the open connection; `None` unless the request was
+    /// Turns an accepted handshake into the open connection. `None` unless the request was
     /// [accepted](Self::is_open).
     ///
-    /// What is not written of the response yet leaves before any frame. What the client sent behind
-    /// its request is processed first.
+    /// The rest of the response is written before any frame. Bytes that the client sent after its
+    /// request are processed first.
     #[must_use]
     pub fn into_connection(mut self, config: &Config) -> Option<Connection> {
         let mut connection = Connection::connecting(config, None);
@@ -31,11 +31,11 @@ impl ServerHandshake {
 }
 
 impl ClientHandshake {
-    /// Turns a handshake that succeeded into the open connection; `None` unless the response was
-    /// [good](Self::is_open).
+    /// Turns a successful handshake into the open connection. `None` unless the server
+    /// [accepted](Self::is_open) it.
     ///
-    /// What the server sent behind its response is processed first. The masking keys of §5.3 are
-    /// expanded from `seed`, which must come from the operating system's entropy and be used once.
+    /// Bytes that the server sent after its response are processed first. `seed` generates the
+    /// masking keys (§5.3); it must come from the operating system's entropy and be used once.
     #[must_use]
     pub fn into_connection(mut self, config: &Config, seed: [u8; 32]) -> Option<Connection> {
         let mut connection = Connection::connecting(config, Some(seed));

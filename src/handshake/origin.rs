@@ -8,12 +8,12 @@ use super::authority::Authority;
 use super::headers::ORIGIN;
 use super::{HandshakeError, Request};
 
-/// Which origins may connect.
+/// Decides which web pages may connect, by the `Origin` header.
 ///
-/// A browser lets every page connect to every server, with the user's cookies; only the server can
-/// refuse pages that are not its own. A policy allows what its rules allow and nothing else: no
-/// `null` (sandboxed pages, files) unless it is listed, and no request without an origin (no
-/// browser) unless [`missing`](Self::missing) says so.
+/// A browser lets every page connect to every server, and sends the user's cookies. Only the server
+/// can refuse pages of other sites. A policy allows what its rules allow, and nothing else. The
+/// origin `null` (sandboxed pages, files) must be listed. A request without an origin, which does
+/// not come from a browser, must be allowed by [`missing`](Self::missing).
 ///
 /// ```
 /// use sanswire::handshake::OriginPolicy;
@@ -25,17 +25,18 @@ use super::{HandshakeError, Request};
 /// assert!(!policy.allows(None, Some("example.net")));
 /// # Ok::<(), sanswire::handshake::HandshakeError>(())
 /// ```
+#[doc(alias = "CSRF")]
 #[derive(Clone, Debug)]
 pub struct OriginPolicy {
     rules: Vec<Rule>,
     missing: MissingOrigin,
 }
 
-/// What becomes of a request without an `Origin` header; no browser sends one (§4.2.1).
+/// What happens to a request without an `Origin` header. Browsers always send one (§4.2.1).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "it is allowed or not")]
 pub enum MissingOrigin {
-    /// It is allowed: programs that are no browsers may connect.
+    /// It is allowed: programs other than browsers may connect.
     Allow,
     /// It is denied. The default.
     #[default]
@@ -54,43 +55,43 @@ enum Rule {
 }
 
 impl OriginPolicy {
-    /// Creates a policy that allows nothing, to which rules are added by [`allow`](Self::allow).
+    /// Creates a policy that allows nothing. Add rules by [`allow`](Self::allow).
     #[must_use]
     pub const fn new() -> Self {
         Self { rules: Vec::new(), missing: MissingOrigin::Deny }
     }
 
-    /// Creates a policy that allows everything: for services without cookies or other ambient
-    /// authority.
+    /// Creates a policy that allows everything: for services that use no cookies, and are not
+    /// protected by a network or an address.
     #[must_use]
     pub fn any() -> Self {
         Self { rules: alloc::vec![Rule::Any], missing: MissingOrigin::Allow }
     }
 
-    /// Creates a policy that allows the `http` and `https` origins whose host and port are those
-    /// that the request is for.
+    /// Creates a policy that allows `http` and `https` origins with the host and port of the
+    /// request.
     ///
-    /// Where no port is written, it is the default one of the origin's scheme.
+    /// Without a port, the default port of the origin's scheme is meant.
     #[must_use]
     pub fn same_origin() -> Self {
         Self { rules: alloc::vec![Rule::Same { http: true }], missing: MissingOrigin::Deny }
     }
 
-    /// As [`same_origin`](Self::same_origin), but for `https` only: for a server behind TLS, which
-    /// the request does not tell. A page that came without TLS may have been tampered with.
+    /// Creates a policy that allows `https` origins with the host and port of the request, for a
+    /// server behind TLS. A page that was loaded without TLS may have been tampered with.
     #[must_use]
     pub fn same_https_origin() -> Self {
         Self { rules: alloc::vec![Rule::Same { http: false }], missing: MissingOrigin::Deny }
     }
 
-    /// Allows an origin, in addition to those allowed already.
+    /// Allows an origin, in addition to those allowed before.
     ///
-    /// It is `null`, or `scheme://host` with an optional port. A host `*.example.com` stands for
-    /// all names below `example.com`, but not for itself; a port `*` for all ports.
+    /// `origin` is `null`, or `scheme://host` with an optional port. A host `*.example.com` means
+    /// all names below `example.com`, but not itself. A port `*` means all ports.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidOrigin`].
+    /// [`HandshakeError::InvalidOrigin`] if it has another form.
     pub fn allow(mut self, origin: &str) -> Result<Self, HandshakeError> {
         self.rules.push(match origin {
             "null" => Rule::Null,
@@ -102,18 +103,19 @@ impl OriginPolicy {
         Ok(self)
     }
 
-    /// Sets what becomes of a request without an origin.
+    /// Sets what happens to a request without an origin.
     #[must_use]
     pub fn missing(self, missing: MissingOrigin) -> Self {
         Self { missing, ..self }
     }
 
-    /// Judges where a request comes from.
+    /// Checks the origin of a request. Its errors become the response to the client by `?` in the
+    /// callback of `accept_with`.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::ForbiddenOrigin`], or [`HandshakeError::DuplicateHeader`] when it says
-    /// several things about that.
+    /// [`HandshakeError::ForbiddenOrigin`], or [`HandshakeError::DuplicateHeader`] if the request
+    /// has several origins.
     pub fn check(&self, request: &Request) -> Result<(), HandshakeError> {
         let origin = request.headers().once(ORIGIN)?.map(String::from_utf8_lossy);
         // §4.2.2: "If the server does not wish to accept this connection, it MUST return an
@@ -124,8 +126,8 @@ impl OriginPolicy {
         Err(HandshakeError::ForbiddenOrigin)
     }
 
-    /// Returns whether a page from `origin` may connect to `host` (the `Host` header, or the
-    /// `:authority` of HTTP/2 and HTTP/3).
+    /// Returns whether a page from `origin` may connect to `host`, which is the `Host` header, or
+    /// the `:authority` of HTTP/2 and HTTP/3.
     #[must_use]
     pub fn allows(&self, origin: Option<&str>, host: Option<&str>) -> bool {
         let Some(origin) = origin else { return self.missing == MissingOrigin::Allow };

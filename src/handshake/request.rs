@@ -13,8 +13,8 @@ use super::headers::{
 use super::{HandshakeError, Headers, HttpVersion, key, subprotocol};
 use crate::extension::{Extension, is_token, parse_extensions};
 
-/// An HTTP request: well-formed, with a target and a host that make sense, but not necessarily one
-/// that asks for a WebSocket; see [`check`](Self::check).
+/// An HTTP request: well-formed, with a valid target and host. It may ask for a WebSocket or not;
+/// [`check`](Self::check) decides.
 ///
 /// ```
 /// use sanswire::handshake::{Headers, HttpVersion, Request};
@@ -43,8 +43,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// When the method is no token, the target is neither a path nor an absolute `http` or
-    /// `https` URI, or the `Host` header is missing (but from HTTP/1.0), repeated or malformed.
+    /// The method is not a token, the target is neither a path nor an absolute `http` or `https`
+    /// URI, or the `Host` header is repeated, malformed, or missing in HTTP/1.1.
     pub fn new(
         method: &str,
         target: &str,
@@ -82,16 +82,15 @@ impl Request {
         Ok(Self { method, target, version, headers, path, authority })
     }
 
-    /// Judges whether the request opens a WebSocket.
+    /// Checks whether the request opens a WebSocket.
     ///
-    /// This is about the request itself. Where it comes from is judged by an
-    /// [`OriginPolicy`](super::OriginPolicy), what it asks for by the application.
+    /// It checks the request's form only. An [`OriginPolicy`](super::OriginPolicy) checks where the
+    /// request comes from; the application checks what it asks for.
     ///
     /// # Errors
     ///
-    /// The first rule that is broken, in this order. The status to answer with is
-    /// [`HandshakeError::status`]:
-    ///
+    /// The first broken rule, in this order. [`HandshakeError::status`] is the status to answer
+    /// with:
     /// | rule | status |
     /// |---|---|
     /// | HTTP/1.1 | 505 |
@@ -99,8 +98,8 @@ impl Request {
     /// | GET | 405 with `Allow: GET` |
     /// | `Connection` lists `upgrade` | 400 |
     /// | no `Transfer-Encoding`, no `Content-Length` but 0 | 400 |
-    /// | `Sec-WebSocket-Version`, not repeated | 400 |
-    /// | … and 13, not another one, not missing (what drafts before the header sent) | 426 with `Sec-WebSocket-Version: 13` |
+    /// | `Sec-WebSocket-Version`: at most one | 400 |
+    /// | `Sec-WebSocket-Version` is 13 | 426 with `Sec-WebSocket-Version: 13` |
     /// | one `Sec-WebSocket-Key` of 16 bytes in base64 | 400 |
     /// | `Sec-WebSocket-Protocol`: unique tokens | 400 |
     /// | `Sec-WebSocket-Extensions`: the grammar of §9.1 | 400 |
@@ -139,19 +138,19 @@ impl Request {
         &self.method
     }
 
-    /// Returns the target as it was sent: a path with a query, or an absolute URI.
+    /// Returns the target as it was sent: a path with an optional query, or an absolute URI.
     #[must_use]
     pub fn target(&self) -> &str {
         &self.target
     }
 
-    /// Returns the path, not decoded. It is `/` if an absolute URI has none.
+    /// Returns the path, not decoded. It is `/` for an absolute URI without a path.
     #[must_use]
     pub fn path(&self) -> &str {
         self.target.get(self.path.clone()).filter(|path| !path.is_empty()).unwrap_or("/")
     }
 
-    /// Returns what stands behind the first `?`, not decoded.
+    /// Returns the query after the first `?`, not decoded.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
         self.target.split_once('?').map(|(_, query)| query)
@@ -169,15 +168,15 @@ impl Request {
         &self.headers
     }
 
-    /// Returns the host, with a port if one was written; only HTTP/1.0 may have none.
+    /// Returns the host, with the port if one was sent. Only HTTP/1.0 may have none.
     ///
-    /// It is the one of an absolute target or else of the `Host` header.
+    /// It comes from an absolute target, otherwise from the `Host` header.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.authority.as_deref()
     }
 
-    /// Returns the `Origin` header; browsers always send one.
+    /// Returns the `Origin` header. Browsers always send one.
     #[must_use]
     pub fn origin(&self) -> Option<&str> {
         self.headers.text(ORIGIN)
@@ -192,7 +191,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// When the header breaks the grammar of §9.1; not after a successful [`check`](Self::check).
+    /// The header breaks the grammar of §9.1. After a successful [`check`](Self::check), there is
+    /// no error.
     pub fn extensions(&self) -> Result<Vec<Extension>, HandshakeError> {
         extensions(&self.headers)
     }

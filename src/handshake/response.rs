@@ -12,7 +12,8 @@ use super::{HandshakeError, Headers, HttpVersion};
 
 /// An HTTP response: status, headers and a body.
 ///
-/// A server builds one to refuse a request, a client finds one in [`HandshakeError::UnexpectedStatus`].
+/// A server makes one to refuse a request. A client gets one in
+/// [`HandshakeError::UnexpectedStatus`].
 ///
 /// ```
 /// use sanswire::handshake::Response;
@@ -53,22 +54,24 @@ impl Response {
     ///
     /// # Errors
     ///
-    /// As [`Headers::append`], and [`HandshakeError::ReservedHeader`] for `Connection`,
-    /// `Content-Length` and `Transfer-Encoding`, which follow from the rest.
+    /// - [`HandshakeError::IllegalHeader`]: `name` is not a token, or `value` contains a control
+    ///   character.
+    /// - [`HandshakeError::ReservedHeader`]: `name` is `Connection`, `Content-Length` or
+    ///   `Transfer-Encoding`, which the crate sets.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HandshakeError> {
         let reserved = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
         self.headers.append_unless(&reserved, name, value)?;
         Ok(self)
     }
 
-    /// Sets the body. Its type is told by a header of the caller's.
+    /// Sets the body. Add a `Content-Type` header for it.
     #[must_use]
     pub fn body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
     }
 
-    /// Sets a body of plain text, and the header that says so.
+    /// Sets a body of plain text, and the `Content-Type` header for it.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
         self.headers.push("Content-Type", "text/plain; charset=utf-8");
@@ -91,28 +94,28 @@ impl Response {
         self.status
     }
 
-    /// Returns the reason phrase, such as `Forbidden`; it may be empty.
+    /// Returns the reason phrase, such as `Forbidden`. It may be empty.
     #[must_use]
     pub fn reason(&self) -> &str {
         &self.reason
     }
 
-    /// Returns the headers. A redirect has `Location` there.
+    /// Returns the headers. Those of a redirect include `Location`.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
         &self.headers
     }
 
-    /// Returns the body, or as much of it as was received; see
-    /// [`is_truncated`](Self::is_truncated). It is as it was sent: where `Content-Encoding` or
-    /// `Transfer-Encoding` says `gzip`, it is compressed.
+    /// Returns the body, or the part of it that was received
+    /// ([`is_truncated`](Self::is_truncated)). It is not decoded: if `Content-Encoding` or
+    /// `Transfer-Encoding` is `gzip`, it is compressed.
     #[must_use]
     pub const fn content(&self) -> &Bytes {
         &self.body
     }
 
-    /// Returns whether the body was longer than the limit, ended too early, did not end in time, or
-    /// has a length that contradicts itself.
+    /// Returns whether the body is incomplete: it was longer than the limit, ended too early, was
+    /// too late, or had contradictory lengths.
     #[must_use]
     pub const fn is_truncated(&self) -> bool {
         self.is_truncated
@@ -152,7 +155,7 @@ impl Response {
     }
 }
 
-/// For `?` in a function that decides about a request.
+/// Makes `?` possible in a callback that decides about a request.
 impl From<HandshakeError> for Response {
     fn from(error: HandshakeError) -> Self {
         Self::from(&error)
@@ -160,8 +163,8 @@ impl From<HandshakeError> for Response {
 }
 
 impl From<&HandshakeError> for Response {
-    /// Builds the answer to a request with this fault: status, the headers that go with it, and a
-    /// line of text: [`HandshakeError::answer`].
+    /// Creates the response to an invalid request: the status, the headers that belong to it, and a
+    /// line of text that names the header or limit.
     fn from(error: &HandshakeError) -> Self {
         let mut response = Self::new(error.status()).text(error.answer() + "\n");
         match response.status {

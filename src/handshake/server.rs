@@ -15,10 +15,11 @@ use crate::timestamp::Timestamp;
 
 /// The server's side of the opening handshake, for one connection.
 ///
-/// Append what arrives to [`input`](Self::input) until [`poll_request`](Self::poll_request) yields the request, answer it by
-/// [`accept`](Self::accept) or [`reject`](Self::reject), and write what
-/// [`poll_transmit`](Self::poll_transmit) returns. Unless [`is_open`](Self::is_open), close
-/// the connection then: every answer but an acceptance says `Connection: close`.
+/// Append received bytes to [`input`](Self::input) until [`poll_request`](Self::poll_request)
+/// returns the request. Answer it by [`accept`](Self::accept) or [`reject`](Self::reject), and
+/// write what [`poll_transmit`](Self::poll_transmit) returns. Then close the transport unless
+/// [`is_open`](Self::is_open): every refusal says `Connection: close`. A
+/// [`Driver`](crate::driver::Driver) does this by itself.
 ///
 /// ```
 /// use bytes::Buf;
@@ -76,19 +77,21 @@ impl ServerHandshake {
         }
     }
 
-    /// Yields the request, once; `None` before it is complete, and afterwards.
+    /// Returns the request, once. `None` before it is complete, and on later calls. Bytes after the
+    /// request are kept for the connection.
     ///
-    /// Every well-formed HTTP request is yielded, also one that asks for no WebSocket:
-    /// [`accept`](Self::accept) refuses it, [`reject`](Self::reject) may answer it otherwise.
-    /// What came behind the request is kept for the connection.
+    /// Every well-formed HTTP request is returned, also one that does not ask for a WebSocket:
+    /// [`accept`](Self::accept) refuses it, [`reject`](Self::reject) may answer it with a page.
     ///
     /// # Errors
     ///
-    /// When what arrives is no HTTP request, passes a limit, or takes too long. The answer is
-    /// queued already. When the stream ended before; then nobody is left to answer.
-    /// [`HandshakeError::NoRequest`] when nothing came at all, and
-    /// [`HandshakeError::NotAnswered`] when the application takes too long to answer. Later calls
-    /// return the same error, also one that `accept` returned for the request's fault.
+    /// - The request is not HTTP, passes a limit, or takes too long. The answer is queued.
+    /// - The stream ended too early; nobody is left to answer. [`HandshakeError::NoRequest`] if
+    ///   nothing came at all.
+    /// - [`HandshakeError::NotAnswered`]: the application took too long to answer.
+    ///
+    /// Later calls return the same error. They also return the error of [`accept`](Self::accept)
+    /// for an invalid request.
     pub fn poll_request(&mut self) -> Result<Option<Request>, HandshakeError> {
         match &self.state {
             State::Reading => {}
@@ -133,36 +136,39 @@ impl ServerHandshake {
         }
     }
 
-    /// Notes that the peer sends nothing more.
+    /// Reports that the peer sends nothing more.
     pub fn handle_eof(&mut self) {
         self.is_ended = true;
     }
 
-    /// Says what time it is, as [`Connection::handle_timeout`](crate::Connection::handle_timeout)
-    /// does. The first time begins the wait for the request, and the first one behind the request the
-    /// wait for the application's answer. Each is bounded by [`HeadLimits::timeout`];
-    /// [`poll_request`](Self::poll_request) is to be called behind it.
+    /// Advances the clock to `now`, measured from a fixed point of your choice. Then call
+    /// [`poll_request`](Self::poll_request).
+    ///
+    /// The first call starts the wait for the request. The first call after the request starts the
+    /// wait for the application's answer. Each takes [`HeadLimits::timeout`] at most.
+    #[doc(alias = "timeout")]
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         self.deadline.handle_timeout(now);
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the time of that; `None`
-    /// once there is nothing to wait for. It may be in the past: then call at once.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout), on the same clock. `None` if
+    /// there is no deadline. If the time is in the past, call at once.
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         let is_waiting = matches!(self.state, State::Reading | State::Requested(_));
         self.deadline.poll_timeout().filter(|_| is_waiting)
     }
 
-    /// Accepts `request`, which this handshake has yielded: queues a response with status 101.
+    /// Accepts the request that this handshake returned: queues a response with status 101.
     ///
     /// # Errors
     ///
-    /// When [`Request::check`] finds a fault in the request: its answer is queued, and the
-    /// handshake is over. Otherwise nothing changed: [`HandshakeError::OutOfOrder`] when no request
-    /// waits for an answer, [`HandshakeError::UnofferedSubprotocol`] and
-    /// [`HandshakeError::UnofferedExtension`] when the choice was not offered.
+    /// - The request is invalid ([`Request::check`]). Its answer is queued, and the handshake is
+    ///   over.
+    /// - [`HandshakeError::OutOfOrder`]: no request is waiting for an answer. Nothing changed.
+    /// - [`HandshakeError::UnofferedSubprotocol`] or [`HandshakeError::UnofferedExtension`]: the
+    ///   client did not offer what `acceptance` chooses. Nothing changed.
     pub fn accept(
         &mut self,
         request: &Request,
@@ -185,17 +191,19 @@ impl ServerHandshake {
         Ok(())
     }
 
-    /// Answers the request otherwise: queues `response` with `Content-Length` and
-    /// `Connection: close`. HEAD gets no body.
+    /// Refuses the request: queues `response` with `Content-Length` and `Connection: close`. The
+    /// answer to a HEAD request has no body.
     ///
-    /// It may be called before there is a request, too: 408 when the peer takes too long, 503 when
-    /// there is no time for it. To refuse by a [`HandshakeError`], such as one of an
-    /// [`OriginPolicy`](super::OriginPolicy), make the response of it by `Response::from(&error)`.
+    /// It may also be called before there is a request: with 408 if the peer takes too long, or 503
+    /// if the server is busy. `Response::from(&error)` makes the response to a [`HandshakeError`],
+    /// such as one of an [`OriginPolicy`](super::OriginPolicy).
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidStatus`] for a status below 200 or above 599,
-    /// [`HandshakeError::OutOfOrder`] when an answer was given already. Nothing changed then.
+    /// - [`HandshakeError::InvalidStatus`]: the status is below 200 or above 599.
+    /// - [`HandshakeError::OutOfOrder`]: the request was answered before.
+    ///
+    /// Nothing changed then.
     pub fn reject(&mut self, response: &Response) -> Result<(), HandshakeError> {
         let body = match self.state {
             State::Reading => Body::Sent,
@@ -212,26 +220,26 @@ impl ServerHandshake {
         Ok(())
     }
 
-    /// Returns what is to be written, or `None` if there is nothing.
+    /// Returns the bytes to write, or `None` if there are none. Advance the buffer by what was
+    /// written.
     #[must_use]
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         Some(&mut self.output).filter(|output| !output.is_empty())
     }
 
-    /// Returns whether the request was accepted: the connection is open, frames follow.
+    /// Returns whether the request was accepted: the connection is open, and frames follow.
     #[must_use]
     pub const fn is_open(&self) -> bool {
         matches!(self.state, State::Accepted(_))
     }
 
-    /// Returns whether there will be no connection. What is left to write is the answer; close
-    /// behind it.
+    /// Returns whether there will be no connection. Write the answer, then close the transport.
     #[must_use]
     pub const fn is_refused(&self) -> bool {
         matches!(self.state, State::Rejected | State::Failed(_))
     }
 
-    /// Returns what was agreed on; `None` unless the request was accepted.
+    /// Returns the negotiated subprotocol and extensions. `None` unless the request was accepted.
     #[must_use]
     pub const fn negotiated(&self) -> Option<&Negotiated> {
         match &self.state {
@@ -240,7 +248,7 @@ impl ServerHandshake {
         }
     }
 
-    /// Lends the input, for the bytes that arrive.
+    /// Returns the input buffer, for received bytes.
     pub const fn input(&mut self) -> Input<'_> {
         Input::new(&mut self.input)
     }

@@ -6,19 +6,19 @@ use super::headers::PROTOCOL;
 use super::{HandshakeError, Headers};
 use crate::extension::is_token;
 
-/// Whose order decides which subprotocol is chosen.
+/// Whose order of preference decides which subprotocol is chosen.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[expect(clippy::exhaustive_enums, reason = "there are two sides, and two orders")]
 pub enum Preference {
-    /// The order in which the client offers them. The default, as §4.1 has the client order its
-    /// offer by preference.
+    /// The order in which the client offers them. The default: §4.1 has the client order its offer
+    /// by preference.
     #[default]
     Client,
     /// The order in which the server lists what it supports.
     Server,
 }
 
-/// Chooses one of the `offered` subprotocols that is `supported`, too; they compare with regard to
+/// Chooses a subprotocol that is both offered and supported. Names are compared with regard to
 /// case.
 ///
 /// ```
