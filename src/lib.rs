@@ -1,10 +1,10 @@
-//! WebSocket ([RFC 6455], [RFC 7692]) for tokio, futures-io, blocking sockets, and every other
-//! transport: a sans-I/O state machine, with thin adapters around it.
+//! WebSocket ([RFC 6455], with permessage-deflate of [RFC 7692]): clients and servers on tokio, smol
+//! and blocking sockets, and a sans-I/O core for everything else.
 //!
 //! # On tokio
 //!
-//! A server that sends everything back, and a client, with the feature `tokio`. On smol and others,
-//! `sanswire::io::futures_io` has the same methods.
+//! An echo server and a client, with the feature `tokio`. On smol and async-std, use
+//! [`io::futures_io`], which has the same methods.
 //!
 //! ```
 //! # #[cfg(feature = "tokio")]
@@ -49,7 +49,8 @@
 //!
 //! # Blocking
 //!
-//! The same on sockets of the standard library, one thread for each connection:
+//! The same on sockets of the standard library, with one thread for each connection. It needs no
+//! feature beside the default ones.
 //!
 //! ```
 //! use std::net::{TcpListener, TcpStream};
@@ -87,10 +88,10 @@
 //!
 //! # In a runtime of your own
 //!
-//! A [`driver::Driver`] is a connection from its first byte to its last. It says what to read, what
-//! to write and how long to wait, and holds every policy: deadlines, back-pressure, fairness, and an
-//! end that lets the peer read the last Close frame. All adapters are loops around it. `io::pump`
-//! does what it says to a stream; what is left is to wait.
+//! A [`driver::Driver`] runs a connection from its first byte to its last, without I/O. It says what
+//! to read, what to write and how long to wait, and has all policies: deadlines, back-pressure,
+//! fairness, and an end at which the peer can read the last Close frame. All adapters are loops around
+//! it. [`io::pump`](io::pump()) reads and writes on a non-blocking stream; the loop only has to wait.
 //!
 //! ```
 //! use sanswire::driver::{Driver, DriverError, Next};
@@ -99,7 +100,7 @@
 //! use std::net::TcpStream;
 //! use std::time::{Duration, Instant};
 //!
-//! /// `wait` waits until the driver can read, or write, or the time is over.
+//! /// `wait` waits until the stream is ready for what the driver wants, or the time is over.
 //! fn echo(
 //!     stream: &mut TcpStream, // non-blocking
 //!     mut wait: impl FnMut(&TcpStream, &Driver, Option<Duration>),
@@ -107,13 +108,13 @@
 //!     let (mut driver, start) = (Driver::server(&Config::default()), Instant::now());
 //!     loop {
 //!         match driver.poll_event()? {
-//!             // There is room for an answer. What is refused is so because it is closing.
+//!             // A send that is refused means that the connection is closing.
 //!             Next::Event(Event::Text(text), mut commands) => drop(commands.send(text)),
 //!             Next::Event(Event::Binary(payload), mut commands) => drop(commands.send(payload)),
 //!             Next::Event(..) | Next::Response(_) | Next::Yield => {}
-//!             // A bad request is answered so, and `poll_event` returns the error behind that.
+//!             // `accept` answers a bad request itself; then `poll_event` returns the error.
 //!             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
-//!             // When the stream fails, the driver knows: it delivers what came before, then ends.
+//!             // If the stream fails, the driver delivers what arrived before, then ends.
 //!             Next::Wait => if let Ok(false) = io::pump(&mut driver, stream, || start.elapsed()) {
 //!                 driver.release_memory();
 //!                 let left = driver.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
@@ -143,12 +144,43 @@
 //! # assert_eq!(server.join().unwrap(), Ok(()));
 //! ```
 //!
-//! Without `std`, or with reads and writes in flight as io_uring has them, ask the driver directly:
-//! see the module [`driver`]. Where the opening handshake is done elsewhere, as in an HTTP/2 or
-//! HTTP/3 stack, make a [`Connection`] and let [`Driver::from`](driver::Driver) go on with it. A
-//! `Connection` can be run without a driver, too: its documentation has the order of the calls.
+//! The module [`driver`] has the loops for `no_std` and for io_uring. For another asynchronous
+//! runtime, implement [`io::poll::PollTransport`]. If another HTTP stack does the opening handshake,
+//! make a [`Connection`], and a driver from it by [`Driver::from`](driver::Driver). A `Connection`
+//! also works without a driver: its page has the order of the calls.
 //!
-//! # How a byte travels
+//! # Where to look
+//!
+//! | to do this | use | more |
+//! |---|---|---|
+//! | connect to a URL | [`WebSocket::connect`](io::tokio::WebSocket::connect) | |
+//! | set headers, tokens, subprotocols, limits of a client | [`WebSocket::connect_with`](io::tokio::WebSocket::connect_with) | [`ClientRequest`](handshake::ClientRequest) |
+//! | connect over TLS (`wss://`) or another stream | [`WebSocket::connect_over`](io::poll::WebSocket::connect_over) | [`io::tokio`](io::tokio#tls) |
+//! | accept a connection | [`WebSocket::accept`](io::poll::WebSocket::accept) | |
+//! | check path, headers or tokens; refuse a client | [`WebSocket::accept_with`](io::poll::WebSocket::accept_with) | [`guide::authentication`] |
+//! | refuse pages of other sites | [`OriginPolicy`](handshake::OriginPolicy) | [`guide::authentication`] |
+//! | receive and send messages | [`recv`](io::poll::WebSocket::recv), [`send`](io::poll::WebSocket::send) | [`Message`], [`Outgoing`] |
+//! | send and receive in two tasks | [`split`](io::poll::WebSocket::split) | [`guide::rooms`] |
+//! | answer many small messages fast | [`run`](io::poll::WebSocket::run) | [`Event`], [`Commands`] |
+//! | send to many, some of them slow | [`Prepared`], [`Config::when_full`] | [`guide::rooms`] |
+//! | receive or send large messages in parts | [`Reassembly::Chunks`], [`begin`](io::poll::WebSocket::begin) | [`guide::streaming`] |
+//! | limit sizes and times | [`Config`], [`handshake::HeadLimits`] | |
+//! | find dead peers by heartbeats | [`Config::ping_interval`], [`Config::pong_timeout`] | |
+//! | close with a code; learn who closed and why | [`close`](io::poll::WebSocket::close), [`closed`](io::poll::WebSocket::closed) | [`CloseCode`], [`Closed`] |
+//! | shut down a server | [`close`](io::poll::WebSocket::close), [`Driver::shut_down`](driver::Driver::shut_down) | [`guide::shutdown`] |
+//! | compress messages | [`ClientRequest::deflate`](handshake::ClientRequest::deflate), [`Acceptance::deflate`](handshake::Acceptance::deflate) | feature `deflate` |
+//! | reconnect | [`io::tokio::reconnecting`] | [`reconnect`] |
+//! | lose no message when a connection breaks | [`Options::delivery`](io::tokio::reconnecting::Options) | [`delivery`] |
+//! | test an application in memory | `tokio::io::duplex`, [`Connection`] | [`guide::testing`] |
+//! | use HTTP/2 or HTTP/3 | [`ExtendedConnect`](handshake::ExtendedConnect) | |
+//! | have exactly the browser's `WebSocket` | [`whatwg::WebSocketObject`] | |
+//!
+//! The [`guide`] has a page for each larger task, with programs that run.
+//!
+//! # How it is built
+//!
+//! Bytes go into a state machine and events come out; commands go in and bytes come out. The machine
+//! has no sockets and no clock.
 //!
 //! ```text
 //! transport ──▶   Input    ──▶ poll_event ──▶ Event: lent in place, unmasked and validated
@@ -157,10 +189,8 @@
 //! transport ◀── TransmitBuf ◀── poll_transmit ◀── send, ping, close; Pong and Close by itself
 //! ```
 //!
-//! The connection owns what it receives. [`Input`] lends the place where the next bytes go, and each
-//! [`Event`] is lent together with the [`Commands`] to answer it by.
-//!
-//! # The layers
+//! The connection owns the bytes that it receives. [`Input`] is the place for the next ones. Each
+//! [`Event`] is lent together with the [`Commands`] to answer it, so most messages are not copied.
 //!
 //! ```text
 //! tokio   futures_io   blocking   your loop      sockets, clocks, entropy
@@ -173,42 +203,43 @@
 //!                                    └── messages ── frames ── bytes
 //! ```
 //!
-//! # The modules, and what of the RFC they are
+//! # Modules
 //!
 //! | module | what it does | section |
 //! |---|---|---|
-//! | [`Input`], [`TransmitBuf`] | the two ends of a byte's way | |
+//! | [`Input`], [`TransmitBuf`] | where bytes go in and come out | |
 //! | [`Utf8Validator`], [`Utf8Bytes`] | text, validated as it arrives | §8.1 |
 //! | [`Timestamp`] | a moment in time, by the caller's clock | |
 //! | [`CloseCode`], [`Closed`] | how and why a connection ends | §7.4 |
-//! | [`ConnectionError`], [`SendError`] | whose fault it is | §7.1.7 |
+//! | [`ConnectionError`], [`SendError`] | why a connection failed; why a command was refused | §7.1.7 |
 //! | [`frame`] | one frame: header, mask, decoder, encoder | §5.2, §5.3 |
 //! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
-//! | [`Message`], [`Payload`], [`Text`], [`Chunk`] | fragments to messages | §5.4, §5.6 |
-//! | [`Outgoing`], [`Prepared`] | what can be sent; one message to many connections | |
+//! | [`Message`], [`Payload`], [`Text`], [`Chunk`] | messages, whole or in parts | §5.4, §5.6 |
+//! | [`Outgoing`], [`Prepared`] | what can be sent; one message for many connections | |
 //! | [`Connection`], [`Config`], [`Event`], [`Commands`] | an open endpoint | §5.5, §6, §7 |
-//! | [`handshake`] | how a connection begins | §4 |
-//! | [`driver`] | a connection from first byte to last, for any transport | §4, §7.1 |
+//! | [`handshake`] | the opening handshake | §4 |
+//! | [`driver`] | runs a connection over any transport | §4, §7.1 |
 //! | [`whatwg`] | the browser's `WebSocket` object, without I/O | |
-//! | [`reconnect`] | a client that comes back: when, and what becomes of its messages | §7.2.3 |
-//! | [`delivery`] | nothing lost, repeated or reordered across connections | |
-//! | [`io`] | sockets, clocks and entropy: the adapters | |
+//! | [`reconnect`] | decides when a client reconnects, and what happens to its messages | §7.2.3 |
+//! | [`delivery`] | delivers each message once, in order, across connections | |
+//! | [`io`] | the adapters: sockets, clocks and entropy | |
 //!
-//! Each uses only what stands above it.
+//! Each module uses only those above it.
 //!
 //! # Features
 //!
 //! | feature | default | what it adds |
 //! |---|---|---|
-//! | `std` | yes | the [`io::blocking`] adapter and [`io::pump`](io::pump()), SIMD chosen at run time |
-//! | `handshake` | yes | [`handshake`] over HTTP/1.1 heads, [`driver`], [`whatwg`] |
+//! | `std` | yes | the [`io::blocking`] adapter, [`io::pump`](io::pump()), SIMD chosen at run time |
+//! | `handshake` | yes | [`handshake`] over HTTP/1.1, [`driver`], [`whatwg`] |
 //! | `deflate` | | permessage-deflate |
 //! | `url` | | URLs as the WHATWG parses them: international host names, percent-encoding |
-//! | `tokio` | | the `io::tokio` adapter, and its client that comes back |
-//! | `futures-io` | | the `io::futures_io` adapter, for smol and others |
+//! | `tokio` | | [`io::tokio`], and its client that reconnects |
+//! | `futures-io` | | [`io::futures_io`], for smol, async-std and others |
 //!
 //! [RFC 6455]: https://www.rfc-editor.org/rfc/rfc6455
 //! [RFC 7692]: https://www.rfc-editor.org/rfc/rfc7692
+#![cfg_attr(docsrs, feature(doc_cfg))]
 #![no_std]
 
 extern crate alloc;
@@ -232,6 +263,8 @@ pub mod driver;
 mod error;
 pub mod extension;
 pub mod frame;
+#[cfg(any(all(doc, not(doctest)), all(doctest, feature = "tokio")))]
+pub mod guide;
 #[cfg(feature = "handshake")]
 pub mod handshake;
 #[cfg(all(feature = "std", feature = "handshake"))]
@@ -263,17 +296,3 @@ pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};
 #[cfg(all(doctest, feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
-
-#[cfg(all(doctest, feature = "tokio"))]
-mod guide {
-    #[doc = include_str!("../docs/guide/authentication.md")]
-    mod authentication {}
-    #[doc = include_str!("../docs/guide/shutdown.md")]
-    mod shutdown {}
-    #[doc = include_str!("../docs/guide/split.md")]
-    mod split {}
-    #[doc = include_str!("../docs/guide/streaming.md")]
-    mod streaming {}
-    #[doc = include_str!("../docs/guide/testing.md")]
-    mod testing {}
-}

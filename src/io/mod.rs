@@ -2,19 +2,19 @@
 //!
 //! | module | over | feature |
 //! |---|---|---|
-//! | `tokio` | any `AsyncRead + AsyncWrite` of tokio | `tokio` |
-//! | `futures_io` | any `AsyncRead + AsyncWrite` of futures-io: smol, async-std | `futures-io` |
+//! | [`tokio`] | any `AsyncRead + AsyncWrite` of tokio | `tokio` |
+//! | [`futures_io`] | any `AsyncRead + AsyncWrite` of futures-io: smol, async-std | `futures-io` |
 //! | [`blocking`] | TCP and Unix sockets, any other `Read + Write` | default |
-//! | `poll` | an asynchronous runtime that has no adapter here | `tokio` or `futures-io` |
+//! | [`poll`] | an asynchronous runtime that has no adapter here | `tokio` or `futures-io` |
 //!
 //! All of them have a `WebSocket` with the same methods, and return the same
-//! [`Error`](crate::Error). For a loop of your own, see [`pump()`] and the module [`driver`].
+//! [`Error`]. For a loop of your own, see [`pump()`] and the module [`driver`].
 //!
 //! # When bytes leave
 //!
 //! - `send`, `ping`, `close` and the other methods that send return when the bytes have been
 //!   written.
-//! - `feed` and `try_send` only queue. So do the [`Commands`](crate::Commands) that a callback
+//! - `feed` and `try_send` only queue. So do the [`Commands`] that a callback
 //!   gets, and the connection itself when it answers a Ping or sends a heartbeat. Queued bytes are
 //!   written before `recv`, `recv_with` or `run` waits, or together with the next message that is
 //!   sent or flushed. As many queued messages as possible leave in one write.

@@ -1,0 +1,73 @@
+//! A guide: one page for each larger task, with programs that run.
+//!
+//! | page | what it answers |
+//! |---|---|
+//! | [`authentication`] | Which user is this? How do programs and pages send a token? Which sites may connect? |
+//! | [`rooms`] | How do I send and receive at once, and send to many when some are slow? |
+//! | [`streaming`] | How do I receive or send a message that is larger than memory? |
+//! | [`shutdown`] | How do I stop a server without cutting off its clients? |
+//! | [`testing`] | How do I test my application without ports, networks and waiting? |
+//!
+//! For each smaller task, the [front page](crate#where-to-look) lists the item to use. This module
+//! exists only in the documentation.
+
+#[doc = include_str!("../docs/guide/authentication.md")]
+///
+/// # Items of this page
+///
+/// [`WebSocket::accept_with`](crate::io::poll::WebSocket::accept_with),
+/// [`Request`](crate::handshake::Request), [`Acceptance`](crate::handshake::Acceptance),
+/// [`Response`](crate::handshake::Response), [`OriginPolicy`](crate::handshake::OriginPolicy),
+/// [`ClientRequest::header`](crate::handshake::ClientRequest::header),
+/// [`Opening::first_message`](crate::reconnect::Opening::first_message)
+#[doc(alias = "authorization")]
+#[doc(alias = "token")]
+#[doc(alias = "cookie")]
+#[doc(alias = "header")]
+pub mod authentication {}
+
+#[doc = include_str!("../docs/guide/rooms.md")]
+///
+/// # Items of this page
+///
+/// [`WebSocket::split`](crate::io::poll::WebSocket::split), [`Prepared`](crate::Prepared),
+/// [`Config::when_full`](crate::Config::when_full), [`WhenFull`](crate::WhenFull),
+/// [`Event::Writable`](crate::Event::Writable), [`Writable`](crate::Writable)
+#[doc(alias = "split")]
+#[doc(alias = "broadcast")]
+#[doc(alias = "backpressure")]
+pub mod rooms {}
+
+#[doc = include_str!("../docs/guide/shutdown.md")]
+///
+/// # Items of this page
+///
+/// [`WebSocket::close`](crate::io::poll::WebSocket::close),
+/// [`WebSocket::send_close`](crate::io::poll::WebSocket::send_close),
+/// [`CloseCode`](crate::CloseCode), [`Config::close_timeout`](crate::Config::close_timeout),
+/// [`AfterClose`](crate::AfterClose), [`Driver::shut_down`](crate::driver::Driver::shut_down)
+#[doc(alias = "close")]
+#[doc(alias = "graceful")]
+pub mod shutdown {}
+
+#[doc = include_str!("../docs/guide/streaming.md")]
+///
+/// # Items of this page
+///
+/// [`Reassembly::Chunks`](crate::Reassembly::Chunks), [`Event::Chunk`](crate::Event::Chunk),
+/// [`Chunk`](crate::Chunk), [`WebSocket::begin`](crate::io::poll::WebSocket::begin),
+/// [`WebSocket::send_chunk`](crate::io::poll::WebSocket::send_chunk),
+/// [`WebSocket::finish`](crate::io::poll::WebSocket::finish)
+#[doc(alias = "chunk")]
+#[doc(alias = "upload")]
+pub mod streaming {}
+
+#[doc = include_str!("../docs/guide/testing.md")]
+///
+/// # Items of this page
+///
+/// [`WebSocket::accept`](crate::io::poll::WebSocket::accept),
+/// [`WebSocket::connect_over`](crate::io::poll::WebSocket::connect_over),
+/// [`Connection`](crate::Connection), [`Driver`](crate::driver::Driver)
+#[doc(alias = "mock")]
+pub mod testing {}
