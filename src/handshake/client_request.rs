@@ -111,15 +111,15 @@ impl ClientRequest {
         })
     }
 
-    /// Creates a request from a `ws://` or `wss://` URL; `http` and `https` stand for these.
+    /// Creates a request from a `ws://` or `wss://` URL. `http` and `https` mean the same.
     ///
-    /// Without the feature `url`, the URL must be valid and ASCII: anything else is refused, and the
-    /// error says where and why. With it, the URL is parsed as the WHATWG has it: international names
-    /// become ASCII, what must be percent-encoded is. A URL that is accepted without the feature makes
-    /// the same request with it.
+    /// Without the feature `url`, only a valid ASCII URL is accepted; the error says what is wrong,
+    /// and where. With the feature, the URL is parsed as browsers parse it: international host names
+    /// become ASCII, and special characters are percent-encoded. A URL that is accepted without the
+    /// feature makes the same request with it.
     ///
-    /// As in browsers, the segments `.` and `..` are resolved, and an apostrophe in the query becomes
-    /// `%27`.
+    /// As in browsers, the path segments `.` and `..` are resolved, and an apostrophe in the query
+    /// becomes `%27`.
     ///
     /// ```
     /// use sanswire::handshake::ClientRequest;
@@ -132,9 +132,10 @@ impl ClientRequest {
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidUrl`] when it does not parse, has another scheme, has a fragment,
-    /// even an empty one, or has a user name or password, for which RFC 6455, §3, has no place (put
-    /// them into an `Authorization` header).
+    /// [`HandshakeError::InvalidUrl`] if the URL does not parse, has another scheme, has a fragment
+    /// (even an empty one), or has a user name or password. Put these into an `Authorization` header:
+    /// §3 has no place for them.
+    #[doc(alias = "connect")]
     pub fn from_url(url: &str) -> Result<Self, HandshakeError> {
         ParsedUrl::parse(url).map_err(HandshakeError::InvalidUrl).and_then(Self::from_parsed)
     }

@@ -9,9 +9,9 @@ use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-/// Why a URL is not one of a WebSocket: which part, where, and what to do about it.
+/// Why a URL was refused: which part of it, where, and what to do.
 ///
-/// Nothing of the URL itself is printed, since a password may be in it.
+/// `Display` prints nothing of the URL itself, because it may contain a password.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UrlError {
     part: UrlPart,
@@ -23,19 +23,19 @@ pub struct UrlError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UrlPart {
-    /// `ws` or `wss`, and the `://` behind it.
+    /// `ws` or `wss`, and the `://` after it.
     Scheme,
     /// A user name or password before the host.
     UserInfo,
     /// A name or an address.
     Host,
-    /// The number behind the host.
+    /// The number after the host.
     Port,
-    /// What begins with `/`.
+    /// The part that begins with `/`.
     Path,
-    /// What begins with `?`.
+    /// The part that begins with `?`.
     Query,
-    /// What begins with `#`.
+    /// The part that begins with `#`.
     Fragment,
 }
 
@@ -60,14 +60,14 @@ impl UrlError {
         Self { part, at: None, fact }
     }
 
-    /// Returns the part that is at fault.
+    /// Returns the part with the fault.
     #[must_use]
     pub const fn part(&self) -> UrlPart {
         self.part
     }
 
-    /// Returns where in the URL the fault is, in bytes. The parser of the feature `url` does not
-    /// tell.
+    /// Returns the byte position of the fault in the URL. `None` with the feature `url`, whose parser
+    /// does not report it.
     #[must_use]
     pub const fn position(&self) -> Option<usize> {
         self.at
