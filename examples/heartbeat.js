@@ -1,5 +1,5 @@
 // Keeps a page connected: finds out that the server is dead, which a WebSocket does not tell it,
-// and connects again. The server sends the text "pong" to the text "ping" (docs/heartbeats.md).
+// and connects again. The server sends the text "pong" to the text "ping" (docs/guide/heartbeats.md).
 //
 //   const live = connect("wss://example.com/", { onmessage: ({ data }) => console.log(data) });
 //   live.send("hello"); // false: there is no connection, or not any more

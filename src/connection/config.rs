@@ -10,7 +10,7 @@ use crate::setters::setters;
 
 /// Limits, timeouts and policies of a connection.
 ///
-/// The defaults protect a server that talks to strangers. Each field has a setter of its name:
+/// The defaults protect a server against unknown clients. Each field has a setter of the same name:
 ///
 /// ```
 /// use sanswire::Config;
@@ -18,146 +18,131 @@ use crate::setters::setters;
 /// let config = Config::default().max_message_size(1 << 20).ping_interval(None);
 /// ```
 ///
-#[doc = include_str!("../../docs/heartbeats.md")]
+/// Two pages of the guide show how the values work together:
+/// [limits and deadlines](crate::guide::limits) and [heartbeats](crate::guide::heartbeats).
+#[doc(alias("options", "settings", "timeout", "limits"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
-    /// The largest message that is accepted, in bytes of payload over all fragments; beyond it the
-    /// connection fails with 1009.
+    /// The largest message accepted, in bytes of payload over all fragments and after decompression.
+    /// A larger message fails the connection with 1009.
     ///
-    /// Default 16 MiB: more than chat, games and documents need, and little enough for a server to
-    /// hold a few of. Memory is taken as bytes arrive, never by what a header announces. A larger
-    /// message may come in one frame: raise [`max_frame_size`](Self::max_frame_size), too.
+    /// Default 16 MiB: enough for chat, games and documents, and small enough for a server to hold
+    /// several. Memory grows with the bytes that arrive, not with the length that a header
+    /// announces. To accept larger messages in one frame, raise
+    /// [`max_frame_size`](Self::max_frame_size), too.
     pub max_message_size: usize,
-    /// The largest data frame that is accepted, in bytes of payload; beyond it the connection fails
-    /// with 1009. Default 16 MiB, as for messages.
+    /// The largest data frame accepted, in bytes of payload as it was sent. A larger frame fails the
+    /// connection with 1009.
+    ///
+    /// Default 16 MiB, as for messages.
     pub max_frame_size: usize,
-    /// How many fragments a message may have: this many, and one more for each 32 bytes of payload.
-    /// Beyond them the connection fails with 1008.
+    /// The number of fragments allowed in a message: this many, and one more for each 32 bytes of
+    /// payload. More fragments fail the connection with 1008.
     ///
-    /// Default 4096. Empty and tiny fragments cost their receiver work for no payload; a large
-    /// message in fragments of 32 bytes and more is never refused for their number.
+    /// Default 4096. Empty and tiny fragments cost work and carry no payload. A large message in
+    /// fragments of 32 bytes or more is always accepted.
     pub max_fragments: u32,
-    /// How many bytes may wait to be written: the high water mark. What comes then is up to
-    /// [`when_full`](Self::when_full).
+    /// The high-water mark: the number of bytes that may wait to be written. When this many wait,
+    /// [`when_full`](Self::when_full) decides what happens to the next message.
     ///
-    /// While less waits, a message is accepted whatever its size, so the output holds at most this
-    /// much and one message. Default 1 MiB: enough to keep a fast peer busy, and a bound on what a
-    /// peer that does not read can cost.
-    ///
-    /// What waits counts by its length. A received message holds at most twice as much memory. A
-    /// `Bytes` of the application's own that is a small part of something larger keeps all of that
-    /// alive until it has been written: send such a part as `&[u8]`, which is copied.
+    /// Below the mark, a message of any size is accepted, so the output holds at most this many
+    /// bytes and one message. Default 1 MiB: enough to keep a fast peer busy, and a bound on the
+    /// memory that a peer that does not read can occupy. See the guide for
+    /// [what counts](crate::guide::limits).
+    #[doc(alias("backpressure", "high water mark", "highWaterMark", "write buffer"))]
     pub max_buffered: usize,
-    /// The low water mark: at how many waiting bytes an output that had become too full counts as
-    /// writable again. Then [`Event::Writable`](crate::Event::Writable) is reported and
+    /// The low-water mark, in bytes. When the output has been full and has shrunk to this size,
+    /// [`Event::Writable`](crate::Event::Writable) is reported and
     /// [`wants_read`](crate::Connection::wants_read) is true again.
     ///
-    /// Default 256 KiB, a quarter of `max_buffered`: far enough below it that a sender is
-    /// not stopped and started for each message, and enough to write while it gets going again. A
-    /// value that is not below `max_buffered` counts as one byte less than that; 4 GiB is the most.
+    /// Default 256 KiB, a quarter of `max_buffered`: a sender is not stopped and started for each
+    /// message, and there is enough to write while it starts again. A value of `max_buffered` or
+    /// more counts as `max_buffered - 1`. The maximum is 4 GiB.
+    #[doc(alias("backpressure", "low water mark"))]
     pub low_water: usize,
     /// What happens to a message while `max_buffered` bytes wait. Default: it is refused.
+    #[doc(alias = "backpressure")]
     pub when_full: WhenFull,
-    /// Messages larger than this are sent in fragments of this many bytes, so that Pings, Pongs and
-    /// the Close of a failure can pass between them. Default `None`: one frame for each message.
+    /// The largest fragment, in bytes of payload. Larger messages are sent in fragments of this
+    /// size, so that Pings, Pongs and the Close of a failure can pass between them.
     ///
-    /// What has not been framed when the peer's Close arrives, or when the connection fails, is
-    /// discarded, and the sender is told by [`Discarded`](crate::Discarded). §5.5.1 lets an endpoint
-    /// finish its current message before it answers a Close; this one answers at once, because a
-    /// peer that has closed throws the rest away, browsers too, and waits for the answer.
+    /// Default `None`: each message is sent in one frame.
+    ///
+    /// The connection answers the peer's Close at once and discards the unsent fragments of a
+    /// message, although §5.5.1 allows finishing it: a peer that has closed ignores them.
+    /// [`Discarded`](crate::Discarded) tells the sender. The same happens when the connection fails.
     pub fragment_size: Option<NonZeroUsize>,
-    /// How fragments are reassembled for the application. Default: to whole messages.
+    /// Whether messages are delivered whole or in chunks. Default: whole.
+    #[doc(alias("streaming", "chunks"))]
     pub reassembly: Reassembly,
-    /// Who answers Pings. Default: the connection.
+    /// Whether the connection or the application answers Pings. Default: the connection.
     pub pong: PongMode,
-    /// The reason in the Close frame of a failure: of a rule or a limit that the peer broke, or of a
-    /// deadline. Default: what was wrong, in a few words.
+    /// The reason in the Close frame when the connection fails: the peer broke a rule, a limit was
+    /// exceeded, or a deadline passed. Default: a short text that says what was wrong.
     pub close_reason: CloseReason,
-    /// What happens to messages that arrive after [`close`](crate::Commands::close). Default:
-    /// they are dropped, as in a browser; a `Sink` that is closed delivers them, see
-    /// [`AfterClose`].
+    /// What happens to messages that arrive after [`close`](crate::Commands::close). Default: they
+    /// are dropped, as in a browser. See [`AfterClose`].
     pub after_close: AfterClose,
-    /// A Ping is sent this often (zero counts as never), so that proxies and NATs keep the
-    /// connection and a dead peer is found.
+    /// The time between two Pings. `None` or zero sends none.
     ///
-    /// Default 20 s, as Python's `websockets`: a third of the 60 s after which nginx
-    /// (`proxy_read_timeout`) and most load balancers drop what is silent. For what it does for browsers, see
-    /// [above](#heartbeats).
+    /// Pings find dead peers and keep proxies and NATs from dropping the connection. Default 20 s,
+    /// as in Python's `websockets`: a third of the 60 s after which nginx (`proxy_read_timeout`) and
+    /// most load balancers drop a silent connection. See the guide page
+    /// [Heartbeats](crate::guide::heartbeats).
+    #[doc(alias("heartbeat", "keepalive", "keep-alive"))]
     pub ping_interval: Option<Duration>,
-    /// Which connections are pinged. Default all.
+    /// Whether Pings are sent always or only on silent connections. Default: always.
     pub ping_when: PingWhen,
-    /// The connection fails with 1011 when nothing at all arrives for this long behind a Ping of
-    /// [`ping_interval`](Self::ping_interval): the peer is dead, or the way to it.
+    /// The time to wait after a Ping of [`ping_interval`](Self::ping_interval). If nothing at all
+    /// arrives in this time, the connection fails with 1011.
     ///
-    /// Default 20 s, as Python's `websockets`. The time begins when the Ping has been handed to the
-    /// transport, or, while it is stuck behind other output, when the transport took something
-    /// last.
+    /// Default 20 s, as in Python's `websockets`. The time starts when the Ping has been handed to
+    /// the transport. While the Ping waits behind other output, the time starts again whenever the
+    /// transport takes something.
+    #[doc(alias("heartbeat", "keepalive", "ping timeout"))]
     pub pong_timeout: Option<Duration>,
-    /// The connection fails with 1011 when output waits and the transport takes nothing for this
-    /// long: a peer that sends but does not read is not found by Pings.
+    /// The time that output may wait while the transport takes none of it. Then the connection fails
+    /// with 1011.
     ///
-    /// Default 60 s, as nginx (`send_timeout`).
+    /// This finds a peer that sends but does not read, which Pings do not find. Default 60 s, as in
+    /// nginx (`send_timeout`).
+    #[doc(alias = "send timeout")]
     pub write_timeout: Option<Duration>,
-    /// The connection fails with 1001 when no message, nor any payload of one, went in either
-    /// direction for this long.
+    /// The time without any message, or payload of one, in either direction. Then the connection
+    /// fails with 1001.
     ///
-    /// Default `None`: a chat may be silent for a day, and a peer that is gone is found by
-    /// Pings. These do not count here, so that a server can end what is merely kept open;
-    /// uWebSockets does so after 120 s by default. A peer that streams one long message must not
-    /// pause for longer.
+    /// Pings and Pongs do not count, so a server can end connections that are only kept alive.
+    /// Default `None`: a chat may be silent for a day, and Pings find dead peers. uWebSockets uses
+    /// 120 s. A peer that pauses for longer within one message is cut off, too.
     pub idle_timeout: Option<Duration>,
-    /// A close may take this long, from [`close`](crate::Commands::close) or the peer's Close
-    /// frame to the end of the transport, with all that waits to be written before. Then it ends
-    /// uncleanly, with [`CloseTimeout`](crate::ConnectionError::CloseTimeout) if the peer's Close has
-    /// not come, and what was not sent is lost. Where that matters, wait for the output to be written
-    /// before closing.
+    /// The time that a close may take, from [`close`](crate::Commands::close) or the peer's Close
+    /// frame to the end of the transport, including the output that still waits. Then the connection
+    /// ends uncleanly, and unsent output is lost. If the peer's Close has not arrived, the error is
+    /// [`CloseTimeout`](crate::ConnectionError::CloseTimeout).
     ///
-    /// Nothing that the peer sends gives it more time, also where its messages are
-    /// [delivered](AfterClose::Deliver): set it as long as the last of them may take. The time in
-    /// which a [`Driver`](crate::driver) reads what the peer had under way is part of it.
-    ///
-    /// Default 10 s, as Python's `websockets`: more than any network needs, and not so much that
-    /// connections to dead peers pile up.
+    /// Nothing that the peer sends extends it. Default 10 s, as in Python's `websockets`: more than
+    /// any network needs, and short enough that connections to dead peers do not pile up. See the
+    /// guide for [the end of a connection](crate::guide::limits).
     pub close_timeout: Option<Duration>,
-    /// A message may take this long from its first byte to its last, whatever it costs; beyond it
-    /// the connection fails with 1011.
+    /// The time that a message may take from its first byte to its last. Then the connection fails
+    /// with 1011.
     ///
-    /// Default `None`: what an unfinished message costs is bounded by
-    /// [`hold_timeout`](Self::hold_timeout), and one that costs nothing may last.
+    /// Default `None`: [`hold_timeout`](Self::hold_timeout) limits the memory of an unfinished
+    /// message, and one that occupies no memory may last.
+    #[doc(alias("read timeout", "receive timeout"))]
     pub message_timeout: Option<Duration>,
-    /// A message that is arriving must not take more memory, for longer, than its sender pays for:
-    /// each byte of payload that arrives, compressed as it may be, pays for holding one byte for
-    /// this long. Beyond it the connection fails with 1011.
+    /// How long an unfinished message may hold memory, for each byte that has arrived. Then the
+    /// connection fails with 1011.
     ///
-    /// Free are the first 20 s of each message and 4 KiB of it. So a peer that streams one message
-    /// and pauses in it is not cut while little of it waits, and never with
-    /// [`Reassembly::Chunks`], which holds nothing.
+    /// Each payload byte that arrives pays for holding one byte for this time; the first 20 s and
+    /// the first 4 KiB of each message are free. Default 30 minutes: 16 MiB that arrive at once are
+    /// held for 30 minutes, and a message of 16 MiB may arrive at 4.7 KB/s. Does not apply to
+    /// [`Reassembly::Chunks`], which holds nothing. `None` sets no limit.
     ///
-    /// Default 30 minutes. With the other defaults, one peer can hold for example:
-    ///
-    /// | it sends | this end holds | for |
-    /// |---|---|---|
-    /// | the beginning of a message, up to 4 KiB | the same | as long as it likes |
-    /// | 16 MiB at once, and nothing more | 16 MiB | 30 minutes |
-    /// | a message at a steady pace | what has come of it | an hour; longer for little above 4 KiB |
-    /// | 16 KiB that decompress to 16 MiB | 16 MiB | 20 s |
-    /// | 32 MiB that decompress to 16 MiB | 16 MiB | an hour |
-    /// | 32 MiB that decompress to 1 MiB | 1 MiB | 16 hours |
-    ///
-    /// At a steady pace that is 4.7 KB/s for 16 MiB, and 300 B/s for 1 MiB. The last two rows are
-    /// the most that a compressed message can pay: twice
-    /// [`max_message_size`](Self::max_message_size) are accepted of it, and pay also where they
-    /// decompress to nothing, and where they arrive before anything is held. The 20 s are free for
-    /// each message: a peer that finishes one of 16 KiB every 20 s, each of which decompresses to
-    /// 16 MiB, holds as much for less than 1 KB/s. Pings and Pongs pay for nothing. Payload counts;
-    /// the memory that it lies in may be twice as much.
-    ///
-    /// For peers that stream for hours (speech, logs), take chunks, and raise
-    /// [`max_message_size`](Self::max_message_size) and [`max_fragments`](Self::max_fragments) to
-    /// what a stream may have. To have messages whole all the same, set this to half of the longest
-    /// time that one may take. To be stricter with strangers, set it lower: 5 minutes still let
-    /// 1 MiB arrive with 1.8 KB/s. `None` is no limit.
+    /// The guide explains the rule and how to choose a value:
+    /// [limits and deadlines](crate::guide::limits).
+    #[doc(alias("slowloris", "read timeout"))]
     pub hold_timeout: Option<Duration>,
 }
 
@@ -211,49 +196,54 @@ setters! {
     }
 }
 
-/// How fragments are reassembled for the application (§5.4).
+/// Whether messages are delivered whole or in chunks (§5.4).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Reassembly {
-    /// In parts, as they arrive, also inside one frame: [`Event::Chunk`](crate::Event::Chunk).
-    /// Nothing is assembled, so memory does not grow with the size of a message, and
-    /// [`Config::hold_timeout`] does not apply. Of a compressed message, 1 KiB is decompressed at
-    /// once, to 1 MiB at most.
+    /// In chunks, as the bytes arrive: [`Event::Chunk`](crate::Event::Chunk). A frame may come in
+    /// several chunks.
     ///
-    /// [`Config::max_frame_size`] and [`Config::max_message_size`] apply as ever: for large messages,
-    /// raise both.
+    /// Nothing is assembled, so memory does not grow with the size of a message, and
+    /// [`Config::hold_timeout`] does not apply. A compressed message is decompressed 1 KiB at a
+    /// time, to at most 1 MiB each.
+    ///
+    /// [`Config::max_frame_size`] and [`Config::max_message_size`] still apply. Raise both for large
+    /// messages.
+    #[doc(alias = "streaming")]
     Chunks,
-    /// Whole: [`Event::Binary`](crate::Event::Binary) and [`Event::Text`](crate::Event::Text).
+    /// As whole messages: [`Event::Binary`](crate::Event::Binary) and
+    /// [`Event::Text`](crate::Event::Text).
     Messages,
 }
 
-/// Who answers Pings (§5.5.2).
+/// Whether the connection or the application answers Pings (§5.5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PongMode {
-    /// The connection, at once. Where Pongs cannot leave because the peer does not read, only the
-    /// newest Ping is answered, as §5.5.3 allows.
+    /// The connection answers at once. While Pongs cannot be written because the peer does not read,
+    /// it answers only the newest Ping, as §5.5.3 allows.
     Automatic,
-    /// The application, by [`Commands::pong`](crate::Commands::pong).
+    /// The application answers with [`Commands::pong`](crate::Commands::pong).
     Manual,
 }
 
-/// Which connections are pinged.
+/// When heartbeat Pings are sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum PingWhen {
-    /// All, also those on which something arrives all the time: the round-trip time is measured.
+    /// At each [`Config::ping_interval`], on busy connections too, so that the round-trip time is
+    /// always measured.
     Always,
-    /// Those on which nothing has arrived for the time of the interval.
+    /// Only when nothing has arrived for [`Config::ping_interval`].
     Silent,
 }
 
-/// The reason that the peer is told when a connection fails (§7.1.7).
+/// The reason that is sent to the peer when a connection fails (§7.1.7).
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub enum CloseReason {
-    /// The reason that this function makes of the error. Cut off behind 123 bytes at most, at the
-    /// end of a character; an empty one leaves the code alone.
+    /// The text that this function returns for the error. It is cut to 123 bytes, at the end of a
+    /// character. An empty text sends the code alone.
     ///
     /// ```
     /// use sanswire::{CloseReason, Config, ConnectionError};
@@ -268,7 +258,7 @@ pub enum CloseReason {
     /// [`ConnectionError::close_reason`]: what was wrong, limits by number, and nothing of what the
     /// peer sent but opcodes, lengths and close codes.
     Error,
-    /// None: the code alone.
+    /// No reason: only the code is sent.
     None,
 }
 
@@ -283,7 +273,7 @@ impl CloseReason {
     }
 }
 
-/// Two custom functions are the same if they have the same address.
+/// Two custom functions are equal if they have the same address.
 impl PartialEq for CloseReason {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -296,68 +286,73 @@ impl PartialEq for CloseReason {
 
 impl Eq for CloseReason {}
 
-/// What happens to messages that arrive after this end has sent its Close frame: among them are
-/// replies to what it sent just before.
+/// What happens to messages that arrive after this end has sent its Close frame.
 ///
-/// `Sink`s of the adapters always deliver them: closing one, as `forward` does at its end, says
-/// only that nothing more is sent. So does
-/// [`close_and_deliver`](crate::Commands::close_and_deliver). For everything else
-/// [`Config::after_close`] decides.
+/// The peer may have sent them before it saw the Close, for example as replies.
+/// [`Config::after_close`] sets this for a connection. Two ways to close always deliver them:
+/// [`close_and_deliver`](crate::Commands::close_and_deliver), and closing a `Sink` of the adapters,
+/// as `StreamExt::forward` does at its end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum AfterClose {
-    /// They are delivered until the peer's Close frame arrives, or
-    /// [`Config::close_timeout`] is over.
+    /// They are delivered until the peer's Close frame arrives or [`Config::close_timeout`] has
+    /// passed.
     Deliver,
-    /// They are checked and dropped. A request whose reply matters is to be answered before the
-    /// close.
+    /// They are checked and dropped. Wait for the replies that matter before closing.
     Drop,
 }
 
-/// What happens to a message for which there is no room, because the peer does not read as fast as
-/// messages are sent.
+/// What happens to a message when the output is full.
 ///
-/// Applies to whole messages, prepared ones too; chunks, Pings and Pongs are always refused.
+/// The output is full while [`Config::max_buffered`] bytes wait, because the peer reads more slowly
+/// than messages are sent. Set it in [`Config::when_full`]. It applies to whole messages, including
+/// prepared ones. Chunks, Pings and Pongs are always refused.
 ///
 /// | method | when it applies |
 /// |---|---|
-/// | `feed`, `send` of the adapters, on a whole socket and on its sending half | when the transport takes nothing more: they write first |
-/// | [`Commands::send`](crate::Commands::send), also in the callbacks of the adapters | at once: a command cannot write |
-/// | [`Commands::try_send`](crate::Commands::try_send), `try_send` of the adapters, `Sink` | never: the message comes back, and a `Sink` waits for room |
+/// | `feed`, `send` of an adapter or its sending half | when the transport takes nothing more: both write first |
+/// | [`Commands::send`](crate::Commands::send), also in callbacks of the adapters | at once: a command cannot write |
+/// | [`Commands::try_send`](crate::Commands::try_send), `try_send` of the adapters | never: the message is returned |
+/// | `Sink` | never: it waits for room |
 ///
-/// To drop or to close rather than to wait, use `feed`. `send` waits until its message has left, so
-/// where nothing else is queued it never finds the output full. It then waits for the peer whatever is
-/// set here, for [`Config::write_timeout`] at most.
+/// To drop messages or to close instead of waiting, use `feed`. `send` of an adapter also waits
+/// until its message has been written, for up to [`Config::write_timeout`], whatever is set here.
+///
+/// ```
+/// use sanswire::{Config, WhenFull};
+///
+/// let config = Config::default().max_buffered(64 << 10).when_full(WhenFull::DropOldest);
+/// ```
+#[doc(alias("backpressure", "slow", "overflow"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {
-    /// The connection fails with [`ConnectionError::PeerTooSlow`](crate::ConnectionError), and the
-    /// peer is told this code behind what it has not read yet. The command is refused with
+    /// The connection fails with [`ConnectionError::PeerTooSlow`](crate::ConnectionError). The
+    /// peer receives this code after the output that already waits. The command fails with
     /// [`SendError::Closed`](crate::SendError::Closed).
     ///
-    /// Usual are 1008 (the peer is against the policy) and 1013 (try again later, from servers
-    /// only). A code that this role may not send counts as 1008.
+    /// The usual codes are 1008 (policy violation) and, for servers only, 1013 (try again later). A
+    /// code that this role may not send is replaced by 1008.
     Close(CloseCode),
-    /// The message is not sent: the command is refused with
-    /// [`SendError::Dropped`](crate::SendError::Dropped), which gives it back, and nobody waits.
-    /// What waits already stays. The next [`Event::Writable`](crate::Event::Writable) says how much
-    /// was dropped.
+    /// The new message is not sent. The command fails at once with
+    /// [`SendError::Dropped`](crate::SendError::Dropped) and returns the message. The next
+    /// [`Event::Writable`](crate::Event::Writable) says how much was dropped.
     ///
-    /// For messages of which none matters much, such as samples and cursor positions.
+    /// Use it for messages that do not matter one by one, such as samples and cursor positions.
     DropNewest,
-    /// The message takes the place of the oldest ones that wait and of which nothing has been
-    /// framed yet. The next [`Event::Writable`](crate::Event::Writable) says how much was dropped, and
-    /// the next `flush`, `send` or `close` of an adapter fails with [`Discarded`](crate::Discarded),
-    /// once. A `close` has closed the connection all the same.
+    /// The oldest waiting messages are dropped to make room, and the new one is accepted. The next
+    /// [`Event::Writable`](crate::Event::Writable) says how much was dropped. The next `flush`,
+    /// `send` or `close` of an adapter fails with [`Discarded`](crate::Discarded), once; such a
+    /// `close` still closes the connection.
     ///
-    /// For messages of which only the newest matters, such as prices and positions. What waits
-    /// beyond a quarter of [`max_buffered`](Config::max_buffered), 16 KiB at most, is kept apart and
-    /// compressed when its turn comes, so that a message can be dropped where compression remembers
-    /// earlier ones. Where nothing can be dropped, one message more waits than may.
+    /// Use it when only the newest messages matter, such as prices and positions. Do not use it when
+    /// each message counts, as in [`delivery`](crate::delivery).
     ///
-    /// Not for messages that count each, such as those of [`delivery`](crate::delivery).
+    /// A message that is already framed cannot be dropped. To keep messages droppable, only a
+    /// quarter of [`max_buffered`](Config::max_buffered), and at most 16 KiB, is framed and
+    /// compressed ahead. If nothing can be dropped, one message more than allowed waits.
     DropOldest,
-    /// The command is refused with [`SendError::Full`](crate::SendError::Full), which gives the
-    /// message back. `send` and `feed` of the adapters wait for room.
+    /// The command fails with [`SendError::Full`](crate::SendError::Full) and returns the message.
+    /// `send` and `feed` of the adapters wait for room instead.
     Refuse,
 }
