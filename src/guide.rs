@@ -3,6 +3,8 @@
 //! | page | what it answers |
 //! |---|---|
 //! | [`authentication`] | Which user is this? How do programs and pages send a token? Which sites may connect? |
+//! | [`limits`] | How much may a peer send, hold and delay? Which value do I change? |
+//! | [`heartbeats`] | How do I notice that the other end is gone, in a program and in a page? |
 //! | [`rooms`] | How do I send and receive at once, and send to many when some are slow? |
 //! | [`streaming`] | How do I receive or send a message that is larger than memory? |
 //! | [`shutdown`] | How do I stop a server without cutting off its clients? |
@@ -25,6 +27,30 @@
 #[doc(alias = "cookie")]
 #[doc(alias = "header")]
 pub mod authentication {}
+
+#[doc = include_str!("../docs/guide/heartbeats.md")]
+///
+/// # Items of this page
+///
+/// [`Config::ping_interval`](crate::Config::ping_interval),
+/// [`Config::pong_timeout`](crate::Config::pong_timeout),
+/// [`Config::idle_timeout`](crate::Config::idle_timeout),
+/// [`Connection::round_trip_time`](crate::Connection::round_trip_time)
+#[doc(alias = "ping")]
+#[doc(alias = "pong")]
+#[doc(alias = "keepalive")]
+pub mod heartbeats {}
+
+#[doc = include_str!("../docs/guide/limits.md")]
+///
+/// # Items of this page
+///
+/// [`Config`](crate::Config), [`HeadLimits`](crate::handshake::HeadLimits),
+/// [`WhenFull`](crate::WhenFull), [`ConnectionError`](crate::ConnectionError)
+#[doc(alias = "timeout")]
+#[doc(alias = "deadline")]
+#[doc(alias = "hold_timeout")]
+pub mod limits {}
 
 #[doc = include_str!("../docs/guide/rooms.md")]
 ///
