@@ -49,8 +49,8 @@
 //!
 //! # Blocking
 //!
-//! The same on sockets of the standard library, with one thread for each connection. It needs no
-//! feature beside the default ones.
+//! The same on sockets of the standard library, with one thread for each connection. It needs
+//! only the default features.
 //!
 //! ```
 //! use std::net::{TcpListener, TcpStream};
@@ -264,6 +264,7 @@ mod error;
 pub mod extension;
 pub mod frame;
 #[cfg(any(all(doc, not(doctest)), all(doctest, feature = "tokio")))]
+#[cfg_attr(docsrs, doc(auto_cfg = false))]
 pub mod guide;
 #[cfg(feature = "handshake")]
 pub mod handshake;

@@ -23,9 +23,10 @@
 //! 2. Write, if the driver wants to. After a write, go to 1: a closing handshake may be complete.
 //! 3. Read, if the driver wants to. After a read, go to 1.
 //! 4. Wait for the transport or for the time, and go to 1.
+//!
 #![cfg_attr(
     all(feature = "std", feature = "handshake"),
-    doc = "\nIf the transport is `Read + Write`, [`io::pump`](crate::io::pump()) does steps 2 and 3. Its page has an example of a whole loop."
+    doc = "If the transport is `Read + Write`, [`io::pump`](crate::io::pump()) does steps 2 and 3. Its page has an example of a whole loop."
 )]
 //!
 //! # Completion

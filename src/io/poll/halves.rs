@@ -21,7 +21,7 @@ use crate::message::{Message, MessageKind, Outgoing};
 
 /// The half of a [`WebSocket`] that sends.
 ///
-/// It is a [`Sink`] of messages. While the [`Receiver`] waits, it writes what this half has queued.
+/// It is a `Sink` of messages. While the [`Receiver`] waits, it writes what this half has queued.
 /// Dropping the sender does not close the connection.
 ///
 /// # Several tasks that send
@@ -42,7 +42,7 @@ pub struct Sender<T: PollTransport> {
 
 /// The half of a [`WebSocket`] that receives. It answers Pings and Close frames while it waits.
 ///
-/// It is a [`Stream`] of messages. Keep it waiting, even if no messages are expected: while neither
+/// It is a `Stream` of messages. Keep it waiting, even if no messages are expected: while neither
 /// half waits, nothing is read and no Ping is answered.
 #[derive(Debug)]
 pub struct Receiver<T: PollTransport> {

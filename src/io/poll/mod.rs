@@ -64,7 +64,7 @@ pub use transport::PollTransport;
 
 /// A WebSocket over an asynchronous transport.
 ///
-/// It is also a [`Stream`] and a [`Sink`] of messages. [`send`](Self::send) returns when the
+/// It is also a `Stream` and a `Sink` of messages. [`send`](Self::send) returns when the
 /// message has been written. Messages that are [fed](Self::feed), and the answers of the connection
 /// itself, leave before [`recv`](Self::recv) waits: many replies in one write.
 ///

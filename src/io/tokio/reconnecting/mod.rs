@@ -26,9 +26,6 @@
 //! No task runs in the background: [`Client::next`] does everything, so call it in a loop. The
 //! client makes one attempt, or has one connection, at a time. Other tasks send by a [`Handle`].
 //!
-//! An `async` closure cannot own the variables that it uses. If it needs one, such as a `String`
-//! with the URL, write a closure that returns an `async` block, as in the next example.
-//!
 //! ```text
 //!          Connecting              Open                        Disconnected
 //!   wait ─────────────▶ attempt ───────────▶ connection ─────────────────────┐
@@ -81,6 +78,9 @@
 //! # Ok(())
 //! # }
 //! ```
+//!
+//! An `async` closure cannot own the variables that it uses, such as `url`. So this closure returns
+//! an `async` block.
 //!
 //! A server that refuses the token answers with a status, which is reported as [`Cause::Failed`],
 //! or with a Close frame, which is reported as [`Cause::Closed`]. By default the client gives up
