@@ -3,6 +3,7 @@
 //! | page | what it answers |
 //! |---|---|
 //! | [`authentication`] | Which user is this? How do programs and pages send a token? Which sites may connect? |
+//! | [`errors`] | What does this error mean, what did the peer see, and what do I do? |
 //! | [`limits`] | How much may a peer send, hold and delay? Which value do I change? |
 //! | [`heartbeats`] | How do I notice that the other end is gone, in a program and in a page? |
 //! | [`rooms`] | How do I send and receive at once, and send to many when some are slow? |
@@ -27,6 +28,10 @@
 #[doc(alias = "cookie")]
 #[doc(alias = "header")]
 pub mod authentication {}
+
+#[doc = include_str!("../docs/errors.md")]
+#[doc(alias = "error")]
+pub mod errors {}
 
 #[doc = include_str!("../docs/guide/heartbeats.md")]
 ///

@@ -166,6 +166,7 @@
 //! | receive or send large messages in parts | [`Reassembly::Chunks`], [`begin`](io::poll::WebSocket::begin) | [`guide::streaming`] |
 //! | limit sizes and times | [`Config`], [`handshake::HeadLimits`] | [`guide::limits`] |
 //! | find dead peers by heartbeats | [`Config::ping_interval`], [`Config::pong_timeout`] | [`guide::heartbeats`] |
+//! | understand an error | [`Error`], [`ConnectionError`], [`HandshakeError`](handshake::HandshakeError) | [`guide::errors`] |
 //! | close with a code; learn who closed and why | [`close`](io::poll::WebSocket::close), [`closed`](io::poll::WebSocket::closed) | [`CloseCode`], [`Closed`] |
 //! | shut down a server | [`close`](io::poll::WebSocket::close), [`Driver::shut_down`](driver::Driver::shut_down) | [`guide::shutdown`] |
 //! | compress messages | [`ClientRequest::deflate`](handshake::ClientRequest::deflate), [`Acceptance::deflate`](handshake::Acceptance::deflate) | feature `deflate` |

@@ -311,6 +311,7 @@ impl Session {
 
     /// Returns the id of the last peer that knew this end's id. `None` for a session that has not
     /// begun.
+    #[must_use]
     pub const fn peer(&self) -> Option<SessionId> {
         self.peer
     }

@@ -272,6 +272,14 @@ impl ClientRequest {
         format!("{scheme}://{}{}", self.host_header(), self.resource)
     }
 
+    /// Returns the URL without its query, which may have secrets in it: for errors, which are
+    /// logged.
+    pub(crate) fn place(&self) -> String {
+        let mut url = self.url();
+        url.truncate(url.find('?').unwrap_or(url.len()));
+        url
+    }
+
     /// Returns whether the handshake goes over TLS: whether the scheme is `wss`.
     #[must_use]
     pub const fn is_secure(&self) -> bool {

@@ -164,7 +164,7 @@ impl From<HandshakeError> for Response {
 
 impl From<&HandshakeError> for Response {
     /// Creates the response to an invalid request: the status, the headers that belong to it, and a
-    /// line of text that names the header or limit.
+    /// line of text ([`HandshakeError::answer`]).
     fn from(error: &HandshakeError) -> Self {
         let mut response = Self::new(error.status()).text(error.answer() + "\n");
         match response.status {

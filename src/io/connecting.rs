@@ -118,7 +118,8 @@ impl Tried {
         addresses.map_err(|error| self.error(ConnectStage::LookUp, error))
     }
 
-    /// Takes what came of an address. A socket that is its own peer is none: where nobody listens on
+    /// Takes what came of an address. A socket that is its own peer is none: where nobody listens
+    /// on
     /// this machine, it may be given the very port that it connects to.
     pub(super) fn connected<S>(
         &mut self,

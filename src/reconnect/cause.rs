@@ -50,6 +50,18 @@ impl<E: fmt::Display> fmt::Display for Cause<E> {
     }
 }
 
+/// The text is that of what it wraps, too, so the source is the source of that.
+impl<E: core::error::Error> core::error::Error for Cause<E> {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
+        match self {
+            Self::Attempt(error) => error.source(),
+            Self::Closed(closed) => closed.source(),
+            Self::Delivery(error) => error.source(),
+            Self::Failed(error) => error.source(),
+        }
+    }
+}
+
 /// An error that says whether another attempt may succeed.
 ///
 /// Implement it for the error of an adapter: leave the errors of this crate to [`Policy`], and

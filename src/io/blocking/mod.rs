@@ -22,8 +22,9 @@
 //! runs only while a call waits: a socket that no call is waiting on sends no Pings.
 //!
 //! On other transports, a read blocks for as long as the peer is silent, also during the closing
-//! handshake. If a read ends with `WouldBlock` or `TimedOut`, the call returns [`Error::Io`] of
-//! kind `WouldBlock`; nothing is lost, and the call can be repeated. The WebSocket itself repeats a
+//! handshake. If a read ends with `WouldBlock` or `TimedOut`, the call returns
+//! [`Timeout::Stream`](super::Timeout); nothing is lost, and the call can be repeated. The
+//! WebSocket itself repeats a
 //! write that ends so, and a handshake until its own deadline.
 //!
 //! Set a non-blocking stream to blocking before use. Otherwise it works slowly: it is tried only 50
@@ -53,7 +54,7 @@
 //!     match socket.recv() {
 //!         Ok(Some(message)) => println!("{message:?}"),
 //!         Ok(None) => break,
-//!         Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::TimedOut => {}
+//!         Err(Error::Timeout(_)) => {}
 //!         Err(error) => return Err(error),
 //!     }
 //! }
@@ -133,8 +134,8 @@ impl<S: Transport> WebSocket<S> {
     /// [`Error::Connection`] or [`Error::Io`]. Everything that arrived before has been delivered.
     /// If the peer leaves without a Close frame, the error is
     /// [`UnexpectedEof`](crate::ConnectionError::UnexpectedEof), and [`closed`](Self::closed) has
-    /// the code 1006. If the timeout of [`set_read_timeout`](Self::set_read_timeout) passes, the
-    /// error is [`Error::Io`] of kind `TimedOut`, and the call can be repeated.
+    /// the code 1006. If the time of [`set_read_timeout`](Self::set_read_timeout) passes, the error
+    /// is [`Error::Timeout`], and the call can be repeated.
     #[doc(alias = "read")]
     #[doc(alias = "receive")]
     pub fn recv(&mut self) -> Result<Option<Message>, Error> {
@@ -215,8 +216,9 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// - [`Error::Send`]: the message was refused. The error contains it if it was passed by value;
     ///   it may be sent again.
-    /// - [`Error::Io`]: the message was queued and could not be written, or not before a deadline.
-    ///   Do not send it again.
+    /// - [`Error::Timeout`] or [`Error::Io`]: the message was queued and could not be written
+    ///   before a
+    ///   deadline, or at all. Do not send it again.
     /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
     ///   before it was written.
     ///
@@ -380,7 +382,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Io`], of kind `TimedOut` if a deadline passed.
+    /// - [`Error::Timeout`] if a deadline passed, or [`Error::Io`].
     /// - [`Error::Discarded`], once, if messages that were queued before will never be written.
     pub fn flush(&mut self) -> Result<(), Error> {
         while !self.driver.poll_written()? {
@@ -392,7 +394,8 @@ impl<S: Transport> WebSocket<S> {
     /// Sets how long [`recv`](Self::recv) waits for a message, [`recv_with`](Self::recv_with) for
     /// an event, and [`close`](Self::close) for the end.
     ///
-    /// When the time is over, they return [`Error::Io`] of kind `TimedOut` and can be called again.
+    /// When the time is over, they return [`Timeout::Read`](super::Timeout) and can be called
+    /// again.
     /// Other traffic does not extend the time. `None`, the default, sets no limit. It works if the
     /// transport can limit its reads.
     #[doc(alias = "timeout")]

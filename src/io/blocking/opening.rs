@@ -49,8 +49,9 @@ impl WebSocket<TcpStream> {
     /// # Errors
     ///
     /// - [`Error::TlsRequired`] for `wss`.
-    /// - [`Error::Io`] if no address accepts a connection. Each address is tried for
-    ///   [`HeadLimits::timeout`] at most; then the kind is `TimedOut`.
+    /// - [`Error::Connect`]: the host was not found, or none of its addresses answered. Each
+    ///   address
+    ///   is tried for [`HeadLimits::timeout`] at most.
     /// - Those of [`connect_over`](Self::connect_over).
     #[doc(alias = "header")]
     #[doc(alias = "subprotocol")]
@@ -68,7 +69,7 @@ impl<S: Transport> WebSocket<S> {
     /// - [`Error::Handshake`]:
     ///   [`UnexpectedStatus`](crate::handshake::HandshakeError::UnexpectedStatus) contains the
     ///   answer of a server that refused; `Timeout` comes after [`HeadLimits::timeout`].
-    /// - [`Error::Io`]: the stream failed.
+    /// - [`Error::Connect`]: the stream failed.
     #[doc(alias = "TLS")]
     #[doc(alias = "wss")]
     pub fn connect_over(

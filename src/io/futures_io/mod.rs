@@ -88,9 +88,9 @@ impl WebSocket<TcpStream> {
     /// # Errors
     ///
     /// - [`Error::TlsRequired`] for `wss`.
-    /// - [`Error::Io`] if no address accepts a connection. Each address is tried for
-    ///   [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most; then the kind is
-    ///   `TimedOut`.
+    /// - [`Error::Connect`]: the host was not found, or none of its addresses answered. Each
+    ///   address
+    ///   is tried for [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most.
     /// - Those of [`connect_over`](Self::connect_over).
     ///
     /// # Cancel safety

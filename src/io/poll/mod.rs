@@ -201,8 +201,9 @@ impl<T: PollTransport> WebSocket<T> {
     /// - [`Error::Send`]: the message was refused. The error contains it if it was passed by value.
     ///   The reason is [`SendError::Full`] when a deadline passed before there was room, and
     ///   [`SendError::Closed`] when nothing can be written any more.
-    /// - [`Error::Io`]: the message was queued and could not be written, or not before a deadline
-    ///   (kind `TimedOut`). Do not send it again.
+    /// - [`Error::Timeout`] or [`Error::Io`]: the message was queued and could not be written
+    ///   before a
+    ///   deadline, or at all. Do not send it again.
     /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
     ///   before it was written.
     ///
@@ -416,7 +417,7 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Io`], of kind `TimedOut` if a deadline passed.
+    /// - [`Error::Timeout`] if a deadline passed, or [`Error::Io`].
     /// - [`Error::Discarded`], once, if messages that were queued before will never be written.
     ///
     /// # Cancel safety

@@ -20,7 +20,7 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// - [`Error::Handshake`]: [`HandshakeError::UnexpectedStatus`] contains the answer of a server
     ///   that refused; `Timeout` comes after [`HeadLimits::timeout`].
-    /// - [`Error::Io`]: the stream failed.
+    /// - [`Error::Connect`]: the stream failed.
     ///
     /// # Cancel safety
     ///

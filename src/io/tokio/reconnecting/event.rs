@@ -10,6 +10,6 @@ pub type ClientEvent = reconnect::ClientEvent<Error>;
 
 /// Why a connection ended, or why an attempt to connect failed.
 ///
-/// [`Failed`](reconnect::Cause::Failed) contains an [`Error`]. An attempt that took too long is an
-/// [`Error::Io`] of kind [`TimedOut`](std::io::ErrorKind::TimedOut).
+/// [`Failed`](reconnect::Cause::Failed) contains an [`Error`]. An attempt that took too long is
+/// [`Timeout::Attempt`](crate::io::Timeout).
 pub type Cause = reconnect::Cause<Error>;
