@@ -2,10 +2,11 @@
 
 use core::time::Duration;
 
-/// A moment in time: how long after a fixed point it is. You choose the point, once for all calls
-/// on an object, such as the start of the program.
+/// A moment in time, measured from a fixed point that the caller chooses, such as the start of the
+/// program.
 ///
-/// Every `now` takes what converts into a `Timestamp`, so pass the `Duration` since that point:
+/// Use the same fixed point for all calls on one object. Methods with an argument `now` accept
+/// anything that converts into a `Timestamp`, so pass the `Duration` since that point:
 ///
 /// ```
 /// use std::time::Instant;
@@ -14,7 +15,7 @@ use core::time::Duration;
 /// let start = Instant::now();
 /// let mut connection = Connection::server(&Config::default());
 /// connection.handle_timeout(start.elapsed());
-/// // How long to wait at most; `None` is without end.
+/// // The longest time to wait. `None` means no limit.
 /// let wait = connection.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
 /// # assert!(wait.is_some());
 /// ```
@@ -24,20 +25,20 @@ pub struct Timestamp {
 }
 
 impl Timestamp {
-    /// The fixed point itself.
+    /// The fixed point.
     pub const ZERO: Self = Self { since: Duration::ZERO };
 
-    /// The latest moment that there is; a deadline of then never comes.
+    /// The latest moment. A deadline at this moment never comes.
     pub const MAX: Self = Self { since: Duration::MAX };
 
-    /// Returns the moment `duration` later, or [`MAX`](Self::MAX) if that is too late to be counted.
+    /// Returns the moment `duration` later, or [`MAX`](Self::MAX) on overflow.
     #[inline]
     #[must_use]
     pub const fn saturating_add(self, duration: Duration) -> Self {
         Self { since: self.since.saturating_add(duration) }
     }
 
-    /// Returns the moment `duration` later, or `None` if that is too late to be counted.
+    /// Returns the moment `duration` later, or `None` on overflow.
     #[inline]
     #[must_use]
     pub const fn checked_add(self, duration: Duration) -> Option<Self> {
@@ -47,14 +48,15 @@ impl Timestamp {
         }
     }
 
-    /// Returns the moment `duration` earlier, but not before [`ZERO`](Self::ZERO).
+    /// Returns the moment `duration` earlier, or [`ZERO`](Self::ZERO) if that is before the fixed
+    /// point.
     #[inline]
     #[must_use]
     pub const fn saturating_sub(self, duration: Duration) -> Self {
         Self { since: self.since.saturating_sub(duration) }
     }
 
-    /// Returns how long this is after `earlier`; zero if it is before.
+    /// Returns the time from `earlier` to this moment, or zero if `earlier` is later.
     #[inline]
     #[must_use]
     pub fn saturating_duration_since(self, earlier: impl Into<Self>) -> Duration {

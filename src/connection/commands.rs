@@ -14,11 +14,12 @@ use crate::error::SendError;
 use crate::message::{MessageKind, Outgoing};
 use crate::role::Role;
 
-/// The commands of a [`Connection`](super::Connection): what it sends, and how it is closed.
+/// Sends messages, Pings and Pongs on a [`Connection`](super::Connection), and closes it.
 ///
-/// Each event is lent together with them, so that it can be answered while it is held. At any other
-/// time, [`Connection::commands`](super::Connection::commands) lends them. What they queue leaves by
-/// [`Connection::poll_transmit`](super::Connection::poll_transmit).
+/// Each event comes with its commands, so it can be answered while it is borrowed. At any other time,
+/// call [`Connection::commands`](super::Connection::commands), or the method of the same name of an
+/// adapter. Commands only queue bytes. An adapter writes them; without an adapter, write what
+/// [`Connection::poll_transmit`](super::Connection::poll_transmit) returns.
 ///
 /// ```
 /// use sanswire::{Config, Connection, Event};
@@ -30,7 +31,7 @@ use crate::role::Role;
 ///         commands.send(&text)?;
 ///     }
 /// }
-/// connection.commands().close(1000, "that is all")?;
+/// connection.commands().close(1000, "bye")?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct Commands<'a> {
@@ -44,55 +45,57 @@ impl<'a> Commands<'a> {
         Self { endpoint }
     }
 
-    /// Lends the same commands for a shorter time, to pass them on by value.
+    /// Borrows the commands for a shorter time, to pass them on by value.
     #[must_use]
     pub const fn reborrow(&mut self) -> Commands<'_> {
         Commands { endpoint: self.endpoint }
     }
 
     /// Sends a message: text, bytes, a [`Message`](crate::Message), a
-    /// [`&Prepared`](crate::Prepared), or what an event lends. See [`Outgoing`] for when it is
-    /// copied.
+    /// [`&Prepared`](crate::Prepared), or the payload of an event. See [`Outgoing`] for the types it
+    /// takes and when they are copied.
     ///
-    /// Where permessage-deflate was negotiated the message is compressed, unless it is below
-    /// [`DeflateConfig::threshold`](crate::extension::DeflateConfig). A prepared one leaves in the
-    /// form that was [compressed for it](crate::Prepared#compression), or as it is.
+    /// If permessage-deflate was negotiated, the message is compressed, unless it is shorter than
+    /// [`DeflateConfig::threshold`](crate::extension::DeflateConfig). A prepared message is not
+    /// compressed here, see [its compression](crate::Prepared#compression).
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives a message back that was passed by value: the connection is closing
-    /// ([`SendError::Closed`]), a message is being sent in parts, or the output is full
-    /// ([`SendError::Full`]). What happens then is up to
-    /// [`Config::when_full`](crate::Config::when_full), and is decided by what waits now: write
-    /// before, or use [`try_send`](Self::try_send).
+    /// [`Refused`], which returns a message that was passed by value:
+    ///
+    /// - [`SendError::Closed`]: the connection is closing or closed.
+    /// - [`SendError::MessageInProgress`]: a message is being sent in [chunks](Self::begin).
+    /// - [`SendError::Full`] or [`SendError::Dropped`]: the output is full.
+    ///   [`Config::when_full`](crate::Config::when_full) decides what happens then. It applies at
+    ///   once, so write the waiting output first, or use [`try_send`](Self::try_send).
     #[inline(always)]
     pub fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Refused> {
         self.endpoint.send(message.into(), Compress::Auto, Full::Judge)
     }
 
-    /// As [`send`](Self::send), but a message for which there is no room always comes back,
+    /// Sends a message like [`send`](Self::send), but always returns it when the output is full,
     /// whatever [`Config::when_full`](crate::Config::when_full) says.
     ///
-    /// For a loop that writes and tries again: when the transport takes nothing more, `send` does
-    /// what is to be done.
+    /// Use it in a loop that writes output and tries again. When the transport takes no more, call
+    /// `send` to apply `when_full`.
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// The same as [`send`](Self::send). A full output is always [`SendError::Full`].
     #[inline(always)]
     pub fn try_send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Refused> {
         self.endpoint.send(message.into(), Compress::Auto, Full::GiveBack)
     }
 
-    /// Sends a message as it is, also where compression was negotiated.
+    /// Sends a message without compression, even if permessage-deflate was negotiated.
     ///
-    /// When a secret is compressed together with what an attacker can choose, the length of the
-    /// result tells how much the two have in common (RFC 7692, §8). Send such a message like this.
-    /// Without effect on a [`Prepared`](crate::Prepared) message.
+    /// Use it for messages that contain both a secret and text that an attacker can choose: the
+    /// compressed length reveals how much the two have in common (RFC 7692, §8). A
+    /// [`Prepared`](crate::Prepared) message is sent as with [`send`](Self::send).
     ///
     /// # Errors
     ///
-    /// As [`send`](Self::send).
+    /// The same as [`send`](Self::send).
     #[inline]
     pub fn send_uncompressed<'m>(
         &mut self,
@@ -101,49 +104,66 @@ impl<'a> Commands<'a> {
         self.endpoint.send(message.into(), Compress::Never, Full::Judge)
     }
 
-    /// Begins a message that is sent in parts, by [`send_chunk`](Self::send_chunk) and
+    /// Begins a message that is sent in chunks, with [`send_chunk`](Self::send_chunk) and
     /// [`finish`](Self::finish).
+    ///
+    /// ```
+    /// use sanswire::{Config, Connection, MessageKind};
+    ///
+    /// let mut connection = Connection::server(&Config::default());
+    /// let mut commands = connection.commands();
+    /// commands.begin(MessageKind::Binary)?;
+    /// for chunk in [[1, 2], [3, 4]] {
+    ///     commands.send_chunk(&chunk)?;
+    /// }
+    /// commands.finish()?;
+    /// # Ok::<(), sanswire::SendError>(())
+    /// ```
     ///
     /// # Errors
     ///
     /// [`SendError::MessageInProgress`], [`SendError::Full`], [`SendError::Closed`].
+    #[doc(alias("streaming", "fragment"))]
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
         self.endpoint.begin(kind, Compress::Auto)
     }
 
-    /// As [`begin`](Self::begin), for a message that is not to be compressed; see
-    /// [`send_uncompressed`](Self::send_uncompressed).
+    /// Begins a message that is sent in chunks without compression. See
+    /// [`send_uncompressed`](Self::send_uncompressed) for when to use this.
     ///
     /// # Errors
     ///
-    /// As [`begin`](Self::begin).
+    /// The same as [`begin`](Self::begin).
     pub fn begin_uncompressed(&mut self, kind: MessageKind) -> Result<(), SendError> {
         self.endpoint.begin(kind, Compress::Never)
     }
 
-    /// Sends the next part of a message, as a fragment of its own (§5.4).
+    /// Sends the next chunk of the message that [`begin`](Self::begin) began, as one fragment (§5.4).
     ///
-    /// Parts of a text message may end inside a character.
+    /// A chunk of a text message may end inside a character.
     ///
     /// # Errors
     ///
     /// [`SendError::NoMessageInProgress`], [`SendError::InvalidUtf8`], [`SendError::Full`],
-    /// [`SendError::Closed`]. Nothing was sent; the message is still in progress.
+    /// [`SendError::Closed`]. Nothing of the chunk was sent, and the message is still in progress.
     pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.endpoint.send_chunk(payload)
     }
 
-    /// Finishes a message that is sent in parts.
+    /// Finishes the message that [`begin`](Self::begin) began.
     ///
     /// # Errors
     ///
-    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`]
-    /// when a text would end inside a character: the message is still in progress then.
+    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`] if a
+    /// text message would end inside a character. In that case the message is still in progress.
     pub fn finish(&mut self) -> Result<(), SendError> {
         self.endpoint.finish()
     }
 
-    /// Sends a Ping with up to 125 bytes (§5.5.2).
+    /// Sends a Ping with up to 125 bytes (§5.5.2). The Pong arrives as
+    /// [`Event::Pong`](crate::Event::Pong).
+    ///
+    /// Heartbeats need no call: [`Config::ping_interval`](crate::Config::ping_interval) sends them.
     ///
     /// # Errors
     ///
@@ -152,43 +172,59 @@ impl<'a> Commands<'a> {
         self.endpoint.ping(payload)
     }
 
-    /// Sends a Pong with up to 125 bytes, asked for or not (§5.5.3).
+    /// Sends a Pong with up to 125 bytes (§5.5.3).
+    ///
+    /// The connection answers Pings by itself unless [`PongMode::Manual`](crate::PongMode::Manual)
+    /// is set. A Pong without a Ping is allowed, too.
     ///
     /// # Errors
     ///
-    /// As [`ping`](Self::ping).
+    /// The same as [`ping`](Self::ping).
     pub fn pong(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.endpoint.pong(payload)
     }
 
-    /// Begins the closing handshake (§7.1.2), behind all messages sent before.
+    /// Starts the closing handshake (§7.1.2). The Close frame is sent after all messages that were
+    /// sent before.
     ///
-    /// Any code and reason that another connection [was closed](Closed) with can be passed on as
-    /// they are: 1005 sends a Close frame without a code, and 1006 is told as 1001. See
-    /// [`CloseCode::as_sent_by`] for the whole table. 1005 together with a reason sends 1000, as
-    /// browsers do.
+    /// ```
+    /// use sanswire::{CloseCode, Config, Connection};
     ///
-    /// A message that is being sent in parts is left unfinished. Messages that the peer sends before
-    /// it answers are dropped, unless [`AfterClose::Deliver`](crate::AfterClose) is set or
-    /// [`close_and_deliver`](Self::close_and_deliver) is used. Without effect on a connection that
-    /// is closing or closed.
+    /// let mut connection = Connection::server(&Config::default());
+    /// connection.commands().close(CloseCode::GOING_AWAY, "maintenance")?;
+    /// # Ok::<(), sanswire::SendError>(())
+    /// ```
+    ///
+    /// Messages that arrive before the peer's Close frame are dropped, unless
+    /// [`AfterClose::Deliver`](crate::AfterClose::Deliver) is set or
+    /// [`close_and_deliver`](Self::close_and_deliver) is used. A message that is being sent in chunks
+    /// stays unfinished. On a connection that is closing or closed, this does nothing.
+    ///
+    /// A gateway can pass on the code and reason that another connection [was closed](Closed) with,
+    /// whatever they are. For example, 1005 sends a Close frame without a code, and 1006 sends 1001.
+    /// [`CloseCode::as_sent_by`] has the whole table. 1005 with a reason sends 1000, as browsers do.
     ///
     /// # Errors
     ///
-    /// [`SendError::InvalidCloseCode`] for a code that no Close frame can have (below 1000, 1004,
-    /// 1016 to 2999, above 4999), and [`SendError::ReasonTooLong`] for a reason of more than 123
-    /// bytes, which cannot come from a Close frame; whatever the state.
+    /// In any state:
+    ///
+    /// - [`SendError::InvalidCloseCode`] for a code that no Close frame can have: below 1000, 1004,
+    ///   1016 to 2999, above 4999.
+    /// - [`SendError::ReasonTooLong`] for a reason of more than 123 bytes.
+    #[doc(alias("disconnect", "close code", "close reason"))]
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
         self.endpoint.close(code.into(), reason)
     }
 
-    /// As [`close`](Self::close), but messages that arrive before the peer's Close frame are
-    /// delivered, whatever [`Config::after_close`](crate::Config::after_close) says: this end has no
-    /// more to send, and still wants the replies.
+    /// Starts the closing handshake like [`close`](Self::close), but still delivers the messages that
+    /// arrive before the peer's Close frame, whatever
+    /// [`Config::after_close`](crate::Config::after_close) says.
+    ///
+    /// Use it when nothing more is to be sent and replies are still expected.
     ///
     /// # Errors
     ///
-    /// As [`close`](Self::close).
+    /// The same as [`close`](Self::close).
     pub fn close_and_deliver(
         &mut self,
         code: impl Into<CloseCode>,
@@ -197,52 +233,56 @@ impl<'a> Commands<'a> {
         self.endpoint.close_and_deliver(code.into(), reason)
     }
 
-    /// Returns the role of this end.
+    /// Returns the role of this endpoint.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.endpoint.role()
     }
 
-    /// Returns the WHATWG `readyState`.
+    /// Returns the state of the connection (WHATWG `readyState`).
+    #[doc(alias = "readyState")]
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         self.endpoint.ready_state()
     }
 
-    /// Returns the WHATWG `bufferedAmount`; see
+    /// Returns the payload bytes of sent messages that have not been written yet. See
     /// [`Connection::buffered_amount`](super::Connection::buffered_amount).
+    #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.endpoint.buffered_amount()
     }
 
-    /// Returns whether a message that is sent now is accepted by the output: less than
-    /// [`Config::max_buffered`](crate::Config::max_buffered) waits.
+    /// Returns whether the output has room for a message: fewer bytes than
+    /// [`Config::max_buffered`](crate::Config::max_buffered) wait.
+    #[doc(alias = "backpressure")]
     #[must_use]
     pub fn has_room(&self) -> bool {
         self.endpoint.has_room()
     }
 
-    /// Returns what happens to a message while there is no room for it.
+    /// Returns what happens to a message while the output is full.
     #[must_use]
     pub fn when_full(&self) -> WhenFull {
         self.endpoint.when_full()
     }
 
-    /// Returns the subprotocol in use, or an empty string.
+    /// Returns the negotiated subprotocol, or an empty string.
+    #[doc(alias = "subprotocol")]
     #[must_use]
     pub fn protocol(&self) -> &str {
         self.endpoint.protocol()
     }
 
-    /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
-    /// has failed.
+    /// Returns how the connection ended, or `None` before the peer's Close frame has arrived or the
+    /// connection has failed.
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.endpoint.life().closed().cloned()
     }
 
-    /// Returns how long a Ping and its Pong took together, by the newest measurement.
+    /// Returns the newest time between a Ping and its Pong, or `None` before the first measurement.
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.endpoint.round_trip_time()

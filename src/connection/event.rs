@@ -5,40 +5,62 @@ use core::fmt;
 use crate::close::Closed;
 use crate::message::{Chunk, Message, Payload, Text};
 
-/// Something that arrived on a connection.
+/// Something that happened on a connection: a message, a control frame, room in the output, or the
+/// end.
 ///
-/// It borrows what was received. The [`Commands`](crate::Commands) that come along borrow the rest
-/// of the connection, so the event can be answered while it is held.
+/// An event borrows the received bytes from the connection. The [`Commands`](crate::Commands) that
+/// come with it can be used while it is borrowed, so the application can answer without a copy.
+/// [`into_owned`](Self::into_owned) makes an event that can be kept.
+///
+/// ```
+/// use sanswire::{Commands, Event, Refused};
+///
+/// fn handle(event: Event<'_>, commands: &mut Commands<'_>) -> Result<(), Refused> {
+///     match event {
+///         Event::Text(text) => commands.send(format!("you said {text}"))?,
+///         Event::Binary(payload) => println!("{} bytes", payload.len()),
+///         Event::Closed(closed) => println!("{closed}"),
+///         _ => {}
+///     }
+///     Ok(())
+/// }
+/// # let mut connection = sanswire::Connection::server(&sanswire::Config::default());
+/// # handle(Event::Text("hello".into()), &mut connection.commands()).unwrap();
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Event<'a> {
     /// A whole binary message.
     Binary(Payload<'a>),
-    /// A part of a message; only with [`Reassembly::Chunks`](crate::Reassembly::Chunks).
+    /// A part of a message. Only with [`Reassembly::Chunks`](crate::Reassembly::Chunks).
     Chunk(Chunk<'a>),
-    /// The connection ended by the closing handshake (§7.1.4). This is the last event, and reported
-    /// once. A connection that fails reports an error instead.
+    /// The closing handshake is complete and the connection has ended (§7.1.4). This is the last
+    /// event, and it is reported once. A connection that fails reports an error instead.
+    #[doc(alias("onclose", "disconnected"))]
     Closed(Closed),
-    /// There is room again: output that had become too full has been written down to the low mark.
+    /// The output has room again: it was full and has shrunk to [`Config::low_water`].
     ///
-    /// Reported once each time that the output has reached [`Config::max_buffered`] or a command
-    /// was refused or dropped for it, and only while the connection is open. See
-    /// [`Config::when_full`].
+    /// It is reported once after the output has reached [`Config::max_buffered`], or after a command
+    /// was refused or a message dropped because of that limit, and only while the connection is open.
+    /// See [`Config::when_full`].
     ///
+    /// [`Config::low_water`]: crate::Config::low_water
     /// [`Config::max_buffered`]: crate::Config::max_buffered
     /// [`Config::when_full`]: crate::Config::when_full
+    #[doc(alias("backpressure", "drain"))]
     Writable(Writable),
-    /// A Ping, at most 125 bytes. It is answered already unless [`PongMode::Manual`](crate::PongMode) is
-    /// set.
+    /// A Ping with up to 125 bytes. The connection has already answered it, unless
+    /// [`PongMode::Manual`](crate::PongMode::Manual) is set.
     Ping(Payload<'a>),
-    /// A Pong, at most 125 bytes, asked for or not.
+    /// A Pong with up to 125 bytes, whether or not it answers a Ping.
     Pong(Payload<'a>),
     /// A whole text message.
     Text(Text<'a>),
 }
 
 impl Event<'_> {
-    /// Takes what the event lends; see [`Payload::into_bytes`] for when it is copied.
+    /// Converts the event into one that borrows nothing. See [`Payload::into_bytes`] for when this
+    /// copies.
     #[must_use]
     pub fn into_owned(self) -> Event<'static> {
         match self {
@@ -52,8 +74,8 @@ impl Event<'_> {
         }
     }
 
-    /// Returns the message if this is one, owned; see [`Payload::into_bytes`] for when it is
-    /// copied.
+    /// Converts [`Text`](Self::Text) and [`Binary`](Self::Binary) into an owned message, and returns
+    /// `None` for other events. See [`Payload::into_bytes`] for when this copies.
     #[must_use]
     pub fn into_message(self) -> Option<Message> {
         match self {
@@ -68,7 +90,7 @@ impl Event<'_> {
     }
 }
 
-/// A message as an event, such as for the test of a handler.
+/// Makes an event of a message, for example to test a handler.
 impl From<Message> for Event<'static> {
     fn from(message: Message) -> Self {
         match message {
@@ -78,29 +100,32 @@ impl From<Message> for Event<'static> {
     }
 }
 
-/// What became of the messages that were sent while the output was full.
+/// The messages that were dropped while the output was full.
 ///
-/// Both are 0 unless [`WhenFull::DropNewest`](crate::WhenFull) or `DropOldest` is set.
+/// Both numbers are 0 unless [`WhenFull::DropNewest`](crate::WhenFull::DropNewest) or
+/// [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) is set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Writable {
-    /// How many messages were dropped since the last report. Send the lost state again if it
-    /// matters.
+    /// The number of messages dropped since the last report. If they mattered, send the current
+    /// state again.
     pub dropped_messages: u64,
-    /// How many bytes of payload those had.
+    /// The number of bytes of payload in them.
     pub dropped_bytes: u64,
 }
 
-/// Messages that were accepted and are never sent, or not whole: the error that a caller gets who
-/// waits for them to leave.
+/// Messages that were accepted but not sent, or not sent whole.
 ///
-/// The peer's Close arrived, or the connection failed, while messages were still to be sent in
-/// [fragments](crate::Config::fragment_size); the transport ended before the output was written; or
-/// [`WhenFull::DropOldest`](crate::WhenFull) made room for newer ones.
+/// `send`, `flush` and `close` of the adapters report it as an error, once. The causes are:
+///
+/// - The peer's Close arrived, or the connection failed, while a message was being sent in
+///   [fragments](crate::Config::fragment_size).
+/// - The transport ended before all output was written.
+/// - [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) dropped messages to make room.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Discarded {
-    /// How many bytes of payload were not sent; 0 if the messages were empty.
+    /// The number of bytes of payload that were not sent. It is 0 if the messages were empty.
     pub bytes: u64,
 }
 

@@ -50,18 +50,20 @@ pub(super) struct Failure {
     closed: Closed,
 }
 
-/// WHATWG `readyState`.
+/// The state of a connection, with the names and numbers of the WHATWG's `readyState`.
+#[doc(alias = "readyState")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the standard knows these four")]
 #[repr(u8)]
 pub enum ReadyState {
-    /// 0: the opening handshake is under way.
+    /// 0: the opening handshake is in progress.
     Connecting = 0,
     /// 1: messages can be sent.
     Open = 1,
-    /// 2: the closing handshake is under way, or the connection has failed.
+    /// 2: the closing handshake is in progress, or the connection has failed and its Close frame is
+    /// still to be written.
     Closing = 2,
-    /// 3: the connection is over.
+    /// 3: the connection has ended.
     Closed = 3,
 }
 

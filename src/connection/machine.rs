@@ -19,40 +19,12 @@ use crate::receive::{Limits, Received, Receiver, Short, Source};
 use crate::role::Role;
 use crate::timestamp::Timestamp;
 
-/// An open WebSocket connection, without the socket.
+/// An open WebSocket connection without I/O: bytes go in, events and bytes come out.
 ///
-/// A loop around it calls these methods, in this order:
-///
-/// 1. Say what the transport and the clock did: append bytes that arrived to
-///    [`input`](Self::input), or call [`handle_eof`](Self::handle_eof); call
-///    [`handle_timeout`](Self::handle_timeout).
-/// 2. Call [`poll_event`](Self::poll_event) until it returns `None`.
-/// 3. Answer, also while an event is held, by [`Commands`]: [`send`](Commands::send),
-///    [`ping`](Commands::ping), [`close`](Commands::close), …
-/// 4. Write what [`poll_transmit`](Self::poll_transmit) returns until it is `None`. If anything was
-///    written, back to 2: a closing handshake may be complete. Otherwise wait for the transport or
-///    for the time of [`poll_timeout`](Self::poll_timeout), and back to 1.
-///
-/// Getters such as [`ready_state`](Self::ready_state) may be called at any time.
-///
-/// A [`Driver`](crate::driver::Driver) makes these calls, does the opening handshake before, and
-/// ends the transport behind. Prefer it where bytes come from a transport.
-///
-/// ```text
-///                close()                     peer's Close
-///        ┌──────────────────▶ Closing ──────────────────────┐
-///        │                        │                         ▼
-///      Open ─── peer's Close (answered by itself) ─────▶ Closing ──── transport ────▶ Closed
-///        │                        │                                     done            ▲
-///        │ error, limit, EOF,     │ the same                                            │
-///        │ deadline               │                                                     │
-///        └────────────────────────┴────────▶ Failed (Closing) ─── Close written ────────┘
-/// ```
-///
-/// [`Event::Closed`] or an error is the end: write what [`poll_transmit`](Self::poll_transmit) still
-/// returns, then close the transport. A server's end comes as soon as the closing handshake is
-/// complete, a client's when the server has closed the transport: §7.1.1 wants the server to go
-/// first.
+/// To run a connection over a transport, prefer a [`Driver`](crate::driver::Driver). It calls the
+/// methods below in the right order, and also does the opening handshake and ends the transport.
+/// To use a socket, take an adapter of `sanswire::io`. Use a `Connection` directly if the bytes come
+/// from elsewhere, or in tests.
 ///
 /// ```
 /// use bytes::Buf;
@@ -67,6 +39,41 @@ use crate::timestamp::Timestamp;
 /// }
 /// assert_eq!(connection.poll_transmit().unwrap().chunk(), b"\x81\x05Hello");
 /// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// # The order of the calls
+///
+/// 1. Pass on what happened: append received bytes to [`input`](Self::input), or call
+///    [`handle_eof`](Self::handle_eof) at the end of the stream. Then call
+///    [`handle_timeout`](Self::handle_timeout) with the current time.
+/// 2. Call [`poll_event`](Self::poll_event) until it returns `None`. Answer with the [`Commands`]
+///    that come with each event: [`send`](Commands::send), [`ping`](Commands::ping),
+///    [`close`](Commands::close) and others.
+/// 3. Write what [`poll_transmit`](Self::poll_transmit) returns, until it returns `None` or the
+///    transport takes no more.
+/// 4. If anything was written, go back to step 2, because a closing handshake may now be complete.
+///    Otherwise wait until the transport is ready or the time of
+///    [`poll_timeout`](Self::poll_timeout) has come, and go back to step 1.
+///
+/// To send at any other time, use [`commands`](Self::commands). Getters such as
+/// [`ready_state`](Self::ready_state) may be called at any time.
+///
+/// # The end
+///
+/// [`Event::Closed`] or an error ends the connection. Write what
+/// [`poll_transmit`](Self::poll_transmit) still returns, then close the transport. A server ends as
+/// soon as the closing handshake is complete. A client ends when the server has closed the
+/// transport, because the server should close it first (§7.1.1).
+///
+/// ```text
+///                close()                     peer's Close
+///        ┌──────────────────▶ Closing ──────────────────────┐
+///        │                        │                         ▼
+///      Open ─── peer's Close (answered by itself) ─────▶ Closing ──── transport ────▶ Closed
+///        │                        │                                     done            ▲
+///        │ error, limit, EOF,     │ the same                                            │
+///        │ deadline               │                                                     │
+///        └────────────────────────┴────────▶ Failed (Closing) ─── Close written ────────┘
 /// ```
 #[derive(Debug)]
 pub struct Connection {
@@ -101,16 +108,16 @@ pub(crate) enum Ready {
 }
 
 impl Connection {
-    /// Creates the server's end of an open connection, whose handshake was done elsewhere.
+    /// Creates a server's connection whose opening handshake was done elsewhere.
     #[must_use]
     pub fn server(config: &Config) -> Self {
         Self::connecting(config, None).opened(Opened::default())
     }
 
-    /// Creates the client's end of an open connection, whose handshake was done elsewhere.
+    /// Creates a client's connection whose opening handshake was done elsewhere.
     ///
-    /// The masking keys of §5.3 are expanded from `seed`, which must come from the operating
-    /// system's entropy and be used once.
+    /// The masking keys (§5.3) are derived from `seed`. Take it from the operating system's entropy,
+    /// and use each seed for one connection only.
     #[must_use]
     pub fn client(config: &Config, seed: [u8; 32]) -> Self {
         Self::connecting(config, Some(seed)).opened(Opened::default())
@@ -141,10 +148,10 @@ impl Connection {
         self.endpoint.open(output);
     }
 
-    /// Notes the subprotocol and the value of `Sec-WebSocket-Extensions` that were agreed on, each
-    /// possibly empty, for [`protocol`](Self::protocol) and [`extensions`](Self::extensions).
+    /// Sets what [`protocol`](Self::protocol) and [`extensions`](Self::extensions) return: the
+    /// negotiated subprotocol and value of `Sec-WebSocket-Extensions`, or empty strings.
     ///
-    /// A connection that comes from a [handshake](crate::handshake) knows them by itself.
+    /// Not needed for a connection that comes from a [handshake](crate::handshake).
     #[must_use]
     pub fn with_negotiated(mut self, protocol: &str, extensions: &str) -> Self {
         self.set_negotiated(protocol, extensions);
@@ -155,10 +162,11 @@ impl Connection {
         self.endpoint.set_negotiated(protocol, extensions);
     }
 
-    /// Compresses messages as permessage-deflate was negotiated (RFC 7692).
+    /// Turns on permessage-deflate (RFC 7692) with the negotiated parameters.
     ///
-    /// A connection that comes from a [handshake](crate::handshake) does so by itself. Call it
-    /// before anything is sent or received.
+    /// Not needed for a connection that comes from a [handshake](crate::handshake). Call it before
+    /// anything is sent or received.
+    #[doc(alias = "compression")]
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn with_deflate(mut self, agreed: Deflate) -> Self {
@@ -172,57 +180,56 @@ impl Connection {
         self.endpoint.set_deflater(Deflater::new(agreed));
     }
 
-    /// Lends the input, to append the bytes that arrive.
+    /// Returns the input, to which the caller appends the bytes that arrive.
     #[inline]
     pub const fn input(&mut self) -> Input<'_> {
         self.receiver.input()
     }
 
-    /// Says that the transport delivers nothing more.
+    /// Tells the connection that the transport delivers no more bytes.
     ///
-    /// What still waits in the input is processed first. Then the connection ends: by
-    /// [`Event::Closed`] if the closing handshake was complete, else by
-    /// [`ConnectionError::UnexpectedEof`].
+    /// Input that waits is still processed. Then the connection ends: with [`Event::Closed`] if the
+    /// closing handshake was complete, otherwise with [`ConnectionError::UnexpectedEof`].
     pub fn handle_eof(&mut self) {
         self.endpoint.handle_eof();
     }
 
-    /// Advances the clock to `now`, a [`Timestamp`] such as `start.elapsed()`. Earlier times are
-    /// ignored.
+    /// Advances the clock to `now`, measured from any fixed point the caller chooses, and sends
+    /// heartbeats that are due. Earlier times are ignored.
     ///
-    /// Call it after each wait, before [`poll_event`](Self::poll_event): it dates what has arrived,
-    /// and sends heartbeats. Call it also when the time of [`poll_timeout`](Self::poll_timeout) has
-    /// come, and then `poll_event`, which reports a deadline that has passed once everything that
-    /// arrived is processed.
+    /// Call it after each wait and when the time of [`poll_timeout`](Self::poll_timeout) has come,
+    /// then call [`poll_event`](Self::poll_event). `poll_event` reports a deadline that has passed,
+    /// after everything that arrived is processed.
     ///
-    /// A connection that is never told the time has no deadlines.
+    /// If it is never called, the connection has no heartbeats and no deadlines. See [`Timestamp`]
+    /// for an example.
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         self.endpoint.handle_timeout(now);
     }
 
-    /// Returns when to call [`handle_timeout`](Self::handle_timeout), in the same time as its `now`;
-    /// `None` if there is nothing to wait for.
+    /// Returns when to call [`handle_timeout`](Self::handle_timeout) next, measured from the same
+    /// fixed point, or `None` if no deadline is set.
     ///
-    /// It may be in the past, when what the application did is to be dated: then call at once. Ask
-    /// before each wait, when `poll_event` has returned `None` and the output is written as far as
-    /// it goes: it changes with everything that happens.
+    /// Ask before each wait, after `poll_event` has returned `None` and the output has been written
+    /// as far as possible: every call may change it. If the time is in the past, call
+    /// `handle_timeout` at once.
+    #[doc(alias = "deadline")]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {
         self.endpoint.poll_timeout()
     }
 
-    /// Returns the next thing that arrived, and the commands to answer it by; `Ok(None)` when the
-    /// input holds nothing whole.
+    /// Returns the next event and the commands to answer it, or `Ok(None)` if more input is needed.
     ///
-    /// The event borrows what was received, the commands the rest of the connection. After
-    /// [`Event::Closed`], it always returns `Ok(None)`.
+    /// The event borrows the received bytes, and the commands borrow the rest of the connection, so
+    /// both can be used together. After [`Event::Closed`], it always returns `Ok(None)`.
     ///
     /// # Errors
     ///
-    /// The connection has failed (§7.1.7): by the peer's fault, by a limit, or because the stream
-    /// ended. A Close frame with the right code has been queued, nothing more is parsed, and
-    /// every later call returns the same error.
+    /// The connection has failed (§7.1.7): the peer broke a rule, a limit or deadline was passed, or
+    /// the stream ended. A Close frame with the right code has been queued where one can still be
+    /// sent. No more input is parsed, and every later call returns the same error.
     ///
     /// # Panics
     ///
@@ -377,29 +384,28 @@ impl Connection {
         Some((event, Commands::new(&mut self.endpoint)))
     }
 
-    /// Lends the commands, to send something that answers no event.
+    /// Returns the commands, to send or close without an event.
     #[inline(always)]
     pub const fn commands(&mut self) -> Commands<'_> {
         Commands::new(&mut self.endpoint)
     }
 
-    /// Returns the bytes that are to be written, or `None` if there are none.
+    /// Returns the bytes to write to the transport, or `None` if there are none.
     ///
-    /// Call it until it returns `None`, or until the transport takes no more: the buffer fills up
-    /// again where large messages are sent in fragments.
+    /// Call it until it returns `None` or the transport takes no more. A single call may not return
+    /// all output: when large messages are sent in fragments, the buffer is refilled by the next
+    /// call. See [`TransmitBuf`] for an example.
     #[must_use = "bytes that are not written do not reach the peer"]
     #[inline]
     pub fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
         self.endpoint.poll_transmit()
     }
 
-    /// Returns what was accepted and is never sent, once: a message that was being sent in
-    /// [fragments](Config::fragment_size) when the peer's Close arrived or the connection failed, or
-    /// that [made room](crate::WhenFull) for newer ones.
+    /// Reports messages that were accepted but are not sent, once. See [`Discarded`] for the causes.
     ///
-    /// That all output was written does not mean that all messages have left: ask here before saying
-    /// so. What is in the output when the transport ends is in
-    /// [`buffered_amount`](Self::buffered_amount).
+    /// An empty output does not mean that every message was sent, so call this before reporting
+    /// success. It does not count the output that still waits when the transport ends:
+    /// [`buffered_amount`](Self::buffered_amount) does.
     pub fn poll_discarded(&mut self) -> Option<Discarded> {
         self.endpoint.poll_discarded(false)
     }
@@ -416,62 +422,65 @@ impl Connection {
         self.endpoint.has_discarded()
     }
 
-    /// Gives back memory that is not in use. Worth calling before a connection is left idle.
+    /// Frees memory that is not in use. Call it before a connection becomes idle.
     ///
-    /// Of compression, only what later messages refer to is kept: with takeover the compressor, and
-    /// of the decompressor its window.
+    /// Compression keeps only what later messages need: with context takeover, the compressor and
+    /// the window of the decompressor.
     pub fn release_memory(&mut self) {
         self.receiver.release();
         self.endpoint.release_memory();
     }
 
-    /// Takes the bytes that were received and not processed.
+    /// Returns the received bytes that have not been processed: those after the last event.
     ///
-    /// When a connection is taken apart, these are the bytes behind the last message. The beginning
-    /// of a payload that is not whole may be unmasked.
+    /// If they begin with an unfinished payload, its first bytes may be unmasked already.
     #[must_use]
     pub fn into_unprocessed(self) -> bytes::Bytes {
         self.receiver.into_unprocessed()
     }
 
-    /// Returns the role of this end.
+    /// Returns the role of this endpoint.
     #[must_use]
     pub const fn role(&self) -> Role {
         self.endpoint.role()
     }
 
-    /// Returns the WHATWG `readyState`.
+    /// Returns the state of the connection (WHATWG `readyState`).
     ///
-    /// Once it is [`Closed`](ReadyState::Closed), the transport is to be closed.
+    /// When it is [`Closed`](ReadyState::Closed), close the transport.
+    #[doc(alias = "readyState")]
     #[must_use]
     pub fn ready_state(&self) -> ReadyState {
         self.endpoint.ready_state()
     }
 
-    /// Returns the WHATWG `bufferedAmount`: payload bytes of messages that were sent and not handed
-    /// to the transport yet.
+    /// Returns the payload bytes of sent messages that have not been written to the transport yet
+    /// (WHATWG `bufferedAmount`).
     ///
-    /// Headers, control frames, masking and compression do not count. As the standard has it,
-    /// a message refused because the connection is closing counts forever.
+    /// Payload counts before compression; headers and control frames do not count. As the standard
+    /// demands, a message that was refused because the connection is closing stays counted.
+    #[doc(alias = "bufferedAmount")]
     #[must_use]
     pub fn buffered_amount(&self) -> usize {
         self.endpoint.buffered_amount()
     }
 
-    /// Returns the subprotocol in use, or an empty string.
+    /// Returns the negotiated subprotocol, or an empty string.
+    #[doc(alias = "subprotocol")]
     #[must_use]
     pub fn protocol(&self) -> &str {
         self.endpoint.protocol()
     }
 
-    /// Returns the extensions in use as the header value that was agreed on, or an empty string.
+    /// Returns the negotiated value of `Sec-WebSocket-Extensions`, or an empty string.
     #[must_use]
     pub fn extensions(&self) -> &str {
         self.endpoint.extensions()
     }
 
-    /// Returns how the connection ended, once the peer's Close frame has arrived or the connection
-    /// has failed.
+    /// Returns how the connection ended, or `None` before the peer's Close frame has arrived or the
+    /// connection has failed.
+    #[doc(alias("close code", "close reason"))]
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.endpoint.life().closed().cloned()
@@ -482,38 +491,41 @@ impl Connection {
         self.endpoint.life().closed().is_some()
     }
 
-    /// Returns the code of the peer's Close frame; 1005 if it had none, 1006 if the connection
-    /// failed (§7.1.5). `None` before that.
+    /// Returns the code of the peer's Close frame (§7.1.5), or `None` before it has arrived.
+    ///
+    /// It is 1005 if the Close frame had no code, and 1006 if the connection failed.
     #[must_use]
     pub fn close_code(&self) -> Option<CloseCode> {
         self.endpoint.life().closed().map(|closed| closed.code)
     }
 
-    /// Returns whether the connection ended by a complete closing handshake (§7.1.4).
+    /// Returns whether the connection has ended with a complete closing handshake (§7.1.4).
+    #[doc(alias = "wasClean")]
     #[must_use]
     pub fn was_clean(&self) -> bool {
         self.endpoint.life().was_clean()
     }
 
-    /// Returns how long a Ping and its Pong took together, by the newest measurement: of
-    /// heartbeats, and of [`ping`](Commands::ping).
+    /// Returns the newest time between a Ping and its Pong, or `None` before the first measurement.
     ///
-    /// It is as exact as the times that [`handle_timeout`](Self::handle_timeout) is told.
+    /// Heartbeats and [`ping`](Commands::ping) are measured, as precisely as the times given to
+    /// [`handle_timeout`](Self::handle_timeout).
+    #[doc(alias("latency", "rtt"))]
     #[must_use]
     pub fn round_trip_time(&self) -> Option<Duration> {
         self.endpoint.round_trip_time()
     }
 
-    /// Returns whether more should be read from the transport.
+    /// Returns whether more should be read from the transport (back-pressure).
     ///
-    /// It is false from when the output reaches [`Config::max_buffered`] until it has been written
-    /// down to [`Config::low_water`], and true once the connection is no longer open. A loop that
-    /// stops reading while it is false slows a peer down that does not read its answers, instead of
-    /// filling memory with them.
+    /// It is false from the moment the output reaches [`Config::max_buffered`] until it has shrunk to
+    /// [`Config::low_water`]. It is always true once the connection is no longer open. A server that
+    /// answers messages should not read while it is false: then a peer that does not read its
+    /// answers cannot fill the server's memory with them.
     ///
-    /// It is meant for a server whose output answers its input. Two peers that both stop reading
-    /// until the other reads wait forever, and while nothing is read, neither Pongs nor a Close are
-    /// seen: a deadline has to end it.
+    /// If both peers stop reading, both wait forever. While nothing is read, Pongs and the peer's
+    /// Close are not seen either. Keep [`Config::write_timeout`] set to end such a connection.
+    #[doc(alias = "backpressure")]
     #[inline]
     #[must_use]
     pub fn wants_read(&self) -> bool {

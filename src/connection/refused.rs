@@ -5,19 +5,30 @@ use core::fmt;
 use crate::error::SendError;
 use crate::message::Message;
 
-/// A message that was refused, and why. Nothing of it was sent.
+/// The error of a send that was refused, with the message. Nothing of the message was sent.
 ///
-/// A connection gives a message back if it was passed by value, so `message` is an
+/// A connection returns the message only if it was passed by value, so its `message` is an
 /// `Option<Message>`. A [`Session`](crate::delivery::Session) and a client of
-/// [`reconnect`](crate::reconnect) always give it back, with an error of their own.
+/// [`reconnect`](crate::reconnect) always return the message, with their own error types.
 ///
-/// `Debug` shows the length of the message and not its content, because errors are logged.
+/// `Debug` shows the length of the message and not its content, because errors are often logged.
+///
+/// ```
+/// use sanswire::{Config, Connection, SendError};
+///
+/// let mut connection = Connection::server(&Config::default().max_buffered(1));
+/// connection.commands().send("fills the output")?;
+/// let refused = connection.commands().send("second".to_owned()).unwrap_err();
+/// assert!(matches!(refused.error, SendError::Full { .. }));
+/// assert_eq!(refused.message.unwrap().as_text(), Some("second"));
+/// # Ok::<(), sanswire::Refused>(())
+/// ```
 #[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refused<E = SendError, M = Option<Message>> {
-    /// Why.
+    /// Why the message was refused.
     pub error: E,
-    /// The message, as it was passed.
+    /// The message as it was passed. From a connection, `None` if it was borrowed.
     pub message: M,
 }
 
@@ -51,7 +62,7 @@ impl<E: fmt::Display, M> fmt::Display for Refused<E, M> {
     }
 }
 
-/// The text is that of the error, so the source is the error's own.
+/// `Display` prints the text of `error`, so `source` returns the source of `error`.
 impl<E: core::error::Error, M> core::error::Error for Refused<E, M>
 where
     Self: fmt::Debug,
