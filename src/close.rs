@@ -5,50 +5,62 @@ use core::fmt;
 use crate::role::Role;
 use crate::utf8::Utf8Bytes;
 
-/// The number that says why a connection was closed (§7.4).
+/// The close code of a connection: a number that says why it was closed (§7.4).
 ///
-/// Any `u16` can be held. [`is_allowed_on_the_wire`](Self::is_allowed_on_the_wire) says which may
-/// arrive, [`may_be_sent_by`](Self::may_be_sent_by) which may be sent, and
-/// [`as_sent_by`](Self::as_sent_by) what is sent in place of the others.
+/// Methods such as [`Commands::close`](crate::Commands::close) take a constant or a plain number.
+/// Applications choose codes from 4000 to 4999 for their own meanings.
+///
+/// ```
+/// use sanswire::CloseCode;
+///
+/// let code = CloseCode::from(1001);
+/// assert_eq!(code, CloseCode::GOING_AWAY);
+/// assert_eq!(code.as_u16(), 1001);
+/// ```
+///
+/// A `CloseCode` can hold any `u16`. [`is_allowed_on_the_wire`](Self::is_allowed_on_the_wire) tells
+/// which codes a Close frame may have, [`may_be_sent_by`](Self::may_be_sent_by) which of them a role
+/// may send, and [`as_sent_by`](Self::as_sent_by) which code is sent instead of the others.
+#[doc(alias("close code", "status code"))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
-    /// 1000: the purpose of the connection is fulfilled.
+    /// 1000: the connection has fulfilled its purpose.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: the server is going down, or the page is being left.
+    /// 1001: the server is shutting down, or the user is leaving the page.
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: a type of data that cannot be accepted.
+    /// 1003: the endpoint does not accept this type of data.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
-    /// 1005: a Close frame without a code was received. Never on the wire.
+    /// 1005: the Close frame had no code. Never sent in a frame.
     pub const NO_STATUS: Self = Self(1005);
-    /// 1006: the connection ended without a Close frame. Never on the wire.
+    /// 1006: the connection ended without a Close frame. Never sent in a frame.
     pub const ABNORMAL: Self = Self(1006);
-    /// 1007: a payload that does not fit its type, such as text that is not UTF-8.
+    /// 1007: the payload does not fit its type, for example text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// 1008: a message against the endpoint's policy, when no other code fits.
+    /// 1008: a message violates the endpoint's policy, and no other code fits.
     pub const POLICY_VIOLATION: Self = Self(1008);
-    /// 1009: a message too big to process.
+    /// 1009: a message is too big to process.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
-    /// 1010: the server did not negotiate an extension that the client needs. Clients only.
+    /// 1010: the server did not negotiate an extension that the client needs. Sent by clients only.
     pub const MANDATORY_EXTENSION: Self = Self(1010);
-    /// 1011: something unexpected kept the endpoint from fulfilling the request.
+    /// 1011: an unexpected condition prevented the endpoint from fulfilling the request.
     pub const INTERNAL_ERROR: Self = Self(1011);
-    /// 1012: the service restarts. Servers only.
+    /// 1012: the service is restarting. Sent by servers only.
     pub const SERVICE_RESTART: Self = Self(1012);
-    /// 1013: the service is overloaded, try again later. Servers only.
+    /// 1013: the service is overloaded, and the client should try again later. Sent by servers only.
     pub const TRY_AGAIN_LATER: Self = Self(1013);
-    /// 1014: a gateway got an invalid answer from the server behind it. Servers only.
+    /// 1014: a gateway got an invalid response from its upstream server. Sent by servers only.
     pub const BAD_GATEWAY: Self = Self(1014);
-    /// 1015: the TLS handshake failed. Never on the wire.
+    /// 1015: the TLS handshake failed. Never sent in a frame.
     pub const TLS_HANDSHAKE: Self = Self(1015);
-    /// 3000: the client must sign in first. Registered with IANA, equivalent to HTTP's 401.
+    /// 3000: the client must authenticate first. Registered with IANA, like HTTP 401.
     pub const UNAUTHORIZED: Self = Self(3000);
-    /// 3003: the client is known and may not do this. Registered with IANA, equivalent to HTTP's 403.
+    /// 3003: the client is authenticated but may not do this. Registered with IANA, like HTTP 403.
     pub const FORBIDDEN: Self = Self(3003);
-    /// 3008: the client took too long. Registered with IANA, equivalent to HTTP's 408.
+    /// 3008: the client took too long. Registered with IANA, like HTTP 408.
     pub const TIMEOUT: Self = Self(3008);
 
     /// Returns the code as a number.
@@ -57,11 +69,11 @@ impl CloseCode {
         self.0
     }
 
-    /// Returns whether a peer may send this code.
+    /// Returns whether a Close frame may have this code.
     ///
-    /// §7.4.1 and the IANA registry define 1000–1003 and 1007–1014, §7.4.2 leaves 3000–3999 to
-    /// libraries and 4000–4999 to applications. Everything else is reserved or undefined, and
-    /// receiving it is a protocol error.
+    /// Allowed are 1000 to 1003 and 1007 to 1014 (§7.4.1 and the IANA registry), 3000 to 3999 for
+    /// libraries and frameworks, and 4000 to 4999 for applications (§7.4.2). Other codes are reserved
+    /// or undefined, and receiving one is a protocol error.
     #[must_use]
     pub const fn is_allowed_on_the_wire(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
@@ -69,8 +81,8 @@ impl CloseCode {
 
     /// Returns whether an endpoint in this role may send this code.
     ///
-    /// As [`is_allowed_on_the_wire`](Self::is_allowed_on_the_wire), but 1010 is for clients only,
-    /// and 1012, 1013 and 1014 are for servers (and the gateways that stand in for them) only.
+    /// It must be [allowed in a Close frame](Self::is_allowed_on_the_wire). In addition, 1010 is for
+    /// clients only, and 1012, 1013 and 1014 are for servers and gateways only.
     #[must_use]
     pub const fn may_be_sent_by(self, role: Role) -> bool {
         match role {
@@ -79,19 +91,20 @@ impl CloseCode {
         }
     }
 
-    /// Returns the code that an endpoint in this role sends when it closes with this one, or `None`
-    /// if it cannot: no connection ever ends with such a code.
+    /// Returns the code that an endpoint in this role sends when it is asked to close with this one.
+    /// Returns `None` if no connection can end with this code.
     ///
-    /// So a gateway closes one side with the code that the other side
-    /// [was closed](Closed) with, whatever that is:
+    /// A gateway can therefore close one side with the code that the other side
+    /// [was closed](Closed) with:
     ///
-    /// | closed with | sent |
+    /// | close with | sent |
     /// |---|---|
     /// | a code that this role [may send](Self::may_be_sent_by) | that code |
-    /// | 1005 | 1005: a Close frame without a code |
-    /// | 1006 | 1001: the end behind this one is gone. Clients take it for a reason to come back, and a Close without a code often for none |
-    /// | 1015 | 1011: the end behind this one could not be reached |
-    /// | 1010 for servers, 1012 to 1014 for clients | 1011: these codes say something about the other role |
+    /// | 1005 | a Close frame without a code; this method returns 1005 |
+    /// | 1006 | 1001: the other side is gone. Clients usually reconnect after 1001, and often do not after a Close without a code |
+    /// | 1015 | 1011: the other side could not be reached |
+    /// | 1010 for servers, 1012 to 1014 for clients | 1011: the code is reserved for the other role |
+    /// | anything else | `None` |
     #[must_use]
     pub const fn as_sent_by(self, role: Role) -> Option<Self> {
         match self {
@@ -135,38 +148,44 @@ impl fmt::Display for CloseCode {
     }
 }
 
-/// How a connection ended, and by whose doing.
+/// How a connection ended: the code and reason, which end closed it, and whether it was clean.
+///
+/// `closed()` of a connection or an adapter returns it, and so does
+/// [`Event::Closed`](crate::Event::Closed).
+#[doc(alias("close reason", "CloseEvent"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {
-    /// The code in the peer's Close frame; 1005 when there was none in it, 1006 when no Close frame
-    /// came (§7.1.5).
+    /// The code in the peer's Close frame (§7.1.5). It is 1005 if the frame had no code, and 1006 if
+    /// no Close frame arrived.
+    #[doc(alias = "close code")]
     pub code: CloseCode,
-    /// The reason in the peer's Close frame, or an empty one (§7.1.6).
+    /// The reason in the peer's Close frame, or an empty text (§7.1.6).
     pub reason: Utf8Bytes,
-    /// Who began the closing handshake, or broke off.
+    /// The end that started the closing handshake, or that failed.
     pub by: ClosedBy,
-    /// Whether the peer's Close frame arrived, and this end sent its own or had it ready (§7.1.4).
-    /// A peer that closes the transport right behind its Close may not have got ours.
+    /// Whether the closing handshake was complete (§7.1.4): the peer's Close frame arrived, and this
+    /// end sent its own or had it ready. A peer that closes the transport directly after its Close
+    /// may not have received ours.
+    #[doc(alias = "wasClean")]
     pub clean: bool,
 }
 
 impl Closed {
-    /// Returns whether the connection ended as somebody wanted: by a close of this end that the peer
-    /// answered, or by a Close frame of the peer with 1000, 1001 or no code.
+    /// Returns whether the connection ended normally: this end closed it and the peer answered, or the
+    /// peer closed it with 1000, 1001 or no code.
     ///
-    /// A peer that closes with another code, such as 1011 or one of the application's, has more to
-    /// say than goodbye.
+    /// Any other code of the peer, such as 1011 or one of the application's own, is not normal.
     #[must_use]
     pub fn is_normal(&self) -> bool {
         let is_goodbye = matches!(self.code.0, 1000 | 1001 | 1005);
         self.clean && (is_goodbye || self.by == ClosedBy::Local)
     }
 
-    /// Makes an error of an end that is not [normal](Self::is_normal).
+    /// Returns an error if the connection did not end [normally](Self::is_normal).
     ///
-    /// `recv` of the adapters returns `None` whatever the code. Where a close by 1011 "database is
-    /// down" is to be an error, as in Python's `websockets`, call this behind the loop:
+    /// `recv` of the adapters returns `None` after a clean close with any code. To treat a close such
+    /// as 1011 "database is down" as an error, call this after the loop:
     ///
     #[cfg_attr(feature = "std", doc = "```no_run")]
     #[cfg_attr(not(feature = "std"), doc = "```ignore")]
@@ -183,14 +202,14 @@ impl Closed {
     ///
     /// # Errors
     ///
-    /// How the connection ended, as an error.
+    /// This value, if [`is_normal`](Self::is_normal) is false.
     pub fn check(self) -> Result<(), Self> {
         if self.is_normal() { Ok(()) } else { Err(self) }
     }
 }
 
-/// By whom, with which code, and the reason, which the peer chose: `closed by the peer with 1011:
-/// "database is down"`.
+/// Prints which end closed the connection, the code and the reason. The reason is the peer's text, in
+/// quotes: `closed by the peer with 1011: "database is down"`.
 impl fmt::Display for Closed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let by = match self.by {
@@ -209,17 +228,19 @@ impl fmt::Display for Closed {
 
 impl core::error::Error for Closed {}
 
-/// Who brought the end of a connection about.
+/// The end that closed or broke off a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a connection has two ends")]
 pub enum ClosedBy {
-    /// The application at this end, or this end because the peer broke a rule or a limit.
+    /// This end: the application closed the connection, or the connection failed because the peer
+    /// broke a rule or a limit.
     Local,
-    /// The application at the other end, or the transport.
+    /// The other end: the peer closed the connection, or the transport ended.
     Peer,
 }
 
-/// The longest reason that fits a control frame beside the code, in bytes of UTF-8 (§5.5).
+/// The longest reason of a Close frame, in bytes of UTF-8: a control frame of 125 bytes minus the code
+/// (§5.5).
 pub const MAX_REASON_LEN: usize = 123;
 
 #[cfg(test)]

@@ -6,11 +6,10 @@ use core::ops::Deref;
 
 use bytes::Bytes;
 
-/// Checks UTF-8 that arrives in pieces.
+/// Checks text that arrives in pieces for valid UTF-8.
 ///
-/// A piece may end inside a character. Every byte is looked at once, when it arrives, and the first
-/// byte that cannot belong to any valid text is refused at once rather than at the end of the
-/// message.
+/// A piece may end inside a character. The first byte that makes the text invalid is refused at once,
+/// not only at the end of the text.
 ///
 /// ```
 /// use sanswire::Utf8Validator;
@@ -30,7 +29,7 @@ pub struct Utf8Validator {
     partial_len: u8,
 }
 
-/// The bytes are not UTF-8.
+/// The error for bytes that are not valid UTF-8.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct InvalidUtf8;
@@ -46,8 +45,8 @@ impl Utf8Validator {
     ///
     /// # Errors
     ///
-    /// [`InvalidUtf8`] when no valid text begins with the bytes pushed so far. The validator is of
-    /// no use afterwards.
+    /// [`InvalidUtf8`] if no valid text begins with the bytes pushed so far. Do not use the validator
+    /// after an error.
     #[inline]
     pub fn push(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
         if self.partial_len > 0 {
@@ -60,7 +59,7 @@ impl Utf8Validator {
         if partial.is_empty() { Ok(()) } else { self.extend_partial(partial) }
     }
 
-    /// Returns whether the text may end here: not inside a character.
+    /// Returns whether the text may end here, which means that no character is unfinished.
     #[inline]
     #[must_use]
     pub const fn is_complete(&self) -> bool {
@@ -115,7 +114,9 @@ impl fmt::Display for InvalidUtf8 {
 
 impl core::error::Error for InvalidUtf8 {}
 
-/// [`Bytes`] that are known to be UTF-8: a `String` that is cheap to clone and to share.
+/// An immutable string in shared memory: [`Bytes`] that are valid UTF-8.
+///
+/// It dereferences to `str`. Clones share the text.
 ///
 /// ```
 /// use sanswire::Utf8Bytes;
@@ -131,7 +132,7 @@ pub struct Utf8Bytes {
 }
 
 impl Utf8Bytes {
-    /// Creates a text that lives as long as the program, without a copy.
+    /// Creates a text from a static string, without a copy.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
         Self { bytes: Bytes::from_static(text.as_bytes()) }
@@ -159,7 +160,7 @@ impl Utf8Bytes {
         &mut self.bytes
     }
 
-    /// Returns the text as bytes, without a copy.
+    /// Converts the text into bytes, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         self.bytes
@@ -192,7 +193,7 @@ impl From<&str> for Utf8Bytes {
     }
 }
 
-/// Without a copy, unless more than half of the memory of `text` is unused.
+/// Does not copy, unless more than half of the capacity of `text` is unused.
 impl From<String> for Utf8Bytes {
     fn from(mut text: String) -> Self {
         // What has room to spare would hold it for as long as the text lives.
@@ -203,7 +204,7 @@ impl From<String> for Utf8Bytes {
     }
 }
 
-/// Without a copy if nobody else holds the text.
+/// Does not copy if the text is not shared.
 impl From<Utf8Bytes> for String {
     fn from(text: Utf8Bytes) -> Self {
         // It is valid, so that the default is never taken.

@@ -15,7 +15,10 @@ pub use outgoing::Outgoing;
 pub use payload::{Chunk, Payload, Text};
 pub use prepared::Prepared;
 
-/// A whole message that owns its payload.
+/// A whole message that owns its payload: what `recv` of the adapters returns.
+///
+/// Cloning is cheap, because clones share the payload. To send a message, pass it, or text or bytes
+/// directly, to `send`.
 ///
 /// ```
 /// use sanswire::Message;
@@ -37,14 +40,14 @@ pub enum Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "§5.6 knows these two types of data")]
 pub enum MessageKind {
-    /// Arbitrary bytes.
+    /// Any bytes.
     Binary,
-    /// UTF-8.
+    /// Text in UTF-8.
     Text,
 }
 
 impl MessageKind {
-    /// Returns the opcode of an unfragmented message, or of the first fragment.
+    /// Returns the opcode of the first frame of such a message.
     #[inline]
     #[must_use]
     pub const fn opcode(self) -> Opcode {
@@ -56,15 +59,15 @@ impl MessageKind {
 }
 
 impl Message {
-    /// Creates a text message. A `String` is not copied; it is shrunk if more than half of its
-    /// memory is unused.
+    /// Creates a text message. A `String` is not copied, but it is shrunk if more than half of its
+    /// capacity is unused.
     #[must_use]
     pub fn text(text: impl Into<Utf8Bytes>) -> Self {
         Self::Text(text.into())
     }
 
-    /// Creates a binary message. The payload is not copied, unless more than half of its memory is
-    /// unused and nobody else holds it.
+    /// Creates a binary message. The payload is not copied, unless it is not shared and more than half
+    /// of its capacity is unused.
     #[must_use]
     pub fn binary(payload: impl Into<Bytes>) -> Self {
         let payload = payload.into();
@@ -112,7 +115,7 @@ impl Message {
         }
     }
 
-    /// Returns the payload, without a copy.
+    /// Converts the message into its payload, without a copy.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self {
@@ -121,7 +124,7 @@ impl Message {
         }
     }
 
-    /// Returns the text, or nothing for a binary message.
+    /// Returns the text, or `None` for a binary message.
     #[must_use]
     pub fn as_text(&self) -> Option<&str> {
         match self {
@@ -136,7 +139,7 @@ impl Message {
         self.as_bytes().len()
     }
 
-    /// Returns whether there is no payload.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0

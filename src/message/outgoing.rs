@@ -8,18 +8,19 @@ use bytes::Bytes;
 use super::{Message, MessageKind, Payload, Prepared, Text};
 use crate::utf8::Utf8Bytes;
 
-/// A message to send: what `send`, `feed` and `try_send` take, made of anything that can be one.
+/// A message to send: the argument of `send`, `feed` and `try_send`.
 ///
-/// | from | copied |
+/// These methods take `impl Into<Outgoing>`, so pass any of these types directly. Text becomes a text
+/// message (§5.6) and bytes become a binary message.
+///
+/// | type | when the payload is copied |
 /// |---|---|
-/// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | once, into the output |
-/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | only if small, or if a client has to mask what somebody else holds, too |
-/// | `&Message`, `&Bytes`, `&Utf8Bytes` | as the same by value: a clone shares the payload |
-/// | [`Text`], [`Payload`] | once, into the output; of 4 KiB and more, as [`Bytes`] |
-/// | `&Text`, `&Payload` | once, into the output |
-/// | [`&Prepared`](Prepared) | only if small; a client masks a copy |
-///
-/// Text is sent as a text message (§5.6), bytes as a binary one.
+/// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | always, once, into the output |
+/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | if it is smaller than 4 KiB; by a client also below 16 KiB or if it is shared, because a client masks it |
+/// | `&Message`, `&Bytes`, `&Utf8Bytes` | as a clone, which shares the payload |
+/// | [`Text`], [`Payload`] | as `&str` or `&[u8]` below 4 KiB, else as [`Bytes`] |
+/// | `&Text`, `&Payload` | always, once, into the output |
+/// | [`&Prepared`](Prepared) | if it is smaller than 4 KiB; by a client always |
 ///
 /// ```
 /// use sanswire::{Config, Connection};
@@ -49,10 +50,11 @@ impl<'a> Outgoing<'a> {
         self.content
     }
 
-    /// Takes the message to send it, where it may be refused and sent again: what was given by value
-    /// and comes back in [`Refused::message`](crate::Refused) is to be [put back](Self::put_back).
+    /// Takes the message out, to try to send it. If it is refused, give
+    /// [`Refused::message`](crate::Refused::message) to [`put_back`](Self::put_back) and try again.
     ///
-    /// For adapters that wait for room. Until it is put back, an owned message is an empty one here.
+    /// Adapters use this to wait for room. Until it is put back, an owned message is replaced by an
+    /// empty one.
     ///
     /// ```
     /// use sanswire::{Config, Connection, Outgoing};
@@ -79,14 +81,15 @@ impl<'a> Outgoing<'a> {
         Self { content: core::mem::replace(&mut self.content, left) }
     }
 
-    /// Takes a message back that was [offered](Self::offer) and refused; nothing if it was borrowed.
+    /// Restores a message that was [offered](Self::offer) and refused. Does nothing for `None`: a
+    /// borrowed message is still there.
     pub fn put_back(&mut self, refused: Option<Message>) {
         if let Some(message) = refused {
             self.content = Content::Owned(message);
         }
     }
 
-    /// Returns the message if it was given by value.
+    /// Returns the message if it was passed by value, or `None` if it is borrowed.
     #[must_use]
     pub fn into_message(self) -> Option<Message> {
         match self.content {

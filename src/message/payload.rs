@@ -11,9 +11,10 @@ use super::{Message, MessageKind};
 use crate::buffer::ReceiveBuf;
 use crate::utf8::{Utf8Bytes, eq_str, validated_str};
 
-/// A payload lent by the receive buffer, or owned where it had to be assembled.
+/// The payload of a received message or control frame.
 ///
-/// Dereferences to the bytes. [`into_bytes`](Self::into_bytes) takes it.
+/// It dereferences to `[u8]`. It borrows the receive buffer of the connection, or owns its bytes if
+/// the message had to be assembled. To keep the payload, use [`into_bytes`](Self::into_bytes).
 pub struct Payload<'a> {
     inner: Inner<'a>,
 }
@@ -35,10 +36,10 @@ impl<'a> Payload<'a> {
         Self { inner: Inner::Owned(bytes) }
     }
 
-    /// Takes the payload.
+    /// Converts the payload into owned, shareable bytes.
     ///
-    /// Without a copy when it was assembled, or is so large that it makes up a good part of the
-    /// receive buffer. A small one is copied, because a slice would pin the whole buffer.
+    /// A small payload is copied, because a slice would keep the whole receive buffer alive. A
+    /// payload that was assembled, or that fills a large part of the buffer, is not copied.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
         match self.inner {
@@ -59,8 +60,8 @@ impl<'a> Payload<'a> {
 }
 
 impl Payload<'_> {
-    /// Takes the payload and keeps its type; see [`into_bytes`](Self::into_bytes) for when it is
-    /// copied.
+    /// Converts the payload into one that borrows nothing. See [`into_bytes`](Self::into_bytes) for
+    /// when this copies.
     #[must_use]
     pub fn into_owned(self) -> Payload<'static> {
         Payload::owned(self.into_bytes())
@@ -109,7 +110,7 @@ impl From<&[u8]> for Payload<'static> {
     }
 }
 
-/// Without a copy if the payload is owned and nobody else holds it.
+/// Does not copy if the payload is owned and not shared.
 impl From<Payload<'_>> for Vec<u8> {
     fn from(payload: Payload<'_>) -> Self {
         match payload.into_lent() {
@@ -133,7 +134,11 @@ impl fmt::Debug for Payload<'_> {
     }
 }
 
-/// The payload of a text message: as [`Payload`], and known to be UTF-8.
+/// The text of a received text message, which is valid UTF-8.
+///
+/// It dereferences to `str` and compares with strings. Like [`Payload`], it borrows the receive
+/// buffer or owns its bytes. To keep the text, use [`into_utf8_bytes`](Self::into_utf8_bytes) or
+/// `String::from`.
 pub struct Text<'a> {
     /// Valid UTF-8.
     payload: Payload<'a>,
@@ -153,7 +158,8 @@ impl<'a> Text<'a> {
         validated_str(&self.payload)
     }
 
-    /// Takes the text; see [`Payload::into_bytes`] for when it is copied.
+    /// Converts the text into an owned, shareable text. See [`Payload::into_bytes`] for when this
+    /// copies.
     #[must_use]
     pub fn into_utf8_bytes(self) -> Utf8Bytes {
         Utf8Bytes::from_validated(self.payload.into_bytes())
@@ -168,7 +174,8 @@ impl<'a> Text<'a> {
 }
 
 impl Text<'_> {
-    /// Takes the text and keeps its type; see [`Payload::into_bytes`] for when it is copied.
+    /// Converts the text into one that borrows nothing. See [`Payload::into_bytes`] for when this
+    /// copies.
     #[must_use]
     pub fn into_owned(self) -> Text<'static> {
         Text { payload: self.payload.into_owned() }
@@ -214,7 +221,7 @@ impl From<&str> for Text<'static> {
     }
 }
 
-/// Without a copy if the text is owned and nobody else holds it.
+/// Does not copy if the text is owned and not shared.
 impl From<Text<'_>> for String {
     fn from(text: Text<'_>) -> Self {
         match text.into_lent() {
@@ -258,23 +265,45 @@ impl From<Text<'_>> for Message {
     }
 }
 
-/// A part of a message, delivered before the message is whole.
+/// A part of a message, delivered as it arrives.
+///
+/// Set [`Reassembly::Chunks`](crate::Reassembly::Chunks) to receive chunks instead of whole messages.
+/// The guide page [Streaming](crate::guide::streaming) has a complete example.
+///
+/// ```
+/// use sanswire::{Config, Connection, Event, Reassembly};
+///
+/// let config = Config::default().reassembly(Reassembly::Chunks);
+/// let mut connection = Connection::server(&config);
+/// // The header of a message of 5 bytes, and the first 3 bytes.
+/// connection.input().extend_from_slice(b"\x82\x85\0\0\0\0abc");
+/// let mut file = Vec::new();
+/// while let Some((event, _)) = connection.poll_event()? {
+///     if let Event::Chunk(chunk) = event {
+///         file.extend_from_slice(&chunk.payload);
+///     }
+/// }
+/// assert_eq!(file, b"abc");
+/// # Ok::<(), sanswire::ConnectionError>(())
+/// ```
+#[doc(alias("streaming", "fragment"))]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Chunk<'a> {
     /// The type of the message.
     pub kind: MessageKind,
-    /// Whether the message begins with this chunk.
+    /// Whether this is the first chunk of the message.
     pub is_first: bool,
-    /// Whether the message ends with this chunk. The last chunk may be empty.
+    /// Whether this is the last chunk of the message. The last chunk may be empty.
     pub is_last: bool,
-    /// The bytes. Those of a text message are valid UTF-8 put together; a chunk may begin or end
+    /// The bytes. The chunks of a text message are valid UTF-8 together, but a chunk may begin or end
     /// inside a character.
     pub payload: Payload<'a>,
 }
 
 impl Chunk<'_> {
-    /// Takes the payload along; see [`Payload::into_bytes`] for when it is copied.
+    /// Converts the chunk into one that borrows nothing. See [`Payload::into_bytes`] for when this
+    /// copies.
     #[must_use]
     pub fn into_owned(self) -> Chunk<'static> {
         let Self { kind, is_first, is_last, payload } = self;

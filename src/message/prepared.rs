@@ -35,7 +35,7 @@ pub(crate) struct Framed {
 }
 
 impl Prepared {
-    /// Prepares a message. Its payload is copied, once.
+    /// Prepares a message. Copies the payload once.
     #[must_use]
     pub fn new(message: impl Into<Message>) -> Self {
         let message = message.into();
@@ -54,14 +54,17 @@ impl Prepared {
         Self::framed(MessageKind::Text, text.as_bytes())
     }
 
-    /// Compresses the message for the connections that have agreed on permessage-deflate with this
-    /// configuration, once for all of them.
+    /// Adds a compressed form, for all connections that negotiated permessage-deflate with this
+    /// configuration.
     ///
-    /// The others get it as it is, and so do all where it is below
-    /// [`threshold`](DeflateConfig::threshold) or does not shrink. A peer may have asked for a
-    /// smaller window than [`window_bits`](DeflateConfig::window_bits). It is served, too, while
-    /// the message is no longer than its window; for longer ones, call this again with a smaller
-    /// one.
+    /// Other connections send the message uncompressed. All connections do so if the message is
+    /// shorter than [`threshold`](DeflateConfig::threshold) or does not shrink.
+    ///
+    /// A peer may have negotiated a smaller window than
+    /// [`window_bits`](DeflateConfig::window_bits). The compressed form still suits it if the message
+    /// is no longer than that window. For longer messages, call this again with a smaller
+    /// `window_bits`; the message then has both forms.
+    #[doc(alias = "deflate")]
     #[cfg(feature = "deflate")]
     #[must_use]
     pub fn compressed_for(mut self, config: &DeflateConfig) -> Self {
@@ -94,7 +97,7 @@ impl Prepared {
         self.plain.bytes.len() - self.plain.header_len
     }
 
-    /// Returns whether there is no payload.
+    /// Returns whether the payload is empty.
     #[must_use]
     pub const fn is_empty(&self) -> bool {
         self.len() == 0
