@@ -7,18 +7,18 @@ use bytes::{BufMut, BytesMut};
 
 use super::ReceiveBuf;
 
-/// Takes the bytes that the peer sent: borrowed from the machine that they are for, such as a
-/// [`Connection`](crate::Connection).
+/// The receive buffer of a [`Connection`](crate::Connection), a driver, a handshake or a decoder. The
+/// caller appends the bytes that the peer sent.
 ///
-/// It can only be appended to, in three ways, none of which zero-fills before each read:
+/// There are three ways to append. None of them fills memory with zeros before each read.
 ///
-/// - [`BufMut`], behind [`prepare`](Self::prepare), for readers that write into uninitialised
-///   memory (`tokio::io::AsyncReadExt::read_buf`),
-/// - [`spare_mut`](Self::spare_mut) and [`commit`](Self::commit), for `std::io::Read`,
-/// - [`extend_from_slice`](Self::extend_from_slice), for bytes that lie elsewhere.
+/// - [`extend_from_slice`](Self::extend_from_slice) copies bytes that are elsewhere.
+/// - [`spare_mut`](Self::spare_mut) and [`commit`](Self::commit) suit `std::io::Read`.
+/// - [`BufMut`], after [`prepare`](Self::prepare), suits readers that write into uninitialised
+///   memory, such as `tokio::io::AsyncReadExt::read_buf`.
 ///
-/// The machine knows how much is missing of a large frame, so that what is lent to a reader is what
-/// the frame needs: it is read to where it stays.
+/// The size of the spare memory follows the frame that is arriving, so that a large frame is read to
+/// its final place and not moved.
 ///
 /// ```
 /// use sanswire::{Config, Connection};
@@ -57,9 +57,13 @@ impl<'a> Input<'a> {
 
     /// Reserves room for a read of up to `size` bytes.
     ///
-    /// At least `size / 4` is reserved while bytes wait. For a large frame that has begun to
-    /// arrive it is only what is missing of it and one header; after a large message, room for
-    /// another one like it. An announced length alone never makes it reserve more than has arrived.
+    /// It may reserve another amount:
+    ///
+    /// - While bytes wait to be processed, at least `size / 4`.
+    /// - While a large frame is arriving, only the missing rest of it and one header.
+    /// - After a large message, enough for another one like it.
+    ///
+    /// A length that a header announces never reserves more than has arrived so far.
     #[inline]
     pub fn prepare(&mut self, size: usize) {
         self.size = size;
@@ -67,21 +71,22 @@ impl<'a> Input<'a> {
         self.buf.prepare(size);
     }
 
-    /// Returns initialised memory to read into: as much as was [prepared](Self::prepare), or room
-    /// for 16 KiB; at most 128 KiB of it new. It is never empty unless 0 bytes were prepared.
+    /// Returns initialised memory to read into. Then call [`commit`](Self::commit) with the number of
+    /// bytes read.
     ///
-    /// Memory is zeroed when it is first lent, not before each read. What was read becomes part of
-    /// the input by [`commit`](Self::commit).
+    /// Its length is what was [prepared](Self::prepare), or 16 KiB. At most 128 KiB of it is memory
+    /// that was not used before, because such memory is filled with zeros first. It is empty only if
+    /// 0 bytes were prepared.
     #[inline]
     pub fn spare_mut(&mut self) -> &mut [u8] {
         if self.is_prepared { self.buf.prepared_mut() } else { self.buf.spare_mut(self.size) }
     }
 
-    /// Appends the first `len` bytes of the slice that [`spare_mut`](Self::spare_mut) lent last.
+    /// Appends the first `len` bytes of the slice that [`spare_mut`](Self::spare_mut) returned last.
     ///
     /// # Panics
     ///
-    /// When `len` is more than was lent: the caller claims bytes that nobody wrote.
+    /// If `len` is greater than the length of that slice.
     #[inline]
     pub fn commit(&mut self, len: usize) {
         self.is_prepared = false;

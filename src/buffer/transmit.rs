@@ -7,14 +7,29 @@ use core::fmt;
 
 use bytes::{Buf, Bytes};
 
-/// The bytes that are ready to be written to the transport.
+/// The bytes to write to the transport.
 ///
-/// It implements [`Buf`], so that one write can carry many frames: `chunk` and `advance` for a
-/// plain write, `chunks_vectored` on top for a vectored one, `AsyncWriteExt::write_buf` of tokio
-/// as it is. Small frames are packed together; a large payload is kept by reference and spliced in
-/// where it belongs.
+/// It implements [`Buf`]. Write `chunk` and call `advance` with the number of bytes written, use
+/// `chunks_vectored` for a vectored write, or pass it to `AsyncWriteExt::write_buf` of tokio. After a
+/// short write, the rest stays for the next one. One write can carry many frames: small frames are
+/// packed together, and large payloads are kept by reference.
 ///
-/// A short write is no problem: what was not taken stays for the next one.
+/// ```
+/// use std::io::Write;
+///
+/// use bytes::Buf;
+/// use sanswire::{Config, Connection};
+///
+/// let mut transport = Vec::new(); // A socket.
+/// let mut connection = Connection::server(&Config::default());
+/// connection.commands().send("Hello")?;
+/// while let Some(output) = connection.poll_transmit() {
+///     let len = transport.write(output.chunk())?;
+///     output.advance(len);
+/// }
+/// assert_eq!(transport, b"\x81\x05Hello");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Default)]
 pub struct TransmitBuf {
     /// Headers and small payloads, one behind the other; what lies before `Extra::head` is written.
@@ -310,7 +325,7 @@ impl Buf for TransmitBuf {
 
     /// # Panics
     ///
-    /// When `len` is more than [`remaining`](Buf::remaining), as [`Buf`] demands.
+    /// If `len` is greater than [`remaining`](Buf::remaining), as [`Buf`] demands.
     #[inline]
     fn advance(&mut self, len: usize) {
         assert!(len <= self.len, "more bytes taken than there were");

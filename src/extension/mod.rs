@@ -1,7 +1,12 @@
-//! Extensions as the handshake names them (RFC 6455, §9.1), and permessage-deflate (RFC 7692).
+//! Compression with permessage-deflate (RFC 7692), and the header `Sec-WebSocket-Extensions`
+//! (RFC 6455, §9.1).
 //!
-//! [`parse_extensions`] reads the values of `Sec-WebSocket-Extensions`, [`encode_extensions`]
-//! writes one. What a parameter means is up to the extension that defines it.
+//! To compress messages, enable the feature `deflate` and pass a [`DeflateConfig`] to
+//! [`Acceptance::deflate`](crate::handshake::Acceptance::deflate) of a server and to
+//! [`ClientRequest::deflate`](crate::handshake::ClientRequest::deflate) of a client.
+//!
+//! The rest of this module is for handshakes that are done elsewhere, such as over HTTP/2:
+//! [`parse_extensions`] and [`encode_extensions`] convert header values, and [`Deflate`] negotiates.
 
 #[cfg(not(feature = "deflate"))]
 mod absent;
@@ -20,10 +25,10 @@ pub use deflate::{Deflate, DeflateConfig, Takeover};
 #[cfg(feature = "deflate")]
 pub(crate) use deflate::{Deflater, Inflater, deflate_alone};
 
-/// One element of `Sec-WebSocket-Extensions`: a name and its parameters in order.
+/// One element of `Sec-WebSocket-Extensions`: a name and its parameters, in order.
 ///
-/// In a request it is an offer, in a response it is in use. Names and values are tokens, so an
-/// `Extension` can always be written into a header as it is.
+/// In a request it is an offer. In a response it is in use. Names and values are tokens, so every
+/// `Extension` is valid in a header.
 ///
 /// ```
 /// use sanswire::extension::Extension;
@@ -50,28 +55,28 @@ impl Extension {
     ///
     /// # Errors
     ///
-    /// When `name` is not a token.
+    /// [`MalformedExtension`] if `name` is not a token.
     pub fn new(name: &str) -> Result<Self, MalformedExtension> {
         Ok(Self { name: token(name)?, params: Vec::new() })
     }
 
-    /// Adds a parameter behind those that are there.
+    /// Adds a parameter after the others.
     ///
     /// # Errors
     ///
-    /// When `name` or `value` is not a token.
+    /// [`MalformedExtension`] if `name` or `value` is not a token.
     pub fn param(mut self, name: &str, value: Option<&str>) -> Result<Self, MalformedExtension> {
         self.params.push((token(name)?, value.map(token).transpose()?));
         Ok(self)
     }
 
-    /// Returns the name, as it was written.
+    /// Returns the name as it was written.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.name
     }
 
-    /// Returns the parameters in order, repeated ones too.
+    /// Returns the parameters in order, including repeated ones.
     pub fn params(&self) -> impl ExactSizeIterator<Item = (&str, Option<&str>)> {
         self.params.iter().map(|(name, value)| (name.as_str(), value.as_deref()))
     }
@@ -103,7 +108,7 @@ impl fmt::Display for Extension {
     }
 }
 
-/// A name, a parameter or a whole header value that breaks the grammar of §9.1.
+/// The error for a name, a parameter or a header value that breaks the grammar of §9.1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct MalformedExtension;
@@ -118,9 +123,8 @@ impl core::error::Error for MalformedExtension {}
 
 /// Parses the values of all `Sec-WebSocket-Extensions` lines of one head, in order.
 ///
-/// No line at all is an empty list; lines with no extension in them are an error, as in Chromium.
-/// Names are kept as they are written: `Permessage-Deflate` is another extension than
-/// `permessage-deflate`, also as in Chromium. Takes time linear in the length.
+/// Without any line, the list is empty. Lines without an extension are an error, as in Chromium. Names
+/// are case-sensitive, also as in Chromium: `Permessage-Deflate` is not `permessage-deflate`.
 ///
 /// ```
 /// let lines = [&b"foo"[..], b"bar; baz=\"2\""];
@@ -132,7 +136,7 @@ impl core::error::Error for MalformedExtension {}
 ///
 /// # Errors
 ///
-/// When a value breaks the grammar, or when there are lines, but no extension in them.
+/// [`MalformedExtension`] if a value breaks the grammar, or if there are lines without any extension.
 pub fn parse_extensions<'a>(
     lines: impl IntoIterator<Item = &'a [u8]>,
 ) -> Result<Vec<Extension>, MalformedExtension> {
@@ -160,7 +164,7 @@ pub fn parse_extensions<'a>(
     Ok(extensions)
 }
 
-/// Writes `extensions` as one header value.
+/// Encodes `extensions` as one header value.
 #[must_use]
 pub fn encode_extensions(extensions: &[Extension]) -> String {
     extensions.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")

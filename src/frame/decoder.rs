@@ -8,11 +8,11 @@ use crate::buffer::{Input, ReceiveBuf};
 use crate::error::ConnectionError;
 use crate::role::Role;
 
-/// Takes frames out of the bytes that arrive.
+/// Parses frames as their bytes arrive.
 ///
-/// A header is checked and reported before one byte of its payload is waited for. The payload of a
-/// control frame comes whole; that of a data frame is reported as it arrives, unmasked in place and
-/// never copied.
+/// Each header is checked and reported before its payload has arrived. The payload of a data frame is
+/// reported in pieces as it arrives, unmasked in place and without a copy. The payload of a control
+/// frame is reported whole.
 ///
 /// ```
 /// use sanswire::Role;
@@ -34,14 +34,14 @@ pub struct Decoder {
     input: ReceiveBuf,
 }
 
-/// What [`Decoder::poll`] found: a frame, or the next part of one.
+/// A frame, or a part of one, as returned by [`Decoder::poll`].
 #[derive(Clone, Copy, Debug)]
 #[non_exhaustive]
 pub struct Piece<'a> {
-    /// The header of the frame, the same for all its pieces.
+    /// The header of the frame. It is the same for all pieces of a frame.
     pub header: Header,
-    /// Whether this is the first piece of its frame. It may be without payload: a header is
-    /// reported at once.
+    /// Whether this is the first piece of its frame. The first piece may have no payload, because a
+    /// header is reported at once.
     pub is_first: bool,
     /// Whether this is the last piece of its frame.
     pub is_last: bool,
@@ -50,45 +50,46 @@ pub struct Piece<'a> {
 }
 
 impl Decoder {
-    /// Creates a decoder for the frames that `sender` sends. The size of frames is not limited.
+    /// Creates a decoder for frames that are sent by `sender`, without a limit for their size.
     #[must_use]
     pub fn new(sender: Role) -> Self {
         let reader = FrameReader::new(sender, u64::MAX);
         Self { reader, max_piece: None, input: ReceiveBuf::new() }
     }
 
-    /// Refuses data frames of more than `len` bytes of payload.
+    /// Limits the payload of a data frame to `len` bytes. A larger frame is an error.
     #[must_use]
     pub const fn max_frame_size(mut self, len: u64) -> Self {
         self.reader.set_max_frame_size(len);
         self
     }
 
-    /// Reports at most `len` bytes at once of data frames.
+    /// Limits the payload of a piece of a data frame to `len` bytes. Larger payloads are reported in
+    /// several pieces.
     #[must_use]
     pub const fn max_piece(mut self, len: NonZeroU16) -> Self {
         self.max_piece = Some(len);
         self
     }
 
-    /// Accepts these reserved bits (within `0x70`), as an extension has negotiated them.
+    /// Accepts frames with these reserved bits (within `0x70`), for a negotiated extension.
     #[must_use]
     pub const fn allow_rsv(mut self, bits: u8) -> Self {
         self.reader.set_allowed_rsv(bits);
         self
     }
 
-    /// Lends the input, for the bytes that arrive.
+    /// Returns the input, to which the caller appends the bytes that arrive.
     pub const fn input(&mut self) -> Input<'_> {
         Input::new(&mut self.input)
     }
 
-    /// Takes the next piece, or returns `Ok(None)` if the input holds nothing new.
+    /// Returns the next piece, or `Ok(None)` if more input is needed.
     ///
     /// # Errors
     ///
-    /// What §5.2 forbids, for the sender's role and this decoder's limits. The error is the same
-    /// however the bytes were split. Afterwards the decoder is of no use.
+    /// A header breaks a rule of §5.2 for the sender's role, or exceeds a limit of this decoder. The
+    /// error does not depend on how the bytes were split. Do not use the decoder after an error.
     pub fn poll(&mut self) -> Result<Option<Piece<'_>>, ConnectionError> {
         let is_first = !self.reader.is_within();
         let header = match self.reader.header() {

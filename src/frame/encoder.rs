@@ -5,7 +5,9 @@ use alloc::vec::Vec;
 use super::header::{Header, MASKED, Opcode};
 use super::mask;
 
-/// A frame to be encoded. Its length on the wire is that of its payload.
+/// A frame to encode.
+///
+/// The length in the header is that of the payload.
 ///
 /// ```
 /// use sanswire::frame::{Frame, Opcode};
@@ -21,19 +23,20 @@ use super::mask;
 pub struct Frame<'a> {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
-    /// RSV1, RSV2 and RSV3 where they stand in the first byte: within `0x70`.
+    /// The reserved bits as in the first byte: RSV1 is `0x40`, RSV2 is `0x20`, RSV3 is `0x10`.
     pub rsv: u8,
-    /// What the frame is for.
+    /// The type of the frame.
     pub opcode: Opcode,
-    /// The key to mask the payload with, in the copy.
+    /// The key to mask the payload with, or `None` for a frame without a mask.
     pub mask: Option<[u8; 4]>,
-    /// The payload, not masked.
+    /// The payload, unmasked.
     pub payload: &'a [u8],
 }
 
 impl Frame<'_> {
-    /// Appends the frame to `output`. The RFC's rules are the caller's to keep: a Ping of 126 bytes
-    /// is encoded as one.
+    /// Appends the encoded frame to `output`.
+    ///
+    /// This does not check the rules of the RFC. For example, it encodes a Ping of 126 bytes.
     pub fn encode(&self, output: &mut Vec<u8>) {
         encode(output, self.header(), self.payload);
     }

@@ -6,27 +6,27 @@ use core::ops::Deref;
 use crate::error::ConnectionError;
 use crate::role::Role;
 
-/// What a frame is for (§5.2). The reserved opcodes cannot be expressed.
+/// The opcode of a frame (§5.2). Reserved opcodes have no value of this type.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "RFC 6455 defines these; the others are errors")]
 #[repr(u8)]
 pub enum Opcode {
-    /// 0: the next fragment of a message.
+    /// 0: a further fragment of a message.
     Continuation = 0,
-    /// 1: a text message, or its first fragment.
+    /// 1: a text message or its first fragment.
     Text = 1,
-    /// 2: a binary message, or its first fragment.
+    /// 2: a binary message or its first fragment.
     Binary = 2,
-    /// 8: Close.
+    /// 8: a Close frame.
     Close = 8,
-    /// 9: Ping.
+    /// 9: a Ping.
     Ping = 9,
-    /// 10: Pong.
+    /// 10: a Pong.
     Pong = 10,
 }
 
 impl Opcode {
-    /// Returns whether this is Close, Ping or Pong: a control frame (§5.5).
+    /// Returns whether this is the opcode of a control frame: Close, Ping or Pong (§5.5).
     #[inline]
     #[must_use]
     pub const fn is_control(self) -> bool {
@@ -47,7 +47,7 @@ impl Opcode {
     }
 }
 
-/// Everything of a frame that is not payload.
+/// The header of a frame.
 ///
 /// ```
 /// use sanswire::frame::{Header, Opcode};
@@ -63,13 +63,13 @@ impl Opcode {
 pub struct Header {
     /// Whether this is the last fragment of its message.
     pub fin: bool,
-    /// RSV1, RSV2 and RSV3 where they stand in the first byte: within `0x70`.
+    /// The reserved bits as in the first byte: RSV1 is `0x40`, RSV2 is `0x20`, RSV3 is `0x10`.
     pub rsv: u8,
-    /// What the frame is for.
+    /// The type of the frame.
     pub opcode: Opcode,
-    /// The masking key, if the payload is masked.
+    /// The masking key, or `None` if the payload is not masked.
     pub mask: Option<[u8; 4]>,
-    /// Bytes of payload. At most `i64::MAX`.
+    /// The length of the payload in bytes, at most `i64::MAX`.
     pub payload_len: u64,
 }
 
@@ -80,23 +80,27 @@ pub(super) const RSV: u8 = 0x70;
 pub(crate) const FIN: u8 = 0x80;
 pub(super) const MASKED: u8 = 0x80;
 
-/// The longest header: two bytes, a 64-bit length and a masking key.
+/// The length of the longest header in bytes: two bytes, a 64-bit length and a masking key.
 pub const MAX_HEADER_LEN: usize = 14;
 
 /// The longest payload of a control frame in bytes (§5.5).
 pub const MAX_CONTROL_LEN: usize = 125;
 
 impl Header {
-    /// Parses the header at the beginning of `bytes` and returns it with its own length.
+    /// Parses the header at the beginning of `bytes`. Returns it with its encoded length, or
+    /// `Ok(None)` if more bytes are needed.
     ///
-    /// `Ok(None)` means that the header is not whole yet. What the first two bytes give away is
-    /// refused before the rest has arrived.
+    /// Errors in the first two bytes are reported before the rest has arrived.
     ///
     /// # Errors
     ///
-    /// What §5.2 and §5.5 forbid whatever the role: a reserved opcode, a length that is not minimal
-    /// or has its top bit set, a control frame that is fragmented or too long. Reserved bits and
-    /// the mask are for the caller to judge ([`Decoder`](super::Decoder) does).
+    /// The header breaks a rule of §5.2 or §5.5 that holds for both roles:
+    ///
+    /// - [`ConnectionError::ReservedOpcode`]
+    /// - [`ConnectionError::LengthNotMinimal`], [`ConnectionError::LengthTopBit`]
+    /// - [`ConnectionError::ControlFragmented`], [`ConnectionError::ControlTooLong`]
+    ///
+    /// Reserved bits and the mask are not checked. [`Decoder`](super::Decoder) checks them.
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ConnectionError> {
         let [first, second, rest @ ..] = bytes else {
@@ -130,7 +134,7 @@ impl Header {
         Ok(Some((Self { fin, rsv: first & RSV, opcode, mask, payload_len }, len)))
     }
 
-    /// Encodes the header, its length in the shortest form.
+    /// Encodes the header, with the payload length in its shortest form.
     #[inline]
     #[must_use]
     pub fn encode(&self) -> EncodedHeader {
@@ -245,7 +249,7 @@ fn parse_len(short: u8, rest: &[u8]) -> Result<Option<Length<'_>>, ConnectionErr
     }
 }
 
-/// A header as it goes on the wire; dereferences to its bytes.
+/// An encoded header. It dereferences to its bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct EncodedHeader {
     bytes: [u8; MAX_HEADER_LEN],

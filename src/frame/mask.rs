@@ -1,12 +1,12 @@
-//! The masking of §5.3: octet *i* of the payload is XORed with octet *i* mod 4 of the key.
+//! Masks and unmasks payloads (§5.3): byte *i* of the payload is XORed with byte *i* mod 4 of the key.
 
 use alloc::vec::Vec;
 use core::mem::MaybeUninit;
 
 /// Masks or unmasks `payload` in place.
 ///
-/// `offset` says where in the frame's payload the slice begins, so that a payload can be done piece
-/// by piece, in pieces of any size.
+/// `offset` is the position of the slice in the payload of the frame, so a payload can be masked in
+/// pieces of any size.
 ///
 /// ```
 /// use sanswire::frame::mask;

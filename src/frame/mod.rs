@@ -1,4 +1,29 @@
-//! One frame (RFC 6455, §5.2 and §5.3).
+//! Parses and encodes single frames (RFC 6455, §5.2 and §5.3), for proxies, fuzzers and benchmarks.
+//!
+//! Applications do not need this module: use an adapter of `sanswire::io` or a
+//! [`Connection`](crate::Connection).
+//!
+//! - [`Decoder`] parses frames as their bytes arrive.
+//! - [`Frame`] encodes a whole frame.
+//! - [`Header`] parses and encodes the header of a frame alone.
+//! - [`mask`] masks and unmasks payloads.
+//!
+//! ```
+//! use sanswire::Role;
+//! use sanswire::frame::{Decoder, Frame, Opcode};
+//!
+//! let mut bytes = Vec::new();
+//! let frame =
+//!     Frame { fin: true, rsv: 0, opcode: Opcode::Text, mask: Some([1, 2, 3, 4]), payload: b"Hello" };
+//! frame.encode(&mut bytes);
+//!
+//! let mut decoder = Decoder::new(Role::Client);
+//! decoder.input().extend_from_slice(&bytes);
+//! assert_eq!(decoder.poll()?.unwrap().payload, b"Hello");
+//! # Ok::<(), sanswire::ConnectionError>(())
+//! ```
+//!
+//! # The header of a frame
 //!
 //! ```text
 //!  0                   1                   2                   3
@@ -10,14 +35,6 @@
 //! | |1|2|3|       |K|             |                               |
 //! +-+-+-+-+-------+-+-------------+ - - - - - - - - - - - - - - - +
 //! ```
-//!
-//! For proxies, fuzzers and benches; an application uses [`Connection`](crate::Connection), which
-//! is built on this.
-//!
-//! - [`Header`]: parsed and encoded, with every check that one header allows.
-//! - [`mask`]: the XOR of §5.3, in place, in a copy, resumable at any offset.
-//! - [`Decoder`]: bytes to frames, piece by piece.
-//! - [`Frame`]: a frame to bytes.
 
 mod decoder;
 mod encoder;

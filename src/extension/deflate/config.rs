@@ -2,23 +2,32 @@
 
 use crate::setters::setters;
 
-/// How an endpoint wants to use permessage-deflate.
+/// The settings of an endpoint for permessage-deflate: level, windows and threshold.
+///
+/// Values out of range are changed to the nearest allowed value. Each field has a setter of the same
+/// name:
+///
+/// ```
+/// use sanswire::extension::{DeflateConfig, Takeover};
+///
+/// let config = DeflateConfig::default().takeover(Takeover::Reset).threshold(512);
+/// ```
 ///
 /// # Memory
 ///
-/// Memory is what compression costs a server with many connections. It is taken on first use, so a
-/// connection that has neither sent nor received a compressed message holds 0.4 KiB. From then on,
-/// in KiB:
+/// On a server with many connections, compression costs mainly memory. Memory is allocated on first
+/// use: a connection that has neither sent nor received a compressed message needs 0.4 KiB. After
+/// that it needs, in KiB:
 ///
 /// | | in use | idle, [`Takeover::Keep`] | idle, [`Takeover::Reset`] |
 /// |-|-|-|-|
 /// | compressor | see below | the same | 0 |
 /// | decompressor | 47 and the window | the window | 0 |
 ///
-/// Idle means after [`release_memory`](crate::Connection::release_memory). The decompressor's
-/// window is 2^`peer_window_bits` bytes (0.5 to 32 KiB), or as many as the peer has sent, if they
-/// are fewer. Either end may keep up to 4 KiB for small messages while in use; a message that is
-/// being assembled comes on top. The compressor:
+/// "Idle" means after [`release_memory`](crate::Connection::release_memory). The window of the
+/// decompressor has 2^`peer_window_bits` bytes (0.5 to 32 KiB), or fewer if the peer has sent less.
+/// Compressor and decompressor may each keep up to 4 KiB for small messages while in use. A message
+/// that is being assembled needs its memory in addition. The compressor needs, in KiB:
 ///
 /// | `window_bits` | `mem_level` 1 | 2 | 3 | 4 | 5 | 6 | 7 | 8 | 9 |
 /// |-|-|-|-|-|-|-|-|-|-|
@@ -30,53 +39,53 @@ use crate::setters::setters;
 /// | 14 | 197 | 198 | 199 | 203 | 210 | 224 | 252 | 308 | 420 |
 /// | 15 | 261 | 262 | 263 | 267 | 274 | 288 | 316 | 372 | 484 |
 ///
-/// [`max_memory`](Self::max_memory) adds it up, [`within`](Self::within) goes the other way.
-/// `cargo test --features deflate --test memory deflate:: -- --nocapture` measures it again.
-///
-/// ```
-/// use sanswire::extension::{DeflateConfig, Takeover};
-///
-/// let config = DeflateConfig::default().takeover(Takeover::Reset).threshold(512);
-/// ```
+/// [`max_memory`](Self::max_memory) computes the total, and [`within`](Self::within) finds settings
+/// for a given amount of memory.
+#[doc(alias("compression", "deflate", "zlib"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateConfig {
-    /// How hard to compress: 0 (stored) to 9 (smallest). Default 6, zlib's own.
+    /// The compression level, from 0 (no compression) to 9 (smallest). Default 6, as in zlib.
     pub level: u8,
-    /// How much memory the compressor takes for its working tables: 1 to 9. Default 8, zlib's own.
+    /// The memory level of the compressor, from 1 to 9. Default 8, as in zlib.
     pub mem_level: u8,
-    /// The largest window this endpoint compresses with, as a power of two: 9 to 15. Default 15.
+    /// The largest window that this endpoint compresses with, as a power of two from 9 to 15.
+    /// Default 15.
     pub window_bits: u8,
-    /// The largest window the peer may compress with, as a power of two: 9 to 15. Default 15.
+    /// The largest window that the peer may compress with, as a power of two from 9 to 15.
+    /// Default 15.
     ///
-    /// Below 15 an offer that does not let the server ask for it is declined.
+    /// If it is below 15, a server declines offers that do not allow it to limit the client's window.
     pub peer_window_bits: u8,
-    /// Whether this endpoint's messages refer to earlier ones. Default [`Takeover::Keep`]: small
-    /// messages that resemble each other shrink several times as much.
+    /// Whether this endpoint's messages may refer to earlier ones. Default [`Takeover::Keep`]: small
+    /// messages that are similar become several times smaller.
     pub takeover: Takeover,
     /// Whether the peer's messages may refer to earlier ones. Default [`Takeover::Keep`].
     pub peer_takeover: Takeover,
-    /// Messages below this many bytes are sent plain. Default 64: what is shorter hardly shrinks.
+    /// The smallest message that is compressed, in bytes. Default 64, because shorter messages hardly
+    /// shrink.
     pub threshold: usize,
 }
 
-/// Whether a compression window outlives a message (RFC 7692, §7.1.1).
+/// Whether a compression window is kept from one message to the next: "context takeover" (RFC 7692,
+/// §7.1.1).
+#[doc(alias = "context takeover")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a window is kept or it is not")]
 pub enum Takeover {
     /// The window is kept for the next message.
     Keep,
-    /// Each message begins with an empty window: `no_context_takeover`.
+    /// The window is emptied before each message: `no_context_takeover`.
     Reset,
 }
 
 impl DeflateConfig {
-    /// Returns the default configuration with the largest windows with which a connection never
-    /// needs more than `bytes` for compression, or `None` if there is none. The smallest need
-    /// 192 KiB, those of full size 459 KiB.
+    /// Returns the configuration with the largest windows for which compression never needs more than
+    /// `bytes` of memory per connection. Returns `None` if `bytes` is too small.
     ///
-    /// Both windows are of one size, and `mem_level` is `window_bits - 7`, as in zlib's own
-    /// defaults.
+    /// The smallest windows need 192 KiB, the largest 459 KiB. Both windows have the same size, and
+    /// `mem_level` is `window_bits - 7`, as in the defaults of zlib. The other fields have their
+    /// default values.
     ///
     /// ```
     /// use sanswire::extension::DeflateConfig;
@@ -98,8 +107,8 @@ impl DeflateConfig {
             .find(|config| config.max_memory() <= bytes)
     }
 
-    /// Returns an upper bound of the bytes that a connection needs for compression at any time,
-    /// besides the messages themselves.
+    /// Returns the most bytes of memory that compression needs per connection at any time, without
+    /// the messages themselves.
     #[must_use]
     pub fn max_memory(&self) -> usize {
         let config = self.clamped();

@@ -5,7 +5,21 @@ use super::config::{DeflateConfig, Takeover};
 use crate::extension::Extension;
 use crate::role::Role;
 
-/// permessage-deflate as client and server agreed on it.
+/// The negotiated parameters of permessage-deflate.
+///
+/// A [handshake](crate::handshake) negotiates by itself. Use these methods if the opening handshake
+/// is done elsewhere, then pass the result to
+/// [`Connection::with_deflate`](crate::Connection::with_deflate).
+///
+/// ```
+/// use sanswire::extension::{Deflate, DeflateConfig};
+///
+/// let config = DeflateConfig::default();
+/// let offer = Deflate::offer(&config); // A client sends this,
+/// let (server, answer) = Deflate::accept(&config, &[offer]).unwrap(); // a server chooses and answers,
+/// let client = Deflate::confirm(&config, &answer).unwrap(); // and the client checks the answer.
+/// assert_eq!(server.window_bits(), client.peer_window_bits());
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deflate {
     pub(super) level: u8,
@@ -29,7 +43,7 @@ struct Params {
 }
 
 impl Deflate {
-    /// Returns what a client offers.
+    /// Returns the offer of a client.
     #[must_use]
     pub fn offer(config: &DeflateConfig) -> Extension {
         let config = config.clamped();
@@ -48,11 +62,11 @@ impl Deflate {
         offer
     }
 
-    /// Chooses the first of a client's offers that a server can serve, and returns it with what to
-    /// answer.
+    /// Chooses the first offer of a client that a server can accept. Returns the parameters and the
+    /// extension to answer with, or `None` if there is no such offer.
     ///
-    /// Offers with undefined, repeated or invalid parameters are passed over, as §7 demands, and so
-    /// are other extensions.
+    /// Other extensions are skipped. So are offers with unknown, repeated or invalid parameters, as
+    /// §7 demands.
     #[must_use]
     pub fn accept(config: &DeflateConfig, offers: &[Extension]) -> Option<(Self, Extension)> {
         offers
@@ -61,7 +75,7 @@ impl Deflate {
             .find_map(|offer| Self::accept_one(&config.clamped(), &Params::parse(offer)?))
     }
 
-    /// Returns whether an extension is permessage-deflate, written as it is registered.
+    /// Returns whether the name of an extension is `permessage-deflate`, in lower case.
     #[must_use]
     pub fn is_named_by(extension: &Extension) -> bool {
         extension.name() == NAME
@@ -107,12 +121,12 @@ impl Deflate {
         Some((agreed, response))
     }
 
-    /// Judges a server's response to [`offer`](Self::offer) of the same `config`.
+    /// Checks a server's response to the [`offer`](Self::offer) of the same `config`.
     ///
     /// # Errors
     ///
-    /// What is wrong with the response, by the parameter's name: the client must fail the
-    /// connection (§7).
+    /// The name of the parameter that is wrong, or `permessage-deflate` if the response as a whole is
+    /// malformed. The client must then fail the connection (§7).
     pub fn confirm(config: &DeflateConfig, response: &Extension) -> Result<Self, &'static str> {
         let config = config.clamped();
         let response = Params::parse_response(response)?;
@@ -138,12 +152,13 @@ impl Deflate {
         })
     }
 
-    /// Returns what the header values of RFC 8441 or another handshake say, for a connection that
-    /// was negotiated elsewhere: `agreed` is an element of the response.
+    /// Returns the parameters of a connection that was negotiated elsewhere, such as over HTTP/2
+    /// (RFC 8441). `agreed` is the extension in the response.
     ///
     /// # Errors
     ///
-    /// What is wrong with it, by the parameter's name.
+    /// The name of the parameter that is wrong, or `permessage-deflate` if the extension as a whole is
+    /// malformed.
     pub fn from_agreed(
         role: Role,
         config: &DeflateConfig,
@@ -169,8 +184,8 @@ impl Deflate {
         })
     }
 
-    /// Returns the window that this endpoint compresses with, as a power of two. With one of 8,
-    /// which zlib does not know, it sends everything plain.
+    /// Returns the window that this endpoint compresses with, as a power of two. With 8, this endpoint
+    /// sends everything uncompressed, because zlib does not support that window.
     #[must_use]
     pub const fn window_bits(&self) -> u8 {
         self.window_bits
