@@ -114,7 +114,7 @@ impl fmt::Display for InvalidUtf8 {
 
 impl core::error::Error for InvalidUtf8 {}
 
-/// An immutable string in shared memory: [`Bytes`] that are valid UTF-8.
+/// An immutable string in shared memory: `bytes::Bytes` that are valid UTF-8.
 ///
 /// It dereferences to `str`. Clones share the text.
 ///

@@ -14,7 +14,7 @@ use super::ReceiveBuf;
 ///
 /// - [`extend_from_slice`](Self::extend_from_slice) copies bytes that are elsewhere.
 /// - [`spare_mut`](Self::spare_mut) and [`commit`](Self::commit) suit `std::io::Read`.
-/// - [`BufMut`], after [`prepare`](Self::prepare), suits readers that write into uninitialised
+/// - `bytes::BufMut`, after [`prepare`](Self::prepare), suits readers that write into uninitialised
 ///   memory, such as `tokio::io::AsyncReadExt::read_buf`.
 ///
 /// The size of the spare memory follows the frame that is arriving, so that a large frame is read to

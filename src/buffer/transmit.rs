@@ -9,7 +9,7 @@ use bytes::{Buf, Bytes};
 
 /// The bytes to write to the transport.
 ///
-/// It implements [`Buf`]. Write `chunk` and call `advance` with the number of bytes written, use
+/// It implements `bytes::Buf`. Write `chunk` and call `advance` with the number of bytes written, use
 /// `chunks_vectored` for a vectored write, or pass it to `AsyncWriteExt::write_buf` of tokio. After a
 /// short write, the rest stays for the next one. One write can carry many frames: small frames are
 /// packed together, and large payloads are kept by reference.
@@ -325,7 +325,7 @@ impl Buf for TransmitBuf {
 
     /// # Panics
     ///
-    /// If `len` is greater than [`remaining`](Buf::remaining), as [`Buf`] demands.
+    /// If `len` is greater than `remaining`, as the trait demands.
     #[inline]
     fn advance(&mut self, len: usize) {
         assert!(len <= self.len, "more bytes taken than there were");

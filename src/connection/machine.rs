@@ -31,7 +31,8 @@ use crate::timestamp::Timestamp;
 /// use sanswire::{Config, Connection, Event};
 ///
 /// let mut connection = Connection::server(&Config::default());
-/// connection.input().extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58"); // masked
+/// // A masked text message, "Hello".
+/// connection.input().extend_from_slice(b"\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58");
 /// while let Some((event, mut commands)) = connection.poll_event()? {
 ///     if let Event::Text(text) = event {
 ///         commands.send(&text)?;
@@ -227,9 +228,10 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// The connection has failed (§7.1.7): the peer broke a rule, a limit or deadline was passed, or
-    /// the stream ended. A Close frame with the right code has been queued where one can still be
-    /// sent. No more input is parsed, and every later call returns the same error.
+    /// The connection has failed (§7.1.7): the peer broke a rule, a limit was exceeded, a deadline has
+    /// passed, or the stream ended. [`ConnectionError`] lists the causes. A Close frame with the
+    /// right code has been queued where one can still be sent. No more input is parsed, and every
+    /// later call returns the same error.
     ///
     /// # Panics
     ///

@@ -13,8 +13,8 @@
 //! use sanswire::frame::{Decoder, Frame, Opcode};
 //!
 //! let mut bytes = Vec::new();
-//! let frame =
-//!     Frame { fin: true, rsv: 0, opcode: Opcode::Text, mask: Some([1, 2, 3, 4]), payload: b"Hello" };
+//! let mask = Some([0x37, 0xfa, 0x21, 0x3d]);
+//! let frame = Frame { fin: true, rsv: 0, opcode: Opcode::Text, mask, payload: b"Hello" };
 //! frame.encode(&mut bytes);
 //!
 //! let mut decoder = Decoder::new(Role::Client);

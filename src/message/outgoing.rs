@@ -16,11 +16,11 @@ use crate::utf8::Utf8Bytes;
 /// | type | when the payload is copied |
 /// |---|---|
 /// | `&str`, `&String`, `&[u8]`, `&[u8; N]`, `&Vec<u8>` | always, once, into the output |
-/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], [`Bytes`], [`Message`] | if it is smaller than 4 KiB; by a client also below 16 KiB or if it is shared, because a client masks it |
+/// | [`String`], [`Utf8Bytes`], [`Vec<u8>`], `Bytes`, [`Message`] | below 4 KiB; by a client also below 16 KiB or if it is shared, because a client masks it |
 /// | `&Message`, `&Bytes`, `&Utf8Bytes` | as a clone, which shares the payload |
-/// | [`Text`], [`Payload`] | as `&str` or `&[u8]` below 4 KiB, else as [`Bytes`] |
+/// | [`Text`], [`Payload`] | below 4 KiB as `&str` or `&[u8]`, else as [`Message`] |
 /// | `&Text`, `&Payload` | always, once, into the output |
-/// | [`&Prepared`](Prepared) | if it is smaller than 4 KiB; by a client always |
+/// | [`&Prepared`](Prepared) | below 4 KiB; by a client always |
 ///
 /// ```
 /// use sanswire::{Config, Connection};
