@@ -64,7 +64,9 @@ impl<'a> Commands<'a> {
     /// [`Refused`], which returns a message that was passed by value:
     ///
     /// - [`SendError::Closed`]: the connection is closing or closed.
+    /// - [`SendError::Connecting`]: the opening handshake is not complete.
     /// - [`SendError::MessageInProgress`]: a message is being sent in [chunks](Self::begin).
+    /// - [`SendError::CompressionFailed`]: the compressor failed.
     /// - [`SendError::Full`] or [`SendError::Dropped`]: the output is full.
     ///   [`Config::when_full`](crate::Config::when_full) decides what happens then. It applies at
     ///   once, so write the waiting output first, or use [`try_send`](Self::try_send).
@@ -122,7 +124,8 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// [`SendError::MessageInProgress`], [`SendError::Full`], [`SendError::Closed`].
+    /// [`SendError::MessageInProgress`], [`SendError::Full`], [`SendError::Closed`],
+    /// [`SendError::Connecting`].
     #[doc(alias("streaming", "fragment"))]
     pub fn begin(&mut self, kind: MessageKind) -> Result<(), SendError> {
         self.endpoint.begin(kind, Compress::Auto)
@@ -140,12 +143,13 @@ impl<'a> Commands<'a> {
 
     /// Sends the next chunk of the message that [`begin`](Self::begin) began, as one fragment (§5.4).
     ///
-    /// A chunk of a text message may end inside a character.
+    /// A chunk of a text message may end inside a character. An empty chunk sends nothing.
     ///
     /// # Errors
     ///
     /// [`SendError::NoMessageInProgress`], [`SendError::InvalidUtf8`], [`SendError::Full`],
-    /// [`SendError::Closed`]. Nothing of the chunk was sent, and the message is still in progress.
+    /// [`SendError::Closed`], [`SendError::CompressionFailed`], [`SendError::Connecting`]. Nothing of
+    /// the chunk was sent, and the message is still in progress.
     pub fn send_chunk(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.endpoint.send_chunk(payload)
     }
@@ -154,8 +158,9 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], or [`SendError::InvalidUtf8`] if a
-    /// text message would end inside a character. In that case the message is still in progress.
+    /// [`SendError::NoMessageInProgress`], [`SendError::Closed`], [`SendError::Connecting`], or
+    /// [`SendError::InvalidUtf8`] if a text message would end inside a character. In the last case
+    /// the message is still in progress.
     pub fn finish(&mut self) -> Result<(), SendError> {
         self.endpoint.finish()
     }
@@ -167,7 +172,8 @@ impl<'a> Commands<'a> {
     ///
     /// # Errors
     ///
-    /// [`SendError::ControlTooLong`], [`SendError::Full`], [`SendError::Closed`].
+    /// [`SendError::ControlTooLong`], [`SendError::Full`], [`SendError::Closed`],
+    /// [`SendError::Connecting`].
     pub fn ping(&mut self, payload: &[u8]) -> Result<(), SendError> {
         self.endpoint.ping(payload)
     }
@@ -198,7 +204,7 @@ impl<'a> Commands<'a> {
     /// Messages that arrive before the peer's Close frame are dropped, unless
     /// [`AfterClose::Deliver`](crate::AfterClose::Deliver) is set or
     /// [`close_and_deliver`](Self::close_and_deliver) is used. A message that is being sent in chunks
-    /// stays unfinished. On a connection that is closing or closed, this does nothing.
+    /// stays unfinished. This does nothing unless the connection is open.
     ///
     /// A gateway can pass on the code and reason that another connection [was closed](Closed) with,
     /// whatever they are. For example, 1005 sends a Close frame without a code, and 1006 sends 1001.

@@ -85,7 +85,7 @@ fn cost(span: Time, bytes: u64) -> u128 {
     u128::from(span.as_nanos()) * u128::from(bytes)
 }
 
-/// For how long so many bytes, of which there are some, can be held at this cost.
+/// For how long so many bytes, at least one, can be held at this cost.
 fn span(cost: u128, bytes: u64) -> Time {
     Time::from_nanos(match u64::try_from(cost) {
         Ok(cost) => cost / bytes,

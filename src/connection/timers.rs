@@ -220,9 +220,9 @@ impl Timers {
         }
     }
 
-    /// Returns whether deadlines are to be looked at now that all input is processed. More may wait
-    /// in the transport when something came, also what is waited for: then only now and then, or
-    /// a transport that always has something would keep all deadlines from passing.
+    /// Returns whether deadlines are to be looked at now that all input is processed. If something
+    /// came, the transport may hold more, and so what is waited for. The answer is then yes only now
+    /// and then, and not never: a transport that always has something must not stop all deadlines.
     #[inline]
     pub(super) const fn is_look_due(&mut self, is_fresh: bool) -> bool {
         if !is_fresh {
@@ -340,7 +340,8 @@ impl Timers {
         self.next_of_output(is_empty).to_timeout()
     }
 
-    /// Returns when something is due of what is dated: it may be earlier when all is, and not later.
+    /// Returns the next deadline of what is dated. Once the rest is dated, the next deadline may be
+    /// earlier, but not later.
     pub(super) fn next_dated(&self, output: Progress, sent: bool) -> Option<Timestamp> {
         let idle = if sent { Time::NEVER } else { self.idle_deadline() };
         let messages = self.message_deadline().min(self.holding.deadline(self.began)).min(idle);

@@ -20,8 +20,8 @@ pub fn apply(payload: &mut [u8], key: [u8; 4], offset: usize) {
     let _ = apply_and_see::<false>(payload, rotated(key, offset));
 }
 
-/// As [`apply`], and returns whether what comes of it is ASCII: while the bytes are at hand, it
-/// costs next to nothing to see that.
+/// Unmasks like [`apply`], and returns whether the result is ASCII. The check costs next to nothing
+/// here, because the bytes are in registers.
 #[inline]
 pub(crate) fn apply_to_text(payload: &mut [u8], key: [u8; 4], offset: usize) -> bool {
     is_ascii(apply_and_see::<true>(payload, rotated(key, offset)))

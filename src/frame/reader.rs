@@ -226,8 +226,8 @@ impl FrameReader {
     }
 }
 
-/// Unmasks what comes behind the first `done` bytes of a payload, and returns whether it is known
-/// to be ASCII: of what cannot be text, nobody wants to know.
+/// Unmasks the bytes after the first `done` bytes of a payload. Returns whether they are known to be
+/// ASCII; `false` for opcodes whose payload is not text.
 #[inline(always)]
 fn unmask(input: &mut ReceiveBuf, range: Range<usize>, header: &Header, done: u64) -> bool {
     let Some(key) = header.mask else { return false };

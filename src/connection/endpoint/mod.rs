@@ -212,8 +212,8 @@ impl Endpoint {
         }
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), while nobody asks for events: whether a message is
-    /// late is not known then, since the rest of it may wait in the input.
+    /// Returns the next deadline while received input is not processed. Leaves out the deadlines of
+    /// messages, because the rest of a message may wait in the input.
     pub(super) fn poll_timeout_unread(&self) -> Option<Timestamp> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
@@ -225,7 +225,8 @@ impl Endpoint {
         }
     }
 
-    /// As [`poll_timeout`](Self::poll_timeout), of what is dated: what is not is due later.
+    /// Returns the next deadline of what happened before the time was told last. What happened since
+    /// then is due later.
     pub(super) fn next_dated(&self) -> Option<Timestamp> {
         match self.life.phase() {
             Phase::Open => self.rare.timers.next_dated(self.output.progress(), self.has_sent),
