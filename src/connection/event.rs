@@ -9,8 +9,8 @@ use crate::message::{Chunk, Message, Payload, Text};
 /// end.
 ///
 /// An event borrows the received bytes from the connection. The [`Commands`](crate::Commands) that
-/// come with it can be used while it is borrowed, so the application can answer without a copy.
-/// [`into_owned`](Self::into_owned) makes an event that can be kept.
+/// come with it can be used meanwhile, to answer at once. [`into_owned`](Self::into_owned) makes an
+/// event that can be kept.
 ///
 /// ```
 /// use sanswire::{Commands, Event, Refused};
