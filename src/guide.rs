@@ -7,6 +7,8 @@
 //! | [`limits`] | How much may a peer send, hold and delay? Which value do I change? |
 //! | [`heartbeats`] | How do I notice that the other end is gone, in a program and in a page? |
 //! | [`rooms`] | How do I send and receive at once, and send to many when some are slow? |
+//! | [`gateway`] | How do I pass messages, closes and back-pressure on, from clients to a backend and back? |
+//! | [`reconnecting`] | How does a client come back by itself, with a fresh token and its subscriptions? |
 //! | [`streaming`] | How do I receive or send a message that is larger than memory? |
 //! | [`shutdown`] | How do I stop a server without cutting off its clients? |
 //! | [`testing`] | How do I test my application without ports, networks and waiting? |
@@ -33,6 +35,19 @@ pub mod authentication {}
 #[doc(alias = "error")]
 pub mod errors {}
 
+#[doc = include_str!("../docs/guide/gateway.md")]
+///
+/// # Items of this page
+///
+/// [`WebSocket::split`](crate::io::poll::WebSocket::split),
+/// [`Sender::send_close`](crate::io::poll::Sender::send_close),
+/// [`Receiver::closed`](crate::io::poll::Receiver::closed),
+/// [`CloseCode::as_sent_by`](crate::CloseCode::as_sent_by),
+/// [`Acceptance`](crate::handshake::Acceptance), [`ClientRequest`](crate::handshake::ClientRequest)
+#[doc(alias = "proxy")]
+#[doc(alias = "forward")]
+pub mod gateway {}
+
 #[doc = include_str!("../docs/guide/heartbeats.md")]
 ///
 /// # Items of this page
@@ -56,6 +71,20 @@ pub mod heartbeats {}
 #[doc(alias = "deadline")]
 #[doc(alias = "hold_timeout")]
 pub mod limits {}
+
+#[doc = include_str!("../docs/guide/reconnecting.md")]
+///
+/// # Items of this page
+///
+/// [`Client`](crate::io::tokio::reconnecting::Client),
+/// [`ClientEvent`](crate::io::tokio::reconnecting::ClientEvent),
+/// [`Options`](crate::io::tokio::reconnecting::Options),
+/// [`Opening`](crate::reconnect::Opening), [`Policy`](crate::reconnect::Policy),
+/// [`Retry`](crate::reconnect::Retry)
+#[doc(alias = "reconnect")]
+#[doc(alias = "retry")]
+#[doc(alias = "backoff")]
+pub mod reconnecting {}
 
 #[doc = include_str!("../docs/guide/rooms.md")]
 ///
