@@ -123,13 +123,10 @@ fn decide(request: &Request) -> Result<Acceptance, Response> {
     if request.headers().get("Upgrade").is_some() {
         return Ok(Acceptance::new().deflate(&DeflateConfig::default()));
     }
-    let response = match (request.method(), request.path()) {
-        ("GET" | "HEAD", "/") => Response::new(200)
-            .body(include_str!("chat.html"))
-            .header("Content-Type", "text/html; charset=utf-8"),
-        _ => Ok(Response::new(404).text("not found\n")),
-    };
-    Err(response.unwrap_or_else(|error: HandshakeError| Response::from(&error)))
+    Err(match (request.method(), request.path()) {
+        ("GET" | "HEAD", "/") => Response::new(200).html(include_str!("chat.html")),
+        _ => Response::new(404).text("not found\n"),
+    })
 }
 
 fn config() -> Config {

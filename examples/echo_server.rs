@@ -185,15 +185,12 @@ fn decide(request: &Request) -> Result<Acceptance, Response> {
         let acceptance = Acceptance::new().subprotocol(request.subprotocols().next());
         return Ok(acceptance.deflate(&DeflateConfig::default()));
     }
-    let response = match (request.method(), request.path()) {
-        ("GET" | "HEAD", "/") => Response::new(200)
-            .body(include_str!("echo.html"))
-            .header("Content-Type", "text/html; charset=utf-8"),
-        ("GET" | "HEAD", "/favicon.ico") => Ok(Response::new(204)),
-        ("GET" | "HEAD", _) => Ok(Response::new(404).text("not found\n")),
-        _ => Response::new(405).text("method not allowed\n").header("Allow", "GET, HEAD"),
-    };
-    Err(response.unwrap_or_else(|error: HandshakeError| Response::from(&error)))
+    Err(match (request.method(), request.path()) {
+        ("GET" | "HEAD", "/") => Response::new(200).html(include_str!("echo.html")),
+        ("GET" | "HEAD", "/favicon.ico") => Response::new(204),
+        ("GET" | "HEAD", _) => Response::new(404).text("not found\n"),
+        _ => Response::new(405).text("method not allowed\n").header("Allow", "GET, HEAD")?,
+    })
 }
 
 fn config() -> Config {

@@ -78,6 +78,26 @@ impl Response {
         self.body(text.into())
     }
 
+    /// Sets a body of HTML, and the header that says so: a page, for a request that asks for no
+    /// WebSocket.
+    ///
+    /// ```
+    /// use sanswire::handshake::{Acceptance, Request, Response};
+    ///
+    /// fn decide(request: &Request) -> Result<Acceptance, Response> {
+    ///     match request.path() {
+    ///         "/" => Err(Response::new(200).html("<!doctype html><title>Chat</title>")),
+    ///         "/chat" => Ok(Acceptance::new()),
+    ///         _ => Err(Response::new(404).text("not found\n")),
+    ///     }
+    /// }
+    /// ```
+    #[must_use]
+    pub fn html(mut self, html: impl Into<String>) -> Self {
+        self.headers.push("Content-Type", "text/html; charset=utf-8");
+        self.body(html.into())
+    }
+
     /// Sets all headers.
     pub(super) fn with_headers(self, headers: Headers) -> Self {
         Self { headers, ..self }

@@ -459,6 +459,17 @@ fn an_acceptance_cannot_override_the_handshake_or_inject_headers() {
 }
 
 #[test]
+fn a_request_can_be_answered_with_a_page() {
+    let (mut handshake, _) = handshake_with(REQUEST);
+    handshake.reject(&Response::new(200).html("<p>\u{e4}")).unwrap();
+    assert_eq!(
+        take_output(&mut handshake),
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\nConnection: close\r\n\
+         Content-Length: 5\r\n\r\n<p>\u{e4}"
+    );
+}
+
+#[test]
 fn a_request_can_be_answered_with_any_status_headers_and_body() {
     let (mut handshake, _) = handshake_with(REQUEST);
     let response =
