@@ -7,6 +7,7 @@ use core::fmt;
 use core::time::Duration;
 
 use super::excerpt::Excerpt;
+use super::headers::{EXTENSIONS, ORIGIN, PROTOCOL};
 use super::refusal::Refusal;
 use super::{HeadLimit, OtherProtocol, Response, UrlError};
 use crate::error::Audience;
@@ -329,7 +330,14 @@ impl fmt::Display for Told<'_> {
                 ("call does not fit the state of the handshake", ": no request waits for an answer")
             }
             Error::ReservedHeader(name) => {
-                return write!(f, "header {name} is written by the handshake: leave it out");
+                let remedies = [
+                    (ORIGIN, "call `origin` instead"),
+                    (PROTOCOL, "call `subprotocol` instead"),
+                    (EXTENSIONS, "call `extension` or `deflate` instead"),
+                ];
+                let remedy = remedies.iter().find(|(header, _)| header.eq_ignore_ascii_case(name));
+                let remedy = remedy.map_or("leave it out", |(_, remedy)| remedy);
+                return write!(f, "header {name} is written by the handshake: {remedy}");
             }
             Error::ShutDown => ("this end was shut down within the handshake", ""),
             Error::Timeout(limit) => {

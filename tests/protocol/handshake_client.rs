@@ -237,6 +237,20 @@ fn a_caller_can_neither_override_the_handshake_nor_inject_headers() {
 }
 
 #[test]
+fn a_reserved_header_that_a_method_sets_names_the_method() {
+    for (name, remedy) in [
+        ("Origin", "call `origin` instead"),
+        ("Sec-WebSocket-Protocol", "call `subprotocol` instead"),
+        ("sec-websocket-extensions", "call `extension` or `deflate` instead"),
+        ("Host", "leave it out"),
+        ("Sec-WebSocket-Key", "leave it out"),
+    ] {
+        let error = new().header(name, "x").unwrap_err().to_string();
+        assert_eq!(error, format!("header {name} is written by the handshake: {remedy}"));
+    }
+}
+
+#[test]
 fn the_response_of_the_rfc_opens_the_connection() {
     let outcome = open(RESPONSE);
     let response = outcome.result.unwrap();
