@@ -43,6 +43,11 @@ impl Authority {
         self.port
     }
 
+    /// Writes the port in any case.
+    pub(super) fn with_default_port(&self, default: u16) -> Self {
+        Self { port: self.port.or(Some(default)), ..self.clone() }
+    }
+
     /// Leaves the port out where it is the default one anyway.
     pub(super) fn without_default_port(&self, default: u16) -> Self {
         let port = self.port.filter(|port| *port != default);

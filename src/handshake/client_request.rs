@@ -258,6 +258,13 @@ impl ClientRequest {
         self.authority.port().unwrap_or_else(|| self.default_port())
     }
 
+    /// Returns the host and the port to connect to, such as `example.com:80` or `[::1]:9001`: the
+    /// target of a proxy's `CONNECT`, and an address for `connect` of sockets.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.authority.with_default_port(self.default_port()).to_string()
+    }
+
     /// Returns the path and the query.
     #[must_use]
     pub fn resource(&self) -> &str {

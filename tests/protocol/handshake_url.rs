@@ -123,3 +123,16 @@ fn without_the_feature_url_a_url_that_is_not_ascii_names_it() {
         assert!(text.contains("feature `url`"), "{text}");
     }
 }
+
+#[test]
+fn the_authority_has_the_port_and_the_brackets_of_an_address() {
+    for (url, authority) in [
+        ("ws://example.com/chat", "example.com:80"),
+        ("wss://example.com/", "example.com:443"),
+        ("wss://Example.com:80", "example.com:80"),
+        ("ws://[::1]/", "[::1]:80"),
+        ("ws://[::1]:9001/", "[::1]:9001"),
+    ] {
+        assert_eq!(ClientRequest::from_url(url).unwrap().authority(), authority);
+    }
+}
