@@ -8,6 +8,7 @@
 //! | [`heartbeats`] | How do I notice that the other end is gone, in a program and in a page? |
 //! | [`rooms`] | How do I send and receive at once, and send to many when some are slow? |
 //! | [`gateway`] | How do I pass messages, closes and back-pressure on, from clients to a backend and back? |
+//! | [`proxy`] | How do I connect through an HTTP proxy, over TLS, or over another stream? |
 //! | [`reconnecting`] | How does a client come back by itself, with a fresh token and its subscriptions? |
 //! | [`streaming`] | How do I receive or send a message that is larger than memory? |
 //! | [`shutdown`] | How do I stop a server without cutting off its clients? |
@@ -71,6 +72,18 @@ pub mod heartbeats {}
 #[doc(alias = "deadline")]
 #[doc(alias = "hold_timeout")]
 pub mod limits {}
+
+#[doc = include_str!("../docs/guide/proxy.md")]
+///
+/// # Items of this page
+///
+/// [`WebSocket::connect_over`](crate::io::poll::WebSocket::connect_over),
+/// [`ClientRequest::authority`](crate::handshake::ClientRequest::authority),
+/// [`ClientRequest::is_secure`](crate::handshake::ClientRequest::is_secure),
+/// [`Client::with_connector`](crate::io::tokio::reconnecting::Client::with_connector)
+#[doc(alias = "TLS")]
+#[doc(alias = "CONNECT")]
+pub mod proxy {}
 
 #[doc = include_str!("../docs/guide/reconnecting.md")]
 ///
