@@ -237,6 +237,11 @@ mod tests {
         }
     }
 
+    #[test]
+    fn dots_remove_a_segment_that_looks_like_a_drive() {
+        assert_eq!(parse("ws://a/C:/../b").unwrap().resource, "/b");
+    }
+
     #[cfg(feature = "url")]
     mod beside_the_whatwg {
         use alloc::format;
@@ -276,8 +281,18 @@ mod tests {
             let path = "(/(\\.|\\.\\.|%2e|\\.%2E|%2e%2e|([a-zA-Z0-9!$&'()*+,.:;=@_~-]|%[0-9a-fA-F]{2}){0,3})){0,6}";
             let query = "(\\?([a-z0-9!$&'()*+,./:;=?@_~-]|%[0-9a-fA-F]{2}){0,6})?";
             let scheme = "(ws|wss|http|https|Ws|WSS)";
-            (scheme, host, port, path, query).prop_map(|(scheme, host, port, path, query)| {
-                format!("{scheme}://{host}{port}{path}{query}")
+            (scheme, host, port, path, query)
+                .prop_map(|(scheme, host, port, path, query)| {
+                    format!("{scheme}://{host}{port}{path}{query}")
+                })
+                .prop_filter("a drive letter", |url| !has_drive_letter(url))
+        }
+
+        /// The crate `url` has no `..` remove a segment like `C:`. The standard says so of files
+        /// only.
+        fn has_drive_letter(url: &str) -> bool {
+            url.split('/').any(|segment| {
+                matches!(segment.as_bytes(), [letter, b':'] if letter.is_ascii_alphabetic())
             })
         }
 
@@ -296,7 +311,9 @@ mod tests {
             fn whatever_is_accepted_makes_the_same_request(
                 url in "ws://[a-f0-9:.x\\[\\]-]{1,9}(:[0-9+]{0,6})?([ -~\u{fc}]|[./?%2eE]){0,9}",
             ) {
-                if let Ok(strict) = parse(&url) {
+                if let Ok(strict) = parse(&url)
+                    && !has_drive_letter(&url)
+                {
                     prop_assert_eq!(request(strict), request(whatwg::parse(&url).unwrap()));
                 }
             }
