@@ -2,10 +2,13 @@
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
-    clippy::duplicate_mod,
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     reason = "a test is an application, and ends at what it did not expect"
+)]
+#![cfg_attr(
+    feature = "futures-io",
+    expect(clippy::duplicate_mod, reason = "the tests of both adapters are the same")
 )]
 
 #[cfg(feature = "deflate")]
