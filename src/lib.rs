@@ -155,10 +155,11 @@
 //! |---|---|---|
 //! | connect to a URL | [`WebSocket::connect`](io::tokio::WebSocket::connect) | |
 //! | set headers, tokens, subprotocols, limits of a client | [`WebSocket::connect_with`](io::tokio::WebSocket::connect_with) | [`ClientRequest`](handshake::ClientRequest) |
-//! | connect over TLS (`wss://`) or another stream | [`WebSocket::connect_over`](io::poll::WebSocket::connect_over) | [`io::tokio`](io::tokio#tls) |
+//! | connect over TLS (`wss://`), a proxy or another stream | [`WebSocket::connect_over`](io::poll::WebSocket::connect_over) | [`guide::proxy`], [`io::tokio`](io::tokio#tls) |
 //! | accept a connection | [`WebSocket::accept`](io::poll::WebSocket::accept) | |
 //! | check path, headers or tokens; refuse a client | [`WebSocket::accept_with`](io::poll::WebSocket::accept_with) | [`guide::authentication`] |
 //! | refuse pages of other sites | [`OriginPolicy`](handshake::OriginPolicy) | [`guide::authentication`] |
+//! | serve a page on the same port | [`Response::html`](handshake::Response::html) | |
 //! | receive and send messages | [`recv`](io::poll::WebSocket::recv), [`send`](io::poll::WebSocket::send) | [`Message`], [`Outgoing`] |
 //! | send and receive in two tasks | [`split`](io::poll::WebSocket::split) | [`guide::rooms`] |
 //! | answer many small messages fast | [`run`](io::poll::WebSocket::run) | [`Event`], [`Commands`] |
@@ -168,9 +169,10 @@
 //! | find dead peers by heartbeats | [`Config::ping_interval`], [`Config::pong_timeout`] | [`guide::heartbeats`] |
 //! | understand an error | [`Error`], [`ConnectionError`], [`HandshakeError`](handshake::HandshakeError) | [`guide::errors`] |
 //! | close with a code; learn who closed and why | [`close`](io::poll::WebSocket::close), [`closed`](io::poll::WebSocket::closed) | [`CloseCode`], [`Closed`] |
+//! | pass messages on to a backend | [`split`](io::poll::WebSocket::split) | [`guide::gateway`] |
 //! | shut down a server | [`close`](io::poll::WebSocket::close), [`Driver::shut_down`](driver::Driver::shut_down) | [`guide::shutdown`] |
 //! | compress messages | [`ClientRequest::deflate`](handshake::ClientRequest::deflate), [`Acceptance::deflate`](handshake::Acceptance::deflate) | feature `deflate` |
-//! | reconnect | [`io::tokio::reconnecting`] | [`reconnect`] |
+//! | reconnect | [`io::tokio::reconnecting`] | [`guide::reconnecting`] |
 //! | lose no message when a connection breaks | [`Options::delivery`](io::tokio::reconnecting::Options) | [`delivery`] |
 //! | test an application in memory | `tokio::io::duplex`, [`Connection`] | [`guide::testing`] |
 //! | use HTTP/2 or HTTP/3 | [`ExtendedConnect`](handshake::ExtendedConnect) | |
