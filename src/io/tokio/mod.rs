@@ -28,19 +28,25 @@
 //! # Streams and sinks
 //!
 //! A [`WebSocket`] is a `Stream` and a `Sink` of messages, and so are its halves, for the
-//! combinators of the `futures` crate:
+//! combinators of the crates `futures` and `futures-util`:
 //!
-//! ```ignore
-//! use futures::StreamExt;
+//! ```
+//! use futures_util::StreamExt;
+//! use sanswire::Error;
+//! use sanswire::io::tokio::WebSocket;
+//! use tokio::net::TcpStream;
 //!
-//! let (sink, stream) = socket.split(); // `WebSocket::split`
-//! stream.forward(sink).await?; // An echo: at the end it sends a Close frame.
+//! async fn echo(socket: WebSocket<TcpStream>) -> Result<(), Error> {
+//!     let (sender, receiver) = socket.split();
+//!     receiver.forward(sender).await // At the end it sends a Close frame.
+//! }
 //! ```
 //!
 //! # Messages larger than memory
 //!
 //! With [`Reassembly::Chunks`](crate::Reassembly), a message is delivered in parts as they arrive.
 //! While the application writes a part to a disk, nothing more is read, so TCP slows the peer down:
+//!
 //! ```no_run
 //! use sanswire::io::tokio::WebSocket;
 //! use sanswire::{Config, Error, Event, Reassembly};
