@@ -108,7 +108,9 @@ const CLIENTS: &[(&[Byte], OtherProtocol)] = &[
     (&[Is(4), Is(2)], OtherProtocol::Socks),
     (&[Is(5), Any], OtherProtocol::Socks),
     (&[Is(b'S'), Is(b'S'), Is(b'H'), Is(b'-')], OtherProtocol::Ssh),
-    (&[Is(b'P'), Is(b'R'), Is(b'O'), Is(b'X'), Is(b'Y'), Is(b' ')], OtherProtocol::Proxy),
+    // TCP4, TCP6 or UNKNOWN. A request has the beginning of a target there.
+    (&[Is(b'P'), Is(b'R'), Is(b'O'), Is(b'X'), Is(b'Y'), Is(b' '), Is(b'T')], OtherProtocol::Proxy),
+    (&[Is(b'P'), Is(b'R'), Is(b'O'), Is(b'X'), Is(b'Y'), Is(b' '), Is(b'U')], OtherProtocol::Proxy),
     // Version 2, behind two line breaks that are passed over.
     (&[Is(0), Is(b'\r'), Is(b'\n'), Is(b'Q')], OtherProtocol::Proxy),
 ];

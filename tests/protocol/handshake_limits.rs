@@ -115,7 +115,8 @@ fn what_is_not_http_is_refused_with_its_first_bytes() {
     for (bytes, protocol) in [
         (&b"\x16\x03"[..], OtherProtocol::Tls),
         (b"SSH-", OtherProtocol::Ssh),
-        (b"PROXY ", OtherProtocol::Proxy),
+        (b"PROXY T", OtherProtocol::Proxy),
+        (b"PROXY U", OtherProtocol::Proxy),
         (b"\r\n\r\n\0\r\nQ", OtherProtocol::Proxy),
         (b"\x04\x01", OtherProtocol::Socks),
         (b"\x05\x01", OtherProtocol::Socks),
@@ -125,7 +126,7 @@ fn what_is_not_http_is_refused_with_its_first_bytes() {
         assert_eq!(head(&bytes[..bytes.len() - 1]), (Ok(false), String::new()));
     }
     assert_eq!(head("PRI * "), (Err(client(OtherProtocol::Http2)), "505".to_owned()));
-    for request in ["PROPFIND", "PUT", "PRINT", "POST", "SEARCH"] {
+    for request in ["PROPFIND", "PROXY", "PUT", "PRI", "PRINT", "POST", "SEARCH"] {
         let request = format!("{request} / HTTP/1.1\r\nHost: h\r\n\r\n");
         assert_eq!(head(request).0, Ok(true));
     }
