@@ -78,9 +78,10 @@ impl ClientRequest {
     /// [`HandshakeError::InvalidAuthority`] or [`HandshakeError::InvalidResource`].
     pub fn new(authority: &str, resource: &str) -> Result<Self, HandshakeError> {
         let invalid = || {
-            // A password is not for logs.
-            let host = authority.rsplit_once('@').map(|(_, host)| format!("…@{host}"));
-            HandshakeError::InvalidAuthority(host.unwrap_or_else(|| authority.to_owned()))
+            // A password is not for logs, nor is a token in a query.
+            let shown = without_query(authority);
+            let host = shown.rsplit_once('@').map(|(_, host)| format!("…@{host}"));
+            HandshakeError::InvalidAuthority(host.unwrap_or(shown))
         };
         let authority = Authority::parse(authority).ok_or_else(invalid)?;
         // §3: "/" if the path component is empty
@@ -89,11 +90,7 @@ impl ClientRequest {
         // be used on these URIs."
         let is_legal = resource.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         if !is_legal || !(resource.is_empty() || resource.starts_with(['/', '?'])) {
-            // Nor is a token in a query.
-            let path = resource.split_once('?').map(|(path, _)| format!("{path}?…"));
-            return Err(HandshakeError::InvalidResource(
-                path.unwrap_or_else(|| resource.to_owned()),
-            ));
+            return Err(HandshakeError::InvalidResource(without_query(resource)));
         }
         Ok(Self {
             is_secure: false,
@@ -116,7 +113,8 @@ impl ClientRequest {
     /// Without the feature `url`, only a valid ASCII URL is accepted; the error says what is wrong,
     /// and where. With the feature, the URL is parsed as browsers parse it: international host names
     /// become ASCII, and special characters are percent-encoded. A URL that is accepted without the
-    /// feature makes the same request with it.
+    /// feature makes the same request with it, except that host names with `xn--` must then be valid
+    /// international names.
     ///
     /// As in browsers, the path segments `.` and `..` are resolved, and an apostrophe in the query
     /// becomes `%27`.
@@ -349,4 +347,15 @@ impl ClientRequest {
     const fn default_port(&self) -> u16 {
         if self.is_secure { 443 } else { 80 }
     }
+}
+
+/// Returns what may be shown of a part of a URL: a query or a fragment may have a token in it.
+fn without_query(text: &str) -> String {
+    text.find(['?', '#']).map_or_else(
+        || text.to_owned(),
+        |at| {
+            let (shown, secret) = text.split_at(at);
+            format!("{shown}{}…", secret.get(..1).unwrap_or_default())
+        },
+    )
 }

@@ -32,8 +32,8 @@ pub enum HandshakeError {
     ForbiddenOrigin,
     /// The caller's header has a name that is no token, or a value with control characters.
     IllegalHeader(String),
-    /// The caller's host and port are not what may stand in a `Host` header. User information, which
-    /// may be a secret, is replaced by `…`.
+    /// The caller's host and port are not what may stand in a `Host` header. User information, a query
+    /// and a fragment, which may be secrets, are replaced by `…`.
     InvalidAuthority(String),
     /// The parameters of an extension that the server chose are not those that were offered, or
     /// break its rules; says which.
@@ -43,8 +43,8 @@ pub enum HandshakeError {
     /// The caller's origin pattern is neither `null` nor `scheme://host[:port]`.
     InvalidOrigin(String),
     /// The caller's resource name does not start with `/` or `?`, has a fragment, or has
-    /// characters that must be percent-encoded. A query, which may have a secret in it, is replaced by
-    /// `…`.
+    /// characters that must be percent-encoded. A query and a fragment, which may have a secret in
+    /// them, are replaced by `…`.
     InvalidResource(String),
     /// The caller's answer has a status that no refusal has (below 200 or above 599).
     InvalidStatus(u16),

@@ -184,15 +184,44 @@ fn the_host_header_has_a_port_only_if_it_is_not_the_default_one() {
 
 #[test]
 fn an_invalid_authority_or_resource_is_refused() {
-    for authority in ["", ":80", "a b", "user@a", "a:b", "a:65536", "::1", "[::1", "a/b", "\u{fc}"]
-    {
+    for authority in [
+        "",
+        ":80",
+        "a b",
+        "user@a",
+        "a:b",
+        "a:65536",
+        "::1",
+        "[::1",
+        "a/b",
+        "\u{fc}",
+        "a?secret",
+        "user@a/b?secret",
+        "a#secret",
+    ] {
         let error = ClientRequest::new(authority, "/").unwrap_err();
-        let shown = authority.replace("user@", "…@");
+        let shown = authority.replace("user@", "…@").replace("secret", "…");
         assert_eq!(error, HandshakeError::InvalidAuthority(shown));
     }
-    for resource in ["a", "/a b", "/a#", "#a", "/\u{fc}", "/a\r\nX: y", "/\0", "http://a/"] {
+    for resource in [
+        "a",
+        "/a b",
+        "/a#",
+        "#a",
+        "/\u{fc}",
+        "/a\r\nX: y",
+        "/\0",
+        "http://a/",
+        "/#secret",
+        "/ ?secret",
+    ] {
         let error = ClientRequest::new("a", resource).unwrap_err();
-        assert_eq!(error, HandshakeError::InvalidResource(resource.to_owned()));
+        let shown = match resource {
+            "/a#" => "/a#…".to_owned(),
+            "#a" => "#…".to_owned(),
+            _ => resource.replace("secret", "…"),
+        };
+        assert_eq!(error, HandshakeError::InvalidResource(shown));
     }
     for (resource, line) in [("", "GET / "), ("?a", "GET /?a "), ("//a?b?c", "GET //a?b?c ")] {
         assert!(encoded(&ClientRequest::new("a", resource).unwrap()).starts_with(line));
