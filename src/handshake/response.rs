@@ -59,8 +59,7 @@ impl Response {
     /// - [`HandshakeError::ReservedHeader`]: `name` is `Connection`, `Content-Length` or
     ///   `Transfer-Encoding`, which the crate sets.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HandshakeError> {
-        let reserved = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
-        self.headers.append_unless(&reserved, name, value)?;
+        self.headers.append_unless(&FRAMING, name, value)?;
         Ok(self)
     }
 
@@ -142,14 +141,19 @@ impl Response {
     }
 
     /// Appends a switch to another protocol.
-    pub(super) fn encode_switch(headers: Headers, out: &mut Vec<u8>) {
-        Self::new(101).with_headers(headers).encode_head(out);
+    pub(super) fn encode_switch(headers: &Headers, out: &mut Vec<u8>) {
+        Self::new(101).encode_head(headers, out);
         out.extend_from_slice(b"\r\n");
     }
 
     /// Appends an answer behind which the connection is closed.
     pub(super) fn encode(&self, body: Body, out: &mut Vec<u8>) {
-        self.encode_head(out);
+        // A response that was received has headers about its own body and connection. RFC 9112, §6.2:
+        // "A sender MUST NOT send a Content-Length header field in any message that contains a
+        // Transfer-Encoding header field."
+        let mut headers = self.headers.clone();
+        FRAMING.iter().for_each(|name| headers.remove(name));
+        self.encode_head(&headers, out);
         // A proxy that takes the upgrade for granted must see that there is none, and that nothing
         // may follow.
         let connection = match self.headers.get(UPGRADE) {
@@ -169,9 +173,9 @@ impl Response {
         }
     }
 
-    fn encode_head(&self, out: &mut Vec<u8>) {
+    fn encode_head(&self, headers: &Headers, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, self.reason).as_bytes());
-        self.headers.encode(out);
+        headers.encode(out);
     }
 }
 
@@ -233,6 +237,9 @@ impl StatusLine {
         Ok(Self { version, status, reason })
     }
 }
+
+/// Headers that say where a response ends, and what comes after it: the crate sets them.
+const FRAMING: [&str; 3] = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
 
 /// The reason phrases of RFC 9110, §15, for the answers that a handshake may get.
 const fn reason(status: u16) -> &'static str {

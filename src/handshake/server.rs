@@ -186,7 +186,7 @@ impl ServerHandshake {
         headers.push(CONNECTION, "Upgrade");
         headers.push(ACCEPT, encode_accept(request.headers().exactly_once(KEY)?));
         let negotiated = acceptance.negotiate(request.headers(), &mut headers)?;
-        self.output.append_with(|out| Response::encode_switch(headers, out));
+        self.output.append_with(|out| Response::encode_switch(&headers, out));
         self.state = State::Accepted(negotiated);
         Ok(())
     }

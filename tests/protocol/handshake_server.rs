@@ -6,7 +6,8 @@ use proptest::prelude::*;
 use sanswire::Config;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
-    Acceptance, HandshakeError, HeadLimits, HttpVersion, Request, Response, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, HttpVersion, Request,
+    Response, ServerHandshake,
 };
 
 use crate::support::invalid_header;
@@ -499,6 +500,28 @@ fn a_request_can_be_answered_with_any_status_headers_and_body() {
     handshake.reject(&Response::new(204).body("abc")).unwrap();
     let output = "HTTP/1.1 204 No Content\r\nConnection: close\r\n\r\n";
     assert_eq!(take_output(&mut handshake), output);
+}
+
+#[test]
+fn a_response_that_another_server_sent_is_framed_anew() {
+    for (headers, body) in [
+        ("Transfer-Encoding: chunked\r\nConnection: keep-alive", "2\r\nab\r\n0\r\n\r\n"),
+        ("connection: close\r\ncontent-length: 2", "ab"),
+        ("Content-Length: 2\r\nContent-Length: 2", "ab"),
+    ] {
+        let request = ClientRequest::new("a", "/").unwrap();
+        let mut client = ClientHandshake::new(&request, [0; 16]);
+        let answer = format!("HTTP/1.1 503 Busy\r\n{headers}\r\nX-A: b\r\n\r\n{body}");
+        client.input().extend_from_slice(answer.as_bytes());
+        let error = client.poll_response().unwrap_err();
+        let HandshakeError::UnexpectedStatus(response) = error else { unreachable!("{error}") };
+        let (mut handshake, _) = handshake_with(REQUEST);
+        handshake.reject(&response).unwrap();
+        assert_eq!(
+            take_output(&mut handshake),
+            "HTTP/1.1 503 Busy\r\nX-A: b\r\nConnection: close\r\nContent-Length: 2\r\n\r\nab"
+        );
+    }
 }
 
 #[test]
