@@ -236,6 +236,7 @@ fn unfold(lines: &[u8]) -> Cow<'_, [u8]> {
 pub(super) const ACCEPT: &str = "Sec-WebSocket-Accept";
 pub(super) const CONNECTION: &str = "Connection";
 pub(super) const CONTENT_LENGTH: &str = "Content-Length";
+pub(super) const CONTENT_TYPE: &str = "Content-Type";
 pub(super) const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 /// What [`EXTENSIONS`] is expected to be (RFC 6455, §9.1).
 pub(super) const EXTENSION_LIST: &str = "a list of extensions";

@@ -5,7 +5,7 @@ use core::fmt;
 
 use super::Response;
 use super::excerpt::Excerpt;
-use super::headers::{LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use super::headers::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
 
 /// A response in one line.
 #[derive(Debug)]
@@ -74,8 +74,7 @@ fn text_of(response: &Response) -> Option<&[u8]> {
     };
     // What does not say what it is may be text; what is not printable is none.
     let is_printable = |byte: &u8| !byte.is_ascii_control() || byte.is_ascii_whitespace();
-    let is_text =
-        headers.get("Content-Type").map_or_else(|| body.iter().all(is_printable), is_text);
+    let is_text = headers.get(CONTENT_TYPE).map_or_else(|| body.iter().all(is_printable), is_text);
     Some(body).filter(|body| is_text && !body.is_empty())
 }
 

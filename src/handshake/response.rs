@@ -7,7 +7,9 @@ use alloc::vec::Vec;
 
 use bytes::Bytes;
 
-use super::headers::{CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, UPGRADE, VERSION};
+use super::headers::{
+    CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE, VERSION,
+};
 use super::{HandshakeError, Headers, HttpVersion};
 
 /// An HTTP response: status, headers and a body.
@@ -50,7 +52,7 @@ impl Response {
         Self { reason: line.reason.into(), headers, ..Self::new(line.status) }
     }
 
-    /// Adds a header.
+    /// Adds a header. A `Content-Type` replaces an earlier one.
     ///
     /// # Errors
     ///
@@ -59,7 +61,11 @@ impl Response {
     /// - [`HandshakeError::ReservedHeader`]: `name` is `Connection`, `Content-Length` or
     ///   `Transfer-Encoding`, which the crate sets.
     pub fn header(mut self, name: &str, value: impl AsRef<[u8]>) -> Result<Self, HandshakeError> {
-        self.headers.append_unless(&FRAMING, name, value)?;
+        if CONTENT_TYPE.eq_ignore_ascii_case(name) {
+            self.headers.insert(name, value)?;
+        } else {
+            self.headers.append_unless(&FRAMING, name, value)?;
+        }
         Ok(self)
     }
 
@@ -70,10 +76,12 @@ impl Response {
         self
     }
 
-    /// Sets a body of plain text, and the `Content-Type` header for it.
+    /// Sets a body of text. Its `Content-Type` is plain text, unless there is such a header already.
     #[must_use]
     pub fn text(mut self, text: impl Into<String>) -> Self {
-        self.headers.push("Content-Type", "text/plain; charset=utf-8");
+        if self.headers.get(CONTENT_TYPE).is_none() {
+            self.headers.push(CONTENT_TYPE, "text/plain; charset=utf-8");
+        }
         self.body(text.into())
     }
 

@@ -503,6 +503,20 @@ fn a_request_can_be_answered_with_any_status_headers_and_body() {
 }
 
 #[test]
+fn a_text_has_one_content_type_and_the_callers_wins() {
+    let json = |response: Response| response.header("content-type", "application/json").unwrap();
+    for response in [
+        json(Response::new(400)).text("{}"),
+        json(Response::new(400).text("{}")),
+        json(Response::new(400).text("a")).text("{}"),
+    ] {
+        let types: Vec<_> = response.headers().all("Content-Type").collect();
+        assert_eq!(types, [b"application/json"]);
+    }
+    assert_eq!(Response::new(400).text("a").text("b").headers().iter().len(), 1);
+}
+
+#[test]
 fn a_response_that_another_server_sent_is_framed_anew() {
     for (headers, body) in [
         ("Transfer-Encoding: chunked\r\nConnection: keep-alive", "2\r\nab\r\n0\r\n\r\n"),
