@@ -204,7 +204,10 @@ impl Headers {
 
 impl fmt::Debug for Headers {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let text = |(name, value)| (name, String::from_utf8_lossy(value));
+        let is_secret = |name| SECRET.iter().any(|secret| secret.eq_ignore_ascii_case(name));
+        let text = |(name, value)| {
+            (name, if is_secret(name) { "…".into() } else { String::from_utf8_lossy(value) })
+        };
         f.debug_map().entries(self.iter().map(text)).finish()
     }
 }
@@ -265,3 +268,7 @@ pub(super) const RESERVED: [&str; 11] = [
     UPGRADE,
     VERSION,
 ];
+
+/// Headers with values that no log may have. A redirect may have a token in its URL.
+const SECRET: [&str; 5] =
+    ["Authorization", "Cookie", LOCATION, "Proxy-Authorization", "Set-Cookie"];

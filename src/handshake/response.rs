@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
+use core::fmt;
 
 use bytes::Bytes;
 
@@ -26,7 +27,7 @@ use super::{HandshakeError, Headers, HttpVersion};
 /// assert_eq!(response.reason(), "Unauthorized");
 /// # Ok::<(), sanswire::handshake::HandshakeError>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq)]
 pub struct Response {
     status: u16,
     reason: Cow<'static, str>,
@@ -184,6 +185,19 @@ impl Response {
     fn encode_head(&self, headers: &Headers, out: &mut Vec<u8>) {
         out.extend_from_slice(format!("HTTP/1.1 {} {}\r\n", self.status, self.reason).as_bytes());
         headers.encode(out);
+    }
+}
+
+impl fmt::Debug for Response {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { status, reason, headers, body, is_truncated } = self;
+        f.debug_struct("Response")
+            .field("status", status)
+            .field("reason", reason)
+            .field("headers", headers)
+            .field("body_len", &body.len())
+            .field("is_truncated", is_truncated)
+            .finish()
     }
 }
 

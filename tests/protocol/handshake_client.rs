@@ -731,3 +731,24 @@ proptest! {
         refusal(format!("HTTP/1.1 500 x\r\nTransfer-Encoding: chunked\r\n\r\n{body}"));
     }
 }
+
+#[test]
+fn secrets_are_not_in_the_debug_output() {
+    let request = ClientRequest::new("a", "/")
+        .unwrap()
+        .header("authorization", "secret")
+        .unwrap()
+        .header("Cookie", "secret")
+        .unwrap()
+        .header("X-Shown", "shown")
+        .unwrap();
+    let debug = format!("{request:?}");
+    assert!(debug.contains("shown") && !debug.contains("secret"), "{debug}");
+    let mut handshake = ClientHandshake::new(&request, NONCE);
+    handshake.input().extend_from_slice(
+        b"HTTP/1.1 302 Found\r\nSet-Cookie: secret\r\nX-Shown: shown\r\n\
+          Location: http://a/?secret\r\nContent-Length: 6\r\n\r\nsecret",
+    );
+    let debug = format!("{:?}", handshake.poll_response().unwrap_err());
+    assert!(debug.contains("shown") && !debug.contains("secret"), "{debug}");
+}
