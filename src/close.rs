@@ -21,7 +21,6 @@ use crate::utf8::Utf8Bytes;
 /// A `CloseCode` can hold any `u16`. [`is_allowed_on_the_wire`](Self::is_allowed_on_the_wire) tells
 /// which codes a Close frame may have, [`may_be_sent_by`](Self::may_be_sent_by) which of them a role
 /// may send, and [`as_sent_by`](Self::as_sent_by) which code is sent instead of the others.
-#[doc(alias("close code", "status code"))]
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct CloseCode(u16);
 
@@ -152,7 +151,6 @@ impl fmt::Display for CloseCode {
 ///
 /// `closed()` of a connection or an adapter returns it, and so does
 /// [`Event::Closed`](crate::Event::Closed).
-#[doc(alias("close reason", "CloseEvent"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Closed {

@@ -284,15 +284,31 @@ mod utf8;
 pub mod whatwg;
 
 pub use buffer::{Input, TransmitBuf};
-pub use close::{CloseCode, Closed, ClosedBy, MAX_REASON_LEN};
+// An alias for the search of the docs belongs to the re-export: rustdoc ignores it on an item of a
+// private module.
+#[doc(alias("close code", "status code"))]
+pub use close::CloseCode;
+#[doc(alias("close reason", "CloseEvent"))]
+pub use close::Closed;
+pub use close::{ClosedBy, MAX_REASON_LEN};
+#[doc(alias("options", "settings", "timeout", "limits"))]
+pub use connection::Config;
+#[doc(alias = "readyState")]
+pub use connection::ReadyState;
+#[doc(alias("backpressure", "slow", "overflow"))]
+pub use connection::WhenFull;
 pub use connection::{
-    AfterClose, CloseReason, Commands, Config, Connection, Discarded, Event, PingWhen, PongMode,
-    ReadyState, Reassembly, Refused, WhenFull, Writable,
+    AfterClose, CloseReason, Commands, Connection, Discarded, Event, PingWhen, PongMode,
+    Reassembly, Refused, Writable,
 };
 pub use error::{ConnectionError, SendError};
 #[cfg(all(feature = "std", feature = "handshake"))]
 pub use io::error::Error;
-pub use message::{Chunk, Message, MessageKind, Outgoing, Payload, Prepared, Text};
+#[doc(alias("streaming", "fragment"))]
+pub use message::Chunk;
+#[doc(alias("broadcast", "rooms"))]
+pub use message::Prepared;
+pub use message::{Message, MessageKind, Outgoing, Payload, Text};
 pub use role::Role;
 pub use timestamp::Timestamp;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};

@@ -20,7 +20,6 @@ use crate::setters::setters;
 ///
 /// Two pages of the guide show how the values work together:
 /// [limits and deadlines](crate::guide::limits) and [heartbeats](crate::guide::heartbeats).
-#[doc(alias("options", "settings", "timeout", "limits"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
@@ -323,7 +322,6 @@ pub enum AfterClose {
 ///
 /// let config = Config::default().max_buffered(64 << 10).when_full(WhenFull::DropOldest);
 /// ```
-#[doc(alias("backpressure", "slow", "overflow"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum WhenFull {

@@ -51,7 +51,6 @@ pub(super) struct Failure {
 }
 
 /// The state of a connection, with the names and numbers of the WHATWG's `readyState`.
-#[doc(alias = "readyState")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "the standard knows these four")]
 #[repr(u8)]

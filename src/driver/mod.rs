@@ -88,4 +88,6 @@ mod reads;
 pub use error::DriverError;
 #[cfg(feature = "std")]
 pub(crate) use error::write_handshake;
-pub use machine::{Driver, Next, Stuck, Transfer, Write};
+#[doc(alias("linger", "event loop"))]
+pub use machine::Driver;
+pub use machine::{Next, Stuck, Transfer, Write};

@@ -35,8 +35,6 @@ use super::{
 /// assert_eq!(negotiated.subprotocol(), Some("chat"));
 /// # Ok::<(), sanswire::handshake::HandshakeError>(())
 /// ```
-#[doc(alias = "HTTP/2")]
-#[doc(alias = "HTTP/3")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExtendedConnect {
     scheme: String,

@@ -17,7 +17,6 @@ use crate::setters::setters;
 ///
 /// let limits = HeadLimits::default().max_size(64 << 10); // large cookies
 /// ```
-#[doc(alias = "timeout")]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct HeadLimits {

@@ -72,12 +72,17 @@ mod url;
 pub use client::ClientHandshake;
 pub use client_request::{ClientRequest, SubprotocolPolicy};
 pub use error::{HandshakeError, InvalidHeader};
+#[doc(alias("HTTP/2", "HTTP/3"))]
 pub use extended_connect::ExtendedConnect;
 pub use headers::Headers;
-pub use http::{HeadLimit, HeadLimits, HttpVersion};
+#[doc(alias = "timeout")]
+pub use http::HeadLimits;
+pub use http::{HeadLimit, HttpVersion};
 pub use key::{encode_accept, encode_key};
 pub use negotiated::{Acceptance, Negotiated};
-pub use origin::{MissingOrigin, OriginPolicy};
+pub use origin::MissingOrigin;
+#[doc(alias = "CSRF")]
+pub use origin::OriginPolicy;
 pub use other_protocol::OtherProtocol;
 pub use request::Request;
 pub use response::Response;

@@ -25,7 +25,6 @@ use super::{HandshakeError, Request};
 /// assert!(!policy.allows(None, Some("example.net")));
 /// # Ok::<(), sanswire::handshake::HandshakeError>(())
 /// ```
-#[doc(alias = "CSRF")]
 #[derive(Clone, Debug)]
 pub struct OriginPolicy {
     rules: Vec<Rule>,

@@ -64,6 +64,7 @@ mod transport;
 
 pub use connecting::{ConnectError, ConnectStage};
 pub use error::Timeout;
+#[doc(alias("mio", "epoll", "non-blocking"))]
 pub use pump::pump;
 pub use transport::{Plain, Transport};
 

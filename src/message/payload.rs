@@ -286,7 +286,6 @@ impl From<Text<'_>> for Message {
 /// assert_eq!(file, b"abc");
 /// # Ok::<(), sanswire::ConnectionError>(())
 /// ```
-#[doc(alias("streaming", "fragment"))]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Chunk<'a> {

@@ -88,7 +88,6 @@ use crate::timestamp::Timestamp;
 /// - **Fairness.** After 256 messages, or after the same number of KiB, [`Next::Yield`] lets other
 ///   connections run, also in the middle of a message.
 #[doc(alias = "backpressure")]
-#[doc(alias = "linger")]
 #[derive(Debug)]
 pub struct Driver {
     /// Until the connection is open.

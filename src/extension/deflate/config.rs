@@ -41,7 +41,6 @@ use crate::setters::setters;
 ///
 /// [`max_memory`](Self::max_memory) computes the total, and [`within`](Self::within) finds settings
 /// for a given amount of memory.
-#[doc(alias("compression", "deflate", "zlib"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct DeflateConfig {
@@ -69,7 +68,6 @@ pub struct DeflateConfig {
 
 /// Whether a compression window is kept from one message to the next: "context takeover" (RFC 7692,
 /// §7.1.1).
-#[doc(alias = "context takeover")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[expect(clippy::exhaustive_enums, reason = "a window is kept or it is not")]
 pub enum Takeover {

@@ -35,7 +35,6 @@ use crate::reconnect::{
 ///
 /// It uses memory for the queued messages, up to the limits of the [`Options`], and for one
 /// connection.
-#[doc(alias = "reconnect")]
 pub struct Client<S> {
     pub(super) begin: Box<dyn FnMut(u32) -> Attempt<S> + Send>,
     /// The zero of the time that the supervisor is told.

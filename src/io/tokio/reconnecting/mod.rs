@@ -109,6 +109,7 @@ mod handle;
 mod options;
 mod shared;
 
+#[doc(alias = "reconnect")]
 pub use client::Client;
 pub use event::{Cause, ClientEvent};
 pub use handle::Handle;
