@@ -3,7 +3,30 @@
 //!
 //! To compress messages, enable the feature `deflate` and pass a [`DeflateConfig`] to
 //! [`Acceptance::deflate`](crate::handshake::Acceptance::deflate) of a server and to
-//! [`ClientRequest::deflate`](crate::handshake::ClientRequest::deflate) of a client.
+//! [`ClientRequest::deflate`](crate::handshake::ClientRequest::deflate) of a client. The feature
+//! alone compresses nothing: `accept` and `connect` do not negotiate compression.
+//!
+#![cfg_attr(
+    all(feature = "deflate", feature = "tokio"),
+    doc = "
+```
+use sanswire::extension::DeflateConfig;
+use sanswire::handshake::{Acceptance, ClientRequest};
+use sanswire::io::tokio::WebSocket;
+use sanswire::{Config, Error};
+
+async fn serve(stream: tokio::net::TcpStream) -> Result<WebSocket<tokio::net::TcpStream>, Error> {
+    let accept = async |_request: &_| Ok(Acceptance::new().deflate(&DeflateConfig::default()));
+    WebSocket::accept_with(stream, &Config::default(), accept).await
+}
+
+async fn connect(url: &str) -> Result<WebSocket<tokio::net::TcpStream>, Error> {
+    let request = ClientRequest::from_url(url)?.deflate(&DeflateConfig::default());
+    WebSocket::connect_with(&request, &Config::default()).await
+}
+```
+"
+)]
 //!
 //! The rest of this module is for handshakes that are done elsewhere, such as over HTTP/2:
 //! [`parse_extensions`] and [`encode_extensions`] convert header values, and [`Deflate`] negotiates.
@@ -21,7 +44,13 @@ use core::fmt;
 #[cfg(not(feature = "deflate"))]
 pub(crate) use absent::{Deflater, Inflater};
 #[cfg(feature = "deflate")]
-pub use deflate::{Deflate, DeflateConfig, Takeover};
+pub use deflate::Deflate;
+#[cfg(feature = "deflate")]
+#[doc(alias("compression", "zlib"))]
+pub use deflate::DeflateConfig;
+#[cfg(feature = "deflate")]
+#[doc(alias = "context takeover")]
+pub use deflate::Takeover;
 #[cfg(feature = "deflate")]
 pub(crate) use deflate::{Deflater, Inflater, deflate_alone};
 
