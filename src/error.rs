@@ -10,9 +10,8 @@ use crate::close::CloseCode;
 /// Why a connection failed (§7.1.7).
 ///
 /// The peer broke the protocol or a limit, or the stream ended. It is sticky: once a connection
-/// has failed, every later call reports the same error. What the caller does: write what
-/// is still to be written (the Close frame with [`close_code`](Self::close_code)), then drop the
-/// transport.
+/// has failed, every later call reports the same error. Write the remaining output, which ends
+/// with a Close frame with [`close_code`](Self::close_code), then drop the transport.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum ConnectionError {
@@ -122,7 +121,7 @@ pub enum ConnectionError {
         /// [`Config::hold_timeout`](crate::Config::hold_timeout).
         limit: Duration,
     },
-    /// Nothing arrived for too long behind a Ping: the peer is dead, or the way to it.
+    /// Nothing arrived for too long after a Ping: the peer is dead or cannot be reached.
     PongTimeout {
         /// [`Config::pong_timeout`](crate::Config::pong_timeout).
         limit: Duration,
@@ -162,8 +161,8 @@ impl ConnectionError {
 
     /// Returns the code that the peer is told in a Close frame.
     ///
-    /// [`UnexpectedEof`](Self::UnexpectedEof) and [`CloseTimeout`](Self::CloseTimeout) are told
-    /// nobody, and reported as 1006.
+    /// For [`UnexpectedEof`](Self::UnexpectedEof) and [`CloseTimeout`](Self::CloseTimeout) it is 1006,
+    /// which no Close frame can have.
     #[must_use]
     pub const fn close_code(self) -> CloseCode {
         match self {
@@ -197,8 +196,8 @@ impl ConnectionError {
     }
 
     /// Returns the reason that the peer is told in the Close frame by
-    /// [`CloseReason::Error`](crate::CloseReason): the text of the error, without what is this
-    /// end's own business, such as the name of a limit. At most 123 bytes.
+    /// [`CloseReason::Error`](crate::CloseReason): the text of the error, without
+    /// details of this end, such as the name of a limit. At most 123 bytes.
     #[must_use]
     pub fn close_reason(self) -> String {
         Told { error: self, audience: Audience::Peer }.to_string()
@@ -345,15 +344,15 @@ pub enum SendError {
     Closed,
     /// The opening handshake is not complete: nothing can be sent yet.
     Connecting,
-    /// As much output waits as may, or more, and [`WhenFull::DropNewest`](crate::WhenFull) says that
-    /// nobody waits for room: the message is not sent.
+    /// The output is full, and [`WhenFull::DropNewest`](crate::WhenFull) is set: the message is not
+    /// sent.
     Dropped {
         /// Bytes that wait.
         queued: usize,
         /// [`Config::max_buffered`](crate::Config::max_buffered).
         limit: usize,
     },
-    /// As much output waits as may, or more: write some of it first.
+    /// The output is full: write some of it first.
     Full {
         /// Bytes that wait.
         queued: usize,
@@ -364,7 +363,7 @@ pub enum SendError {
     MessageInProgress,
     /// There is no message in progress to continue or to finish.
     NoMessageInProgress,
-    /// The compressor failed; it begins anew with what is sent next.
+    /// The compressor failed. The next message is compressed with a new state.
     CompressionFailed,
     /// A chunk of a text message is not UTF-8, or the message ends inside a character (§8.1).
     InvalidUtf8,

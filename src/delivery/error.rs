@@ -49,10 +49,10 @@ pub enum DeliveryError {
         expected: u64,
         /// The first number that it has not acknowledged.
         first: u64,
-        /// The number behind the last that was sent.
+        /// The number after the last one that was sent.
         end: u64,
     },
-    /// The peer sent a message behind the last that can be numbered.
+    /// The peer sent a message after the one with the last possible number.
     Exhausted,
 }
 
@@ -100,7 +100,7 @@ impl fmt::Display for DeliveryError {
             Self::AcknowledgementOutOfRange { expected, first, end } => {
                 write!(f, "peer expects message {expected}, outside of {first} to {end}")
             }
-            Self::Exhausted => f.write_str("message behind the last number"),
+            Self::Exhausted => f.write_str("message after the last number"),
         }
     }
 }

@@ -11,7 +11,7 @@ use std::io;
 use super::error::Error;
 use crate::handshake::ClientRequest;
 
-/// No connection came about, for a reason of the network.
+/// Why no connection to a server could be made: the address, the step that failed, and its error.
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectError {

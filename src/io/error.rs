@@ -15,23 +15,24 @@ use crate::message::Message;
 
 /// What can go wrong when a WebSocket is driven over a transport.
 ///
-/// A close by either end's will is none of these, unless the application makes it one.
+/// A close is not an error, unless the application makes it one by [`Closed::check`].
 ///
-/// `Debug` tells the length of a message that came back, and not what is in it: errors are logged.
+/// Errors are logged, so `Debug` prints only the length of a returned message, not its content.
 #[non_exhaustive]
 pub enum Error {
-    /// The connection was closed otherwise than normally. No method returns it: it is what
-    /// [`Closed::check`] becomes.
+    /// The connection did not end normally. No method of a socket returns this error: `?` makes it
+    /// from the error of [`Closed::check`].
     Closed(Closed),
-    /// No connection to the server came about: the host was not found, no address of it answered,
-    /// or the transport failed within the handshake.
+    /// No connection to the server could be made: the host was not found, none of its addresses
+    /// answered, or the transport failed during the handshake.
     Connect(Box<ConnectError>),
     /// The connection failed: by the peer's fault, by a limit, or because the stream ended. Later
     /// calls return the same error.
     Connection(ConnectionError),
-    /// What was waited for to leave does not, or not whole: the peer closed the connection or it
-    /// failed meanwhile, or [`WhenFull::DropOldest`](crate::WhenFull) made room. Also tells of
-    /// messages that were queued before, once. Do not send again what may have left.
+    /// Messages were queued and will not be written, or not whole: the peer closed the connection,
+    /// the connection failed, or [`WhenFull::DropOldest`](crate::WhenFull) dropped them. Reported
+    /// once, also for messages of earlier calls. Some of them may have been written, so do not
+    /// send them again.
     Discarded(Discarded),
     /// The handshake failed: there is no connection. A server has answered the request with
     /// [`HandshakeError::status`]; a client finds the server's answer, if there was one, in
@@ -68,18 +69,18 @@ pub enum Error {
         /// The message, if an owned one was to be sent.
         message: Option<Message>,
     },
-    /// A wait has ended without success, which is no failure of the transport.
+    /// A wait took too long. The transport has not failed.
     Timeout(Timeout),
     /// A `wss` URL was given where there is no TLS: connect a TLS stream, and do the handshake over
     /// it by `connect_over`.
     TlsRequired,
 }
 
-/// Which wait has ended, from [`Error::Timeout`].
+/// Which wait took too long, from [`Error::Timeout`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Timeout {
-    /// An attempt of a client that comes back took too long.
+    /// An attempt of a client that reconnects took too long.
     Attempt {
         /// `Options::attempt_timeout`.
         limit: Duration,

@@ -11,9 +11,9 @@ use crate::handshake::HandshakeError;
 
 /// Why there is no request or no stream for an attempt, and whether another attempt may succeed.
 ///
-/// `?` makes one of what usually fails. A `std::io::Error` may pass, unless its kind is
-/// `InvalidData`: TLS reports a bad certificate so. A `HandshakeError` is final: the request
-/// cannot be written.
+/// `?` converts a `std::io::Error` and a `HandshakeError`. After a `std::io::Error` another attempt
+/// is made, unless its kind is `InvalidData`, which TLS uses for a bad certificate. A
+/// `HandshakeError` is final: the request cannot be written.
 ///
 /// ```
 /// use sanswire::reconnect::{AttemptError, Retry};
@@ -86,8 +86,7 @@ impl fmt::Display for OutboxError {
                 f.write_str("no number is left for another message: begin a new session")
             }
             Self::Full => f.write_str(
-                "as many messages or bytes wait as may (Options::max_messages, max_bytes): wait for \
-                 room",
+                "queue is full (Options::max_messages, Options::max_bytes): wait for room",
             ),
             Self::TooLarge { len, limit } => {
                 write!(

@@ -415,9 +415,9 @@ pub enum GaveUp {
 impl fmt::Display for GaveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Attempts => "as many attempts in a row have failed as may (Policy::max_attempts)",
+            Self::Attempts => "too many attempts in a row have failed (Policy::max_attempts)",
             Self::Final => "another attempt would fail in the same way",
-            Self::Time => "the next attempt would come too late (Policy::max_outage)",
+            Self::Time => "no connection for too long (Policy::max_outage)",
         })
     }
 }

@@ -18,7 +18,7 @@ pub(crate) fn connecting(table: &mut Table) {
     table.group(
         "Connecting",
         "From `connect` and `connect_with` of all adapters, and as the cause of an attempt of the \
-         client that comes back. `ConnectError` has the `io::Error` and how far it came.",
+         client that reconnects. `ConnectError` has the `io::Error` and how far it came.",
     );
     let lookup = connect("ws://nobody.invalid:9001/chat?token=secret").unwrap_err();
     let cause = "the name of the host is not known, or no resolver answers";
@@ -127,15 +127,15 @@ fn limit(table: &mut Table, error: &sanswire::handshake::HandshakeError, cause: 
 pub(crate) fn all(table: &mut Table) {
     table.group(
         "The adapters and the driver",
-        "`Error` is that of all adapters. Its variants print what they wrap, so this has one example \
-         of each; `DriverError` is the part of it that is known without I/O.",
+        "All adapters return `Error`. Its variants print the errors that they wrap, so one example of \
+         each is enough. `DriverError` has the variants that need no I/O.",
     );
     let mut connection = Connection::server(&Config::default());
     connection.input().extend_from_slice(b"\x88\x92\0\0\0\0\x03\xf3database is down");
     let mut socket = WebSocket::from_driver(Plain(Cursor::new(Vec::new())), connection);
     assert!(socket.recv().unwrap().is_none());
     let closed: Closed = socket.closed().unwrap().check().unwrap_err();
-    let cause = "the peer closes with a code that is no goodbye (`Closed::check`)";
+    let cause = "the peer closes with a code other than 1000 and 1001 (`Closed::check`)";
     let remedy = "look at the code and the reason; reconnect after 1001, 1011, 1012 and 1013";
     table.single("Closed", &closed, cause, NOTHING, remedy);
     table.variant("Error", &Error::from(closed), cause, NOTHING, remedy);

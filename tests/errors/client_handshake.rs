@@ -20,7 +20,7 @@ pub(crate) fn caller(table: &mut Table) {
     for (error, cause, remedy) in [
         (
             ClientRequest::from_url("ftp://example.com/").unwrap_err(),
-            "a URL is none of a WebSocket",
+            "a URL does not begin with `ws://` or `wss://`",
             "begin it with `ws://` or `wss://`",
         ),
         (
@@ -65,7 +65,7 @@ pub(crate) fn caller(table: &mut Table) {
         ),
         (
             OriginPolicy::same_origin().allow("example.com").unwrap_err(),
-            "an origin pattern is none",
+            "an origin pattern has no scheme",
             "write the scheme, too",
         ),
     ] {
@@ -180,9 +180,14 @@ fn refusals(table: &mut Table) {
             "401 Unauthorized",
             "WWW-Authenticate: Bearer realm=\"chat\"\r\nContent-Type: application/json\r\n",
             "{\"error\":\"token expired\"}",
-            "the server wants to know who connects",
+            "the server requires authentication",
         ),
-        ("403 Forbidden", "", "Origin is not allowed\n", "the server lets nobody like this in"),
+        (
+            "403 Forbidden",
+            "",
+            "Origin is not allowed\n",
+            "the server does not allow this client or origin",
+        ),
         (
             "404 Not Found",
             "",
@@ -211,7 +216,7 @@ fn refusals(table: &mut Table) {
             "429 Too Many Requests",
             "Retry-After: 120\r\n",
             "",
-            "the server has enough of this client",
+            "this client has sent too many requests",
         ),
         (
             "503",

@@ -13,7 +13,7 @@ pub(crate) fn all(table: &mut Table) {
         "An open connection",
         "From `poll_event`, `recv` and `run`. The connection has failed. The Close frame that tells \
          the peer why is queued, and the adapters write it. Most of these are faults of the peer's \
-         WebSocket implementation: log them, and tell its maker.",
+         WebSocket implementation: log them, and report them to its authors.",
     );
     for (frames, cause) in [
         (

@@ -16,7 +16,7 @@ use crate::table::{NOTHING, Table};
 
 pub(crate) fn all(table: &mut Table) {
     table.group(
-        "A client that comes back",
+        "A client that reconnects",
         "`Cause` is in `ClientEvent::Disconnected`, which says when the next attempt begins. `GaveUp` \
          is the last event. `OutboxError` comes with the message that is not queued.",
     );
@@ -65,11 +65,7 @@ pub(crate) fn all(table: &mut Table) {
     let mut session: Supervisor<ConnectionError> = opened(session((1 << 53) - 1));
     let exhausted = session.try_send("a").unwrap_err().error;
     for (error, cause, remedy) in [
-        (
-            full,
-            "as many messages or bytes wait as may",
-            "wait (`Handle::send`), or raise the limits of `Options`",
-        ),
+        (full, "the queue is full", "wait (`Handle::send`), or raise the limits of `Options`"),
         (large, "a message alone is over the limit", "split it, or raise `Options::max_bytes`"),
         (ended, "the client was stopped or gave up", "call `start`"),
         (exhausted, "a session has used up its numbers", "make a new client"),

@@ -31,7 +31,7 @@ pub(crate) fn client(table: &mut Table) {
     for (head, cause, remedy) in [
         (
             String::new(),
-            "the client leaves without a word: a probe, or a browser's reserve",
+            "the client leaves without a request: a probe, or a spare connection of a browser",
             "do not log it",
         ),
         ("GET / HT".into(), "the client leaves within its request", "nothing"),
@@ -74,7 +74,11 @@ pub(crate) fn client(table: &mut Table) {
         ),
         (request(&full).replace("GET", "POST"), "the method is not GET", client),
         (request(KEY), "the version is missing, or not 13", client),
-        (request(&[VERSION, "Sec-WebSocket-Key: short\r\n"].concat()), "the key is none", client),
+        (
+            request(&[VERSION, "Sec-WebSocket-Key: short\r\n"].concat()),
+            "the key is not 16 bytes in base64",
+            client,
+        ),
         (request(&[&full, "Content-Length: 3\r\n"].concat()), "the request has a body", client),
         (
             request(&[&full, "Sec-WebSocket-Protocol: a, a\r\n"].concat()),

@@ -90,7 +90,7 @@ impl Table {
         let mut page = String::from(HEAD);
         for group in &self.groups {
             page += &format!("\n## {}\n\n{}\n\n", group.title, group.about);
-            page += "| error | comes about when | text | the peer is told | what to do |\n";
+            page += "| error | happens when | text | the peer is told | what to do |\n";
             page += "|---|---|---|---|---|\n";
             for row in &group.rows {
                 let Row { name, cause, told, remedy, .. } = row;
@@ -191,11 +191,11 @@ fn visit(folder: &Path, see: &mut impl FnMut(String)) {
 const HEAD: &str = "\
 # Errors
 
-Every error of the crate: how it comes about, its exact text, what the peer is told, and what to do.
-A test provokes each of them and makes this page of what it sees.
+Every error of the crate: when it happens, its exact text, what the peer is told, and what to do.
+A test provokes each error and writes this page from the results.
 
-The text of an error says everything: a wrapper prints what it wraps, and `source()` goes on behind
-that. So `{error}` is enough for a log. What a peer sent is shown on one line, shortened, without
+The text of an error says everything: an error that wraps another prints its text, and `source()`
+returns what comes after it. So `{error}` is enough for a log. What a peer sent is shown on one line, shortened, without
 control characters. A URL is shown without its user information and its query.
 
 A Close frame and an HTTP answer say what the peer did wrong. They name no fields of this crate.

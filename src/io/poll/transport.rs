@@ -62,9 +62,9 @@ pub trait PollTransport: Unpin {
     /// Waits until the time is `at`. A later call with another time replaces the earlier one.
     fn poll_timer(&mut self, cx: &mut Context<'_>, at: Timestamp) -> Poll<()>;
 
-    /// Has the task polled again after the other tasks that are ready and, if the runtime can do
-    /// that, after those that the operating system makes ready meanwhile. By default it wakes the
-    /// task.
+    /// Schedules the task to be polled again after all other tasks that are ready. If the runtime
+    /// can do so, tasks that the operating system makes ready in the meantime also run first. By
+    /// default, it wakes the task.
     fn yield_now(&mut self, cx: &mut Context<'_>) {
         cx.waker().wake_by_ref();
     }

@@ -225,12 +225,12 @@ fn an_event_reads_as_a_line_of_a_log() {
         (ClientEvent::Forgot, "session is unknown here: a new one begins"),
         (
             ClientEvent::GaveUp(GaveUp::Attempts),
-            "gave up: as many attempts in a row have failed as may (Policy::max_attempts)",
+            "gave up: too many attempts in a row have failed (Policy::max_attempts)",
         ),
         (ClientEvent::GaveUp(GaveUp::Final), "gave up: another attempt would fail in the same way"),
         (
             ClientEvent::GaveUp(GaveUp::Time),
-            "gave up: the next attempt would come too late (Policy::max_outage)",
+            "gave up: no connection for too long (Policy::max_outage)",
         ),
         (ClientEvent::Message("secret".into()), "text message of 6 bytes"),
         (ClientEvent::Message(vec![1, 2].into()), "binary message of 2 bytes"),
