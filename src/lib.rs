@@ -16,7 +16,7 @@
 //! async fn serve(listener: TcpListener) -> Result<(), Error> {
 //!     loop {
 //!         let (stream, _) = listener.accept().await?;
-//!         tokio::spawn(echo(stream));
+//!         tokio::spawn(echo(stream)); // Its result is an error to log.
 //!     }
 //! }
 //!

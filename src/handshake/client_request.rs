@@ -112,9 +112,13 @@ impl ClientRequest {
     ///
     /// Without the feature `url`, only a valid ASCII URL is accepted; the error says what is wrong,
     /// and where. With the feature, the URL is parsed as browsers parse it: international host names
-    /// become ASCII, and special characters are percent-encoded. A URL that is accepted without the
-    /// feature makes the same request with it, except that host names with `xn--` must then be valid
-    /// international names.
+    /// become ASCII, special characters are percent-encoded, and forms such as `ws:example.com` and
+    /// `ws://127.1/` are accepted. Any dependency can enable the feature: where the URL comes from a
+    /// stranger, check the host of the request rather than the text of the URL.
+    ///
+    /// A URL that is accepted without the feature makes the same request with it, with two exceptions:
+    /// host names with `xn--` must then be valid international names, and a path segment of a letter
+    /// and a colon, such as `a:`, is not removed by a `..` after it.
     ///
     /// As in browsers, the path segments `.` and `..` are resolved, and an apostrophe in the query
     /// becomes `%27`.

@@ -28,8 +28,8 @@ pub enum HandshakeError {
     /// The stream ended before the handshake was complete. If nothing at all had come, the error is
     /// [`NoRequest`](Self::NoRequest) for a server, [`NoResponse`](Self::NoResponse) for a client.
     EndOfStream,
-    /// The [`OriginPolicy`](super::OriginPolicy) does not allow where the request comes from.
-    ForbiddenOrigin,
+    /// The [`OriginPolicy`](super::OriginPolicy) does not allow this origin, or a request without one.
+    ForbiddenOrigin(Option<String>),
     /// The caller's header has a name that is no token, or a value with control characters.
     IllegalHeader(String),
     /// The caller's host and port are not what may stand in a `Host` header. User information, a query
@@ -159,7 +159,7 @@ impl HandshakeError {
             | Self::Malformed(_)
             | Self::MissingHeader(_)
             | Self::UnexpectedBody => 400,
-            Self::ForbiddenOrigin => 403,
+            Self::ForbiddenOrigin(_) => 403,
             Self::MethodNotAllowed => 405,
             Self::NoRequest { .. } | Self::Timeout(_) => 408,
             Self::LimitExceeded(HeadLimit::StartLine(_)) => 414,
@@ -251,10 +251,13 @@ impl fmt::Display for Told<'_> {
             Error::EndOfStream => {
                 ("stream ended within the handshake", ": the peer or the network went away")
             }
-            Error::ForbiddenOrigin => (
-                "header Origin is missing or names a forbidden origin",
-                " (OriginPolicy::allow adds one)",
-            ),
+            Error::ForbiddenOrigin(None) => {
+                ("header Origin is missing", " (OriginPolicy::missing lets such clients in)")
+            }
+            Error::ForbiddenOrigin(Some(origin)) => {
+                write!(f, "origin {} is not allowed", Excerpt(origin.as_bytes()))?;
+                ("", " (OriginPolicy::allow adds one)")
+            }
             Error::IllegalHeader(name) => {
                 return write!(
                     f,
@@ -351,14 +354,14 @@ impl fmt::Display for Told<'_> {
             Error::UnofferedExtension(name) => {
                 return write!(
                     f,
-                    "extension {} was chosen, but not offered: choose one that the client offers",
+                    "extension {} was chosen, but the client did not offer it",
                     Excerpt(name.as_bytes())
                 );
             }
             Error::UnofferedSubprotocol(name) => {
                 return write!(
                     f,
-                    "subprotocol {} was chosen, but not offered: choose one that the client offers",
+                    "subprotocol {} was chosen, but the client did not offer it",
                     Excerpt(name.as_bytes())
                 );
             }

@@ -122,7 +122,7 @@ impl OriginPolicy {
         if self.allows(origin.as_deref(), request.host()) {
             return Ok(());
         }
-        Err(HandshakeError::ForbiddenOrigin)
+        Err(HandshakeError::ForbiddenOrigin(origin.map(Into::into)))
     }
 
     /// Returns whether a page from `origin` may connect to `host`, which is the `Host` header, or

@@ -106,6 +106,19 @@ impl<T: Transport + ?Sized> Transport for Box<T> {
 }
 
 /// Makes any `Read + Write` a [`Transport`], with the defaults of that trait.
+///
+/// ```
+/// use sanswire::io::Plain;
+/// use sanswire::io::blocking::WebSocket;
+/// use sanswire::{Connection, Config};
+///
+/// let stream = Plain(std::io::Cursor::new(Vec::new())); // such as a TLS stream, or one of mio
+/// let socket = WebSocket::from_driver(stream, Connection::server(&Config::default()));
+/// # drop(socket);
+/// ```
+///
+/// It cannot shut down one direction: a stream that can, such as the `TcpStream` of mio, should
+/// implement [`Transport::shutdown_write`], so that the peer sees the end at once.
 #[derive(Clone, Copy, Debug, Default)]
 #[expect(clippy::exhaustive_structs, reason = "a wrapper to be put on and taken off")]
 pub struct Plain<S>(

@@ -113,7 +113,7 @@ impl Policy {
             HandshakeError::UnexpectedStatus(response) => self.judge_response(response),
             HandshakeError::DuplicateHeader(_)
             | HandshakeError::DuplicateSubprotocol(_)
-            | HandshakeError::ForbiddenOrigin
+            | HandshakeError::ForbiddenOrigin(_)
             | HandshakeError::IllegalHeader(_)
             | HandshakeError::InvalidAuthority(_)
             | HandshakeError::InvalidExtension(_)

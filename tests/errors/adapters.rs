@@ -1,11 +1,12 @@
 //! The adapters over sockets and streams, and the driver under them.
 
 use std::collections::VecDeque;
-use std::io::{self, Cursor, ErrorKind, Read, Write};
+use std::io::{self, Cursor, ErrorKind, Read};
 use std::net::{TcpListener, TcpStream};
 use std::time::Duration;
 
-use sanswire::driver::{Driver, DriverError, Next};
+use bytes::Buf;
+use sanswire::driver::{Driver, DriverError, Next, Write};
 use sanswire::handshake::{ClientRequest, HeadLimit, HeadLimits, Response, ServerHandshake};
 use sanswire::io::blocking::WebSocket;
 use sanswire::io::tokio as poll;
@@ -143,29 +144,35 @@ pub(crate) fn all(table: &mut Table) {
     let mut connection = Connection::server(&Config::default());
     connection.input().extend_from_slice(b"\x83\x80\0\0\0\0");
     let mut driver = Driver::from(connection);
-    let told = "1002 reserved opcode 3";
-    let error = end(&mut driver);
+    let (error, written) = end(&mut driver);
+    // A Close frame of a server: two bytes of header, the code, the reason.
+    let [0x88, _, code @ ..] = written.as_slice() else { panic!("{written:x?}") };
+    let (code, reason) = code.split_at(2);
+    let code = u16::from_be_bytes(code.try_into().unwrap());
+    let told = format!("{code} {}", String::from_utf8_lossy(reason));
     let cause = "an open connection fails";
     let remedy = "see the connection";
-    table.variant("DriverError", &error, cause, told, remedy);
+    table.variant("DriverError", &error, cause, told.clone(), remedy);
     table.variant("Error", &Error::from(error), cause, told, remedy);
     let request = ClientRequest::new("example.com:9001", "/chat?token=secret").unwrap();
     let mut driver = Driver::client(&request, &Config::default(), [7; 16], [7; 32]);
     let answer = b"HTTP/1.1 401 Unauthorized\r\nContent-Length: 13\r\n\r\ntoken expired";
     driver.want_read().unwrap().extend_from_slice(answer);
     driver.handle_read(answer.len(), Duration::ZERO);
-    let error = end(&mut driver);
+    let (error, _) = end(&mut driver);
     let cause = "a handshake fails; a client's has the URL";
     let remedy = "see the handshakes";
     table.variant("DriverError", &error, cause, NOTHING, remedy);
     table.variant("Error", &Error::from(error), cause, NOTHING, remedy);
     let mut driver = Driver::server(&Config::default());
     driver.reject(&Response::new(503).text("full\n")).unwrap();
-    let error = end(&mut driver);
+    let (error, written) = end(&mut driver);
+    let answer = String::from_utf8(written).unwrap();
+    let status = answer.lines().next().unwrap().strip_prefix("HTTP/1.1 ").unwrap();
+    let told = format!("{status}: {}", answer.lines().last().unwrap());
     let cause = "the application rejects a request";
-    let told = "503 Service Unavailable: full";
     let remedy = "nothing: it was wanted";
-    table.variant("DriverError", &error, cause, told, remedy);
+    table.variant("DriverError", &error, cause, told.clone(), remedy);
     table.variant("Error", &Error::from(error), cause, told, remedy);
 
     let config = Config::default().max_buffered(10).when_full(WhenFull::DropOldest);
@@ -232,22 +239,33 @@ pub(crate) fn timeout(
 }
 
 /// Drives a driver over a transport that takes everything to its end.
-fn end(driver: &mut Driver) -> DriverError {
-    loop {
+/// Runs a driver to its error. Returns that, and what the peer is told.
+fn end(driver: &mut Driver) -> (DriverError, Vec<u8>) {
+    let mut written = Vec::new();
+    let error = loop {
         match driver.poll_event() {
             Ok(Next::Wait) => {}
             Ok(Next::Event(Event::Closed(closed), _)) => panic!("{closed}"),
             Ok(_) => continue,
-            Err(error) => return error,
+            Err(error) => break error,
         }
-        while let Some(wanted) = driver.want_write() {
-            let len = match wanted {
-                sanswire::driver::Write::Bytes(output) => output.len(),
-                sanswire::driver::Write::Flush | sanswire::driver::Write::Shutdown => 0,
-            };
-            driver.handle_written(len);
-        }
+        write_all(driver, &mut written);
         driver.handle_read_error();
+    };
+    write_all(driver, &mut written);
+    (error, written)
+}
+
+fn write_all(driver: &mut Driver, written: &mut Vec<u8>) {
+    while let Some(wanted) = driver.want_write() {
+        let len = match wanted {
+            Write::Bytes(output) => {
+                written.extend_from_slice(output.chunk());
+                output.chunk().len()
+            }
+            Write::Flush | Write::Shutdown => 0,
+        };
+        driver.handle_written(len);
     }
 }
 
@@ -267,7 +285,7 @@ impl Read for Script {
     }
 }
 
-impl Write for Script {
+impl io::Write for Script {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         match self {
             Self { is_broken: true, .. } => Err(ErrorKind::BrokenPipe.into()),

@@ -90,13 +90,21 @@ impl Table {
         let mut page = String::from(HEAD);
         for group in &self.groups {
             page += &format!("\n## {}\n\n{}\n\n", group.title, group.about);
-            page += "| error | happens when | text | the peer is told | what to do |\n";
-            page += "|---|---|---|---|---|\n";
+            let is_told = group.rows.iter().any(|row| row.told != NOTHING);
+            let (head, line) =
+                if is_told { (" the peer is told |", "---|") } else { Default::default() };
+            page += &format!("| error | happens when | what to do | text |{head}\n");
+            page += &format!("|---|---|---|---|{line}\n");
             for row in &group.rows {
                 let Row { name, cause, told, remedy, .. } = row;
+                // A part of the error before it, with the same text.
+                if remedy.starts_with("see `") {
+                    continue;
+                }
                 let text = cell(&row.chain.join(": "));
                 let told = if told == NOTHING { NOTHING.into() } else { cell(told) };
-                page += &format!("| `{name}` | {cause} | {text} | {told} | {remedy} |\n");
+                let told = if is_told { format!(" {told} |") } else { String::new() };
+                page += &format!("| `{name}` | {cause} | {remedy} | {text} |{told}\n");
             }
         }
         page
@@ -192,11 +200,12 @@ const HEAD: &str = "\
 # Errors
 
 Every error of the crate: when it happens, its exact text, what the peer is told, and what to do.
-A test provokes each error and writes this page from the results.
+A test provokes each error and writes this page from the results. Only for `CompressionFailed`, which
+needs a lack of memory, it makes the error itself.
 
 The text of an error says everything: an error that wraps another prints its text, and `source()`
-returns what comes after it. So `{error}` is enough for a log. What a peer sent is shown on one line, shortened, without
-control characters. A URL is shown without its user information and its query.
+returns what comes after it. So `{error}` is enough for a log. What a peer sent is shown on one line,
+shortened, without control characters. A URL is shown without its user information and its query.
 
 A Close frame and an HTTP answer say what the peer did wrong. They name no fields of this crate.
 ";

@@ -201,12 +201,17 @@ fn what_is_no_origin_cannot_be_listed() {
 fn a_forbidden_origin_is_answered_403() {
     let policy = OriginPolicy::same_origin();
     assert_eq!(policy.check(&request(&[b"http://example.com"])), Ok(()));
-    for origins in [&[&b"http://evil"[..]][..], &[]] {
+    for (origins, origin, text) in [
+        (&[&b"http://evil"[..]][..], Some("http://evil"), "origin http://evil is not allowed"),
+        (&["\u{202e}live".as_bytes()], Some("\u{202e}live"), "origin \\u{202e}live is not allowed"),
+        (&[], None, "header Origin is missing"),
+    ] {
         let error = policy.check(&request(origins)).unwrap_err();
-        assert_eq!(error, HandshakeError::ForbiddenOrigin);
+        assert_eq!(error, HandshakeError::ForbiddenOrigin(origin.map(Into::into)));
+        assert!(error.to_string().starts_with(text), "{error}");
         let response = Response::from(&error);
         assert_eq!((response.status(), response.reason()), (403, "Forbidden"));
-        assert!(response.content().starts_with(b"header Origin "));
+        assert_eq!(response.content(), &format!("{text}\n"));
     }
     let twice = policy.check(&request(&[b"http://example.com", b"http://evil"])).unwrap_err();
     assert_eq!((&twice, twice.status()), (&HandshakeError::DuplicateHeader("Origin"), 400));

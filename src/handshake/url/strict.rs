@@ -62,8 +62,8 @@ fn parse_host(host: &str, start: usize) -> Result<String, UrlError> {
         let address = literal.strip_suffix(']').and_then(|literal| literal.parse().ok());
         return address.map_or_else(|| fault(0, IPV6), |address| Ok(ipv6(address)));
     }
-    if host.contains(':') {
-        return fault(0, IPV6);
+    if let Some(at) = host.find(':') {
+        return fault(at, "a second colon: write one port, and an IPv6 address in brackets");
     }
     if let Some(at) = host.bytes().position(|byte| !byte.is_ascii()) {
         return fault(

@@ -144,7 +144,7 @@ pub struct Stream<S> {
 }
 
 impl WebSocket<TcpStream> {
-    /// Connects to a `ws://` URL over TCP, and does the opening handshake.
+    /// Connects to a `ws://` URL over a TCP stream of tokio, and does the opening handshake.
     ///
     /// [`connect_with`](Self::connect_with) takes headers, subprotocols and a [`Config`];
     /// [`connect_over`](Self::connect_over) takes a TLS stream. The [module's page](self) has an
@@ -163,10 +163,10 @@ impl WebSocket<TcpStream> {
     pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
         let request = ClientRequest::from_url(url);
         let connecting = request.map(|request| Self::connect_with(&request, &Config::default()));
-        async move { connecting?.await }
+        Box::pin(async move { connecting?.await })
     }
 
-    /// Connects over TCP to the host of `request`, and does the opening handshake.
+    /// Connects to the host of `request` over a TCP stream of tokio, and does the opening handshake.
     ///
     /// It sets [`TCP_NODELAY`](TcpStream::set_nodelay): messages are written whole, so TCP need not
     /// wait for more.
@@ -188,9 +188,8 @@ impl WebSocket<TcpStream> {
     /// # Errors
     ///
     /// - [`Error::TlsRequired`] for `wss`.
-    /// - [`Error::Connect`]: the host was not found, or none of its addresses answered. Each
-    ///   address
-    ///   is tried for [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most.
+    /// - [`Error::Connect`]: the host was not found, or none of its addresses answered. Each is tried
+    ///   for [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most.
     /// - Those of [`connect_over`](Self::connect_over).
     ///
     /// # Cancel safety

@@ -57,7 +57,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
     /// To complete the closing handshake, call [`next`](Self::next) until it returns `None`. This
     /// takes [`Config::close_timeout`](crate::Config) at most, whatever the server does. Queued
     /// messages are sent before the Close frame as far as the connection's output has room; the
-    /// rest stays queued. If the client is dropped instead, everything is lost.
+    /// rest stays queued: [`take_unsent`](Self::take_unsent) returns it. If the client is dropped instead, everything is lost.
     #[doc(alias = "close")]
     #[doc(alias = "shutdown")]
     pub fn stop(&mut self) {
