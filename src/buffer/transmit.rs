@@ -421,7 +421,10 @@ mod tests {
                 prop_assert_eq!(output.len(), model.len());
                 prop_assert!(!output.chunk().is_empty() || model.is_empty());
                 prop_assert_eq!(output.chunk(), &model[..output.chunk().len()]);
-                prop_assert_eq!(first::<64>(&output), &model[..]);
+                // Without `std`, `Buf` yields the first chunk alone.
+                if cfg!(feature = "std") {
+                    prop_assert_eq!(first::<64>(&output), &model[..]);
+                }
                 let some = first::<3>(&output);
                 prop_assert_eq!(&some, &model[..some.len()]);
                 prop_assert_eq!(output.noted_payload(), model.len());
