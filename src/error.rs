@@ -415,7 +415,7 @@ impl fmt::Display for SendError {
                 f.write_str("message could not be compressed: send it uncompressed")
             }
             Self::InvalidUtf8 => f.write_str(
-                "text is not valid UTF-8, or would end inside a character: mend it, or send binary",
+                "text is not valid UTF-8, or would end inside a character: fix it, or send binary",
             ),
             Self::ControlTooLong { len } => write!(
                 f,

@@ -31,7 +31,7 @@ pub(crate) fn caller(table: &mut Table) {
         (
             new("a b", "/").unwrap_err(),
             "a host or port cannot be in a `Host` header",
-            "mend it; write international names in ASCII",
+            "fix it; write international names in ASCII",
         ),
         (
             new("user:secret@example.com", "/").unwrap_err(),
@@ -90,7 +90,7 @@ pub(crate) fn server(table: &mut Table) {
         (
             "HTTP/1.0 101 Switching\r\n\r\n",
             "the answer is of another HTTP version",
-            "mend the server, or the proxy before it",
+            "fix the server, or the proxy before it",
         ),
         (
             "HTTP/1.1 101 Switching Protocols\r\nUpgr",
@@ -101,7 +101,7 @@ pub(crate) fn server(table: &mut Table) {
         (
             "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\r\n",
             "a header of the answer is missing",
-            "mend the server, or the proxy before it",
+            "fix the server, or the proxy before it",
         ),
     ];
     for (answer, cause, remedy) in answers {
@@ -115,21 +115,21 @@ pub(crate) fn server(table: &mut Table) {
     };
     let good = "Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n";
     let accepted = |lines: &str| with(&[good, lines].concat());
-    let mend = "mend the server, or the proxy before it";
-    answered(table, &request(), with(&good.repeat(2)).as_bytes(), "a header is repeated", mend);
+    let fix = "fix the server, or the proxy before it";
+    answered(table, &request(), with(&good.repeat(2)).as_bytes(), "a header is repeated", fix);
     let wrong = with("Sec-WebSocket-Accept: \x0bwrong\r\n").replace('\x0b', "");
     answered(
         table,
         &request(),
         wrong.as_bytes(),
         "the server answers another key: a cache may",
-        mend,
+        fix,
     );
     let h2c = accepted("").replace("websocket", "h2c");
-    answered(table, &request(), h2c.as_bytes(), "the server upgrades to something else", mend);
+    answered(table, &request(), h2c.as_bytes(), "the server upgrades to something else", fix);
     let chosen = accepted("Sec-WebSocket-Protocol: soap\r\n");
     let cause = "the server chooses a subprotocol that was not offered";
-    let remedy = "offer it, or mend the server";
+    let remedy = "offer it, or fix the server";
     answered(table, &request(), chosen.as_bytes(), cause, remedy);
     let demanding = request().subprotocol("chat").unwrap();
     let demanding = demanding.subprotocol_policy(SubprotocolPolicy::Required);
@@ -138,15 +138,15 @@ pub(crate) fn server(table: &mut Table) {
     answered(table, &demanding, accepted("").as_bytes(), cause, remedy);
     let chosen = accepted("Sec-WebSocket-Extensions: foo\r\n");
     let cause = "the server chooses an extension that was not offered";
-    answered(table, &request(), chosen.as_bytes(), cause, mend);
+    answered(table, &request(), chosen.as_bytes(), cause, fix);
     let deflating = request().deflate(&DeflateConfig::default());
     let chosen =
         accepted("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=7\r\n");
     let cause = "the server agrees on compression in a way that is not valid";
-    answered(table, &deflating, chosen.as_bytes(), cause, "mend the server, or use no compression");
+    answered(table, &deflating, chosen.as_bytes(), cause, "fix the server, or use no compression");
     let hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(17);
     let cause = "the server sends too many interim responses";
-    answered(table, &request(), hints.as_bytes(), cause, "raise the limit, or mend the server");
+    answered(table, &request(), hints.as_bytes(), cause, "raise the limit, or fix the server");
 
     let mut late = ClientHandshake::new(&request(), *b"the sample nonce");
     late.handle_timeout(Duration::from_secs(1));

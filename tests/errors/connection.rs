@@ -35,20 +35,20 @@ pub(crate) fn all(table: &mut Table) {
     ] {
         let mut end = End::open(Role::Client);
         end.feed(&frames);
-        failed(table, end, cause, "mend the peer");
+        failed(table, end, cause, "fix the peer");
     }
     let mut end = End::open(Role::Server);
     end.feed(&frame(FIN | TEXT, b"a"));
-    failed(table, end, "a client sends a frame without a mask", "mend the peer");
+    failed(table, end, "a client sends a frame without a mask", "fix the peer");
     let mut end = End::open(Role::Client);
     end.feed(&[0x81, 0x81, 0, 0, 0, 0, b'a']);
-    failed(table, end, "a server sends a frame with a mask", "mend the peer");
+    failed(table, end, "a server sends a frame with a mask", "fix the peer");
     let mut end = End::open(Role::Server);
     end.receive(&frame(FIN | TEXT, b"\xff"));
     failed(table, end, "a text or a close reason is not UTF-8", "have the peer send binary");
     let mut end = deflating();
     end.receive(&frame(FIN | 0x40 | BINARY, b"\xff\xff"));
-    failed(table, end, "a compressed message is damaged", "mend the peer, or use no compression");
+    failed(table, end, "a compressed message is damaged", "fix the peer, or use no compression");
     limits(table);
     timeouts(table);
 }

@@ -21,7 +21,7 @@ pub(crate) fn client(table: &mut Table) {
          client was answered with the status and a line of text. Faults of clients: count them, and do \
          not log them one by one.",
     );
-    let client = "mend the client, or the proxy before this end";
+    let client = "fix the client, or the proxy before this end";
     let request = |lines: &str| {
         format!(
             "GET / HTTP/1.1\r\nHost: h\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n{lines}\r\n"
