@@ -120,7 +120,7 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Rejected`]: `decide` refused the request.
+    /// - [`Error::Rejected`]: `decide` answered with a response, such as a refusal or a page.
     /// - [`Error::Handshake`]: the request is invalid, or did not arrive within
     ///   [`HeadLimits::timeout`]. [`HandshakeError::NoRequest`](crate::handshake::HandshakeError)
     ///   means that the client connected and left without a request, as browsers do: do not log it.

@@ -90,7 +90,7 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Rejected`]: `decide` refused the request.
+    /// - [`Error::Rejected`]: `decide` answered with a response, such as a refusal or a page.
     /// - [`Error::Handshake`]: the request is invalid, or the request or its answer took longer
     ///   than [`HeadLimits::timeout`]. [`HandshakeError::NoRequest`] means that the client
     ///   connected and left without a request, as browsers do: do not log it.
