@@ -308,7 +308,7 @@ impl fmt::Display for Told<'_> {
             Error::InvalidTarget => ("request target is neither a path nor an http URI", ""),
             Error::InvalidUrl(fact) => return write!(f, "not a WebSocket URL: {fact}"),
             Error::LimitExceeded(limit) => return limit.tell(self.audience, f),
-            Error::Malformed(part) => return write!(f, "HTTP head is not valid at its {part}"),
+            Error::Malformed(part) => return write!(f, "not a valid HTTP head: {part}"),
             Error::MethodNotAllowed => ("request method is not GET", ""),
             Error::MissingHeader(name) => return write!(f, "header {name} is missing"),
             Error::NoRequest { waited: None } => ("client left without a request", ""),

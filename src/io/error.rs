@@ -103,10 +103,13 @@ impl fmt::Display for Timeout {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Attempt { limit } => {
-                write!(f, "attempt to connect took longer than {limit:?} (Options::attempt_timeout)")
+                write!(
+                    f,
+                    "attempt to connect took longer than {limit:?} (Options::attempt_timeout)"
+                )
             }
             Self::Deadline => f.write_str(
-                "a deadline passed before everything was written: receive, and the error says which",
+                "a deadline passed before everything was written: the error of recv says which",
             ),
             Self::Read { limit } => write!(
                 f,

@@ -201,7 +201,13 @@ pub(crate) fn all(table: &mut Table) {
     let ((sender, _), (_, receiver)) = (half(), half());
     let error = sender.reunite(receiver).unwrap_err();
     let cause = "two halves of different sockets are put together";
-    table.single("ReuniteError", &error, cause, NOTHING, "take the halves out of it");
+    table.single(
+        "ReuniteError",
+        &error,
+        cause,
+        NOTHING,
+        "pass the halves of one socket; the error gives both back",
+    );
 }
 
 fn open_connection() -> Connection {

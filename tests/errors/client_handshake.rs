@@ -170,7 +170,13 @@ pub(crate) fn server(table: &mut Table) {
     let sent = ExtendedConnect::from(&request());
     let refused = sent.check_response(403, &Headers::new()).unwrap_err();
     let cause = "a server refuses an extended CONNECT of HTTP/2 or HTTP/3";
-    table.variant("HandshakeError", &refused, cause, NOTHING, "as for the same status of HTTP/1.1");
+    table.variant(
+        "HandshakeError",
+        &refused,
+        cause,
+        NOTHING,
+        "look at the body of the response, and at what the request lacks",
+    );
 }
 
 /// Answers with other statuses than 101.

@@ -15,7 +15,12 @@ pub(crate) fn all(table: &mut Table) {
     let mut end = End::open(Role::Server);
     end.connection.commands().close(1000, "").unwrap();
     let closed = end.send("late").unwrap_err();
-    refused(table, closed, "the connection is closing or closed", "stop sending");
+    refused(
+        table,
+        closed,
+        "the connection is closing or closed",
+        "stop sending; `closed()` says why, or the error of `recv`",
+    );
     let connecting = sanswire::driver::Driver::server(&Config::default()).commands().ping(b"");
     let remedy = "wait until the connection is open";
     refused(table, connecting.unwrap_err(), "the handshake is not complete", remedy);
