@@ -32,9 +32,10 @@ use crate::timestamp::Timestamp;
 ///   one whose client has been away for the longest. If all have begun and are connected, the new
 ///   one is [denied](Denied::UserFull).
 /// - In all there are at most [`max_sessions`](Retention::max_sessions). One more replaces a
-///   session that has not begun: the oldest of the user who has the most of these, connected or
-///   not. If all have begun, it replaces the one of the same user whose client has been away for
-///   the longest. If there is none, the new one is [denied](Denied::Full).
+///   session that has not begun, connected or not: of the user with the most such sessions, the
+///   oldest. If all have begun, it replaces the session of the same user whose client has been away
+///   for the longest. If no client of this user is away, the new session is
+///   [denied](Denied::Full).
 ///
 /// The new session makes this room at once, before it has begun. So a client that only says Hello
 /// can replace sessions of its own user, but none that has begun of another user. Close the

@@ -7,23 +7,19 @@
 //! alone compresses nothing: `accept` and `connect` do not negotiate compression.
 //!
 #![cfg_attr(
-    all(feature = "deflate", feature = "tokio"),
+    all(feature = "deflate", feature = "handshake"),
     doc = "
 ```
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, ClientRequest};
-use sanswire::io::tokio::WebSocket;
-use sanswire::{Config, Error};
 
-async fn serve(stream: tokio::net::TcpStream) -> Result<WebSocket<tokio::net::TcpStream>, Error> {
-    let accept = async |_request: &_| Ok(Acceptance::new().deflate(&DeflateConfig::default()));
-    WebSocket::accept_with(stream, &Config::default(), accept).await
-}
-
-async fn connect(url: &str) -> Result<WebSocket<tokio::net::TcpStream>, Error> {
-    let request = ClientRequest::from_url(url)?.deflate(&DeflateConfig::default());
-    WebSocket::connect_with(&request, &Config::default()).await
-}
+// A client passes this to `connect_with`.
+let url = \"ws://localhost:9001/chat\";
+let request = ClientRequest::from_url(url)?.deflate(&DeflateConfig::default());
+// A server returns this from the callback of `accept_with`.
+let acceptance = Acceptance::new().deflate(&DeflateConfig::default());
+# drop((request, acceptance));
+# Ok::<(), sanswire::handshake::HandshakeError>(())
 ```
 "
 )]

@@ -104,7 +104,7 @@ pub enum HandshakeError {
     UnsupportedVersion,
     /// What the peer sends is another protocol than HTTP/1.1.
     WrongProtocol {
-        /// Who sends it.
+        /// The role of the peer that sent it.
         peer: Role,
         /// What it looks like.
         protocol: OtherProtocol,

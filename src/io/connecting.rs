@@ -1,7 +1,6 @@
 //! What came of the attempts to connect over TCP, in words; opens no socket.
 
 use alloc::boxed::Box;
-use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::net::SocketAddr;
@@ -107,10 +106,7 @@ pub(super) struct Tried {
 
 impl Tried {
     pub(super) fn new(request: &ClientRequest) -> Self {
-        let (host, port) = (request.host(), request.port());
-        let to =
-            if host.contains(':') { format!("[{host}]:{port}") } else { format!("{host}:{port}") };
-        Self { to, limit: request.timeout(), last: None }
+        Self { to: request.authority(), limit: request.timeout(), last: None }
     }
 
     /// Takes what a look-up found.
@@ -118,9 +114,8 @@ impl Tried {
         addresses.map_err(|error| self.error(ConnectStage::LookUp, error))
     }
 
-    /// Takes what came of an address. A socket that is its own peer is none: where nobody listens
-    /// on
-    /// this machine, it may be given the very port that it connects to.
+    /// Takes what came of an address. A socket that is its own peer does not count: where nobody
+    /// listens on this machine, it may be given the very port that it connects to.
     pub(super) fn connected<S>(
         &mut self,
         address: SocketAddr,

@@ -28,10 +28,8 @@
 //!
 //! A connection that fails takes longer to report its error. Its peer may still be sending; if the
 //! transport were closed at that moment, TCP would reset the connection, and the peer could lose
-//! the
-//! Close frame that tells it why. So the adapter first reads and throws away input until the peer
-//! is
-//! done, for 5 s and 32 MiB at most.
+//! the Close frame that tells it why. So the adapter first reads and throws away input until the
+//! peer is done, for 5 s and 32 MiB at most.
 //!
 //! [`driver`]: crate::driver
 

@@ -217,8 +217,7 @@ impl<S: Transport> WebSocket<S> {
     /// - [`Error::Send`]: the message was refused. The error contains it if it was passed by value;
     ///   it may be sent again.
     /// - [`Error::Timeout`] or [`Error::Io`]: the message was queued and could not be written
-    ///   before a
-    ///   deadline, or at all. Do not send it again.
+    ///   before a deadline, or at all. Do not send it again.
     /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
     ///   before it was written.
     ///

@@ -50,8 +50,7 @@ impl WebSocket<TcpStream> {
     ///
     /// - [`Error::TlsRequired`] for `wss`.
     /// - [`Error::Connect`]: the host was not found, or none of its addresses answered. Each
-    ///   address
-    ///   is tried for [`HeadLimits::timeout`] at most.
+    ///   address is tried for [`HeadLimits::timeout`] at most.
     /// - Those of [`connect_over`](Self::connect_over).
     #[doc(alias = "header")]
     #[doc(alias = "subprotocol")]

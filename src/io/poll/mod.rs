@@ -202,8 +202,7 @@ impl<T: PollTransport> WebSocket<T> {
     ///   The reason is [`SendError::Full`] when a deadline passed before there was room, and
     ///   [`SendError::Closed`] when nothing can be written any more.
     /// - [`Error::Timeout`] or [`Error::Io`]: the message was queued and could not be written
-    ///   before a
-    ///   deadline, or at all. Do not send it again.
+    ///   before a deadline, or at all. Do not send it again.
     /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
     ///   before it was written.
     ///
