@@ -79,15 +79,12 @@ impl Response {
 
     /// Sets a body of text. Its `Content-Type` is plain text, unless there is such a header already.
     #[must_use]
-    pub fn text(mut self, text: impl Into<String>) -> Self {
-        if self.headers.get(CONTENT_TYPE).is_none() {
-            self.headers.push(CONTENT_TYPE, "text/plain; charset=utf-8");
-        }
-        self.body(text.into())
+    pub fn text(self, text: impl Into<String>) -> Self {
+        self.typed("text/plain; charset=utf-8", text.into())
     }
 
-    /// Sets a body of HTML, and the header that says so: a page, for a request that asks for no
-    /// WebSocket.
+    /// Sets a body of HTML: a page, for a request that does not ask for a WebSocket. Its
+    /// `Content-Type` is HTML, unless there is such a header already.
     ///
     /// ```
     /// use sanswire::handshake::{Acceptance, Request, Response};
@@ -101,9 +98,16 @@ impl Response {
     /// }
     /// ```
     #[must_use]
-    pub fn html(mut self, html: impl Into<String>) -> Self {
-        self.headers.push("Content-Type", "text/html; charset=utf-8");
-        self.body(html.into())
+    pub fn html(self, html: impl Into<String>) -> Self {
+        self.typed("text/html; charset=utf-8", html.into())
+    }
+
+    /// Sets a body, and its type if it has none yet.
+    fn typed(mut self, content_type: &str, body: String) -> Self {
+        if self.headers.get(CONTENT_TYPE).is_none() {
+            self.headers.push(CONTENT_TYPE, content_type);
+        }
+        self.body(body)
     }
 
     /// Sets all headers.

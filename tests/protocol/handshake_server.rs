@@ -503,17 +503,20 @@ fn a_request_can_be_answered_with_any_status_headers_and_body() {
 }
 
 #[test]
-fn a_text_has_one_content_type_and_the_callers_wins() {
+fn a_body_has_one_content_type_and_the_callers_wins() {
     let json = |response: Response| response.header("content-type", "application/json").unwrap();
     for response in [
         json(Response::new(400)).text("{}"),
         json(Response::new(400).text("{}")),
         json(Response::new(400).text("a")).text("{}"),
+        json(Response::new(400)).html("{}"),
+        json(Response::new(400).html("{}")),
     ] {
         let types: Vec<_> = response.headers().all("Content-Type").collect();
         assert_eq!(types, [b"application/json"]);
     }
     assert_eq!(Response::new(400).text("a").text("b").headers().iter().len(), 1);
+    assert_eq!(Response::new(400).html("a").html("b").headers().iter().len(), 1);
 }
 
 #[test]
