@@ -278,7 +278,7 @@ fn explain(error: &Error) -> String {
             let head = printable(&format!("{} {}", response.status(), response.reason()));
             format!("server answered {head}\n{body}").trim_end().to_owned()
         }
-        Error::TlsRequired => "this client does no TLS: use a ws URL".to_owned(),
+        Error::TlsRequired { url } => format!("{url}: this client does no TLS: use a ws URL"),
         other => other.to_string(),
     }
 }

@@ -229,6 +229,16 @@ pub(crate) enum Audience {
     Peer,
 }
 
+impl Told {
+    /// Says what the application can do.
+    fn tell(&self, remedy: &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.audience {
+            Audience::Application => f.write_str(remedy),
+            Audience::Peer => Ok(()),
+        }
+    }
+}
+
 impl fmt::Display for Told {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         use ConnectionError as Error;
@@ -239,7 +249,7 @@ impl fmt::Display for Told {
         if is_breach && self.audience == Audience::Application {
             f.write_str("peer broke the protocol: ")?;
         }
-        let name = match self.error {
+        let (name, remedy) = match self.error {
             Error::ReservedBits { bits } => {
                 return write!(f, "reserved bits {bits:#04x} set without an extension");
             }
@@ -269,30 +279,35 @@ impl fmt::Display for Told {
             }
             Error::FrameTooLarge { len, limit } => {
                 write!(f, "frame of {len} bytes is over the limit of {limit} bytes")?;
-                "max_frame_size"
+                ("max_frame_size", "raise it, or have the peer send less")
             }
             Error::MessageTooLarge { limit } => {
                 write!(f, "message is over the limit of {limit} bytes")?;
-                "max_message_size"
+                ("max_message_size", "raise it, or take chunks (Reassembly::Chunks)")
             }
             Error::TooManyFragments { limit } => {
                 write!(f, "message has more than {limit} fragments for its size")?;
-                "max_fragments"
+                ("max_fragments", "raise it, or have the peer send larger fragments")
             }
             Error::InvalidDeflate => {
-                return f.write_str("compressed message is not a deflate stream");
+                f.write_str("compressed message is not a deflate stream")?;
+                return self.tell(": fix the peer, or use no compression", f);
             }
             Error::TooManyFinalBlocks { limit } => {
-                return write!(f, "compressed message has more than {limit} final blocks");
+                write!(f, "compressed message has more than {limit} final blocks")?;
+                return self.tell(": no compressor makes them, so it may be an attack", f);
             }
-            Error::InvalidUtf8 => return f.write_str("text is not valid UTF-8"),
+            Error::InvalidUtf8 => {
+                f.write_str("text is not valid UTF-8")?;
+                return self.tell(": have the peer send it as binary", f);
+            }
             Error::PeerTooSlow { queued, limit, .. } => {
                 match self.audience {
                     Audience::Peer => f.write_str("messages are read too slowly: ")?,
                     Audience::Application => f.write_str("peer reads too slowly: ")?,
                 }
                 write!(f, "{queued} bytes wait, over the limit of {limit} bytes")?;
-                "max_buffered"
+                ("max_buffered", "send less, or raise it")
             }
             Error::CloseBodyTooShort => return f.write_str("close frame with a body of one byte"),
             Error::InvalidCloseCode { code } => {
@@ -300,38 +315,45 @@ impl fmt::Display for Told {
             }
             Error::CloseTimeout { limit } => {
                 write!(f, "closing handshake not complete within {limit:?}")?;
-                "close_timeout"
+                ("close_timeout", "the peer does not answer, so drop the transport")
             }
             Error::IdleTimeout { limit } => {
                 write!(f, "no message within {limit:?}")?;
-                "idle_timeout"
+                ("idle_timeout", "open a new connection when there is something to send")
             }
             Error::MessageTimeout { limit } => {
                 write!(f, "message not whole within {limit:?}")?;
-                "message_timeout"
+                ("message_timeout", "raise it for slow peers")
             }
             Error::MessageTooSlow { held, limit } => {
                 write!(f, "message arrives too slowly for the {held} bytes that are held of it")?;
                 return match self.audience {
                     Audience::Peer => Ok(()),
-                    Audience::Application => write!(f, " (Config::hold_timeout is {limit:?})"),
+                    Audience::Application => write!(
+                        f,
+                        " (Config::hold_timeout is {limit:?}): raise it, or take chunks \
+                         (Reassembly::Chunks)"
+                    ),
                 };
             }
             Error::PongTimeout { limit } => {
                 write!(f, "nothing arrived within {limit:?} of a Ping")?;
-                "pong_timeout"
+                ("pong_timeout", "the peer or the network is gone, and only a new connection helps")
             }
             Error::WriteTimeout { limit } => {
                 write!(f, "nothing could be written for {limit:?}")?;
-                "write_timeout"
+                ("write_timeout", "the peer takes nothing more, and only a new connection helps")
             }
             Error::UnexpectedEof => {
-                return f.write_str("stream ended before the closing handshake was complete");
+                return f.write_str(
+                    "stream ended before the closing handshake was complete: the peer or the \
+                     network is gone, and only a new connection helps",
+                );
             }
         };
         match self.audience {
             Audience::Peer => Ok(()),
-            Audience::Application => write!(f, " (Config::{name})"),
+            Audience::Application => write!(f, " (Config::{name}): {remedy}"),
         }
     }
 }
@@ -393,12 +415,12 @@ impl fmt::Display for SendError {
                 f.write_str("connection is closing or closed: closed() tells by whom and why")
             }
             Self::Connecting => {
-                f.write_str("opening handshake is not complete: nothing can be sent yet")
+                f.write_str("opening handshake is not complete: send when the connection is open")
             }
             Self::Dropped { queued, limit } => write!(
                 f,
                 "message dropped: {queued} bytes wait to be written, at the limit of {limit} bytes \
-                 (Config::max_buffered)"
+                 (Config::max_buffered): send the newest state when Event::Writable comes"
             ),
             Self::Full { queued, limit } => write!(
                 f,
@@ -419,7 +441,8 @@ impl fmt::Display for SendError {
             ),
             Self::ControlTooLong { len } => write!(
                 f,
-                "payload of {len} bytes is over the 125 bytes that a Ping or Pong may have"
+                "payload of {len} bytes is over the 125 bytes that a Ping or Pong may have: send less \
+                 in it"
             ),
             Self::InvalidCloseCode { code } => write!(
                 f,

@@ -264,6 +264,7 @@ pub mod delivery;
 #[cfg(feature = "handshake")]
 pub mod driver;
 mod error;
+mod excerpt;
 pub mod extension;
 pub mod frame;
 #[cfg(any(all(doc, not(doctest)), all(doctest, feature = "tokio")))]

@@ -108,7 +108,7 @@ const fn char_len(first: u8) -> usize {
 
 impl fmt::Display for InvalidUtf8 {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("text is not valid UTF-8")
+        f.write_str("text is not valid UTF-8: send it as binary")
     }
 }
 

@@ -131,7 +131,12 @@ pub struct Discarded {
 
 impl fmt::Display for Discarded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "messages sent before did not leave whole: {} bytes were discarded", self.bytes)
+        let Self { bytes } = self;
+        write!(
+            f,
+            "messages sent before did not leave whole: {bytes} bytes were discarded; send again only \
+             what may arrive twice"
+        )
     }
 }
 

@@ -154,7 +154,8 @@ impl fmt::Display for SessionFull {
             Self::TooLarge { len, limit } => {
                 write!(
                     f,
-                    "message of {len} bytes is over the limit of {limit} bytes (Limits::max_bytes)"
+                    "message of {len} bytes is over the limit of {limit} bytes (Limits::max_bytes): \
+                     split it, or raise the limit"
                 )
             }
             Self::Exhausted => {

@@ -86,7 +86,6 @@ mod opening;
 mod reads;
 
 pub use error::DriverError;
-#[cfg(feature = "std")]
 pub(crate) use error::write_handshake;
 #[doc(alias("linger", "event loop"))]
 pub use machine::Driver;

@@ -31,6 +31,7 @@ let acceptance = Acceptance::new().deflate(&DeflateConfig::default());
 mod absent;
 #[cfg(feature = "deflate")]
 mod deflate;
+mod error;
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -49,6 +50,7 @@ pub use deflate::DeflateConfig;
 pub use deflate::Takeover;
 #[cfg(feature = "deflate")]
 pub(crate) use deflate::{Deflater, Inflater, deflate_alone};
+pub use error::{InvalidExtension, MalformedExtension};
 
 /// One element of `Sec-WebSocket-Extensions`: a name and its parameters, in order.
 ///
@@ -133,19 +135,6 @@ impl fmt::Display for Extension {
     }
 }
 
-/// The error for a name, a parameter or a header value that breaks the grammar of §9.1.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MalformedExtension;
-
-impl fmt::Display for MalformedExtension {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("extension is malformed: its name, parameters and values must be tokens")
-    }
-}
-
-impl core::error::Error for MalformedExtension {}
-
 /// Parses the values of all `Sec-WebSocket-Extensions` lines of one head, in order.
 ///
 /// Without any line, the list is empty. Lines without an extension are an error, as in Chromium. Names
@@ -169,22 +158,12 @@ pub fn parse_extensions<'a>(
     let mut any_line = false;
     for line in lines {
         any_line = true;
-        let mut parser = Parser { rest: line };
-        loop {
-            // RFC 2616, §2.1: "null elements are allowed, but do not contribute to the count".
-            while parser.eat(b',') {}
-            if parser.rest.is_empty() {
-                break;
-            }
-            extensions.push(parser.extension()?);
-            if !parser.rest.is_empty() && !parser.eat(b',') {
-                return Err(MalformedExtension);
-            }
-        }
+        let listed = Parser { rest: line }.list().ok_or_else(|| MalformedExtension::new(line))?;
+        extensions.extend(listed);
     }
     // §9.1: "extension-list = 1#extension"
     if any_line && extensions.is_empty() {
-        return Err(MalformedExtension);
+        return Err(MalformedExtension::new(b""));
     }
     Ok(extensions)
 }
@@ -201,7 +180,8 @@ pub(crate) fn is_token(bytes: &[u8]) -> bool {
 }
 
 fn token(text: &str) -> Result<String, MalformedExtension> {
-    if is_token(text.as_bytes()) { Ok(text.to_owned()) } else { Err(MalformedExtension) }
+    let valid = is_token(text.as_bytes()).then(|| text.to_owned());
+    valid.ok_or_else(|| MalformedExtension::new(text.as_bytes()))
 }
 
 /// RFC 9110, §5.6.2: `tchar`. The same set as `token` of RFC 2616.
@@ -226,56 +206,72 @@ const fn is_token_byte(byte: u8) -> bool {
         )
 }
 
-/// Reads one header value from front to back; each step leaves no white space in front.
+/// Reads one header value from front to back. Each step leaves no white space in front, and returns
+/// nothing if the value is malformed.
 struct Parser<'a> {
     rest: &'a [u8],
 }
 
 impl Parser<'_> {
-    fn extension(&mut self) -> Result<Extension, MalformedExtension> {
+    fn list(&mut self) -> Option<Vec<Extension>> {
+        let mut extensions = Vec::new();
+        loop {
+            // RFC 2616, §2.1: "null elements are allowed, but do not contribute to the count".
+            while self.eat(b',') {}
+            if self.rest.is_empty() {
+                return Some(extensions);
+            }
+            extensions.push(self.extension()?);
+            if !self.rest.is_empty() && !self.eat(b',') {
+                return None;
+            }
+        }
+    }
+
+    fn extension(&mut self) -> Option<Extension> {
         let mut extension = Extension { name: self.token()?, params: Vec::new() };
         while self.eat(b';') {
             let name = self.token()?;
             let value = if self.eat(b'=') { Some(self.value()?) } else { None };
             extension.params.push((name, value));
         }
-        Ok(extension)
+        Some(extension)
     }
 
-    fn value(&mut self) -> Result<String, MalformedExtension> {
+    fn value(&mut self) -> Option<String> {
         let Some(quoted) = self.rest.strip_prefix(b"\"") else { return self.token() };
         let mut value = String::new();
         let mut bytes = quoted.iter();
         while let Some(&byte) = bytes.next() {
             let byte = match byte {
-                b'"' if value.is_empty() => return Err(MalformedExtension),
+                b'"' if value.is_empty() => return None,
                 b'"' => {
                     self.rest = bytes.as_slice();
                     self.skip_white_space();
-                    return Ok(value);
+                    return Some(value);
                 }
-                b'\\' => *bytes.next().ok_or(MalformedExtension)?,
+                b'\\' => *bytes.next()?,
                 other => other,
             };
             // §9.1: "the value after quoted-string unescaping MUST conform to the 'token' ABNF"
             if !is_token_byte(byte) {
-                return Err(MalformedExtension);
+                return None;
             }
             value.push(char::from(byte));
         }
-        Err(MalformedExtension)
+        None
     }
 
-    fn token(&mut self) -> Result<String, MalformedExtension> {
+    fn token(&mut self) -> Option<String> {
         self.skip_white_space();
         let len = self.rest.iter().take_while(|byte| is_token_byte(**byte)).count();
         let (token, rest) = self.rest.split_at(len);
         if token.is_empty() {
-            return Err(MalformedExtension);
+            return None;
         }
         self.rest = rest;
         self.skip_white_space();
-        Ok(token.iter().copied().map(char::from).collect())
+        Some(token.iter().copied().map(char::from).collect())
     }
 
     /// Takes `byte` and the white space around it, if it comes next.

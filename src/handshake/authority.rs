@@ -5,7 +5,7 @@ use core::fmt;
 use core::net::Ipv6Addr;
 
 /// A host and, if one was written, a port.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Authority {
     /// A registered name, an IPv4 address, or an IPv6 address without its brackets; in lower case,
     /// as RFC 3986, §6.2.2.1, has it.
@@ -15,7 +15,8 @@ pub(super) struct Authority {
 }
 
 impl Authority {
-    /// Parses `host[:port]`. User information is refused: §3 of RFC 6455 has none in its URIs.
+    /// Parses `host[:port]`, as a header may have it. User information is refused: §3 of RFC 6455
+    /// has none in its URIs.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let (host, port, is_ipv6) = if let Some(literal) = text.strip_prefix('[') {
             let (host, port) = literal.split_once(']')?;
@@ -32,6 +33,20 @@ impl Authority {
         let is_port = port.bytes().all(|byte| byte.is_ascii_digit());
         let port = if port.is_empty() { None } else { Some(port.parse().ok()?) };
         (is_host && is_port).then(|| Self { host: host.to_ascii_lowercase(), port, is_ipv6 })
+    }
+
+    /// Creates a name or an IPv4 address without a port.
+    pub(super) fn name(host: &str) -> Self {
+        Self { host: host.to_ascii_lowercase(), port: None, is_ipv6: false }
+    }
+
+    /// Creates an IPv6 address, which has no brackets here, without a port.
+    pub(super) const fn ipv6(host: String) -> Self {
+        Self { host, port: None, is_ipv6: true }
+    }
+
+    pub(super) fn with_port(self, port: u16) -> Self {
+        Self { port: Some(port), ..self }
     }
 
     /// Returns the host, an IPv6 address without brackets.

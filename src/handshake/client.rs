@@ -1,7 +1,7 @@
 //! The client's side of the opening handshake (RFC 6455, §4.1); knows no frames.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use super::body::{BodyReader, Cut};
 use super::client_request::Expectation;
@@ -283,7 +283,7 @@ impl ClientHandshake {
     /// Judges a response with status 101.
     fn check(&self, version: HttpVersion, headers: &Headers) -> Result<Negotiated, HandshakeError> {
         if version != HttpVersion::Http11 {
-            return Err(HandshakeError::UnsupportedHttpVersion);
+            return Err(HandshakeError::UnsupportedHttpVersion(version.to_string()));
         }
         // §4.1: "contains a value that is not an ASCII case-insensitive match for the value
         // "websocket", the client MUST _Fail the WebSocket Connection_"

@@ -10,8 +10,9 @@ use super::authority::Authority;
 use super::headers::{
     CONNECTION, EXTENSIONS, HOST, KEY, ORIGIN, PROTOCOL, RESERVED, UPGRADE, VERSION,
 };
-use super::url::ParsedUrl;
-use super::{HandshakeError, HeadLimits, Headers};
+use super::url::{ParsedUrl, parse_authority};
+use super::{HandshakeError, HeadLimits, Headers, UrlError};
+use crate::excerpt::{Locator, Place};
 #[cfg(feature = "deflate")]
 use crate::extension::{Deflate, DeflateConfig};
 use crate::extension::{Extension, encode_extensions, is_token};
@@ -32,7 +33,7 @@ pub struct ClientRequest {
     is_secure: bool,
     authority: Authority,
     /// Begins with `/`; visible ASCII without `#`.
-    resource: String,
+    resource: Locator,
     /// Unique tokens.
     subprotocols: Vec<String>,
     subprotocol_policy: SubprotocolPolicy,
@@ -70,32 +71,37 @@ impl ClientRequest {
     /// Creates a request for `ws://{authority}{resource}`.
     ///
     /// `authority` is a host with an optional port. The host is a name, an IPv4 address, or an IPv6
-    /// address in brackets; international names must be in their ASCII form. `resource` is a path,
-    /// a query (`?room=7`) or both, percent-encoded. An empty one means `/`.
+    /// address in brackets; international names must be in their ASCII form. The rules are those of
+    /// [`from_url`](Self::from_url) without the feature `url`: `127.1`, which some programs take for
+    /// an address, is refused. `resource` is a path, a query (`?room=7`) or both, percent-encoded. An
+    /// empty one means `/`.
     ///
     /// # Errors
     ///
-    /// [`HandshakeError::InvalidAuthority`] or [`HandshakeError::InvalidResource`].
+    /// [`HandshakeError::InvalidUrl`] for the authority, [`HandshakeError::InvalidResource`] for the
+    /// resource.
     pub fn new(authority: &str, resource: &str) -> Result<Self, HandshakeError> {
-        let invalid = || {
-            // A password is not for logs, nor is a token in a query.
-            let shown = without_query(authority);
-            let host = shown.rsplit_once('@').map(|(_, host)| format!("…@{host}"));
-            HandshakeError::InvalidAuthority(host.unwrap_or(shown))
+        let refused = |fault| {
+            let url = format!("{PLAIN}{authority}{resource}");
+            HandshakeError::InvalidUrl(UrlError::new(&url, fault).into())
         };
-        let authority = Authority::parse(authority).ok_or_else(invalid)?;
+        Self::to(parse_authority(authority, PLAIN.len()).map_err(refused)?, resource)
+    }
+
+    fn to(authority: Authority, resource: &str) -> Result<Self, HandshakeError> {
         // §3: "/" if the path component is empty
         let slash = if resource.starts_with('/') { "" } else { "/" };
         // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT
         // be used on these URIs."
         let is_legal = resource.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#');
         if !is_legal || !(resource.is_empty() || resource.starts_with(['/', '?'])) {
-            return Err(HandshakeError::InvalidResource(without_query(resource)));
+            let shown = Place(resource.as_bytes()).to_string();
+            return Err(HandshakeError::InvalidResource(shown));
         }
         Ok(Self {
             is_secure: false,
             authority,
-            resource: format!("{slash}{resource}"),
+            resource: Locator(format!("{slash}{resource}")),
             subprotocols: Vec::new(),
             subprotocol_policy: SubprotocolPolicy::default(),
             extensions: Vec::new(),
@@ -139,12 +145,13 @@ impl ClientRequest {
     /// §3 has no place for them.
     #[doc(alias = "connect")]
     pub fn from_url(url: &str) -> Result<Self, HandshakeError> {
-        ParsedUrl::parse(url).map_err(HandshakeError::InvalidUrl).and_then(Self::from_parsed)
+        let invalid = |error: UrlError| HandshakeError::InvalidUrl(error.into());
+        ParsedUrl::parse(url).map_err(invalid).and_then(Self::from_parsed)
     }
 
     /// Creates a request for where a URL leads.
     pub(super) fn from_parsed(url: ParsedUrl) -> Result<Self, HandshakeError> {
-        let request = Self::new(&url.authority, &url.resource)?;
+        let request = Self::to(url.authority, &url.resource)?;
         Ok(Self { is_secure: url.is_secure, ..request })
     }
 
@@ -270,7 +277,7 @@ impl ClientRequest {
     /// Returns the path and the query.
     #[must_use]
     pub fn resource(&self) -> &str {
-        &self.resource
+        &self.resource.0
     }
 
     /// Returns the URL, with the scheme `ws` or `wss`. The default port is left out, and so is an
@@ -278,7 +285,7 @@ impl ClientRequest {
     #[must_use]
     pub fn url(&self) -> String {
         let scheme = if self.is_secure { "wss" } else { "ws" };
-        format!("{scheme}://{}{}", self.host_header(), self.resource)
+        format!("{scheme}://{}{}", self.host_header(), self.resource())
     }
 
     /// Returns the URL without its query, which may have secrets in it: for errors, which are
@@ -322,7 +329,7 @@ impl ClientRequest {
         headers.push(CONNECTION, "Upgrade");
         headers.push(KEY, key);
         headers.extend(offer);
-        out.extend_from_slice(format!("GET {} HTTP/1.1\r\n", self.resource).as_bytes());
+        out.extend_from_slice(format!("GET {} HTTP/1.1\r\n", self.resource()).as_bytes());
         headers.encode(out);
         out.extend_from_slice(b"\r\n");
     }
@@ -353,13 +360,4 @@ impl ClientRequest {
     }
 }
 
-/// Returns what may be shown of a part of a URL: a query or a fragment may have a token in it.
-fn without_query(text: &str) -> String {
-    text.find(['?', '#']).map_or_else(
-        || text.to_owned(),
-        |at| {
-            let (shown, secret) = text.split_at(at);
-            format!("{shown}{}…", secret.get(..1).unwrap_or_default())
-        },
-    )
-}
+const PLAIN: &str = "ws://";

@@ -2,15 +2,18 @@
 
 use alloc::borrow::Cow;
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::time::Duration;
 
-use super::excerpt::Excerpt;
 use super::headers::{EXTENSIONS, ORIGIN, PROTOCOL};
 use super::refusal::Refusal;
 use super::{HeadLimit, OtherProtocol, Response, UrlError};
+use crate::close::MAX_REASON_LEN;
 use crate::error::Audience;
+use crate::excerpt::{Excerpt, Place};
+use crate::extension::InvalidExtension;
 use crate::role::Role;
 
 /// Why a connection was not opened, or why a call was refused.
@@ -18,6 +21,9 @@ use crate::role::Role;
 /// When it comes from a `poll_*` method or from [`ServerHandshake::accept`](super::ServerHandshake)
 /// by the peer's fault, the handshake is over and the same error is returned again. An error that
 /// blames the caller's argument changes nothing.
+///
+/// What a peer sent is in it as the beginning of the value, on one line and with control characters
+/// escaped. Queries, user information and the values of headers that may be secrets are left out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum HandshakeError {
@@ -32,12 +38,9 @@ pub enum HandshakeError {
     ForbiddenOrigin(Option<String>),
     /// The caller's header has a name that is no token, or a value with control characters.
     IllegalHeader(String),
-    /// The caller's host and port are not what may stand in a `Host` header. User information, a query
-    /// and a fragment, which may be secrets, are replaced by `…`.
-    InvalidAuthority(String),
     /// The parameters of an extension that the server chose are not those that were offered, or
-    /// break its rules; says which.
-    InvalidExtension(&'static str),
+    /// break its rules.
+    InvalidExtension(Box<InvalidExtension>),
     /// The peer's header has a value that breaks its grammar or its meaning.
     InvalidHeader(Box<InvalidHeader>),
     /// The caller's origin pattern is neither `null` nor `scheme://host[:port]`.
@@ -50,16 +53,21 @@ pub enum HandshakeError {
     InvalidStatus(u16),
     /// The caller's subprotocol is not a token.
     InvalidSubprotocol(String),
-    /// The request's target is neither a path nor an absolute `http` or `https` URI.
-    InvalidTarget,
-    /// The caller's URL is not a WebSocket URL; says why.
-    InvalidUrl(UrlError),
+    /// The request's target, which is this, is neither a path nor an absolute `http` or `https` URI.
+    InvalidTarget(String),
+    /// The caller's URL, or its host and port, cannot be those of a WebSocket.
+    InvalidUrl(Box<UrlError>),
     /// The peer's head, or what the server sent before its response, passed a limit.
     LimitExceeded(HeadLimit),
-    /// The bytes are no HTTP head; says which part is not.
-    Malformed(&'static str),
-    /// An upgrade was asked for by another method than the one that the HTTP version demands.
-    MethodNotAllowed,
+    /// The bytes are no HTTP head.
+    Malformed {
+        /// The part at fault.
+        part: &'static str,
+        /// The line with the fault, up to it; of a header only the name.
+        found: Box<str>,
+    },
+    /// An upgrade was asked for by this method, where HTTP/1.1 demands `GET`.
+    MethodNotAllowed(String),
     /// A header that must be there is missing.
     MissingHeader(&'static str),
     /// No byte of a request came: the client left without asking for anything, or the time was
@@ -74,8 +82,9 @@ pub enum HandshakeError {
     NoResponse,
     /// The server chose no subprotocol, but the request demands that it does.
     NoSubprotocol,
-    /// The request does not ask for an upgrade to WebSocket.
-    NotUpgrade,
+    /// The request does not ask for an upgrade to WebSocket. This is its `Upgrade` header, if it has
+    /// one.
+    NotUpgrade(Option<String>),
     /// The call does not fit the state of the handshake.
     OutOfOrder,
     /// The caller's header is one that the handshake writes itself.
@@ -87,8 +96,8 @@ pub enum HandshakeError {
     NotAnswered(Duration),
     /// The peer's head did not arrive whole in time: [`HeadLimits::timeout`](super::HeadLimits).
     Timeout(Duration),
-    /// The request announces a body, where there must be none.
-    UnexpectedBody,
+    /// The request announces a body by this header, where there must be none.
+    UnexpectedBody(&'static str),
     /// The server answered with another status than the one that opens a connection. This is its
     /// response.
     UnexpectedStatus(Box<Response>),
@@ -96,12 +105,12 @@ pub enum HandshakeError {
     UnofferedExtension(String),
     /// A subprotocol was chosen that the client did not offer.
     UnofferedSubprotocol(String),
-    /// The HTTP version is not 1.1.
-    UnsupportedHttpVersion,
-    /// The `:protocol` of an extended CONNECT is not `websocket`.
-    UnsupportedProtocol,
-    /// The version of the WebSocket protocol is missing, or is not 13.
-    UnsupportedVersion,
+    /// The HTTP version is this one, and not 1.1.
+    UnsupportedHttpVersion(String),
+    /// The `:protocol` of an extended CONNECT is this one, and not `websocket`.
+    UnsupportedProtocol(String),
+    /// The version of the WebSocket protocol is missing, or is this one and not 13.
+    UnsupportedVersion(Option<String>),
     /// What the peer sends is another protocol than HTTP/1.1.
     WrongProtocol {
         /// The role of the peer that sent it.
@@ -126,10 +135,10 @@ pub struct InvalidHeader {
 impl InvalidHeader {
     pub(super) fn error(
         name: &'static str,
-        value: &[u8],
+        value: impl fmt::Display,
         expected: impl Into<Cow<'static, str>>,
     ) -> HandshakeError {
-        let (value, expected) = (Excerpt(value).to_string(), expected.into());
+        let (value, expected) = (value.to_string(), expected.into());
         HandshakeError::InvalidHeader(Box::new(Self { name, value, expected }))
     }
 }
@@ -137,15 +146,16 @@ impl InvalidHeader {
 impl fmt::Display for InvalidHeader {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { name, value, expected } = self;
-        if value.is_empty() {
-            write!(f, "header {name} is empty, where {expected} is expected")
-        } else {
-            write!(f, "header {name} is \"{value}\", where {expected} is expected")
-        }
+        write_found(f, &format!("header {name}"), Some(value), expected)
     }
 }
 
 impl HandshakeError {
+    /// Returns the error for a head with a fault in a line, of which `found` may be shown.
+    pub(super) fn malformed(part: &'static str, found: impl fmt::Display) -> Self {
+        Self::Malformed { part, found: found.to_string().into() }
+    }
+
     /// Returns the HTTP status by which a server answers a request with this fault.
     ///
     /// It is 500 for a fault of the server's own.
@@ -155,26 +165,25 @@ impl HandshakeError {
             Self::DuplicateHeader(_)
             | Self::EndOfStream
             | Self::InvalidHeader(_)
-            | Self::InvalidTarget
-            | Self::Malformed(_)
+            | Self::InvalidTarget(_)
+            | Self::Malformed { .. }
             | Self::MissingHeader(_)
-            | Self::UnexpectedBody => 400,
+            | Self::UnexpectedBody(_) => 400,
             Self::ForbiddenOrigin(_) => 403,
-            Self::MethodNotAllowed => 405,
+            Self::MethodNotAllowed(_) => 405,
             Self::NoRequest { .. } | Self::Timeout(_) => 408,
             Self::LimitExceeded(HeadLimit::StartLine(_)) => 414,
             // §4.2.2: "an appropriate HTTP error code (such as 426 Upgrade Required)"
-            Self::NotUpgrade | Self::UnsupportedVersion => 426,
+            Self::NotUpgrade(_) | Self::UnsupportedVersion(_) => 426,
             Self::LimitExceeded(HeadLimit::Headers(_) | HeadLimit::Size(_)) => 431,
             // RFC 9220, §3: "SHOULD respond […] with a 501 (Not Implemented) status code"
-            Self::UnsupportedProtocol => 501,
+            Self::UnsupportedProtocol(_) => 501,
             Self::NotAnswered(_) => 503,
-            Self::UnsupportedHttpVersion
+            Self::UnsupportedHttpVersion(_)
             | Self::WrongProtocol { protocol: OtherProtocol::Http2, .. } => 505,
             Self::WrongProtocol { .. } => 400,
             Self::DuplicateSubprotocol(_)
             | Self::IllegalHeader(_)
-            | Self::InvalidAuthority(_)
             | Self::InvalidExtension(_)
             | Self::InvalidOrigin(_)
             | Self::InvalidResource(_)
@@ -194,13 +203,21 @@ impl HandshakeError {
     }
 
     /// Returns what the client is told about the fault, in the body of the answer: the text of the
-    /// error, without what is this end's own business. At most a line.
+    /// error, without what is this end's own business. One line of at most 123 bytes, as much as a
+    /// Close frame has room for.
     #[must_use]
     pub fn answer(&self) -> String {
         if self.status() == 500 {
             return "the server is at fault".to_string();
         }
-        Told { error: self, audience: Audience::Peer }.to_string()
+        let mut text = Told { error: self, audience: Audience::Peer }.to_string();
+        if text.len() > MAX_REASON_LEN {
+            while text.len() + '…'.len_utf8() > MAX_REASON_LEN {
+                text.pop();
+            }
+            text.push('…');
+        }
+        text
     }
 
     /// Returns whether the caller's argument is at fault: nothing was tried.
@@ -209,7 +226,6 @@ impl HandshakeError {
             self,
             Self::DuplicateSubprotocol(_)
                 | Self::IllegalHeader(_)
-                | Self::InvalidAuthority(_)
                 | Self::InvalidOrigin(_)
                 | Self::InvalidResource(_)
                 | Self::InvalidStatus(_)
@@ -243,7 +259,8 @@ impl fmt::Display for Told<'_> {
         use HandshakeError as Error;
         let (fact, remedy) = match self.error {
             Error::DuplicateHeader(name) => {
-                return write!(f, "header {name} came more than once");
+                write!(f, "header {name} came more than once")?;
+                ("", FIX)
             }
             Error::DuplicateSubprotocol(name) => {
                 return write!(f, "subprotocol {name:?} is offered already: offer it once");
@@ -255,7 +272,7 @@ impl fmt::Display for Told<'_> {
                 ("header Origin is missing", " (OriginPolicy::missing lets such clients in)")
             }
             Error::ForbiddenOrigin(Some(origin)) => {
-                write!(f, "origin {} is not allowed", Excerpt(origin.as_bytes()))?;
+                write!(f, "origin {} is not allowed", Place(origin.as_bytes()))?;
                 ("", " (OriginPolicy::allow adds one)")
             }
             Error::IllegalHeader(name) => {
@@ -265,24 +282,14 @@ impl fmt::Display for Told<'_> {
                      no control characters"
                 );
             }
-            Error::InvalidAuthority(text) => {
-                write!(f, "{text:?} is not a host and port such as example.com:9001")?;
-                let has_user = text.contains('@');
-                let user =
-                    if has_user { ": send an Authorization header for the user" } else { "" };
-                return f.write_str(user);
+            Error::InvalidExtension(error) => {
+                write!(f, "server's {error}")?;
+                ("", ": fix the server, or do not offer the extension")
             }
-            Error::InvalidExtension("permessage-deflate") => {
-                ("server agreed on permessage-deflate with parameters that are not valid", "")
+            Error::InvalidHeader(header) => {
+                header.fmt(f)?;
+                ("", FIX)
             }
-            Error::InvalidExtension(part) => {
-                return write!(
-                    f,
-                    "server agreed on permessage-deflate, but {part} is not as it was offered, or \
-                     not valid"
-                );
-            }
-            Error::InvalidHeader(header) => return header.fmt(f),
             Error::InvalidOrigin(text) => {
                 return write!(
                     f,
@@ -292,7 +299,7 @@ impl fmt::Display for Told<'_> {
             Error::InvalidResource(text) => {
                 return write!(
                     f,
-                    "{text:?} is not a resource name: it begins with / or ?, has no #, and only \
+                    "\"{text}\" is not a resource name: it begins with / or ?, has no #, and only \
                      ASCII that is percent-encoded"
                 );
             }
@@ -305,16 +312,31 @@ impl fmt::Display for Told<'_> {
                     "subprotocol {name:?} is not a token: use letters, digits, hyphens and dots"
                 );
             }
-            Error::InvalidTarget => ("request target is neither a path nor an http URI", ""),
-            Error::InvalidUrl(fact) => return write!(f, "not a WebSocket URL: {fact}"),
+            Error::InvalidTarget(target) => {
+                write!(f, "request target \"{target}\" is neither a path nor an http URI")?;
+                ("", FIX)
+            }
+            Error::InvalidUrl(error) => return write!(f, "not a WebSocket URL: {error}"),
             Error::LimitExceeded(limit) => return limit.tell(self.audience, f),
-            Error::Malformed(part) => return write!(f, "not a valid HTTP head: {part}"),
-            Error::MethodNotAllowed => ("request method is not GET", ""),
-            Error::MissingHeader(name) => return write!(f, "header {name} is missing"),
+            Error::Malformed { part, found } => {
+                write!(f, "not a valid HTTP head: {part}")?;
+                if !found.is_empty() {
+                    write!(f, " (\"{found}\")")?;
+                }
+                ("", ": does the peer speak HTTP/1.1?")
+            }
+            Error::MethodNotAllowed(method) => {
+                write!(f, "request method is {method}, where GET is expected")?;
+                ("", FIX)
+            }
+            Error::MissingHeader(name) => {
+                write!(f, "header {name} is missing")?;
+                ("", FIX)
+            }
             Error::NoRequest { waited: None } => ("client left without a request", ""),
             Error::NoRequest { waited: Some(limit) } => {
                 write!(f, "no request within {limit:?}")?;
-                ("", " (HeadLimits::timeout)")
+                ("", " (HeadLimits::timeout): raise it for slow clients")
             }
             Error::NoResponse => (
                 "server closed the connection without an answer",
@@ -326,9 +348,13 @@ impl fmt::Display for Told<'_> {
             ),
             Error::NotAnswered(limit) => {
                 write!(f, "application did not answer the request within {limit:?}")?;
-                ("", " (HeadLimits::timeout)")
+                ("", " (HeadLimits::timeout): answer sooner, or raise it")
             }
-            Error::NotUpgrade => ("header Upgrade does not ask for websocket", ""),
+            Error::NotUpgrade(found) => {
+                f.write_str("request is not for a WebSocket: ")?;
+                write_found(f, "header Upgrade", found.as_deref(), "websocket")?;
+                ("", ": a proxy must pass the header on; answer a request for a page by reject")
+            }
             Error::OutOfOrder => {
                 ("call does not fit the state of the handshake", ": no request waits for an answer")
             }
@@ -345,29 +371,33 @@ impl fmt::Display for Told<'_> {
             Error::ShutDown => ("this end was shut down within the handshake", ""),
             Error::Timeout(limit) => {
                 write!(f, "HTTP head not whole within {limit:?}")?;
-                ("", " (HeadLimits::timeout)")
+                ("", " (HeadLimits::timeout): try again, or raise it for slow peers")
             }
-            Error::UnexpectedBody => {
-                ("header Content-Length or Transfer-Encoding announces a body", "")
+            Error::UnexpectedBody(name) => {
+                write!(f, "header {name} announces a body, where a handshake has none")?;
+                ("", FIX)
             }
             Error::UnexpectedStatus(response) => return Refusal(response).fmt(f),
             Error::UnofferedExtension(name) => {
-                return write!(
-                    f,
-                    "extension {} was chosen, but the client did not offer it",
-                    Excerpt(name.as_bytes())
-                );
+                write!(f, "extension {} was chosen", Excerpt(name.as_bytes()))?;
+                (", but the client did not offer it", ": offer it, or choose another")
             }
             Error::UnofferedSubprotocol(name) => {
-                return write!(
-                    f,
-                    "subprotocol {} was chosen, but the client did not offer it",
-                    Excerpt(name.as_bytes())
-                );
+                write!(f, "subprotocol {} was chosen", Excerpt(name.as_bytes()))?;
+                (", but the client did not offer it", ": offer it, or choose another")
             }
-            Error::UnsupportedHttpVersion => ("HTTP version is not 1.1", ""),
-            Error::UnsupportedProtocol => ("pseudo-header :protocol is not websocket", ""),
-            Error::UnsupportedVersion => ("header Sec-WebSocket-Version is not 13", ""),
+            Error::UnsupportedHttpVersion(version) => {
+                write!(f, "HTTP version is {version}, where HTTP/1.1 is expected")?;
+                ("", FIX)
+            }
+            Error::UnsupportedProtocol(protocol) => {
+                write_found(f, "pseudo-header :protocol", Some(protocol), "websocket")?;
+                ("", FIX)
+            }
+            Error::UnsupportedVersion(version) => {
+                write_found(f, "header Sec-WebSocket-Version", version.as_deref(), "13")?;
+                ("", FIX)
+            }
             Error::WrongProtocol { peer, protocol } => {
                 return match self.audience {
                     Audience::Application => protocol.explain(*peer, f),
@@ -380,5 +410,46 @@ impl fmt::Display for Told<'_> {
             Audience::Application => f.write_str(remedy),
             Audience::Peer => Ok(()),
         }
+    }
+}
+
+/// Says what a header is, and what it should be.
+fn write_found(
+    f: &mut fmt::Formatter<'_>,
+    header: &str,
+    value: Option<&str>,
+    expected: &str,
+) -> fmt::Result {
+    match value {
+        None => write!(f, "{header} is missing, where {expected} is expected"),
+        Some("") => write!(f, "{header} is empty, where {expected} is expected"),
+        Some(value) => write!(f, "{header} is \"{value}\", where {expected} is expected"),
+    }
+}
+
+/// For what only the peer does, and what is between.
+const FIX: &str = ": fix the peer, or the proxy in between";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_small_enough_to_be_returned() {
+        let size = size_of::<HandshakeError>();
+        assert!(size <= 40, "{size}");
+    }
+
+    #[test]
+    fn what_a_client_is_told_is_one_short_line() {
+        let value = "\u{202e}".repeat(200);
+        let error = InvalidHeader::error(
+            PROTOCOL,
+            Excerpt(value.as_bytes()),
+            "a list of tokens, each once",
+        );
+        assert!(error.to_string().len() > 500);
+        let answer = error.answer();
+        assert!(answer.len() <= 123 && answer.ends_with('…'), "{answer}");
     }
 }

@@ -2,7 +2,7 @@
 //! frames.
 
 use alloc::borrow::ToOwned;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 
 use super::authority::Authority;
 use super::client_request::Expectation;
@@ -12,6 +12,7 @@ use super::{
     Acceptance, ClientRequest, HandshakeError, Headers, InvalidHeader, Negotiated, Response,
     subprotocol,
 };
+use crate::excerpt::{Excerpt, Locator, Place};
 
 /// A request for a WebSocket over HTTP/2 or HTTP/3: an extended CONNECT.
 ///
@@ -39,7 +40,7 @@ use super::{
 pub struct ExtendedConnect {
     scheme: String,
     authority: String,
-    path: String,
+    path: Locator,
     headers: Headers,
     expectation: Expectation,
 }
@@ -61,7 +62,8 @@ impl ExtendedConnect {
         let mut values = PSEUDO_HEADERS.map(|name| (name, None));
         for (name, value) in pseudo_headers {
             let known = values.iter_mut().find(|(known, _)| *known == name);
-            let (name, slot) = known.ok_or(HandshakeError::Malformed("pseudo-header"))?;
+            let unknown = || HandshakeError::malformed("pseudo-header", Excerpt(name.as_bytes()));
+            let (name, slot) = known.ok_or_else(unknown)?;
             if slot.replace(value).is_some() {
                 return Err(HandshakeError::DuplicateHeader(name));
             }
@@ -88,8 +90,10 @@ impl ExtendedConnect {
         let mut checked = PSEUDO_HEADERS.iter().zip(is_valid);
         if let Some((name, (_, value, expected))) = checked.find(|(_, (is_valid, ..))| !is_valid) {
             return Err(match *name {
-                ":protocol" => HandshakeError::UnsupportedProtocol,
-                name => InvalidHeader::error(name, value.as_bytes(), expected),
+                ":protocol" => {
+                    HandshakeError::UnsupportedProtocol(Excerpt(value.as_bytes()).to_string())
+                }
+                name => InvalidHeader::error(name, Place(value.as_bytes()), expected),
             });
         }
         // RFC 8441, §5: they MUST NOT be there; RFC 9113, §8.2.2: a request with them is malformed.
@@ -97,16 +101,16 @@ impl ExtendedConnect {
             return Err(headers.invalid(name, "none"));
         }
         // RFC 9113, §8.3.1: Host and :authority that differ are malformed.
-        if headers.once(HOST)?.is_some_and(|host| !host.eq_ignore_ascii_case(authority.as_bytes()))
-        {
-            return Err(headers.invalid(HOST, "the same as :authority"));
+        let is_other = |host: &&[u8]| !host.eq_ignore_ascii_case(authority.as_bytes());
+        if let Some(host) = headers.once(HOST)?.filter(is_other) {
+            return Err(InvalidHeader::error(HOST, Place(host), "the same as :authority"));
         }
         check_version(&headers)?;
         check_offers(&headers)?;
         Ok(Self {
             scheme: scheme.to_owned(),
             authority: authority.to_owned(),
-            path: path.to_owned(),
+            path: Locator(path.to_owned()),
             headers,
             expectation: Expectation::default(),
         })
@@ -168,7 +172,7 @@ impl ExtendedConnect {
             (protocol, "websocket"),
             (scheme, &self.scheme),
             (authority, &self.authority),
-            (path, &self.path),
+            (path, &self.path.0),
         ]
     }
 
@@ -194,7 +198,7 @@ impl ExtendedConnect {
     /// Returns the path and the query.
     #[must_use]
     pub fn path(&self) -> &str {
-        &self.path
+        &self.path.0
     }
 
     /// Returns the subprotocols that the client offers, in the order of its preference.
@@ -208,7 +212,7 @@ impl From<&ClientRequest> for ExtendedConnect {
         Self {
             scheme: if request.is_secure() { "https" } else { "http" }.to_owned(),
             authority: request.host_header(),
-            path: request.resource().to_owned(),
+            path: Locator(request.resource().to_owned()),
             headers: request.offer().to_lowercase(),
             expectation: request.expectation(),
         }

@@ -1,11 +1,12 @@
 //! A list of HTTP header fields; knows no header's meaning.
 
 use alloc::borrow::{Cow, ToOwned};
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use alloc::vec::Vec;
 use core::fmt;
 
 use super::{HandshakeError, InvalidHeader};
+use crate::excerpt::Excerpt;
 use crate::extension::is_token;
 
 /// The header fields of one HTTP message, in order. Repeated fields are kept; names are compared
@@ -47,10 +48,12 @@ impl Headers {
     /// lines that are not folded.
     pub(super) fn parse(lines: &[u8], count: usize) -> Result<Self, HandshakeError> {
         let mut storage = alloc::vec![httparse::EMPTY_HEADER; count];
-        let malformed = || HandshakeError::Malformed("header line");
         let lines = unfold(lines);
-        let parsed = httparse::parse_headers(&lines, &mut storage).map_err(|_| malformed())?;
-        let httparse::Status::Complete((_, parsed)) = parsed else { return Err(malformed()) };
+        let parsed = httparse::parse_headers(&lines, &mut storage);
+        let Ok(httparse::Status::Complete((_, parsed))) = parsed else {
+            let wrong = first_malformed(&lines);
+            return Err(HandshakeError::malformed("header line", HeaderName(wrong)));
+        };
         let field = |header: &httparse::Header<'_>| Field {
             name: header.name.to_owned(),
             value: header.value.to_owned(),
@@ -158,8 +161,17 @@ impl Headers {
         name: &'static str,
         expected: impl Into<Cow<'static, str>>,
     ) -> HandshakeError {
-        let values: Vec<&[u8]> = self.all(name).collect();
-        InvalidHeader::error(name, &values.join(&b", "[..]), expected)
+        InvalidHeader::error(name, Excerpt(&self.joined(name)), expected)
+    }
+
+    /// Returns what may be shown of the fields with this name, if there are any.
+    pub(super) fn excerpt(&self, name: &str) -> Option<String> {
+        self.get(name)?;
+        Some(Excerpt(&self.joined(name)).to_string())
+    }
+
+    fn joined(&self, name: &str) -> Vec<u8> {
+        self.all(name).collect::<Vec<_>>().join(&b", "[..])
     }
 
     /// Drops all fields of this name.
@@ -210,6 +222,32 @@ impl fmt::Debug for Headers {
         };
         f.debug_map().entries(self.iter().map(text)).finish()
     }
+}
+
+/// What may be shown of a header line that is not valid: the name, whose value may be a secret.
+#[derive(Debug)]
+pub(super) struct HeaderName<'a>(pub(super) &'a [u8]);
+
+impl fmt::Display for HeaderName<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let end = self.0.iter().position(|byte| !is_token(&[*byte]));
+        let len = end.unwrap_or(self.0.len());
+        let (name, rest) = self.0.split_at(len);
+        // What ends the name may be what is wrong.
+        let (end, value) = rest.split_at(rest.len().min(1));
+        write!(f, "{}{}", Excerpt(name), Excerpt(end))?;
+        if value.is_empty() { Ok(()) } else { f.write_str("…") }
+    }
+}
+
+/// Returns the first line that is no header by itself.
+fn first_malformed(lines: &[u8]) -> &[u8] {
+    let is_header = |line: &[u8]| {
+        let (alone, mut storage) = ([line, b"\r\n\r\n"].concat(), [httparse::EMPTY_HEADER]);
+        matches!(httparse::parse_headers(&alone, &mut storage), Ok(httparse::Status::Complete(_)))
+    };
+    let lines = lines.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    lines.into_iter().find(|line| !is_header(line)).unwrap_or_default()
 }
 
 /// Puts header lines that are folded into one.

@@ -1,12 +1,15 @@
 //! The head of an HTTP/1.1 message, as it arrives; knows no header's meaning.
 
+use alloc::string::ToString;
 use core::fmt;
 use core::time::Duration;
 
+use super::headers::HeaderName;
 use super::other_protocol::{Guess, OtherProtocol};
 use super::{HandshakeError, Headers};
 use crate::buffer::ReceiveBuf;
 use crate::error::Audience;
+use crate::excerpt::{Excerpt, Place};
 use crate::role::Role;
 use crate::setters::setters;
 
@@ -110,7 +113,9 @@ impl HeadLimit {
             }
         };
         match audience {
-            Audience::Application => write!(f, " (HeadLimits::{name})"),
+            Audience::Application => {
+                write!(f, " (HeadLimits::{name}): raise it, or have the peer send less")
+            }
             Audience::Peer => Ok(()),
         }
     }
@@ -133,10 +138,19 @@ impl HttpVersion {
             b"HTTP/1.0" => Ok(Self::Http10),
             [b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'1'..=b'9'] => Ok(Self::Http11),
             [b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9'] => {
-                Err(HandshakeError::UnsupportedHttpVersion)
+                Err(HandshakeError::UnsupportedHttpVersion(Excerpt(text).to_string()))
             }
-            _ => Err(HandshakeError::Malformed("HTTP version")),
+            _ => Err(HandshakeError::malformed("HTTP version", Place(text))),
         }
+    }
+}
+
+impl fmt::Display for HttpVersion {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Http10 => "HTTP/1.0",
+            Self::Http11 => "HTTP/1.1",
+        })
     }
 }
 
@@ -268,14 +282,15 @@ impl<S> HeadReader<S> {
         // a space. A proxy may do otherwise and be fooled, so neither passes.
         let after_cr = line.last() == Some(&b'\r');
         match byte {
-            b'\n' if !after_cr => return Err(HandshakeError::Malformed("bare line feed")),
+            b'\n' if !after_cr => return Err(self.malformed("bare line feed", line)),
             b'\n' => {}
-            _ if after_cr => return Err(HandshakeError::Malformed("bare carriage return")),
+            _ if after_cr => return Err(self.malformed("bare carriage return", line)),
             b' ' | b'\t' if line.is_empty() && self.start.is_some() => self.check_fold()?,
             b'\r' | b'\t' => {}
             // What is not HTTP at all, such as TLS, ends here with its first byte.
             _ if byte.is_ascii_control() => {
-                return Err(HandshakeError::Malformed("control character"));
+                let line = [line, &[byte]].concat();
+                return Err(self.malformed("control character", &line));
             }
             _ => {}
         }
@@ -297,13 +312,21 @@ impl<S> HeadReader<S> {
         // first header field MUST either reject the message as invalid or consume each
         // whitespace-preceded line without further processing of it"
         if self.headers == 0 {
-            return Err(HandshakeError::Malformed("white space before the first header"));
+            return Err(HandshakeError::malformed("white space before the first header", ""));
         }
         match self.kind {
             // §5.2: "A server that receives an obs-fold in a request message […] MUST either reject
             // the message […] or replace each received obs-fold with one or more SP octets"
-            Kind::Request => Err(HandshakeError::Malformed("folded header line")),
+            Kind::Request => Err(HandshakeError::malformed("folded header line", "")),
             Kind::Response => Ok(()),
+        }
+    }
+
+    /// Returns the error for a line, of which only so much is shown as cannot be a secret.
+    fn malformed(&self, part: &'static str, line: &[u8]) -> HandshakeError {
+        match self.start {
+            None => HandshakeError::malformed(part, Place(line)),
+            Some(_) => HandshakeError::malformed(part, HeaderName(line)),
         }
     }
 }

@@ -53,7 +53,6 @@ mod client;
 mod client_request;
 mod deadline;
 mod error;
-mod excerpt;
 mod extended_connect;
 mod headers;
 mod http;

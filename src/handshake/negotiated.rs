@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use super::client_request::Expectation;
 use super::headers::{EXTENSION_LIST, EXTENSIONS, PROTOCOL, RESERVED};
 use super::{HandshakeError, Headers, InvalidHeader, request, subprotocol};
+use crate::excerpt::Excerpt;
 #[cfg(feature = "deflate")]
 use crate::extension::{Deflate, DeflateConfig};
 use crate::extension::{Extension, encode_extensions, parse_extensions};
@@ -83,7 +84,8 @@ impl Negotiated {
             return Err(HandshakeError::UnofferedSubprotocol(name.clone()));
         }
         let chosen = parse_extensions(extensions).map_err(|_| {
-            InvalidHeader::error(EXTENSIONS, extensions.unwrap_or_default(), EXTENSION_LIST)
+            let value = Excerpt(extensions.unwrap_or_default());
+            InvalidHeader::error(EXTENSIONS, value, EXTENSION_LIST)
         })?;
         let offered = request::extensions(offer)?;
         // §4.2.2: "Extensions not listed by the client MUST NOT be listed."
@@ -221,11 +223,11 @@ fn confirm_deflate(
         }
         // RFC 7692, §5: two that use the same reserved bit cannot be in use together.
         if agreed.is_some() {
-            let value = negotiated.extensions_value.as_bytes();
+            let value = Excerpt(negotiated.extensions_value.as_bytes());
             return Err(InvalidHeader::error(EXTENSIONS, value, "permessage-deflate once"));
         }
         let confirmed = Deflate::confirm(config, extension);
-        agreed = Some(confirmed.map_err(HandshakeError::InvalidExtension)?);
+        agreed = Some(confirmed.map_err(|error| HandshakeError::InvalidExtension(error.into()))?);
     }
     Ok(agreed)
 }

@@ -81,7 +81,8 @@ impl OtherProtocol {
                 "server speaks HTTP/2 only: use a port or path with HTTP/1.1, or an extended CONNECT"
             }
             (Role::Client, Self::Http2) => {
-                "client speaks HTTP/2 without asking, and this port only HTTP/1.1"
+                "client speaks HTTP/2 without asking, and this port only HTTP/1.1: use an HTTP/2 stack \
+                 and ExtendedConnect"
             }
             (_, Self::Mail) => "server seems to be one of mail or files (SMTP, FTP): is the port right?",
             (_, Self::MySql) => "server seems to be MySQL: is the port right?",
@@ -89,7 +90,7 @@ impl OtherProtocol {
                 "load balancer speaks the PROXY protocol: take its header off before the handshake"
             }
             (_, Self::Redis) => "server seems to be Redis or POP3: is the port right?",
-            (_, Self::Socks) => "client speaks SOCKS, and this is no proxy",
+            (_, Self::Socks) => "client speaks SOCKS, and this is no proxy: look at the client's proxy settings",
             (Role::Server, Self::Ssh) => "server speaks SSH here: is the port right?",
             (Role::Client, Self::Ssh) => "client speaks SSH, and this port does not",
         })

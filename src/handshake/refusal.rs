@@ -4,8 +4,8 @@
 use core::fmt;
 
 use super::Response;
-use super::excerpt::Excerpt;
 use super::headers::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use crate::excerpt::{Excerpt, Place};
 
 /// A response in one line.
 #[derive(Debug)]
@@ -22,7 +22,8 @@ impl fmt::Display for Refusal<'_> {
         if !reason.is_empty() {
             write!(f, " {}", Excerpt(reason.as_bytes()))?;
         }
-        if let Some(text) = text_of(response).filter(|text| *text != reason.as_bytes()) {
+        let text = text_of(response).filter(|text| *text != reason.as_bytes());
+        if let Some(text) = text {
             write!(f, ": {}", Excerpt(text))?;
         }
         if wants_tls(response) {
@@ -33,9 +34,7 @@ impl fmt::Display for Refusal<'_> {
             200..=299 | 404 => f.write_str("; there is no WebSocket at this path")?,
             300..=399 => match header(LOCATION) {
                 Some(location) => {
-                    let (scheme, rest) = place(location);
-                    let (scheme, rest) = (Excerpt(scheme), Excerpt(rest));
-                    write!(f, "; connect to where it redirects to: {scheme}{rest}")?;
+                    write!(f, "; connect to where it redirects to: {}", Place(location))?;
                 }
                 None => f.write_str("; it redirects, and does not say where to")?,
             },
@@ -43,7 +42,14 @@ impl fmt::Display for Refusal<'_> {
                 Some(challenge) => write!(f, "; it asks for {}", Excerpt(challenge))?,
                 None => f.write_str("; it asks for an Authorization header or a cookie")?,
             },
+            403 if text.is_none() => {
+                f.write_str("; it does not allow this client or its origin")?
+            }
             426 => f.write_str("; it wants another protocol or version of it")?,
+            429 | 503 if header(RETRY_AFTER).is_some() => {}
+            429 | 503 => f.write_str("; try again later")?,
+            502 | 504 => f.write_str("; its proxy cannot reach the server behind it")?,
+            500..=599 => f.write_str("; look at the server's log")?,
             _ => {}
         }
         if let Some(time) = header(RETRY_AFTER) {
@@ -87,16 +93,6 @@ fn wants_tls(response: &Response) -> bool {
     ];
     response.status() == 400
         && sentences.iter().any(|sentence| find(response.content(), sentence).is_some())
-}
-
-/// Returns a URL in two parts, without user information and query: these may have secrets in them,
-/// which are not for logs.
-fn place(url: &[u8]) -> (&[u8], &[u8]) {
-    let url = url.split(|byte| matches!(byte, b'?' | b'#')).next().unwrap_or_default();
-    let (scheme, rest) = url.split_at(find(url, b"//").map_or(0, |len| len + 2));
-    let authority = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
-    let host = authority.iter().rposition(|byte| *byte == b'@').map_or(0, |at| at + 1);
-    (scheme, rest.get(host..).unwrap_or_default())
 }
 
 /// Returns where `bytes` has `wanted`, without regard to case.

@@ -10,7 +10,8 @@ use super::headers::{
     CONNECTION, CONTENT_LENGTH, EXTENSION_LIST, EXTENSIONS, HOST, KEY, ORIGIN, TRANSFER_ENCODING,
     UPGRADE, VERSION,
 };
-use super::{HandshakeError, Headers, HttpVersion, key, subprotocol};
+use super::{HandshakeError, Headers, HttpVersion, InvalidHeader, key, subprotocol};
+use crate::excerpt::{Excerpt, Locator, Place};
 use crate::extension::{Extension, is_token, parse_extensions};
 
 /// An HTTP request: well-formed, with a valid target and host. It may ask for a WebSocket or not;
@@ -29,7 +30,7 @@ use crate::extension::{Extension, is_token, parse_extensions};
 #[derive(Clone, Debug)]
 pub struct Request {
     method: String,
-    target: String,
+    target: Locator,
     version: HttpVersion,
     headers: Headers,
     /// Where `target` has its path, without the query.
@@ -51,7 +52,8 @@ impl Request {
         version: HttpVersion,
         headers: Headers,
     ) -> Result<Self, HandshakeError> {
-        let line = RequestLine { method: method.to_owned(), target: target.to_owned(), version };
+        let line =
+            RequestLine { method: method.to_owned(), target: Locator(target.to_owned()), version };
         Self::from_head(line, headers)
     }
 
@@ -59,9 +61,11 @@ impl Request {
     pub(super) fn from_head(line: RequestLine, headers: Headers) -> Result<Self, HandshakeError> {
         let RequestLine { method, target, version } = line;
         if !is_token(method.as_bytes()) {
-            return Err(HandshakeError::Malformed("request method"));
+            let method = Excerpt(method.as_bytes());
+            return Err(HandshakeError::malformed("request method", method));
         }
-        let (authority, path) = split_target(&target).ok_or(HandshakeError::InvalidTarget)?;
+        let invalid = || HandshakeError::InvalidTarget(Place(target.0.as_bytes()).to_string());
+        let (authority, path) = split_target(&target.0).ok_or_else(invalid)?;
         // RFC 9112, §3.2: "A server MUST respond with a 400 (Bad Request) status code to any
         // HTTP/1.1 request message that lacks a Host header field and to any request message that
         // contains more than one Host header field line or a Host header field with an invalid
@@ -72,13 +76,15 @@ impl Request {
             Some(host) => core::str::from_utf8(host)
                 .ok()
                 .filter(|host| Authority::parse(host).is_some())
-                .ok_or_else(|| headers.invalid(HOST, "a host with or without a port"))
+                .ok_or_else(|| {
+                    InvalidHeader::error(HOST, Place(host), "a host with or without a port")
+                })
                 .map(Some)?,
         };
         // RFC 9112, §3.2.2: "the origin server MUST ignore the received Host header field (if any)
         // and instead use the host information of the request-target"
         let authority = authority.or(host).map(ToString::to_string);
-        let path = path..target.find('?').unwrap_or(target.len());
+        let path = path..target.0.find('?').unwrap_or(target.0.len());
         Ok(Self { method, target, version, headers, path, authority })
     }
 
@@ -108,21 +114,25 @@ impl Request {
         let headers = &self.headers;
         // §4.2.1: "An HTTP/1.1 or higher GET request"
         if self.version != HttpVersion::Http11 {
-            return Err(HandshakeError::UnsupportedHttpVersion);
+            return Err(HandshakeError::UnsupportedHttpVersion(self.version.to_string()));
         }
         // §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as an ASCII
         // case-insensitive value."
         if !headers.contains_token(UPGRADE, "websocket") {
-            return Err(HandshakeError::NotUpgrade);
+            return Err(HandshakeError::NotUpgrade(headers.excerpt(UPGRADE)));
         }
         if self.method != "GET" {
-            return Err(HandshakeError::MethodNotAllowed);
+            let method = Excerpt(self.method.as_bytes()).to_string();
+            return Err(HandshakeError::MethodNotAllowed(method));
         }
         check_connection(headers)?;
         // A body would be read as frames by us, and as a body by a proxy in front of us.
         let is_zero = |len: &[u8]| len == b"0";
-        if headers.get(TRANSFER_ENCODING).is_some() || !headers.all(CONTENT_LENGTH).all(is_zero) {
-            return Err(HandshakeError::UnexpectedBody);
+        if headers.get(TRANSFER_ENCODING).is_some() {
+            return Err(HandshakeError::UnexpectedBody(TRANSFER_ENCODING));
+        }
+        if !headers.all(CONTENT_LENGTH).all(is_zero) {
+            return Err(HandshakeError::UnexpectedBody(CONTENT_LENGTH));
         }
         check_version(headers)?;
         // §11.3.1: "MUST NOT appear more than once in an HTTP request"
@@ -141,19 +151,19 @@ impl Request {
     /// Returns the target as it was sent: a path with an optional query, or an absolute URI.
     #[must_use]
     pub fn target(&self) -> &str {
-        &self.target
+        &self.target.0
     }
 
     /// Returns the path, not decoded. It is `/` for an absolute URI without a path.
     #[must_use]
     pub fn path(&self) -> &str {
-        self.target.get(self.path.clone()).filter(|path| !path.is_empty()).unwrap_or("/")
+        self.target.0.get(self.path.clone()).filter(|path| !path.is_empty()).unwrap_or("/")
     }
 
     /// Returns the query after the first `?`, not decoded.
     #[must_use]
     pub fn query(&self) -> Option<&str> {
-        self.target.split_once('?').map(|(_, query)| query)
+        self.target.0.split_once('?').map(|(_, query)| query)
     }
 
     /// Returns the HTTP version.
@@ -202,25 +212,25 @@ impl Request {
 #[derive(Debug)]
 pub(super) struct RequestLine {
     pub(super) method: String,
-    target: String,
+    target: Locator,
     version: HttpVersion,
 }
 
 impl RequestLine {
     /// RFC 9112, §3: `request-line = method SP request-target SP HTTP-version`.
     pub(super) fn parse(line: &[u8]) -> Result<Self, HandshakeError> {
-        let malformed = HandshakeError::Malformed("request line");
+        let malformed = || HandshakeError::malformed("request line", Place(line));
         let mut words = line.split(|byte| *byte == b' ');
         let words = (words.next(), words.next(), words.next(), words.next());
         let (Some(method), Some(target), Some(version), None) = words else {
-            return Err(malformed);
+            return Err(malformed());
         };
         if !is_token(method) || !target.iter().all(u8::is_ascii_graphic) || target.is_empty() {
-            return Err(malformed);
+            return Err(malformed());
         }
         let version = HttpVersion::parse(version)?;
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
-        Ok(Self { method: text(method), target: text(target), version })
+        Ok(Self { method: text(method), target: Locator(text(target)), version })
     }
 }
 
@@ -242,7 +252,7 @@ pub(super) fn check_version(headers: &Headers) -> Result<(), HandshakeError> {
     // §11.3.5: "MUST NOT appear more than once in an HTTP request"
     match headers.once(VERSION)? {
         Some(b"13") => Ok(()),
-        _ => Err(HandshakeError::UnsupportedVersion),
+        _ => Err(HandshakeError::UnsupportedVersion(headers.excerpt(VERSION))),
     }
 }
 

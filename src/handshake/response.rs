@@ -12,6 +12,7 @@ use super::headers::{
     CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, TRANSFER_ENCODING, UPGRADE, VERSION,
 };
 use super::{HandshakeError, Headers, HttpVersion};
+use crate::excerpt::Place;
 
 /// An HTTP response: status, headers and a body.
 ///
@@ -255,7 +256,7 @@ impl StatusLine {
         let mut words = line.splitn(3, |byte| *byte == b' ');
         let version = HttpVersion::parse(words.next().unwrap_or_default())?;
         let Some([a @ b'1'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9']) = words.next() else {
-            return Err(HandshakeError::Malformed("status code"));
+            return Err(HandshakeError::malformed("status code", Place(line)));
         };
         let digit = |byte: &u8| u16::from(byte - b'0');
         let status = digit(a) * 100 + digit(b) * 10 + digit(c);

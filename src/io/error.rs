@@ -73,7 +73,10 @@ pub enum Error {
     Timeout(Timeout),
     /// A `wss` URL was given where there is no TLS: connect a TLS stream, and do the handshake over
     /// it by `connect_over`.
-    TlsRequired,
+    TlsRequired {
+        /// The URL, without the query: that may have secrets in it, and errors are logged.
+        url: Box<str>,
+    },
 }
 
 /// Which wait took too long, from [`Error::Timeout`].
@@ -105,7 +108,8 @@ impl fmt::Display for Timeout {
             Self::Attempt { limit } => {
                 write!(
                     f,
-                    "attempt to connect took longer than {limit:?} (Options::attempt_timeout)"
+                    "attempt to connect took longer than {limit:?} (Options::attempt_timeout): \
+                     raise it if the server is slow"
                 )
             }
             Self::Deadline => f.write_str(
@@ -138,9 +142,10 @@ impl fmt::Display for Error {
             }
             Self::Send { error, .. } => write!(f, "command refused: {error}"),
             Self::Timeout(timeout) => timeout.fmt(f),
-            Self::TlsRequired => f.write_str(
-                "wss needs TLS, which is left to the caller: connect a TLS stream, and pass it to \
-                 connect_over",
+            Self::TlsRequired { url } => write!(
+                f,
+                "{url}: wss needs TLS, which is left to the caller: connect a TLS stream, and pass \
+                 it to connect_over"
             ),
         }
     }
@@ -166,7 +171,7 @@ impl fmt::Debug for Error {
                 .field("message_len", &message.as_ref().map(Message::len))
                 .finish(),
             Self::Timeout(timeout) => f.debug_tuple("Timeout").field(timeout).finish(),
-            Self::TlsRequired => f.write_str("TlsRequired"),
+            Self::TlsRequired { url } => f.debug_struct("TlsRequired").field("url", url).finish(),
         }
     }
 }
@@ -182,7 +187,7 @@ impl core::error::Error for Error {
             Self::Io(error) => error.source(),
             Self::Send { error, .. } => error.source(),
             Self::Timeout(timeout) => timeout.source(),
-            Self::Closed(_) | Self::Rejected { .. } | Self::TlsRequired => None,
+            Self::Closed(_) | Self::Rejected { .. } | Self::TlsRequired { .. } => None,
         }
     }
 }

@@ -145,8 +145,11 @@ fn answer(driver: &mut Driver, request: &Request, answer: Result<Acceptance, Res
 }
 
 /// Refuses a request that goes over TLS, where there is none.
-const fn check_plain(request: &ClientRequest) -> Result<(), Error> {
-    if request.is_secure() { Err(Error::TlsRequired) } else { Ok(()) }
+fn check_plain(request: &ClientRequest) -> Result<(), Error> {
+    if request.is_secure() {
+        return Err(Error::TlsRequired { url: request.place().into() });
+    }
+    Ok(())
 }
 
 /// How many pieces of output go into one write. More than large messages that wait at once.

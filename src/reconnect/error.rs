@@ -91,8 +91,8 @@ impl fmt::Display for OutboxError {
             Self::TooLarge { len, limit } => {
                 write!(
                     f,
-                    "message of {len} bytes is over the limit of {limit} bytes that may wait: it would \
-                     never be taken"
+                    "message of {len} bytes is over the limit of {limit} bytes that may wait \
+                     (max_bytes of Options, or of Limits with delivery): split it, or raise the limit"
                 )
             }
         }

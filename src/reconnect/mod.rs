@@ -415,9 +415,15 @@ pub enum GaveUp {
 impl fmt::Display for GaveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Attempts => "too many attempts in a row have failed (Policy::max_attempts)",
-            Self::Final => "another attempt would fail in the same way",
-            Self::Time => "no connection for too long (Policy::max_outage)",
+            Self::Attempts => {
+                "too many attempts in a row have failed (Policy::max_attempts): start it again when \
+                 the user asks for it"
+            },
+            Self::Final => "another attempt would fail in the same way as the last one: see its cause",
+            Self::Time => {
+                "no connection for too long (Policy::max_outage): start it again when the user asks \
+                 for it"
+            },
         })
     }
 }

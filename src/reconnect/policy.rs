@@ -115,32 +115,31 @@ impl Policy {
             | HandshakeError::DuplicateSubprotocol(_)
             | HandshakeError::ForbiddenOrigin(_)
             | HandshakeError::IllegalHeader(_)
-            | HandshakeError::InvalidAuthority(_)
             | HandshakeError::InvalidExtension(_)
             | HandshakeError::InvalidHeader(_)
             | HandshakeError::InvalidOrigin(_)
             | HandshakeError::InvalidResource(_)
             | HandshakeError::InvalidStatus(_)
             | HandshakeError::InvalidSubprotocol(_)
-            | HandshakeError::InvalidTarget
+            | HandshakeError::InvalidTarget(_)
             | HandshakeError::InvalidUrl(_)
             | HandshakeError::LimitExceeded(_)
-            | HandshakeError::Malformed(_)
-            | HandshakeError::MethodNotAllowed
+            | HandshakeError::Malformed { .. }
+            | HandshakeError::MethodNotAllowed(_)
             | HandshakeError::MissingHeader(_)
             | HandshakeError::NoRequest { .. }
             | HandshakeError::NoSubprotocol
             | HandshakeError::NotAnswered(_)
-            | HandshakeError::NotUpgrade
+            | HandshakeError::NotUpgrade(_)
             | HandshakeError::OutOfOrder
             | HandshakeError::ReservedHeader(_)
             | HandshakeError::ShutDown
-            | HandshakeError::UnexpectedBody
+            | HandshakeError::UnexpectedBody(_)
             | HandshakeError::UnofferedExtension(_)
             | HandshakeError::UnofferedSubprotocol(_)
-            | HandshakeError::UnsupportedHttpVersion
-            | HandshakeError::UnsupportedProtocol
-            | HandshakeError::UnsupportedVersion
+            | HandshakeError::UnsupportedHttpVersion(_)
+            | HandshakeError::UnsupportedProtocol(_)
+            | HandshakeError::UnsupportedVersion(_)
             | HandshakeError::WrongProtocol { .. } => Retry::Never,
         }
     }

@@ -1,7 +1,9 @@
 //! What a call throws, and what a connection fails by; decides nothing.
 
+use alloc::boxed::Box;
 use core::fmt;
 
+use crate::driver::write_handshake;
 use crate::error::ConnectionError;
 use crate::handshake::HandshakeError;
 
@@ -67,9 +69,17 @@ pub enum Failure {
     /// There was no room for a message to be sent.
     Full,
     /// The opening handshake failed.
-    Handshake(HandshakeError),
+    Handshake {
+        /// Why.
+        error: HandshakeError,
+        /// The URL, without its query: that may have secrets in it, and errors are logged.
+        url: Box<str>,
+    },
     /// The transport could not be connected.
-    NotConnected,
+    NotConnected {
+        /// The URL, without its query.
+        url: Box<str>,
+    },
 }
 
 impl fmt::Display for Failure {
@@ -77,9 +87,15 @@ impl fmt::Display for Failure {
         match self {
             Self::ClosedEarly => f.write_str("closed before the connection was established"),
             Self::Connection(error) => error.fmt(f),
-            Self::Full => f.write_str("no room for a message to be sent (Config::max_buffered)"),
-            Self::Handshake(error) => error.fmt(f),
-            Self::NotConnected => f.write_str("transport could not be connected"),
+            Self::Full => f.write_str(
+                "no room for a message to be sent (Config::max_buffered): look at buffered_amount \
+                 before sending",
+            ),
+            Self::Handshake { error, url } => write_handshake(f, error, Some(url)),
+            Self::NotConnected { url } => write!(
+                f,
+                "{url}: transport could not be connected: is the server up, are host and port right?"
+            ),
         }
     }
 }
@@ -89,8 +105,8 @@ impl core::error::Error for Failure {
         match self {
             // The text is that of the error, so the source is the error's own.
             Self::Connection(error) => error.source(),
-            Self::Handshake(error) => error.source(),
-            Self::ClosedEarly | Self::Full | Self::NotConnected => None,
+            Self::Handshake { error, .. } => error.source(),
+            Self::ClosedEarly | Self::Full | Self::NotConnected { .. } => None,
         }
     }
 }

@@ -1,7 +1,6 @@
 //! The `WebSocket` object of the standard; leaves the protocol to the handshake and the connection.
 
 use alloc::boxed::Box;
-use alloc::string::String;
 
 use super::{DomEvent, DomException, Failure};
 use crate::buffer::{Input, TransmitBuf};
@@ -9,6 +8,7 @@ use crate::close::{CloseCode, MAX_REASON_LEN};
 use crate::connection::{
     AfterClose, Config, Connection, Event as Received, PongMode, ReadyState, Reassembly, WhenFull,
 };
+use crate::excerpt::Locator;
 use crate::handshake::{ClientHandshake, ClientRequest, SubprotocolPolicy};
 use crate::message::Message;
 use crate::timestamp::Timestamp;
@@ -67,7 +67,7 @@ use crate::utf8::Utf8Bytes;
 /// ```
 #[derive(Debug)]
 pub struct WebSocketObject {
-    url: String,
+    url: Locator,
     /// Until the connection is established.
     opening: Option<Box<ClientHandshake>>,
     connection: Box<Connection>,
@@ -110,7 +110,7 @@ impl WebSocketObject {
         // none, fail.
         let request = request.clone().subprotocol_policy(SubprotocolPolicy::Required);
         Self {
-            url: request.url(),
+            url: Locator(request.url()),
             opening: Some(Box::new(ClientHandshake::new(&request, nonce))),
             connection: Box::new(Connection::connecting(&config, Some(seed))),
             failure: None,
@@ -125,7 +125,8 @@ impl WebSocketObject {
     /// Once the connection is established, it does the same as [`handle_eof`](Self::handle_eof).
     pub fn handle_not_connected(&mut self) {
         if self.opening.is_some() {
-            self.failure.get_or_insert(Failure::NotConnected);
+            let url = self.place();
+            self.failure.get_or_insert(Failure::NotConnected { url });
         }
         self.handle_eof();
     }
@@ -304,7 +305,7 @@ impl WebSocketObject {
     /// Returns `url`: the URL of the request.
     #[must_use]
     pub fn url(&self) -> &str {
-        &self.url
+        &self.url.0
     }
 
     /// Returns `protocol`: the negotiated subprotocol, or an empty string.
@@ -335,10 +336,15 @@ impl WebSocketObject {
             Some(
                 Failure::ClosedEarly
                 | Failure::Full
-                | Failure::Handshake(_)
-                | Failure::NotConnected,
+                | Failure::Handshake { .. }
+                | Failure::NotConnected { .. },
             ) => true,
         }
+    }
+
+    /// Returns the URL without its query, for errors.
+    fn place(&self) -> Box<str> {
+        self.url().split('?').next().unwrap_or_default().into()
     }
 
     /// Reports a failure as soon as the peer needs not be told of it any more.
@@ -382,7 +388,7 @@ impl WebSocketObject {
             Ok(Some(_)) => {}
             Ok(None) => return None,
             Err(error) => {
-                self.failure = Some(Failure::Handshake(error));
+                self.failure = Some(Failure::Handshake { error, url: self.place() });
                 return self.poll_failure();
             }
         }

@@ -4,7 +4,8 @@
 use proptest::prelude::*;
 use sanswire::Role;
 use sanswire::extension::{
-    Deflate, DeflateConfig, Extension, Takeover, encode_extensions, parse_extensions,
+    Deflate, DeflateConfig, Extension, InvalidExtension, Takeover, encode_extensions,
+    parse_extensions,
 };
 
 const NAME: &str = "permessage-deflate";
@@ -22,7 +23,7 @@ fn answer(config: &DeflateConfig, offers: &str) -> Option<String> {
 }
 
 /// Whether a client goes on with a response, and the parameter that it blames if not.
-fn judge(config: &DeflateConfig, response: &str) -> Result<Deflate, &'static str> {
+fn judge(config: &DeflateConfig, response: &str) -> Result<Deflate, InvalidExtension> {
     Deflate::confirm(config, &parse(response)[0])
 }
 
@@ -255,11 +256,17 @@ fn a_client_goes_on_with_what_it_offered_7_1() {
     ];
     for (change, response, expected) in cases {
         assert_eq!(
-            judge(&change(DeflateConfig::default()), &with(response)).map(|_| ()),
-            expected,
+            param(judge(&change(DeflateConfig::default()), &with(response))).as_deref(),
+            expected.err(),
             "{response}"
         );
     }
+}
+
+/// The name of the parameter at fault, if there is one.
+fn param(result: Result<Deflate, InvalidExtension>) -> Option<String> {
+    let param = result.err()?.param.unwrap();
+    Some(param.split('=').next().unwrap().to_owned())
 }
 
 #[test]
@@ -308,8 +315,12 @@ fn what_was_agreed_on_elsewhere_is_taken_from_the_response() {
 
     for other in ["permessage-bzip2", "permessage-deflate-2", "Permessage-Deflate"] {
         let other = Extension::new(other).unwrap();
-        assert_eq!(Deflate::from_agreed(Role::Client, &config, &other), Err(NAME));
-        assert_eq!(Deflate::confirm(&config, &other), Err(NAME));
+        for result in
+            [Deflate::from_agreed(Role::Client, &config, &other), Deflate::confirm(&config, &other)]
+        {
+            let error = result.unwrap_err();
+            assert_eq!((&*error.extension, error.param), (other.name(), None));
+        }
     }
 }
 
@@ -547,15 +558,25 @@ mod handshake {
         let default = DeflateConfig::default();
         assert_eq!(answered(&default, &[]), Ok(None));
         assert!(answered(&default, &[NAME]).unwrap().is_some());
-        let invalid = |name| Err(HandshakeError::InvalidExtension(name));
-        assert_eq!(answered(&default, &[&with("x")]), invalid(NAME));
-        assert_eq!(answered(&default, &[&with("server_max_window_bits=09")]), invalid(NAME));
-        assert_eq!(
-            answered(&default, &[&with("client_max_window_bits")]),
-            invalid("client_max_window_bits")
-        );
         let small = DeflateConfig::default().peer_window_bits(10);
-        assert_eq!(answered(&small, &[NAME]), invalid("server_max_window_bits"));
+        for (config, params, shown) in [
+            (&default, "x=1", "is not valid: x=1 (there is no such parameter)"),
+            (&default, "server_max_window_bits=09", "server_max_window_bits=09 (a window has"),
+            (&default, "server_max_window_bits", "server_max_window_bits (a window has"),
+            (&default, "client_max_window_bits", "client_max_window_bits (a window has"),
+            (&small, "", "server_max_window_bits (it was asked for, and is missing)"),
+            (&small, "server_max_window_bits=11", "=11 (a smaller window was offered)"),
+            (&default, "server_no_context_takeover=1", "takeover=1 (it takes no value)"),
+            (
+                &default,
+                "client_no_context_takeover client_no_context_takeover",
+                "client_no_context_takeover (it comes more than once)",
+            ),
+        ] {
+            let error = answered(config, &[&with(params)]).unwrap_err();
+            assert!(matches!(error, HandshakeError::InvalidExtension(_)), "{error}");
+            assert!(error.to_string().contains(shown), "{error}");
+        }
         for lines in [
             // The same reserved bit cannot have two meanings.
             &["permessage-deflate, permessage-deflate"][..],

@@ -199,8 +199,8 @@ fn a_request_for_no_websocket_is_answered_426_and_ends() {
     hand.settle();
     hand.read(b"GET / HTTP/1.1\r\nHost: example.com\r\n\r\n");
     assert_eq!(hand.take(), [Told::Request]);
-    assert_eq!(hand.accept(&Acceptance::new()), Err(HandshakeError::NotUpgrade));
-    assert_eq!(end(&mut hand), handshake_failed(HandshakeError::NotUpgrade));
+    assert_eq!(hand.accept(&Acceptance::new()), Err(HandshakeError::NotUpgrade(None)));
+    assert_eq!(end(&mut hand), handshake_failed(HandshakeError::NotUpgrade(None)));
     assert_eq!(status(&hand), 426);
 }
 
@@ -210,7 +210,7 @@ fn a_malformed_request_is_answered_400_and_ends() {
     hand.settle();
     hand.read(b"hello\r\n\r\n");
     let told = end(&mut hand);
-    let [Told::Failed(DriverError::Handshake { error: HandshakeError::Malformed(_), .. })] =
+    let [Told::Failed(DriverError::Handshake { error: HandshakeError::Malformed { .. }, .. })] =
         &told[..]
     else {
         panic!("{told:?}")

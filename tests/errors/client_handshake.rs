@@ -69,8 +69,14 @@ pub(crate) fn caller(table: &mut Table) {
             "write the scheme, too",
         ),
     ] {
-        if let HandshakeError::InvalidUrl(error) = error {
-            table.single("UrlError", &error, cause, NOTHING, "see `HandshakeError::InvalidUrl`");
+        if let HandshakeError::InvalidUrl(error) = &error {
+            table.single(
+                "UrlError",
+                error.as_ref(),
+                cause,
+                NOTHING,
+                "see `HandshakeError::InvalidUrl`",
+            );
         }
         table.variant("HandshakeError", &error, cause, NOTHING, remedy);
     }
@@ -143,7 +149,11 @@ pub(crate) fn server(table: &mut Table) {
     let chosen =
         accepted("Sec-WebSocket-Extensions: permessage-deflate; server_max_window_bits=7\r\n");
     let cause = "the server agrees on compression in a way that is not valid";
-    answered(table, &deflating, chosen.as_bytes(), cause, "fix the server, or use no compression");
+    let remedy = "fix the server, or use no compression";
+    let error = answered(table, &deflating, chosen.as_bytes(), cause, remedy);
+    let HandshakeError::InvalidExtension(error) = error else { panic!("{error}") };
+    let remedy = "see `HandshakeError::InvalidExtension`";
+    table.single("InvalidExtension", error.as_ref(), cause, NOTHING, remedy);
     let hints = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(17);
     let cause = "the server sends too many interim responses";
     answered(table, &request(), hints.as_bytes(), cause, "raise the limit, or fix the server");
@@ -300,11 +310,12 @@ fn answered(
     answer: &[u8],
     cause: &'static str,
     remedy: &'static str,
-) {
+) -> HandshakeError {
     let error = error_of(request, answer.chunks(answer.len().max(1)));
     assert_eq!(error, error_of(request, answer.chunks(1)), "{cause}: byte by byte");
     assert!(!error.to_string().contains("secret"), "{cause}: {error}");
     table.variant("HandshakeError", &error, cause, NOTHING, remedy);
+    error
 }
 
 fn error_of<'a>(request: &ClientRequest, pieces: impl Iterator<Item = &'a [u8]>) -> HandshakeError {

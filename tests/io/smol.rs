@@ -131,7 +131,7 @@ fn a_request_has_its_subprotocol_and_its_config() {
 fn a_client_is_told_why_it_cannot_connect() {
     block_on(async {
         let refused = WebSocket::connect("wss://localhost/").await;
-        assert!(matches!(refused, Err(Error::TlsRequired)), "{refused:?}");
+        assert!(matches!(refused, Err(Error::TlsRequired { .. })), "{refused:?}");
         let invalid = WebSocket::connect("ftp://localhost/").await;
         assert!(matches!(
             invalid,

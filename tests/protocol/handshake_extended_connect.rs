@@ -7,7 +7,7 @@ use sanswire::handshake::{
     SubprotocolPolicy,
 };
 
-use crate::support::invalid_header;
+use crate::support::{invalid_header, malformed};
 
 const PSEUDO_HEADERS: [(&str, &str); 5] = [
     (":method", "CONNECT"),
@@ -93,7 +93,7 @@ fn a_server_accepts_with_200_and_neither_key_nor_upgrade() {
 #[test]
 fn another_protocol_is_answered_501() {
     let error = parse_but(":protocol", Some("connect-udp")).unwrap_err();
-    assert_eq!(error, HandshakeError::UnsupportedProtocol);
+    assert_eq!(error, HandshakeError::UnsupportedProtocol("connect-udp".to_owned()));
     assert_eq!(ExtendedConnect::refusal(&error).status(), 501);
 }
 
@@ -116,8 +116,7 @@ fn each_pseudo_header_must_be_there_once_and_right() {
         assert_eq!(error, HandshakeError::DuplicateHeader(name));
     }
     let unknown = PSEUDO_HEADERS.into_iter().chain([(":status", "200")]);
-    let error = ExtendedConnect::parse(unknown, Headers::new()).unwrap_err();
-    assert_eq!(error, HandshakeError::Malformed("pseudo-header"));
+    assert_eq!(malformed(ExtendedConnect::parse(unknown, Headers::new())), "pseudo-header");
 }
 
 #[test]
@@ -142,7 +141,7 @@ fn headers_are_judged_as_over_http_1_1() {
 #[test]
 fn a_wrong_version_is_answered_400_with_the_version_and_no_upgrade() {
     let error = ExtendedConnect::parse(PSEUDO_HEADERS, Headers::new()).unwrap_err();
-    assert_eq!(error, HandshakeError::UnsupportedVersion);
+    assert_eq!(error, HandshakeError::UnsupportedVersion(None));
     let response = ExtendedConnect::refusal(&error);
     assert_eq!(response.status(), 400);
     assert_eq!(response.headers().text("sec-websocket-version"), Some("13"));

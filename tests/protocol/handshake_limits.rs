@@ -8,7 +8,7 @@ use sanswire::handshake::{
     ServerHandshake,
 };
 
-use crate::support::invalid_header;
+use crate::support::{invalid_header, malformed};
 
 /// Feeds a server in parts, until it decides.
 ///
@@ -56,8 +56,8 @@ fn head(head: impl AsRef<[u8]>) -> (Result<bool, HandshakeError>, String) {
 #[track_caller]
 fn assert_malformed(bytes: impl AsRef<[u8]>, part: &'static str) {
     let text = String::from_utf8_lossy(bytes.as_ref()).into_owned();
-    let expected = (Err(HandshakeError::Malformed(part)), "400".to_owned());
-    assert_eq!(head(bytes), expected, "{text:?}");
+    let (result, status) = head(bytes);
+    assert_eq!((malformed(result), &*status), (part, "400"), "{text:?}");
 }
 
 fn limits(start_line: usize, headers: usize, size: usize) -> HeadLimits {
@@ -176,6 +176,30 @@ fn a_header_line_is_a_token_a_colon_and_a_value() {
         assert_malformed(format!("GET / HTTP/1.1\r\n{line}\r\n\r\n"), "header line");
     }
     assert_eq!(head("GET / HTTP/1.1\r\nHost:\th\t\r\nX: a\tb \u{fc}\r\nY:\r\n\r\n").0, Ok(true));
+}
+
+#[test]
+fn what_is_malformed_is_shown_without_what_may_be_a_secret() {
+    for (bytes, shown) in [
+        ("GET /chat?secret HTTP/1.1\n", "bare line feed (\"GET /chat?…\")"),
+        ("GET /chat?secret\x1b", "control character (\"GET /chat?…\")"),
+        ("GET http://a:secret@h/x\x00", "control character (\"GET http://…@h/x\\0\")"),
+        ("\x1b[2Jhello", "control character (\"\\u{1b}\")"),
+        ("GET /a b?secret HTTP/1.1\r\n", "request line (\"GET /a b?…\")"),
+        ("GET / HTTQ?secret\r\n", "HTTP version (\"HTTQ?…\")"),
+        ("GET / HTTP/1.1\r\nCookie: secret\n", "bare line feed (\"Cookie:…\")"),
+        ("GET / HTTP/1.1\r\nCookie: secret\rx", "bare carriage return (\"Cookie:…\")"),
+        ("GET / HTTP/1.1\r\nCookie: secret\x00", "control character (\"Cookie:…\")"),
+        ("GET / HTTP/1.1\r\nA: b\r\nCookie=secret\r\n\r\n", "header line (\"Cookie=…\")"),
+        ("GET / HTTP/1.1\r\nCookie secret: x\r\n\r\n", "header line (\"Cookie…\")"),
+        ("GET / HTTP/1.1\r\nCookie: a\r\n secret\r\n\r\n", "folded header line"),
+    ] {
+        let error = head(bytes).0.unwrap_err();
+        let (text, answer) = (error.to_string(), error.answer());
+        assert!(answer.ends_with(&format!("not a valid HTTP head: {shown}")), "{answer}");
+        assert!(text.starts_with(&answer) && text.len() < 300, "{text}");
+        assert!(!text.contains("secret") && !text.contains(char::is_control), "{text}");
+    }
 }
 
 #[test]
@@ -355,7 +379,8 @@ fn interim_responses_have_a_limit_of_their_own() {
             let error = poll(limit, count).unwrap_err();
             assert_eq!(Err(error.clone()), exceeded(HeadLimit::InterimResponses(limit)));
             let text = format!("server sent more than {limit} interim responses of 1xx");
-            assert_eq!(error.to_string(), text + " (HeadLimits::max_interim_responses)");
+            let text = text + " (HeadLimits::max_interim_responses): raise it";
+            assert!(error.to_string().starts_with(&text), "{error}");
         }
     }
     assert_eq!(poll(0, 1), exceeded(HeadLimit::InterimResponses(0)));
@@ -391,7 +416,8 @@ fn each_head_is_limited_alone_and_errors_name_the_limits_that_were_set() {
             handshake.input().extend_from_slice(response.as_bytes());
             let error = handshake.poll_response().unwrap_err();
             assert_eq!(error, HandshakeError::LimitExceeded(limit));
-            assert_eq!(error.to_string(), text);
+            let remedy = ": raise it, or have the peer send less";
+            assert_eq!(error.to_string(), text.to_owned() + remedy);
         }
     }
 }

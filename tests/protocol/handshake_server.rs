@@ -10,7 +10,7 @@ use sanswire::handshake::{
     Response, ServerHandshake,
 };
 
-use crate::support::invalid_header;
+use crate::support::{invalid_header, malformed};
 
 const REQUEST: &str = "GET /chat HTTP/1.1\r\n\
     Host: server.example.com\r\n\
@@ -180,7 +180,7 @@ fn a_request_for_no_websocket_is_yielded_and_answered_426_with_upgrade() {
         "POST /form HTTP/1.1\r\nHost: h\r\nContent-Length: 1\r\n\r\nx".to_owned(),
     ] {
         let (error, head) = refused(&request, 426, "Upgrade");
-        assert_eq!(error, HandshakeError::NotUpgrade);
+        assert!(matches!(error, HandshakeError::NotUpgrade(_)), "{error}");
         assert!(head.contains("\r\nUpgrade: websocket\r\n"), "{head}");
         assert!(head.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{head}");
         assert!(head.contains("\r\nConnection: close, Upgrade\r\n"), "{head}");
@@ -193,7 +193,7 @@ fn an_upgrade_by_another_method_is_answered_405_with_allow() {
     for method in ["POST", "PUT", "OPTIONS", "get", "Get", "FOO"] {
         let request = REQUEST.replace("GET", method);
         let (error, head) = refused(request, 405, "method");
-        assert_eq!(error, HandshakeError::MethodNotAllowed);
+        assert_eq!(error, HandshakeError::MethodNotAllowed(method.to_owned()));
         assert!(head.contains("\r\nAllow: GET\r\n"), "{head}");
     }
 }
@@ -210,7 +210,7 @@ fn the_answer_to_head_has_no_body() {
 fn other_http_versions_are_answered_505() {
     for version in ["HTTP/1.0", "HTTP/0.9", "HTTP/2.0", "HTTP/3.0"] {
         let (error, _) = refused(REQUEST.replace("HTTP/1.1", version), 505, "HTTP version");
-        assert_eq!(error, HandshakeError::UnsupportedHttpVersion);
+        assert_eq!(error, HandshakeError::UnsupportedHttpVersion(version.to_owned()));
     }
     refused("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505, "not HTTP/1.1");
     // RFC 9110, §2.5: a later minor version is compatible.
@@ -242,7 +242,8 @@ fn another_or_no_websocket_version_is_answered_426_with_the_version() {
             version => format!("Sec-WebSocket-Version: {version}\r\n"),
         };
         let (error, head) = refused(with("Sec-WebSocket-Version", &line), 426, "Version");
-        assert_eq!(error, HandshakeError::UnsupportedVersion);
+        let found = line.split_once(": ").map(|(_, version)| version.trim_end().to_owned());
+        assert_eq!(error, HandshakeError::UnsupportedVersion(found));
         assert!(head.contains("\r\nSec-WebSocket-Version: 13\r\n"), "{head}");
     }
     let twice = and("Sec-WebSocket-Version: 13\r\n");
@@ -297,7 +298,8 @@ fn a_request_that_announces_a_body_is_answered_400() {
         "Transfer-Encoding: identity\r\n",
         "Content-Length: 0\r\nTransfer-Encoding: chunked\r\n",
     ] {
-        assert_eq!(refused(and(lines), 400, "body").0, HandshakeError::UnexpectedBody, "{lines}");
+        let (error, _) = refused(and(lines), 400, "body");
+        assert!(matches!(error, HandshakeError::UnexpectedBody(_)), "{lines}: {error}");
     }
     assert_eq!(serve(and("Content-Length: 0\r\n")).result, Ok(()));
 }
@@ -645,9 +647,11 @@ fn a_request_can_be_made_of_parts_that_another_stack_parsed() {
         Request::new(method, target, HttpVersion::Http11, parsed.headers().clone())
     };
     assert_eq!(new("GET", "/chat").unwrap().check(), Ok(()));
-    assert_eq!(new("GET", "/a b").unwrap_err(), HandshakeError::InvalidTarget);
-    assert_eq!(new("GET", "").unwrap_err(), HandshakeError::InvalidTarget);
-    assert_eq!(new("G T", "/").unwrap_err(), HandshakeError::Malformed("request method"));
+    for (target, shown) in [("/a b?secret", "/a b?…"), ("", ""), ("user:secret@a", "…@a")] {
+        let error = new("GET", target).unwrap_err();
+        assert_eq!(error, HandshakeError::InvalidTarget(shown.to_owned()));
+    }
+    assert_eq!(malformed(new("G T", "/")), "request method");
 }
 
 proptest! {

@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use bytes::Buf;
+use proptest::prelude::*;
 use sanswire::handshake::{ClientHandshake, ClientRequest, HandshakeError, UrlPart};
 
 fn parts(url: &str) -> (String, u16, String, bool) {
@@ -134,5 +135,46 @@ fn the_authority_has_the_port_and_the_brackets_of_an_address() {
         ("ws://[::1]:9001/", "[::1]:9001"),
     ] {
         assert_eq!(ClientRequest::from_url(url).unwrap().authority(), authority);
+    }
+}
+
+#[test]
+fn an_error_shows_where_it_is_and_nothing_that_may_be_a_secret() {
+    for (url, shown) in [
+        (
+            "ftp://example.com/a?secret",
+            "scheme at byte 0 of \"ftp://example.com/a?…\": a WebSocket",
+        ),
+        ("ws://user:secret@a/b", "user name or password at byte 5 of \"ws://…@a/b\": a WebSocket"),
+        ("ws://a/b#secret", "fragment at byte 8 of \"ws://a/b#…\": a WebSocket"),
+    ] {
+        let text = ClientRequest::from_url(url).unwrap_err().to_string();
+        let place = if cfg!(feature = "url") { text.clone() } else { shown.to_owned() };
+        let shown = shown.split(" at byte").next().unwrap();
+        assert!(text.contains(&place) && text.contains(shown), "{text}");
+        assert!(text.contains(" of \"") && !text.contains("secret"), "{text}");
+    }
+    let error = ClientRequest::new("user:secret@example.com:80", "/?secret").unwrap_err();
+    let shown = "user name or password at byte 5 of \"ws://…@example.com:80/?…\": ";
+    assert!(error.to_string().contains(shown), "{error}");
+    let error = ClientRequest::new("a\u{1b}b", "").unwrap_err();
+    assert!(error.to_string().contains("host at byte 6 of \"ws://a\\u{1b}b\": "), "{error}");
+}
+
+proptest! {
+    #![proptest_config(crate::support::cases(2_000))]
+
+    /// The feature `url` mends more, and checks international names.
+    #[test]
+    fn an_authority_is_judged_as_within_a_url(
+        authority in "[a-f0-9.:x\\[\\]%!@ \u{fc}_-]{0,9}(:[0-9+]{0,6})?",
+    ) {
+        let alone = ClientRequest::new(&authority, "/");
+        let within = ClientRequest::from_url(&format!("ws://{authority}/"));
+        if let Ok(alone) = &alone {
+            prop_assert_eq!(alone.url(), within.as_ref().unwrap().url());
+        } else if !cfg!(feature = "url") {
+            prop_assert_eq!(alone.unwrap_err(), within.unwrap_err());
+        }
     }
 }

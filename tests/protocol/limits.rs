@@ -37,7 +37,7 @@ fn fourteen_bytes_that_announce_2_to_the_62_fail_with_1009() {
         assert_eq!(
             error.to_string(),
             "frame of 4611686018427387904 bytes is over the limit of 16777216 bytes \
-             (Config::max_frame_size)"
+             (Config::max_frame_size): raise it, or have the peer send less"
         );
     }
 }

@@ -625,7 +625,8 @@ mod handshake {
         assert_eq!(judge(&HandshakeError::EndOfStream), Retry::Later);
         assert_eq!(judge(&ClientRequest::from_url("ftp://a").unwrap_err()), Retry::Never);
         assert_eq!(judge(&HandshakeError::NoSubprotocol), Retry::Never);
-        assert_eq!(judge(&HandshakeError::Malformed("status code")), Retry::Never);
+        let malformed = HandshakeError::Malformed { part: "status code", found: "".into() };
+        assert_eq!(judge(&malformed), Retry::Never);
         assert_eq!(judge(&HandshakeError::MissingHeader("Sec-WebSocket-Accept")), Retry::Never);
     }
 }

@@ -232,6 +232,12 @@ fn a_new_socket_has_the_initial_values() {
 
 // 7 to 10: the opening handshake.
 
+const URL: &str = "ws://server.example.com/chat";
+
+fn handshake_failed(error: HandshakeError) -> Failure {
+    Failure::Handshake { error, url: URL.into() }
+}
+
 #[test]
 fn a_refused_handshake_is_error_and_1006_and_the_refusal_is_told_beside() {
     for status in ["404 Not Found", "302 Found\r\nLocation: /", "200 OK", "401 Unauthorized"] {
@@ -239,7 +245,8 @@ fn a_refused_handshake_is_error_and_1006_and_the_refusal_is_told_beside() {
         page.write();
         page.feed(format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\nno").as_bytes());
         let failure = page.socket.failure().cloned().unwrap();
-        let Failure::Handshake(HandshakeError::UnexpectedStatus(response)) = &failure else {
+        let Failure::Handshake { error: HandshakeError::UnexpectedStatus(response), .. } = &failure
+        else {
             panic!("{failure:?}");
         };
         assert_eq!(response.status().to_string(), status[..3]);
@@ -254,7 +261,7 @@ fn a_server_that_chooses_none_of_the_protocols_fails_the_connection() {
     page.feed(RESPONSE);
     assert_eq!(page.state(), ReadyState::Connecting);
     page.feed(b"\r\n");
-    page.assert_failed(&Failure::Handshake(HandshakeError::NoSubprotocol));
+    page.assert_failed(&handshake_failed(HandshakeError::NoSubprotocol));
 }
 
 #[test]
@@ -264,7 +271,7 @@ fn a_response_that_breaks_a_rule_fails_the_connection() {
     page.feed(wrong.as_bytes());
     page.feed(b"\r\n");
     let failure = page.socket.failure().unwrap().clone();
-    let Failure::Handshake(error) = failure.clone() else { panic!("{failure}") };
+    let Failure::Handshake { error, .. } = failure.clone() else { panic!("{failure}") };
     assert_eq!(invalid_header(Err::<(), _>(error)), "Sec-WebSocket-Accept");
     page.assert_failed(&failure);
 }
@@ -275,7 +282,7 @@ fn a_stream_that_ends_within_the_handshake_fails_the_connection() {
     page.write();
     page.feed(RESPONSE);
     page.eof();
-    page.assert_failed(&Failure::Handshake(HandshakeError::EndOfStream));
+    page.assert_failed(&handshake_failed(HandshakeError::EndOfStream));
 }
 
 #[test]
@@ -285,7 +292,7 @@ fn a_transport_that_could_not_be_connected_fails_the_connection() {
     assert_eq!(page.state(), ReadyState::Closing);
     assert!(page.socket.poll_transmit().is_none());
     page.poll();
-    page.assert_failed(&Failure::NotConnected);
+    page.assert_failed(&Failure::NotConnected { url: URL.into() });
 }
 
 // 12 to 16: send().
@@ -681,7 +688,10 @@ fn a_response_that_does_not_come_fails_the_connection_in_time() {
     assert!(page.socket.poll_timeout().map(Duration::from).unwrap() > Duration::from_secs(7));
     wait(&mut page, 9);
     let failure = page.socket.failure().cloned().unwrap();
-    assert!(matches!(failure, Failure::Handshake(HandshakeError::Timeout(_))), "{failure:?}");
+    assert!(
+        matches!(failure, Failure::Handshake { error: HandshakeError::Timeout(_), .. }),
+        "{failure:?}"
+    );
     page.assert_failed(&failure);
 }
 

@@ -40,6 +40,16 @@ pub(crate) fn invalid_header<T: core::fmt::Debug>(
     }
 }
 
+/// The part of a head that is not HTTP.
+#[cfg(feature = "handshake")]
+#[track_caller]
+pub(crate) fn malformed<T: core::fmt::Debug>(result: Result<T, HandshakeError>) -> &'static str {
+    match result {
+        Err(HandshakeError::Malformed { part, .. }) => part,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// So many cases of a property, or in proportion to `PROPTEST_CASES`, of which 256 is as much. What
 /// fails is kept in `tests/proptest-regressions`, and tried first from then on: it belongs in git.
 pub(crate) fn cases(cases: u32) -> ProptestConfig {

@@ -1,8 +1,12 @@
 //! The parameters of permessage-deflate (RFC 7692, §7.1): offered, judged and agreed on; compresses
 //! nothing.
 
+use alloc::borrow::ToOwned;
+use alloc::format;
+use alloc::string::ToString;
+
 use super::config::{DeflateConfig, Takeover};
-use crate::extension::Extension;
+use crate::extension::{Extension, InvalidExtension};
 use crate::role::Role;
 
 /// The negotiated parameters of permessage-deflate.
@@ -15,9 +19,10 @@ use crate::role::Role;
 /// use sanswire::extension::{Deflate, DeflateConfig};
 ///
 /// let config = DeflateConfig::default();
-/// let offer = Deflate::offer(&config); // A client sends this,
-/// let (server, answer) = Deflate::accept(&config, &[offer]).unwrap(); // a server chooses and answers,
-/// let client = Deflate::confirm(&config, &answer).unwrap(); // and the client checks the answer.
+/// // A client sends an offer, a server chooses and answers, and the client checks the answer.
+/// let offer = Deflate::offer(&config);
+/// let (server, answer) = Deflate::accept(&config, &[offer]).unwrap();
+/// let client = Deflate::confirm(&config, &answer).unwrap();
 /// assert_eq!(server.window_bits(), client.peer_window_bits());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,7 +77,7 @@ impl Deflate {
         offers
             .iter()
             .filter(|offer| Self::is_named_by(offer))
-            .find_map(|offer| Self::accept_one(&config.clamped(), &Params::parse(offer)?))
+            .find_map(|offer| Self::accept_one(&config.clamped(), &Params::parse(offer).ok()?))
     }
 
     /// Returns whether the name of an extension is `permessage-deflate`, in lower case.
@@ -125,23 +130,24 @@ impl Deflate {
     ///
     /// # Errors
     ///
-    /// The name of the parameter that is wrong, or `permessage-deflate` if the response as a whole is
-    /// malformed. The client must then fail the connection (§7).
-    pub fn confirm(config: &DeflateConfig, response: &Extension) -> Result<Self, &'static str> {
+    /// The response is not of permessage-deflate, has a parameter that is unknown, repeated or not
+    /// valid, or goes beyond the offer. The client must then fail the connection (§7).
+    pub fn confirm(config: &DeflateConfig, response: &Extension) -> Result<Self, InvalidExtension> {
         let config = config.clamped();
         let response = Params::parse_response(response)?;
         let peer_window_bits = match response.server_max_window_bits {
             Some(bits) if bits <= config.peer_window_bits => bits,
             None if config.peer_window_bits == 15 => 15,
-            Some(_) | None => return Err(SERVER_MAX_WINDOW_BITS),
+            Some(bits) => return Err(wider(SERVER_MAX_WINDOW_BITS, bits)),
+            None => return Err(missing(SERVER_MAX_WINDOW_BITS)),
         };
-        let window_bits = match response.client_max_window_bits {
-            Some(Some(bits)) if bits <= config.window_bits => bits,
+        let window_bits = match response.client_max_window_bits.flatten() {
+            Some(bits) if bits <= config.window_bits => bits,
+            Some(bits) => return Err(wider(CLIENT_MAX_WINDOW_BITS, bits)),
             None => config.window_bits,
-            Some(_) => return Err(CLIENT_MAX_WINDOW_BITS),
         };
         if config.peer_takeover == Takeover::Reset && !response.server_no_context_takeover {
-            return Err(SERVER_NO_CONTEXT_TAKEOVER);
+            return Err(missing(SERVER_NO_CONTEXT_TAKEOVER));
         }
         Ok(Self {
             window_bits,
@@ -157,13 +163,13 @@ impl Deflate {
     ///
     /// # Errors
     ///
-    /// The name of the parameter that is wrong, or `permessage-deflate` if the extension as a whole is
-    /// malformed.
+    /// The extension is not permessage-deflate, or has a parameter that is unknown, repeated or not
+    /// valid.
     pub fn from_agreed(
         role: Role,
         config: &DeflateConfig,
         agreed: &Extension,
-    ) -> Result<Self, &'static str> {
+    ) -> Result<Self, InvalidExtension> {
         let params = Params::parse_response(agreed)?;
         let server_bits = params.server_max_window_bits.unwrap_or(15);
         let client_bits = params.client_max_window_bits.flatten().unwrap_or(15);
@@ -225,62 +231,85 @@ impl Deflate {
 
 impl Params {
     /// Parses a response, in which more has a value than in an offer.
-    fn parse_response(response: &Extension) -> Result<Self, &'static str> {
+    fn parse_response(response: &Extension) -> Result<Self, InvalidExtension> {
         if !Deflate::is_named_by(response) {
-            return Err(NAME);
+            return Err(InvalidExtension {
+                extension: response.name().to_owned(),
+                param: None,
+                fault: "permessage-deflate is expected",
+            });
         }
-        match Self::parse(response) {
-            // §7.1.2.2: in a response it has a value.
-            Some(Self { client_max_window_bits: Some(None), .. }) => Err(CLIENT_MAX_WINDOW_BITS),
-            Some(params) => Ok(params),
-            None => Err(NAME),
+        let params = Self::parse(response)?;
+        // §7.1.2.2: in a response it has a value.
+        match params.client_max_window_bits {
+            Some(None) => Err(invalid(CLIENT_MAX_WINDOW_BITS, None, WINDOW)),
+            _ => Ok(params),
         }
     }
 
-    /// Parses the parameters of an offer or response; none if one is undefined, repeated or has an
-    /// invalid value.
-    fn parse(extension: &Extension) -> Option<Self> {
+    /// Parses the parameters of an offer or response.
+    fn parse(extension: &Extension) -> Result<Self, InvalidExtension> {
         let mut params = Self::default();
         for (name, value) in extension.params() {
-            match (name, value) {
-                (SERVER_NO_CONTEXT_TAKEOVER, None) if !params.server_no_context_takeover => {
-                    params.server_no_context_takeover = true;
+            let bits = || value.map(|value| parse_bits(name, value)).transpose();
+            let is_first = match name {
+                SERVER_NO_CONTEXT_TAKEOVER | CLIENT_NO_CONTEXT_TAKEOVER if value.is_some() => {
+                    return Err(invalid(name, value, "it takes no value"));
                 }
-                (CLIENT_NO_CONTEXT_TAKEOVER, None) if !params.client_no_context_takeover => {
-                    params.client_no_context_takeover = true;
+                SERVER_NO_CONTEXT_TAKEOVER => {
+                    !core::mem::replace(&mut params.server_no_context_takeover, true)
                 }
-                (SERVER_MAX_WINDOW_BITS, Some(bits)) if params.server_max_window_bits.is_none() => {
-                    params.server_max_window_bits = Some(parse_bits(bits)?);
+                CLIENT_NO_CONTEXT_TAKEOVER => {
+                    !core::mem::replace(&mut params.client_no_context_takeover, true)
                 }
-                (CLIENT_MAX_WINDOW_BITS, None) if params.client_max_window_bits.is_none() => {
-                    params.client_max_window_bits = Some(None);
+                SERVER_MAX_WINDOW_BITS => {
+                    let bits = bits()?.ok_or_else(|| invalid(name, None, WINDOW))?;
+                    params.server_max_window_bits.replace(bits).is_none()
                 }
-                (CLIENT_MAX_WINDOW_BITS, Some(bits)) if params.client_max_window_bits.is_none() => {
-                    params.client_max_window_bits = Some(Some(parse_bits(bits)?));
-                }
-                _ => return None,
+                CLIENT_MAX_WINDOW_BITS => params.client_max_window_bits.replace(bits()?).is_none(),
+                _ => return Err(invalid(name, value, "there is no such parameter")),
+            };
+            if !is_first {
+                return Err(invalid(name, value, "it comes more than once"));
             }
         }
-        Some(params)
+        Ok(params)
     }
 }
 
+/// Returns the error for a parameter of permessage-deflate.
+fn invalid(name: &str, value: Option<&str>, fault: &'static str) -> InvalidExtension {
+    let param = value.map_or_else(|| name.to_owned(), |value| format!("{name}={value}"));
+    InvalidExtension { extension: NAME.to_owned(), param: Some(param), fault }
+}
+
+/// §7.1.2.1 and §7.1.2.2: a window may be smaller than what was offered, and not larger.
+fn wider(name: &str, bits: u8) -> InvalidExtension {
+    invalid(name, Some(&bits.to_string()), "a smaller window was offered")
+}
+
+/// §7.1.1.1 and §7.1.2.1: a server that accepts an offer with it answers with it.
+fn missing(name: &str) -> InvalidExtension {
+    invalid(name, None, "it was asked for, and is missing")
+}
+
 /// §7.1.2: "a decimal integer value without leading zeroes between 8 to 15 inclusive".
-fn parse_bits(value: &str) -> Option<u8> {
+fn parse_bits(name: &str, value: &str) -> Result<u8, InvalidExtension> {
     match value {
-        "8" => Some(8),
-        "9" => Some(9),
-        "10" => Some(10),
-        "11" => Some(11),
-        "12" => Some(12),
-        "13" => Some(13),
-        "14" => Some(14),
-        "15" => Some(15),
-        _ => None,
+        "8" => Ok(8),
+        "9" => Ok(9),
+        "10" => Ok(10),
+        "11" => Ok(11),
+        "12" => Ok(12),
+        "13" => Ok(13),
+        "14" => Ok(14),
+        "15" => Ok(15),
+        _ => Err(invalid(name, Some(value), WINDOW)),
     }
 }
 
 const NAME: &str = "permessage-deflate";
+const WINDOW: &str = "a window has 8 to 15 bits";
 const SERVER_NO_CONTEXT_TAKEOVER: &str = "server_no_context_takeover";
 const CLIENT_NO_CONTEXT_TAKEOVER: &str = "client_no_context_takeover";
 const SERVER_MAX_WINDOW_BITS: &str = "server_max_window_bits";

@@ -1,19 +1,33 @@
 //! A URL, taken apart (RFC 6455, §3), and what may be wrong with it; knows no request.
 
+mod host;
 #[cfg(any(test, not(feature = "url")))]
 mod strict;
 #[cfg(feature = "url")]
 mod whatwg;
 
 use alloc::format;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::fmt;
+
+pub(super) use self::host::parse_authority;
+use super::authority::Authority;
+use crate::excerpt::Place;
 
 /// Why a URL was refused: which part of it, where, and what to do.
 ///
-/// `Display` prints nothing of the URL itself, because it may contain a password.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// `Display` and `Debug` print the beginning of the URL without its user information, query and
+/// fragment, because these may be secrets.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct UrlError {
+    /// What may be shown of the URL.
+    shown: String,
+    fault: Fault,
+}
+
+/// What is wrong with a URL.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Fault {
     part: UrlPart,
     at: Option<usize>,
     fact: &'static str,
@@ -43,14 +57,12 @@ pub enum UrlPart {
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct ParsedUrl {
     pub(super) is_secure: bool,
-    /// `host[:port]`.
-    pub(super) authority: String,
+    pub(super) authority: Authority,
     /// Begins with `/`.
     pub(super) resource: String,
 }
 
-impl UrlError {
-    #[cfg(any(test, not(feature = "url")))]
+impl Fault {
     const fn at(part: UrlPart, at: usize, fact: &'static str) -> Self {
         Self { part, at: Some(at), fact }
     }
@@ -59,24 +71,33 @@ impl UrlError {
     const fn of(part: UrlPart, fact: &'static str) -> Self {
         Self { part, at: None, fact }
     }
+}
+
+impl UrlError {
+    pub(super) fn new(url: &str, fault: Fault) -> Self {
+        Self { shown: Place(url.as_bytes()).to_string(), fault }
+    }
 
     /// Returns the part with the fault.
     #[must_use]
     pub const fn part(&self) -> UrlPart {
-        self.part
+        self.fault.part
     }
 
-    /// Returns the byte position of the fault in the URL. `None` with the feature `url`, whose parser
-    /// does not report it.
+    /// Returns the byte position of the fault in the URL, or in `ws://` and what was passed to
+    /// [`ClientRequest::new`](super::ClientRequest::new). `None` from
+    /// [`from_url`](super::ClientRequest::from_url) with the feature `url`, whose parser does not
+    /// report it.
     #[must_use]
     pub const fn position(&self) -> Option<usize> {
-        self.at
+        self.fault.at
     }
 }
 
 impl fmt::Display for UrlError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self.part {
+        let Self { shown, fault } = self;
+        f.write_str(match fault.part {
             UrlPart::Scheme => "scheme",
             UrlPart::UserInfo => "user name or password",
             UrlPart::Host => "host",
@@ -85,10 +106,10 @@ impl fmt::Display for UrlError {
             UrlPart::Query => "query",
             UrlPart::Fragment => "fragment",
         })?;
-        if let Some(at) = self.at {
+        if let Some(at) = fault.at {
             write!(f, " at byte {at}")?;
         }
-        write!(f, ": {}", self.fact)
+        write!(f, " of \"{shown}\": {}", fault.fact)
     }
 }
 
@@ -98,9 +119,10 @@ impl ParsedUrl {
     /// Parses as the WHATWG does with the feature `url`, strictly and in ASCII without it.
     pub(super) fn parse(url: &str) -> Result<Self, UrlError> {
         #[cfg(feature = "url")]
-        return whatwg::parse(url);
+        let parsed = whatwg::parse(url);
         #[cfg(not(feature = "url"))]
-        strict::parse(url)
+        let parsed = strict::parse(url);
+        parsed.map_err(|fault| UrlError::new(url, fault))
     }
 }
 

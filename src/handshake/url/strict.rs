@@ -3,26 +3,23 @@
 use alloc::format;
 use alloc::string::String;
 use alloc::vec::Vec;
-use core::net::{Ipv4Addr, Ipv6Addr};
 
-use super::{
-    EMPTY, FRAGMENT, IPV6, NAME, NUMERIC, PORT, ParsedUrl, SCHEME, USER_INFO, UrlError, UrlPart,
-    is_secure, with_query,
-};
+use super::host::parse_authority;
+use super::{FRAGMENT, Fault, ParsedUrl, SCHEME, UrlPart, is_secure, with_query};
 
 /// Parses a URL. The WHATWG's parser makes the same of it, but for names with labels `xn--` that are
 /// not Punycode: it refuses those.
-pub(super) fn parse(url: &str) -> Result<ParsedUrl, UrlError> {
+pub(super) fn parse(url: &str) -> Result<ParsedUrl, Fault> {
     let scheme = url.find("://").and_then(|len| Some((is_secure(url.get(..len)?)?, len)));
     let Some((is_secure, len)) = scheme else {
-        return Err(UrlError::at(UrlPart::Scheme, 0, SCHEME));
+        return Err(Fault::at(UrlPart::Scheme, 0, SCHEME));
     };
     let start = len + 3;
     let (_, rest) = url.split_at(start);
     // §3: "Fragment identifiers are meaningless in the context of WebSocket URIs and MUST NOT
     // be used on these URIs."
     if let Some(at) = rest.find('#') {
-        return Err(UrlError::at(UrlPart::Fragment, start + at, FRAGMENT));
+        return Err(Fault::at(UrlPart::Fragment, start + at, FRAGMENT));
     }
     let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (path, query) = resource.split_once('?').unwrap_or((resource, ""));
@@ -35,80 +32,8 @@ pub(super) fn parse(url: &str) -> Result<ParsedUrl, UrlError> {
     Ok(ParsedUrl { is_secure, authority, resource })
 }
 
-/// Parses an authority that begins at byte `start`.
-fn parse_authority(authority: &str, start: usize) -> Result<String, UrlError> {
-    if authority.contains('@') {
-        return Err(UrlError::at(UrlPart::UserInfo, start, USER_INFO));
-    }
-    // Behind the brackets, if there are any, comes the port.
-    let end = if authority.starts_with('[') { authority.find(']') } else { None };
-    let colon = authority.rfind(':').filter(|colon| end.is_none_or(|end| end < *colon));
-    let (host, port) = authority.split_at(colon.unwrap_or(authority.len()));
-    let host = parse_host(host, start)?;
-    // RFC 3986, §3.2.3: the port is `*DIGIT`, and may be empty.
-    let Some(digits @ [_, ..]) = port.as_bytes().get(1..) else { return Ok(host) };
-    let number = port.get(1..).and_then(|port| port.parse::<u16>().ok()).filter(|port| *port > 0);
-    match number {
-        Some(number) if digits.iter().all(u8::is_ascii_digit) => Ok(format!("{host}:{number}")),
-        _ => Err(UrlError::at(UrlPart::Port, start + authority.len() - digits.len(), PORT)),
-    }
-}
-
-/// Parses a host that begins at byte `start`: a name, an IPv4 address, or an IPv6 address in
-/// brackets.
-fn parse_host(host: &str, start: usize) -> Result<String, UrlError> {
-    let fault = |at, fact| Err(UrlError::at(UrlPart::Host, start + at, fact));
-    if let Some(literal) = host.strip_prefix('[') {
-        let address = literal.strip_suffix(']').and_then(|literal| literal.parse().ok());
-        return address.map_or_else(|| fault(0, IPV6), |address| Ok(ipv6(address)));
-    }
-    if let Some(at) = host.find(':') {
-        return fault(at, "a second colon: write one port, and an IPv6 address in brackets");
-    }
-    if let Some(at) = host.bytes().position(|byte| !byte.is_ascii()) {
-        return fault(
-            at,
-            "not ASCII: write the name in its ASCII form (xn--…), or enable the feature `url`",
-        );
-    }
-    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"-._".contains(&byte);
-    if let Some(at) = host.bytes().position(|byte| !is_name_byte(byte)) {
-        return fault(at, NAME);
-    }
-    // A dot at the end stands for the root of all names.
-    let name = host.strip_suffix('.').unwrap_or(host);
-    if name.is_empty() {
-        return fault(0, EMPTY);
-    }
-    if name.len() > 253 || name.split('.').any(|label| label.is_empty() || label.len() > 63) {
-        return fault(0, "a name has 1 to 63 characters between its dots, and 253 in all");
-    }
-    // Others take 127.1, 0x7f000001 and 2130706433 for addresses.
-    if name.rsplit('.').next().is_some_and(is_number) && host.parse::<Ipv4Addr>().is_err() {
-        return fault(0, NUMERIC);
-    }
-    Ok(host.to_ascii_lowercase())
-}
-
-/// Returns whether a host whose last label this is would be an IPv4 address to the WHATWG.
-fn is_number(label: &str) -> bool {
-    let hex = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
-    hex.map_or_else(
-        || label.bytes().all(|byte| byte.is_ascii_digit()),
-        |hex| hex.bytes().all(|byte| byte.is_ascii_hexdigit()),
-    )
-}
-
-/// Writes an address as the WHATWG does, also one that has an IPv4 address within.
-fn ipv6(address: Ipv6Addr) -> String {
-    match address.segments() {
-        [0, 0, 0, 0, 0, 0xffff, high, low] => format!("[::ffff:{high:x}:{low:x}]"),
-        _ => format!("[{address}]"),
-    }
-}
-
 /// Checks that a part, which begins at byte `start`, needs no percent-encoding.
-fn check(part: UrlPart, text: &str, start: usize) -> Result<(), UrlError> {
+fn check(part: UrlPart, text: &str, start: usize) -> Result<(), Fault> {
     let mut bytes = text.bytes().enumerate();
     while let Some((at, byte)) = bytes.next() {
         let fact = match byte {
@@ -126,7 +51,7 @@ fn check(part: UrlPart, text: &str, start: usize) -> Result<(), UrlError> {
             _ if byte.is_ascii() => "a space or control character: remove or percent-encode it",
             _ => "not ASCII: percent-encode it, or enable the feature `url`",
         };
-        return Err(UrlError::at(part, start + at, fact));
+        return Err(Fault::at(part, start + at, fact));
     }
     Ok(())
 }
@@ -151,12 +76,14 @@ fn without_dots(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use alloc::string::ToString;
+
     use super::*;
 
     #[track_caller]
     fn refused(url: &str, part: UrlPart, position: usize) {
         let error = parse(url).unwrap_err();
-        assert_eq!((error.part(), error.position()), (part, Some(position)), "{url:?}: {error}");
+        assert_eq!((error.part, error.at), (part, Some(position)), "{url:?}: {error:?}");
     }
 
     #[test]
@@ -193,7 +120,7 @@ mod tests {
             refused(&format!("ws://[::1]:{port}/"), UrlPart::Port, 11);
         }
         for (port, authority) in [("1", "a:1"), ("65535", "a:65535"), ("0080", "a:80"), ("", "a")] {
-            assert_eq!(parse(&format!("ws://a:{port}")).unwrap().authority, authority);
+            assert_eq!(parse(&format!("ws://a:{port}")).unwrap().authority.to_string(), authority);
         }
     }
 
@@ -205,14 +132,14 @@ mod tests {
             refused(&format!("ws://{host}/"), UrlPart::Host, 5);
         }
         for host in ["127.0.0.1", "1.a", "a.b1", "0x.a", "a-1", "1.2.3.4a"] {
-            assert_eq!(parse(&format!("ws://{host}/")).unwrap().authority, host);
+            assert_eq!(parse(&format!("ws://{host}/")).unwrap().authority.to_string(), host);
         }
         for host in ["[]", "[::1", "[::1]a", "[1]", "[::g]", "[::1%25eth0]", "::1", "[::1.2.3]"] {
             refused(&format!("ws://{host}:80/"), UrlPart::Host, 5);
         }
         refused("ws://a:1:80/", UrlPart::Host, 6);
         for (host, authority) in [("[0:0::1]", "[::1]"), ("[::FFFF:1.2.3.4]", "[::ffff:102:304]")] {
-            assert_eq!(parse(&format!("ws://{host}/")).unwrap().authority, authority);
+            assert_eq!(parse(&format!("ws://{host}/")).unwrap().authority.to_string(), authority);
         }
     }
 
@@ -225,14 +152,7 @@ mod tests {
         let longest = format!("{}.{}", [&*label; 3].join("."), "a".repeat(61));
         for host in ["A_b.C-d", "a.", &label, &longest] {
             let parsed = parse(&format!("ws://{host}/")).unwrap();
-            assert_eq!(parsed.authority, host.to_ascii_lowercase());
-        }
-    }
-
-    #[test]
-    fn nothing_of_the_url_is_in_the_error() {
-        for url in ["ws://secret:secret@a/", "secret://a/", "ws://secret:secret", "ws://a#secret"] {
-            assert!(!format!("{}", parse(url).unwrap_err()).contains("secret"));
+            assert_eq!(parsed.authority.to_string(), host.to_ascii_lowercase());
         }
     }
 
@@ -245,12 +165,12 @@ mod tests {
     mod beside_the_whatwg {
         use alloc::format;
         use alloc::string::{String, ToString};
-        use core::net::Ipv4Addr;
+        use core::net::{Ipv4Addr, Ipv6Addr};
 
         use proptest::prelude::*;
 
         use super::super::super::{ParsedUrl, whatwg};
-        use super::super::{Ipv6Addr, parse};
+        use super::super::parse;
         use crate::handshake::ClientRequest;
 
         fn request(url: ParsedUrl) -> (String, String, u16, String) {

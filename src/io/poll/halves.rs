@@ -380,7 +380,7 @@ impl<T: PollTransport> Sink<Message> for Sender<T> {
 
 impl<T: PollTransport> fmt::Display for ReuniteError<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("halves are not of the same socket")
+        f.write_str("halves are of different sockets: pass the two that one split has returned")
     }
 }
 

@@ -179,7 +179,7 @@ async fn large_messages_come_back_over_tcp() {
 #[tokio::test]
 async fn a_secure_url_is_refused_by_name() {
     let refused = WebSocket::connect("wss://localhost/").await;
-    assert!(matches!(refused, Err(Error::TlsRequired)));
+    assert!(matches!(refused, Err(Error::TlsRequired { .. })));
 }
 
 #[tokio::test]

@@ -216,21 +216,28 @@ fn an_event_reads_as_a_line_of_a_log() {
         (ClientEvent::Connecting { attempt: 3 }, "connecting, attempt 3"),
         (
             ClientEvent::Disconnected { cause: eof(), delay: Some(second) },
-            "stream ended before the closing handshake was complete; next attempt in 1.2s",
+            "stream ended before the closing handshake was complete: the peer or the network is \
+             gone, and only a new connection helps; next attempt in 1.2s",
         ),
         (
             ClientEvent::Disconnected { cause: eof(), delay: None },
-            "stream ended before the closing handshake was complete; no other attempt",
+            "stream ended before the closing handshake was complete: the peer or the network is \
+             gone, and only a new connection helps; no other attempt",
         ),
         (ClientEvent::Forgot, "session is unknown here: a new one begins"),
         (
             ClientEvent::GaveUp(GaveUp::Attempts),
-            "gave up: too many attempts in a row have failed (Policy::max_attempts)",
+            "gave up: too many attempts in a row have failed (Policy::max_attempts): start it again \
+             when the user asks for it",
         ),
-        (ClientEvent::GaveUp(GaveUp::Final), "gave up: another attempt would fail in the same way"),
+        (
+            ClientEvent::GaveUp(GaveUp::Final),
+            "gave up: another attempt would fail in the same way as the last one: see its cause",
+        ),
         (
             ClientEvent::GaveUp(GaveUp::Time),
-            "gave up: no connection for too long (Policy::max_outage)",
+            "gave up: no connection for too long (Policy::max_outage): start it again when the user \
+             asks for it",
         ),
         (ClientEvent::Message("secret".into()), "text message of 6 bytes"),
         (ClientEvent::Message(vec![1, 2].into()), "binary message of 2 bytes"),

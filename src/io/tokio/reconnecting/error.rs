@@ -18,7 +18,7 @@ impl Retryable for Error {
             // The connection has ended meanwhile, or took too long to open.
             Self::Discarded(_) | Self::Timeout(_) => Retry::Later,
             // Of servers; of commands that are not used here; of a URL that stays what it is.
-            Self::Rejected { .. } | Self::Send { .. } | Self::TlsRequired => Retry::Never,
+            Self::Rejected { .. } | Self::Send { .. } | Self::TlsRequired { .. } => Retry::Never,
         }
     }
 }
