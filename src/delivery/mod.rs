@@ -49,6 +49,7 @@
 #![doc = include_str!("../../docs/delivery.md")]
 
 mod error;
+mod event;
 mod limits;
 mod session;
 mod sessions;
@@ -56,8 +57,9 @@ mod snapshot;
 mod wire;
 
 pub use error::{DeliveryError, InvalidSnapshot, SessionFull};
+pub use event::{Lost, SessionEvent};
 pub use limits::Limits;
-pub use session::{Lost, Session, SessionEvent};
+pub use session::Session;
 pub use sessions::{Attachment, Denied, Owner, Retention, Sessions};
 pub use snapshot::Snapshot;
 pub use wire::{Hello, SessionId};

@@ -1,9 +1,10 @@
 //! One end of a session: numbers, keeps, acknowledges and resumes; knows no bytes and no transport.
 
 use alloc::collections::VecDeque;
-use alloc::vec::Vec;
+use core::fmt;
 
 use super::error::{DeliveryError, InvalidSnapshot, SessionFull};
+use super::event::{Lost, SessionEvent};
 use super::limits::Limits;
 use super::snapshot::Snapshot;
 use super::wire::{Frame, Hello, SessionId, encode_acknowledgement, encode_data};
@@ -43,7 +44,6 @@ use crate::message::Message;
 ///
 /// It keeps sent messages up to the [`Limits`], each copied to its own memory, so that the limits
 /// count the memory that is used. Received messages are returned at once and not kept.
-#[derive(Debug)]
 pub struct Session {
     id: SessionId,
     /// The end that was met last: that named this end.
@@ -70,40 +70,6 @@ pub struct Session {
     unacknowledged_bytes: usize,
     /// Whether an acknowledgement goes out although there is no message to carry it.
     acknowledgement_due: bool,
-}
-
-/// What happened, from [`Session::handle_message`].
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum SessionEvent {
-    /// The peer knows a session that this end does not know: this end has lost its state. A new
-    /// session begins, and the peer is told.
-    ///
-    /// If the connection breaks after the peer was told and before the peer has named the new
-    /// session, the next connection reports [`Started`](Self::Started) instead.
-    Forgot,
-    /// A message from the peer. Each arrives once, in order.
-    Message(Message),
-    /// The peer has lost its state, or was replaced. A new session begins. The messages are those
-    /// that were not acknowledged in the old session. Messages from the peer may be missing, too.
-    PeerForgot(Lost),
-    /// The session continues. Messages that were not received are sent again.
-    Resumed,
-    /// A new session begins on both ends.
-    Started,
-}
-
-/// Messages that the peer has not acknowledged, and never will.
-///
-/// The application decides whether to send them again: only it knows what harm a repeated or a
-/// missing message does.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Lost {
-    /// Messages that were sent, oldest first. Each may have been received or not.
-    pub sent: Vec<Message>,
-    /// Later messages that were never sent.
-    pub unsent: Vec<Message>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -530,6 +496,18 @@ impl Session {
     fn end(&self) -> u64 {
         let len = u64::try_from(self.queue.len()).unwrap_or(u64::MAX);
         self.first.saturating_add(len)
+    }
+}
+
+impl fmt::Debug for Session {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Session")
+            .field("id", &self.id)
+            .field("peer", &self.peer)
+            .field("phase", &self.phase)
+            .field("buffered_messages", &self.queue.len())
+            .field("buffered_bytes", &self.queued_bytes)
+            .finish_non_exhaustive()
     }
 }
 

@@ -1,6 +1,7 @@
 //! All that must outlive a process for its sessions to outlive it; knows no format for it.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::wire::SessionId;
 use crate::message::Message;
@@ -13,7 +14,9 @@ use crate::message::Message;
 /// the session. So store the snapshot *before* you send what
 /// [`poll_transmit`](super::Session::poll_transmit) returned, in one transaction with the effects
 /// of the messages that the application received.
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows how many messages there are, and not their content.
+#[derive(Clone, PartialEq, Eq)]
 #[expect(clippy::exhaustive_structs, reason = "another field would change the protocol")]
 pub struct Snapshot {
     /// The id of this end.
@@ -26,4 +29,16 @@ pub struct Snapshot {
     pub first: u64,
     /// Messages for the peer, oldest first.
     pub unacknowledged: Vec<Message>,
+}
+
+impl fmt::Debug for Snapshot {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Snapshot")
+            .field("id", &self.id)
+            .field("peer", &self.peer)
+            .field("expected", &self.expected)
+            .field("first", &self.first)
+            .field("unacknowledged", &self.unacknowledged.len())
+            .finish()
+    }
 }

@@ -5,6 +5,8 @@ mod outgoing;
 mod payload;
 mod prepared;
 
+use core::fmt;
+
 use bytes::Bytes;
 
 use crate::frame::Opcode;
@@ -34,6 +36,16 @@ pub enum Message {
     Binary(Bytes),
     /// A text message.
     Text(Utf8Bytes),
+}
+
+/// A message in the `Debug` output of what may be logged: its kind and length.
+pub(crate) struct Outline<'a>(pub(crate) &'a Message);
+
+impl fmt::Debug for Outline<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(message) = self;
+        write!(f, "{:?} of {} bytes", message.kind(), message.len())
+    }
 }
 
 /// The type of a message (§5.6).

@@ -6,13 +6,12 @@ use core::time::Duration;
 use super::GaveUp;
 use super::cause::Cause;
 use crate::delivery::{Lost, SessionEvent};
-use crate::message::{Message, MessageKind};
+use crate::message::{Message, MessageKind, Outline};
 
 /// What happened to a client that reconnects.
 ///
-/// `E` is the error of the adapter, such as `sanswire::Error`. `Display` prints one line for a log,
-/// without the content of messages.
-#[derive(Debug)]
+/// `E` is the error of the adapter, such as `sanswire::Error`. `Display` prints one line for a log.
+/// Neither that nor `Debug` has the content of messages.
 #[non_exhaustive]
 pub enum ClientEvent<E> {
     /// An attempt begins.
@@ -74,6 +73,26 @@ impl<E: fmt::Display> fmt::Display for ClientEvent<E> {
             ),
             Self::Resumed => f.write_str("session resumed"),
             Self::Started => f.write_str("session started"),
+        }
+    }
+}
+
+impl<E: fmt::Debug> fmt::Debug for ClientEvent<E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Connecting { attempt } => {
+                f.debug_struct("Connecting").field("attempt", attempt).finish()
+            }
+            Self::Disconnected { cause, delay } => {
+                f.debug_struct("Disconnected").field("cause", cause).field("delay", delay).finish()
+            }
+            Self::Forgot => f.write_str("Forgot"),
+            Self::GaveUp(why) => f.debug_tuple("GaveUp").field(why).finish(),
+            Self::Message(message) => f.debug_tuple("Message").field(&Outline(message)).finish(),
+            Self::Open => f.write_str("Open"),
+            Self::PeerForgot(lost) => f.debug_tuple("PeerForgot").field(lost).finish(),
+            Self::Resumed => f.write_str("Resumed"),
+            Self::Started => f.write_str("Started"),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What an attempt begins with; knows neither when it is made nor over what.
 
 use alloc::vec::Vec;
+use core::fmt;
 
 use crate::handshake::ClientRequest;
 use crate::message::Message;
@@ -12,7 +13,8 @@ use crate::message::Message;
 /// are not kept: the next connection has its own opening. With [`delivery`](crate::delivery) they
 /// do not belong to the session: the server receives them before the client's `Hello`.
 ///
-/// A [`ClientRequest`] can be used as an opening without messages.
+/// A [`ClientRequest`] can be used as an opening without messages. `Debug` shows how many messages
+/// there are, and not their content, which may be a token.
 ///
 /// ```
 /// use sanswire::handshake::ClientRequest;
@@ -26,7 +28,7 @@ use crate::message::Message;
 /// assert_eq!(opening.into_parts().1.len(), 2);
 /// # Ok::<_, sanswire::handshake::HandshakeError>(())
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Opening {
     request: ClientRequest,
     first: Vec<Message>,
@@ -51,6 +53,13 @@ impl Opening {
     #[must_use]
     pub fn into_parts(self) -> (ClientRequest, Vec<Message>) {
         (self.request, self.first)
+    }
+}
+
+impl fmt::Debug for Opening {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { request, first } = self;
+        f.debug_struct("Opening").field("request", request).field("first", &first.len()).finish()
     }
 }
 

@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::VecDeque;
 use alloc::vec::Vec;
+use core::fmt;
 
 use super::error::OutboxError;
 use crate::connection::{Commands, Refused};
@@ -29,13 +30,21 @@ enum Content {
 }
 
 /// Messages that no connection has taken. messages.len() <= max_messages, bytes <= max_bytes
-#[derive(Debug)]
 struct Queue {
     messages: VecDeque<Message>,
     /// Bytes of payload in `messages`.
     bytes: usize,
     max_messages: usize,
     max_bytes: usize,
+}
+
+impl fmt::Debug for Queue {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Queue")
+            .field("messages", &self.messages.len())
+            .field("bytes", &self.bytes)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Outbox {

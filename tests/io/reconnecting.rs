@@ -995,3 +995,12 @@ async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen(
         timeout(Duration::from_secs(1), received).await.unwrap().unwrap();
     }
 }
+
+#[test]
+fn the_debug_output_has_no_seed_no_token_and_no_message() {
+    let debug = format!("{:?}", Options::default().seed([199; 32]));
+    assert!(debug.contains("is_seeded: true") && !debug.contains("199"), "{debug}");
+    let request = ClientRequest::new("server.example.com", "/?secret").unwrap();
+    let debug = format!("{:?}", Opening::new(request).first_message("secret"));
+    assert!(debug.contains("first: 1") && !debug.contains("secret"), "{debug}");
+}

@@ -11,7 +11,8 @@ use sanswire::delivery::{
     DeliveryError, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, Session, SessionEvent,
     SessionFull, SessionId, Snapshot,
 };
-use sanswire::{CloseCode, Config, Message, Role};
+use sanswire::reconnect::{ClientEvent, Outbox, Policy, Supervisor};
+use sanswire::{CloseCode, Config, ConnectionError, Message, Role};
 
 use crate::support::{self, End};
 
@@ -740,4 +741,39 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_debug_output_has_no_content_of_messages() {
+    let mut session = session(A);
+    session.send("secret".into()).unwrap();
+    let snapshot = session.snapshot();
+    let event = SessionEvent::Message("secret".into());
+    let opened = ClientEvent::<ConnectionError>::from(event.clone());
+    let outbox = Outbox::session(Session::restore(snapshot.clone(), Limits::default()).unwrap());
+    let mut supervisor: Supervisor<ConnectionError> =
+        Supervisor::new(Policy::default(), [7; 32], Outbox::queue(1, 10));
+    supervisor.try_send("secret").unwrap();
+    for debug in [
+        format!("{session:?}"),
+        format!("{snapshot:?}"),
+        format!("{event:?}"),
+        format!("{opened:?}"),
+        format!("{outbox:?}"),
+        format!("{supervisor:?}"),
+    ] {
+        assert!(!debug.contains("secret"), "{debug}");
+    }
+    assert_eq!(format!("{opened:?}"), "Message(Text of 6 bytes)");
+    assert_eq!(format!("{event:?}"), "Message(Text of 6 bytes)");
+    // The peer has lost its state.
+    session.handle_connected();
+    let _ = drain(&mut session);
+    session.handle_message(hello(B, A, 0)).unwrap();
+    let _ = drain(&mut session);
+    session.handle_disconnected();
+    session.handle_connected();
+    let _ = drain(&mut session);
+    let lost = session.handle_message(hello(9, A, 0)).unwrap();
+    assert_eq!(format!("{lost:?}"), "Some(PeerForgot(Lost { sent: 1, unsent: 0 }))");
 }

@@ -1,5 +1,6 @@
 //! What an application may choose about a client that comes back; decides nothing.
 
+use core::fmt;
 use core::time::Duration;
 
 use crate::connection::Config;
@@ -15,7 +16,9 @@ use crate::setters::setters;
 ///
 /// let options = Options::default().attempt_timeout(Duration::from_secs(3));
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+///
+/// `Debug` shows whether there is a seed, and not the seed.
+#[derive(Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Options {
     /// When to try again, and when to give up.
@@ -83,5 +86,19 @@ setters! {
         max_bytes: usize,
         delivery?: Limits,
         seed?: [u8; 32],
+    }
+}
+
+impl fmt::Debug for Options {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Options")
+            .field("policy", &self.policy)
+            .field("config", &self.config)
+            .field("attempt_timeout", &self.attempt_timeout)
+            .field("max_messages", &self.max_messages)
+            .field("max_bytes", &self.max_bytes)
+            .field("delivery", &self.delivery)
+            .field("is_seeded", &self.seed.is_some())
+            .finish()
     }
 }
