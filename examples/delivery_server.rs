@@ -132,7 +132,7 @@ struct Attached<'a> {
 impl Drop for Attached<'_> {
     fn drop(&mut self) {
         let now = self.state.began.elapsed();
-        self.state.sessions.lock().unwrap().disconnect(self.attachment, now);
+        self.state.sessions.lock().unwrap().detach(self.attachment, now);
     }
 }
 
@@ -143,7 +143,7 @@ fn attach(state: &State, user: IpAddr, first: &Message) -> Result<Attachment, Cl
     getrandom::fill(&mut bytes).map_err(|_| CloseCode::INTERNAL_ERROR)?;
     let new = SessionId::new(bytes).ok_or(CloseCode::INTERNAL_ERROR)?;
     let mut sessions = state.sessions.lock().unwrap();
-    let attached = sessions.connect(user, &hello, new, state.began.elapsed());
+    let attached = sessions.attach(user, &hello, new, state.began.elapsed());
     state.changed.notify_waiters();
     attached.map_err(Denied::close_code)
 }

@@ -24,7 +24,7 @@
 //! // A server keeps the sessions of its users.
 //! let mut sessions = Sessions::new(Retention::default());
 //! let from = Hello::parse(&hello)?;
-//! let attachment = sessions.connect("user", &from, random(2), Duration::ZERO)?;
+//! let attachment = sessions.attach("user", &from, random(2), Duration::ZERO)?;
 //! let server = sessions.get(attachment).unwrap();
 //! assert_eq!(server.handle_message(hello)?, None); // Nobody has proved anything yet.
 //!

@@ -66,7 +66,7 @@ use crate::timestamp::Timestamp;
 /// let mut sessions = Sessions::new(Retention::default());
 /// let message = client.poll_transmit().unwrap();
 /// let hello = Hello::parse(&message)?;
-/// let attachment = sessions.connect("alice", &hello, random(2), Duration::ZERO)?;
+/// let attachment = sessions.attach("alice", &hello, random(2), Duration::ZERO)?;
 /// let session = sessions.get(attachment).unwrap();
 /// assert_eq!(session.handle_message(message)?, None);
 ///
@@ -76,7 +76,7 @@ use crate::timestamp::Timestamp;
 /// assert_eq!(session.handle_message(message)?, Some(SessionEvent::Started));
 ///
 /// // The connection ends: the session waits for the next one.
-/// sessions.disconnect(attachment, Duration::from_secs(60));
+/// sessions.detach(attachment, Duration::from_secs(60));
 /// for session in sessions.of_user(&"alice") {
 ///     session.send("welcome back".into())?;
 /// }
@@ -132,7 +132,7 @@ pub enum Owner {
     Latest,
 }
 
-/// Identifies one connection of a session, from [`Sessions::connect`].
+/// Identifies one connection of a session, from [`Sessions::attach`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Attachment {
     key: Key,
@@ -187,7 +187,7 @@ impl<U: Ord + Clone> Sessions<U> {
     /// # Errors
     ///
     /// [`Denied`]: close the connection. No session has changed.
-    pub fn connect(
+    pub fn attach(
         &mut self,
         user: U,
         hello: &Hello,
@@ -225,7 +225,7 @@ impl<U: Ord + Clone> Sessions<U> {
     ///
     /// # Errors
     ///
-    /// [`Denied`], for the same reasons as in [`connect`](Self::connect). [`Denied::OtherClient`]
+    /// [`Denied`], for the same reasons as in [`attach`](Self::attach). [`Denied::OtherClient`]
     /// if the session has begun with another client.
     pub fn insert(
         &mut self,
@@ -356,7 +356,7 @@ impl<U> Sessions<U> {
     /// came back on another connection, or the session had not begun and was replaced.
     ///
     /// After `None`, close the connection with 1001, even if nothing more arrives on it. So after
-    /// each [`connect`](Self::connect), wake the tasks that wait for a connection.
+    /// each [`attach`](Self::attach), wake the tasks that wait for a connection.
     pub fn get(&mut self, attachment: Attachment) -> Option<&mut Session> {
         let kept = self.kept.get_mut(&attachment.key)?;
         let is_attached = kept.presence == Presence::Connected(attachment.connection);
@@ -373,7 +373,7 @@ impl<U> Sessions<U> {
     ///
     /// Call it however a connection ends, also when its task is aborted: a session that counts as
     /// connected is kept forever.
-    pub fn disconnect(&mut self, attachment: Attachment, now: impl Into<Timestamp>) {
+    pub fn detach(&mut self, attachment: Attachment, now: impl Into<Timestamp>) {
         let now = now.into();
         let Some(kept) = self.kept.get_mut(&attachment.key) else { return };
         if kept.presence == Presence::Connected(attachment.connection) {
@@ -383,7 +383,7 @@ impl<U> Sessions<U> {
     }
 
     /// Returns when to call [`handle_timeout`](Self::handle_timeout); `None` while no client is
-    /// away. [`connect`](Self::connect) also drops what is too old.
+    /// away. [`attach`](Self::attach) also drops what is too old.
     #[doc(alias = "timeout")]
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Timestamp> {

@@ -73,7 +73,7 @@ pub(crate) fn all(table: &mut Table) {
     table.group(
         "Delivery: this end",
         "`SessionFull` comes from `Session::send`, with the message. `Denied` comes from \
-         `Sessions::connect` and `insert`: close the connection with its `close_code()`.",
+         `Sessions::attach` and `insert`: close the connection with its `close_code()`.",
     );
     let full = |limits: Limits, len: usize| {
         let mut session = new(limits);
@@ -125,9 +125,9 @@ fn denied(table: &mut Table) {
     connect(&mut sessions, "alice", 1, 101).unwrap();
     let each = connect(&mut sessions, "alice", 2, 102).unwrap_err();
     let greeting = Hello::parse(&hello(1, 101)).unwrap();
-    let other_user = sessions.connect("mallory", &greeting, id(103), Duration::ZERO).unwrap_err();
+    let other_user = sessions.attach("mallory", &greeting, id(103), Duration::ZERO).unwrap_err();
     let greeting = Hello::parse(&hello(1, 0)).unwrap();
-    let repeated = sessions.connect("alice", &greeting, id(101), Duration::ZERO).unwrap_err();
+    let repeated = sessions.attach("alice", &greeting, id(101), Duration::ZERO).unwrap_err();
     let other_client = sessions.insert("alice", id(7), restored(9), Duration::ZERO).unwrap_err();
     for (error, cause, remedy) in [
         (
@@ -166,7 +166,7 @@ fn connect(
 ) -> Result<(), Denied> {
     let message = hello(client, 0);
     let greeting = Hello::parse(&message).unwrap();
-    let attachment = sessions.connect(user, &greeting, id(server), Duration::ZERO)?;
+    let attachment = sessions.attach(user, &greeting, id(server), Duration::ZERO)?;
     let session = sessions.get(attachment).unwrap();
     session.handle_message(message).unwrap();
     // It begins when the client names it.

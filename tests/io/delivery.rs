@@ -180,7 +180,7 @@ impl Server {
         let attachment = {
             let mut state = self.state.lock().unwrap();
             let new = SessionId::new(state.rng.random()).unwrap();
-            state.sessions.connect((), &hello, new, Duration::ZERO)?
+            state.sessions.attach((), &hello, new, Duration::ZERO)?
         };
         let attached = (attachment, hello.from);
         let mut message = Some(first);

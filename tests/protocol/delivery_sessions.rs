@@ -42,7 +42,7 @@ fn connect(
     client.handle_connected();
     let message = client.poll_transmit().unwrap();
     let hello = Hello::parse(&message).unwrap();
-    let attachment = sessions.connect(user, &hello, id(new), now)?;
+    let attachment = sessions.attach(user, &hello, id(new), now)?;
     let session = sessions.get(attachment).unwrap();
     let mut event = session.handle_message(message).unwrap();
     while let Some(message) = session.poll_transmit() {
@@ -69,7 +69,7 @@ fn greet(
     now: Duration,
 ) -> Result<(Attachment, Vec<Message>), Denied> {
     let message = hello(from, to);
-    let attachment = sessions.connect(user, &Hello::parse(&message).unwrap(), id(new), now)?;
+    let attachment = sessions.attach(user, &Hello::parse(&message).unwrap(), id(new), now)?;
     let session = sessions.get(attachment).unwrap();
     assert_eq!(session.handle_message(message), Ok(None));
     let sent = core::iter::from_fn(|| session.poll_transmit()).collect();
@@ -88,7 +88,7 @@ fn a_client_that_comes_back_finds_its_session() {
     let mut alice = client(1);
     let (first, event) = connect(&mut sessions, "alice", &mut alice, 101, ZERO).unwrap();
     assert_eq!((event, sessions.len()), (SessionEvent::Started, 1));
-    sessions.disconnect(first, seconds(10));
+    sessions.detach(first, seconds(10));
     assert!(sessions.get(first).is_none());
     // What is sent to it meanwhile waits.
     assert_eq!(sessions.of_user(&"bob").count(), 0);
@@ -111,7 +111,7 @@ fn a_new_connection_takes_the_session_from_the_old_one() {
     assert_eq!(event, SessionEvent::Resumed);
     assert!(sessions.get(old).is_none());
     // The end of the old one is nothing to the new one.
-    sessions.disconnect(old, seconds(2));
+    sessions.detach(old, seconds(2));
     assert!(sessions.get(new).unwrap().is_open());
     assert_eq!(sessions.poll_timeout(), None);
 }
@@ -147,7 +147,7 @@ fn one_id_of_two_does_nothing_to_a_session() {
                 let new = 110 + u8::try_from(n).unwrap();
                 let (other, sent) = greet(&mut sessions, user, guess, new, seconds(1)).unwrap();
                 assert_eq!(sent, [hello(id(new), Some(guess.0))], "nothing else is told");
-                sessions.disconnect(other, seconds(1));
+                sessions.detach(other, seconds(1));
                 let session = sessions.get(attachment).expect("the connection keeps it");
                 assert!(session.is_open());
                 assert_eq!(session.snapshot(), before);
@@ -178,7 +178,7 @@ fn a_session_has_not_begun_before_its_client_has_named_it() {
     assert!(alice.poll_transmit().is_some());
     alice.handle_message(sent[0].clone()).unwrap();
     assert_eq!(core::iter::from_fn(|| alice.poll_transmit()).count(), 2);
-    sessions.disconnect(first, seconds(1));
+    sessions.detach(first, seconds(1));
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 103, seconds(2)).unwrap();
     assert_eq!(event, SessionEvent::Message("kept".into()));
     assert_eq!((alice.peer(), sessions.len()), (Some(id(101)), 2));
@@ -224,7 +224,7 @@ fn a_session_moves_with_its_client_where_users_are_addresses() {
     let denied = connect(&mut sessions, "train", &mut carol, 106, ZERO).unwrap_err();
     assert_eq!(denied, Denied::UserFull { limit: 2 });
     assert_eq!(sessions.of_user(&"home").count(), 1, "it stays where it was");
-    sessions.disconnect(bob, seconds(1));
+    sessions.detach(bob, seconds(1));
     connect(&mut sessions, "train", &mut carol, 107, seconds(2)).unwrap();
     assert_eq!(clients(&sessions), [1, 4]);
 }
@@ -236,7 +236,7 @@ fn a_client_that_stays_away_too_long_begins_anew() {
     let (attachment, _) = connect(&mut sessions, "alice", &mut alice, 101, ZERO).unwrap();
     sessions.handle_timeout(seconds(1000));
     assert_eq!((sessions.len(), sessions.poll_timeout()), (1, None));
-    sessions.disconnect(attachment, seconds(1000));
+    sessions.detach(attachment, seconds(1000));
     assert_eq!(sessions.poll_timeout().map(Duration::from), Some(seconds(1100)));
     sessions.handle_timeout(seconds(1100) - Duration::from_nanos(1));
     assert_eq!(sessions.len(), 1);
@@ -251,7 +251,7 @@ fn for_one_too_many_of_a_user_its_own_longest_absent_goes() {
     let mut sessions = Sessions::new(retention(9, 3));
     let mut other = client(9);
     let (attachment, _) = connect(&mut sessions, "bob", &mut other, 109, ZERO).unwrap();
-    sessions.disconnect(attachment, ZERO);
+    sessions.detach(attachment, ZERO);
     let mut clients_of_alice = [1, 2, 3, 4, 5].map(client);
     let mut attachments = Vec::new();
     for (client, new) in clients_of_alice[..3].iter_mut().zip(101..) {
@@ -265,7 +265,7 @@ fn for_one_too_many_of_a_user_its_own_longest_absent_goes() {
     let again = &mut clients_of_alice[0];
     attachments[0] = connect(&mut sessions, "alice", again, 105, ZERO).unwrap().0;
     for (index, at) in [(2, 10), (0, 11), (1, 12)] {
-        sessions.disconnect(attachments[index], seconds(at));
+        sessions.detach(attachments[index], seconds(at));
     }
     for (client, new) in clients_of_alice[3..].iter_mut().zip(106..) {
         connect(&mut sessions, "alice", client, new, seconds(20)).unwrap();
@@ -277,11 +277,11 @@ fn for_one_too_many_of_a_user_its_own_longest_absent_goes() {
 fn a_session_that_has_not_begun_goes_first() {
     let mut sessions = Sessions::new(retention(9, 2));
     let (begun, _) = connect(&mut sessions, "alice", &mut client(1), 101, ZERO).unwrap();
-    sessions.disconnect(begun, seconds(1));
+    sessions.detach(begun, seconds(1));
     for new in 102..110 {
         let who = (id(2), None);
         let (attachment, _) = greet(&mut sessions, "alice", who, new, seconds(2)).unwrap();
-        sessions.disconnect(attachment, seconds(3));
+        sessions.detach(attachment, seconds(3));
     }
     assert_eq!(clients(&sessions), [1, 2]);
 }
@@ -293,7 +293,7 @@ fn a_session_that_has_not_begun_goes_first_though_it_is_connected() {
         let (begun, _) =
             connect(&mut sessions, "alice", &mut client(number), 100 + number, ZERO).unwrap();
         sessions.get(begun).unwrap().send("precious".into()).unwrap();
-        sessions.disconnect(begun, seconds(1));
+        sessions.detach(begun, seconds(1));
     }
     let mut attachments = Vec::new();
     for number in 11..=20 {
@@ -304,11 +304,11 @@ fn a_session_that_has_not_begun_goes_first_though_it_is_connected() {
     // Their connections are told so, and their ends change nothing.
     for &dropped in &attachments[..8] {
         assert!(sessions.get(dropped).is_none());
-        sessions.disconnect(dropped, seconds(3));
+        sessions.detach(dropped, seconds(3));
     }
     assert_eq!((clients(&sessions), sessions.of_user(&"alice").count()), (vec![1, 2, 19, 20], 2));
     // One that is away is not dropped before an older one that is connected.
-    sessions.disconnect(attachments[9], seconds(3));
+    sessions.detach(attachments[9], seconds(3));
     connect(&mut sessions, "alice", &mut client(3), 103, seconds(4)).unwrap();
     assert_eq!(clients(&sessions), [1, 2, 3, 20]);
 }
@@ -328,7 +328,7 @@ fn a_hello_without_proof_costs_no_other_user_a_session_that_has_begun() {
     for (number, user) in (1..).zip(["alice", "alice", "bob", "carol"]) {
         let (begun, _) =
             connect(&mut sessions, user, &mut client(number), 100 + number, ZERO).unwrap();
-        sessions.disconnect(begun, seconds(1));
+        sessions.detach(begun, seconds(1));
     }
     // Each from an address of its own.
     for (number, user) in (11..).zip(["mallory", "mallet", "trudy", "eve"]) {
@@ -345,7 +345,7 @@ fn a_hello_without_proof_costs_no_other_user_a_session_that_has_begun() {
 fn of_sessions_that_have_not_begun_the_user_with_the_most_loses_the_oldest() {
     let mut sessions = Sessions::new(retention(5, 5));
     let (begun, _) = connect(&mut sessions, "bob", &mut client(1), 101, ZERO).unwrap();
-    sessions.disconnect(begun, ZERO);
+    sessions.detach(begun, ZERO);
     greet(&mut sessions, "alice", (id(2), None), 102, ZERO).unwrap();
     for number in 11..20 {
         greet(&mut sessions, "mallory", (id(number), None), 100 + number, ZERO).unwrap();
@@ -365,7 +365,7 @@ fn a_thousand_hellos_of_one_user_cost_no_other_user_a_session() {
     let mut alice = client(1);
     let (attachment, _) = connect(&mut sessions, "alice", &mut alice, 101, ZERO).unwrap();
     sessions.get(attachment).unwrap().send("precious".into()).unwrap();
-    sessions.disconnect(attachment, seconds(1));
+    sessions.detach(attachment, seconds(1));
     for number in 0..5_000_u16 {
         let mut bytes = [0xee; 16];
         bytes[..2].copy_from_slice(&number.to_be_bytes());
@@ -374,7 +374,7 @@ fn a_thousand_hellos_of_one_user_cost_no_other_user_a_session() {
         let (attachment, _) = greet(&mut sessions, "mallory", (from, None), 200, now).unwrap();
         let proof = hello(from, Some(id(200)));
         assert!(sessions.get(attachment).unwrap().handle_message(proof).unwrap().is_some());
-        sessions.disconnect(attachment, now);
+        sessions.detach(attachment, now);
     }
     assert_eq!(sessions.len(), 1 + Retention::default().max_user_sessions);
     let (_, event) = connect(&mut sessions, "alice", &mut alice, 102, seconds(3)).unwrap();
@@ -411,7 +411,7 @@ fn for_one_too_many_in_all_its_users_longest_absent_goes() {
     for (number, user) in (1..).zip(["alice", "bob", "bob", "bob"]) {
         let (attachment, _) =
             connect(&mut sessions, user, &mut client(number), 100 + number, ZERO).unwrap();
-        sessions.disconnect(attachment, seconds(u64::from(number)));
+        sessions.detach(attachment, seconds(u64::from(number)));
     }
     // Alice has been away for the longest, but it is Bob who wants more.
     for number in 5..=7 {
@@ -535,7 +535,7 @@ proptest! {
                     let message = hello(id(client), server);
                     let hello = Hello::parse(&message).unwrap();
                     let named = server.map(|server| (id(client), server));
-                    let connected = sessions.connect(USERS[user], &hello, id(new), now);
+                    let connected = sessions.attach(USERS[user], &hello, id(new), now);
                     match connected {
                         Ok(attachment) => {
                             let session = sessions.get(attachment).unwrap();
@@ -571,7 +571,7 @@ proptest! {
                     }
                 }
                 Step::Disconnect(index) if index < greeted.len() => {
-                    sessions.disconnect(greeted[index].0, now);
+                    sessions.detach(greeted[index].0, now);
                 }
                 Step::Prove(_) | Step::Disconnect(_) => {}
                 Step::Wait(passed) => now += seconds(passed),
