@@ -22,7 +22,7 @@ use sanswire::driver::{Driver, Next};
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError};
 use sanswire::io::pump;
-use sanswire::{Config, Error, Event, Timestamp};
+use sanswire::{Config, Error, Event, Refused, Timestamp};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
@@ -127,15 +127,15 @@ impl Peer {
     /// Does all that can be done, until others are to have their turn.
     fn turn(&mut self, start: Instant) -> Result<Next<'static>, Error> {
         loop {
-            // What is refused, since the peer has closed or its request is wrong, is told next.
             match self.driver.poll_event()? {
-                Next::Event(Event::Text(text), mut commands) => drop(commands.send(text)),
-                Next::Event(Event::Binary(payload), mut commands) => drop(commands.send(payload)),
+                Next::Event(Event::Text(text), mut commands) => note(commands.send(text)),
+                Next::Event(Event::Binary(payload), mut commands) => note(commands.send(payload)),
                 Next::Event(..) | Next::Response(_) => {}
                 Next::Request(request) => {
                     let acceptance = Acceptance::new().subprotocol(request.subprotocols().next());
                     let acceptance = acceptance.deflate(&DeflateConfig::default());
-                    drop(self.driver.accept(&request, &acceptance));
+                    // A bad request is answered with its fault. The error is told next, too.
+                    let _ = self.driver.accept(&request, &acceptance);
                 }
                 Next::Wait => {
                     // The driver knows of errors of the stream, too.
@@ -148,6 +148,13 @@ impl Peer {
                 Next::Yield => return Ok(Next::Yield),
             }
         }
+    }
+}
+
+/// Logs what is not sent back, such as because the connection is closing.
+fn note(sent: Result<(), Refused>) {
+    if let Err(refused) = sent {
+        eprintln!("not sent back: {refused}");
     }
 }
 

@@ -108,16 +108,22 @@
 //!     let (mut driver, start) = (Driver::server(&Config::default()), Instant::now());
 //!     loop {
 //!         match driver.poll_event()? {
-//!             // A send that is refused means that the connection is closing.
-//!             Next::Event(Event::Text(text), mut commands) => drop(commands.send(text)),
-//!             Next::Event(Event::Binary(payload), mut commands) => drop(commands.send(payload)),
-//!             Next::Event(..) | Next::Response(_) | Next::Yield => {}
-//!             // `accept` answers a bad request itself; then `poll_event` returns the error.
-//!             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
+//!             Next::Event(event, mut commands) => match event {
+//!                 Event::Text(text) => commands.send(text),
+//!                 Event::Binary(payload) => commands.send(payload),
+//!                 _ => Ok(()),
+//!             }
+//!             .unwrap_or_else(|refused| eprintln!("not sent back: {refused}")),
+//!             // A bad request is answered with its fault. `poll_event` has the error, too.
+//!             Next::Request(request) => {
+//!                 let _ = driver.accept(&request, &Acceptance::new());
+//!             }
+//!             Next::Response(_) | Next::Yield => {}
 //!             // If the stream fails, the driver delivers what arrived before, then ends.
 //!             Next::Wait => if let Ok(false) = io::pump(&mut driver, stream, || start.elapsed()) {
 //!                 driver.release_memory();
-//!                 let left = driver.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
+//!                 let at = driver.poll_timeout();
+//!                 let left = at.map(|at| at.saturating_duration_since(start.elapsed()));
 //!                 wait(stream, &driver, left); // See `wants_read` and `wants_write`.
 //!             },
 //!             Next::Over => return Ok(()),

@@ -40,10 +40,13 @@ use crate::timestamp::Timestamp;
 ///             Next::Event(Event::Text(text), mut commands) => commands.send(&text)?,
 ///             Next::Event(..) | Next::Response(_) | Next::Yield => {}
 ///             Next::Over => return Ok(()),
-///             // `accept` answers a bad request itself; then `poll_event` returns the error.
-///             Next::Request(request) => drop(driver.accept(&request, &Acceptance::new())),
+///             // A bad request is answered with its fault. `poll_event` has the error, too.
+///             Next::Request(request) => {
+///                 let _ = driver.accept(&request, &Acceptance::new());
+///             }
 ///             Next::Wait => {
-///                 let left = driver.poll_timeout().map(|at| at.saturating_duration_since(start.elapsed()));
+///                 let at = driver.poll_timeout();
+///                 let left = at.map(|at| at.saturating_duration_since(start.elapsed()));
 ///                 let left = left.map(|left| left.max(Duration::from_millis(1)));
 ///                 stream.set_read_timeout(if driver.wants_write() { Some(STUCK) } else { left })?;
 ///                 // If the stream fails, the driver delivers what arrived before, then ends.

@@ -187,11 +187,15 @@ impl<S: Transport> WebSocket<S> {
     /// use sanswire::{Config, Event};
     ///
     /// let mut socket = WebSocket::accept(stream, &Config::default())?;
-    /// socket.run(|event, commands| match event {
-    ///     // A send that is refused means that the connection is closing.
-    ///     Event::Text(text) => drop(commands.send(text)),
-    ///     Event::Binary(payload) => drop(commands.send(payload)),
-    ///     _ => {}
+    /// socket.run(|event, commands| {
+    ///     let sent = match event {
+    ///         Event::Text(text) => commands.send(text),
+    ///         Event::Binary(payload) => commands.send(payload),
+    ///         _ => Ok(()),
+    ///     };
+    ///     if let Err(refused) = sent {
+    ///         eprintln!("not sent back: {refused}"); // Such as: the connection is closing.
+    ///     }
     /// })
     /// # }
     /// ```
@@ -354,7 +358,6 @@ impl<S: Transport> WebSocket<S> {
     ///   bytes.
     /// - [`Error::Discarded`]: the peer's Close came before all queued messages were written.
     /// - Otherwise those of [`recv`](Self::recv).
-    #[doc(alias = "close code")]
     #[doc(alias = "shutdown")]
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
@@ -453,7 +456,6 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Returns who closed the connection, with which code and reason. `None` while it is open.
-    #[doc(alias = "close code")]
     pub fn closed(&self) -> Option<Closed> {
         self.connection().closed()
     }

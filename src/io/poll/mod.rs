@@ -10,11 +10,15 @@
 //!
 //! /// Sends everything back, on any runtime.
 //! async fn echo(mut socket: WebSocket<impl PollTransport>) -> Result<(), Error> {
-//!     let handled = socket.run(|event, commands| match event {
-//!         // A send that is refused means that the connection is closing.
-//!         Event::Text(text) => drop(commands.send(text)),
-//!         Event::Binary(payload) => drop(commands.send(payload)),
-//!         _ => {}
+//!     let handled = socket.run(|event, commands| {
+//!         let sent = match event {
+//!             Event::Text(text) => commands.send(text),
+//!             Event::Binary(payload) => commands.send(payload),
+//!             _ => Ok(()),
+//!         };
+//!         if let Err(refused) = sent {
+//!             eprintln!("not sent back: {refused}"); // Such as: the connection is closing.
+//!         }
 //!     });
 //!     handled.await
 //! }
@@ -381,7 +385,6 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// The connection is closing once the future has been polled. Another call of `close` or
     /// [`recv`](Self::recv) continues.
-    #[doc(alias = "close code")]
     #[doc(alias = "shutdown")]
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.commands().close(code, reason)?;
@@ -509,7 +512,6 @@ impl<T: PollTransport> WebSocket<T> {
     }
 
     /// Returns who closed the connection, with which code and reason. `None` while it is open.
-    #[doc(alias = "close code")]
     pub fn closed(&self) -> Option<Closed> {
         self.connection().closed()
     }

@@ -12,7 +12,9 @@
 //!     let request = ClientRequest::from_url("ws://localhost:9001/chat")?;
 //!     Ok(request.header("Authorization", format!("Bearer {token}"))?)
 //! })?;
-//! client.try_send("hello").ok(); // It leaves when there is a connection.
+//! if let Err(refused) = client.try_send("hello") {
+//!     eprintln!("not queued: {refused}"); // What is queued leaves when there is a connection.
+//! }
 //! while let Some(event) = client.next().await {
 //!     match event {
 //!         ClientEvent::Message(message) => println!("{message:?}"),
