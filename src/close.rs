@@ -156,7 +156,6 @@ impl fmt::Display for CloseCode {
 pub struct Closed {
     /// The code in the peer's Close frame (§7.1.5). It is 1005 if the frame had no code, and 1006 if
     /// no Close frame arrived.
-    #[doc(alias = "close code")]
     pub code: CloseCode,
     /// The reason in the peer's Close frame, or an empty text (§7.1.6).
     pub reason: Utf8Bytes,

@@ -1,18 +1,19 @@
 //! A guide: one page for each larger task, with programs that run.
 //!
-//! | page | what it answers |
-//! |---|---|
-//! | [`authentication`] | Which user is this? How do programs and pages send a token? Which sites may connect? |
-//! | [`errors`] | What does this error mean, what did the peer see, and what do I do? |
-//! | [`limits`] | How much may a peer send, hold and delay? Which value do I change? |
-//! | [`heartbeats`] | How do I notice that the other end is gone, in a program and in a page? |
-//! | [`rooms`] | How do I send and receive at once, and send to many when some are slow? |
-//! | [`gateway`] | How do I pass messages, closes and back-pressure on, from clients to a backend and back? |
-//! | [`proxy`] | How do I connect through an HTTP proxy, over TLS, or over another stream? |
-//! | [`reconnecting`] | How does a client come back by itself, with a fresh token and its subscriptions? |
-//! | [`streaming`] | How do I receive or send a message that is larger than memory? |
-//! | [`shutdown`] | How do I stop a server without cutting off its clients? |
-//! | [`testing`] | How do I test my application without ports, networks and waiting? |
+//! - [`authentication`]: Which user is this? How do programs and pages send a token? Which sites
+//!   may connect?
+//! - [`errors`]: What does this error mean, what did the peer see, and what do I do?
+//! - [`limits`]: How much may a peer send, hold and delay? Which value do I change?
+//! - [`heartbeats`]: How do I notice that the other end is gone, in a program and in a page?
+//! - [`rooms`]: How do I send and receive at once, and send to many when some are slow?
+//! - [`gateway`]: How do I pass messages, closes and back-pressure on, from clients to a backend
+//!   and back?
+//! - [`proxy`]: How do I connect through an HTTP proxy, over TLS, or over another stream?
+//! - [`reconnecting`]: How does a client come back by itself, with a fresh token and its
+//!   subscriptions?
+//! - [`streaming`]: How do I receive or send a message that is larger than memory?
+//! - [`shutdown`]: How do I stop a server without cutting off its clients?
+//! - [`testing`]: How do I test my application without ports, networks and waiting?
 //!
 //! For each smaller task, the [front page](crate#where-to-look) lists the item to use. This module
 //! exists only in the documentation.

@@ -157,32 +157,45 @@
 //!
 //! # Where to look
 //!
-//! | to do this | use | more |
-//! |---|---|---|
-//! | connect to a URL | [`WebSocket::connect`](io::tokio::WebSocket::connect) | |
-//! | set headers, tokens, subprotocols, limits of a client | [`WebSocket::connect_with`](io::tokio::WebSocket::connect_with) | [`ClientRequest`](handshake::ClientRequest) |
-//! | connect over TLS (`wss://`), a proxy or another stream | [`WebSocket::connect_over`](io::poll::WebSocket::connect_over) | [`guide::proxy`], [`io::tokio`](io::tokio#tls) |
-//! | accept a connection | [`WebSocket::accept`](io::poll::WebSocket::accept) | |
-//! | check path, headers or tokens; refuse a client | [`WebSocket::accept_with`](io::poll::WebSocket::accept_with) | [`guide::authentication`] |
-//! | refuse pages of other sites | [`OriginPolicy`](handshake::OriginPolicy) | [`guide::authentication`] |
-//! | serve a page on the same port | [`Response::html`](handshake::Response::html) | |
-//! | receive and send messages | [`recv`](io::poll::WebSocket::recv), [`send`](io::poll::WebSocket::send) | [`Message`], [`Outgoing`] |
-//! | send and receive in two tasks | [`split`](io::poll::WebSocket::split) | [`guide::rooms`] |
-//! | answer many small messages fast | [`run`](io::poll::WebSocket::run) | [`Event`], [`Commands`] |
-//! | send to many, some of them slow | [`Prepared`], [`Config::when_full`] | [`guide::rooms`] |
-//! | receive or send large messages in parts | [`Reassembly::Chunks`], [`begin`](io::poll::WebSocket::begin) | [`guide::streaming`] |
-//! | limit sizes and times | [`Config`], [`handshake::HeadLimits`] | [`guide::limits`] |
-//! | find dead peers by heartbeats | [`Config::ping_interval`], [`Config::pong_timeout`] | [`guide::heartbeats`] |
-//! | understand an error | [`Error`], [`ConnectionError`], [`HandshakeError`](handshake::HandshakeError) | [`guide::errors`] |
-//! | close with a code; learn who closed and why | [`close`](io::poll::WebSocket::close), [`closed`](io::poll::WebSocket::closed) | [`CloseCode`], [`Closed`] |
-//! | pass messages on to a backend | [`split`](io::poll::WebSocket::split) | [`guide::gateway`] |
-//! | shut down a server | [`close`](io::poll::WebSocket::close), [`Driver::shut_down`](driver::Driver::shut_down) | [`guide::shutdown`] |
-//! | compress messages | [`ClientRequest::deflate`](handshake::ClientRequest::deflate), [`Acceptance::deflate`](handshake::Acceptance::deflate) | feature `deflate` |
-//! | reconnect | [`io::tokio::reconnecting`] | [`guide::reconnecting`] |
-//! | lose no message when a connection breaks | [`Options::delivery`](io::tokio::reconnecting::Options) | [`delivery`] |
-//! | test an application in memory | `tokio::io::duplex`, [`Connection`] | [`guide::testing`] |
-//! | use HTTP/2 or HTTP/3 | [`ExtendedConnect`](handshake::ExtendedConnect) | |
-//! | have exactly the browser's `WebSocket` | [`whatwg::WebSocketObject`] | |
+//! - connect to a URL: [`WebSocket::connect`](io::tokio::WebSocket::connect)
+//! - set headers, tokens, subprotocols, limits of a client:
+//!   [`WebSocket::connect_with`](io::tokio::WebSocket::connect_with); see
+//!   [`ClientRequest`](handshake::ClientRequest)
+//! - connect over TLS (`wss://`), a proxy or another stream:
+//!   [`WebSocket::connect_over`](io::poll::WebSocket::connect_over); see [`guide::proxy`],
+//!   [`io::tokio`](io::tokio#tls)
+//! - accept a connection: [`WebSocket::accept`](io::poll::WebSocket::accept)
+//! - check path, headers or tokens; refuse a client:
+//!   [`WebSocket::accept_with`](io::poll::WebSocket::accept_with); see [`guide::authentication`]
+//! - refuse pages of other sites: [`OriginPolicy`](handshake::OriginPolicy); see
+//!   [`guide::authentication`]
+//! - serve a page on the same port: [`Response::html`](handshake::Response::html)
+//! - receive and send messages: [`recv`](io::poll::WebSocket::recv),
+//!   [`send`](io::poll::WebSocket::send); see [`Message`], [`Outgoing`]
+//! - send and receive in two tasks: [`split`](io::poll::WebSocket::split); see [`guide::rooms`]
+//! - answer many small messages fast: [`run`](io::poll::WebSocket::run); see [`Event`],
+//!   [`Commands`]
+//! - send to many, some of them slow: [`Prepared`], [`Config::when_full`]; see [`guide::rooms`]
+//! - receive or send large messages in parts: [`Reassembly::Chunks`],
+//!   [`begin`](io::poll::WebSocket::begin); see [`guide::streaming`]
+//! - limit sizes and times: [`Config`], [`handshake::HeadLimits`]; see [`guide::limits`]
+//! - find dead peers by heartbeats: [`Config::ping_interval`], [`Config::pong_timeout`]; see
+//!   [`guide::heartbeats`]
+//! - understand an error: [`Error`], [`ConnectionError`],
+//!   [`HandshakeError`](handshake::HandshakeError); see [`guide::errors`]
+//! - close with a code; learn who closed and why: [`close`](io::poll::WebSocket::close),
+//!   [`closed`](io::poll::WebSocket::closed); see [`CloseCode`], [`Closed`]
+//! - pass messages on to a backend: [`split`](io::poll::WebSocket::split); see [`guide::gateway`]
+//! - shut down a server: [`close`](io::poll::WebSocket::close),
+//!   [`Driver::shut_down`](driver::Driver::shut_down); see [`guide::shutdown`]
+//! - compress messages: [`ClientRequest::deflate`](handshake::ClientRequest::deflate),
+//!   [`Acceptance::deflate`](handshake::Acceptance::deflate); feature `deflate`
+//! - reconnect: [`io::tokio::reconnecting`]; see [`guide::reconnecting`]
+//! - lose no message when a connection breaks:
+//!   [`Options::delivery`](io::tokio::reconnecting::Options); see [`delivery`]
+//! - test an application in memory: `tokio::io::duplex`, [`Connection`]; see [`guide::testing`]
+//! - use HTTP/2 or HTTP/3: [`ExtendedConnect`](handshake::ExtendedConnect)
+//! - have exactly the browser's `WebSocket`: [`whatwg::WebSocketObject`]
 //!
 //! The [`guide`] has a page for each larger task, with programs that run.
 //!
@@ -214,37 +227,35 @@
 //!
 //! # Modules
 //!
-//! | module | what it does | section |
-//! |---|---|---|
-//! | [`Input`], [`TransmitBuf`] | where bytes go in and come out | |
-//! | [`Utf8Validator`], [`Utf8Bytes`] | text, validated as it arrives | §8.1 |
-//! | [`Timestamp`] | a moment in time, by the caller's clock | |
-//! | [`CloseCode`], [`Closed`] | how and why a connection ends | §7.4 |
-//! | [`ConnectionError`], [`SendError`] | why a connection failed; why a command was refused | §7.1.7 |
-//! | [`frame`] | one frame: header, mask, decoder, encoder | §5.2, §5.3 |
-//! | [`extension`] | negotiation, and permessage-deflate | §9, RFC 7692 |
-//! | [`Message`], [`Payload`], [`Text`], [`Chunk`] | messages, whole or in parts | §5.4, §5.6 |
-//! | [`Outgoing`], [`Prepared`] | what can be sent; one message for many connections | |
-//! | [`Connection`], [`Config`], [`Event`], [`Commands`] | an open endpoint | §5.5, §6, §7 |
-//! | [`handshake`] | the opening handshake | §4 |
-//! | [`driver`] | runs a connection over any transport | §4, §7.1 |
-//! | [`whatwg`] | the browser's `WebSocket` object, without I/O | |
-//! | [`reconnect`] | decides when a client reconnects, and what happens to its messages | §7.2.3 |
-//! | [`delivery`] | delivers each message once, in order, across connections | |
-//! | [`io`] | the adapters: sockets, clocks and entropy | |
+//! - [`Input`], [`TransmitBuf`]: where bytes go in and come out
+//! - [`Utf8Validator`], [`Utf8Bytes`]: text, validated as it arrives (§8.1)
+//! - [`Timestamp`]: a moment in time, by the caller's clock
+//! - [`CloseCode`], [`Closed`]: how and why a connection ends (§7.4)
+//! - [`ConnectionError`], [`SendError`]: why a connection failed; why a command was refused
+//!   (§7.1.7)
+//! - [`frame`]: one frame: header, mask, decoder, encoder (§5.2, §5.3)
+//! - [`extension`]: negotiation, and permessage-deflate (§9, RFC 7692)
+//! - [`Message`], [`Payload`], [`Text`], [`Chunk`]: messages, whole or in parts (§5.4, §5.6)
+//! - [`Outgoing`], [`Prepared`]: what can be sent; one message for many connections
+//! - [`Connection`], [`Config`], [`Event`], [`Commands`]: an open endpoint (§5.5, §6, §7)
+//! - [`handshake`]: the opening handshake (§4)
+//! - [`driver`]: runs a connection over any transport (§4, §7.1)
+//! - [`whatwg`]: the browser's `WebSocket` object, without I/O
+//! - [`reconnect`]: decides when a client reconnects, and what happens to its messages (§7.2.3)
+//! - [`delivery`]: delivers each message once, in order, across connections
+//! - [`io`]: the adapters: sockets, clocks and entropy
 //!
 //! Each module uses only those above it.
 //!
 //! # Features
 //!
-//! | feature | default | what it adds |
-//! |---|---|---|
-//! | `std` | yes | the [`io::blocking`] adapter, [`io::pump`](io::pump()), SIMD chosen at run time |
-//! | `handshake` | yes | [`handshake`] over HTTP/1.1, [`driver`], [`whatwg`] |
-//! | `deflate` | | permessage-deflate |
-//! | `url` | | URLs as the WHATWG parses them: international host names, percent-encoding |
-//! | `tokio` | | [`io::tokio`], and its client that reconnects |
-//! | `futures-io` | | [`io::futures_io`], for smol, async-std and others |
+//! - `std` (default): the [`io::blocking`] adapter, [`io::pump`](io::pump()), SIMD chosen at run
+//!   time
+//! - `handshake` (default): [`handshake`] over HTTP/1.1, [`driver`], [`whatwg`]
+//! - `deflate`: permessage-deflate
+//! - `url`: URLs as the WHATWG parses them: international host names, percent-encoding
+//! - `tokio`: [`io::tokio`], and its client that reconnects
+//! - `futures-io`: [`io::futures_io`], for smol, async-std and others
 //!
 //! [RFC 6455]: https://www.rfc-editor.org/rfc/rfc6455
 //! [RFC 7692]: https://www.rfc-editor.org/rfc/rfc7692

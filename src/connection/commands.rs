@@ -217,7 +217,7 @@ impl<'a> Commands<'a> {
     /// - [`SendError::InvalidCloseCode`] for a code that no Close frame can have: below 1000, 1004,
     ///   1016 to 2999, above 4999.
     /// - [`SendError::ReasonTooLong`] for a reason of more than 123 bytes.
-    #[doc(alias("disconnect", "close code", "close reason"))]
+    #[doc(alias("disconnect", "close reason"))]
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
         self.endpoint.close(code.into(), reason)
     }

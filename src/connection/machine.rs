@@ -482,7 +482,7 @@ impl Connection {
 
     /// Returns how the connection ended, or `None` before the peer's Close frame has arrived or the
     /// connection has failed.
-    #[doc(alias("close code", "close reason"))]
+    #[doc(alias = "close reason")]
     #[must_use]
     pub fn closed(&self) -> Option<Closed> {
         self.endpoint.life().closed().cloned()

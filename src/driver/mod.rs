@@ -7,11 +7,12 @@
 //! A loop asks the driver three questions, in any order and as often as needed, and reports what it
 //! did:
 //!
-//! | question | answer | report |
-//! |---|---|---|
-//! | [`poll_event`](Driver::poll_event) | what happened, or that it waits | commands |
-//! | [`want_write`](Driver::want_write) | bytes to write, or to flush, or to shut down | [`handle_written`](Driver::handle_written), [`handle_write_error`](Driver::handle_write_error) |
-//! | [`want_read`](Driver::want_read) | a buffer to read into | [`handle_read`](Driver::handle_read), [`handle_read_error`](Driver::handle_read_error) |
+//! - [`poll_event`](Driver::poll_event): what happened, or that it waits. Answer by commands.
+//! - [`want_write`](Driver::want_write): bytes to write, or to flush, or to shut down. Report by
+//!   [`handle_written`](Driver::handle_written),
+//!   [`handle_write_error`](Driver::handle_write_error).
+//! - [`want_read`](Driver::want_read): a buffer to read into. Report by
+//!   [`handle_read`](Driver::handle_read), [`handle_read_error`](Driver::handle_read_error).
 //!
 //! If the transport would block, report nothing, and ask again when the transport is ready. Wait
 //! until the time of [`poll_timeout`](Driver::poll_timeout) at most, and call

@@ -23,16 +23,14 @@
 //!  (101 queued; into_connection)
 //! ```
 //!
-//! | item | what it does | RFC |
-//! |---|---|---|
-//! | [`ClientRequest`], [`ClientHandshake`] | the client's side | §3, §4.1 |
-//! | [`Request`], [`Acceptance`], [`ServerHandshake`] | the server's side | §4.2 |
-//! | [`Response`] | a refusal, sent or received | §4.2.2 |
-//! | [`OriginPolicy`] | which web pages may connect | §10.2 |
-//! | [`select_subprotocol`], [`Negotiated`] | what both ends agree on | §4.2.2, §11.3 |
-//! | [`Headers`], [`HeadLimits`] | HTTP/1.1 | RFC 9110, RFC 9112 |
-//! | [`encode_key`], [`encode_accept`] | `Sec-WebSocket-Key` and `-Accept` | §4.2.2 |
-//! | [`ExtendedConnect`] | WebSockets over HTTP/2 and HTTP/3 | RFC 8441, RFC 9220 |
+//! - [`ClientRequest`], [`ClientHandshake`]: the client's side (§3, §4.1)
+//! - [`Request`], [`Acceptance`], [`ServerHandshake`]: the server's side (§4.2)
+//! - [`Response`]: a refusal, sent or received (§4.2.2)
+//! - [`OriginPolicy`]: which web pages may connect (§10.2)
+//! - [`select_subprotocol`], [`Negotiated`]: what both ends agree on (§4.2.2, §11.3)
+//! - [`Headers`], [`HeadLimits`]: HTTP/1.1 (RFC 9110, RFC 9112)
+//! - [`encode_key`], [`encode_accept`]: `Sec-WebSocket-Key` and `-Accept` (§4.2.2)
+//! - [`ExtendedConnect`]: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
 //!
 //! # Builders
 //!

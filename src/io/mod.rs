@@ -1,11 +1,10 @@
 //! The adapters: WebSockets over real sockets.
 //!
-//! | module | over | feature |
-//! |---|---|---|
-//! | [`tokio`] | any `AsyncRead + AsyncWrite` of tokio | `tokio` |
-//! | [`futures_io`] | any `AsyncRead + AsyncWrite` of futures-io: smol, async-std | `futures-io` |
-//! | [`blocking`] | TCP and Unix sockets, any other `Read + Write` | default |
-//! | [`poll`] | an asynchronous runtime that has no adapter here | `tokio` or `futures-io` |
+//! - [`tokio`]: any `AsyncRead + AsyncWrite` of tokio (feature `tokio`)
+//! - [`futures_io`]: any `AsyncRead + AsyncWrite` of futures-io: smol, async-std (feature
+//!   `futures-io`)
+//! - [`blocking`]: TCP and Unix sockets, any other `Read + Write` (default)
+//! - [`poll`]: an asynchronous runtime that has no adapter here (feature `tokio` or `futures-io`)
 //!
 //! All of them have a `WebSocket` with the same methods, and return the same
 //! [`Error`]. For a loop of your own, see [`pump()`] and the module [`driver`].

@@ -31,23 +31,30 @@
 //! knows: for a [`Supervisor`], implement [`Retryable`]. The application can replace each judgement
 //! by another [`Retry`].
 //!
-//! | what happened | judged by | judgement |
-//! |---|---|---|
-//! | no route, refused, reset, timed out, a name not found | the caller | [`Retry::Later`]: an offline device looks like this |
-//! | the server's certificate or the TLS handshake was bad | the caller | [`Retry::Never`]: a downgrade or an attack must be seen |
-//! | an invalid URL, a header that cannot be written | [`judge_handshake`] | `Never` |
-//! | refused with 408, 425, 429 or 5xx | [`judge_handshake`] | `Later`, or [`Retry::After`] what `Retry-After` says |
-//! | any other status: 2xx, 3xx, other 4xx | [`judge_handshake`] | `Never`: the same request gets the same answer |
-//! | the stream ended during the handshake | [`judge_handshake`] | `Later` |
-//! | an answer that breaks HTTP or §4.1 | [`judge_handshake`] | `Never` |
-//! | closed with 1000 or without a code | [`judge_close_code`] | [`Policy::normal_close`] |
-//! | closed with 1001, 1011–1014, or lost (1006) | [`judge_close_code`] | `Later` |
-//! | closed with 1002, 1003, 1007–1010, or 1015 | [`judge_close_code`] | `Never`: the next connection breaks the same rule |
-//! | closed with 3000 or 3003 | [`judge_close_code`] | `Never`: registered as 401 and 403 |
-//! | closed with another code of 3000–4999 | [`judge_close_code`] | `Later`: only the application knows better |
-//! | closed with a code that must not be sent | [`judge_close_code`] | `Never`, as for 1002 |
-//! | this end failed the connection | [`judge_error`] | as for the code that the peer was sent |
-//! | this end closed it by [`close`](crate::Commands::close) | [`judge_closed`] | `Never`: the application wanted it |
+//! - By the caller, before the handshake:
+//!   - no route, refused, reset, timed out, a name not found: [`Retry::Later`], because an
+//!     offline device looks like this
+//!   - the server's certificate or the TLS handshake was bad: [`Retry::Never`], because a
+//!     downgrade or an attack must be seen
+//! - By [`judge_handshake`]:
+//!   - an invalid URL, a header that cannot be written: `Never`
+//!   - refused with 408, 425, 429 or 5xx: `Later`, or [`Retry::After`] what `Retry-After` says
+//!   - any other status: 2xx, 3xx, other 4xx: `Never`, because the same request gets
+//!     the same answer
+//!   - the stream ended during the handshake: `Later`
+//!   - an answer that breaks HTTP or §4.1: `Never`
+//! - By [`judge_close_code`]:
+//!   - closed with 1000 or without a code: [`Policy::normal_close`]
+//!   - closed with 1001, 1011–1014, or lost (1006): `Later`
+//!   - closed with 1002, 1003, 1007–1010, or 1015: `Never`, because the next connection
+//!     breaks the same rule
+//!   - closed with 3000 or 3003: `Never`, because they are registered as 401 and 403
+//!   - closed with another code of 3000–4999: `Later`, because only the application
+//!     knows better
+//!   - closed with a code that must not be sent: `Never`, as for 1002
+//! - By [`judge_error`], if this end failed the connection: as for the code that the peer was sent
+//! - By [`judge_closed`], if this end closed it by [`close`](crate::Commands::close): `Never`, because
+//!   the application wanted it
 //!
 //! [`judge_close_code`]: Policy::judge_close_code
 //! [`judge_closed`]: Policy::judge_closed

@@ -90,21 +90,17 @@ impl Table {
         let mut page = String::from(HEAD);
         for group in &self.groups {
             page += &format!("\n## {}\n\n{}\n\n", group.title, group.about);
-            let is_told = group.rows.iter().any(|row| row.told != NOTHING);
-            let (head, line) =
-                if is_told { (" the peer is told |", "---|") } else { Default::default() };
-            page += &format!("| error | happens when | what to do | text |{head}\n");
-            page += &format!("|---|---|---|---|{line}\n");
             for row in &group.rows {
                 let Row { name, cause, told, remedy, .. } = row;
                 // A part of the error before it, with the same text.
                 if remedy.starts_with("see `") {
                     continue;
                 }
-                let text = cell(&row.chain.join(": "));
-                let told = if told == NOTHING { NOTHING.into() } else { cell(told) };
-                let told = if is_told { format!(" {told} |") } else { String::new() };
-                page += &format!("| `{name}` | {cause} | {remedy} | {text} |{told}\n");
+                page += &format!("- `{name}`: {cause}. What to do: {remedy}.");
+                if told != NOTHING {
+                    page += &format!(" The peer is told {}.", code(told));
+                }
+                page += &format!("\n\n  {}\n", code(&row.chain.join(": ")));
             }
         }
         page
@@ -179,9 +175,9 @@ impl Table {
     }
 }
 
-/// A cell with text as it is.
-fn cell(text: &str) -> String {
-    format!("`{}`", text.replace('|', "\\|").replace('`', "'"))
+/// A text as it is.
+fn code(text: &str) -> String {
+    format!("`{}`", text.replace('`', "'"))
 }
 
 /// Visits the files of the source.
@@ -199,7 +195,9 @@ fn visit(folder: &Path, see: &mut impl FnMut(String)) {
 const HEAD: &str = "\
 # Errors
 
-Every error of the crate: when it happens, its exact text, what the peer is told, and what to do.
+Every error of the crate: its variant, when it happens, what to do, what the peer is told, if it is told
+anything, and the exact text. To find an error, search this page for the words of its text.
+
 A test provokes each error and writes this page from the results. Only for `CompressionFailed`, which
 needs a lack of memory, it makes the error itself.
 

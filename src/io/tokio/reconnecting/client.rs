@@ -30,8 +30,8 @@ use crate::reconnect::{
 /// A client that reconnects when its connection is lost.
 ///
 /// [`next`](Self::next) drives the client. While it is not called, nothing is sent or received, no
-/// Ping is answered, and no attempt proceeds. The client is also a [`Stream`](futures_core::Stream)
-/// of the same events.
+/// Ping is answered, and no attempt proceeds. The client is also a `Stream` of the same
+/// events.
 ///
 /// It uses memory for the queued messages, up to the limits of the [`Options`], and for one
 /// connection.
