@@ -228,6 +228,7 @@
 //! # Modules
 //!
 //! - [`Input`], [`TransmitBuf`]: where bytes go in and come out
+//! - [`SpareBuffers`]: memory that connections take turns with
 //! - [`Utf8Validator`], [`Utf8Bytes`]: text, validated as it arrives (§8.1)
 //! - [`Timestamp`]: a moment in time, by the caller's clock
 //! - [`CloseCode`], [`Closed`]: how and why a connection ends (§7.4)
@@ -301,7 +302,7 @@ mod utf8;
 #[cfg(feature = "handshake")]
 pub mod whatwg;
 
-pub use buffer::{Input, TransmitBuf};
+pub use buffer::{Input, SpareBuffers, TransmitBuf};
 // An alias for the search of the docs belongs to the re-export: rustdoc ignores it on an item of a
 // private module.
 #[doc(alias("close code", "status code"))]

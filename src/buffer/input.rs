@@ -79,7 +79,11 @@ impl<'a> Input<'a> {
     /// 0 bytes were prepared.
     #[inline]
     pub fn spare_mut(&mut self) -> &mut [u8] {
-        if self.is_prepared { self.buf.prepared_mut() } else { self.buf.spare_mut(self.size) }
+        if self.is_prepared {
+            self.buf.prepared_mut(self.size)
+        } else {
+            self.buf.spare_mut(self.size)
+        }
     }
 
     /// Appends the first `len` bytes of the slice that [`spare_mut`](Self::spare_mut) returned last.

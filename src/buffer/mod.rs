@@ -5,10 +5,12 @@
 
 mod input;
 mod receive;
+mod spare;
 mod transmit;
 
 pub use input::Input;
 #[cfg(feature = "handshake")]
 pub(crate) use input::READ_SIZE;
 pub(crate) use receive::ReceiveBuf;
+pub use spare::SpareBuffers;
 pub use transmit::TransmitBuf;

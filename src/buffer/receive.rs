@@ -4,12 +4,15 @@
 mod joining;
 mod room;
 
+use alloc::vec::Vec;
 use core::fmt;
 use core::mem::MaybeUninit;
 use core::ops::Range;
 
 use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
+
+use super::spare::{KEEP_AT_MOST, MUCH, MUCH_LESS};
 
 /// The bytes received from a peer and not consumed yet, and consumed ones that are kept.
 ///
@@ -27,7 +30,7 @@ use bytes::{Buf, BufMut, Bytes, BytesMut};
 /// the frame needs: it is read to where it stays.
 ///
 /// An empty buffer holds no heap memory until something is reserved, and gives back what it holds
-/// by [`release`](Self::release).
+/// by [`release_to`](Self::release_to).
 #[derive(Default)]
 pub(crate) struct ReceiveBuf {
     storage: BytesMut,
@@ -40,7 +43,8 @@ pub(crate) struct ReceiveBuf {
     initialised: usize,
     /// The size of the allocation that `storage` is, or is what is left of.
     allocation: usize,
-    /// Whether messages were taken out of the allocation.
+    /// Whether the allocation may be another's, too: messages were taken out of it, or it came from
+    /// outside.
     is_shared: bool,
     /// How much another message like the last that was taken needs, if that was a large one; else
     /// 0.
@@ -85,21 +89,24 @@ impl ReceiveBuf {
     /// [`commit`](Self::commit).
     pub(crate) fn spare_mut(&mut self, size: usize) -> &mut [u8] {
         self.prepare(size);
-        self.prepared_mut()
+        self.prepared_mut(size)
     }
 
-    /// As [`spare_mut`](Self::spare_mut), where room was prepared already.
+    /// As [`spare_mut`](Self::spare_mut), where room for a read of `size` bytes was prepared already.
     ///
-    /// Memory is zeroed once, when it is first lent, not before each read, and 128 KiB at most for
-    /// one read.
+    /// Memory is zeroed once, when it is first lent, not before each read; for one read no more than
+    /// it asks for, and 128 KiB at most.
     #[expect(unsafe_code, reason = "to zero memory for each read doubles what a large one costs")]
     #[inline]
-    pub(crate) fn prepared_mut(&mut self) -> &mut [u8] {
+    pub(crate) fn prepared_mut(&mut self, size: usize) -> &mut [u8] {
         let lent = self.lent_len();
         let filled = self.storage.len();
         let known = self.initialised.saturating_sub(filled);
-        // What is zeroed is still in the cache when it is read to.
-        let lent = lent.min(known.max(ZEROED_AT_ONCE));
+        // What is zeroed is still in the cache when it is read to. The memory may have been another's,
+        // who needed more; what a large message needs was said before.
+        let is_asked = self.lent_end == usize::MAX;
+        let fresh = if is_asked { size.max(self.like_last()) } else { lent };
+        let lent = lent.min(known.max(fresh.min(ZEROED_AT_ONCE)));
         let spare = self.storage.spare_capacity_mut();
         let spare = spare.get_mut(..lent).unwrap_or_default();
         if let Some(fresh) = spare.get_mut(known..) {
@@ -144,8 +151,8 @@ impl ReceiveBuf {
         self.lent_end = usize::MAX;
         self.rewind();
         if self.storage.is_empty() {
+            self.is_shared = true;
             self.allocation = memory.capacity();
-            self.is_shared = false;
             self.storage = memory;
         } else {
             self.storage.unsplit(memory);
@@ -153,14 +160,33 @@ impl ReceiveBuf {
         }
     }
 
-    /// Gives back the memory that holds nothing: all of it if the buffer is empty and keeps
-    /// nothing, and most of it if it holds little in much.
-    pub(crate) fn release(&mut self) {
-        let held = self.held();
-        if held == 0 {
-            *self = Self { received: self.received, ..Self::new() };
+    /// Gives the memory that holds nothing to `spare`, or frees it: all of it if the buffer is empty
+    /// and keeps nothing, and most of it if it holds little in much.
+    pub(crate) fn release_to(&mut self, spare: &mut BytesMut) {
+        let (held, is_shared) = (self.held(), self.is_shared);
+        let mut unused = if held == 0 {
+            let emptied = Self { received: self.received, ..Self::new() };
+            core::mem::replace(self, emptied).storage
         } else if self.allocation > MUCH && held <= self.allocation / MUCH_LESS {
-            self.move_to(0);
+            self.move_to(BytesMut::with_capacity(held))
+        } else {
+            return;
+        };
+        unused.clear();
+        if is_shared {
+            // All of the allocation, or nothing if a message still lies in it.
+            unused = Bytes::from(Vec::from(unused)).into();
+        }
+        if (spare.capacity()..=KEEP_AT_MOST).contains(&unused.capacity()) {
+            *spare = unused;
+        }
+    }
+
+    /// Goes on in the memory of `spare`, if that is larger and what is held here is little beside it.
+    pub(crate) fn reuse(&mut self, spare: &mut BytesMut) {
+        let room = spare.capacity();
+        if room > self.storage.capacity() && self.held() <= room / MUCH_LESS {
+            self.move_to(core::mem::take(spare));
         }
     }
 
@@ -345,12 +371,6 @@ const COPY_BELOW: usize = 2048;
 /// its length.
 const MOST_PINNED: usize = 2;
 
-/// A buffer is given up for what is so many times smaller than itself.
-const MUCH_LESS: usize = 8;
-
-/// What is not held for a little that waits, once nothing more comes.
-const MUCH: usize = 32 << 10;
-
 /// A message of this size is worth a read of its own.
 const LARGE: usize = 16 << 10;
 
@@ -417,7 +437,8 @@ mod tests {
         input.commit(20_000 + MOST_BEFORE);
         input.consume(20_100);
         // That is moved to where there is room for what follows.
-        assert_eq!(input.spare_mut(16 << 10).len(), (64 << 10) - MOST_BEFORE);
+        input.prepare(16 << 10);
+        assert_eq!(input.chunk_mut().len(), (64 << 10) - MOST_BEFORE);
     }
 
     #[test]
@@ -497,12 +518,76 @@ mod tests {
         let mut input = ReceiveBuf::with_capacity(1 << 20);
         input.extend_from_slice(&[1; 100]);
         input.consume(90);
-        input.release();
-        assert!(input.storage.capacity() < 100);
+        let mut spare = BytesMut::new();
+        input.release_to(&mut spare);
+        assert!(input.storage.capacity() < 100 && spare.capacity() == 0);
         assert_eq!(input.unread(), [1; 10]);
         input.spare_mut(16)[0] = 2;
         input.commit(1);
         assert_eq!(input.unread(), [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
+    }
+
+    /// What no test writes otherwise.
+    const OTHERS: u8 = 0xff;
+
+    /// Memory that somebody else has filled, and left.
+    fn others() -> BytesMut {
+        let (mut other, mut spare) = (ReceiveBuf::new(), BytesMut::new());
+        other.spare_mut(20_000).fill(OTHERS);
+        other.commit(10_000);
+        other.put_bytes(OTHERS, 10_000);
+        other.consume(20_000);
+        other.release_to(&mut spare);
+        assert!(spare.is_empty() && spare.capacity() >= 20_000);
+        spare
+    }
+
+    #[test]
+    fn nobody_sees_what_another_has_received() {
+        let (mut input, mut spare) = (ReceiveBuf::new(), others());
+        input.extend_from_slice(b"little");
+        let address = spare.as_ptr();
+        input.reuse(&mut spare);
+        assert!(spare.capacity() == 0 && input.unread().as_ptr() == address);
+        let lent = input.spare_mut(16_384);
+        assert!(lent.len() >= 16_384 && lent.iter().all(|&byte| byte == 0));
+        // What a reader claims that has read nothing.
+        input.commit(10);
+        assert_eq!(input.unread(), b"little\0\0\0\0\0\0\0\0\0\0");
+    }
+
+    #[test]
+    #[should_panic(expected = "more bytes committed")]
+    fn what_was_lent_before_other_memory_came_cannot_be_committed() {
+        let (mut input, mut spare) = (ReceiveBuf::new(), others());
+        let _ = input.spare_mut(100);
+        input.reuse(&mut spare);
+        input.commit(1);
+    }
+
+    #[test]
+    fn memory_goes_to_who_has_less() {
+        let (mut input, mut spare) = (ReceiveBuf::with_capacity(30_000), others());
+        input.reuse(&mut spare);
+        assert!(input.storage.capacity() >= 30_000 && spare.capacity() >= 20_000);
+        // And not to who would have to move much.
+        let (mut input, mut spare) = (ReceiveBuf::new(), others());
+        input.extend_from_slice(&[7; 10_000]);
+        input.reuse(&mut spare);
+        assert!(spare.capacity() >= 20_000);
+        input.consume(10_000);
+        input.release_to(&mut spare);
+        assert!(spare.capacity() >= 20_000);
+    }
+
+    #[test]
+    fn no_more_is_zeroed_of_a_large_buffer_than_was_asked_for() {
+        let (mut input, mut spare) = (ReceiveBuf::new(), BytesMut::with_capacity(100_000));
+        input.reuse(&mut spare);
+        assert_eq!(input.spare_mut(16_384).len(), 16_384);
+        assert_eq!(input.spare_mut(72_000).len(), 72_000);
+        // What is zeroed is lent again.
+        assert_eq!(input.spare_mut(16_384).len(), 72_000);
     }
 
     #[test]
@@ -562,6 +647,7 @@ mod tests {
         Put { size: usize, len: usize },
         Read { size: usize, len: usize },
         Release,
+        Reuse,
         Take { from: usize, len: usize, keeps: bool },
         TakeKept { takes: bool },
     }
@@ -584,6 +670,7 @@ mod tests {
             (1..20_000_usize, len()).prop_map(|(size, len)| Step::Put { size, len }),
             (1..20_000_usize, len()).prop_map(|(size, len)| Step::Read { size, len }),
             Just(Step::Release),
+            Just(Step::Reuse),
             (0..20_usize, len(), any::<bool>()).prop_map(|(from, len, keeps)| Step::Take {
                 from,
                 len,
@@ -597,7 +684,7 @@ mod tests {
         fn nothing_is_lost_or_changed_however_it_comes_and_goes(
             steps in proptest::collection::vec(step(), 1..60),
         ) {
-            let mut input = ReceiveBuf::new();
+            let (mut input, mut spare) = (ReceiveBuf::new(), others());
             let mut waiting = Vec::new();
             let mut arrived = 0_u64;
             let mut fresh = |len: usize| -> Vec<u8> {
@@ -665,14 +752,18 @@ mod tests {
                         waiting.extend(bytes);
                     }
                     Step::Read { size, len } => {
-                        let spare = input.spare_mut(size);
-                        prop_assert!(!spare.is_empty());
-                        let bytes = fresh(len.min(spare.len()));
-                        spare[..bytes.len()].copy_from_slice(&bytes);
+                        let lent = input.spare_mut(size);
+                        prop_assert!(!lent.is_empty() && !lent.contains(&OTHERS));
+                        let bytes = fresh(len.min(lent.len()));
+                        lent[..bytes.len()].copy_from_slice(&bytes);
                         input.commit(bytes.len());
                         waiting.extend(bytes);
                     }
-                    Step::Release => input.release(),
+                    Step::Release => input.release_to(&mut spare),
+                    Step::Reuse => {
+                        input.reuse(&mut spare);
+                        spare = others();
+                    }
                     // A frame: a header and a payload.
                     Step::Take { from, len, keeps } if from + len <= waiting.len() => {
                         let start = input.consume(from + len).unwrap().start + from;

@@ -7,6 +7,8 @@ use core::fmt;
 
 use bytes::{Buf, Bytes};
 
+use super::spare::{KEEP_AT_MOST, MUCH, MUCH_LESS};
+
 /// The bytes to write to the transport.
 ///
 /// It implements `bytes::Buf`. Write `chunk` and call `advance` with the number of bytes written, use
@@ -131,6 +133,19 @@ impl Extra {
     }
 }
 
+impl Extra {
+    /// Notes that the packed bytes that are written are gone.
+    fn forget_head(&mut self) {
+        let head = core::mem::take(&mut self.head);
+        self.spliced.iter_mut().skip(self.passed).for_each(|splice| splice.at -= head);
+    }
+
+    /// Returns whether more is held than the notes and pieces of a buffer that is kept need.
+    fn is_large(&self) -> bool {
+        self.spliced.capacity() > KEEP_PIECES || self.notes.capacity() > KEEP_PIECES
+    }
+}
+
 impl TransmitBuf {
     /// Creates an empty buffer that holds no memory.
     pub(crate) fn new() -> Self {
@@ -234,10 +249,44 @@ impl TransmitBuf {
         append(self.packed.get(from..).unwrap_or_default());
     }
 
-    /// Gives memory back if everything has been written.
-    pub(crate) fn release(&mut self) {
+    /// Gives the memory that holds nothing to `spare`, or frees it: all of it if everything has been
+    /// written, and most of it if little waits in much.
+    pub(crate) fn release_to(&mut self, spare: &mut Self) {
+        let mut unused = Self::new();
         if self.is_empty() {
-            *self = Self { written: self.written, ..Self::new() };
+            unused.written = self.written;
+            core::mem::swap(self, &mut unused);
+        } else {
+            self.shrink_to(&mut unused.packed);
+        }
+        if unused.packed.capacity() >= spare.packed.capacity() {
+            unused.packed.clear();
+            if let Some(extra) = &mut unused.extra {
+                extra.newest = Note::default();
+            }
+            unused.extra.take_if(|extra| extra.is_large());
+            if unused.packed.capacity() <= KEEP_AT_MOST {
+                *spare = unused;
+            }
+        }
+    }
+
+    /// Moves to memory of its own what is left of the packed bytes, if that is little in much.
+    fn shrink_to(&mut self, unused: &mut Vec<u8>) {
+        let left = self.packed.get(self.head()..).unwrap_or_default();
+        if self.packed.capacity() > MUCH && left.len() <= self.packed.capacity() / MUCH_LESS {
+            let left = left.to_vec();
+            *unused = core::mem::replace(&mut self.packed, left);
+            if let Some(extra) = &mut self.extra {
+                extra.forget_head();
+            }
+        }
+    }
+
+    /// Goes on in the memory of `spare`, if that is larger and nothing waits here.
+    pub(crate) fn reuse(&mut self, spare: &mut Self) {
+        if self.is_empty() && self.packed.capacity() < spare.packed.capacity() {
+            *self = Self { written: self.written, ..core::mem::take(spare) };
         }
     }
 
@@ -267,8 +316,7 @@ impl TransmitBuf {
         let head = extra.head;
         if head >= COMPACT_FROM && head >= self.packed.len() / 2 {
             self.packed.drain(..head);
-            extra.spliced.iter_mut().skip(extra.passed).for_each(|splice| splice.at -= head);
-            extra.head = 0;
+            extra.forget_head();
         }
     }
 
@@ -344,9 +392,8 @@ impl fmt::Debug for TransmitBuf {
     }
 }
 
-/// An allocation larger than this is given back when everything has been written: more than answers
-/// to all that is read at once.
-const KEEP_AT_MOST: usize = 128 << 10;
+/// How many notes, or large payloads, spare memory has room for.
+const KEEP_PIECES: usize = 64;
 
 /// What an output has room for behind its first small message, so that it need not grow from
 /// nothing each time that there is something to send.
@@ -369,6 +416,8 @@ mod tests {
         Pack(Vec<u8>),
         Splice(Vec<u8>),
         Advance(usize),
+        Release,
+        Reuse,
     }
 
     fn step() -> impl Strategy<Value = Step> {
@@ -379,6 +428,8 @@ mod tests {
             bytes.clone().prop_map(Step::Pack),
             bytes.prop_map(Step::Splice),
             (0..60_000_usize).prop_map(Step::Advance),
+            Just(Step::Release),
+            Just(Step::Reuse),
         ]
     }
 
@@ -398,6 +449,7 @@ mod tests {
             steps in proptest::collection::vec(step(), 1..30),
         ) {
             let mut output = TransmitBuf::new();
+            let (mut other, mut spare) = (TransmitBuf::new(), TransmitBuf::new());
             let mut model = Vec::new();
             for step in steps {
                 let before = output.len();
@@ -417,6 +469,17 @@ mod tests {
                         output.advance(len);
                         model.drain(..len);
                     }
+                    Step::Release => {
+                        output.release_to(&mut spare);
+                        prop_assert!(spare.is_empty() && spare.packed.capacity() <= KEEP_AT_MOST);
+                        // Another one has written something else there.
+                        other.reuse(&mut spare);
+                        other.extend_from_slice(&[7; 3_000]);
+                        other.note_payload(0, 2_990);
+                        other.advance(3_000);
+                        other.release_to(&mut spare);
+                    }
+                    Step::Reuse => output.reuse(&mut spare),
                 }
                 prop_assert_eq!(output.len(), model.len());
                 prop_assert!(!output.chunk().is_empty() || model.is_empty());
@@ -451,6 +514,38 @@ mod tests {
         assert_eq!(output.noted_payload(), 5);
         output.advance(7);
         assert_eq!(output.noted_payload(), 0);
+    }
+
+    #[test]
+    fn little_that_waits_does_not_hold_much() {
+        let (mut output, mut spare) = (TransmitBuf::new(), TransmitBuf::new());
+        output.extend_from_slice(&[1; 60_000]);
+        output.splice(vec![2; 5_000].into());
+        output.extend_from_slice(&[3; 10]);
+        output.release_to(&mut spare);
+        assert!(output.packed.capacity() >= 60_000 && spare.packed.capacity() == 0);
+        output.advance(59_990);
+        output.release_to(&mut spare);
+        assert!(output.packed.capacity() < 100 && spare.packed.capacity() >= 60_000);
+        let mut left = Vec::new();
+        output.copy_to(&mut left, usize::MAX);
+        assert_eq!(left, [&[1; 10][..], &[2; 5_000], &[3; 10]].concat());
+        // And not more than once.
+        let address = output.packed.as_ptr();
+        output.release_to(&mut spare);
+        output.reuse(&mut spare);
+        assert_eq!(output.packed.as_ptr(), address);
+    }
+
+    #[test]
+    fn memory_for_many_pieces_is_not_kept() {
+        let (mut output, mut spare) = (TransmitBuf::new(), TransmitBuf::new());
+        output.extend_from_slice(&[0; 10]);
+        (0..1_000).for_each(|_| output.splice(Bytes::from_static(b"x")));
+        output.note_payload(0, 1_000);
+        output.advance(1_010);
+        output.release_to(&mut spare);
+        assert!(spare.packed.capacity() >= 10 && spare.extra.is_none());
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::config::{Config, Reassembly};
 use super::endpoint::{Endpoint, Processed};
 use super::event::{Discarded, Event, Writable};
 use super::life::{Phase, ReadyState};
-use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
+use crate::buffer::{Input, ReceiveBuf, SpareBuffers, TransmitBuf};
 use crate::close::{CloseCode, Closed};
 use crate::error::ConnectionError;
 #[cfg(feature = "deflate")]
@@ -347,7 +347,7 @@ impl Connection {
     #[cold]
     fn fail(&mut self, error: ConnectionError) -> ConnectionError {
         self.receiver.clear();
-        self.receiver.release();
+        self.receiver.release_to(&mut SpareBuffers::default());
         self.endpoint.fail(error)
     }
 
@@ -429,8 +429,22 @@ impl Connection {
     /// Compression keeps only what later messages need: with context takeover, the compressor and
     /// the window of the decompressor.
     pub fn release_memory(&mut self) {
-        self.receiver.release();
-        self.endpoint.release_memory();
+        self.release_memory_to(&mut SpareBuffers::default());
+    }
+
+    /// Releases unused memory, as [`release_memory`](Self::release_memory). If a buffer is larger
+    /// than the one in `spare`, and not too large, `spare` gets it, and it is not freed.
+    pub fn release_memory_to(&mut self, spare: &mut SpareBuffers) {
+        self.receiver.release_to(spare);
+        self.endpoint.release_memory_to(spare);
+    }
+
+    /// Takes the buffers of `spare` that are larger than those of the connection, unless data waits
+    /// in these. Call it before a read or a command. Until
+    /// [`release_memory_to`](Self::release_memory_to), the connection holds them.
+    pub fn reuse_memory(&mut self, spare: &mut SpareBuffers) {
+        self.receiver.reuse(spare);
+        self.endpoint.reuse_memory(spare);
     }
 
     /// Returns the received bytes that have not been processed: those after the last event.

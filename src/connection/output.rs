@@ -14,7 +14,7 @@ use super::framing::{Compress, Flags, SPLICE_FROM, Source};
 use super::masking_keys::MaskingKeys;
 use super::timers::Progress;
 use super::water_marks::WaterMarks;
-use crate::buffer::TransmitBuf;
+use crate::buffer::{SpareBuffers, TransmitBuf};
 use crate::error::SendError;
 use crate::extension::Deflater;
 use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1};
@@ -364,9 +364,14 @@ impl Output {
         &mut self.output
     }
 
-    /// Gives memory back that is not in use.
-    pub(super) fn release(&mut self) {
-        self.output.release();
+    /// Goes on in memory of `spare`, if there is less here.
+    pub(super) fn reuse(&mut self, spare: &mut SpareBuffers) {
+        self.output.reuse(&mut spare.output);
+    }
+
+    /// Gives memory that is not in use to `spare`, or frees it.
+    pub(super) fn release_to(&mut self, spare: &mut SpareBuffers) {
+        self.output.release_to(&mut spare.output);
         if let Some(deflater) = &mut self.deflater {
             deflater.release();
         }

@@ -30,6 +30,18 @@
     doc = "If the transport is `Read + Write`, [`io::pump`](crate::io::pump()) does steps 2 and 3. Its page has an example of a whole loop."
 )]
 //!
+//! # Memory
+//!
+//! A connection needs buffers while it reads, handles messages and writes. Call
+//! [`release_memory`](Driver::release_memory) before each wait: then an idle connection holds none.
+//!
+//! If a thread serves many connections, keep [`SpareBuffers`](crate::SpareBuffers) for that thread,
+//! so that a busy connection does not allocate and free in each turn. Call
+//! [`reuse_memory`](Driver::reuse_memory) when a connection's turn begins, and
+//! [`release_memory_to`](Driver::release_memory_to) before it waits, as the example `mio_server`
+//! does. A connection whose input or output is not empty keeps that buffer, so after
+//! [`Next::Yield`], write before you let others run.
+//!
 //! # Completion
 //!
 //! On io_uring and IOCP, a read and a write are in flight at once, in memory that the kernel owns

@@ -16,7 +16,7 @@ use core::ops::Range;
 
 use bytes::Bytes;
 
-use crate::buffer::{Input, ReceiveBuf};
+use crate::buffer::{Input, ReceiveBuf, SpareBuffers};
 use crate::error::ConnectionError;
 #[cfg(feature = "deflate")]
 use crate::extension::Deflate;
@@ -211,9 +211,14 @@ impl Receiver {
         self.short_below = self.short_limit;
     }
 
-    /// Gives memory back that is not in use.
-    pub(crate) fn release(&mut self) {
-        self.input.release();
+    /// Goes on in memory of `spare`, if there is less here and little in it.
+    pub(crate) fn reuse(&mut self, spare: &mut SpareBuffers) {
+        self.input.reuse(&mut spare.input);
+    }
+
+    /// Gives memory that is not in use to `spare`, or frees it.
+    pub(crate) fn release_to(&mut self, spare: &mut SpareBuffers) {
+        self.input.release_to(&mut spare.input);
         self.assembly.release();
         if let Some(inflater) = &mut self.inflater {
             inflater.release();
@@ -728,7 +733,7 @@ mod tests {
                 return (got, Some(error));
             }
             if ways.releases {
-                receiver.release();
+                receiver.release_to(&mut SpareBuffers::default());
             }
             if rest.is_empty() {
                 break;
@@ -892,7 +897,7 @@ mod tests {
         receiver.input().extend_from_slice(&wire(&[begun], None));
         assert!(receiver.poll(&mut 100).unwrap().is_none());
         assert!(receiver.arriving().is_some());
-        receiver.release();
+        receiver.release_to(&mut SpareBuffers::default());
         assert_eq!(receiver.input.range(receiver.input.kept()), b"kept");
         receiver.input().extend_from_slice(b"\x80\x01!");
         let Ok(Some(Received::Message(_, source))) = receiver.poll(&mut 100) else { panic!() };
@@ -1034,7 +1039,7 @@ mod tests {
                         continue;
                     }
                     1 => {
-                        receiver.release();
+                        receiver.release_to(&mut SpareBuffers::default());
                         continue;
                     }
                     2 | 3 => receiver.poll_short().map(|short| {

@@ -5,7 +5,7 @@ use core::time::Duration;
 use bytes::BytesMut;
 use sanswire::driver::{Driver, DriverError, Next};
 use sanswire::handshake::Acceptance;
-use sanswire::{Config, ConnectionError, Role};
+use sanswire::{Config, Connection, ConnectionError, Role, SpareBuffers};
 
 use crate::hand::{CLOSE, Hand, REQUEST, TEXT, Told, close_body, secs};
 
@@ -32,6 +32,19 @@ fn all() -> Vec<Hand> {
         broken,
         over,
     ]
+}
+
+/// Buffers that another connection has used.
+fn another() -> SpareBuffers {
+    let mut other = Driver::from(Connection::client(&Config::default(), [7; 32]));
+    let mut spare = SpareBuffers::default();
+    other.want_read().unwrap().extend_from_slice(b"\x81\x07another");
+    assert!(matches!(other.poll_event(), Ok(Next::Event(..))));
+    other.commands().send("another").unwrap();
+    other.want_write().unwrap();
+    other.handle_written(usize::MAX);
+    other.release_memory_to(&mut spare);
+    spare
 }
 
 #[test]
@@ -99,6 +112,8 @@ fn no_order_of_calls_panics() {
         |driver| driver.handle_timeout(Duration::ZERO),
         |driver| _ = driver.shut_down(1001, ""),
         |driver| driver.release_memory(),
+        |driver| driver.reuse_memory(&mut another()),
+        |driver| driver.release_memory_to(&mut another()),
         |driver| _ = driver.commands().send("x").is_ok(),
         |driver| _ = driver.commands().close(1000, "").is_ok(),
         |driver| {

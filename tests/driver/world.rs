@@ -5,7 +5,7 @@ use std::io::{ErrorKind, IoSlice};
 
 use bytes::BytesMut;
 use sanswire::driver::{Driver, DriverError, Next, Transfer};
-use sanswire::{Closed, Event, ReadyState, Role};
+use sanswire::{Closed, Event, ReadyState, Role, SpareBuffers};
 
 use crate::app::{App, Plan};
 use crate::wire::{Pipe, Stream};
@@ -50,6 +50,8 @@ pub(crate) struct End {
     /// Most bytes that were read and not delivered; only right without deflate and fragments.
     pub(crate) most_unread: u64,
     delivered: u64,
+    /// Its unused buffers while it waits.
+    spare: SpareBuffers,
 }
 
 pub(crate) struct World {
@@ -179,6 +181,7 @@ impl End {
             timeouts: 0,
             most_unread: 0,
             delivered: 0,
+            spare: SpareBuffers::default(),
         }
     }
 
@@ -267,6 +270,7 @@ impl End {
         is_deaf: bool,
     ) -> bool {
         let mut has_moved = false;
+        self.driver.reuse_memory(&mut self.spare);
         while let Some(wanted) = self.driver.want_write() {
             match self.stream.perform(wanted, to, from).map_err(|error| error.kind()) {
                 Ok(len) => {
@@ -295,7 +299,7 @@ impl End {
             has_moved = true;
         }
         if !has_moved {
-            self.driver.release_memory();
+            self.driver.release_memory_to(&mut self.spare);
         }
         has_moved
     }
@@ -359,6 +363,7 @@ impl End {
         now: Duration,
         is_deaf: bool,
     ) -> bool {
+        self.driver.reuse_memory(&mut self.spare);
         if !is_deaf && let Some(memory) = self.driver.take_read() {
             assert!(self.reading.is_none() && memory.is_empty() && memory.capacity() > 0);
             self.reading = Some(memory);
@@ -426,7 +431,7 @@ impl End {
             self.tell_time(now);
             return true;
         }
-        self.driver.release_memory();
+        self.driver.release_memory_to(&mut self.spare);
         false
     }
 

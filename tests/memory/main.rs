@@ -12,3 +12,5 @@ mod deflate_limits;
 #[cfg(feature = "tokio")]
 mod idle;
 mod kept;
+#[cfg(feature = "handshake")]
+mod spare;

@@ -20,8 +20,8 @@ use sanswire::handshake::{
 use sanswire::whatwg::{self, WebSocketObject};
 use sanswire::{
     AfterClose, Commands, Config, Connection, ConnectionError, Event, Input, Message, MessageKind,
-    PingWhen, PongMode, Prepared, ReadyState, Reassembly, Refused, Role, SendError, TransmitBuf,
-    Utf8Validator, WhenFull,
+    PingWhen, PongMode, Prepared, ReadyState, Reassembly, Refused, Role, SendError, SpareBuffers,
+    TransmitBuf, Utf8Validator, WhenFull,
 };
 
 use crate::support::{
@@ -53,6 +53,8 @@ struct World {
     messages: Vec<Message>,
     /// Bytes that go to any input.
     scraps: Vec<Vec<u8>>,
+    /// What the connections leave to each other.
+    spare: SpareBuffers,
     /// What was taken, and what it was then.
     kept: Vec<(Bytes, Vec<u8>)>,
 }
@@ -72,6 +74,7 @@ impl World {
             requests: Vec::new(),
             messages: vec![Message::from("text"), Message::from(vec![0xff; 40])],
             scraps: Vec::new(),
+            spare: SpareBuffers::default(),
             kept: Vec::new(),
         }
     }
@@ -111,7 +114,7 @@ impl World {
                 let bytes = self.connections[i].write(most);
                 self.scraps.push(bytes);
             }
-            15 => self.connections[i].call(random),
+            15 => self.connections[i].call(random, &mut self.spare),
             16 => {
                 let bytes = self.connections[i].replace(random);
                 self.scraps.push(bytes);
@@ -419,11 +422,13 @@ impl End {
     }
 
     /// What is no command and does not make anything arrive.
-    fn call(&mut self, random: &mut Random) {
+    fn call(&mut self, random: &mut Random, spare: &mut SpareBuffers) {
         match random.below(16) {
             0 => self.connection.handle_eof(),
             1..6 => self.connection.handle_timeout(time(random)),
-            6..8 => self.connection.release_memory(),
+            6 => self.connection.release_memory(),
+            7 => self.connection.release_memory_to(spare),
+            15 => self.connection.reuse_memory(spare),
             8 => _ = format!("{:?}", self.connection),
             9 => {
                 let old = core::mem::replace(self, Self::new(random));

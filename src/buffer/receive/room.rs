@@ -87,7 +87,7 @@ impl ReceiveBuf {
         }
     }
 
-    const fn like_last(&self) -> usize {
+    pub(super) const fn like_last(&self) -> usize {
         self.like_last as usize
     }
 
@@ -170,22 +170,22 @@ impl ReceiveBuf {
         self.kept = 0..self.kept.len();
         // Once the messages that were taken are gone, all of the allocation is free again.
         if !self.storage.try_reclaim(additional) {
-            self.move_to(held.saturating_add(additional).max(self.like_last()));
+            let capacity = held.saturating_add(additional).max(self.like_last());
+            self.move_to(BytesMut::with_capacity(capacity));
         }
     }
 
-    /// Moves what is held to an allocation of its own, of at least `capacity` bytes.
-    pub(super) fn move_to(&mut self, capacity: usize) {
-        let kept = self.range(self.kept.clone());
-        let mut storage = BytesMut::with_capacity(capacity.max(self.held()));
-        storage.extend_from_slice(kept);
+    /// Moves what is held to `storage`, which is empty and nobody else's; returns what it lay in.
+    pub(super) fn move_to(&mut self, mut storage: BytesMut) -> BytesMut {
+        storage.extend_from_slice(self.range(self.kept.clone()));
         storage.extend_from_slice(self.unread());
         self.kept = 0..self.kept.len();
         self.cursor = self.kept.end;
-        self.storage = storage;
+        // Nobody sees what may have been there before.
         self.initialised = 0;
-        self.allocation = self.storage.capacity();
+        self.allocation = storage.capacity();
         self.is_shared = false;
+        core::mem::replace(&mut self.storage, storage)
     }
 }
 

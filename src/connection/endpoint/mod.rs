@@ -8,7 +8,7 @@ use alloc::boxed::Box;
 use core::time::Duration;
 
 pub(super) use self::sending::Full;
-use crate::buffer::TransmitBuf;
+use crate::buffer::{SpareBuffers, TransmitBuf};
 use crate::close::{CloseCode, Closed, MAX_REASON_LEN};
 use crate::connection::config::{Config, PongMode, WhenFull};
 use crate::connection::event::{Discarded, Writable};
@@ -295,8 +295,12 @@ impl Endpoint {
         if output.is_empty() { None } else { Some(output) }
     }
 
-    pub(super) fn release_memory(&mut self) {
-        self.output.release();
+    pub(super) fn reuse_memory(&mut self, spare: &mut SpareBuffers) {
+        self.output.reuse(spare);
+    }
+
+    pub(super) fn release_memory_to(&mut self, spare: &mut SpareBuffers) {
+        self.output.release_to(spare);
     }
 
     /// Reports what was accepted and is never sent, once; at the end of the transport all that

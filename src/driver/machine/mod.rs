@@ -14,6 +14,7 @@ use super::ending::{Ending, Outcome};
 use super::error::DriverError;
 use super::opening::{Accepting, Connecting, Opening};
 use super::reads::Reads;
+use crate::buffer::SpareBuffers;
 use crate::close::CloseCode;
 use crate::connection::{Commands, Config, Connection, Discarded, Refused, WhenFull, check_close};
 use crate::error::SendError;
@@ -403,6 +404,22 @@ impl Driver {
     /// Releases unused memory. Call it before a wait.
     pub fn release_memory(&mut self) {
         self.connection.release_memory();
+    }
+
+    /// Releases unused memory to `spare`, for the next connection of this thread that needs some.
+    /// Call it before a wait, in place of [`release_memory`](Self::release_memory). What `spare`
+    /// does not keep is freed.
+    pub fn release_memory_to(&mut self, spare: &mut SpareBuffers) {
+        self.connection.release_memory_to(spare);
+    }
+
+    /// Takes the memory of `spare`, if the connection is open and has less. Call it after a wait,
+    /// before [`want_read`](Self::want_read), and before a message is queued that answers no event.
+    pub fn reuse_memory(&mut self, spare: &mut SpareBuffers) {
+        // A handshake has input of its own, and a read that is in flight has the memory for it.
+        if self.opening.is_none() && !self.is_read_away {
+            self.connection.reuse_memory(spare);
+        }
     }
 
     /// Returns whether [`poll_event`](Self::poll_event) may return something other than
