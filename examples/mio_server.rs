@@ -22,7 +22,7 @@ use sanswire::driver::{Driver, Next};
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError};
 use sanswire::io::pump;
-use sanswire::{Config, Error, Event, Refused, Timestamp};
+use sanswire::{Config, Error, Event, Refused, SpareBuffers, Timestamp};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
@@ -30,8 +30,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     poll.registry().register(&mut listener, LISTENER, Interest::READABLE)?;
     println!("listening on ws://{}", listener.local_addr()?);
     let (peers, ready, timers) = (HashMap::new(), BTreeSet::new(), BTreeSet::new());
-    let start = Instant::now();
-    Ok(Server { poll, listener, peers, ready, timers, last: LISTENER, start }.run()?)
+    let (spare, start) = (SpareBuffers::default(), Instant::now());
+    Ok(Server { poll, listener, peers, ready, timers, last: LISTENER, spare, start }.run()?)
 }
 
 struct Server {
@@ -42,6 +42,8 @@ struct Server {
     ready: BTreeSet<Token>,
     timers: BTreeSet<(Timestamp, Token)>,
     last: Token,
+    /// For the peer whose turn it is.
+    spare: SpareBuffers,
     start: Instant,
 }
 
@@ -102,6 +104,7 @@ impl Server {
 
     fn turn(&mut self, token: Token) {
         let Some(peer) = self.peers.get_mut(&token) else { return };
+        peer.driver.reuse_memory(&mut self.spare);
         let next = peer.turn(self.start);
         match &next {
             // It looked whether anybody listens.
@@ -113,7 +116,7 @@ impl Server {
         }
         match next {
             Ok(Next::Wait) => {
-                peer.driver.release_memory();
+                peer.driver.release_memory_to(&mut self.spare);
                 peer.timer = peer.driver.poll_timeout();
                 self.timers.extend(peer.timer.map(|at| (at, token)));
             }

@@ -30,6 +30,15 @@
 //! the Close frame that tells it why. So the adapter first reads and throws away input until the
 //! peer is done, for 5 s and 32 MiB at most.
 //!
+//! # Memory
+//!
+//! An asynchronous WebSocket that waits holds no buffers. For the next one that has something to do,
+//! each thread keeps the unused buffers of its sockets: one for input and one for output, 264 KiB
+//! together at most, until the thread ends. No socket sees the bytes of another one in them.
+//!
+//! A blocking WebSocket keeps its buffers while a read blocks: 16 KiB for input, or 72 KiB after
+//! much came at once, and up to 128 KiB for output.
+//!
 //! [`driver`]: crate::driver
 
 #![expect(
@@ -55,6 +64,8 @@ pub mod futures_io;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub mod poll;
 mod pump;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod spare;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transport;

@@ -30,5 +30,7 @@ mod reconnecting;
 mod schedules;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod smol;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod spare;
 #[cfg(feature = "tokio")]
 mod tokio;

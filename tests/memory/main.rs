@@ -14,3 +14,5 @@ mod idle;
 mod kept;
 #[cfg(feature = "handshake")]
 mod spare;
+#[cfg(feature = "tokio")]
+mod turns;

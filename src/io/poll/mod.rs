@@ -72,7 +72,7 @@ pub use transport::PollTransport;
 /// message has been written. Messages that are [fed](Self::feed), and the answers of the connection
 /// itself, leave before [`recv`](Self::recv) waits: many replies in one write.
 ///
-/// An idle connection that waits holds no buffers.
+/// An idle connection that waits holds [no buffers](super#memory).
 #[derive(Debug)]
 pub struct WebSocket<T> {
     shell: Shell<T>,

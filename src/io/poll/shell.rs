@@ -10,7 +10,7 @@ use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Driver, Next, Stuck, Write};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, Request, Response};
-use crate::io::{Error, Opening, Timeout, answer, failure::Failure, is_message, open};
+use crate::io::{Error, Opening, Timeout, answer, failure::Failure, is_message, open, spare};
 use crate::message::{Message, Outgoing};
 use crate::timestamp::Timestamp;
 
@@ -88,7 +88,7 @@ impl<T: PollTransport> Shell<T> {
                 Opening::Answer(request) => return Poll::Ready(Ok(Some(request))),
                 Opening::Done => return self.poll_flush(wakers).map_ok(|()| None),
                 Opening::Transport => ready!(self.poll_io(wakers)),
-                Opening::Yield => return self.yield_now(wakers.read),
+                Opening::Yield => return self.yield_now(wakers, wakers.read),
             }
         }
     }
@@ -126,7 +126,7 @@ impl<T: PollTransport> Shell<T> {
                 Ok(Next::Over) => return Poll::Ready(Ok(R::default())),
                 Ok(Next::Request(request)) => drop(request),
                 Ok(Next::Response(_)) => {}
-                Ok(Next::Yield) => return self.yield_now(wakers.read),
+                Ok(Next::Yield) => return self.yield_now(wakers, wakers.read),
                 Err(error) => return Poll::Ready(Err(self.failure.explain(error))),
             }
         }
@@ -167,7 +167,7 @@ impl<T: PollTransport> Shell<T> {
         message: &mut Option<Outgoing<'_>>,
     ) -> Poll<Result<(), Error>> {
         while let Some(outgoing) = message
-            && !self.driver.feed(outgoing)?
+            && !spare::queue(&mut self.driver, |driver| driver.feed(outgoing))?
         {
             if self.poll_stuck(wakers, Lacks::Room)?.is_ready() {
                 continue;
@@ -175,7 +175,7 @@ impl<T: PollTransport> Shell<T> {
             match self.driver.handle_stuck() {
                 Stuck::Feed => {}
                 Stuck::Wait => return Poll::Pending,
-                Stuck::Yield => return self.yield_now(wakers.write),
+                Stuck::Yield => return self.yield_now(wakers, wakers.write),
             }
         }
         *message = None;
@@ -199,7 +199,7 @@ impl<T: PollTransport> Shell<T> {
         command: &mut Option<impl FnMut(&mut Commands<'_>) -> Result<(), SendError>>,
     ) -> Poll<Result<(), Error>> {
         while let Some(queue) = command {
-            match queue(&mut self.commands()) {
+            match spare::queue(&mut self.driver, |driver| queue(&mut driver.commands())) {
                 Ok(()) => *command = None,
                 Err(SendError::Full { .. }) => ready!(self.poll_stuck(wakers, Lacks::Room))?,
                 Err(error) => return Poll::Ready(Err(error.into())),
@@ -236,20 +236,22 @@ impl<T: PollTransport> Shell<T> {
     /// Waits with a sender that lacks something.
     fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
         self.lacks = lacks;
-        let error = if self.driver.is_broken() {
-            self.failure.report()
+        Poll::Ready(Err(if self.driver.is_broken() {
+            self.failure.report().into()
         } else if self.driver.is_overdue() {
-            return Poll::Ready(Err(Timeout::Deadline.into()));
+            Timeout::Deadline.into()
         } else if self.driver.is_over() {
-            io::ErrorKind::BrokenPipe.into()
+            io::Error::from(io::ErrorKind::BrokenPipe).into()
         } else {
             return self.poll_io(wakers).map(Ok);
-        };
-        Poll::Ready(Err(error.into()))
+        }))
     }
 
-    /// Lets others run.
-    fn yield_now<R>(&mut self, waker: &Waker) -> Poll<R> {
+    /// Lets others run. What can be written is written before, so that they get the memory.
+    fn yield_now<R>(&mut self, wakers: Wakers<'_>, waker: &Waker) -> Poll<R> {
+        let can_write = !self.armed.write && self.driver.wants_write();
+        let _ = can_write.then(|| self.poll_io(wakers));
+        spare::release(&mut self.driver);
         self.transport.yield_now(&mut Context::from_waker(waker));
         Poll::Pending
     }
@@ -259,6 +261,7 @@ impl<T: PollTransport> Shell<T> {
         let mut write = Context::from_waker(wakers.write);
         self.armed = Armed::default();
         let mut has_moved = false;
+        spare::reuse(&mut self.driver);
         while let Some(wanted) = self.driver.want_write() {
             let written = match wanted {
                 Write::Bytes(output) => self.transport.poll_write(&mut write, output),
@@ -304,12 +307,9 @@ impl<T: PollTransport> Shell<T> {
             }
             self.armed.until = Some(at);
         }
-        if has_moved || self.driver.is_over() {
-            return Poll::Ready(());
-        }
-        // An idle connection holds no memory.
-        self.driver.release_memory();
-        Poll::Pending
+        // An idle connection holds no memory, and nobody may come back for more than this.
+        spare::release(&mut self.driver);
+        if has_moved || self.driver.is_over() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Has the transport wake somebody for all there is to do, and does what can be done at once.
