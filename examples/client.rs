@@ -32,9 +32,8 @@ use std::thread;
 
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{ClientRequest, HandshakeError};
-use sanswire::io::tokio::{Receiver, Sender, WebSocket};
+use sanswire::io::tokio::{NetStream, Receiver, Sender, WebSocket};
 use sanswire::{AfterClose, CloseCode, Config, Error, Event, SendError};
-use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 
 const USAGE: &str = "usage: client [--deflate] [--headers] URL [SUBPROTOCOL]";
@@ -139,7 +138,7 @@ fn read_lines() -> mpsc::Receiver<Vec<u8>> {
 }
 
 /// Sends what is typed, and closes the connection behind it. How it ends is seen by the receiver.
-async fn send_lines(mut sender: Sender<TcpStream>, mut lines: mpsc::Receiver<Vec<u8>>) {
+async fn send_lines(mut sender: Sender<NetStream>, mut lines: mpsc::Receiver<Vec<u8>>) {
     while let Some(line) = lines.recv().await {
         let sent = match Line::parse(&line) {
             Ok(Line::Binary(bytes)) => sender.send(bytes).await,
@@ -166,7 +165,7 @@ async fn send_lines(mut sender: Sender<TcpStream>, mut lines: mpsc::Receiver<Vec
 
 /// Prints what arrives until the connection has been closed.
 async fn print_messages(
-    mut receiver: Receiver<TcpStream>,
+    mut receiver: Receiver<NetStream>,
     is_interactive: bool,
 ) -> Result<(), Error> {
     let for_terminal = io::stdout().is_terminal();
@@ -278,7 +277,6 @@ fn explain(error: &Error) -> String {
             let head = printable(&format!("{} {}", response.status(), response.reason()));
             format!("server answered {head}\n{body}").trim_end().to_owned()
         }
-        Error::TlsRequired { url } => format!("{url}: this client does no TLS: use a ws URL"),
         other => other.to_string(),
     }
 }

@@ -81,7 +81,7 @@ pub mod limits {}
 /// [`WebSocket::connect_over`](crate::io::poll::WebSocket::connect_over),
 /// [`ClientRequest::authority`](crate::handshake::ClientRequest::authority),
 /// [`ClientRequest::is_secure`](crate::handshake::ClientRequest::is_secure),
-/// [`Client::with_connector`](crate::io::tokio::reconnecting::Client::with_connector)
+/// [`Client::with_dialer`](crate::io::tokio::reconnecting::Client::with_dialer)
 #[doc(alias = "TLS")]
 #[doc(alias = "CONNECT")]
 pub mod proxy {}

@@ -102,7 +102,7 @@ impl ClientHandshake {
             state: State::Head,
             is_ended: false,
             input: ReceiveBuf::new(),
-            deadline: Deadline::new(head_limits.timeout),
+            deadline: Deadline::new(head_limits.timeout).after(request.spent()),
             refusal_deadline: Deadline::new(Some(refusal_timeout)),
             now: None,
             output,

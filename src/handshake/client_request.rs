@@ -45,6 +45,8 @@ pub struct ClientRequest {
     head_limits: HeadLimits,
     max_refusal_body: usize,
     refusal_timeout: Duration,
+    /// How much of the time for the handshake is over before it begins.
+    spent: Duration,
 }
 
 /// What a client expects of a response besides what the RFC does.
@@ -111,6 +113,7 @@ impl ClientRequest {
             head_limits: HeadLimits::default(),
             max_refusal_body: 64 << 10,
             refusal_timeout: Duration::from_secs(2),
+            spent: Duration::ZERO,
         })
     }
 
@@ -334,11 +337,21 @@ impl ClientRequest {
         out.extend_from_slice(b"\r\n");
     }
 
-    /// Returns how long the handshake may take: [`HeadLimits::timeout`]. The adapters also try each
-    /// address for this time at most.
+    /// Returns how long it may take to connect: [`HeadLimits::timeout`]. For the adapters it is the
+    /// time for everything together, from the look-up of the host to the server's answer.
     #[must_use]
     pub const fn timeout(&self) -> Option<Duration> {
         self.head_limits.timeout
+    }
+
+    /// Sets how long it took to connect, which counts as time for the handshake.
+    #[cfg(feature = "std")]
+    pub(crate) fn after(self, spent: Duration) -> Self {
+        Self { spent, ..self }
+    }
+
+    pub(super) const fn spent(&self) -> Duration {
+        self.spent
     }
 
     pub(super) const fn limits(&self) -> (&HeadLimits, usize, Duration) {

@@ -8,6 +8,8 @@ use crate::timestamp::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Deadline {
     limit: Option<Duration>,
+    /// How much of it was over before the first time is told.
+    spent: Duration,
     /// Known once the time was told.
     at: Option<Timestamp>,
     has_passed: bool,
@@ -15,13 +17,18 @@ pub(super) struct Deadline {
 
 impl Deadline {
     pub(super) const fn new(limit: Option<Duration>) -> Self {
-        Self { limit, at: None, has_passed: false }
+        Self { limit, spent: Duration::ZERO, at: None, has_passed: false }
+    }
+
+    /// Sets how much of the time was over before.
+    pub(super) const fn after(self, spent: Duration) -> Self {
+        Self { spent, ..self }
     }
 
     /// Takes the time; the first one begins the wait.
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
         if let Some(limit) = self.limit {
-            let at = *self.at.get_or_insert(now.saturating_add(limit));
+            let at = *self.at.get_or_insert(now.saturating_add(limit.saturating_sub(self.spent)));
             self.has_passed |= at <= now;
         }
     }

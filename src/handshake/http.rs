@@ -41,7 +41,9 @@ pub struct HeadLimits {
     /// Default 16: servers send one or two.
     pub max_interim_responses: usize,
     /// How long a handshake waits for the whole head, from the first
-    /// [`handle_timeout`](super::ServerHandshake::handle_timeout) on. `None` waits forever.
+    /// [`handle_timeout`](super::ServerHandshake::handle_timeout) on. `None` waits forever. Where an
+    /// adapter connects to a URL, it is the time for all of it: the look-up of the host, TCP, TLS
+    /// and the head together.
     ///
     /// Default 10 s, as in Python's `websockets` and Netty. A server answers a later request with
     /// 408. For the body of a refusal, a client waits a shorter time:

@@ -5,6 +5,7 @@ use core::fmt;
 use core::time::Duration;
 use std::io;
 
+use super::TlsError;
 use super::connecting::{ConnectError, Words};
 use crate::close::Closed;
 use crate::connection::{Discarded, Refused};
@@ -71,11 +72,12 @@ pub enum Error {
     },
     /// A wait took too long. The transport has not failed.
     Timeout(Timeout),
-    /// A `wss` URL was given where there is no TLS: connect a TLS stream, and do the handshake over
-    /// it by `connect_over`.
-    TlsRequired {
-        /// The URL, without the query: that may have secrets in it, and errors are logged.
-        url: Box<str>,
+    /// There is no TLS: it is not set up, or its handshake failed.
+    Tls {
+        /// Why.
+        error: TlsError,
+        /// Where a client was connecting to, without the query.
+        url: Option<Box<str>>,
     },
 }
 
@@ -142,11 +144,8 @@ impl fmt::Display for Error {
             }
             Self::Send { error, .. } => write!(f, "command refused: {error}"),
             Self::Timeout(timeout) => timeout.fmt(f),
-            Self::TlsRequired { url } => write!(
-                f,
-                "{url}: wss needs TLS, which is left to the caller: connect a TLS stream, and pass \
-                 it to connect_over"
-            ),
+            Self::Tls { error, url: Some(url) } => write!(f, "{url}: {error}"),
+            Self::Tls { error, url: None } => error.fmt(f),
         }
     }
 }
@@ -171,7 +170,9 @@ impl fmt::Debug for Error {
                 .field("message_len", &message.as_ref().map(Message::len))
                 .finish(),
             Self::Timeout(timeout) => f.debug_tuple("Timeout").field(timeout).finish(),
-            Self::TlsRequired { url } => f.debug_struct("TlsRequired").field("url", url).finish(),
+            Self::Tls { error, url } => {
+                f.debug_struct("Tls").field("error", error).field("url", url).finish()
+            }
         }
     }
 }
@@ -187,7 +188,8 @@ impl core::error::Error for Error {
             Self::Io(error) => error.source(),
             Self::Send { error, .. } => error.source(),
             Self::Timeout(timeout) => timeout.source(),
-            Self::Closed(_) | Self::Rejected { .. } | Self::TlsRequired { .. } => None,
+            Self::Tls { error, .. } => error.source(),
+            Self::Closed(_) | Self::Rejected { .. } => None,
         }
     }
 }
@@ -229,6 +231,12 @@ impl From<HandshakeError> for Error {
 impl From<io::Error> for Error {
     fn from(error: io::Error) -> Self {
         Self::Io(error)
+    }
+}
+
+impl From<TlsError> for Error {
+    fn from(error: TlsError) -> Self {
+        Self::Tls { error, url: None }
     }
 }
 

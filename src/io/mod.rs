@@ -57,6 +57,7 @@ use crate::handshake::{Acceptance, ClientRequest, Request, Response};
 
 pub mod blocking;
 mod connecting;
+mod connector;
 pub(crate) mod error;
 mod failure;
 #[cfg(feature = "futures-io")]
@@ -66,14 +67,20 @@ pub mod poll;
 mod pump;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod spare;
+#[cfg(feature = "rustls")]
+pub mod tls;
+mod tls_error;
 #[cfg(feature = "tokio")]
 pub mod tokio;
 mod transport;
 
 pub use connecting::{ConnectError, ConnectStage};
+#[doc(alias("TLS", "proxy"))]
+pub use connector::Connector;
 pub use error::Timeout;
 #[doc(alias("mio", "epoll", "non-blocking"))]
 pub use pump::pump;
+pub use tls_error::TlsError;
 pub use transport::{Plain, Transport};
 
 /// Returns bytes of the operating system's entropy: a nonce, or the seed of the masking keys.
@@ -152,14 +159,6 @@ fn answer(driver: &mut Driver, request: &Request, answer: Result<Acceptance, Res
         Ok(acceptance) => driver.accept(request, &acceptance),
         Err(response) => driver.reject(&response),
     };
-}
-
-/// Refuses a request that goes over TLS, where there is none.
-fn check_plain(request: &ClientRequest) -> Result<(), Error> {
-    if request.is_secure() {
-        return Err(Error::TlsRequired { url: request.place().into() });
-    }
-    Ok(())
 }
 
 /// How many pieces of output go into one write. More than large messages that wait at once.

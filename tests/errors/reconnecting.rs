@@ -109,7 +109,7 @@ where
     runtime.block_on(async {
         let request = |_| async { Ok(ClientRequest::new("example.com", "/")?) };
         let options = Options::default();
-        let mut client = Client::with_connector(options, request, move |_| connect()).unwrap();
+        let mut client = Client::with_dialer(options, request, move |_| connect()).unwrap();
         loop {
             if let ClientEvent::Disconnected { cause, .. } = client.next().await.unwrap() {
                 return cause;

@@ -22,8 +22,8 @@ use sanswire::delivery::{
     Attachment, Hello, Limits, Retention, SUBPROTOCOL, Session, SessionId, Sessions, Snapshot,
 };
 use sanswire::handshake::{Acceptance, ClientRequest, Request};
-use sanswire::io::tokio::WebSocket;
 use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Options};
+use sanswire::io::tokio::{NetStream, WebSocket};
 use sanswire::reconnect::Policy;
 use sanswire::{Config, Message, delivery};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -282,7 +282,7 @@ fn listen(address: SocketAddr) -> TcpListener {
     socket.listen(64).unwrap()
 }
 
-fn client(address: SocketAddr, seed: u8) -> Client<TcpStream> {
+fn client(address: SocketAddr, seed: u8) -> Client<NetStream> {
     let (initial_delay, max_delay) = (Duration::from_millis(4), Duration::from_millis(8));
     let options = Options::default()
         .policy(Policy::default().initial_delay(initial_delay).max_delay(max_delay))
@@ -293,7 +293,7 @@ fn client(address: SocketAddr, seed: u8) -> Client<TcpStream> {
 }
 
 /// Sends and receives all messages, and stops; returns how often the client was connected.
-async fn exchange(mut client: Client<TcpStream>) -> usize {
+async fn exchange(mut client: Client<NetStream>) -> usize {
     let handle = client.handle();
     let (all_received, wait) = oneshot::channel();
     let sending = tokio::spawn(async move {

@@ -68,7 +68,7 @@ impl Net {
             sender.send(far).unwrap();
             async { Ok(near) }
         };
-        Self { client: Client::with_connector(options, request, connect).unwrap(), streams }
+        Self { client: Client::with_dialer(options, request, connect).unwrap(), streams }
     }
 
     /// Has the client connect, and returns the server.
@@ -93,7 +93,7 @@ fn failing(
         let error = connect();
         async { Err(error) }
     };
-    Client::with_connector(options, request, connect).unwrap()
+    Client::with_dialer(options, request, connect).unwrap()
 }
 
 fn refused() -> AttemptError {
@@ -250,7 +250,7 @@ async fn at_most_one_attempt_is_in_flight() {
             Err::<DuplexStream, _>(refused())
         }
     };
-    let mut client = Client::with_connector(options(), request, connect).unwrap();
+    let mut client = Client::with_dialer(options(), request, connect).unwrap();
     for _ in 0..5 {
         next_connecting(&mut client).await;
         // Dropped and called again: the attempt goes on.
@@ -279,11 +279,11 @@ async fn each_part_of_an_attempt_is_within_its_deadline() {
 
     let options = options().attempt_timeout(Duration::from_secs(3));
     let connect = |_| pending::<Result<DuplexStream, _>>();
-    times_out(Client::with_connector(options.clone(), request, connect).unwrap()).await;
+    times_out(Client::with_dialer(options.clone(), request, connect).unwrap()).await;
 
     let request_never = |_| pending::<Result<ClientRequest, _>>();
     let connect = |_| async { Err::<DuplexStream, _>(refused()) };
-    times_out(Client::with_connector(options.clone(), request_never, connect).unwrap()).await;
+    times_out(Client::with_dialer(options.clone(), request_never, connect).unwrap()).await;
 
     // A server that never answers the request.
     let net = Net::new(options);
@@ -309,7 +309,7 @@ async fn the_request_is_made_anew_for_each_attempt() {
         let token = format!("{token}/{attempt}");
         async move { Ok(ClientRequest::new("server.example.com", "/")?.header("Authorization", token)?) }
     };
-    let mut client = Client::with_connector(options(), request, connect).unwrap();
+    let mut client = Client::with_dialer(options(), request, connect).unwrap();
     let servers = tokio::spawn(async move {
         let mut tokens = Vec::new();
         while tokens.len() < 3 {
@@ -357,7 +357,7 @@ fn with_tokens(options: Options) -> Net {
         let opening = Opening::new(request(attempt).await?);
         Ok(opening.first_message(format!("token {attempt}")).first_message("subscribe"))
     };
-    Net { client: Client::with_connector(options, request, connect).unwrap(), streams }
+    Net { client: Client::with_dialer(options, request, connect).unwrap(), streams }
 }
 
 #[tokio::test(start_paused = true)]
@@ -443,7 +443,7 @@ async fn a_request_may_fail_for_now_or_for_good() {
     };
     let connect = |_| async { panic!("there is no request") };
     let mut client: Client<DuplexStream> =
-        Client::with_connector(options(), request, connect).unwrap();
+        Client::with_dialer(options(), request, connect).unwrap();
     next_connecting(&mut client).await;
     assert!(next_disconnected(&mut client).await.1 < Some(HOUR));
     next_connecting(&mut client).await;

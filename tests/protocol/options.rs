@@ -16,8 +16,11 @@ macro_rules! assert_sets {
         $({
             let mut assigned = <$options>::default();
             assigned.$field = $value.into();
-            assert_ne!(assigned, <$options>::default(), "a test of {}", stringify!($field));
-            assert_eq!(<$options>::default().$field($value), assigned, "{}", stringify!($field));
+            let text = |options: &$options| format!("{options:?}");
+            let (assigned, default) = (text(&assigned), text(&<$options>::default()));
+            assert_ne!(assigned, default, "a test of {}", stringify!($field));
+            let set = <$options>::default().$field($value);
+            assert_eq!(text(&set), assigned, "{}", stringify!($field));
         })*
     };
 }

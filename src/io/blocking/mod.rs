@@ -64,7 +64,11 @@
 //! The halves of the asynchronous adapters send and receive in two tasks.
 
 mod clock;
+mod connecting;
+mod net_stream;
 mod opening;
+#[cfg(feature = "rustls")]
+mod tls;
 mod turns;
 
 use core::time::Duration;
@@ -76,6 +80,9 @@ use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
 use crate::handshake::Response;
 use crate::message::{Message, MessageKind, Outgoing};
+pub use net_stream::NetStream;
+#[cfg(feature = "rustls")]
+pub use tls::TlsStream;
 
 /// A WebSocket over a blocking transport.
 ///

@@ -1,7 +1,6 @@
-//! Where a blocking WebSocket comes from: connecting, and both handshakes; knows no events.
+//! Where a blocking WebSocket comes from: both handshakes; knows no events.
 
 use core::time::Duration;
-use std::net::{TcpStream, ToSocketAddrs};
 
 use super::WebSocket;
 use super::clock::{Clock, NEVER};
@@ -9,56 +8,8 @@ use crate::connection::Config;
 use crate::driver::Driver;
 use crate::handshake::{Acceptance, ClientRequest, HeadLimits, Request, Response};
 
-use crate::io::connecting::Tried;
 use crate::io::failure::Failure;
-use crate::io::{Error, Transport, check_plain, client, open_with};
-
-impl WebSocket<TcpStream> {
-    /// Connects to a `ws://` URL over TCP, and does the opening handshake.
-    ///
-    /// [`connect_with`](Self::connect_with) takes headers, subprotocols and a [`Config`];
-    /// [`connect_over`](Self::connect_over) takes a TLS stream.
-    ///
-    /// # Errors
-    ///
-    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError), and those of
-    /// [`connect_with`](Self::connect_with).
-    #[doc(alias = "TLS")]
-    #[doc(alias = "wss")]
-    pub fn connect(url: &str) -> Result<Self, Error> {
-        Self::connect_with(&ClientRequest::from_url(url)?, &Config::default())
-    }
-
-    /// Connects over TCP to the host of `request`, and does the opening handshake.
-    ///
-    /// It sets [`TCP_NODELAY`](TcpStream::set_nodelay): messages are written whole, so TCP need not
-    /// wait for more.
-    ///
-    /// ```no_run
-    /// use sanswire::Config;
-    /// use sanswire::handshake::ClientRequest;
-    /// use sanswire::io::blocking::WebSocket;
-    ///
-    /// let request = ClientRequest::from_url("ws://localhost:9001/chat")?
-    ///     .header("Authorization", "Bearer 123")?
-    ///     .subprotocol("chat")?;
-    /// let mut socket = WebSocket::connect_with(&request, &Config::default())?;
-    /// # Ok::<(), sanswire::Error>(())
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::TlsRequired`] for `wss`.
-    /// - [`Error::Connect`]: the host was not found, or none of its addresses answered. Each
-    ///   address is tried for [`HeadLimits::timeout`] at most.
-    /// - Those of [`connect_over`](Self::connect_over).
-    #[doc(alias = "header")]
-    #[doc(alias = "subprotocol")]
-    pub fn connect_with(request: &ClientRequest, config: &Config) -> Result<Self, Error> {
-        check_plain(request)?;
-        Self::connect_over(connect(request)?, request, config)
-    }
-}
+use crate::io::{Error, Transport, client, open_with};
 
 impl<S: Transport> WebSocket<S> {
     /// Does a client's handshake over a connected stream, such as a TLS stream.
@@ -81,7 +32,7 @@ impl<S: Transport> WebSocket<S> {
 
     /// Does a server's handshake, and accepts every valid request for a WebSocket.
     ///
-    /// On a TCP stream, call [`set_nodelay`](TcpStream::set_nodelay) first. Messages are written
+    /// On a TCP stream, call [`set_nodelay`](std::net::TcpStream::set_nodelay) first. Messages are written
     /// whole; without `TCP_NODELAY` the second of two replies may wait 40 ms for the
     /// acknowledgement of the first.
     ///
@@ -181,23 +132,6 @@ impl<S: Transport> WebSocket<S> {
         }
         Ok(socket)
     }
-}
-
-/// Connects to the first address that answers, waiting for each no longer than the handshake may
-/// take.
-fn connect(request: &ClientRequest) -> Result<TcpStream, Error> {
-    // Where nothing is said, the system gives up much earlier.
-    let limit = request.timeout().unwrap_or(Duration::from_secs(3600));
-    let mut tried = Tried::new(request);
-    for address in tried.found((request.host(), request.port()).to_socket_addrs())? {
-        let stream = TcpStream::connect_timeout(&address, limit);
-        let ends = |stream: &TcpStream| (stream.local_addr(), stream.peer_addr());
-        if let Some(stream) = tried.connected(address, stream, ends) {
-            stream.set_nodelay(true)?;
-            return Ok(stream);
-        }
-    }
-    Err(tried.into_error())
 }
 
 /// How long a write blocks before the other direction is looked at.

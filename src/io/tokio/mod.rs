@@ -74,29 +74,28 @@
 //! }
 //! ```
 
+mod connecting;
+mod net_stream;
 pub mod reconnecting;
+#[cfg(feature = "rustls")]
+mod tls;
 
 use alloc::boxed::Box;
 use core::future::Future;
 use core::pin::{Pin, pin};
 use core::task::{Context, Poll, ready};
-use core::time::Duration;
 use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite};
-use ::tokio::net::{TcpStream, lookup_host};
 use ::tokio::task::yield_now;
-use ::tokio::time::{Instant, Sleep, sleep_until, timeout};
+use ::tokio::time::{Instant, Sleep, sleep_until};
 use bytes::Buf;
 
-use super::connecting::Tried;
-use super::error::Error;
+use super::SLICES;
 use super::poll::{self, PollTransport};
-use super::{SLICES, check_plain};
 use crate::buffer::{Input, TransmitBuf};
-use crate::connection::Config;
-use crate::handshake::ClientRequest;
 use crate::timestamp::Timestamp;
+pub use net_stream::NetStream;
 
 /// A WebSocket over a stream of tokio, with the methods of [`poll::WebSocket`].
 ///
@@ -141,99 +140,6 @@ pub struct Stream<S> {
     start: Instant,
     /// Set anew only when it would fire too late: most deadlines move on with all that arrives.
     timer: Option<Pin<Box<Sleep>>>,
-}
-
-impl WebSocket<TcpStream> {
-    /// Connects to a `ws://` URL over a TCP stream of tokio, and does the opening handshake.
-    ///
-    /// [`connect_with`](Self::connect_with) takes headers, subprotocols and a [`Config`];
-    /// [`connect_over`](Self::connect_over) takes a TLS stream. The [module's page](self) has an
-    /// example.
-    ///
-    /// # Errors
-    ///
-    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError::InvalidUrl), and those of
-    /// [`connect_with`](Self::connect_with).
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
-    #[doc(alias = "TLS")]
-    #[doc(alias = "wss")]
-    pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
-        let request = ClientRequest::from_url(url);
-        let connecting = request.map(|request| Self::connect_with(&request, &Config::default()));
-        Box::pin(async move { connecting?.await })
-    }
-
-    /// Connects to the host of `request` over a TCP stream of tokio, and does the opening handshake.
-    ///
-    /// It sets [`TCP_NODELAY`](TcpStream::set_nodelay): messages are written whole, so TCP need not
-    /// wait for more.
-    ///
-    /// ```no_run
-    /// # async fn f() -> Result<(), sanswire::Error> {
-    /// use sanswire::Config;
-    /// use sanswire::handshake::ClientRequest;
-    /// use sanswire::io::tokio::WebSocket;
-    ///
-    /// let request = ClientRequest::from_url("ws://localhost:9001/chat")?
-    ///     .header("Authorization", "Bearer 123")?
-    ///     .subprotocol("chat")?;
-    /// let mut socket = WebSocket::connect_with(&request, &Config::default()).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::TlsRequired`] for `wss`.
-    /// - [`Error::Connect`]: the host was not found, or none of its addresses answered. Each is tried
-    ///   for [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most.
-    /// - Those of [`connect_over`](Self::connect_over).
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
-    #[doc(alias = "header")]
-    #[doc(alias = "subprotocol")]
-    pub fn connect_with(
-        request: &ClientRequest,
-        config: &Config,
-    ) -> impl Future<Output = Result<Self, Error>> + use<> {
-        let (request, config) = (request.clone(), config.clone());
-        Box::pin(async move {
-            check_plain(&request)?;
-            Self::connect_over(connect(&request).await?, &request, &config).await
-        })
-    }
-}
-
-/// Connects to the first address that answers, waiting for each no longer than for the handshake:
-/// one that leads nowhere does not keep from the others.
-async fn connect(request: &ClientRequest) -> Result<TcpStream, Error> {
-    let (limit, mut tried) = (request.timeout(), Tried::new(request));
-    let addresses = within(limit, lookup_host((request.host(), request.port()))).await;
-    for address in tried.found(addresses)? {
-        let stream = within(limit, TcpStream::connect(address)).await;
-        let ends = |stream: &TcpStream| (stream.local_addr(), stream.peer_addr());
-        if let Some(stream) = tried.connected(address, stream, ends) {
-            stream.set_nodelay(true)?;
-            return Ok(stream);
-        }
-    }
-    Err(tried.into_error())
-}
-
-/// Waits for `future`, no longer than `limit`.
-async fn within<R>(
-    limit: Option<Duration>,
-    future: impl Future<Output = io::Result<R>>,
-) -> io::Result<R> {
-    match limit {
-        Some(limit) => timeout(limit, future).await?,
-        None => future.await,
-    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> PollTransport for Stream<S> {

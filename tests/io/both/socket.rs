@@ -176,10 +176,15 @@ async fn large_messages_come_back_over_tcp() {
     server.await.unwrap().unwrap();
 }
 
+#[cfg(not(feature = "rustls"))]
 #[tokio::test]
-async fn a_secure_url_is_refused_by_name() {
-    let refused = WebSocket::connect("wss://localhost/").await;
-    assert!(matches!(refused, Err(Error::TlsRequired { .. })));
+async fn without_tls_a_secure_url_is_refused_before_anything_is_dialled() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("wss://{}/", listener.local_addr().unwrap());
+    let refused = WebSocket::connect(&url).await.unwrap_err();
+    assert!(matches!(refused, Error::Tls { error: sanswire::io::TlsError::NotBuiltIn, .. }));
+    assert!(refused.to_string().contains("enable the feature `rustls`"), "{refused}");
+    timeout(Duration::from_millis(50), listener.accept()).await.unwrap_err();
 }
 
 #[tokio::test]

@@ -8,7 +8,6 @@ use core::future::Future;
 use std::io;
 
 use ::tokio::io::{AsyncRead, AsyncWrite};
-use ::tokio::net::TcpStream;
 use ::tokio::time::Instant;
 
 use super::attempt::{Attempt, by_callbacks};
@@ -20,8 +19,8 @@ use super::shared::Shared;
 use crate::connection::Refused;
 use crate::delivery::{Session, SessionId};
 use crate::handshake::ClientRequest;
-use crate::io::tokio::{WebSocket, connect};
-use crate::io::{check_plain, entropy};
+use crate::io::entropy;
+use crate::io::tokio::{NetStream, WebSocket};
 use crate::message::Message;
 use crate::reconnect::{
     AttemptError, Opening, Outbox, OutboxError, Policy, Retry, Retryable, State, Supervisor,
@@ -45,9 +44,9 @@ pub struct Client<S> {
     pub(super) judge: Option<Box<dyn FnMut(&Cause, Retry) -> Retry + Send>>,
 }
 
-impl Client<TcpStream> {
-    /// Creates a client that connects over TCP. The first attempt begins with the first call of
-    /// [`next`](Self::next).
+impl Client<NetStream> {
+    /// Creates a client that connects as [`Options::connector`] says. The first attempt begins with
+    /// the first call of [`next`](Self::next).
     ///
     /// `request` is called before each attempt, with the number of the attempt as in
     /// [`ClientEvent::Connecting`](super::ClientEvent). It can fetch what changes, such as a fresh
@@ -64,25 +63,34 @@ impl Client<TcpStream> {
         Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
         O: Into<Opening>,
     {
-        Self::with_connector(options, request, connect_tcp)
+        let connector = options.connector.clone();
+        Self::with_dialer(options, request, move |request| {
+            let connector = connector.clone();
+            async move {
+                let policy = Policy::default();
+                let connected = NetStream::connect(&connector, &request).await;
+                connected.map_err(|error| AttemptError::new(error.retry(&policy), error))
+            }
+        })
     }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
-    /// Creates a client over streams of any kind, such as TLS streams.
+    /// Creates a client over streams of any kind.
     ///
-    /// `connect` gets the request of the attempt, with the host, the port and whether TLS is
-    /// wanted. It returns a connected stream; the client does the handshake over it.
+    /// `dial` gets the request of the attempt, with the host, the port and whether TLS is wanted. It
+    /// returns a connected stream; the client does the opening handshake over it.
+    /// [`Options::connector`] is not used.
     ///
     /// # Errors
     ///
     /// The operating system has no entropy.
     #[doc(alias = "TLS")]
     #[doc(alias = "wss")]
-    pub fn with_connector<R, Requested, O, C, Connected>(
+    pub fn with_dialer<R, Requested, O, C, Connected>(
         options: Options,
         request: R,
-        connect: C,
+        dial: C,
     ) -> io::Result<Self>
     where
         R: FnMut(u32) -> Requested + Send + 'static,
@@ -98,7 +106,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         };
         let shared = Arc::new(Shared::new(Supervisor::new(options.policy.clone(), seed, outbox)));
         let mut client = Self {
-            begin: by_callbacks(&options, Arc::clone(&shared), request, connect),
+            begin: by_callbacks(&options, Arc::clone(&shared), request, dial),
             epoch: Instant::now(),
             stage: Stage::Idle(None),
             shared,
@@ -213,12 +221,6 @@ impl<S> fmt::Debug for Client<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Client").field("shared", &self.shared).finish_non_exhaustive()
     }
-}
-
-async fn connect_tcp(request: ClientRequest) -> Result<TcpStream, AttemptError> {
-    let policy = Policy::default();
-    check_plain(&request).map_err(|error| AttemptError::new(Retry::Never, error))?;
-    connect(&request).await.map_err(|error| AttemptError::new(error.retry(&policy), error))
 }
 
 fn session_id() -> io::Result<SessionId> {

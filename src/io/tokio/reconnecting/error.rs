@@ -2,7 +2,7 @@
 
 use std::io;
 
-use crate::io::Error;
+use crate::io::{Error, TlsError};
 use crate::reconnect::{AttemptError, Policy, Retry, Retryable};
 
 /// The handshake and the connection are judged by the [`Policy`]. A transport may be there at
@@ -18,7 +18,11 @@ impl Retryable for Error {
             // The connection has ended meanwhile, or took too long to open.
             Self::Discarded(_) | Self::Timeout(_) => Retry::Later,
             // Of servers; of commands that are not used here; of a URL that stays what it is.
-            Self::Rejected { .. } | Self::Send { .. } | Self::TlsRequired { .. } => Retry::Never,
+            Self::Rejected { .. } | Self::Send { .. } => Retry::Never,
+            // A certificate may be renewed, and the network of a hotel has one of its own; what is
+            // not set up stays so.
+            Self::Tls { error: TlsError::Handshake(_), .. } => Retry::Later,
+            Self::Tls { .. } => Retry::Never,
         }
     }
 }

@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use crate::connection::Config;
 use crate::delivery::Limits;
+use crate::io::Connector;
 use crate::reconnect::Policy;
 use crate::setters::setters;
 
@@ -16,9 +17,7 @@ use crate::setters::setters;
 ///
 /// let options = Options::default().attempt_timeout(Duration::from_secs(3));
 /// ```
-///
-/// `Debug` shows whether there is a seed, and not the seed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Options {
     /// When to try again, and when to give up.
@@ -28,6 +27,8 @@ pub struct Options {
     /// messages are always whole, Pings are answered, and a message stays queued while the
     /// connection's output has no room.
     pub config: Config,
+    /// How each connection is made: TLS, and the way to the server.
+    pub connector: Connector,
     /// How long one attempt may take: the callback for the request, the name look-up, TCP, TLS and
     /// the handshake together.
     ///
@@ -68,6 +69,7 @@ impl Default for Options {
         Self {
             policy: Policy::default(),
             config: Config::default(),
+            connector: Connector::default(),
             attempt_timeout: Duration::from_secs(10),
             max_messages: 1024,
             max_bytes: 1 << 20,
@@ -81,6 +83,7 @@ setters! {
     Options {
         policy: Policy,
         config: Config,
+        connector: Connector,
         attempt_timeout: Duration,
         max_messages: usize,
         max_bytes: usize,
@@ -94,6 +97,7 @@ impl fmt::Debug for Options {
         f.debug_struct("Options")
             .field("policy", &self.policy)
             .field("config", &self.config)
+            .field("connector", &self.connector)
             .field("attempt_timeout", &self.attempt_timeout)
             .field("max_messages", &self.max_messages)
             .field("max_bytes", &self.max_bytes)

@@ -1,14 +1,21 @@
-//! What came of the attempts to connect over TCP, in words; opens no socket.
+//! What came of an attempt to connect, in words, and in which order addresses are tried; opens no
+//! socket.
 
-use alloc::boxed::Box;
+mod addresses;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod race;
+mod tried;
+
 use alloc::string::{String, ToString};
 use core::fmt;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
 
-use super::error::Error;
-use crate::handshake::ClientRequest;
+pub(super) use addresses::{ALONE, in_turn};
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+pub(super) use race::race;
+pub(super) use tried::{Tried, check_ends};
 
 /// Why no connection to a server could be made: the address, the step that failed, and its error.
 #[derive(Debug)]
@@ -20,7 +27,8 @@ pub struct ConnectError {
     pub stage: ConnectStage,
     /// What failed there.
     pub error: io::Error,
-    /// How long each address was waited for: [`ClientRequest::timeout`].
+    /// How long the whole may take:
+    /// [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout).
     pub limit: Option<Duration>,
 }
 
@@ -35,7 +43,9 @@ pub enum ConnectStage {
         /// The address that was tried last, which the error is of.
         last: SocketAddr,
     },
-    /// The handshake had begun.
+    /// TLS: the handshake had begun.
+    Tls,
+    /// The opening handshake had begun.
     Handshake,
 }
 
@@ -51,6 +61,7 @@ impl fmt::Display for ConnectError {
         let Self { to, stage, error, limit } = self;
         match stage {
             ConnectStage::Handshake => write!(f, "{to}: connection lost within the handshake: ")?,
+            ConnectStage::Tls => write!(f, "{to}: connection lost within the TLS handshake: ")?,
             ConnectStage::LookUp => write!(f, "cannot connect to {to}: host not found: ")?,
             ConnectStage::Tcp { last } if *to == last.to_string() => {
                 write!(f, "cannot connect to {to}: ")?;
@@ -95,58 +106,6 @@ impl fmt::Display for Words<'_> {
 
 /// What the standard library says of kinds that have no name.
 const UNCATEGORIZED: &str = "uncategorized error";
-
-/// What came of the addresses of a host, until one answers.
-#[derive(Debug)]
-pub(super) struct Tried {
-    to: String,
-    limit: Option<Duration>,
-    last: Option<(SocketAddr, io::Error)>,
-}
-
-impl Tried {
-    pub(super) fn new(request: &ClientRequest) -> Self {
-        Self { to: request.authority(), limit: request.timeout(), last: None }
-    }
-
-    /// Takes what a look-up found.
-    pub(super) fn found<A>(&self, addresses: io::Result<A>) -> Result<A, Error> {
-        addresses.map_err(|error| self.error(ConnectStage::LookUp, error))
-    }
-
-    /// Takes what came of an address. A socket that is its own peer does not count: where nobody
-    /// listens on this machine, it may be given the very port that it connects to.
-    pub(super) fn connected<S>(
-        &mut self,
-        address: SocketAddr,
-        stream: io::Result<S>,
-        ends: impl FnOnce(&S) -> (io::Result<SocketAddr>, io::Result<SocketAddr>),
-    ) -> Option<S> {
-        let error = match stream {
-            Ok(stream) => match ends(&stream) {
-                (Ok(local), Ok(peer)) if local == peer => io::ErrorKind::ConnectionRefused.into(),
-                _ => return Some(stream),
-            },
-            Err(error) => error,
-        };
-        self.last = Some((address, error));
-        None
-    }
-
-    /// Says why none of the addresses answered.
-    pub(super) fn into_error(mut self) -> Error {
-        let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
-        match self.last.take() {
-            Some((last, error)) => self.error(ConnectStage::Tcp { last }, error),
-            None => self.error(ConnectStage::LookUp, none()),
-        }
-    }
-
-    fn error(&self, stage: ConnectStage, error: io::Error) -> Error {
-        let (to, limit) = (self.to.clone(), self.limit);
-        Error::Connect(Box::new(ConnectError { to, stage, error, limit }))
-    }
-}
 
 #[cfg(test)]
 mod tests {

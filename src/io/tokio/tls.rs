@@ -1,0 +1,78 @@
+//! TLS on streams of tokio, by tokio-rustls; decides nothing.
+
+use alloc::boxed::Box;
+use core::future::Future;
+use core::time::Duration;
+
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use super::NetStream;
+use super::connecting::Limit;
+use crate::handshake::ClientRequest;
+use crate::io::connecting::Tried;
+use crate::io::connector::Tls;
+use crate::io::tls::ServerTls;
+use crate::io::{ConnectStage, Error, TlsError};
+
+/// Does a client's TLS handshake.
+pub(super) async fn connect(
+    stream: NetStream,
+    tls: Tls,
+    limit: Limit,
+    tried: &Tried,
+    request: &ClientRequest,
+) -> Result<NetStream, Error> {
+    let handshake = TlsConnector::from(tls.config).connect(tls.name, stream);
+    match limit.of(handshake).await.map_err(TlsError::of_handshake) {
+        Ok(stream) => Ok(NetStream::over_tls(stream)),
+        Err(Ok(error)) => Err(Error::Tls { error, url: Some(request.place().into()) }),
+        Err(Err(error)) => Err(tried.error(ConnectStage::Tls, error)),
+    }
+}
+
+impl NetStream {
+    /// Does a server's TLS handshake over a connected stream. The result is for
+    /// [`accept`](super::WebSocket::accept).
+    ///
+    /// ```no_run
+    /// # async fn f(stream: tokio::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// use sanswire::Config;
+    /// use sanswire::io::tls::ServerTls;
+    /// use sanswire::io::tokio::{NetStream, WebSocket};
+    ///
+    /// let tls = ServerTls::from_pem(&std::fs::read("cert.pem")?, &std::fs::read("key.pem")?)?;
+    /// stream.set_nodelay(true)?;
+    /// let stream = NetStream::accept_tls(stream, &tls).await?;
+    /// let mut socket = WebSocket::accept(stream, &Config::default()).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Tls`]: the client does not speak TLS, does not trust the certificate, or has none
+    ///   where one is wanted.
+    /// - [`Error::Io`]: the stream failed, or the client took longer than 10 s.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, the stream is dropped.
+    pub fn accept_tls<S: Into<Self>>(
+        stream: S,
+        tls: &ServerTls,
+    ) -> impl Future<Output = Result<Self, Error>> + Send + use<S> {
+        let handshake = TlsAcceptor::from(tls.config()).accept(stream.into());
+        let limited = async move { Limit::new(Some(LIMIT)).of(handshake).await };
+        // Boxed: it is large, and a task would hold its place all along.
+        Box::pin(async move {
+            match limited.await.map_err(TlsError::of_handshake) {
+                Ok(stream) => Ok(Self::over_tls(stream)),
+                Err(Ok(error)) => Err(error.into()),
+                Err(Err(error)) => Err(error.into()),
+            }
+        })
+    }
+}
+
+/// As [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is by default.
+const LIMIT: Duration = Duration::from_secs(10);
