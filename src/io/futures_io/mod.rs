@@ -18,6 +18,13 @@
 //!
 //! Timers, and the sockets of [`connect`](WebSocket::connect_with), are those of async-io and
 //! async-net. They work on every runtime.
+//!
+//! # TLS
+//!
+//! With the features `rustls`, `ring` and `webpki-roots`, [`WebSocket::connect`] takes `wss` URLs;
+//! the module [`tls`](crate::io::tls) says what else can be chosen. A server does the TLS handshake by
+//! [`NetStream::accept_tls`]. To use another TLS library, pass its stream to
+//! [`WebSocket::connect_over`] or [`WebSocket::accept`].
 
 mod connecting;
 mod net_stream;

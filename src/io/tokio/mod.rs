@@ -21,9 +21,15 @@
 //!
 //! # TLS
 //!
-//! The crate has no TLS of its own. Connect a TLS stream, for example with tokio-rustls, and do the
-//! handshake over it by [`WebSocket::connect_over`]. On a server, pass the TLS stream to
+//! With the features `rustls`, `ring` and `webpki-roots`, [`WebSocket::connect`] takes `wss` URLs.
+//! The module [`tls`](crate::io::tls) says what else can be chosen: another crypto provider, roots of
+//! the operating system or of one's own, client certificates.
+//!
+//! A server does the TLS handshake by [`NetStream::accept_tls`], and passes the stream to
 //! [`WebSocket::accept`].
+//!
+//! To use another TLS library, connect its stream, and do the opening handshake over it by
+//! [`WebSocket::connect_over`].
 //!
 //! # Streams and sinks
 //!
