@@ -5,6 +5,9 @@
 #[expect(dead_code, clippy::unwrap_used, reason = "other tests need all of it")]
 mod random;
 mod support;
+#[cfg(feature = "ring")]
+#[path = "../support/tls.rs"]
+mod tls;
 mod told;
 
 mod blocking;
@@ -12,6 +15,8 @@ mod blocking_deadlines;
 mod blocking_opening;
 mod blocking_rounds;
 mod blocking_streams;
+#[cfg(feature = "ring")]
+mod blocking_tls;
 #[cfg(feature = "tokio")]
 mod deadlines;
 #[cfg(feature = "tokio")]
