@@ -3,8 +3,8 @@
 use alloc::boxed::Box;
 use std::io;
 
-use super::Error;
 use super::connecting::ConnectError;
+use super::{Error, TlsError};
 use crate::driver::{Driver, DriverError};
 use crate::error::ConnectionError;
 use crate::handshake::HandshakeError;
@@ -49,7 +49,13 @@ impl Failure {
         };
         match (self.first.take().filter(|_| is_end_of_stream), error) {
             (Some(first), DriverError::Handshake { url: Some(url), .. }) => {
-                Error::Connect(Box::new(ConnectError::in_handshake(url.into(), first)))
+                // With TLS 1.3, a server says only here that it wants a certificate.
+                match TlsError::of_handshake(first) {
+                    Ok(error) => Error::Tls { error, url: Some(url) },
+                    Err(first) => {
+                        Error::Connect(Box::new(ConnectError::in_handshake(url.into(), first)))
+                    }
+                }
             }
             (Some(first), _) => Error::Io(first),
             (None, error) => error.into(),

@@ -28,10 +28,16 @@ impl TlsError {
     pub(super) fn config(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
         Self::Config(error.into())
     }
+}
 
+impl TlsError {
     /// Returns the error of a handshake, or what else its transport failed of.
     pub(super) fn of_handshake(error: io::Error) -> Result<Self, io::Error> {
-        if of_rustls(&error).is_some() { Ok(Self::Handshake(error)) } else { Err(error) }
+        #[cfg(feature = "rustls")]
+        if of_rustls(&error).is_some() {
+            return Ok(Self::Handshake(error));
+        }
+        Err(error)
     }
 }
 

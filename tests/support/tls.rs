@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa,
@@ -20,6 +21,8 @@ use sanswire::io::tls::rustls::{
 };
 use sanswire::io::tls::{ClientTls, ServerTls};
 
+static AUTHORITIES: AtomicUsize = AtomicUsize::new(0);
+
 /// Who signs certificates.
 pub(crate) struct Authority(CertifiedIssuer<'static, KeyPair>);
 
@@ -32,7 +35,9 @@ pub(crate) struct Identity {
 impl Authority {
     pub(crate) fn new() -> Self {
         let mut params = CertificateParams::new(Vec::new()).unwrap();
-        params.distinguished_name.push(DnType::CommonName, "an authority of a test");
+        // No two have the same name, or one would be taken for the other.
+        let number = AUTHORITIES.fetch_add(1, Ordering::Relaxed);
+        params.distinguished_name.push(DnType::CommonName, format!("authority {number} of a test"));
         params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
         Self(CertifiedIssuer::self_signed(params, KeyPair::generate().unwrap()).unwrap())
     }
@@ -131,7 +136,11 @@ fn params_for(name: &str) -> CertificateParams {
 }
 
 fn provider() -> Arc<CryptoProvider> {
-    Arc::new(crypto::ring::default_provider())
+    #[cfg(feature = "ring")]
+    let provider = crypto::ring::default_provider();
+    #[cfg(not(feature = "ring"))]
+    let provider = crypto::aws_lc_rs::default_provider();
+    Arc::new(provider)
 }
 
 /// Takes one certificate.

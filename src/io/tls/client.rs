@@ -151,3 +151,17 @@ fn with_alpn(mut config: ClientConfig) -> Arc<ClientConfig> {
     config.alpn_protocols = vec![HTTP_1_1.to_vec()];
     Arc::new(config)
 }
+
+#[cfg(all(test, any(feature = "aws-lc-rs", feature = "ring")))]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn certificates_have_no_final_dot() {
+        let name = |host| format!("{:?}", ClientTls::new().name_for(host).unwrap());
+        assert_eq!(name("example.com."), name("example.com"));
+        assert_ne!(name("example.com"), name("example.org"));
+    }
+}

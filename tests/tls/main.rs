@@ -1,0 +1,19 @@
+//! TLS over sockets, on the asynchronous adapters, with whatever crypto providers the features bring.
+#![cfg(all(feature = "rustls", feature = "tokio", feature = "futures-io"))]
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::duplicate_mod,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test is an application; the tests of both adapters are the same"
+)]
+
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+#[path = "../support/tls.rs"]
+mod certificates;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod futures_io;
+mod provider;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod tokio;
