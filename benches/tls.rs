@@ -7,7 +7,6 @@
 //! ```
 #![expect(
     clippy::disallowed_methods,
-    clippy::disallowed_types,
     clippy::std_instead_of_core,
     clippy::unwrap_used,
     reason = "a bench has sockets and clocks, and checks by failing"

@@ -161,9 +161,11 @@
 //! - set headers, tokens, subprotocols, limits of a client:
 //!   [`WebSocket::connect_with`](io::tokio::WebSocket::connect_with); see
 //!   [`ClientRequest`](handshake::ClientRequest)
-//! - connect over TLS (`wss://`), a proxy or another stream:
-//!   [`WebSocket::connect_over`](io::poll::WebSocket::connect_over); see [`guide::proxy`],
-//!   [`io::tokio`](io::tokio#tls)
+//! - connect over TLS (`wss://`), accept over TLS:
+//!   [`WebSocket::connect`](io::tokio::WebSocket::connect),
+//!   [`NetStream::accept_tls`](io::tokio::NetStream::accept_tls); see [`io::tls`]
+//! - connect over another stream:
+//!   [`WebSocket::connect_over`](io::poll::WebSocket::connect_over); see [`guide::proxy`]
 //! - accept a connection: [`WebSocket::accept`](io::poll::WebSocket::accept)
 //! - check path, headers or tokens; refuse a client:
 //!   [`WebSocket::accept_with`](io::poll::WebSocket::accept_with); see [`guide::authentication`]
@@ -257,6 +259,11 @@
 //! - `url`: URLs as the WHATWG parses them: international host names, percent-encoding
 //! - `tokio`: [`io::tokio`], and its client that reconnects
 //! - `futures-io`: [`io::futures_io`], for smol, async-std and others
+//! - `rustls`: TLS, for `wss` URLs and for servers, without a crypto provider and without root
+//!   certificates: [`io::tls`]
+//! - `ring`, `aws-lc-rs`: a crypto provider for `rustls`
+//! - `webpki-roots`, `platform-verifier`: root certificates for `rustls`, Mozilla's or those of the
+//!   operating system
 //!
 //! [RFC 6455]: https://www.rfc-editor.org/rfc/rfc6455
 //! [RFC 7692]: https://www.rfc-editor.org/rfc/rfc7692

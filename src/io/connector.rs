@@ -26,7 +26,7 @@ impl Connector {
     #[cfg(feature = "rustls")]
     #[must_use]
     pub fn tls(self, tls: ClientTls) -> Self {
-        Self { tls, ..self }
+        Self { tls }
     }
 
     /// Returns what TLS `request` wants, before anything is dialled.

@@ -34,64 +34,11 @@ impl TlsError {
     /// Returns the error of a handshake, or what else its transport failed of.
     pub(super) fn of_handshake(error: io::Error) -> Result<Self, io::Error> {
         #[cfg(feature = "rustls")]
-        if of_rustls(&error).is_some() {
+        if super::tls::is_of_tls(&error) {
             return Ok(Self::Handshake(error));
         }
         Err(error)
     }
-}
-
-#[cfg(feature = "rustls")]
-fn of_rustls(error: &io::Error) -> Option<&rustls::Error> {
-    error.get_ref()?.downcast_ref()
-}
-
-/// Returns what to do about a handshake that failed.
-#[cfg(feature = "rustls")]
-fn remedy(error: &io::Error) -> &'static str {
-    use rustls::CertificateError as Certificate;
-    use rustls::{AlertDescription, Error};
-
-    match of_rustls(error) {
-        Some(Error::InvalidCertificate(error)) => match error {
-            Certificate::Expired
-            | Certificate::ExpiredContext { .. }
-            | Certificate::NotValidYet
-            | Certificate::NotValidYetContext { .. } => {
-                ": the certificate must be renewed, or the clock of this machine is wrong"
-            }
-            Certificate::NotValidForName | Certificate::NotValidForNameContext { .. } => {
-                ": use a name that the certificate has, or say by ClientTls::server_name which one \
-                 to expect"
-            }
-            Certificate::UnknownIssuer => {
-                ": trust its authority by ClientTls::root_certificates, or let the server send the \
-                 intermediate certificates, too"
-            }
-            _ => "",
-        },
-        Some(Error::InvalidMessage(_)) => {
-            ": the peer does not speak TLS: is it a ws URL, or another port?"
-        }
-        Some(Error::NoCertificatesPresented) => ": the client must send a certificate",
-        Some(Error::AlertReceived(alert)) => match alert {
-            AlertDescription::CertificateRequired => {
-                ": the server wants a certificate of the client: give one by ClientTls::config"
-            }
-            AlertDescription::UnknownCA => ": the peer does not trust who signed the certificate",
-            AlertDescription::UnrecognisedName => ": the server has no certificate for this name",
-            AlertDescription::NoApplicationProtocol => {
-                ": the peer does not speak HTTP/1.1 on this port"
-            }
-            _ => "",
-        },
-        _ => "",
-    }
-}
-
-#[cfg(not(feature = "rustls"))]
-const fn remedy(_: &io::Error) -> &'static str {
-    ""
 }
 
 impl fmt::Display for TlsError {
@@ -99,7 +46,11 @@ impl fmt::Display for TlsError {
         match self {
             Self::Config(error) => write!(f, "TLS is not set up: {error}"),
             Self::Handshake(error) => {
-                write!(f, "TLS handshake failed: {error}{}", remedy(error))
+                #[cfg(feature = "rustls")]
+                let remedy = super::tls::remedy(error);
+                #[cfg(not(feature = "rustls"))]
+                let remedy = "";
+                write!(f, "TLS handshake failed: {error}{remedy}")
             }
             Self::InvalidServerName(name) => {
                 write!(f, "no certificate can be for {name:?}: it is no host name or IP address")

@@ -1,7 +1,7 @@
 //! The futures-io adapter.
 
-#[path = "both.rs"]
-mod both;
+#[path = "both/connections.rs"]
+mod connections;
 
 use sanswire::io::futures_io::{NetStream, WebSocket};
 use smol::net::{TcpListener, TcpStream};

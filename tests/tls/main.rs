@@ -16,4 +16,6 @@ mod certificates;
 mod futures_io;
 mod provider;
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
+mod reconnecting;
+#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
 mod tokio;

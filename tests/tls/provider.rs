@@ -1,27 +1,28 @@
 //! Which crypto provider is used, by the features that this is compiled with.
 
-use std::sync::Arc;
+use sanswire::io::TlsError;
+use sanswire::io::tls::ClientTls;
 
-use rustls::crypto::CryptoProvider;
-use sanswire::io::tls::{ClientTls, rustls};
-#[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
-use sanswire::io::{TlsError, tls::ServerTls};
-
-fn client() -> ClientTls {
-    // The roots do not matter here.
-    ClientTls::new().dangerous_trust_any_certificate()
+#[test]
+fn roots_must_be_certificates() {
+    let error = ClientTls::new().root_certificates(b"nothing").unwrap_err();
+    assert!(matches!(error, TlsError::NoRoots), "{error:?}");
+    let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    let error = ClientTls::new().root_certificates(broken).unwrap_err();
+    assert!(matches!(error, TlsError::Config(_)), "{error:?}");
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
 #[tokio::test]
 async fn without_any_the_error_says_what_is_missing_before_anything_is_dialled() {
     use sanswire::Error;
+    use sanswire::io::tls::ServerTls;
     use sanswire::io::tokio::WebSocket;
 
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("wss://{}/?token=secret", listener.local_addr().unwrap());
     let error = WebSocket::connect(&url).await.unwrap_err();
-    let Error::Tls { error: TlsError::NoProvider, .. } = error else { panic!("{error:?}") };
+    assert!(matches!(error, Error::Tls { error: TlsError::NoProvider, .. }), "{error:?}");
     let text = error.to_string();
     assert!(text.contains("`ring` or `aws-lc-rs`") && text.contains("provider"), "{text}");
     assert!(!text.contains("secret"), "{text}");
@@ -31,78 +32,78 @@ async fn without_any_the_error_says_what_is_missing_before_anything_is_dialled()
     assert!(matches!(served, TlsError::NoProvider), "{served:?}");
 }
 
-#[cfg(feature = "ring")]
-#[test]
-fn ring_is_used_also_where_there_are_both() {
-    let expected = rustls::crypto::ring::default_provider();
-    assert_is(&client(), &expected);
-}
-
-#[cfg(all(feature = "aws-lc-rs", not(feature = "ring")))]
-#[test]
-fn aws_lc_rs_is_used_where_it_is_alone() {
-    let expected = rustls::crypto::aws_lc_rs::default_provider();
-    assert_is(&client(), &expected);
-}
-
-/// A provider that can be told from others.
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-fn own() -> CryptoProvider {
-    let config = client().resolve().unwrap();
-    let mut own = CryptoProvider::clone(config.crypto_provider());
-    own.cipher_suites.truncate(1);
-    own
-}
+mod with_some {
+    use std::process::Command;
 
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-#[test]
-fn one_that_is_given_comes_first() {
-    assert_is(&client().provider(own()), &own());
-    assert!(CryptoProvider::get_default().is_none(), "it installs none");
-}
+    use sanswire::io::tls::rustls::crypto::{self, CryptoProvider};
 
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-#[test]
-fn the_default_of_the_process_comes_before_that_of_a_feature() {
-    const CHILD: &str = "SANSWIRE_TEST_INSTALLS_A_DEFAULT";
-    if std::env::var_os(CHILD).is_some() {
-        own().install_default().unwrap();
-        assert_is(&client(), &own());
-        return;
+    use super::*;
+
+    /// The roots do not matter here.
+    fn client() -> ClientTls {
+        ClientTls::new().dangerous_trust_any_certificate()
     }
-    // A default is there for good: in a process of its own, it disturbs no other test.
-    let test = "provider::the_default_of_the_process_comes_before_that_of_a_feature";
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", test])
-        .env(CHILD, "1")
-        .status()
-        .unwrap();
-    assert!(status.success());
-}
 
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-fn assert_is(tls: &ClientTls, expected: &CryptoProvider) {
-    let config = tls.resolve().unwrap();
-    let suites = |provider: &CryptoProvider| format!("{:?}", provider.cipher_suites);
-    let used: &Arc<CryptoProvider> = config.crypto_provider();
-    assert_eq!(suites(used), suites(expected));
-    assert_eq!(format!("{:?}", used.key_provider), format!("{:?}", expected.key_provider));
-}
+    #[test]
+    fn ring_is_used_also_where_there_are_both() {
+        #[cfg(feature = "ring")]
+        let expected = crypto::ring::default_provider();
+        #[cfg(not(feature = "ring"))]
+        let expected = crypto::aws_lc_rs::default_provider();
+        assert_is(&client(), &expected);
+    }
 
-#[cfg(not(any(feature = "platform-verifier", feature = "webpki-roots")))]
-#[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
-#[test]
-fn without_roots_the_error_says_what_is_missing() {
-    let error = ClientTls::new().resolve().unwrap_err();
-    assert!(matches!(error, sanswire::io::TlsError::NoRoots), "{error:?}");
-    assert!(error.to_string().contains("`platform-verifier` or `webpki-roots`"), "{error}");
-}
+    /// A provider that can be told from others.
+    fn own() -> CryptoProvider {
+        let config = client().resolve().unwrap();
+        let mut own = CryptoProvider::clone(config.crypto_provider());
+        own.cipher_suites.truncate(1);
+        own
+    }
 
-#[test]
-fn roots_must_be_certificates() {
-    let error = ClientTls::new().root_certificates(b"nothing").unwrap_err();
-    assert!(matches!(error, sanswire::io::TlsError::NoRoots), "{error:?}");
-    let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
-    let error = ClientTls::new().root_certificates(broken).unwrap_err();
-    assert!(matches!(error, sanswire::io::TlsError::Config(_)), "{error:?}");
+    #[test]
+    fn one_that_is_given_comes_first() {
+        assert_is(&client().provider(own()), &own());
+        assert!(CryptoProvider::get_default().is_none(), "it installs none");
+    }
+
+    #[test]
+    fn the_default_of_the_process_comes_before_that_of_a_feature() {
+        const CHILD: &str = "SANSWIRE_TEST_INSTALLS_A_DEFAULT";
+        if std::env::var_os(CHILD).is_some() {
+            own().install_default().unwrap();
+            assert_is(&client(), &own());
+            return;
+        }
+        // A default is there for good: in a process of its own, it disturbs no other test.
+        let test = concat!(
+            "provider::with_some::",
+            "the_default_of_the_process_comes_before_that_of_a_feature"
+        );
+        let child = Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", test])
+            .env(CHILD, "1")
+            .output()
+            .unwrap();
+        let output = String::from_utf8(child.stdout).unwrap();
+        assert!(child.status.success() && output.contains("1 passed"), "{output}");
+    }
+
+    fn assert_is(tls: &ClientTls, expected: &CryptoProvider) {
+        let config = tls.resolve().unwrap();
+        let used = config.crypto_provider();
+        let suites = |provider: &CryptoProvider| format!("{:?}", provider.cipher_suites);
+        assert_eq!(suites(used), suites(expected));
+        let keys = |provider: &CryptoProvider| format!("{:?}", provider.key_provider);
+        assert_eq!(keys(used), keys(expected));
+    }
+
+    #[cfg(not(any(feature = "platform-verifier", feature = "webpki-roots")))]
+    #[test]
+    fn without_roots_the_error_says_what_is_missing() {
+        let error = ClientTls::new().resolve().unwrap_err();
+        assert!(matches!(error, TlsError::NoRoots), "{error:?}");
+        assert!(error.to_string().contains("`platform-verifier` or `webpki-roots`"), "{error}");
+    }
 }

@@ -4,8 +4,9 @@ use sanswire::Config;
 use sanswire::handshake::ClientRequest;
 use sanswire::io::Connector;
 use sanswire::io::tokio::reconnecting::{Client, ClientEvent, Options};
+use sanswire::io::tokio::{NetStream, WebSocket};
+use tokio::net::TcpListener;
 
-use super::{NetStream, TcpListener, WebSocket};
 use crate::certificates::Authority;
 
 #[tokio::test]

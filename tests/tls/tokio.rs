@@ -1,9 +1,7 @@
 //! The tokio adapter.
 
-#[path = "both.rs"]
-mod both;
-#[path = "reconnecting.rs"]
-mod reconnecting;
+#[path = "both/connections.rs"]
+mod connections;
 
 use sanswire::io::tokio::{NetStream, WebSocket};
 use tokio::net::{TcpListener, TcpStream};

@@ -1,9 +1,10 @@
 //! How a blocking client gets to a server: addresses, TCP, TLS; decides no more than in which order.
 
 use alloc::vec::Vec;
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
-use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
+use std::net::{TcpStream, ToSocketAddrs};
 use std::time::Instant;
 
 use super::{NetStream, WebSocket};

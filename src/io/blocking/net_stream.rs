@@ -3,9 +3,10 @@
 
 #[cfg(feature = "rustls")]
 use alloc::boxed::Box;
+use core::net::SocketAddr;
 use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::{SocketAddr, TcpStream};
+use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::unix::net::UnixStream;
 
@@ -65,7 +66,9 @@ impl NetStream {
     pub fn tls(&self) -> Option<&rustls::CommonState> {
         match &self.0 {
             Kind::Tls(stream) => Some(stream.tls()),
-            _ => None,
+            Kind::Tcp(_) => None,
+            #[cfg(unix)]
+            Kind::Unix(_) => None,
         }
     }
 

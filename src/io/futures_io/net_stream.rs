@@ -3,10 +3,10 @@
 
 #[cfg(feature = "rustls")]
 use alloc::boxed::Box;
+use core::net::SocketAddr;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
-use std::net::SocketAddr;
 
 use ::futures_io::{AsyncRead, AsyncWrite};
 use async_net::TcpStream;
@@ -67,7 +67,9 @@ impl NetStream {
     pub fn tls(&self) -> Option<&rustls::CommonState> {
         match &self.0 {
             Kind::Tls(stream) => Some(stream.get_ref().1),
-            _ => None,
+            Kind::Tcp(_) => None,
+            #[cfg(unix)]
+            Kind::Unix(_) => None,
         }
     }
 

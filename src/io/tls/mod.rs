@@ -35,11 +35,13 @@
 
 mod client;
 mod provider;
+mod remedy;
 mod server;
 mod verifier;
 
 pub use ::rustls;
 pub use client::ClientTls;
+pub(super) use remedy::{is_of_tls, remedy};
 pub use server::ServerTls;
 
 #[expect(unused_imports, reason = "for the docs")]

@@ -11,9 +11,8 @@ use crate::io::TlsError;
 pub(super) fn resolve(
     given: Option<&Arc<CryptoProvider>>,
 ) -> Result<Arc<CryptoProvider>, TlsError> {
-    given
-        .or_else(|| CryptoProvider::get_default())
-        .map_or_else(|| built_in().ok_or(TlsError::NoProvider), |provider| Ok(Arc::clone(provider)))
+    let provider = given.cloned().or_else(|| CryptoProvider::get_default().cloned());
+    provider.or_else(built_in).ok_or(TlsError::NoProvider)
 }
 
 #[cfg(feature = "ring")]
