@@ -339,6 +339,6 @@ pub use role::Role;
 pub use timestamp::Timestamp;
 pub use utf8::{InvalidUtf8, Utf8Bytes, Utf8Validator};
 
-#[cfg(all(doctest, feature = "tokio"))]
+#[cfg(all(doctest, feature = "rustls", feature = "tokio"))]
 #[doc = include_str!("../README.md")]
 mod readme {}
