@@ -80,7 +80,7 @@ pub use connector::Connector;
 pub use error::Timeout;
 #[doc(alias("mio", "epoll", "non-blocking"))]
 pub use pump::pump;
-pub use tls_error::TlsError;
+pub use tls_error::{TlsError, TlsPart};
 pub use transport::{Plain, Transport};
 
 /// Returns bytes of the operating system's entropy: a nonce, or the seed of the masking keys.

@@ -1,7 +1,6 @@
 //! What can be wrong with TLS, in words; names no type of the TLS library.
 
 use alloc::boxed::Box;
-use core::error::Error;
 use core::fmt;
 use std::io;
 
@@ -10,7 +9,12 @@ use std::io;
 #[non_exhaustive]
 pub enum TlsError {
     /// The certificate, the key or another option is not valid.
-    Config(Box<dyn Error + Send + Sync>),
+    Config {
+        /// Which of them.
+        part: TlsPart,
+        /// What is wrong with it.
+        error: Box<dyn core::error::Error + Send + Sync>,
+    },
     /// The ends did not agree: a certificate is not trusted, or the peer does not speak TLS.
     Handshake(io::Error),
     /// The name that a certificate must have is no host name and no IP address.
@@ -23,10 +27,27 @@ pub enum TlsError {
     NotBuiltIn,
 }
 
+/// A part of what TLS is set up with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum TlsPart {
+    /// The certificate that an end shows, and those above it.
+    Certificate,
+    /// The protocol versions, the cipher suites and the like.
+    Options,
+    /// The key of the certificate.
+    PrivateKey,
+    /// A certificate that is trusted.
+    RootCertificate,
+}
+
 #[cfg(feature = "rustls")]
 impl TlsError {
-    pub(super) fn config(error: impl Into<Box<dyn Error + Send + Sync>>) -> Self {
-        Self::Config(error.into())
+    /// Returns what makes an error of a part.
+    pub(super) fn of<E: Into<Box<dyn core::error::Error + Send + Sync>>>(
+        part: TlsPart,
+    ) -> impl Fn(E) -> Self {
+        move |error| Self::Config { part, error: error.into() }
     }
 }
 
@@ -44,7 +65,15 @@ impl TlsError {
 impl fmt::Display for TlsError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Config(error) => write!(f, "TLS is not set up: {error}"),
+            Self::Config { part, error } => {
+                let (part, wanted) = match part {
+                    TlsPart::Certificate => ("certificate", ": a PEM file is wanted, and its key"),
+                    TlsPart::Options => ("configuration", ""),
+                    TlsPart::PrivateKey => ("private key", ": a PEM file with one is wanted"),
+                    TlsPart::RootCertificate => ("root certificate", ": a PEM file is wanted"),
+                };
+                write!(f, "TLS {part} is not valid: {error}{wanted}")
+            }
             Self::Handshake(error) => {
                 #[cfg(feature = "rustls")]
                 let remedy = super::tls::remedy(error);
@@ -72,10 +101,10 @@ impl fmt::Display for TlsError {
 }
 
 /// The text has that of what it wraps, too, so the source is the source of that.
-impl Error for TlsError {
-    fn source(&self) -> Option<&(dyn Error + 'static)> {
+impl core::error::Error for TlsError {
+    fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Config(error) => error.source(),
+            Self::Config { error, .. } => error.source(),
             Self::Handshake(error) => error.source(),
             Self::InvalidServerName(_) | Self::NoProvider | Self::NoRoots | Self::NotBuiltIn => {
                 None

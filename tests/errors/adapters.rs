@@ -10,7 +10,7 @@ use sanswire::driver::{Driver, DriverError, Next, Write};
 use sanswire::handshake::{ClientRequest, HeadLimit, HeadLimits, Response, ServerHandshake};
 use sanswire::io::blocking::{NetStream, WebSocket};
 use sanswire::io::tokio as poll;
-use sanswire::io::{ConnectError, Plain, Timeout, TlsError, Transport};
+use sanswire::io::{ConnectError, Plain, Timeout, Transport};
 use sanswire::{Closed, Config, Connection, Discarded, Error, Event, WhenFull};
 
 use crate::table::{NOTHING, Table};
@@ -41,10 +41,6 @@ pub(crate) fn connecting(table: &mut Table) {
     let reset = WebSocket::connect_over(Plain(reset), &request, &Config::default()).unwrap_err();
     let cause = "the connection breaks before the server has answered";
     connect_error(table, reset, 9001, cause, "try again; look at the server's log and at proxies");
-    let tls = Error::Tls { error: TlsError::NotBuiltIn, url: Some("wss://example.com/".into()) };
-    let cause = "a URL begins with `wss`, and the crate was built without TLS";
-    let remedy = "enable `rustls` and what it needs, or connect a TLS stream, then `connect_over`";
-    table.variant("Error", &tls, cause, NOTHING, remedy);
 }
 
 fn connect(url: &str) -> Result<WebSocket<NetStream>, Error> {

@@ -1,6 +1,6 @@
 //! Every error of the crate, provoked: its text, and what the peer is told. Together they make
 //! `docs/errors.md`, which this compares; `SANSWIRE_BLESS=1` writes it anew.
-#![cfg(all(feature = "deflate", feature = "futures-io", feature = "tokio"))]
+#![cfg(all(feature = "deflate", feature = "futures-io", feature = "ring", feature = "tokio"))]
 #![expect(
     clippy::disallowed_types,
     clippy::panic,
@@ -10,6 +10,9 @@
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
+#[path = "../support/tls.rs"]
+#[expect(dead_code, reason = "other tests need all of it")]
+mod certificates;
 #[path = "../support/mod.rs"]
 mod support;
 
@@ -21,6 +24,7 @@ mod reconnecting;
 mod sending;
 mod server_handshake;
 mod table;
+mod tls;
 mod whatwg;
 
 use std::path::Path;
@@ -32,6 +36,7 @@ use crate::table::Table;
 fn all() -> Table {
     let mut table = Table::default();
     adapters::connecting(&mut table);
+    tls::all(&mut table);
     client_handshake::caller(&mut table);
     client_handshake::server(&mut table);
     server_handshake::client(&mut table);

@@ -1,7 +1,7 @@
 //! Which crypto provider is used, by the features that this is compiled with.
 
-use sanswire::io::TlsError;
 use sanswire::io::tls::ClientTls;
+use sanswire::io::{TlsError, TlsPart};
 
 #[test]
 fn roots_must_be_certificates() {
@@ -9,7 +9,7 @@ fn roots_must_be_certificates() {
     assert!(matches!(error, TlsError::NoRoots), "{error:?}");
     let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let error = ClientTls::new().root_certificates(broken).unwrap_err();
-    assert!(matches!(error, TlsError::Config(_)), "{error:?}");
+    assert!(matches!(error, TlsError::Config { part: TlsPart::RootCertificate, .. }), "{error:?}");
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]

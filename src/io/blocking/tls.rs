@@ -11,7 +11,7 @@ use super::connecting::Limit;
 use crate::handshake::ClientRequest;
 use crate::io::connecting::Tried;
 use crate::io::connector::Tls;
-use crate::io::{Error, TlsError, Transport};
+use crate::io::{Error, TlsError, TlsPart, Transport};
 
 /// A stream with TLS on it.
 #[derive(Debug)]
@@ -40,8 +40,8 @@ pub(super) fn connect(
     _tried: &Tried,
     _request: &ClientRequest,
 ) -> Result<NetStream, Error> {
-    let connection =
-        rustls::ClientConnection::new(tls.config, tls.name).map_err(TlsError::config)?;
+    let connection = rustls::ClientConnection::new(tls.config, tls.name)
+        .map_err(TlsError::of(TlsPart::Options))?;
     Ok(TlsStream { connection: connection.into(), stream: NetStream::from(stream) }.into())
 }
 

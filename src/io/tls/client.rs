@@ -13,7 +13,7 @@ use ::rustls::{ClientConfig, RootCertStore};
 
 use super::verifier::Trust;
 use super::{HTTP_1_1, provider};
-use crate::io::TlsError;
+use crate::io::{TlsError, TlsPart};
 
 /// The TLS of a client: certificates that it trusts, and the name that it expects.
 ///
@@ -73,10 +73,10 @@ impl ClientTls {
     /// [`TlsError::NoRoots`]: there is no certificate in it.
     pub fn root_certificates(self, pem: &[u8]) -> Result<Self, TlsError> {
         let certificates: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(pem).collect();
-        let certificates = certificates.map_err(TlsError::config)?;
+        let certificates = certificates.map_err(TlsError::of(TlsPart::RootCertificate))?;
         let mut roots = RootCertStore::empty();
         for certificate in &certificates {
-            roots.add(certificate.clone()).map_err(TlsError::config)?;
+            roots.add(certificate.clone()).map_err(TlsError::of(TlsPart::RootCertificate))?;
         }
         if roots.is_empty() {
             return Err(TlsError::NoRoots);
@@ -129,7 +129,7 @@ impl ClientTls {
         let verifier = self.trust.verifier(&provider)?;
         let versions =
             ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = versions.map_err(TlsError::config)?;
+        let builder = versions.map_err(TlsError::of(TlsPart::Options))?;
         // The only builder that takes a verifier as such.
         Ok(builder.dangerous().with_custom_certificate_verifier(verifier).with_no_client_auth())
     }

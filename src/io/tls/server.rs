@@ -9,7 +9,7 @@ use ::rustls::pki_types::pem::PemObject;
 use ::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 
 use super::{HTTP_1_1, provider};
-use crate::io::TlsError;
+use crate::io::{TlsError, TlsPart};
 
 /// The TLS of a server: its certificate and its key. Clones share them.
 #[derive(Clone, Debug)]
@@ -36,19 +36,20 @@ impl ServerTls {
     ///
     /// # Errors
     ///
-    /// [`TlsError::NoProvider`]; [`TlsError::Config`]: a file is not PEM, has no certificate or no
-    /// key, or they do not belong together.
+    /// - [`TlsError::NoProvider`].
+    /// - [`TlsError::Config`]: a file is not PEM, has no certificate or no key, or they do not belong
+    ///   together.
     pub fn from_pem(certificates: &[u8], key: &[u8]) -> Result<Self, TlsError> {
         let provider = provider::resolve(None)?;
         let certificates: Result<Vec<_>, _> =
             CertificateDer::pem_slice_iter(certificates).collect();
-        let key = PrivateKeyDer::from_pem_slice(key).map_err(TlsError::config)?;
+        let key = PrivateKeyDer::from_pem_slice(key).map_err(TlsError::of(TlsPart::PrivateKey))?;
         let versions =
             ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
-        let builder = versions.map_err(TlsError::config)?.with_no_client_auth();
+        let builder = versions.map_err(TlsError::of(TlsPart::Options))?.with_no_client_auth();
         let config = builder
-            .with_single_cert(certificates.map_err(TlsError::config)?, key)
-            .map_err(TlsError::config)?;
+            .with_single_cert(certificates.map_err(TlsError::of(TlsPart::Certificate))?, key)
+            .map_err(TlsError::of(TlsPart::Certificate))?;
         Ok(Self::new(config))
     }
 

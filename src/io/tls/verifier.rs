@@ -9,7 +9,7 @@ use ::rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_sign
 use ::rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use ::rustls::{DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 
-use crate::io::TlsError;
+use crate::io::{TlsError, TlsPart};
 
 /// What a client trusts.
 #[derive(Clone, Debug, Default)]
@@ -33,7 +33,9 @@ impl Trust {
             Self::Roots(certificates) => {
                 let mut roots = RootCertStore::empty();
                 for certificate in certificates {
-                    roots.add(certificate.clone()).map_err(TlsError::config)?;
+                    roots
+                        .add(certificate.clone())
+                        .map_err(TlsError::of(TlsPart::RootCertificate))?;
                 }
                 of_roots(roots, provider)
             }
@@ -51,13 +53,13 @@ fn of_roots(
     }
     let verifier =
         WebPkiServerVerifier::builder_with_provider(Arc::new(roots), Arc::clone(provider)).build();
-    Ok(verifier.map_err(TlsError::config)?)
+    Ok(verifier.map_err(TlsError::of(TlsPart::RootCertificate))?)
 }
 
 #[cfg(feature = "platform-verifier")]
 fn built_in(provider: &Arc<CryptoProvider>) -> Result<Arc<dyn ServerCertVerifier>, TlsError> {
     let verifier = rustls_platform_verifier::Verifier::new(Arc::clone(provider));
-    Ok(Arc::new(verifier.map_err(TlsError::config)?))
+    Ok(Arc::new(verifier.map_err(TlsError::of(TlsPart::RootCertificate))?))
 }
 
 #[cfg(all(feature = "webpki-roots", not(feature = "platform-verifier")))]
