@@ -203,8 +203,8 @@ impl Reconnect {
     /// Starts, or starts again after [`stop`](Self::stop) or after it gave up. Connects at once;
     /// all counts begin at zero.
     ///
-    /// Has no effect while it waits, connects or is open. To skip a delay, because the network is
-    /// back or the user wants it, call `stop` first.
+    /// Has no effect while it waits, connects or is open. To skip a delay, call
+    /// [`retry_now`](Self::retry_now).
     pub fn start(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
         match self.phase {
@@ -214,6 +214,18 @@ impl Reconnect {
                 self.phase = Phase::Waiting { delay: Duration::ZERO, left: Duration::ZERO };
             }
             Phase::Connecting | Phase::Open(_) | Phase::Waiting { .. } => {}
+        }
+    }
+
+    /// Ends the delay before the next attempt, because the network is back or the user wants it: the
+    /// attempt is made at once, even if the server asked for a longer delay.
+    ///
+    /// No count is reset: the attempt counts for [`Policy::max_attempts`], and if it fails, the next
+    /// delay is as long as it would have been. So a caller that skips many delays does not get around
+    /// the limits. Has no effect unless it waits; after it gave up, call [`start`](Self::start).
+    pub fn retry_now(&mut self) {
+        if let Phase::Waiting { .. } = self.phase {
+            self.phase = Phase::Waiting { delay: Duration::ZERO, left: Duration::ZERO };
         }
     }
 

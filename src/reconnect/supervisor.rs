@@ -157,6 +157,12 @@ impl<E> Supervisor<E> {
         }
     }
 
+    /// Ends the delay before the next attempt, as [`Reconnect::retry_now`] does. Has no effect unless
+    /// it waits for one.
+    pub fn retry_now(&mut self) {
+        self.reconnect.retry_now();
+    }
+
     /// Stops, in any state. No attempt is made before the next [`start`](Self::start), and messages
     /// are refused.
     ///

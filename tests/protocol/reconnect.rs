@@ -640,6 +640,7 @@ enum Call {
     Disconnected(Retry),
     Failed(Retry),
     Forth(Duration),
+    RetryNow,
     /// Forth to the very moment that is asked for.
     Sleep,
     Start,
@@ -662,6 +663,7 @@ fn calls(durations: impl Strategy<Value = Duration> + Clone) -> impl Strategy<Va
         6 => retries(durations.clone()).prop_map(Call::Failed),
         4 => durations.prop_map(Call::Forth),
         6 => Just(Call::Sleep),
+        1 => Just(Call::RetryNow),
         2 => Just(Call::Start),
         1 => Just(Call::Stop),
     ];
@@ -787,6 +789,12 @@ fn play(policy: Policy, seed: [u8; 32], begin: Duration, calls: &[Call]) {
                     let at = now.max(at.into());
                     model.time = model.time.saturating_add(at - now);
                     now = at;
+                }
+            }
+            Call::RetryNow => {
+                reconnect.retry_now();
+                if model.state == State::Waiting {
+                    model.due = model.time;
                 }
             }
             Call::Start => {

@@ -248,3 +248,44 @@ fn an_event_reads_as_a_line_of_a_log() {
         assert_eq!(event.to_string(), line);
     }
 }
+
+#[test]
+fn retry_now_ends_a_delay_and_resets_no_limit() {
+    let policy = Policy::default().max_attempts(NonZeroU32::new(3));
+    let mut world = World::new(policy.clone(), queue());
+    let mut oracle = Reconnect::new(policy, SEED);
+    oracle.start(world.now);
+    for attempt in 1..=3 {
+        assert_eq!(world.connect(), attempt);
+        assert_eq!(oracle.poll_action(world.now), Some(Action::Connect));
+        oracle.handle_failed(world.now, Retry::After(HOUR));
+        world.end(Cause::Failed(Failure::Transport(Retry::After(HOUR))));
+        let (_, delay) = world.disconnected();
+        // The delays are those of a client that waits.
+        assert_eq!(delay, oracle.delay());
+        oracle.retry_now();
+        world.client.retry_now();
+        // Twice is as once.
+        world.client.retry_now();
+    }
+    assert_eq!(world.client.state(), State::GaveUp(GaveUp::Attempts));
+    world.client.retry_now();
+    assert_eq!(world.client.state(), State::GaveUp(GaveUp::Attempts));
+}
+
+#[test]
+fn retry_now_has_no_effect_unless_a_client_waits() {
+    let mut client = Supervisor::<Failure>::new(Policy::default(), SEED, queue());
+    client.retry_now();
+    assert!(matches!(client.poll_step(HOUR), Step::Over));
+    let mut world = World::connecting(queue());
+    world.client.retry_now();
+    world.waits();
+    world.accept();
+    world.client.retry_now();
+    world.waits();
+    assert_eq!(world.client.state(), State::Open);
+    world.client.stop();
+    world.client.retry_now();
+    assert_eq!(world.client.state(), State::Stopped);
+}

@@ -19,6 +19,7 @@ enum Call {
     Connected,
     Disconnected(Retry),
     Message(Message),
+    RetryNow,
     Send(usize),
     Start,
     Step,
@@ -46,6 +47,7 @@ fn call() -> impl Strategy<Value = Call> {
         3 => Just(Call::Connected),
         3 => retry.prop_map(Call::Disconnected),
         3 => message.prop_map(Call::Message),
+        1 => Just(Call::RetryNow),
         3 => (0..40_usize).prop_map(Call::Send),
         2 => Just(Call::Start),
         9 => Just(Call::Step),
@@ -116,6 +118,11 @@ impl Model {
                     assert_eq!(refused.error == OutboxError::Ended, self.client.is_ended());
                 }
             },
+            Call::RetryNow => {
+                let state = self.client.state();
+                self.client.retry_now();
+                assert_eq!(self.client.state(), state);
+            }
             Call::Start => {
                 self.has_given_up &= !self.client.is_ended();
                 self.client.start(self.now);

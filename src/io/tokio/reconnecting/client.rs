@@ -151,6 +151,17 @@ impl<S> Client<S> {
         self.shared.with(|supervisor| supervisor.start(now));
     }
 
+    /// Ends the delay before the next attempt: the network is back, or the user wants it. The attempt
+    /// is made with the next call of [`next`](Self::next).
+    ///
+    /// It counts for [`Policy::max_attempts`](crate::reconnect::Policy), and if it fails, the next
+    /// delay is as long as it would have been. A delay that the server asked for is ended, too. Has no
+    /// effect while the client connects or is connected, and after it gave up or was stopped.
+    #[doc(alias = "online")]
+    pub fn retry_now(&mut self) {
+        self.shared.with(Supervisor::retry_now);
+    }
+
     /// Queues a message, online or offline. It leaves in the order of these calls, when the client
     /// is connected and driven. To wait for room, use [`Handle::send`] in another task.
     ///

@@ -86,6 +86,12 @@ impl Handle {
         }
     }
 
+    /// Ends the delay before the next attempt, as [`Client::retry_now`](super::Client::retry_now)
+    /// does.
+    pub fn retry_now(&self) {
+        self.shared.command(Supervisor::retry_now);
+    }
+
     /// Stops the client, as [`Client::stop`](super::Client::stop) does. The attempt ends, or the
     /// connection is closed, as soon as the client is driven.
     pub fn stop(&self) {
