@@ -8,7 +8,8 @@
 //! - [`rooms`]: How do I send and receive at once, and send to many when some are slow?
 //! - [`gateway`]: How do I pass messages, closes and back-pressure on, from clients to a backend
 //!   and back?
-//! - [`proxy`]: How do I connect through an HTTP proxy, over TLS, or over another stream?
+//! - [`proxy`]: How do I connect through a proxy, to another address, after a redirect, or over
+//!   another stream?
 //! - [`reconnecting`]: How does a client come back by itself, with a fresh token and its
 //!   subscriptions?
 //! - [`streaming`]: How do I receive or send a message that is larger than memory?
@@ -78,12 +79,18 @@ pub mod limits {}
 ///
 /// # Items of this page
 ///
+/// [`Connector`](crate::io::Connector), [`Proxy`](crate::io::Proxy),
+/// [`WebSocket::connect_via`](crate::io::tokio::WebSocket::connect_via),
+/// [`Error::Proxy`](crate::Error::Proxy), [`Error::Redirect`](crate::Error::Redirect),
+/// [`Tunnel`](crate::handshake::Tunnel),
+/// [`ClientRequest::redirected`](crate::handshake::ClientRequest::redirected),
+/// [`ClientRequest::from_url_with_user_info`](crate::handshake::ClientRequest::from_url_with_user_info),
 /// [`WebSocket::connect_over`](crate::io::poll::WebSocket::connect_over),
-/// [`ClientRequest::authority`](crate::handshake::ClientRequest::authority),
-/// [`ClientRequest::is_secure`](crate::handshake::ClientRequest::is_secure),
 /// [`Client::with_dialer`](crate::io::tokio::reconnecting::Client::with_dialer)
 #[doc(alias = "TLS")]
 #[doc(alias = "CONNECT")]
+#[doc(alias = "SOCKS5")]
+#[doc(alias = "redirect")]
 pub mod proxy {}
 
 #[doc = include_str!("../docs/guide/reconnecting.md")]

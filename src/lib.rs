@@ -164,6 +164,9 @@
 //! - connect over TLS (`wss://`), accept over TLS:
 //!   [`WebSocket::connect`](io::tokio::WebSocket::connect),
 //!   [`NetStream::accept_tls`](io::tokio::NetStream::accept_tls); see [`io::tls`]
+//! - connect through a proxy, to another address, after redirects:
+//!   [`WebSocket::connect_via`](io::tokio::WebSocket::connect_via); see
+//!   [`Connector`](io::Connector), [`guide::proxy`]
 //! - connect over another stream:
 //!   [`WebSocket::connect_over`](io::poll::WebSocket::connect_over); see [`guide::proxy`]
 //! - accept a connection: [`WebSocket::accept`](io::poll::WebSocket::accept)
@@ -259,6 +262,8 @@
 //! - `url`: URLs as the WHATWG parses them: international host names, percent-encoding
 //! - `tokio`: [`io::tokio`], and its client that reconnects
 //! - `futures-io`: [`io::futures_io`], for smol, async-std and others
+//! - `proxy`: proxies of the environment ([`Connector::proxy_from_env`](io::Connector)), SOCKS5 on
+//!   tokio
 //! - `rustls`: TLS, for `wss` URLs and for servers, without a crypto provider and without root
 //!   certificates: [`io::tls`]
 //! - `ring`, `aws-lc-rs`: a crypto provider for `rustls`

@@ -7,8 +7,10 @@ use alloc::vec::Vec;
 use core::time::Duration;
 
 use super::authority::Authority;
+use super::credentials::Credentials;
 use super::headers::{
-    CONNECTION, EXTENSIONS, HOST, KEY, ORIGIN, PROTOCOL, RESERVED, UPGRADE, VERSION,
+    AUTHORIZATION, CONNECTION, COOKIE, EXTENSIONS, HOST, KEY, ORIGIN, PROTOCOL, RESERVED, UPGRADE,
+    VERSION,
 };
 use super::url::{ParsedUrl, parse_authority};
 use super::{HandshakeError, HeadLimits, Headers, UrlError};
@@ -144,12 +146,39 @@ impl ClientRequest {
     /// # Errors
     ///
     /// [`HandshakeError::InvalidUrl`] if the URL does not parse, has another scheme, has a fragment
-    /// (even an empty one), or has a user name or password. Put these into an `Authorization` header:
-    /// §3 has no place for them.
+    /// (even an empty one), or has a user name or password: §3 has no place for them. To have these
+    /// sent as a header, call [`from_url_with_user_info`](Self::from_url_with_user_info).
     #[doc(alias = "connect")]
     pub fn from_url(url: &str) -> Result<Self, HandshakeError> {
         let invalid = |error: UrlError| HandshakeError::InvalidUrl(error.into());
         ParsedUrl::parse(url).map_err(invalid).and_then(Self::from_parsed)
+    }
+
+    /// As [`from_url`](Self::from_url), for a URL that may have a user name and a password, such as
+    /// `wss://user:password@example.com/`. They are sent as
+    /// [basic authorization](Self::basic_auth), percent-decoded, and are not part of
+    /// [`url`](Self::url).
+    ///
+    /// ```
+    /// use sanswire::handshake::ClientRequest;
+    ///
+    /// let request = ClientRequest::from_url_with_user_info("wss://user:p%40ss@example.com/chat")?;
+    /// assert_eq!(request.url(), "wss://example.com/chat");
+    /// # Ok::<(), sanswire::handshake::HandshakeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// Those of [`from_url`](Self::from_url). The user name and the password must be
+    /// percent-encoded UTF-8 without control characters.
+    #[doc(alias = "password")]
+    pub fn from_url_with_user_info(url: &str) -> Result<Self, HandshakeError> {
+        let invalid = |error: UrlError| HandshakeError::InvalidUrl(error.into());
+        let (bare, taken) = Credentials::take(url).map_err(invalid)?;
+        let Some(taken) = taken else { return Self::from_url(url) };
+        let parsed = ParsedUrl::parse(&bare).map_err(|error| error.without(url, &taken.range));
+        let request = Self::from_parsed(parsed.map_err(invalid)?)?;
+        Ok(request.authorized(&taken.credentials))
     }
 
     /// Creates a request for where a URL leads.
@@ -234,6 +263,27 @@ impl ClientRequest {
         Ok(self)
     }
 
+    /// Sets the `Authorization` header to a user name and a password (RFC 7617). They are encoded, not
+    /// encrypted: use `wss`.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeError::IllegalHeader`]: one of them contains a control character, or the user name
+    /// a colon.
+    #[doc(alias = "authentication")]
+    #[doc(alias = "password")]
+    pub fn basic_auth(self, user: &str, password: &str) -> Result<Self, HandshakeError> {
+        let illegal = || HandshakeError::IllegalHeader(AUTHORIZATION.to_owned());
+        let credentials = Credentials::new(user, password).ok_or_else(illegal)?;
+        Ok(self.authorized(&credentials))
+    }
+
+    fn authorized(mut self, credentials: &Credentials) -> Self {
+        self.headers.remove(AUTHORIZATION);
+        self.headers.push(AUTHORIZATION, credentials.basic());
+        self
+    }
+
     /// Sets the limits of the response's head, and the time for the handshake.
     #[doc(alias = "timeout")]
     #[must_use]
@@ -303,6 +353,28 @@ impl ClientRequest {
     #[must_use]
     pub const fn is_secure(&self) -> bool {
         self.is_secure
+    }
+
+    /// Returns the same request for where `url` leads. What is meant for one server only does not go
+    /// to another.
+    pub(super) fn moved(&self, url: ParsedUrl) -> Result<Self, HandshakeError> {
+        let Self { is_secure, authority, resource, .. } = Self::from_parsed(url)?;
+        let mut moved = Self { is_secure, authority, resource, ..self.clone() };
+        if moved.origin_of_server() != self.origin_of_server() {
+            moved.headers.retain(|name| {
+                let is_proxy =
+                    name.get(..6).is_some_and(|name| name.eq_ignore_ascii_case("proxy-"));
+                let is_secret =
+                    [AUTHORIZATION, COOKIE].iter().any(|x| x.eq_ignore_ascii_case(name));
+                !is_proxy && !is_secret
+            });
+        }
+        Ok(moved)
+    }
+
+    /// RFC 6454, §4: scheme, host and port.
+    fn origin_of_server(&self) -> (bool, &str, u16) {
+        (self.is_secure, self.host(), self.port())
     }
 
     /// Returns the `Host` header: the port is left out if it is the default one.

@@ -179,6 +179,11 @@ impl Headers {
         self.fields.retain(|field| !field.name.eq_ignore_ascii_case(name));
     }
 
+    /// Drops all fields whose names `is_kept` does not like.
+    pub(super) fn retain(&mut self, is_kept: impl Fn(&str) -> bool) {
+        self.fields.retain(|field| is_kept(&field.name));
+    }
+
     /// Returns the same fields with names in lower case.
     pub(super) fn to_lowercase(&self) -> Self {
         let lowercase = |field: &Field| Field {
@@ -275,9 +280,11 @@ fn unfold(lines: &[u8]) -> Cow<'_, [u8]> {
 }
 
 pub(super) const ACCEPT: &str = "Sec-WebSocket-Accept";
+pub(super) const AUTHORIZATION: &str = "Authorization";
 pub(super) const CONNECTION: &str = "Connection";
 pub(super) const CONTENT_LENGTH: &str = "Content-Length";
 pub(super) const CONTENT_TYPE: &str = "Content-Type";
+pub(super) const COOKIE: &str = "Cookie";
 pub(super) const EXTENSIONS: &str = "Sec-WebSocket-Extensions";
 /// What [`EXTENSIONS`] is expected to be (RFC 6455, §9.1).
 pub(super) const EXTENSION_LIST: &str = "a list of extensions";
@@ -286,6 +293,7 @@ pub(super) const KEY: &str = "Sec-WebSocket-Key";
 pub(super) const LOCATION: &str = "Location";
 pub(super) const ORIGIN: &str = "Origin";
 pub(super) const PROTOCOL: &str = "Sec-WebSocket-Protocol";
+pub(super) const PROXY_AUTHENTICATE: &str = "Proxy-Authenticate";
 pub(super) const RETRY_AFTER: &str = "Retry-After";
 pub(super) const TRANSFER_ENCODING: &str = "Transfer-Encoding";
 pub(super) const UPGRADE: &str = "Upgrade";
@@ -308,5 +316,4 @@ pub(super) const RESERVED: [&str; 11] = [
 ];
 
 /// Headers with values that no log may have. A redirect may have a token in its URL.
-const SECRET: [&str; 5] =
-    ["Authorization", "Cookie", LOCATION, "Proxy-Authorization", "Set-Cookie"];
+const SECRET: [&str; 5] = [AUTHORIZATION, COOKIE, LOCATION, "Proxy-Authorization", "Set-Cookie"];

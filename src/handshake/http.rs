@@ -42,8 +42,8 @@ pub struct HeadLimits {
     pub max_interim_responses: usize,
     /// How long a handshake waits for the whole head, from the first
     /// [`handle_timeout`](super::ServerHandshake::handle_timeout) on. `None` waits forever. Where an
-    /// adapter connects to a URL, it is the time for all of it: the look-up of the host, TCP, TLS
-    /// and the head together.
+    /// adapter connects to a URL, it is the time for all of it: the look-up of the host, TCP, a
+    /// proxy, TLS, the head, and redirects.
     ///
     /// Default 10 s, as in Python's `websockets` and Netty. A server answers a later request with
     /// 408. For the body of a refusal, a client waits a shorter time:

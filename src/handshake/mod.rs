@@ -30,6 +30,7 @@
 //! - [`select_subprotocol`], [`Negotiated`]: what both ends agree on (§4.2.2, §11.3)
 //! - [`Headers`], [`HeadLimits`]: HTTP/1.1 (RFC 9110, RFC 9112)
 //! - [`encode_key`], [`encode_accept`]: `Sec-WebSocket-Key` and `-Accept` (§4.2.2)
+//! - [`Tunnel`]: a way through an HTTP proxy (RFC 9110, §9.3.6)
 //! - [`ExtendedConnect`]: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
 //!
 //! # Builders
@@ -49,6 +50,7 @@ mod authority;
 mod body;
 mod client;
 mod client_request;
+mod credentials;
 mod deadline;
 mod error;
 mod extended_connect;
@@ -59,15 +61,20 @@ mod negotiated;
 mod opening;
 mod origin;
 mod other_protocol;
+mod redirect;
 mod refusal;
 mod request;
 mod response;
 mod server;
 mod subprotocol;
+mod tunnel;
+mod tunnel_error;
 mod url;
 
 pub use client::ClientHandshake;
 pub use client_request::{ClientRequest, SubprotocolPolicy};
+#[cfg(feature = "std")]
+pub(crate) use credentials::Credentials;
 pub use error::{HandshakeError, InvalidHeader};
 #[doc(alias("HTTP/2", "HTTP/3"))]
 pub use extended_connect::ExtendedConnect;
@@ -81,8 +88,13 @@ pub use origin::MissingOrigin;
 #[doc(alias = "CSRF")]
 pub use origin::OriginPolicy;
 pub use other_protocol::OtherProtocol;
+#[doc(alias = "Location")]
+pub use redirect::RedirectError;
 pub use request::Request;
 pub use response::Response;
 pub use server::ServerHandshake;
 pub use subprotocol::{Preference, select_subprotocol};
+#[doc(alias("CONNECT", "proxy"))]
+pub use tunnel::Tunnel;
+pub use tunnel_error::TunnelError;
 pub use url::{UrlError, UrlPart};

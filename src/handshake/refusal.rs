@@ -5,6 +5,7 @@ use core::fmt;
 
 use super::Response;
 use super::headers::{CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use super::response::reason as usual_reason;
 use crate::excerpt::{Excerpt, Place};
 
 /// A response in one line.
@@ -15,13 +16,7 @@ impl fmt::Display for Refusal<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let response = self.0;
         let status = response.status();
-        write!(f, "server answered {status}")?;
-        let reason = Response::new(status);
-        let own = Some(response.reason().trim()).filter(|own| !own.is_empty());
-        let reason = own.unwrap_or_else(|| reason.reason());
-        if !reason.is_empty() {
-            write!(f, " {}", Excerpt(reason.as_bytes()))?;
-        }
+        let reason = status_line("server", response, f)?;
         let text = text_of(response).filter(|text| *text != reason.as_bytes());
         if let Some(text) = text {
             write!(f, ": {}", Excerpt(text))?;
@@ -59,6 +54,22 @@ impl fmt::Display for Refusal<'_> {
         }
         Ok(())
     }
+}
+
+/// Says which status `peer` answered with. Returns the reason phrase.
+pub(super) fn status_line<'a>(
+    peer: &str,
+    response: &'a Response,
+    f: &mut fmt::Formatter<'_>,
+) -> Result<&'a str, fmt::Error> {
+    let status = response.status();
+    write!(f, "{peer} answered {status}")?;
+    let own = Some(response.reason().trim()).filter(|own| !own.is_empty());
+    let reason = own.unwrap_or_else(|| usual_reason(status));
+    if !reason.is_empty() {
+        write!(f, " {}", Excerpt(reason.as_bytes()))?;
+    }
+    Ok(reason)
 }
 
 /// Returns what a body says in plain text, or the title of a page.

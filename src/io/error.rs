@@ -5,13 +5,13 @@ use core::fmt;
 use core::time::Duration;
 use std::io;
 
-use super::TlsError;
 use super::connecting::{ConnectError, Words};
+use super::{ProxyError, TlsError};
 use crate::close::Closed;
 use crate::connection::{Discarded, Refused};
 use crate::driver::{DriverError, write_handshake};
 use crate::error::{ConnectionError, SendError};
-use crate::handshake::HandshakeError;
+use crate::handshake::{HandshakeError, RedirectError};
 use crate::message::Message;
 
 /// What can go wrong when a WebSocket is driven over a transport.
@@ -57,6 +57,24 @@ pub enum Error {
     },
     /// The transport failed.
     Io(io::Error),
+    /// A proxy led to no server. If the way to the proxy itself failed, it is
+    /// [`Connect`](Self::Connect).
+    Proxy {
+        /// Why.
+        error: ProxyError,
+        /// The URL of the proxy, without user name and password.
+        proxy: Box<str>,
+        /// Where the client was connecting to, without the query.
+        url: Box<str>,
+    },
+    /// The server redirected, and that was not followed. Only with
+    /// [`Connector::redirects`](super::Connector::redirects).
+    Redirect {
+        /// Why.
+        error: RedirectError,
+        /// The last URL that was asked, without the query.
+        url: Box<str>,
+    },
     /// The application answered the request with this status instead of accepting it: there is no
     /// connection. The answer has been written.
     Rejected {
@@ -139,6 +157,8 @@ impl fmt::Display for Error {
             Self::Connect(error) => error.fmt(f),
             Self::Handshake { error, url } => write_handshake(f, error, url.as_deref()),
             Self::Io(error) => write!(f, "transport failed: {}", Words(error)),
+            Self::Proxy { error, proxy, url } => write!(f, "{url}: proxy {proxy}: {error}"),
+            Self::Redirect { error, url } => write!(f, "{url}: {error}"),
             Self::Rejected { status } => {
                 write!(f, "application rejected the request with status {status}")
             }
@@ -161,6 +181,15 @@ impl fmt::Debug for Error {
                 f.debug_struct("Handshake").field("error", error).field("url", url).finish()
             }
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
+            Self::Proxy { error, proxy, url } => f
+                .debug_struct("Proxy")
+                .field("error", error)
+                .field("proxy", proxy)
+                .field("url", url)
+                .finish(),
+            Self::Redirect { error, url } => {
+                f.debug_struct("Redirect").field("error", error).field("url", url).finish()
+            }
             Self::Rejected { status } => {
                 f.debug_struct("Rejected").field("status", status).finish()
             }
@@ -186,6 +215,8 @@ impl core::error::Error for Error {
             Self::Discarded(discarded) => discarded.source(),
             Self::Handshake { error, .. } => error.source(),
             Self::Io(error) => error.source(),
+            Self::Proxy { error, .. } => error.source(),
+            Self::Redirect { error, .. } => error.source(),
             Self::Send { error, .. } => error.source(),
             Self::Timeout(timeout) => timeout.source(),
             Self::Tls { error, .. } => error.source(),

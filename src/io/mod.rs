@@ -64,6 +64,7 @@ mod failure;
 pub mod futures_io;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub mod poll;
+mod proxy_error;
 mod pump;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod spare;
@@ -76,8 +77,9 @@ mod transport;
 
 pub use connecting::{ConnectError, ConnectStage};
 #[doc(alias("TLS", "proxy"))]
-pub use connector::Connector;
+pub use connector::{Connector, Proxy};
 pub use error::Timeout;
+pub use proxy_error::ProxyError;
 #[doc(alias("mio", "epoll", "non-blocking"))]
 pub use pump::pump;
 pub use tls_error::{TlsError, TlsPart};

@@ -16,13 +16,14 @@ use crate::handshake::HandshakeError;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Cause<E> {
-    /// The application provided no request, or no stream could be connected.
+    /// The application provided no request, or no stream of its own.
     Attempt(AttemptError),
     /// One of the ends closed the connection.
     Closed(Closed),
     /// The peer broke the rules of [`delivery`](crate::delivery).
     Delivery(DeliveryError),
-    /// The handshake, the connection or the transport failed, or the attempt took too long.
+    /// No connection could be made, the handshake, the connection or the transport failed, or the
+    /// attempt took too long.
     Failed(E),
 }
 

@@ -26,7 +26,7 @@ pub(crate) fn caller(table: &mut Table) {
         (
             ClientRequest::from_url("ws://user:secret@example.com/").unwrap_err(),
             "a URL has a user name or password",
-            "send an `Authorization` header: `ClientRequest::header`",
+            "send an `Authorization` header, or call `from_url_with_user_info`",
         ),
         (
             new("a b", "/").unwrap_err(),

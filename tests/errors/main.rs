@@ -25,6 +25,7 @@ mod sending;
 mod server_handshake;
 mod table;
 mod tls;
+mod ways;
 mod whatwg;
 
 use std::path::Path;
@@ -37,6 +38,7 @@ fn all() -> Table {
     let mut table = Table::default();
     adapters::connecting(&mut table);
     tls::all(&mut table);
+    ways::all(&mut table);
     client_handshake::caller(&mut table);
     client_handshake::server(&mut table);
     server_handshake::client(&mut table);

@@ -26,7 +26,11 @@ mod handshake_extended_connect;
 #[cfg(feature = "handshake")]
 mod handshake_limits;
 #[cfg(feature = "handshake")]
+mod handshake_redirect;
+#[cfg(feature = "handshake")]
 mod handshake_server;
+#[cfg(feature = "handshake")]
+mod handshake_tunnel;
 #[cfg(feature = "handshake")]
 mod handshake_url;
 mod limits;

@@ -9,6 +9,7 @@ mod whatwg;
 use alloc::format;
 use alloc::string::{String, ToString};
 use core::fmt;
+use core::ops::Range;
 
 pub(super) use self::host::parse_authority;
 use super::authority::Authority;
@@ -63,7 +64,7 @@ pub(super) struct ParsedUrl {
 }
 
 impl Fault {
-    const fn at(part: UrlPart, at: usize, fact: &'static str) -> Self {
+    pub(super) const fn at(part: UrlPart, at: usize, fact: &'static str) -> Self {
         Self { part, at: Some(at), fact }
     }
 
@@ -78,6 +79,24 @@ impl UrlError {
         Self { shown: Place(url.as_bytes()).to_string(), fault }
     }
 
+    /// Creates an error of a URL of another kind than that of a WebSocket.
+    #[cfg(feature = "std")]
+    pub(crate) fn of_other(url: &str, part: UrlPart, fact: &'static str) -> Self {
+        Self::new(url, Fault { part, at: None, fact })
+    }
+
+    /// Says it of `url`, of which the parser saw only a part.
+    #[cfg(feature = "std")]
+    pub(crate) fn in_other(self, url: &str) -> Self {
+        Self::new(url, Fault { at: None, ..self.fault })
+    }
+
+    /// Says it of `url`, out of which `range` was taken before it was parsed.
+    pub(super) fn without(self, url: &str, range: &Range<usize>) -> Self {
+        let move_at = |at| if at < range.start { at } else { at + range.len() };
+        Self::new(url, Fault { at: self.fault.at.map(move_at), ..self.fault })
+    }
+
     /// Returns the part with the fault.
     #[must_use]
     pub const fn part(&self) -> UrlPart {
@@ -85,7 +104,7 @@ impl UrlError {
     }
 
     /// Returns the byte position of the fault in the URL, or in `ws://` and what was passed to
-    /// [`ClientRequest::new`](super::ClientRequest::new). `None` from
+    /// [`ClientRequest::new`](super::ClientRequest::new). `None` of a proxy's URL, and from
     /// [`from_url`](super::ClientRequest::from_url) with the feature `url`, whose parser does not
     /// report it.
     #[must_use]
@@ -126,6 +145,15 @@ impl ParsedUrl {
     }
 }
 
+/// Returns where the user information of a URL is, with the `@` behind it.
+pub(super) fn user_info(url: &str) -> Option<Range<usize>> {
+    let start = url.find("://")? + 3;
+    let rest = url.get(start..)?;
+    // A backslash ends an authority, too, for those who parse as browsers do.
+    let authority = rest.split(['/', '\\', '?', '#']).next()?;
+    Some(start..start + authority.rfind('@')? + 1)
+}
+
 /// §3: ""?" if the query component is non-empty"
 fn with_query(path: String, query: &str) -> String {
     if query.is_empty() { path } else { format!("{path}?{query}") }
@@ -147,4 +175,5 @@ const NAME: &str = "a name has letters, digits, - and _ between its dots, and no
 const NUMERIC: &str = "it ends in a number, but is not an IPv4 address such as 127.0.0.1";
 const PORT: &str = "not a number from 1 to 65535";
 const SCHEME: &str = "a WebSocket URL begins with ws:// or wss://";
-const USER_INFO: &str = "a WebSocket URL has none: send a header, such as Authorization";
+const USER_INFO: &str =
+    "a WebSocket URL has none: send the header Authorization, or call `from_url_with_user_info`";

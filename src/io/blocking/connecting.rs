@@ -1,17 +1,30 @@
 //! How a blocking client gets to a server: addresses, TCP, TLS; decides no more than in which order.
 
+use alloc::sync::Arc;
+use alloc::task::Wake;
 use alloc::vec::Vec;
+use core::future::Future;
 use core::net::SocketAddr;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::io;
+use std::io::{self, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+#[cfg(unix)]
+use std::os::unix::net::UnixStream;
+#[cfg(unix)]
+use std::path::Path;
+use std::thread::{self, Thread};
 use std::time::Instant;
 
 use super::{NetStream, WebSocket};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
-use crate::io::connecting::{ALONE, Tried, check_ends, in_turn};
-use crate::io::{Connector, Error};
+use crate::io::connecting::{ALONE, Net, Tried, check_ends, in_turn, open};
+use crate::io::connector::Tcp;
+#[cfg(feature = "rustls")]
+use crate::io::connector::Tls;
+use crate::io::{Connector, Error, Transport};
 
 impl WebSocket<NetStream> {
     /// Connects to a `ws://` or `wss://` URL, and does the opening handshake.
@@ -58,14 +71,16 @@ impl WebSocket<NetStream> {
     /// The addresses of the host are tried in turn: each for 300 ms first, then each for its share
     /// of the time that is left.
     /// [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is the time for all steps
-    /// together, except the look-up of the host, which the system limits. `TCP_NODELAY` is set:
-    /// messages are written whole, so TCP need not wait for more.
+    /// together, redirects included. It does not limit what the operating system does: the look-up of
+    /// a host, unless [`Connector::resolver`] does it, and the connection to a Unix socket.
     ///
     /// # Errors
     ///
     /// - [`Error::Tls`]: TLS is not set up, or its handshake failed.
-    /// - [`Error::Connect`]: the host was not found, none of its addresses answered, or the
-    ///   connection broke before the server's answer.
+    /// - [`Error::Connect`]: the host or the proxy was not found or did not answer, the connection
+    ///   broke before the server's answer, or the adapter cannot do what `connector` says.
+    /// - [`Error::Proxy`]: the proxy refused.
+    /// - [`Error::Redirect`]: the server redirected to where the client does not follow.
     /// - Those of [`connect_over`](Self::connect_over).
     #[doc(alias = "TLS")]
     #[doc(alias = "proxy")]
@@ -74,34 +89,101 @@ impl WebSocket<NetStream> {
         request: &ClientRequest,
         config: &Config,
     ) -> Result<Self, Error> {
-        let begin = Instant::now();
-        let stream = NetStream::connect(connector, request)?;
-        Self::connect_over(stream, &request.clone().after(begin.elapsed()), config)
+        wait(pin!(open::<Sockets>(connector, request, config)), Limit(None))?
     }
 }
 
-impl NetStream {
-    /// Connects to the host of `request`, with TLS if its URL says so; the request is not sent.
-    fn connect(connector: &Connector, request: &ClientRequest) -> Result<Self, Error> {
-        let tls = connector.tls_for(request)?;
-        let (limit, mut tried) = (Limit::new(request.timeout()), Tried::new(request));
-        let found = (request.host(), request.port()).to_socket_addrs();
-        let addresses = in_turn(tried.found(found)?.collect());
-        let stream = dial(limit, &mut tried, addresses);
-        let Some(stream) = stream else { return Err(tried.into_error()) };
-        match tls {
-            None => Ok(stream.into()),
-            #[cfg(feature = "rustls")]
-            Some(tls) => super::tls::connect(stream, tls, limit, &tried, request),
-            #[cfg(not(feature = "rustls"))]
-            Some(none) => match none {},
+/// The sockets and the clock of the standard library. All futures are ready when they return.
+#[derive(Debug)]
+struct Sockets {
+    begin: Instant,
+    limit: Limit,
+}
+
+impl Net for Sockets {
+    type Stream = NetStream;
+    type Socket = WebSocket<NetStream>;
+
+    fn begin(limit: Option<Duration>) -> Self {
+        Self { begin: Instant::now(), limit: Limit::new(limit) }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    fn unsupported(tcp: &Tcp) -> Option<&'static str> {
+        tcp.special()
+    }
+
+    async fn wait<R: Send>(
+        &self,
+        step: impl Future<Output = io::Result<R>> + Send,
+    ) -> io::Result<R> {
+        wait(pin!(step), self.limit)?
+    }
+
+    async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok((host, port).to_socket_addrs()?.collect())
+    }
+
+    async fn dial(
+        &self,
+        tried: &mut Tried,
+        addresses: Vec<SocketAddr>,
+        tcp: &Tcp,
+    ) -> Option<NetStream> {
+        dial(self.limit, tried, in_turn(addresses), tcp).map(NetStream::from)
+    }
+
+    #[cfg(unix)]
+    async fn dial_unix(&self, path: &Path) -> io::Result<NetStream> {
+        Ok(UnixStream::connect(path)?.into())
+    }
+
+    #[cfg(feature = "rustls")]
+    async fn tls(&self, stream: NetStream, tls: Tls) -> io::Result<NetStream> {
+        super::tls::connect(stream, tls)
+    }
+
+    async fn read(&self, stream: &mut NetStream, buf: &mut [u8]) -> io::Result<usize> {
+        self.limit.each(|left| {
+            Transport::set_read_timeout(stream, left)?;
+            stream.read(buf)
+        })
+    }
+
+    async fn write(&self, stream: &mut NetStream, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let written = self.limit.each(|left| {
+                Transport::set_write_timeout(stream, left)?;
+                stream.write(bytes)
+            });
+            match written? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                len => bytes = bytes.get(len..).unwrap_or_default(),
+            }
         }
+        self.limit.each(|_| stream.flush())
+    }
+
+    async fn open(
+        stream: NetStream,
+        request: &ClientRequest,
+        config: &Config,
+    ) -> Result<WebSocket<NetStream>, Error> {
+        WebSocket::connect_over(stream, request, config)
     }
 }
 
 /// Connects to the first address that answers. One that leads nowhere keeps the others waiting for a
 /// moment only, and is tried again behind them.
-fn dial(limit: Limit, tried: &mut Tried, mut addresses: Vec<SocketAddr>) -> Option<TcpStream> {
+fn dial(
+    limit: Limit,
+    tried: &mut Tried,
+    mut addresses: Vec<SocketAddr>,
+    tcp: &Tcp,
+) -> Option<TcpStream> {
     for time in [Some(ALONE).filter(|_| addresses.len() > 1), None] {
         let mut left = addresses.len();
         let mut silent = Vec::new();
@@ -110,7 +192,7 @@ fn dial(limit: Limit, tried: &mut Tried, mut addresses: Vec<SocketAddr>) -> Opti
             let share = limit.left() / u32::try_from(left).unwrap_or(u32::MAX);
             left -= 1;
             tried.begin(address);
-            match connect(address, time.map_or(share, |time| time.min(share))) {
+            match connect(address, time.map_or(share, |time| time.min(share)), tcp) {
                 Ok(stream) => return Some(stream),
                 Err(error) => {
                     if error.kind() == io::ErrorKind::TimedOut {
@@ -125,12 +207,12 @@ fn dial(limit: Limit, tried: &mut Tried, mut addresses: Vec<SocketAddr>) -> Opti
     None
 }
 
-fn connect(address: SocketAddr, limit: Duration) -> io::Result<TcpStream> {
+fn connect(address: SocketAddr, limit: Duration, tcp: &Tcp) -> io::Result<TcpStream> {
     if limit.is_zero() {
         return Err(io::ErrorKind::TimedOut.into());
     }
     let stream = TcpStream::connect_timeout(&address, limit)?;
-    stream.set_nodelay(true)?;
+    stream.set_nodelay(tcp.nodelay)?;
     check_ends(stream, |stream| (stream.local_addr(), stream.peer_addr()))
 }
 
@@ -147,5 +229,50 @@ impl Limit {
     pub(super) fn left(self) -> Duration {
         let left = |at: Instant| at.saturating_duration_since(Instant::now());
         self.0.map_or(Duration::from_secs(3600), left)
+    }
+
+    /// Makes one call of a stream with the time that there is, again if nothing came of it yet.
+    fn each<R>(self, mut call: impl FnMut(Duration) -> io::Result<R>) -> io::Result<R> {
+        loop {
+            let left = self.left();
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match call(left) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted
+                            | io::ErrorKind::TimedOut
+                            | io::ErrorKind::WouldBlock
+                    ) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+/// Waits for a future in this thread.
+fn wait<F: Future>(mut future: Pin<&mut F>, limit: Limit) -> io::Result<F::Output> {
+    let waker = Waker::from(Arc::new(Parked(thread::current())));
+    let mut cx = Context::from_waker(&waker);
+    loop {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
+            return Ok(output);
+        }
+        let left = limit.left();
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        thread::park_timeout(left);
+    }
+}
+
+/// A thread that waits for a future.
+struct Parked(Thread);
+
+impl Wake for Parked {
+    fn wake(self: Arc<Self>) {
+        self.0.unpark();
     }
 }

@@ -2,16 +2,12 @@
 
 use core::time::Duration;
 use std::io::{self, Read, Write};
-use std::net::TcpStream;
 
 use rustls::Connection;
 
 use super::NetStream;
-use super::connecting::Limit;
-use crate::handshake::ClientRequest;
-use crate::io::connecting::Tried;
+use crate::io::Transport;
 use crate::io::connector::Tls;
-use crate::io::{Error, TlsError, TlsPart, Transport};
 
 /// A stream with TLS on it.
 #[derive(Debug)]
@@ -33,16 +29,10 @@ impl<S> TlsStream<S> {
 }
 
 /// Does a client's TLS handshake.
-pub(super) fn connect(
-    stream: TcpStream,
-    tls: Tls,
-    _limit: Limit,
-    _tried: &Tried,
-    _request: &ClientRequest,
-) -> Result<NetStream, Error> {
-    let connection = rustls::ClientConnection::new(tls.config, tls.name)
-        .map_err(TlsError::of(TlsPart::Options))?;
-    Ok(TlsStream { connection: connection.into(), stream: NetStream::from(stream) }.into())
+pub(super) fn connect(stream: NetStream, tls: Tls) -> io::Result<NetStream> {
+    let connection =
+        rustls::ClientConnection::new(tls.config, tls.name).map_err(io::Error::other)?;
+    Ok(TlsStream { connection: connection.into(), stream }.into())
 }
 
 impl<S: Transport> TlsStream<S> {

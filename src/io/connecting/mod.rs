@@ -2,8 +2,11 @@
 //! socket.
 
 mod addresses;
+mod follow;
+mod net;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 mod race;
+mod steps;
 mod tried;
 
 use alloc::string::{String, ToString};
@@ -13,6 +16,10 @@ use core::time::Duration;
 use std::io;
 
 pub(super) use addresses::{ALONE, in_turn};
+pub(super) use follow::open;
+pub(super) use net::Net;
+#[cfg(all(feature = "proxy", feature = "tokio"))]
+pub(super) use net::SocksError;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub(super) use race::race;
 pub(super) use tried::{Tried, check_ends};
@@ -21,8 +28,12 @@ pub(super) use tried::{Tried, check_ends};
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct ConnectError {
-    /// Where to: `host:port`, or from the handshake on the URL without its query.
+    /// Where to: `host:port`, the path of a Unix socket, or from the handshake on the URL without
+    /// its query.
     pub to: String,
+    /// The proxy that leads there, as its URL without user name and password. The stages up to
+    /// [`ConnectStage::Proxy`] are those of the way to the proxy.
+    pub proxy: Option<String>,
     /// How far it came.
     pub stage: ConnectStage,
     /// What failed there.
@@ -36,6 +47,8 @@ pub struct ConnectError {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ConnectStage {
+    /// Nothing was tried: the adapter cannot do what the [`Connector`](super::Connector) says.
+    Options,
     /// The address of the host was looked up.
     LookUp,
     /// TCP: no address answered.
@@ -43,6 +56,12 @@ pub enum ConnectStage {
         /// The address that was tried last, which the error is of.
         last: SocketAddr,
     },
+    /// The Unix socket did not answer.
+    Unix,
+    /// TLS to the proxy: the handshake had begun.
+    ProxyTls,
+    /// The proxy had been asked for a way to the server.
+    Proxy,
     /// TLS: the handshake had begun.
     Tls,
     /// The opening handshake had begun.
@@ -52,22 +71,42 @@ pub enum ConnectStage {
 impl ConnectError {
     /// Makes an error of a transport that failed within a handshake.
     pub(super) const fn in_handshake(url: String, error: io::Error) -> Self {
-        Self { to: url, stage: ConnectStage::Handshake, error, limit: None }
+        Self { to: url, proxy: None, stage: ConnectStage::Handshake, error, limit: None }
     }
 }
 
 impl fmt::Display for ConnectError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { to, stage, error, limit } = self;
+        let Self { to, proxy, stage, error, limit } = self;
+        // Where the proxy is the one that does not answer.
+        let (whose, place) = match proxy {
+            Some(proxy) => (" of the proxy", proxy.as_str()),
+            None => ("", to.as_str()),
+        };
+        let through = |f: &mut fmt::Formatter<'_>| match proxy {
+            Some(proxy) => write!(f, " through the proxy {proxy}"),
+            None => Ok(()),
+        };
         match stage {
             ConnectStage::Handshake => write!(f, "{to}: connection lost within the handshake: ")?,
             ConnectStage::Tls => write!(f, "{to}: connection lost within the TLS handshake: ")?,
-            ConnectStage::LookUp => write!(f, "cannot connect to {to}: host not found: ")?,
-            ConnectStage::Tcp { last } if *to == last.to_string() => {
-                write!(f, "cannot connect to {to}: ")?;
+            ConnectStage::Proxy => write!(f, "{to}: connection to the proxy {place} lost: ")?,
+            ConnectStage::ProxyTls => {
+                write!(f, "{to}: connection to the proxy {place} lost within the TLS handshake: ")?
             }
+            ConnectStage::LookUp => {
+                write!(f, "cannot connect to {to}")?;
+                through(f)?;
+                write!(f, ": host{whose} not found: ")?;
+            }
+            ConnectStage::Options | ConnectStage::Unix => write!(f, "cannot connect to {to}: ")?,
             ConnectStage::Tcp { last } => {
-                write!(f, "cannot connect to {to} ({last} tried last): ")?;
+                write!(f, "cannot connect to {to}")?;
+                through(f)?;
+                if !place.ends_with(&last.to_string()) {
+                    write!(f, " ({last} tried last)")?;
+                }
+                f.write_str(": ")?;
             }
         }
         match limit {
@@ -117,7 +156,8 @@ mod tests {
     fn the_address_that_was_tried_last_is_told_beside_the_name() {
         let text = |to: &str, kind: io::ErrorKind, limit| {
             let stage = ConnectStage::Tcp { last: ([192, 0, 2, 1], 9001).into() };
-            format!("{}", ConnectError { to: to.into(), stage, error: kind.into(), limit })
+            let error = kind.into();
+            format!("{}", ConnectError { to: to.into(), proxy: None, stage, error, limit })
         };
         let limit = Some(Duration::from_secs(10));
         assert_eq!(

@@ -77,3 +77,69 @@ impl<S, A: Future<Output = io::Result<S>>, W: Future> Race<A, W> {
         wait.as_mut().poll(cx).map(|_| self.wait = None)
     }
 }
+
+#[cfg(test)]
+#[cfg(feature = "tokio")]
+mod tests {
+    use alloc::vec;
+    use core::future::pending;
+    use core::time::Duration;
+
+    use ::tokio::time::{Instant, sleep};
+
+    use super::super::ALONE;
+    use super::*;
+    use crate::handshake::ClientRequest;
+
+    fn address(last: u8) -> SocketAddr {
+        SocketAddr::from(([192, 0, 2, last], 80))
+    }
+
+    fn tried() -> Tried {
+        Tried::new(&ClientRequest::new("example.com", "/").unwrap())
+    }
+
+    /// How an address behaves, by its last number.
+    async fn attempt(address: SocketAddr) -> io::Result<SocketAddr> {
+        match address {
+            SocketAddr::V4(v4) => match v4.ip().octets() {
+                [.., 1] => pending().await,
+                [.., 2] => Err(io::ErrorKind::ConnectionRefused.into()),
+                [.., 3] => {
+                    sleep(Duration::from_secs(2)).await;
+                    Ok(address)
+                }
+                _ => Ok(address),
+            },
+            SocketAddr::V6(_) => pending().await,
+        }
+    }
+
+    async fn raced(addresses: Vec<SocketAddr>) -> (Option<SocketAddr>, Duration) {
+        let begin = Instant::now();
+        let winner = race(&mut tried(), addresses, attempt, || sleep(ALONE)).await;
+        (winner, begin.elapsed())
+    }
+
+    #[::tokio::test(start_paused = true)]
+    async fn a_silent_address_costs_less_than_half_a_second() {
+        let (winner, time) = raced(vec![address(1), address(4)]).await;
+        assert_eq!(winner, Some(address(4)));
+        assert!(time >= ALONE && time < Duration::from_millis(500), "{time:?}");
+        // Of the families, the second is tried second.
+        let six = |last| SocketAddr::from(([0x2001, 0xdb8, 0, 0, 0, 0, 0, last], 80));
+        let (winner, time) = raced(vec![six(1), six(2), six(3), address(4)]).await;
+        assert_eq!(winner, Some(address(4)));
+        assert!(time < Duration::from_millis(500), "{time:?}");
+    }
+
+    #[::tokio::test(start_paused = true)]
+    async fn an_address_that_refuses_costs_nothing_and_a_slow_one_may_win() {
+        let (winner, time) = raced(vec![address(2), address(2), address(4)]).await;
+        assert_eq!((winner, time), (Some(address(4)), Duration::ZERO));
+        let (winner, time) = raced(vec![address(3), address(1), address(2)]).await;
+        assert_eq!((winner, time), (Some(address(3)), Duration::from_secs(2)));
+        assert_eq!(raced(vec![address(2), address(2)]).await, (None, Duration::ZERO));
+        assert_eq!(raced(vec![]).await, (None, Duration::ZERO));
+    }
+}

@@ -1,7 +1,7 @@
 //! What came of the steps towards a server; opens no socket.
 
 use alloc::boxed::Box;
-use alloc::string::String;
+use alloc::string::{String, ToString};
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
@@ -14,6 +14,8 @@ use crate::io::Error;
 #[derive(Debug)]
 pub(in crate::io) struct Tried {
     to: String,
+    /// The proxy, without credentials.
+    proxy: Option<String>,
     limit: Option<Duration>,
     /// The address that was begun last.
     begun: Option<SocketAddr>,
@@ -23,7 +25,19 @@ pub(in crate::io) struct Tried {
 
 impl Tried {
     pub(in crate::io) fn new(request: &ClientRequest) -> Self {
-        Self { to: request.authority(), limit: request.timeout(), begun: None, failed: None }
+        let (to, limit) = (request.authority(), request.timeout());
+        Self { to, proxy: None, limit, begun: None, failed: None }
+    }
+
+    /// Notes which proxy leads there.
+    pub(in crate::io) fn by(self, proxy: Option<String>) -> Self {
+        Self { proxy, ..self }
+    }
+
+    /// Notes that the way goes over a Unix socket.
+    #[cfg(unix)]
+    pub(in crate::io) fn over(self, path: &std::path::Path) -> Self {
+        Self { to: path.display().to_string(), ..self }
     }
 
     /// Takes what a look-up found.
@@ -47,7 +61,7 @@ impl Tried {
     }
 
     /// Says why none of the addresses answered.
-    pub(in crate::io) fn into_error(mut self) -> Error {
+    pub(in crate::io) fn none_answered(&mut self) -> Error {
         let none = || io::Error::new(io::ErrorKind::NotFound, "it has no address");
         match self.failed.take() {
             Some((last, error)) => self.error(ConnectStage::Tcp { last }, error),
@@ -55,10 +69,10 @@ impl Tried {
         }
     }
 
-    /// Makes an error of a step behind TCP.
+    /// Makes an error of any other step.
     pub(in crate::io) fn error(&self, stage: ConnectStage, error: io::Error) -> Error {
-        let (to, limit) = (self.to.clone(), self.limit);
-        Error::Connect(Box::new(ConnectError { to, stage, error, limit }))
+        let (to, proxy, limit) = (self.to.clone(), self.proxy.clone(), self.limit);
+        Error::Connect(Box::new(ConnectError { to, proxy, stage, error, limit }))
     }
 }
 

@@ -8,15 +8,23 @@ use core::pin::{Pin, pin};
 use core::task::Poll;
 use core::time::Duration;
 use std::io;
+#[cfg(unix)]
+use std::path::Path;
 use std::time::Instant;
 
+use ::futures_io::{AsyncRead, AsyncWrite};
 use async_io::Timer;
+#[cfg(unix)]
+use async_net::unix::UnixStream;
 use async_net::{TcpStream, resolve};
 
 use super::{NetStream, WebSocket};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
-use crate::io::connecting::{ALONE, Tried, check_ends, race};
+use crate::io::connecting::{ALONE, Net, Tried, check_ends, open, race};
+use crate::io::connector::Tcp;
+#[cfg(feature = "rustls")]
+use crate::io::connector::Tls;
 use crate::io::{Connector, Error};
 
 impl WebSocket<NetStream> {
@@ -65,13 +73,15 @@ impl WebSocket<NetStream> {
     /// All addresses of the host are tried: a second one, of the other family if there is one,
     /// beside the first after 300 ms (RFC 8305). The first that answers is used.
     /// [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is the time for all steps
-    /// together. `TCP_NODELAY` is set: messages are written whole, so TCP need not wait for more.
+    /// together, redirects included.
     ///
     /// # Errors
     ///
     /// - [`Error::Tls`]: TLS is not set up, or its handshake failed.
-    /// - [`Error::Connect`]: the host was not found, none of its addresses answered, or the
-    ///   connection broke before the server's answer.
+    /// - [`Error::Connect`]: the host or the proxy was not found or did not answer, the connection
+    ///   broke before the server's answer, or the adapter cannot do what `connector` says.
+    /// - [`Error::Proxy`]: the proxy refused.
+    /// - [`Error::Redirect`]: the server redirected to where the client does not follow.
     /// - Those of [`connect_over`](Self::connect_over).
     ///
     /// # Cancel safety
@@ -85,49 +95,96 @@ impl WebSocket<NetStream> {
         config: &Config,
     ) -> impl Future<Output = Result<Self, Error>> + use<> {
         let (connector, request, config) = (connector.clone(), request.clone(), config.clone());
-        Box::pin(async move {
-            let begin = Instant::now();
-            let stream = NetStream::connect(&connector, &request).await?;
-            Self::connect_over(stream, &request.after(begin.elapsed()), &config).await
-        })
+        Box::pin(async move { open::<Sockets>(&connector, &request, &config).await })
     }
 }
 
-impl NetStream {
-    /// Connects to the host of `request`, with TLS if its URL says so; the request is not sent.
-    pub(super) async fn connect(
-        connector: &Connector,
-        request: &ClientRequest,
-    ) -> Result<Self, Error> {
-        let tls = connector.tls_for(request)?;
-        let (limit, mut tried) = (Limit::new(request.timeout()), Tried::new(request));
-        let found = limit.of(resolve((request.host(), request.port()))).await;
-        let addresses = tried.found(found)?;
-        let stream = dial(limit, &mut tried, addresses).await;
-        let Some(stream) = stream else { return Err(tried.into_error()) };
-        match tls {
-            None => Ok(stream.into()),
-            #[cfg(feature = "rustls")]
-            Some(tls) => super::tls::connect(stream.into(), tls, limit, &tried, request).await,
-            #[cfg(not(feature = "rustls"))]
-            Some(none) => match none {},
+/// The sockets and the clock of async-io.
+#[derive(Debug)]
+struct Sockets {
+    begin: Instant,
+    limit: Limit,
+}
+
+impl Net for Sockets {
+    type Stream = NetStream;
+    type Socket = WebSocket<NetStream>;
+
+    fn begin(limit: Option<Duration>) -> Self {
+        Self { begin: Instant::now(), limit: Limit::new(limit) }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    fn unsupported(tcp: &Tcp) -> Option<&'static str> {
+        tcp.special()
+    }
+
+    async fn wait<R: Send>(
+        &self,
+        step: impl Future<Output = io::Result<R>> + Send,
+    ) -> io::Result<R> {
+        self.limit.of(step).await
+    }
+
+    async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        self.limit.of(resolve((host, port))).await
+    }
+
+    async fn dial(
+        &self,
+        tried: &mut Tried,
+        addresses: Vec<SocketAddr>,
+        tcp: &Tcp,
+    ) -> Option<NetStream> {
+        let attempt = |address| connect(address, tcp);
+        let raced = async { Ok(race(tried, addresses, attempt, || Timer::after(ALONE)).await) };
+        let Ok(stream) = self.limit.of(raced).await else {
+            tried.time_out();
+            return None;
+        };
+        stream.map(NetStream::from)
+    }
+
+    #[cfg(unix)]
+    async fn dial_unix(&self, path: &Path) -> io::Result<NetStream> {
+        Ok(self.limit.of(UnixStream::connect(path)).await?.into())
+    }
+
+    #[cfg(feature = "rustls")]
+    async fn tls(&self, stream: NetStream, tls: Tls) -> io::Result<NetStream> {
+        self.limit.of(super::tls::connect(stream, tls)).await
+    }
+
+    async fn read(&self, stream: &mut NetStream, buf: &mut [u8]) -> io::Result<usize> {
+        self.limit.of(poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, buf))).await
+    }
+
+    async fn write(&self, stream: &mut NetStream, mut bytes: &[u8]) -> io::Result<()> {
+        while !bytes.is_empty() {
+            let write = poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes));
+            match self.limit.of(write).await? {
+                0 => return Err(io::ErrorKind::WriteZero.into()),
+                len => bytes = bytes.get(len..).unwrap_or_default(),
+            }
         }
+        self.limit.of(poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx))).await
+    }
+
+    async fn open(
+        stream: NetStream,
+        request: &ClientRequest,
+        config: &Config,
+    ) -> Result<WebSocket<NetStream>, Error> {
+        WebSocket::connect_over(stream, request, config).await
     }
 }
 
-/// Connects to the first address that answers.
-async fn dial(limit: Limit, tried: &mut Tried, addresses: Vec<SocketAddr>) -> Option<TcpStream> {
-    let raced = async { Ok(race(tried, addresses, connect, || Timer::after(ALONE)).await) };
-    let Ok(stream) = limit.of(raced).await else {
-        tried.time_out();
-        return None;
-    };
-    stream
-}
-
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
+async fn connect(address: SocketAddr, tcp: &Tcp) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+    stream.set_nodelay(tcp.nodelay)?;
     check_ends(stream, |stream| (stream.local_addr(), stream.peer_addr()))
 }
 

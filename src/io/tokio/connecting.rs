@@ -6,14 +6,27 @@ use core::future::Future;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
+#[cfg(unix)]
+use std::path::Path;
 
-use ::tokio::net::{TcpStream, lookup_host};
+use ::tokio::io::{AsyncReadExt, AsyncWriteExt};
+#[cfg(unix)]
+use ::tokio::net::UnixStream;
+use ::tokio::net::{TcpSocket, TcpStream, lookup_host};
 use ::tokio::time::{Instant, sleep, timeout_at};
+use socket2::{SockRef, TcpKeepalive};
 
 use super::{NetStream, WebSocket};
 use crate::connection::Config;
 use crate::handshake::ClientRequest;
-use crate::io::connecting::{ALONE, Tried, check_ends, race};
+#[cfg(feature = "proxy")]
+use crate::handshake::Credentials;
+#[cfg(feature = "proxy")]
+use crate::io::connecting::SocksError;
+use crate::io::connecting::{ALONE, Net, Tried, check_ends, open, race};
+#[cfg(feature = "rustls")]
+use crate::io::connector::Tls;
+use crate::io::connector::{INTERFACE, Tcp};
 use crate::io::{Connector, Error};
 
 impl WebSocket<NetStream> {
@@ -77,13 +90,15 @@ impl WebSocket<NetStream> {
     /// All addresses of the host are tried: a second one, of the other family if there is one,
     /// beside the first after 300 ms (RFC 8305). The first that answers is used.
     /// [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is the time for all steps
-    /// together. `TCP_NODELAY` is set: messages are written whole, so TCP need not wait for more.
+    /// together, redirects included.
     ///
     /// # Errors
     ///
     /// - [`Error::Tls`]: TLS is not set up, or its handshake failed.
-    /// - [`Error::Connect`]: the host was not found, none of its addresses answered, or the
-    ///   connection broke before the server's answer.
+    /// - [`Error::Connect`]: the host or the proxy was not found or did not answer, the connection
+    ///   broke before the server's answer, or the adapter cannot do what `connector` says.
+    /// - [`Error::Proxy`]: the proxy refused.
+    /// - [`Error::Redirect`]: the server redirected to where the client does not follow.
     /// - Those of [`connect_over`](Self::connect_over).
     ///
     /// # Cancel safety
@@ -97,49 +112,113 @@ impl WebSocket<NetStream> {
         config: &Config,
     ) -> impl Future<Output = Result<Self, Error>> + use<> {
         let (connector, request, config) = (connector.clone(), request.clone(), config.clone());
-        Box::pin(async move {
-            let begin = Instant::now();
-            let stream = NetStream::connect(&connector, &request).await?;
-            Self::connect_over(stream, &request.after(begin.elapsed()), &config).await
-        })
+        Box::pin(async move { open::<Sockets>(&connector, &request, &config).await })
     }
 }
 
-impl NetStream {
-    /// Connects to the host of `request`, with TLS if its URL says so; the request is not sent.
-    pub(super) async fn connect(
-        connector: &Connector,
+/// The sockets and the clock of tokio.
+#[derive(Debug)]
+struct Sockets {
+    begin: Instant,
+    limit: Limit,
+}
+
+impl Net for Sockets {
+    type Stream = NetStream;
+    type Socket = WebSocket<NetStream>;
+
+    fn begin(limit: Option<Duration>) -> Self {
+        Self { begin: Instant::now(), limit: Limit::new(limit) }
+    }
+
+    fn elapsed(&self) -> Duration {
+        self.begin.elapsed()
+    }
+
+    fn unsupported(tcp: &Tcp) -> Option<&'static str> {
+        let has_interface = cfg!(any(target_os = "android", target_os = "linux"));
+        (tcp.interface.is_some() && !has_interface).then_some(INTERFACE)
+    }
+
+    async fn wait<R: Send>(
+        &self,
+        step: impl Future<Output = io::Result<R>> + Send,
+    ) -> io::Result<R> {
+        self.limit.of(step).await
+    }
+
+    async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
+        Ok(self.limit.of(lookup_host((host, port))).await?.collect())
+    }
+
+    async fn dial(
+        &self,
+        tried: &mut Tried,
+        addresses: Vec<SocketAddr>,
+        tcp: &Tcp,
+    ) -> Option<NetStream> {
+        let attempt = |address| connect(address, tcp);
+        let raced = async { Ok(race(tried, addresses, attempt, || sleep(ALONE)).await) };
+        let Ok(stream) = self.limit.of(raced).await else {
+            tried.time_out();
+            return None;
+        };
+        stream.map(NetStream::from)
+    }
+
+    #[cfg(unix)]
+    async fn dial_unix(&self, path: &Path) -> io::Result<NetStream> {
+        Ok(self.limit.of(UnixStream::connect(path)).await?.into())
+    }
+
+    #[cfg(feature = "rustls")]
+    async fn tls(&self, stream: NetStream, tls: Tls) -> io::Result<NetStream> {
+        self.limit.of(super::tls::connect(stream, tls)).await
+    }
+
+    async fn read(&self, stream: &mut NetStream, buf: &mut [u8]) -> io::Result<usize> {
+        self.limit.of(stream.read(buf)).await
+    }
+
+    async fn write(&self, stream: &mut NetStream, bytes: &[u8]) -> io::Result<()> {
+        self.limit.of(stream.write_all(bytes)).await?;
+        self.limit.of(stream.flush()).await
+    }
+
+    #[cfg(feature = "proxy")]
+    async fn socks5(
+        &self,
+        stream: NetStream,
+        host: &str,
+        port: u16,
+        credentials: Option<Credentials>,
+    ) -> Result<NetStream, SocksError> {
+        super::socks5::connect(self.limit, stream, host, port, credentials).await
+    }
+
+    async fn open(
+        stream: NetStream,
         request: &ClientRequest,
-    ) -> Result<Self, Error> {
-        let tls = connector.tls_for(request)?;
-        let (limit, mut tried) = (Limit::new(request.timeout()), Tried::new(request));
-        let found = limit.of(lookup_host((request.host(), request.port()))).await;
-        let addresses = tried.found(found)?.collect();
-        let stream = dial(limit, &mut tried, addresses).await;
-        let Some(stream) = stream else { return Err(tried.into_error()) };
-        match tls {
-            None => Ok(stream.into()),
-            #[cfg(feature = "rustls")]
-            Some(tls) => super::tls::connect(stream.into(), tls, limit, &tried, request).await,
-            #[cfg(not(feature = "rustls"))]
-            Some(none) => match none {},
-        }
+        config: &Config,
+    ) -> Result<WebSocket<NetStream>, Error> {
+        WebSocket::connect_over(stream, request, config).await
     }
 }
 
-/// Connects to the first address that answers.
-async fn dial(limit: Limit, tried: &mut Tried, addresses: Vec<SocketAddr>) -> Option<TcpStream> {
-    let raced = async { Ok(race(tried, addresses, connect, || sleep(ALONE)).await) };
-    let Ok(stream) = limit.of(raced).await else {
-        tried.time_out();
-        return None;
-    };
-    stream
-}
-
-async fn connect(address: SocketAddr) -> io::Result<TcpStream> {
-    let stream = TcpStream::connect(address).await?;
-    stream.set_nodelay(true)?;
+async fn connect(address: SocketAddr, tcp: &Tcp) -> io::Result<TcpStream> {
+    let socket = if address.is_ipv6() { TcpSocket::new_v6() } else { TcpSocket::new_v4() }?;
+    if let Some(local) = tcp.local_address {
+        socket.bind(SocketAddr::new(local, 0))?;
+    }
+    #[cfg(any(target_os = "android", target_os = "linux"))]
+    if let Some(interface) = &tcp.interface {
+        socket.bind_device(Some(interface.as_bytes()))?;
+    }
+    if let Some(after) = tcp.keepalive {
+        SockRef::from(&socket).set_tcp_keepalive(&TcpKeepalive::new().with_time(after))?;
+    }
+    socket.set_nodelay(tcp.nodelay)?;
+    let stream = socket.connect(address).await?;
     check_ends(stream, |stream| (stream.local_addr(), stream.peer_addr()))
 }
 

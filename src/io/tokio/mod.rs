@@ -83,6 +83,8 @@
 mod connecting;
 mod net_stream;
 pub mod reconnecting;
+#[cfg(feature = "proxy")]
+mod socks5;
 #[cfg(feature = "rustls")]
 mod tls;
 

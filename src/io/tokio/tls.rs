@@ -3,31 +3,20 @@
 use alloc::boxed::Box;
 use core::future::Future;
 use core::time::Duration;
+use std::io;
 
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::NetStream;
 use super::connecting::Limit;
-use crate::handshake::ClientRequest;
-use crate::io::connecting::Tried;
 use crate::io::connector::Tls;
 use crate::io::tls::ServerTls;
-use crate::io::{ConnectStage, Error, TlsError};
+use crate::io::{Error, TlsError};
 
 /// Does a client's TLS handshake.
-pub(super) async fn connect(
-    stream: NetStream,
-    tls: Tls,
-    limit: Limit,
-    tried: &Tried,
-    request: &ClientRequest,
-) -> Result<NetStream, Error> {
-    let handshake = TlsConnector::from(tls.config).connect(tls.name, stream);
-    match limit.of(handshake).await.map_err(TlsError::of_handshake) {
-        Ok(stream) => Ok(NetStream::over_tls(stream)),
-        Err(Ok(error)) => Err(Error::Tls { error, url: Some(request.place().into()) }),
-        Err(Err(error)) => Err(tried.error(ConnectStage::Tls, error)),
-    }
+pub(super) async fn connect(stream: NetStream, tls: Tls) -> io::Result<NetStream> {
+    let stream = TlsConnector::from(tls.config).connect(tls.name, stream).await?;
+    Ok(NetStream::over_tls(stream))
 }
 
 impl NetStream {

@@ -14,6 +14,7 @@ use ::tokio::time::timeout;
 use super::event::Cause;
 use super::options::Options;
 use super::shared::Shared;
+use crate::connection::Config;
 use crate::handshake::ClientRequest;
 use crate::io::tokio::WebSocket;
 use crate::io::{Error, Timeout};
@@ -34,7 +35,8 @@ impl<S> Attempt<S> {
     }
 }
 
-/// Returns what begins the attempt with the number that it is given, by two callbacks.
+/// Returns what begins the attempt with the number that it is given, by two callbacks: one makes the
+/// request, the other the connection.
 pub(super) fn by_callbacks<S, R, Requested, O, C, Connected>(
     options: &Options,
     shared: Arc<Shared>,
@@ -46,8 +48,8 @@ where
     R: FnMut(u32) -> Requested + Send + 'static,
     Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
     O: Into<Opening>,
-    C: Fn(ClientRequest) -> Connected + Send + Sync + 'static,
-    Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
+    C: Fn(ClientRequest, Config) -> Connected + Send + Sync + 'static,
+    Connected: Future<Output = Result<WebSocket<S>, Cause>> + Send + 'static,
 {
     let config = Supervisor::<Error>::connection_config(options.config.clone());
     let limit = options.attempt_timeout;
@@ -60,9 +62,7 @@ where
             let (request, first) = request.await.map_err(Cause::Attempt)?.into().into_parts();
             let prepared = shared.with(|supervisor| supervisor.prepare_request(request));
             let request = prepared.map_err(|error| Cause::Failed(error.into()))?;
-            let stream = connect(request.clone()).await.map_err(Cause::Attempt)?;
-            let socket =
-                WebSocket::connect_over(stream, &request, &config).await.map_err(Cause::Failed)?;
+            let socket = connect(request.clone(), config).await?;
             let checked = shared.with(|supervisor| supervisor.check_protocol(socket.protocol()));
             checked.map_err(|error| {
                 let url = Some(request.place().into());

@@ -16,15 +16,13 @@ use super::event::Cause;
 use super::handle::Handle;
 use super::options::Options;
 use super::shared::Shared;
-use crate::connection::Refused;
+use crate::connection::{Config, Refused};
 use crate::delivery::{Session, SessionId};
 use crate::handshake::ClientRequest;
 use crate::io::entropy;
 use crate::io::tokio::{NetStream, WebSocket};
 use crate::message::Message;
-use crate::reconnect::{
-    AttemptError, Opening, Outbox, OutboxError, Policy, Retry, Retryable, State, Supervisor,
-};
+use crate::reconnect::{AttemptError, Opening, Outbox, OutboxError, Retry, State, Supervisor};
 
 /// A client that reconnects when its connection is lost.
 ///
@@ -64,13 +62,9 @@ impl Client<NetStream> {
         O: Into<Opening>,
     {
         let connector = options.connector.clone();
-        Self::with_dialer(options, request, move |request| {
-            let connector = connector.clone();
-            async move {
-                let policy = Policy::default();
-                let connected = NetStream::connect(&connector, &request).await;
-                connected.map_err(|error| AttemptError::new(error.retry(&policy), error))
-            }
+        Self::by_callbacks(options, request, move |request, config| {
+            let connecting = WebSocket::connect_via(&connector, &request, &config);
+            async move { connecting.await.map_err(Cause::Failed) }
         })
     }
 }
@@ -99,6 +93,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         C: Fn(ClientRequest) -> Connected + Send + Sync + 'static,
         Connected: Future<Output = Result<S, AttemptError>> + Send + 'static,
     {
+        Self::by_callbacks(options, request, move |request, config| {
+            let dialling = dial(request.clone());
+            async move {
+                let stream = dialling.await.map_err(Cause::Attempt)?;
+                let opened = WebSocket::connect_over(stream, &request, &config).await;
+                opened.map_err(Cause::Failed)
+            }
+        })
+    }
+
+    fn by_callbacks<R, Requested, O, C, Connected>(
+        options: Options,
+        request: R,
+        connect: C,
+    ) -> io::Result<Self>
+    where
+        R: FnMut(u32) -> Requested + Send + 'static,
+        Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
+        O: Into<Opening>,
+        C: Fn(ClientRequest, Config) -> Connected + Send + Sync + 'static,
+        Connected: Future<Output = Result<WebSocket<S>, Cause>> + Send + 'static,
+    {
         let seed = options.seed.map_or_else(entropy, Ok)?;
         let outbox = match &options.delivery {
             Some(limits) => Outbox::session(Session::new(session_id()?, limits.clone())),
@@ -106,7 +122,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send + 'static> Client<S> {
         };
         let shared = Arc::new(Shared::new(Supervisor::new(options.policy.clone(), seed, outbox)));
         let mut client = Self {
-            begin: by_callbacks(&options, Arc::clone(&shared), request, dial),
+            begin: by_callbacks(&options, Arc::clone(&shared), request, connect),
             epoch: Instant::now(),
             stage: Stage::Idle(None),
             shared,
