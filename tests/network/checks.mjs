@@ -18,6 +18,8 @@ const EARLY = 20;
 /** How long a Ping may have been on its way when the peer went. */
 const UNDER_WAY = 500;
 const PING = 1000;
+/** How long an address is tried before the next. */
+const ALONE = 300;
 const PONG = 2000;
 const HEARTBEAT = ['--ping', PING, '--pong', PONG];
 const SILENT = ['--ping', 0];
@@ -85,6 +87,25 @@ for (const adapter of ADAPTERS) {
     equal(refused.what.replace(/\d+/, 'N'), NO_ROOM);
     equal((await server.said(/^(failed|closed) .*/)).what, 'failed PongTimeout { limit: 2s }');
     return between(refused.at - gone, PONG - UNDER_WAY, PING + PONG + PATIENCE);
+  }]);
+}
+
+// ---- a host with an address that leads nowhere -------------------------------------------------
+
+for (const adapter of ['tokio', 'futures-io', 'blocking']) {
+  busy.push([`${adapter} client: a dead first address costs less than half a second`, async () => {
+    const [near, far] = hosts();
+    const dead = '198.51.100.1';
+    near.swallow(dead);
+    far.reach(dead);
+    const server = new Peer('serve', `${near.address}:9000`, [...SILENT], near);
+    await server.said(/^listening/);
+    const client = new Peer('connect', 'ws://two.invalid:9000/', ['--adapter', adapter, ...SILENT,
+      '--stay', 1, '--addresses', `${dead}:9000,${near.address}:9000`], far);
+    const began = await client.said(/^connecting/);
+    const open = await client.said(/^open/);
+    await client.said(/^echo/);
+    return between(open.at - began.at, ALONE - EARLY, 500);
   }]);
 }
 

@@ -115,6 +115,13 @@ export function hosts() {
         }
       },
       down: () => ip('-n', name, 'link', 'set', 'cable', 'down'),
+      /** Takes one more address, at which nothing answers. */
+      swallow(address) {
+        ip('-n', name, 'addr', 'add', `${address}/32`, 'dev', 'cable');
+        execFileSync('ip', ['netns', 'exec', name, 'iptables', '-A', 'INPUT', '-d', address, '-j', 'DROP']);
+      },
+      /** Reaches an address by the cable. */
+      reach: (address) => ip('-n', name, 'route', 'add', `${address}/32`, 'dev', 'cable'),
     };
   });
   ip('link', 'add', 'cable', 'netns', pair[0].name, 'type', 'veth', 'peer', 'name', 'cable', 'netns', pair[1].name);

@@ -43,7 +43,9 @@ fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result<(), E
 
 pub(super) fn connect(url: &str, settings: &Settings) -> Result<(), Error> {
     let request = ClientRequest::from_url(url)?;
-    let mut socket = WebSocket::connect_with(&request, &settings.config)?;
+    let connector = settings.connector(&request);
+    say(0, format_args!("connecting"));
+    let mut socket = WebSocket::connect_via(&connector, &request, &settings.config)?;
     say(0, format_args!("open"));
     socket.set_read_timeout(Some(settings.stay));
     loop {

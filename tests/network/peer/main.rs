@@ -20,14 +20,19 @@
 )]
 
 mod blocking;
+mod smol;
 mod tokio;
 
 use std::fmt;
 use std::io::Write as _;
+use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::{Duration, SystemTime};
 
-use sanswire::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
+use sanswire::handshake::{
+    Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response,
+};
+use sanswire::io::Connector;
 use sanswire::{Commands, Config, Error, Event, Message, Refused};
 
 fn main() -> ExitCode {
@@ -48,9 +53,14 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
     let settings = Settings::parse(options)?;
     match (role.as_str(), settings.adapter) {
         ("serve", Adapter::Blocking) => blocking::serve(place, settings),
+        ("serve", Adapter::FuturesIo) => Err("there is no server on futures-io here".into()),
         ("serve", Adapter::Tokio) => tokio::serve(place, settings),
         ("connect", Adapter::Blocking) => {
             report(0, blocking::connect(place, &settings));
+            Ok(())
+        }
+        ("connect", Adapter::FuturesIo) => {
+            report(0, smol::connect(place, &settings));
             Ok(())
         }
         ("connect", Adapter::Tokio) => {
@@ -66,6 +76,8 @@ fn run(arguments: &[String]) -> Result<(), Box<dyn std::error::Error>> {
 struct Settings {
     adapter: Adapter,
     config: Config,
+    /// What a client does not look up.
+    addresses: Vec<SocketAddr>,
     head: HeadLimits,
     flood: usize,
     flood_by: FloodBy,
@@ -75,6 +87,7 @@ struct Settings {
 #[derive(Clone, Copy)]
 enum Adapter {
     Blocking,
+    FuturesIo,
     Tokio,
 }
 
@@ -90,6 +103,7 @@ impl Settings {
         let mut settings = Self {
             adapter: Adapter::Tokio,
             config: Config::default(),
+            addresses: Vec::new(),
             head: HeadLimits::default(),
             flood: 0,
             flood_by: FloodBy::Send,
@@ -106,11 +120,17 @@ impl Settings {
     fn set(&mut self, name: &str, value: &str) -> Result<(), Box<dyn std::error::Error>> {
         match (name, value) {
             ("--adapter", "blocking") => self.adapter = Adapter::Blocking,
+            ("--adapter", "futures-io") => self.adapter = Adapter::FuturesIo,
             ("--adapter", "tokio") => self.adapter = Adapter::Tokio,
             // How many bytes are sent on each new connection.
             ("--flood", bytes) => self.flood = bytes.parse()?,
             ("--flood-by", "feed") => self.flood_by = FloodBy::Feed,
             ("--flood-by", "send") => self.flood_by = FloodBy::Send,
+            // To which addresses a client connects, whatever the host of the URL is.
+            ("--addresses", list) => {
+                let parsed: Result<_, _> = list.split(',').map(str::parse).collect();
+                self.addresses = parsed?;
+            }
             (_, time) => {
                 let time = Duration::from_millis(time.parse()?);
                 let limit = Some(time).filter(|time| !time.is_zero());
@@ -128,6 +148,15 @@ impl Settings {
             }
         }
         Ok(())
+    }
+
+    /// How a client gets to the server of `request`.
+    fn connector(&self, request: &ClientRequest) -> Connector {
+        let connector = Connector::new();
+        if self.addresses.is_empty() {
+            return connector;
+        }
+        connector.resolve(request.host(), request.port(), self.addresses.iter().copied())
     }
 
     /// Messages of [`Settings::flood`] bytes in all, none of which is made before it is sent.

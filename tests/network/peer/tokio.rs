@@ -53,7 +53,9 @@ async fn converse(number: u64, stream: TcpStream, settings: &Settings) -> Result
 #[tokio::main]
 pub(super) async fn connect(url: &str, settings: &Settings) -> Result<(), Error> {
     let request = ClientRequest::from_url(url)?;
-    let mut socket = WebSocket::connect_with(&request, &settings.config).await?;
+    let connector = settings.connector(&request);
+    say(0, format_args!("connecting"));
+    let mut socket = WebSocket::connect_via(&connector, &request, &settings.config).await?;
     say(0, format_args!("open"));
     let silent = async {
         while socket.recv().await?.is_some() {}
