@@ -1,11 +1,13 @@
 //! A WebSocket client for the command line.
 //!
 //! ```text
-//! cargo run --release -p examples --bin client -- [--deflate] [--headers] URL [SUBPROTOCOL]
+//! cargo run --release -p examples --bin client -- [OPTION]... URL [SUBPROTOCOL]
+//! cargo run --release -p examples --bin client --features tls,proxy -- wss://example.com/
 //! ```
 //!
 //! With `--deflate` it offers permessage-deflate and says whether the server agreed. With `--headers`
-//! it shows the headers by which the server accepted.
+//! it shows the headers by which the server accepted. `--help` shows all options: headers, proxies,
+//! certificates, redirects.
 //!
 //! Each line of the input goes out as a text message, but for these:
 //!
@@ -25,43 +27,37 @@
     reason = "an example is an application"
 )]
 
+mod client_options;
+
 use std::fmt::Write as _;
 use std::io::{self, BufRead, IsTerminal, Write};
 use std::process::ExitCode;
 use std::thread;
 
-use sanswire::extension::DeflateConfig;
-use sanswire::handshake::{ClientRequest, HandshakeError};
+use client_options::{HELP, Options};
+use sanswire::handshake::HandshakeError;
 use sanswire::io::tokio::{NetStream, Receiver, Sender, WebSocket};
 use sanswire::{AfterClose, CloseCode, Config, Error, Event, SendError};
 use tokio::sync::mpsc;
 
-const USAGE: &str = "usage: client [--deflate] [--headers] URL [SUBPROTOCOL]";
-
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> ExitCode {
-    let mut arguments: Vec<String> = std::env::args().skip(1).collect();
-    let mut take = |option| match arguments.iter().position(|argument| argument == option) {
-        Some(position) => arguments.remove(position) == option,
-        None => false,
-    };
-    let (offers_deflate, shows_headers) = (take("--deflate"), take("--headers"));
-    let (url, subprotocol) = match &arguments[..] {
-        [url] => (url, None),
-        [url, subprotocol] => (url, Some(subprotocol)),
-        _ => {
-            eprintln!("{USAGE}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let request = match request(url, subprotocol.map(String::as_str), offers_deflate) {
-        Ok(request) => request,
-        Err(complaint) => {
-            eprintln!("{url}: {complaint}");
-            return ExitCode::FAILURE;
-        }
-    };
-    let socket = match WebSocket::connect_with(&request, &config()).await {
+    let arguments: Vec<String> = std::env::args().skip(1).collect();
+    if arguments.iter().any(|argument| argument == "--help") {
+        println!("{HELP}");
+        return ExitCode::SUCCESS;
+    }
+    let Options { request, connector, offers_deflate, shows_headers } =
+        match Options::parse(arguments) {
+            Ok(options) => options,
+            Err(complaint) => {
+                eprintln!("{complaint}; see client --help");
+                return ExitCode::FAILURE;
+            }
+        };
+    // Without the user's password, if one was given.
+    let url = request.url();
+    let socket = match WebSocket::connect_via(&connector, &request, &config()).await {
         Ok(socket) => socket,
         Err(error) => {
             eprintln!("{url}: {}", explain(&error));
@@ -95,21 +91,6 @@ async fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-fn request(
-    url: &str,
-    subprotocol: Option<&str>,
-    offers_deflate: bool,
-) -> Result<ClientRequest, String> {
-    let mut request = ClientRequest::from_url(url).map_err(|error| error.to_string())?;
-    if let Some(subprotocol) = subprotocol {
-        request = request.subprotocol(subprotocol).map_err(|error| error.to_string())?;
-    }
-    if !offers_deflate {
-        return Ok(request);
-    }
-    Ok(request.deflate(&DeflateConfig::default()))
 }
 
 fn config() -> Config {
