@@ -203,6 +203,6 @@ fn flush(stream: &mut impl Write) -> io::Result<()> {
 }
 
 /// Returns whether a read or a write may simply be made again later.
-fn is_timeout(error: &io::Error) -> bool {
+pub(super) fn is_timeout(error: &io::Error) -> bool {
     matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut)
 }

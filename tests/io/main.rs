@@ -2,7 +2,7 @@
 #![cfg(all(feature = "std", feature = "handshake"))]
 
 #[path = "../support/random.rs"]
-#[expect(dead_code, clippy::unwrap_used, reason = "other tests need all of it")]
+#[allow(dead_code, clippy::unwrap_used, reason = "other tests need all of it")]
 mod random;
 mod support;
 #[cfg(feature = "ring")]

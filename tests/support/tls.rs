@@ -122,12 +122,12 @@ impl Identity {
         ClientTls::new().config(builder.with_no_client_auth())
     }
 
-    fn chain(&self) -> Vec<CertificateDer<'static>> {
+    pub(crate) fn chain(&self) -> Vec<CertificateDer<'static>> {
         let certificates = CertificateDer::pem_slice_iter(self.certificate.as_bytes());
         certificates.collect::<Result<_, _>>().unwrap()
     }
 
-    fn key(&self) -> PrivateKeyDer<'static> {
+    pub(crate) fn key(&self) -> PrivateKeyDer<'static> {
         PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap()
     }
 }

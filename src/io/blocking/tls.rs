@@ -1,19 +1,47 @@
-//! TLS on blocking streams, by rustls; decides nothing.
+//! TLS on blocking streams, by rustls: moves its records; decides nothing about certificates.
 
 use core::time::Duration;
-use std::io::{self, Read, Write};
+use std::io::{self, IoSlice, Read, Write};
+use std::net::TcpStream;
+#[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket, BorrowedSocket};
+use std::thread;
+use std::time::Instant;
 
-use rustls::Connection;
+use rustls::{ClientConnection, CommonState, Connection, ServerConnection};
 
 use super::NetStream;
-use crate::io::Transport;
+use super::connecting::Limit;
+use crate::handshake::ClientRequest;
+use crate::io::connecting::Tried;
 use crate::io::connector::Tls;
+use crate::io::pump::is_timeout;
+use crate::io::tls::ServerTls;
+use crate::io::{ConnectStage, Error, TlsError, TlsPart, Transport};
 
 /// A stream with TLS on it.
+///
+/// [`WebSocket::connect`](super::WebSocket::connect) and [`NetStream::accept_tls`] make it of TCP
+/// streams; [`handshake`](Self::handshake) makes it of any other.
+///
+/// Neither direction waits for the other: a write that is stuck returns when the write timeout is
+/// over, and never reads. So two ends that both send much do not block each other, as they can with
+/// the `StreamOwned` of rustls. Up to 64 KiB that were written may wait in the stream;
+/// [`flush`](Write::flush) returns when it has taken them. After `WouldBlock`, `TimedOut` and
+/// `Interrupted`, each call can be made again, and nothing is lost.
+///
+/// A peer that ends the stream without TLS's `close_notify` may have been cut off by an attacker:
+/// the read fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).
 #[derive(Debug)]
 pub struct TlsStream<S> {
     connection: Connection,
     stream: S,
+    /// How long a write may block, as the stream was told.
+    write_timeout: Duration,
+    /// Whether TLS itself has something to say that nobody will flush, such as an alert.
+    has_own_output: bool,
 }
 
 impl<S> TlsStream<S> {
@@ -23,31 +51,138 @@ impl<S> TlsStream<S> {
     }
 
     /// Returns what has been negotiated: the peer's certificates, the version, ALPN.
-    pub fn tls(&self) -> &rustls::CommonState {
+    pub fn tls(&self) -> &CommonState {
         &self.connection
     }
 }
 
-/// Does a client's TLS handshake.
-pub(super) fn connect(stream: NetStream, tls: Tls) -> io::Result<NetStream> {
-    let connection =
-        rustls::ClientConnection::new(tls.config, tls.name).map_err(io::Error::other)?;
-    Ok(TlsStream { connection: connection.into(), stream }.into())
-}
-
 impl<S: Transport> TlsStream<S> {
-    fn push(&mut self) -> io::Result<()> {
-        while self.connection.wants_write() {
-            self.connection.write_tls(&mut self.stream)?;
+    /// Does the TLS handshake of a client or a server over a connected stream, within `limit`.
+    ///
+    /// `connection` is a `rustls::ClientConnection` or `rustls::ServerConnection`. The timeouts of
+    /// the stream are set, and are an hour afterwards.
+    ///
+    /// # Errors
+    ///
+    /// - [`InvalidData`](io::ErrorKind::InvalidData), with a `rustls::Error` in it: the ends did not
+    ///   agree.
+    /// - [`TimedOut`](io::ErrorKind::TimedOut) after `limit`. It works if the stream can limit its
+    ///   reads and writes.
+    /// - [`UnexpectedEof`](io::ErrorKind::UnexpectedEof): the peer ended the stream.
+    /// - Those of the stream.
+    pub fn handshake(
+        connection: impl Into<Connection>,
+        stream: S,
+        limit: Duration,
+    ) -> io::Result<Self> {
+        let (connection, begin) = (connection.into(), Instant::now());
+        let mut stream =
+            Self { connection, stream, write_timeout: UNLIMITED, has_own_output: false };
+        while stream.connection.is_handshaking() || stream.connection.wants_write() {
+            let left = limit.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            stream.limit(left);
+            match stream.step() {
+                Err(error) if is_timeout(&error) => {
+                    // A non-blocking stream comes back at once, and must not be asked in a busy
+                    // loop.
+                    thread::sleep(PAUSE.min(limit.saturating_sub(begin.elapsed())));
+                }
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    stream.farewell();
+                    return Err(error);
+                }
+                Ok(()) => {}
+            }
         }
-        Ok(())
+        stream.limit(UNLIMITED);
+        Ok(stream)
     }
 
-    fn pull(&mut self) -> io::Result<()> {
-        self.connection.read_tls(&mut self.stream)?;
+    /// Makes one step of a handshake.
+    fn step(&mut self) -> io::Result<()> {
+        if self.connection.wants_write() {
+            self.push()?;
+            return if self.connection.wants_write() { Ok(()) } else { self.stream.flush() };
+        }
+        match self.pull()? {
+            0 if self.connection.is_handshaking() => Err(io::ErrorKind::UnexpectedEof.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells the peer why a handshake has failed, and lets it read that: TCP would destroy it if
+    /// the stream were dropped with something of the peer's unread.
+    fn farewell(&mut self) {
+        let begin = Instant::now();
+        self.limit(FAREWELL);
+        let _ = self.push();
+        let _ = self.stream.shutdown_write();
+        let mut ignored = [0; 4096];
+        while begin.elapsed() < FAREWELL && matches!(self.stream.read(&mut ignored), Ok(1..)) {}
+    }
+
+    /// Sets how long the next reads and writes may block. A stream that cannot be told is not.
+    fn limit(&mut self, limit: Duration) {
+        let limit = limit.clamp(Duration::from_millis(1), UNLIMITED);
+        let _ = Transport::set_read_timeout(self, limit);
+        let _ = Transport::set_write_timeout(self, limit);
+    }
+
+    /// Writes once, as many records as the stream takes.
+    fn push(&mut self) -> io::Result<()> {
+        match self.connection.write_tls(&mut self.stream)? {
+            0 => Err(io::ErrorKind::WriteZero.into()),
+            _ => Ok(()),
+        }
+    }
+
+    /// Reads once, and processes what came; 0 is the end of the stream.
+    fn pull(&mut self) -> io::Result<usize> {
+        let len = self.connection.read_tls(&mut self.stream)?;
+        let had_output = self.connection.wants_write();
         let processed = self.connection.process_new_packets();
+        self.has_own_output |= self.connection.wants_write() && !had_output;
         processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
-        Ok(())
+        Ok(len)
+    }
+
+    /// Writes what TLS itself has to say, as far as that can be done now. An error is for a write
+    /// to report.
+    fn push_own_output(&mut self) {
+        if self.has_own_output {
+            let _ = self.push();
+            self.has_own_output = self.connection.wants_write();
+        }
+    }
+
+    /// Writes once, and takes what is written by `encrypt`: as much as the buffer has room for.
+    fn write_by(
+        &mut self,
+        encrypt: impl Fn(&mut rustls::Writer<'_>) -> io::Result<usize>,
+    ) -> io::Result<usize> {
+        let taken = encrypt(&mut self.connection.writer())?;
+        if !self.connection.wants_write() {
+            // It is closed for writing, or there was nothing to write.
+            return Ok(taken);
+        }
+        match self.push() {
+            Err(error) if taken == 0 => Err(error),
+            // What was taken waits for the next call.
+            Err(error) if is_timeout(&error) || error.kind() == io::ErrorKind::Interrupted => {
+                Ok(taken)
+            }
+            Err(error) => Err(error),
+            Ok(()) if taken > 0 => Ok(taken),
+            Ok(()) => match encrypt(&mut self.connection.writer())? {
+                // What a record needs besides its payload does not count for the buffer.
+                0 if self.connection.wants_write() => Err(io::ErrorKind::WouldBlock.into()),
+                taken => Ok(taken),
+            },
+        }
     }
 }
 
@@ -58,25 +193,37 @@ impl<S: Transport> Read for TlsStream<S> {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
             }
-            self.push()?;
-            self.pull()?;
+            self.push_own_output();
+            if let Err(error) = self.pull() {
+                if error.kind() == io::ErrorKind::InvalidData {
+                    // The peer is to know.
+                    self.push_own_output();
+                }
+                return Err(error);
+            }
         }
     }
 }
 
 impl<S: Transport> Write for TlsStream<S> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        while self.connection.is_handshaking() {
-            self.push()?;
-            self.pull()?;
-        }
-        let len = self.connection.writer().write(bytes)?;
-        self.push()?;
-        Ok(len)
+        self.write_by(|writer| writer.write(bytes))
+    }
+
+    fn write_vectored(&mut self, slices: &[IoSlice<'_>]) -> io::Result<usize> {
+        self.write_by(|writer| writer.write_vectored(slices))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.push()?;
+        let begin = Instant::now();
+        while self.connection.wants_write() {
+            self.push()?;
+            // A peer that takes a little each time would make each write succeed.
+            if self.connection.wants_write() && begin.elapsed() >= self.write_timeout {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+        }
+        self.has_own_output = false;
         self.stream.flush()
     }
 }
@@ -87,12 +234,95 @@ impl<S: Transport> Transport for TlsStream<S> {
     }
 
     fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.write_timeout = timeout;
         self.stream.set_write_timeout(timeout)
     }
 
+    /// Sends `close_notify`, then shuts down the stream underneath.
     fn shutdown_write(&mut self) -> io::Result<()> {
+        // Only the first call does something.
         self.connection.send_close_notify();
         self.flush()?;
         self.stream.shutdown_write()
     }
 }
+
+#[cfg(unix)]
+impl<S: AsFd> AsFd for TlsStream<S> {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.stream.as_fd()
+    }
+}
+
+#[cfg(windows)]
+impl<S: AsSocket> AsSocket for TlsStream<S> {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        self.stream.as_socket()
+    }
+}
+
+/// Does a client's TLS handshake.
+pub(super) fn connect(
+    stream: TcpStream,
+    tls: Tls,
+    limit: Limit,
+    tried: &Tried,
+    request: &ClientRequest,
+) -> Result<NetStream, Error> {
+    let url = || Some(request.place().into());
+    let connection = ClientConnection::new(tls.config, tls.name)
+        .map_err(|error| Error::Tls { error: TlsError::of(TlsPart::Options)(error), url: url() })?;
+    let stream = NetStream::from(stream);
+    match TlsStream::handshake(connection, stream, limit.left()).map_err(TlsError::of_handshake) {
+        Ok(stream) => Ok(stream.into()),
+        Err(Ok(error)) => Err(Error::Tls { error, url: url() }),
+        Err(Err(error)) => Err(tried.error(ConnectStage::Tls, error)),
+    }
+}
+
+impl NetStream {
+    /// Does a server's TLS handshake over a connected stream. The result is for
+    /// [`accept`](super::WebSocket::accept).
+    ///
+    /// ```no_run
+    /// # fn f(stream: std::net::TcpStream) -> Result<(), Box<dyn std::error::Error>> {
+    /// use sanswire::Config;
+    /// use sanswire::io::blocking::{NetStream, WebSocket};
+    /// use sanswire::io::tls::ServerTls;
+    ///
+    /// let tls = ServerTls::from_pem(&std::fs::read("cert.pem")?, &std::fs::read("key.pem")?)?;
+    /// stream.set_nodelay(true)?;
+    /// let stream = NetStream::accept_tls(stream, &tls)?;
+    /// let mut socket = WebSocket::accept(stream, &Config::default())?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// - [`Error::Tls`]: the client does not speak TLS, does not trust the certificate, or has none
+    ///   where one is wanted.
+    /// - [`Error::Io`]: the stream failed, or the client took longer than 10 s.
+    pub fn accept_tls(stream: impl Into<Self>, tls: &ServerTls) -> Result<Self, Error> {
+        let connection =
+            ServerConnection::new(tls.config()).map_err(TlsError::of(TlsPart::Options))?;
+        match TlsStream::handshake(connection, stream.into(), LIMIT).map_err(TlsError::of_handshake)
+        {
+            Ok(stream) => Ok(stream.into()),
+            Err(Ok(error)) => Err(error.into()),
+            Err(Err(error)) => Err(error.into()),
+        }
+    }
+}
+
+/// As [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is by default.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// How long the peer has to read why a handshake has failed.
+const FAREWELL: Duration = Duration::from_secs(1);
+
+/// The wait before a non-blocking stream is looked at again.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// A wait without end, which streams cannot be told.
+const UNLIMITED: Duration = Duration::from_secs(3600);
