@@ -13,11 +13,13 @@ pub(super) struct Clock {
     start: Instant,
     /// How long a read may block as the stream has it; `None` if the stream cannot be told.
     pub(super) bound: Option<Duration>,
+    /// Until when what arrives goes first, behind a write that was stuck.
+    pub(super) read_first_until: Option<Timestamp>,
 }
 
 impl Clock {
     pub(super) fn new(base: Timestamp) -> Self {
-        Self { base, start: Instant::now(), bound: Some(Duration::MAX) }
+        Self { base, start: Instant::now(), bound: Some(Duration::MAX), read_first_until: None }
     }
 
     pub(super) fn now(&self) -> Timestamp {

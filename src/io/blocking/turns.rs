@@ -6,6 +6,7 @@ use std::thread;
 
 use super::WebSocket;
 use super::clock::{NEVER, SHORT};
+use super::opening::WRITE_TIMEOUT;
 use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Next, Stuck};
 use crate::error::SendError;
@@ -74,6 +75,9 @@ impl<S: Transport> WebSocket<S> {
     /// Lets the transport move: writes what waits, or else reads, waiting until the time is
     /// `until`. For a driver that has no event.
     pub(super) fn advance(&mut self, until: Timestamp) -> Result<(), Error> {
+        if self.read_first() {
+            return Ok(());
+        }
         let wrote = self.write(until);
         if wrote == Wrote::Some || wrote == Wrote::All && self.driver.has_event() {
             return Ok(());
@@ -99,8 +103,25 @@ impl<S: Transport> WebSocket<S> {
         }
     }
 
+    /// Reads once if a write was stuck. Returns whether anything came.
+    ///
+    /// A peer that is stuck, too, is helped by nothing else, so this gets as much time as the write.
+    fn read_first(&mut self) -> bool {
+        let Some(until) = self.clock.read_first_until.take() else { return false };
+        let is_bounded =
+            self.clock.now() < until && self.clock.bound_read(&mut self.stream, Duration::ZERO);
+        let clock = || self.clock.now();
+        let has_read =
+            is_bounded && pump::read(&mut self.driver, &mut self.stream, &mut self.failure, clock);
+        self.clock.read_first_until = has_read.then_some(until);
+        has_read
+    }
+
     fn write(&mut self, until: Timestamp) -> Wrote {
         let wrote = pump::write(&mut self.driver, &mut self.stream, &mut self.failure);
+        if wrote == Wrote::Stuck {
+            self.clock.read_first_until = Some(self.clock.now().saturating_add(WRITE_TIMEOUT));
+        }
         // A peer that takes a little each time would make each write succeed.
         let next = || self.driver.poll_timeout().unwrap_or(until).min(until);
         let is_time = wrote == Wrote::Some && next() <= self.clock.now();
