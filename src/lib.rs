@@ -260,6 +260,7 @@
 //! - `handshake` (default): [`handshake`] over HTTP/1.1, [`driver`], [`whatwg`]
 //! - `deflate`: permessage-deflate
 //! - `url`: URLs as the WHATWG parses them: international host names, percent-encoding
+//! - `split`: several threads that use one socket of [`io::blocking`]
 //! - `tokio`: [`io::tokio`], and its client that reconnects
 //! - `futures-io`: [`io::futures_io`], for smol, async-std and others
 //! - `proxy`: proxies of the environment ([`Connector::proxy_from_env`](io::Connector)), SOCKS5 on

@@ -14,6 +14,8 @@ mod blocking;
 mod blocking_deadlines;
 mod blocking_opening;
 mod blocking_rounds;
+#[cfg(feature = "split")]
+mod blocking_split;
 mod blocking_streams;
 #[cfg(feature = "ring")]
 mod blocking_tls;

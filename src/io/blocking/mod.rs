@@ -32,10 +32,17 @@
 //!
 //! # Threads
 //!
-//! One thread both reads and writes. Do not make two [`WebSocket`]s from one socket by `try_clone`
-//! and [`from_driver`](WebSocket::from_driver): each would see only a part of the stream, and their
-//! frames would be mixed. To send messages of other threads, set a read timeout and check a channel
-//! each time it passes:
+//! To send and to receive in several threads, enable the feature `split` and
+//! [split](WebSocket::split) the socket: the [`Receiver`] waits in one thread, and clones of the
+//! [`Sender`] send from others. Neither holds the other up, over TLS as over TCP: a peer that does
+//! not read stops the senders, and the receiver goes on. The stream must be a socket of the system,
+//! which can be waited for without reading.
+//!
+//! Do not make two [`WebSocket`]s from one socket by `try_clone` and
+//! [`from_driver`](WebSocket::from_driver): each would see only a part of the stream, and their
+//! frames would be mixed. Over any stream, and without the feature, one thread both reads and
+//! writes. To send messages of other threads, it sets a read timeout and checks a channel each time
+//! it passes:
 //!
 //! ```no_run
 //! use std::time::Duration;
@@ -60,11 +67,11 @@
 //! }
 //! # Ok::<(), Error>(())
 //! ```
-//!
-//! The halves of the asynchronous adapters send and receive in two tasks.
 
 mod clock;
 mod connecting;
+#[cfg(feature = "split")]
+mod halves;
 mod net_stream;
 mod opening;
 #[cfg(feature = "rustls")]
@@ -80,6 +87,8 @@ use crate::connection::{Commands, Connection, Event, ReadyState};
 use crate::driver::Driver;
 use crate::handshake::Response;
 use crate::message::{Message, MessageKind, Outgoing};
+#[cfg(feature = "split")]
+pub use halves::{Receiver, ReuniteError, Sender};
 pub use net_stream::NetStream;
 #[cfg(feature = "rustls")]
 pub use tls::TlsStream;

@@ -8,7 +8,11 @@ use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};
 use std::net::TcpStream;
 #[cfg(unix)]
+use std::os::fd::{AsFd, BorrowedFd};
+#[cfg(unix)]
 use std::os::unix::net::UnixStream;
+#[cfg(windows)]
+use std::os::windows::io::{AsSocket, BorrowedSocket};
 
 #[cfg(feature = "rustls")]
 use super::tls::TlsStream;
@@ -132,6 +136,20 @@ impl Write for NetStream {
 
     fn flush(&mut self) -> io::Result<()> {
         with_stream!(&mut self.0, stream => stream.flush())
+    }
+}
+
+#[cfg(unix)]
+impl AsFd for NetStream {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        with_stream!(&self.0, stream => stream.as_fd())
+    }
+}
+
+#[cfg(windows)]
+impl AsSocket for NetStream {
+    fn as_socket(&self) -> BorrowedSocket<'_> {
+        with_stream!(&self.0, stream => stream.as_socket())
     }
 }
 

@@ -135,4 +135,4 @@ impl<S: Transport> WebSocket<S> {
 }
 
 /// How long a write blocks before the other direction is looked at.
-const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
+pub(super) const WRITE_TIMEOUT: Duration = Duration::from_millis(50);
