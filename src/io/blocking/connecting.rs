@@ -143,7 +143,7 @@ impl Net for Sockets {
 
     #[cfg(feature = "rustls")]
     async fn tls(&self, stream: NetStream, tls: Tls) -> io::Result<NetStream> {
-        super::tls::connect(stream, tls)
+        super::tls::connect(stream, tls, self.limit.left())
     }
 
     async fn read(&self, stream: &mut NetStream, buf: &mut [u8]) -> io::Result<usize> {

@@ -2,7 +2,6 @@
 
 use core::time::Duration;
 use std::io::{self, IoSlice, Read, Write};
-use std::net::TcpStream;
 #[cfg(unix)]
 use std::os::fd::{AsFd, BorrowedFd};
 #[cfg(windows)]
@@ -13,13 +12,10 @@ use std::time::Instant;
 use rustls::{ClientConnection, CommonState, Connection, ServerConnection};
 
 use super::NetStream;
-use super::connecting::Limit;
-use crate::handshake::ClientRequest;
-use crate::io::connecting::Tried;
 use crate::io::connector::Tls;
 use crate::io::pump::is_timeout;
 use crate::io::tls::ServerTls;
-use crate::io::{ConnectStage, Error, TlsError, TlsPart, Transport};
+use crate::io::{Error, TlsError, TlsPart, Transport};
 
 /// A stream with TLS on it.
 ///
@@ -261,23 +257,10 @@ impl<S: AsSocket> AsSocket for TlsStream<S> {
     }
 }
 
-/// Does a client's TLS handshake.
-pub(super) fn connect(
-    stream: TcpStream,
-    tls: Tls,
-    limit: Limit,
-    tried: &Tried,
-    request: &ClientRequest,
-) -> Result<NetStream, Error> {
-    let url = || Some(request.place().into());
-    let connection = ClientConnection::new(tls.config, tls.name)
-        .map_err(|error| Error::Tls { error: TlsError::of(TlsPart::Options)(error), url: url() })?;
-    let stream = NetStream::from(stream);
-    match TlsStream::handshake(connection, stream, limit.left()).map_err(TlsError::of_handshake) {
-        Ok(stream) => Ok(stream.into()),
-        Err(Ok(error)) => Err(Error::Tls { error, url: url() }),
-        Err(Err(error)) => Err(tried.error(ConnectStage::Tls, error)),
-    }
+/// Does a client's TLS handshake within `limit`.
+pub(super) fn connect(stream: NetStream, tls: Tls, limit: Duration) -> io::Result<NetStream> {
+    let connection = ClientConnection::new(tls.config, tls.name).map_err(io::Error::other)?;
+    TlsStream::handshake(connection, stream, limit).map(NetStream::from)
 }
 
 impl NetStream {
