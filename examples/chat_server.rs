@@ -7,76 +7,51 @@
 //! Open `http://ADDR/` in two windows to try it out; ADDR is 127.0.0.1:9001 by default. With
 //! `--features tokio,deflate` each line is compressed, once for all.
 #![expect(
+    clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     clippy::wildcard_enum_match_arm,
     reason = "an example is an application"
 )]
 
+mod stop;
+
 use std::io::Write as _;
-use std::time::Duration;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use sanswire::extension::DeflateConfig;
-use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
-use sanswire::io::tokio::WebSocket;
+use sanswire::handshake::{Acceptance, Request, Response};
+use sanswire::io::tokio::{NetStream, Server, WebSocket};
 use sanswire::{Config, Error, Event, Prepared, WhenFull};
-use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
-    let listener = TcpListener::bind(address).await?;
+    let server = Server::bind(address).await?.on_error(|error| eprintln!("{error}"));
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "listening on http://{}", listener.local_addr()?)?;
+    writeln!(stdout, "listening on http://{}", server.local_addr()?)?;
     drop(stdout);
-    serve(listener).await;
+    stop::on_signals(server.handle());
+    serve(server).await;
     Ok(())
 }
 
 /// One task for each member of the room.
-pub(crate) async fn serve(listener: TcpListener) {
+pub(crate) async fn serve(server: Server) {
     let (room, _) = broadcast::channel(LINES);
-    for number in 1_u64.. {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                let room = room.clone();
-                tokio::spawn(async move {
-                    match admit(stream, number, room).await {
-                        // Answered with a page, or a connection that a browser had in reserve.
-                        Ok(())
-                        | Err(
-                            Error::Rejected { .. }
-                            | Error::Handshake { error: HandshakeError::NoRequest { .. }, .. },
-                        ) => {}
-                        Err(error) => eprintln!("{peer}: {error}"),
-                    }
-                });
-            }
-            Err(error) => {
-                eprintln!("accept: {error}");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
-}
-
-async fn admit(
-    stream: TcpStream,
-    number: u64,
-    room: broadcast::Sender<Prepared>,
-) -> Result<(), Error> {
-    stream.set_nodelay(true)?;
-    let config = config();
-    let handshake = WebSocket::accept_with(stream, &config, async |request| decide(request));
-    match tokio::time::timeout(HANDSHAKE_TIMEOUT, handshake).await {
-        Ok(socket) => join(socket?, number, room).await,
-        Err(_) => Ok(()),
-    }
+    let numbers = Arc::new(AtomicU64::new(1));
+    let admit = async move |request: Request, _| {
+        let acceptance = decide(&request)?;
+        Ok((acceptance, numbers.fetch_add(1, Ordering::Relaxed)))
+    };
+    let join = async move |socket, number| join(socket, number, room).await;
+    server.config(config()).serve_with(admit, join).await;
 }
 
 /// Takes part in the room until the end of the connection.
 async fn join(
-    mut socket: WebSocket<TcpStream>,
+    mut socket: WebSocket<NetStream>,
     number: u64,
     room: broadcast::Sender<Prepared>,
 ) -> Result<(), Error> {
@@ -140,9 +115,3 @@ fn config() -> Config {
 
 /// How many lines may wait for a task that is late.
 const LINES: usize = 1024;
-
-/// Who connects and asks for nothing is dropped.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// The wait when the system has no more sockets to give.
-const PAUSE: Duration = Duration::from_millis(50);

@@ -7,7 +7,8 @@
 //! Open `http://ADDR/` in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
 //! `!close CODE REASON` makes the server close the connection with that code and reason. The server
 //! compresses what it sends to clients that offer permessage-deflate. `--futures-io` runs it on smol
-//! and needs `--features futures-io` before the `--`.
+//! and needs `--features futures-io` before the `--`. On tokio, Ctrl-C or SIGTERM closes all
+//! connections with 1001.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -15,6 +16,8 @@
     clippy::wildcard_enum_match_arm,
     reason = "an example is an application"
 )]
+
+mod stop;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -86,29 +89,16 @@ fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
 /// One task for each connection.
 #[tokio::main]
 async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
-    use sanswire::io::tokio::WebSocket;
-    use tokio::net::{TcpListener, TcpStream};
+    use sanswire::io::tokio::Server;
 
-    async fn serve(stream: TcpStream) -> Result<(), sanswire::Error> {
-        stream.set_nodelay(true)?;
-        let mut socket =
-            WebSocket::accept_with(stream, &config(), async |request| decide(request)).await?;
-        socket.run(echo).await
-    }
-
-    let listener = TcpListener::bind(address).await?;
-    announce(listener.local_addr()?)?;
-    loop {
-        match listener.accept().await {
-            Ok((stream, peer)) => {
-                tokio::spawn(async move { report(peer, serve(stream).await) });
-            }
-            Err(error) => {
-                eprintln!("accept: {error}");
-                tokio::time::sleep(PAUSE).await;
-            }
-        }
-    }
+    let server =
+        Server::bind(address).await?.config(config()).on_error(|error| eprintln!("{error}"));
+    announce(server.local_addr()?)?;
+    stop::on_signals(server.handle());
+    let decide = async |request: Request, _| Ok((decide(&request)?, ()));
+    let stats = server.serve_with(decide, async |mut socket, ()| socket.run(echo).await).await;
+    println!("{} connections closed, {} dropped", stats.closed, stats.aborted);
+    Ok(())
 }
 
 /// One task of smol for each connection.

@@ -8,47 +8,35 @@
 //! ADDR is 127.0.0.1:9000 by default, BACKEND 127.0.0.1:9001, where `examples/echo_server.rs`
 //! listens.
 
+mod stop;
+
 use std::io::Write as _;
 
-use sanswire::handshake::{Acceptance, ClientRequest, Request, Response};
-use sanswire::io::tokio::{Receiver, Sender, WebSocket};
-use sanswire::{CloseCode, Config, Error};
+use sanswire::handshake::{Acceptance, ClientRequest, Response};
+use sanswire::io::tokio::{Receiver, Sender, Server, WebSocket};
+use sanswire::{CloseCode, Config};
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::net::{TcpListener, TcpStream};
 
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let mut args = std::env::args().skip(1);
     let address = args.next().unwrap_or_else(|| "127.0.0.1:9000".to_owned());
     let backend = args.next().unwrap_or_else(|| "127.0.0.1:9001".to_owned());
-    let listener = TcpListener::bind(address).await?;
-    writeln!(std::io::stdout(), "listening on ws://{}", listener.local_addr()?)?;
-    loop {
-        let (stream, peer) = listener.accept().await?;
-        let backend = backend.clone();
-        tokio::spawn(async move {
-            if let Err(error) = serve(stream, &backend).await {
-                eprintln!("{peer}: {error}");
-            }
-        });
-    }
-}
-
-async fn serve(stream: TcpStream, backend: &str) -> Result<(), Error> {
-    stream.set_nodelay(true)?;
-    let config = Config::default();
-    let request = ClientRequest::new(backend, "/")?;
-    let mut backend = None;
-    let dial = async |_: &Request| {
+    let server = Server::bind(address).await?.on_error(|error| eprintln!("{error}"));
+    writeln!(std::io::stdout(), "listening on ws://{}", server.local_addr()?)?;
+    stop::on_signals(server.handle());
+    let dial = async move |_, _| {
+        let request = ClientRequest::new(&backend, "/")?;
         // A client whose backend is not there is told so by HTTP.
-        let dialled = WebSocket::connect_with(&request, &config).await;
-        backend = Some(dialled.map_err(|_| Response::new(502).text("no backend\n"))?);
-        Ok(Acceptance::new())
+        let dialled = WebSocket::connect_with(&request, &Config::default()).await;
+        let backend = dialled.map_err(|_| Response::new(502).text("no backend\n"))?;
+        Ok((Acceptance::new(), backend))
     };
-    let client = WebSocket::accept_with(stream, &config, dial).await?;
-    if let Some(backend) = backend {
+    let forward = async |client, backend| {
         forward(client, backend).await;
-    }
+        Ok(())
+    };
+    server.serve_with(dial, forward).await;
     Ok(())
 }
 

@@ -123,10 +123,11 @@ pub mod rooms {}
 ///
 /// # Items of this page
 ///
-/// [`WebSocket::close`](crate::io::poll::WebSocket::close),
-/// [`WebSocket::send_close`](crate::io::poll::WebSocket::send_close),
-/// [`CloseCode`](crate::CloseCode), [`Config::close_timeout`](crate::Config::close_timeout),
-/// [`AfterClose`](crate::AfterClose), [`Driver::shut_down`](crate::driver::Driver::shut_down)
+/// [`Server`](crate::io::tokio::Server),
+/// [`ServerHandle::shut_down`](crate::io::tokio::server::ServerHandle::shut_down),
+/// [`Shutdown`](crate::io::poll::Shutdown),
+/// [`WebSocket::shut_down_on`](crate::io::poll::WebSocket::shut_down_on),
+/// [`Driver::shut_down`](crate::driver::Driver::shut_down), [`CloseCode`](crate::CloseCode)
 #[doc(alias = "close")]
 #[doc(alias = "graceful")]
 pub mod shutdown {}

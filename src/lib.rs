@@ -169,8 +169,12 @@
 //!   [`Connector`](io::Connector), [`guide::proxy`]
 //! - connect over another stream:
 //!   [`WebSocket::connect_over`](io::poll::WebSocket::connect_over); see [`guide::proxy`]
-//! - accept a connection: [`WebSocket::accept`](io::poll::WebSocket::accept)
+//! - run a server, with limits and a handler for each connection:
+//!   [`Server`](io::tokio::Server); see [`io::tokio::server`]
+//! - accept a connection in a loop of your own:
+//!   [`WebSocket::accept`](io::poll::WebSocket::accept)
 //! - check path, headers or tokens; refuse a client:
+//!   [`Server::serve_with`](io::tokio::Server::serve_with),
 //!   [`WebSocket::accept_with`](io::poll::WebSocket::accept_with); see [`guide::authentication`]
 //! - refuse pages of other sites: [`OriginPolicy`](handshake::OriginPolicy); see
 //!   [`guide::authentication`]
@@ -191,8 +195,9 @@
 //! - close with a code; learn who closed and why: [`close`](io::poll::WebSocket::close),
 //!   [`closed`](io::poll::WebSocket::closed); see [`CloseCode`], [`Closed`]
 //! - pass messages on to a backend: [`split`](io::poll::WebSocket::split); see [`guide::gateway`]
-//! - shut down a server: [`close`](io::poll::WebSocket::close),
-//!   [`Driver::shut_down`](driver::Driver::shut_down); see [`guide::shutdown`]
+//! - shut down a server:
+//!   [`ServerHandle::shut_down`](io::tokio::server::ServerHandle::shut_down),
+//!   [`Shutdown`](io::poll::Shutdown); see [`guide::shutdown`]
 //! - compress messages: [`ClientRequest::deflate`](handshake::ClientRequest::deflate),
 //!   [`Acceptance::deflate`](handshake::Acceptance::deflate); feature `deflate`
 //! - reconnect: [`io::tokio::reconnecting`]; see [`guide::reconnecting`]

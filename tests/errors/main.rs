@@ -22,6 +22,7 @@ mod connection;
 mod delivery;
 mod reconnecting;
 mod sending;
+mod server;
 mod server_handshake;
 mod table;
 mod tls;
@@ -46,6 +47,7 @@ fn all() -> Table {
     connection::all(&mut table);
     sending::all(&mut table);
     adapters::all(&mut table);
+    server::all(&mut table);
     reconnecting::all(&mut table);
     delivery::all(&mut table);
     whatwg::all(&mut table);

@@ -198,8 +198,8 @@ const HEAD: &str = "\
 Every error of the crate: its variant, when it happens, what to do, what the peer is told, if it is told
 anything, and the exact text. To find an error, search this page for the words of its text.
 
-A test provokes each error and writes this page from the results. Only for `CompressionFailed`, which
-needs a lack of memory, it makes the error itself.
+A test provokes each error and writes this page from the results. Only for `CompressionFailed` and
+`ServerError::Accept`, which need a lack of memory or of files, it makes the errors itself.
 
 The text of an error says everything: an error that wraps another prints its text, and `source()`
 returns what comes after it. So `{error}` is enough for a log. What a peer sent is shown on one line,

@@ -12,6 +12,8 @@ mod opening;
 mod queued;
 #[path = "both/sent.rs"]
 mod sent;
+#[path = "both/shutdown.rs"]
+mod shutdown;
 #[path = "both/socket.rs"]
 mod socket;
 #[path = "both/split.rs"]

@@ -35,6 +35,8 @@ mod poll;
 mod reconnecting;
 #[cfg(feature = "tokio")]
 mod schedules;
+#[cfg(feature = "tokio")]
+mod server;
 #[cfg(all(feature = "tokio", feature = "futures-io"))]
 mod smol;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]

@@ -8,7 +8,7 @@
 use core::time::Duration;
 
 use sanswire::driver::Driver;
-use sanswire::io::tokio::WebSocket;
+use sanswire::io::tokio::{Server, WebSocket};
 use sanswire::{Commands, Config, Connection, Error, Event, Role};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, duplex};
 use tokio::net::{TcpListener, TcpStream};
@@ -22,6 +22,16 @@ const BEYOND_RAW: isize = 1_024;
 
 /// What a thread keeps at most for its connections.
 const SPARE: isize = 264 << 10;
+/// What a connection of a server holds at most beyond a task over the bare stream: it is counted,
+/// watches the shutdown, and may be closed behind its handler. The future of the handler is a box of
+/// its own, with the place of the socket twice: as its argument and as its variable.
+const BEYOND_RAW_OF_SERVER: isize = 2_560;
+
+/// What is left at most of a connection that has ended, in tables that keep their size.
+const LEFT: isize = 128;
+
+/// How many connections are measured at once.
+const COUNT: usize = 100;
 
 const REQUEST: &[u8] = b"GET / HTTP/1.1\r\n\
     Host: server.example.com\r\n\
@@ -126,6 +136,46 @@ async fn a_task_that_waits_holds_1_kib_at_most_beyond_one_over_the_bare_stream()
     );
     assert!(echoing <= BEYOND_RAW, "{echoing} bytes");
     assert!(handling <= BEYOND_RAW, "{handling} bytes");
+}
+
+#[tokio::test]
+async fn a_connection_of_a_server_that_waits_holds_2560_bytes_at_most_beyond_a_bare_task() {
+    let message = frame(FIN | BINARY, &[7; 64 << 10]);
+    let masked = from(Role::Client, &message);
+    let bare = held(raw, &[&masked], &[&masked]).await;
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let (address, handle) = (server.local_addr().unwrap(), server.handle());
+    let serving = tokio::spawn(server.serve(async |mut socket| {
+        while let Some(message) = socket.recv().await? {
+            socket.send(message).await?;
+        }
+        Ok(())
+    }));
+    let (request, answer) = ([REQUEST, &masked].concat(), [RESPONSE, &message].concat());
+    let mut read = vec![0; answer.len()];
+    let mut clients = Vec::with_capacity(COUNT);
+    // What grows for many at once is counted as theirs.
+    let before = Heap::now().live;
+    for _ in 0..COUNT {
+        let mut client = TcpStream::connect(address).await.unwrap();
+        client.write_all(&request).await.unwrap();
+        client.read_exact(&mut read).await.unwrap();
+        assert!(read == answer);
+        clients.push(client);
+    }
+    sleep(Duration::from_millis(10)).await;
+    let each = (Heap::now().live - before) / signed(COUNT) - bare;
+    println!("a connection of a server holds {each} bytes beyond a task over the bare stream");
+    assert!(each <= BEYOND_RAW_OF_SERVER, "{each} bytes");
+    drop(clients);
+    while handle.stats().connections > 0 {
+        sleep(Duration::from_millis(1)).await;
+    }
+    let left = (Heap::now().live - before) / signed(COUNT);
+    println!("{left} bytes are left of each that has ended");
+    assert!(left <= LEFT, "{left} bytes");
+    handle.shut_down(1001, "", Duration::ZERO).unwrap();
+    serving.await.unwrap();
 }
 
 #[tokio::test]

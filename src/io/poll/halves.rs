@@ -10,6 +10,7 @@ use futures_core::Stream;
 use futures_sink::Sink;
 
 use super::WebSocket;
+use super::attached::Kept;
 use super::shared::Side;
 use super::shell::Shell;
 use super::transport::PollTransport;
@@ -59,7 +60,7 @@ pub struct ReuniteError<T: PollTransport> {
     pub receiver: Receiver<T>,
 }
 
-pub(super) fn split<T: PollTransport>(shell: Shell<T>) -> (Sender<T>, Receiver<T>) {
+pub(super) fn split<T: PollTransport>(shell: Kept<T>) -> (Sender<T>, Receiver<T>) {
     let (sender, receiver) = Side::pair(shell);
     (Sender { side: sender }, Receiver { side: receiver })
 }

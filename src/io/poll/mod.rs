@@ -37,15 +37,23 @@
 //! that sends and finds no room. A socket that no call is waiting on sends no Pings and meets no
 //! deadlines.
 //!
+//! # Shutdown
+//!
+//! A [`Shutdown`] closes many sockets at once, whatever their tasks wait for.
+//!
 //! # Fairness
 //!
 //! A call that always finds something to do yields to other tasks after 256 messages, or after the
 //! same number of KiB.
 
+mod attached;
 mod halves;
 mod opening;
+#[cfg(feature = "tokio")]
+mod salvage;
 mod shared;
 mod shell;
+mod shutdown;
 mod transport;
 
 use core::future::poll_fn;
@@ -55,6 +63,7 @@ use core::task::{Context, Poll};
 use futures_core::Stream;
 use futures_sink::Sink;
 
+use self::attached::Kept;
 use self::shell::{Shell, Wakers};
 use super::{Error, once};
 use crate::close::{CloseCode, Closed};
@@ -64,6 +73,9 @@ use crate::error::SendError;
 use crate::handshake::Response;
 use crate::message::{Message, MessageKind, Outgoing};
 pub use halves::{Receiver, ReuniteError, Sender};
+#[cfg(feature = "tokio")]
+pub(in crate::io) use salvage::Salvage;
+pub use shutdown::Shutdown;
 pub use transport::PollTransport;
 
 /// A WebSocket over an asynchronous transport.
@@ -75,7 +87,7 @@ pub use transport::PollTransport;
 /// An idle connection that waits holds [no buffers](super#memory).
 #[derive(Debug)]
 pub struct WebSocket<T> {
-    shell: Shell<T>,
+    shell: Kept<T>,
 }
 
 impl<T: PollTransport> WebSocket<T> {
@@ -83,18 +95,18 @@ impl<T: PollTransport> WebSocket<T> {
     /// made from a [`Connection`] that another HTTP stack has opened (`connection.into()`). Its
     /// clock continues.
     ///
-    /// A driver whose opening handshake is not complete delivers nothing: use
-    /// [`connect_over`](Self::connect_over) or [`accept`](Self::accept) for the handshake.
+    /// A driver whose opening handshake is not complete delivers nothing before
+    /// [`open`](Self::open) has completed it.
     #[must_use]
     pub fn from_driver(stream: T::Stream, driver: impl Into<Driver>) -> Self {
-        Self { shell: Shell::new(T::new(stream), driver.into()) }
+        Self { shell: Kept::new(Shell::new(T::new(stream), driver.into())) }
     }
 
     /// Returns the stream and the driver. The driver holds everything that was read and not
     /// delivered, or queued and not written; [`from_driver`](Self::from_driver) continues with
     /// both.
     pub fn into_parts(self) -> (T::Stream, Driver) {
-        let (transport, driver) = self.shell.into_parts();
+        let (transport, driver) = self.shell.into_shell().into_parts();
         (transport.into_stream(), driver)
     }
 
@@ -483,7 +495,7 @@ impl<T: PollTransport> WebSocket<T> {
     /// Returns the stream, for its options and addresses. Do not read from it or write to it: that
     /// breaks the connection.
     pub fn stream(&self) -> &T::Stream {
-        self.shell.transport().stream()
+        self.shell.transport.stream()
     }
 
     /// Returns the WHATWG `readyState`: connecting, open, closing or closed.

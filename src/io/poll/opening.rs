@@ -32,7 +32,7 @@ impl<T: PollTransport> WebSocket<T> {
         request: &ClientRequest,
         config: &Config,
     ) -> impl Future<Output = Result<Self, Error>> + use<T> {
-        Self::open(stream, client(request, config), async |_: &Request| Ok(Acceptance::new()))
+        Self::opened(stream, client(request, config), async |_: &Request| Ok(Acceptance::new()))
     }
 
     /// Does a server's handshake, and accepts every valid request for a WebSocket.
@@ -107,7 +107,7 @@ impl<T: PollTransport> WebSocket<T> {
         config: &Config,
         decide: D,
     ) -> impl Future<Output = Result<Self, Error>> + use<T, D> {
-        Self::open(stream, Ok(Driver::server(config)), decide)
+        Self::opened(stream, Ok(Driver::server(config)), decide)
     }
 
     /// Does the handshake of [`accept_with`](Self::accept_with), with other limits for the request.
@@ -125,23 +125,47 @@ impl<T: PollTransport> WebSocket<T> {
         config: &Config,
         decide: D,
     ) -> impl Future<Output = Result<Self, Error>> + use<T, D> {
-        Self::open(stream, Ok(Driver::server_with(limits, config)), decide)
+        Self::opened(stream, Ok(Driver::server_with(limits, config)), decide)
+    }
+
+    /// Does the opening handshake of a socket that was made
+    /// [from a driver](Self::from_driver) which has not done it. `decide` is that of
+    /// [`accept_with`](Self::accept_with); a client does not call it.
+    ///
+    /// Use it when something is to be set before the handshake, such as
+    /// [`shut_down_on`](Self::shut_down_on), which has an example. A socket that is open already
+    /// stays so.
+    ///
+    /// # Errors
+    ///
+    /// Those of [`accept_with`](Self::accept_with) or [`connect_over`](Self::connect_over).
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped before `decide` was called, another call continues. After that, the
+    /// request is lost: drop the socket.
+    pub async fn open<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
+        &mut self,
+        decide: D,
+    ) -> Result<(), Error> {
+        if let Some(request) = poll_fn(|cx| self.shell.poll_open(Wakers::of(cx))).await? {
+            let decided = self.opening_while(decide(&request)).await?;
+            self.shell.answer(&request, decided);
+            poll_fn(|cx| self.shell.poll_open(Wakers::of(cx))).await?;
+        }
+        Ok(())
     }
 
     /// Boxed: a task that opens a connection and then serves it would hold the place of this future
     /// all along, beside the socket.
-    fn open<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
+    fn opened<D: AsyncFnOnce(&Request) -> Result<Acceptance, Response>>(
         stream: T::Stream,
         driver: Result<Driver, Error>,
         decide: D,
     ) -> impl Future<Output = Result<Self, Error>> + use<T, D> {
         Box::pin(async move {
             let mut socket = Self::from_driver(stream, driver?);
-            if let Some(request) = poll_fn(|cx| socket.shell.poll_open(Wakers::of(cx))).await? {
-                let decided = socket.opening_while(decide(&request)).await?;
-                socket.shell.answer(&request, decided);
-                poll_fn(|cx| socket.shell.poll_open(Wakers::of(cx))).await?;
-            }
+            socket.open(decide).await?;
             Ok(socket)
         })
     }

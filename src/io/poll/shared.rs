@@ -8,6 +8,7 @@ use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use super::attached::Kept;
 use super::shell::{Shell, Wakers};
 use super::transport::PollTransport;
 
@@ -32,7 +33,7 @@ enum Half {
 struct Shared<T> {
     /// Locked for the time of one poll, in which the transport may wake a task: a waker that polls
     /// it at once, in the same thread, would wait forever.
-    shell: Mutex<Shell<T>>,
+    shell: Mutex<Kept<T>>,
     sleepers: Arc<Sleepers>,
     /// What the transport wakes when it can be read: the receiver, or the sender if that waits
     /// alone.
@@ -70,7 +71,7 @@ struct Wait<'a, T: PollTransport> {
 }
 
 impl<T: PollTransport> Side<T> {
-    pub(super) fn pair(shell: Shell<T>) -> (Self, Self) {
+    pub(super) fn pair(shell: Kept<T>) -> (Self, Self) {
         let sleepers = Arc::new(Sleepers::default());
         let shared = Arc::new(Shared {
             shell: Mutex::new(shell),
@@ -83,7 +84,7 @@ impl<T: PollTransport> Side<T> {
     }
 
     /// Puts two sides together again, if they are those of one shell.
-    pub(super) fn reunite(self, other: Self) -> Result<Shell<T>, (Self, Self)> {
+    pub(super) fn reunite(self, other: Self) -> Result<Kept<T>, (Self, Self)> {
         if !Arc::ptr_eq(&self.shared, &other.shared) {
             return Err((self, other));
         }
@@ -172,7 +173,7 @@ impl<T: PollTransport> Side<T> {
         self.shared.sleepers.wake(self.half.other());
     }
 
-    fn lock(&self) -> MutexGuard<'_, Shell<T>> {
+    fn lock(&self) -> MutexGuard<'_, Kept<T>> {
         // A panic in the application's code cannot leave the shell in pieces.
         self.shared.shell.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -236,10 +237,6 @@ impl Sleepers {
 
 impl Wake for Readable {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
         if !self.0.wake(Half::Receiver) || self.0.is_loose.load(Ordering::Relaxed) {
             self.0.wake(Half::Sender);
         }
@@ -248,10 +245,6 @@ impl Wake for Readable {
 
 impl Wake for Writable {
     fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
         self.0.wake(Half::Receiver);
         self.0.wake(Half::Sender);
     }

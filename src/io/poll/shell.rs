@@ -5,6 +5,7 @@ use core::task::{Context, Poll, Waker, ready};
 use core::time::Duration;
 use std::io;
 
+use super::attached::Attached;
 use super::transport::PollTransport;
 use crate::connection::{Commands, Event, ReadyState};
 use crate::driver::{Driver, Next, Stuck, Write};
@@ -20,7 +21,7 @@ use crate::timestamp::Timestamp;
 #[derive(Debug)]
 pub(super) struct Shell<T> {
     driver: Driver,
-    transport: T,
+    pub(super) transport: T,
     /// The time of the driver when that of the transport began.
     base: Duration,
     armed: Armed,
@@ -29,6 +30,7 @@ pub(super) struct Shell<T> {
     failure: Failure,
     /// Whether a stream of messages has told its last item.
     is_told: bool,
+    pub(super) attached: Option<Box<Attached<T>>>,
 }
 
 /// What the transport will wake somebody for.
@@ -74,6 +76,7 @@ impl<T: PollTransport> Shell<T> {
             lacks: Lacks::Room,
             failure: Failure::default(),
             is_told: false,
+            attached: None,
         }
     }
 
@@ -260,6 +263,9 @@ impl<T: PollTransport> Shell<T> {
     fn poll_io(&mut self, wakers: Wakers<'_>) -> Poll<()> {
         let mut write = Context::from_waker(wakers.write);
         self.armed = Armed::default();
+        if Attached::shut_down(&mut self.attached, &mut self.driver, wakers.write) {
+            return Poll::Ready(());
+        }
         let mut has_moved = false;
         spare::reuse(&mut self.driver);
         while let Some(wanted) = self.driver.want_write() {
@@ -345,9 +351,5 @@ impl<T: PollTransport> Shell<T> {
     pub(super) fn into_parts(mut self) -> (T, Driver) {
         self.driver.handle_pause(self.transport.now().saturating_add(self.base));
         (self.transport, self.driver)
-    }
-
-    pub(super) const fn transport(&self) -> &T {
-        &self.transport
     }
 }

@@ -17,7 +17,8 @@
 //! `recv`. The module [`poll`] says which futures can be dropped, and when the clock runs. The
 //! runtime must have its time driver enabled, as `#[tokio::main]` has.
 //!
-//! The module [`reconnecting`] has a client that reconnects by itself.
+//! The module [`reconnecting`] has a client that reconnects by itself, and the module [`server`] a
+//! server: an accept loop with limits, handlers in tasks, and a graceful shutdown.
 //!
 //! # TLS
 //!
@@ -83,6 +84,7 @@
 mod connecting;
 mod net_stream;
 pub mod reconnecting;
+pub mod server;
 #[cfg(feature = "proxy")]
 mod socks5;
 #[cfg(feature = "rustls")]
@@ -104,6 +106,7 @@ use super::poll::{self, PollTransport};
 use crate::buffer::{Input, TransmitBuf};
 use crate::timestamp::Timestamp;
 pub use net_stream::NetStream;
+pub use server::Server;
 
 /// A WebSocket over a stream of tokio, with the methods of [`poll::WebSocket`].
 ///

@@ -9,6 +9,7 @@ use core::net::SocketAddr;
 
 use sanswire::Config;
 use sanswire::handshake::ClientRequest;
+use sanswire::io::tokio::Server;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
 use super::{Adapted, WebSocket, adapt};
@@ -33,7 +34,7 @@ async fn line(socket: &mut WebSocket<Adapted<TcpStream>>) -> String {
 async fn who_does_not_read_holds_up_nobody_and_is_told_how_much_was_missed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let room = listener.local_addr().unwrap();
-    let server = tokio::spawn(chat_server::serve(listener));
+    let server = tokio::spawn(chat_server::serve(Server::new(listener)));
     let mut slow = member(room).await;
     let mut speaker = member(room).await;
     let mut others = [member(room).await, member(room).await];

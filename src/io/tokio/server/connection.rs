@@ -1,0 +1,248 @@
+//! One connection of a server: its handshake, its handler, and how it ends; accepts none.
+
+use alloc::boxed::Box;
+use alloc::sync::Arc;
+use core::fmt;
+use core::future::Future;
+use core::pin::Pin;
+
+use super::error::ServerError;
+use super::handle::Shared;
+use super::limits::{PerAddress, Place};
+use super::listener::Peer;
+use super::panics::{Panic, catch, catch_in};
+use super::stats::{End, Entry};
+use crate::close::CloseCode;
+use crate::connection::{Config, ReadyState};
+use crate::driver::Driver;
+use crate::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
+use crate::io::Error;
+use crate::io::poll::Salvage;
+use crate::io::tokio::{NetStream, Stream, WebSocket};
+
+/// What holds for all connections of a server.
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) limits: HeadLimits,
+    pub(super) max_connections: usize,
+    pub(super) per_address: PerAddress,
+    pub(super) on_error: Option<Box<Report>>,
+    pub(super) shared: Arc<Shared>,
+}
+
+type Report = dyn Fn(ServerError) + Send + Sync;
+
+/// A connection that was accepted, in its handshake.
+pub(super) struct Arrival {
+    stream: NetStream,
+    client: Client,
+    place: Option<Place>,
+}
+
+/// A connection that is open and has no handler yet.
+pub(super) struct Admitted<U> {
+    socket: WebSocket<NetStream>,
+    user: U,
+    client: Client,
+}
+
+/// Whose connection it is, and where it is counted.
+struct Client {
+    peer: Peer,
+    entry: Entry,
+    settings: Arc<Settings>,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            config: Config::default(),
+            limits: HeadLimits::default(),
+            max_connections: usize::MAX,
+            per_address: PerAddress::default(),
+            on_error: None,
+            shared: Arc::default(),
+        }
+    }
+}
+
+impl Settings {
+    /// Reports an error, if that is wanted. The server does not depend on how that goes.
+    pub(super) fn report(&self, error: ServerError) {
+        if let Some(report) = &self.on_error {
+            let _ = catch(|| report(error));
+        }
+    }
+}
+
+impl Arrival {
+    /// Counts a connection that was accepted. `None` if its address has too many handshakes already.
+    pub(super) fn new(settings: &Arc<Settings>, stream: NetStream, peer: Peer) -> Option<Self> {
+        let mut entry = Entry::new(&settings.shared.counters);
+        let Ok(place) = settings.per_address.enter(peer.address) else {
+            entry.end(End::OverLimit);
+            return None;
+        };
+        let client = Client { peer, entry, settings: Arc::clone(settings) };
+        Some(Self { stream, client, place })
+    }
+
+    /// Does the handshake, and lets `decide` answer the request. `None` if the connection has ended.
+    pub(super) async fn admit<U, A>(
+        self,
+        decide: impl FnOnce(Request, Peer) -> A,
+    ) -> Option<Box<Admitted<U>>>
+    where
+        A: Future<Output = Result<(Acceptance, U), Response>>,
+    {
+        let Self { stream, mut client, place } = self;
+        let settings = Arc::clone(&client.settings);
+        let stream = match secure(stream).await {
+            Ok(stream) => stream,
+            Err(error) => return client.end_handshake(error),
+        };
+        let driver = Driver::server_with(&settings.limits, &settings.config);
+        let mut socket = WebSocket::from_driver(stream, driver);
+        socket.shut_down_on(&settings.shared.shutdown);
+        let mut user = None;
+        let opened = socket.open(async |request: &Request| {
+            let (acceptance, found) = client.decide(request, decide).await?;
+            user = Some(found);
+            Ok(acceptance)
+        });
+        match (opened.await, user) {
+            (Ok(()), Some(user)) => {
+                client.entry.open();
+                drop(place);
+                Some(Box::new(Admitted { socket, user, client }))
+            }
+            (Err(error), _) => client.end_handshake(error),
+            // It is open only if it was accepted.
+            (Ok(()), None) => None,
+        }
+    }
+}
+
+/// Puts TLS on a stream, where the server has it, within the deadline of the handshake.
+#[expect(clippy::unused_async, reason = "a handshake of TLS waits")]
+async fn secure(stream: NetStream) -> Result<NetStream, Error> {
+    Ok(stream)
+}
+
+impl<U> Admitted<U> {
+    /// Begins to serve it. The rest is a task of its own.
+    pub(super) fn serve<R: Future<Output = Result<(), Error>>>(
+        self,
+        handle: impl FnOnce(WebSocket<NetStream>, U) -> R,
+    ) -> impl Future<Output = ()> {
+        let Self { mut socket, user, client } = self;
+        let salvage = socket.salvage();
+        // Called here: a task that called it would hold the place of the socket twice.
+        let handler = catch(|| Box::pin(handle(socket, user)));
+        client.serve(handler, salvage)
+    }
+}
+
+impl Client {
+    /// Lets `decide` answer a request, if there is a place for another connection.
+    async fn decide<U, A>(
+        &mut self,
+        request: &Request,
+        decide: impl FnOnce(Request, Peer) -> A,
+    ) -> Result<(Acceptance, U), Response>
+    where
+        A: Future<Output = Result<(Acceptance, U), Response>>,
+    {
+        if !self.entry.reserve(self.settings.max_connections) {
+            self.entry.end(End::OverLimit);
+            return Err(Response::new(503).header("Retry-After", RETRY_AFTER)?);
+        }
+        let (request, peer) = (request.clone(), self.peer.clone());
+        let decided = catch_in(Box::pin(async { decide(request, peer).await })).await;
+        let decided = decided.unwrap_or_else(|panic| {
+            self.panicked(panic);
+            Err(Response::new(500))
+        });
+        if decided.is_err() {
+            // The client may take its time to read that.
+            self.entry.release();
+        }
+        decided
+    }
+
+    /// Counts a handshake that came to nothing.
+    fn end_handshake<U>(mut self, error: Error) -> Option<Box<Admitted<U>>> {
+        if let Error::Rejected { .. } = error {
+            // By `decide`, unless a limit or a panic was noted before.
+            self.entry.end(End::Refused);
+            return None;
+        }
+        self.entry.end(End::HandshakeFailed);
+        if !matches!(error, Error::Handshake { error: HandshakeError::NoRequest { .. }, .. }) {
+            let (peer, error) = (self.peer.clone(), Box::new(error));
+            self.settings.report(ServerError::Handshake { peer, error });
+        }
+        None
+    }
+
+    /// Waits for the handler, then closes what it has left open.
+    async fn serve<R: Future<Output = Result<(), Error>>>(
+        mut self,
+        handler: Result<Pin<Box<R>>, Panic>,
+        salvage: Salvage<Stream<NetStream>>,
+    ) {
+        let ended = match handler {
+            Ok(handler) => catch_in(handler).await,
+            Err(panic) => Err(panic),
+        };
+        let code = match ended {
+            Ok(Ok(())) => CloseCode::NORMAL,
+            Ok(Err(error)) => {
+                self.failed(error);
+                CloseCode::INTERNAL_ERROR
+            }
+            Err(panic) => {
+                self.panicked(panic);
+                CloseCode::INTERNAL_ERROR
+            }
+        };
+        // Boxed, as few need it: the task would hold the place of the socket all along.
+        let closing = salvage.take().map(|socket| Box::pin(close(socket, code)));
+        if let Some(closing) = closing
+            && let Err(error) = closing.await
+            && code == CloseCode::NORMAL
+        {
+            self.failed(error);
+        }
+        self.entry.end(End::Closed);
+    }
+
+    fn failed(&mut self, error: Error) {
+        self.entry.end(End::Failed);
+        let (peer, error) = (self.peer.clone(), Box::new(error));
+        self.settings.report(ServerError::Connection { peer, error });
+    }
+
+    fn panicked(&mut self, Panic(message): Panic) {
+        self.entry.end(End::Panicked);
+        let peer = self.peer.clone();
+        self.settings.report(ServerError::Panic { peer, message });
+    }
+}
+
+/// Closes a connection that is still open.
+async fn close(mut socket: WebSocket<NetStream>, code: CloseCode) -> Result<(), Error> {
+    if socket.ready_state() == ReadyState::Closed {
+        return Ok(());
+    }
+    socket.close(code, "").await
+}
+
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Settings").field("shared", &self.shared).finish_non_exhaustive()
+    }
+}
+
+/// When a client may try again that was one too many, in seconds.
+const RETRY_AFTER: &str = "5";
