@@ -1,5 +1,5 @@
 //! The way through an HTTP proxy (RFC 9110, §9.3.6).
-#![expect(clippy::panic, clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
+#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use core::time::Duration;
 

@@ -24,9 +24,9 @@ use crate::io::{Error, TlsError, TlsPart, Transport};
 ///
 /// Neither direction waits for the other: a write that is stuck returns when the write timeout is
 /// over, and never reads. So two ends that both send much do not block each other, as they can with
-/// the `StreamOwned` of rustls. Up to 64 KiB that were written may wait in the stream;
-/// [`flush`](Write::flush) returns when it has taken them. After `WouldBlock`, `TimedOut` and
-/// `Interrupted`, each call can be made again, and nothing is lost.
+/// the `StreamOwned` of rustls. What was written may wait in the stream, up to the buffer limit of
+/// rustls, by default 64 KiB; [`flush`](Write::flush) returns when all of it is on its way. After
+/// `WouldBlock`, `TimedOut` and `Interrupted`, each call can be made again, and nothing is lost.
 ///
 /// A peer that ends the stream without TLS's `close_notify` may have been cut off by an attacker:
 /// the read fails with [`UnexpectedEof`](io::ErrorKind::UnexpectedEof).

@@ -21,7 +21,8 @@ impl Retryable for Error {
             // The connection has ended meanwhile, or took too long to open.
             Self::Discarded(_) | Self::Timeout(_) => Retry::Later,
             Self::Proxy { error, .. } => judge_proxy(error, policy),
-            // Of a server that sends its clients round; of servers; of commands that are not used here; of a URL that stays what it is.
+            // Of a server that sends its clients round; of servers; of commands that are not used
+            // here.
             Self::Redirect { .. } | Self::Rejected { .. } | Self::Send { .. } => Retry::Never,
             // A certificate may be renewed, and the network of a hotel has one of its own; what is
             // not set up stays so.
