@@ -37,10 +37,9 @@ impl NetStream {
         tls: &ServerTls,
     ) -> impl Future<Output = Result<Self, Error>> + Send + use<S> {
         let handshake = TlsAcceptor::from(tls.config()).accept(stream.into());
-        let limited = async move { Limit::new(Some(LIMIT)).of(handshake).await };
         // Boxed: it is large, and a task would hold its place all along.
         Box::pin(async move {
-            match limited.await.map_err(TlsError::of_handshake) {
+            match Limit::new(Some(LIMIT)).of(handshake).await.map_err(TlsError::of_handshake) {
                 Ok(stream) => Ok(Self::over_tls(stream)),
                 Err(Ok(error)) => Err(error.into()),
                 Err(Err(error)) => Err(error.into()),

@@ -50,17 +50,25 @@ impl NetStream {
         stream: S,
         tls: &ServerTls,
     ) -> impl Future<Output = Result<Self, Error>> + Send + use<S> {
-        let handshake = TlsAcceptor::from(tls.config()).accept(stream.into());
-        let limited = async move { Limit::new(Some(LIMIT)).of(handshake).await };
-        // Boxed: it is large, and a task would hold its place all along.
-        Box::pin(async move {
-            match limited.await.map_err(TlsError::of_handshake) {
-                Ok(stream) => Ok(Self::over_tls(stream)),
-                Err(Ok(error)) => Err(error.into()),
-                Err(Err(error)) => Err(error.into()),
-            }
-        })
+        accept(stream.into(), tls, Some(LIMIT))
     }
+}
+
+/// Does a server's TLS handshake within `limit`.
+pub(super) fn accept(
+    stream: NetStream,
+    tls: &ServerTls,
+    limit: Option<Duration>,
+) -> impl Future<Output = Result<NetStream, Error>> + Send + use<> {
+    let handshake = TlsAcceptor::from(tls.config()).accept(stream);
+    // Boxed: it is large, and a task would hold its place all along.
+    Box::pin(async move {
+        match Limit::new(limit).of(handshake).await.map_err(TlsError::of_handshake) {
+            Ok(stream) => Ok(NetStream::over_tls(stream)),
+            Err(Ok(error)) => Err(error.into()),
+            Err(Err(error)) => Err(error.into()),
+        }
+    })
 }
 
 /// As [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is by default.

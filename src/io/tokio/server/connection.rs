@@ -18,6 +18,10 @@ use crate::driver::Driver;
 use crate::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
 use crate::io::Error;
 use crate::io::poll::Salvage;
+#[cfg(feature = "rustls")]
+use crate::io::tls::ServerTls;
+#[cfg(feature = "rustls")]
+use crate::io::tokio::tls;
 use crate::io::tokio::{NetStream, Stream, WebSocket};
 
 /// What holds for all connections of a server.
@@ -27,6 +31,8 @@ pub(super) struct Settings {
     pub(super) max_connections: usize,
     pub(super) per_address: PerAddress,
     pub(super) on_error: Option<Box<Report>>,
+    #[cfg(feature = "rustls")]
+    pub(super) tls: Option<ServerTls>,
     pub(super) shared: Arc<Shared>,
 }
 
@@ -61,6 +67,8 @@ impl Default for Settings {
             max_connections: usize::MAX,
             per_address: PerAddress::default(),
             on_error: None,
+            #[cfg(feature = "rustls")]
+            tls: None,
             shared: Arc::default(),
         }
     }
@@ -72,6 +80,23 @@ impl Settings {
         if let Some(report) = &self.on_error {
             let _ = catch(|| report(error));
         }
+    }
+}
+
+impl Settings {
+    /// Puts TLS on a stream, where the server has it.
+    #[cfg(feature = "rustls")]
+    async fn secure(&self, stream: NetStream) -> Result<NetStream, Error> {
+        match &self.tls {
+            Some(tls) => tls::accept(stream, tls, self.limits.timeout).await,
+            None => Ok(stream),
+        }
+    }
+
+    #[cfg(not(feature = "rustls"))]
+    #[expect(clippy::unused_async, clippy::unused_self, reason = "a handshake of TLS would wait")]
+    async fn secure(&self, stream: NetStream) -> Result<NetStream, Error> {
+        Ok(stream)
     }
 }
 
@@ -97,7 +122,7 @@ impl Arrival {
     {
         let Self { stream, mut client, place } = self;
         let settings = Arc::clone(&client.settings);
-        let stream = match secure(stream).await {
+        let stream = match settings.secure(stream).await {
             Ok(stream) => stream,
             Err(error) => return client.end_handshake(error),
         };
@@ -121,12 +146,6 @@ impl Arrival {
             (Ok(()), None) => None,
         }
     }
-}
-
-/// Puts TLS on a stream, where the server has it, within the deadline of the handshake.
-#[expect(clippy::unused_async, reason = "a handshake of TLS waits")]
-async fn secure(stream: NetStream) -> Result<NetStream, Error> {
-    Ok(stream)
 }
 
 impl<U> Admitted<U> {

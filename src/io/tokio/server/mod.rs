@@ -108,6 +108,8 @@ use super::{NetStream, WebSocket};
 use crate::connection::Config;
 use crate::handshake::{Acceptance, HeadLimits, Request, Response};
 use crate::io::Error;
+#[cfg(feature = "rustls")]
+use crate::io::tls::ServerTls;
 pub use error::ServerError;
 pub use handle::ServerHandle;
 pub use listener::{Listener, Peer};
@@ -156,6 +158,16 @@ impl Server {
     #[must_use]
     pub fn head_limits(mut self, limits: HeadLimits) -> Self {
         self.settings.limits = limits;
+        self
+    }
+
+    /// Accepts over TLS, and nothing else. The TLS handshake and the request have the time of
+    /// [`HeadLimits::timeout`] each.
+    #[cfg(feature = "rustls")]
+    #[doc(alias = "wss")]
+    #[must_use]
+    pub fn tls(mut self, tls: ServerTls) -> Self {
+        self.settings.tls = Some(tls);
         self
     }
 
