@@ -2,13 +2,17 @@
 //!
 //! ```text
 //! cargo run --release -p examples --bin echo_server -- [--blocking | --futures-io] [ADDR]
+//! cargo run --release -p examples --features tls --bin echo_server -- --tls [CERT KEY] [ADDR]
 //! ```
 //!
-//! Open `http://ADDR/` in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
+//! Open `http://ADDR/`, or `https://ADDR/` with `--tls`, in a browser to try it out; ADDR is 127.0.0.1:9001 by default. The text
 //! `!close CODE REASON` makes the server close the connection with that code and reason. The server
 //! compresses what it sends to clients that offer permessage-deflate. `--futures-io` runs it on smol
 //! and needs `--features futures-io` before the `--`. On tokio, Ctrl-C or SIGTERM closes all
 //! connections with 1001.
+//!
+//! CERT and KEY are files in PEM format. With `--tls` alone, the server makes a certificate, which a
+//! browser complains about.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -18,6 +22,7 @@
 )]
 
 mod stop;
+mod tls;
 
 use std::error::Error;
 use std::io::Write as _;
@@ -30,16 +35,19 @@ use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, HandshakeError, Request, Response};
 use sanswire::{CloseCode, Commands, Config, Event, Refused, SendError};
 
-const USAGE: &str = "usage: echo_server [--blocking | --futures-io] [ADDR]";
+use self::tls::Tls;
+
+const USAGE: &str = "usage: echo_server [--blocking | --futures-io] [--tls [CERT KEY]] [ADDR]";
 
 fn main() -> ExitCode {
-    let mut serve = serve_tokio as fn(&str) -> Result<(), Box<dyn Error>>;
-    let mut address = "127.0.0.1:9001".to_owned();
+    let mut serve = serve_tokio as fn(&str, Tls) -> Result<(), Box<dyn Error>>;
+    let (mut has_tls, mut others) = (false, Vec::new());
     for argument in std::env::args().skip(1) {
         match argument.as_str() {
             "--blocking" => serve = serve_blocking,
             #[cfg(feature = "futures-io")]
             "--futures-io" => serve = serve_futures_io,
+            "--tls" => has_tls = true,
             "-h" | "--help" => {
                 println!("{USAGE}");
                 return ExitCode::SUCCESS;
@@ -48,10 +56,22 @@ fn main() -> ExitCode {
                 eprintln!("unknown option {option}\n{USAGE}");
                 return ExitCode::FAILURE;
             }
-            given => given.clone_into(&mut address),
+            _ => others.push(argument),
         }
     }
-    match serve(&address) {
+    let others: Vec<_> = others.iter().map(String::as_str).collect();
+    let (files, address) = match others[..] {
+        [] => (None, ADDRESS),
+        [address] => (None, address),
+        [certificate, key] if has_tls => (Some((certificate, key)), ADDRESS),
+        [certificate, key, address] if has_tls => (Some((certificate, key)), address),
+        _ => {
+            eprintln!("{USAGE}");
+            return ExitCode::FAILURE;
+        }
+    };
+    let tls = if has_tls { Tls::new(files) } else { Ok(Tls::default()) };
+    match tls.and_then(|tls| serve(address, tls)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{address}: {error}");
@@ -61,22 +81,23 @@ fn main() -> ExitCode {
 }
 
 /// One thread for each connection.
-fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
+fn serve_blocking(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
     use sanswire::io::blocking::WebSocket;
     use std::net::{TcpListener, TcpStream};
 
-    fn serve(stream: TcpStream) -> Result<(), sanswire::Error> {
+    fn serve(stream: TcpStream, tls: &Tls) -> Result<(), sanswire::Error> {
         stream.set_nodelay(true)?;
-        let mut socket = WebSocket::accept_with(stream, &config(), decide)?;
+        let mut socket = WebSocket::accept_with(tls.accept(stream)?, &config(), decide)?;
         socket.run(echo)
     }
 
     let listener = TcpListener::bind(address)?;
-    announce(listener.local_addr()?)?;
+    announce(&tls, listener.local_addr()?)?;
     loop {
         match listener.accept() {
             Ok((stream, peer)) => {
-                thread::spawn(move || report(peer, serve(stream)));
+                let tls = tls.clone();
+                thread::spawn(move || report(peer, serve(stream, &tls)));
             }
             Err(error) => {
                 eprintln!("accept: {error}");
@@ -88,12 +109,12 @@ fn serve_blocking(address: &str) -> Result<(), Box<dyn Error>> {
 
 /// One task for each connection.
 #[tokio::main]
-async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
+async fn serve_tokio(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
     use sanswire::io::tokio::Server;
 
-    let server =
-        Server::bind(address).await?.config(config()).on_error(|error| eprintln!("{error}"));
-    announce(server.local_addr()?)?;
+    let server = tls.on(Server::bind(address).await?);
+    let server = server.config(config()).on_error(|error| eprintln!("{error}"));
+    announce(&tls, server.local_addr()?)?;
     stop::on_signals(server.handle());
     let decide = async |request: Request, _| Ok((decide(&request)?, ()));
     let stats = server.serve_with(decide, async |mut socket, ()| socket.run(echo).await).await;
@@ -103,12 +124,13 @@ async fn serve_tokio(address: &str) -> Result<(), Box<dyn Error>> {
 
 /// One task of smol for each connection.
 #[cfg(feature = "futures-io")]
-fn serve_futures_io(address: &str) -> Result<(), Box<dyn Error>> {
+fn serve_futures_io(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
     use sanswire::io::futures_io::WebSocket;
     use smol::net::{TcpListener, TcpStream};
 
-    async fn serve(stream: TcpStream) -> Result<(), sanswire::Error> {
+    async fn serve(stream: TcpStream, tls: Tls) -> Result<(), sanswire::Error> {
         stream.set_nodelay(true)?;
+        let stream = tls.accept_async(stream).await?;
         let mut socket =
             WebSocket::accept_with(stream, &config(), async |request| decide(request)).await?;
         socket.run(echo).await
@@ -116,11 +138,12 @@ fn serve_futures_io(address: &str) -> Result<(), Box<dyn Error>> {
 
     smol::block_on(async {
         let listener = TcpListener::bind(address).await?;
-        announce(listener.local_addr()?)?;
+        announce(&tls, listener.local_addr()?)?;
         loop {
             match listener.accept().await {
                 Ok((stream, peer)) => {
-                    smol::spawn(async move { report(peer, serve(stream).await) }).detach();
+                    let tls = tls.clone();
+                    smol::spawn(async move { report(peer, serve(stream, tls).await) }).detach();
                 }
                 Err(error) => {
                     eprintln!("accept: {error}");
@@ -187,9 +210,9 @@ fn config() -> Config {
     Config::default().max_message_size(MAX_SIZE).max_frame_size(MAX_SIZE)
 }
 
-fn announce(address: SocketAddr) -> std::io::Result<()> {
+fn announce(tls: &Tls, address: SocketAddr) -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
-    writeln!(stdout, "listening on ws://{address}")?;
+    writeln!(stdout, "listening on {}://{address}", tls.scheme())?;
     stdout.flush()
 }
 
@@ -206,6 +229,9 @@ fn report(peer: SocketAddr, served: Result<(), sanswire::Error>) {
         Err(error) => eprintln!("{peer}: {error}"),
     }
 }
+
+/// Where it listens if nothing is said.
+const ADDRESS: &str = "127.0.0.1:9001";
 
 /// Messages and frames up to 32 MiB.
 const MAX_SIZE: usize = 32 << 20;

@@ -94,7 +94,7 @@ impl Settings {
     }
 
     #[cfg(not(feature = "rustls"))]
-    #[expect(clippy::unused_async, clippy::unused_self, reason = "a handshake of TLS would wait")]
+    #[expect(clippy::unused_async, reason = "a handshake of TLS would wait")]
     async fn secure(&self, stream: NetStream) -> Result<NetStream, Error> {
         Ok(stream)
     }
