@@ -82,10 +82,6 @@ async fn handshake(server: Option<&ServerTls>, client: &ClientTls) -> Error {
         panic!("connected")
     };
     assert!(!error.to_string().contains("secret"), "{error}");
-    match error {
-        Error::Tls { error, url: Some(url) } => {
-            Error::Tls { error, url: Some(url.replace(&format!(":{port}"), "").into()) }
-        }
-        error => error,
-    }
+    let Error::Tls { error, url: Some(url) } = error else { panic!("{error}") };
+    Error::Tls { error, url: Some(url.replace(&format!(":{port}"), "").into()) }
 }

@@ -1,12 +1,14 @@
 //! TLS over sockets, on the asynchronous adapters, with whatever crypto providers the features bring.
 #![cfg(all(feature = "rustls", feature = "tokio", feature = "futures-io"))]
 #![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
     clippy::duplicate_mod,
-    clippy::std_instead_of_alloc,
+    clippy::expect_used,
+    clippy::panic,
     clippy::std_instead_of_core,
-    reason = "a test is an application; the tests of both adapters are the same"
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect; the tests of both adapters \
+              are the same"
 )]
 
 #[cfg(any(feature = "ring", feature = "aws-lc-rs"))]
