@@ -39,7 +39,7 @@ async fn main() -> ExitCode {
     }
 }
 
-async fn serve(is_on: bool, address: &str, to: String) -> Result<(), Box<dyn std::error::Error>> {
+async fn serve(is_on: bool, address: &str, to: String) -> Result<(), Box<dyn core::error::Error>> {
     let identity = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
     let (certificate, key) = (identity.cert.pem(), identity.signing_key.serialize_pem());
     let accepting = ServerTls::from_pem(certificate.as_bytes(), key.as_bytes())?;

@@ -5,7 +5,8 @@ use std::sync::mpsc;
 use std::time::Duration;
 
 use sanswire::handshake::ClientRequest;
-use sanswire::io::tokio::server::{Server, ServerError};
+use sanswire::io::tokio::Server;
+use sanswire::io::tokio::server::ServerError;
 use sanswire::io::tokio::{NetStream, WebSocket};
 use sanswire::{Config, Error};
 use tokio::io::AsyncWriteExt;

@@ -20,7 +20,8 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use sanswire::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
-use sanswire::io::tokio::server::{Peer, Server, ServerError, ServerHandle, Stats};
+use sanswire::io::tokio::Server;
+use sanswire::io::tokio::server::{Peer, ServerError, ServerHandle, Stats};
 use sanswire::io::tokio::{NetStream, WebSocket};
 use sanswire::{CloseCode, Config, ConnectionError, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};

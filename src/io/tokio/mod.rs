@@ -106,7 +106,8 @@ use super::poll::{self, PollTransport};
 use crate::buffer::{Input, TransmitBuf};
 use crate::timestamp::Timestamp;
 pub use net_stream::NetStream;
-pub use server::Server;
+#[doc(alias("accept", "listen"))]
+pub use server::builder::Server;
 
 /// A WebSocket over a stream of tokio, with the methods of [`poll::WebSocket`].
 ///

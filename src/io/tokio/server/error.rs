@@ -8,7 +8,7 @@ use std::io;
 use super::listener::Peer;
 use crate::io::Error;
 
-/// An error of a server or of one of its connections, for [`Server::on_error`](super::Server::on_error).
+/// An error of a server or of one of its connections, for [`Server::on_error`](crate::io::tokio::Server::on_error).
 /// The server goes on.
 #[derive(Debug)]
 #[non_exhaustive]

@@ -13,7 +13,7 @@ use crate::close::CloseCode;
 use crate::error::SendError;
 use crate::io::poll::Shutdown;
 
-/// Shuts a [`Server`](super::Server) down, and tells its figures. Clones are handles of the same
+/// Shuts a [`Server`](crate::io::tokio::Server) down, and tells its figures. Clones are handles of the same
 /// server.
 #[derive(Clone)]
 pub struct ServerHandle {
