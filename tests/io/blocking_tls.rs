@@ -409,6 +409,74 @@ fn a_client_that_trickles_is_given_up_in_time() {
 }
 
 #[test]
+fn a_record_that_trickles_does_not_outlast_a_read_timeout() {
+    let (mut client, server) = pair();
+    Transport::set_read_timeout(&mut client, Duration::from_millis(100)).unwrap();
+    let mut raw = server.get_ref().try_clone().unwrap();
+    let reader = thread::spawn(move || {
+        let error = client.read(&mut [0; 100]).unwrap_err();
+        (error.kind(), client)
+    });
+    // The head of a record of 16 KiB, and then of those one after the other, for ever.
+    raw.write_all(&[23, 3, 3, 0x40, 0]).unwrap();
+    while !reader.is_finished() {
+        raw.write_all(&[3]).unwrap();
+        thread::sleep(Duration::from_millis(1));
+    }
+    let (kind, mut client) = reader.join().unwrap();
+    assert_eq!(kind, ErrorKind::TimedOut);
+    // The next read has the whole time again, and what came before is not lost: it is no record.
+    raw.write_all(&[3; 0x4000]).unwrap();
+    assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::InvalidData);
+    drop(server);
+}
+
+/// A peer that does not speak TLS, and stays. Notes how long a read may block.
+#[derive(Debug)]
+struct Garbage {
+    bytes: &'static [u8],
+    timeouts: Vec<Duration>,
+}
+
+impl Read for &mut Garbage {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        match self.bytes.read(buf) {
+            Ok(0) => Err(ErrorKind::TimedOut.into()),
+            read => read,
+        }
+    }
+}
+
+impl Write for &mut Garbage {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for &mut Garbage {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.timeouts.push(timeout);
+        Ok(())
+    }
+}
+
+#[test]
+fn a_handshake_that_fails_does_not_wait_longer_than_its_limit() {
+    let mut peer = Garbage { bytes: b"GET / HTTP/1.1\r\n\r\n", timeouts: Vec::new() };
+    let connection = ServerConnection::new(Identity::self_signed("a").server().config()).unwrap();
+    let limit = Duration::from_millis(100);
+    let error = TlsStream::handshake(connection, &mut peer, limit).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    // One for the handshake, and at least one for the peer to read what was wrong.
+    assert!(peer.timeouts.len() > 1, "{:?}", peer.timeouts);
+    assert!(peer.timeouts.iter().all(|timeout| *timeout <= limit), "{:?}", peer.timeouts);
+}
+
+#[test]
 fn the_end_without_close_notify_is_an_error() {
     let (mut client, mut server) = pair();
     server.write_all(b"all but").unwrap();

@@ -34,6 +34,10 @@ use crate::io::{Error, TlsError, TlsPart, Transport};
 pub struct TlsStream<S> {
     connection: Connection,
     stream: S,
+    /// How long a read may block.
+    read_timeout: Duration,
+    /// Whether the stream was told less than that.
+    is_shortened: bool,
     /// How long a write may block, as the stream was told.
     write_timeout: Duration,
     /// Whether TLS itself has something to say that nobody will flush, such as an alert.
@@ -72,8 +76,14 @@ impl<S: Transport> TlsStream<S> {
         limit: Duration,
     ) -> io::Result<Self> {
         let (connection, begin) = (connection.into(), Instant::now());
-        let mut stream =
-            Self { connection, stream, write_timeout: UNLIMITED, has_own_output: false };
+        let mut stream = Self {
+            connection,
+            stream,
+            read_timeout: UNLIMITED,
+            is_shortened: false,
+            write_timeout: UNLIMITED,
+            has_own_output: false,
+        };
         while stream.connection.is_handshaking() || stream.connection.wants_write() {
             let left = limit.saturating_sub(begin.elapsed());
             if left.is_zero() {
@@ -88,7 +98,7 @@ impl<S: Transport> TlsStream<S> {
                 }
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
-                    stream.farewell();
+                    stream.farewell(limit.saturating_sub(begin.elapsed()).min(FAREWELL));
                     return Err(error);
                 }
                 Ok(()) => {}
@@ -112,13 +122,19 @@ impl<S: Transport> TlsStream<S> {
 
     /// Tells the peer why a handshake has failed, and lets it read that: TCP would destroy it if
     /// the stream were dropped with something of the peer's unread.
-    fn farewell(&mut self) {
+    fn farewell(&mut self, limit: Duration) {
         let begin = Instant::now();
-        self.limit(FAREWELL);
+        self.limit(limit);
         let _ = self.push();
         let _ = self.stream.shutdown_write();
         let mut ignored = [0; 4096];
-        while begin.elapsed() < FAREWELL && matches!(self.stream.read(&mut ignored), Ok(1..)) {}
+        while matches!(self.stream.read(&mut ignored), Ok(1..)) {
+            let left = limit.saturating_sub(begin.elapsed());
+            if left.is_zero() {
+                return;
+            }
+            self.limit(left);
+        }
     }
 
     /// Sets how long the next reads and writes may block. A stream that cannot be told is not.
@@ -144,6 +160,21 @@ impl<S: Transport> TlsStream<S> {
         self.has_own_output |= self.connection.wants_write() && !had_output;
         processed.map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))?;
         Ok(len)
+    }
+
+    /// Checks that a read that has brought nothing yet may go on, and for how long. Bytes that come
+    /// one by one would make each read of the stream succeed.
+    fn go_on(&mut self, begin: Instant) -> io::Result<()> {
+        let spent = begin.elapsed();
+        let left = self.read_timeout.saturating_sub(spent);
+        if left.is_zero() {
+            return Err(io::ErrorKind::TimedOut.into());
+        }
+        // What comes at full speed is not worth a system call.
+        if spent > self.read_timeout / 8 {
+            self.is_shortened = self.stream.set_read_timeout(left).is_ok();
+        }
+        Ok(())
     }
 
     /// Writes what TLS itself has to say, as far as that can be done now. An error is for a write
@@ -184,10 +215,20 @@ impl<S: Transport> TlsStream<S> {
 
 impl<S: Transport> Read for TlsStream<S> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
+        let mut begin = None;
+        for _ in 0..MOST_PULLS {
             match self.connection.reader().read(buf) {
                 Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
                 read => return read,
+            }
+            match begin {
+                Some(begin) => self.go_on(begin)?,
+                None => {
+                    begin = Some(Instant::now());
+                    if self.is_shortened {
+                        self.set_read_timeout(self.read_timeout)?;
+                    }
+                }
             }
             self.push_own_output();
             if let Err(error) = self.pull() {
@@ -198,6 +239,8 @@ impl<S: Transport> Read for TlsStream<S> {
                 return Err(error);
             }
         }
+        // Others have a turn.
+        Err(io::ErrorKind::WouldBlock.into())
     }
 }
 
@@ -226,6 +269,8 @@ impl<S: Transport> Write for TlsStream<S> {
 
 impl<S: Transport> Transport for TlsStream<S> {
     fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        self.read_timeout = timeout;
+        self.is_shortened = false;
         self.stream.set_read_timeout(timeout)
     }
 
@@ -300,6 +345,10 @@ impl NetStream {
 
 /// As [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is by default.
 const LIMIT: Duration = Duration::from_secs(10);
+
+/// How often the stream is read for what comes to nothing: records without payload, or one that
+/// trickles.
+const MOST_PULLS: usize = 1024;
 
 /// How long the peer has to read why a handshake has failed.
 const FAREWELL: Duration = Duration::from_secs(1);
