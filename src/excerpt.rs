@@ -67,6 +67,13 @@ impl fmt::Display for Place<'_> {
             // A password with a ? or # in it that should have been percent-encoded.
             text.push('…');
             return write_escaped(f, text.chars());
+        } else if slashes > 0
+            && let Some(port) = no_port(rest)
+        {
+            // A password with a @ behind it that is percent-encoded, too.
+            text += &shown(rest.get(..port).unwrap_or_default());
+            text.push('…');
+            return write_escaped(f, text.chars());
         } else {
             text += &shown(rest);
         }
@@ -92,6 +99,17 @@ fn ends_before_the_path(url: &[u8]) -> bool {
     let (authority, _) = url.split_at(end);
     let port = authority.rsplit(|byte| *byte == b':').next().unwrap_or_default();
     !authority.contains(&b':') || port.iter().all(u8::is_ascii_digit)
+}
+
+/// Returns where something begins in place of the port that is none.
+#[cfg(feature = "handshake")]
+fn no_port(url: &[u8]) -> Option<usize> {
+    let authority = url.split(|byte| *byte == b'/').next().unwrap_or_default();
+    // That of an IPv6 address stands behind its bracket.
+    let host = authority.iter().position(|byte| *byte == b']').map_or(0, |at| at + 1);
+    let colon = host + authority.get(host..)?.iter().position(|byte| *byte == b':')?;
+    let port = authority.get(colon + 1..)?;
+    (!port.iter().all(u8::is_ascii_digit)).then_some(colon + 1)
 }
 
 /// In characters: a line of a terminal.
@@ -134,6 +152,10 @@ mod tests {
             ("ws://user:secret#secret@example.com/a", "ws://…"),
             ("ws://user:secret/secret?secret@example.com/a", "ws://…"),
             ("ws://secret?@example.com/a", "ws://…"),
+            ("ws://user:secret%40example.com:80/a", "ws://user:…"),
+            ("ws://user:secret/a?b", "ws://user:…"),
+            ("ws://[::1]:80/a:b", "ws://[::1]:80/a:b"),
+            ("ws://[::1]:secret/a", "ws://[::1]:…"),
         ] {
             assert_eq!(place(url), shown);
         }

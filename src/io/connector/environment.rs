@@ -39,8 +39,8 @@ impl Environment {
             proxy = proxy.authorized(basic);
         }
         if let Some((user, password)) = found.raw_auth() {
-            let (user, password) = (user.into(), password.into());
-            proxy.credentials = Some(Credentials { user, password });
+            let credentials = Credentials { user: user.into(), password: password.into() };
+            proxy = proxy.with_credentials(credentials, &found.uri().to_string())?;
         }
         Ok(Some(proxy))
     }

@@ -119,6 +119,9 @@ impl Connector {
     /// Sets the addresses of a host and port, which is not looked up then. It may be the server's or
     /// a proxy's. The URL, the `Host` header and the name for TLS stay as they are.
     ///
+    /// `host` is as [`ClientRequest::host`](crate::handshake::ClientRequest::host) returns it: ASCII,
+    /// also for international names, and an IPv6 address without brackets.
+    ///
     /// It has no effect on names that a proxy looks up. For the same host and port, the last call
     /// counts.
     #[must_use]

@@ -75,10 +75,10 @@ impl Proxy {
             return Err(UrlError::of_other(url, UrlPart::Path, "a proxy has none: leave it out"));
         }
         let proxy = Self::new(scheme, authority).map_err(|error| error.in_other(url))?;
-        Ok(match taken {
-            Some(taken) => proxy.with_credentials(taken.credentials),
-            None => proxy,
-        })
+        match taken {
+            Some(taken) => proxy.with_credentials(taken.credentials, url),
+            None => Ok(proxy),
+        }
     }
 
     /// Creates a proxy at `host[:port]`.
@@ -111,11 +111,20 @@ impl Proxy {
         })
     }
 
-    fn with_credentials(self, credentials: Credentials) -> Self {
-        match self.scheme {
-            Scheme::Http | Scheme::Https => self.authorized(&credentials.basic()),
-            Scheme::Socks5 | Scheme::Socks5h => Self { credentials: Some(credentials), ..self },
+    pub(super) fn with_credentials(
+        self,
+        credentials: Credentials,
+        url: &str,
+    ) -> Result<Self, UrlError> {
+        if matches!(self.scheme, Scheme::Http | Scheme::Https) {
+            return Ok(self.authorized(&credentials.basic()));
         }
+        let Credentials { user, password } = &credentials;
+        if user.is_empty() || user.len() + password.len() > MOST_CREDENTIALS {
+            let fact = "for SOCKS5 it has a user name, and 255 bytes at most with the password";
+            return Err(UrlError::of_other(url, UrlPart::UserInfo, fact));
+        }
+        Ok(Self { credentials: Some(credentials), ..self })
     }
 
     /// Sets what an HTTP proxy is told of the user.
@@ -178,6 +187,10 @@ impl Scheme {
     }
 }
 
+/// The longest user name and password of SOCKS5 together. RFC 1929, §2, has 255 bytes for each; the
+/// library has room for little more than one of them.
+const MOST_CREDENTIALS: usize = 255;
+
 /// What a proxy speaks.
 pub(super) const SCHEME: &str = "it is http, https, socks5h or socks5";
 
@@ -224,6 +237,8 @@ mod tests {
             ("http://a?b", UrlPart::Path),
             ("http://a#b", UrlPart::Path),
             ("http://a%3Ab:c@d", UrlPart::UserInfo),
+            ("socks5://:b@c", UrlPart::UserInfo),
+            (&format!("socks5://{}:b@c", "a".repeat(255)), UrlPart::UserInfo),
         ] {
             assert_eq!(Proxy::parse(url).unwrap_err().part(), part, "{url}");
         }
