@@ -209,7 +209,8 @@ impl Connector {
     ///
     /// [`ClientRequest::redirected`](crate::handshake::ClientRequest::redirected) says what is sent to
     /// where a redirect leads. [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is the
-    /// time for all requests together.
+    /// time for all requests together. The body of a redirect is awaited as that of any refusal:
+    /// [`ClientRequest::refusal_timeout`](crate::handshake::ClientRequest::refusal_timeout).
     #[must_use]
     pub fn redirects(mut self, most: u32) -> Self {
         self.redirects = most;
