@@ -461,6 +461,32 @@ fn a_callback_that_panics_stops_nobody() {
 }
 
 #[test]
+fn what_a_callback_queues_before_it_panics_leaves_while_the_receiver_waits() {
+    let ((sender, mut receiver), mut peer) = half(&Config::default());
+    let receiving = thread::spawn(move || receiver.recv().unwrap());
+    within_limits(move || {
+        let mut frame = [0; 7];
+        for round in 0..20 {
+            if round == 10 {
+                // By then, it surely waits. Either way, all leave.
+                thread::sleep(millis(50));
+            }
+            let panicked = catch_unwind(AssertUnwindSafe(|| {
+                sender.with_commands(|commands| -> () {
+                    commands.try_send("first").unwrap();
+                    panic!("of the application")
+                });
+            }));
+            assert!(panicked.is_err());
+            peer.read_exact(&mut frame).unwrap();
+            assert_eq!(frame[..], unmasked(0x81, b"first"));
+        }
+        peer.write_all(&masked(0x81, b"done")).unwrap();
+    });
+    assert_eq!(receiving.join().unwrap(), Some(Message::from("done")));
+}
+
+#[test]
 fn a_read_timeout_loses_nothing() {
     let ((_sender, mut receiver), mut peer) = half(&Config::default());
     receiver.set_read_timeout(Some(millis(10)));

@@ -94,8 +94,9 @@ struct Bell {
     clapper: OwnedFd,
 }
 
-/// Tells all who wait when the application's code panics, or nobody would take over.
-struct TellsOfPanic<'a, S>(&'a Shared<S>);
+/// Tells all who wait when the application's code panics, or nobody would take over, or see to what
+/// it has queued. It is made before the lock is taken.
+struct TellsOfPanic<'a, S: Transport + AsFd>(&'a Shared<S>);
 
 impl<S: Transport + AsFd> Shared<S> {
     pub(super) fn new(
@@ -125,6 +126,7 @@ impl<S: Transport + AsFd> Shared<S> {
 
     /// Does something with the state, and has others see to what comes of it.
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut State<S>) -> R) -> R {
+        let _tells_of_panic = TellsOfPanic(self);
         let mut state = self.lock();
         let done = work(&mut state);
         self.tell(&mut state);
@@ -324,9 +326,10 @@ impl<S: Transport> State<S> {
     }
 }
 
-impl<S> Drop for TellsOfPanic<'_, S> {
+impl<S: Transport + AsFd> Drop for TellsOfPanic<'_, S> {
     fn drop(&mut self) {
         if thread::panicking() {
+            self.0.tell(&mut self.0.lock());
             self.0.came.notify_all();
             self.0.sent.notify_all();
         }
