@@ -4,8 +4,10 @@
 use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::future::poll_fn;
+use core::panic::AssertUnwindSafe;
 use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
+use std::panic::{catch_unwind, resume_unwind};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::attached::Kept;
@@ -154,7 +156,8 @@ impl<T: PollTransport> Side<T> {
     pub(super) fn with<R>(&self, work: impl FnOnce(&mut Shell<T>) -> R) -> R {
         let other = self.half.other();
         let mut shell = self.lock();
-        let done = work(&mut shell);
+        // What the application's code has queued before it panics is to leave, too.
+        let done = catch_unwind(AssertUnwindSafe(|| work(&mut shell)));
         let has_it = match other {
             Half::Receiver => shell.driver().has_event(),
             Half::Sender => shell.has_sent(),
@@ -164,7 +167,7 @@ impl<T: PollTransport> Side<T> {
         if wakes {
             self.shared.sleepers.wake(other);
         }
-        done
+        done.unwrap_or_else(|panic| resume_unwind(panic))
     }
 
     /// Waits no more. If this side has been woken and does not see to it, the other has to.

@@ -11,6 +11,7 @@
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -90,6 +91,27 @@ async fn a_receiver_that_is_dropped_takes_no_wake_up_along() {
     let mut read = vec![0; 4 + 10_000];
     without_deadlock(stream.read_exact(&mut read)).await.unwrap();
     without_deadlock(sending).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_callback_queues_before_it_panics_leaves_while_the_receiver_waits() {
+    let (server, mut stream) = server(1000, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    let receiving = tokio::spawn(async move { receiver.recv().await });
+    // Only once the receiver waits.
+    sleep(Duration::from_secs(1)).await;
+    let panicked = catch_unwind(AssertUnwindSafe(|| {
+        sender.with_commands(|commands| -> () {
+            commands.try_send("first").unwrap();
+            panic!("of the application")
+        });
+    }));
+    assert!(panicked.is_err());
+    let mut frame = [0; 7];
+    without_deadlock(stream.read_exact(&mut frame)).await.unwrap();
+    assert_eq!(frame, *b"\x81\x05first");
+    stream.write_all(&masked(0x81, b"done")).await.unwrap();
+    assert_eq!(without_deadlock(receiving).await.unwrap().unwrap(), Some("done".into()));
 }
 
 #[tokio::test(start_paused = true)]
