@@ -18,6 +18,8 @@ pub(super) struct Backlog {
     queue: VecDeque<Queued>,
     /// Payload bytes in the queue.
     queued: usize,
+    /// How many messages and parts have been queued since the backlog was made.
+    count: u64,
     /// Messages behind the queue, which can be dropped: no frame was begun, nothing compressed.
     loose: VecDeque<Loose>,
     /// Payload bytes of those.
@@ -152,6 +154,23 @@ impl Backlog {
     /// Returns the payload bytes that wait.
     pub(super) const fn payload_len(&self) -> usize {
         self.queued + self.loose_len
+    }
+
+    /// Notes that a message or part was queued, here or in the output.
+    pub(super) const fn note_queued(&mut self) {
+        self.count += 1;
+    }
+
+    /// Returns how many messages and parts have been queued.
+    #[cfg(feature = "split")]
+    pub(super) const fn queued_ever(&self) -> u64 {
+        self.count
+    }
+
+    /// Returns how many of those wait here no more.
+    #[cfg(feature = "split")]
+    pub(super) fn passed(&self) -> u64 {
+        self.count.saturating_sub((self.queue.len() + self.loose.len()) as u64)
     }
 
     /// Returns whether nothing of it is to be written.

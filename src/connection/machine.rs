@@ -9,6 +9,8 @@ use super::config::{Config, Reassembly};
 use super::endpoint::{Endpoint, Processed};
 use super::event::{Discarded, Event, Writable};
 use super::life::{Phase, ReadyState};
+#[cfg(feature = "split")]
+use super::output::Mark;
 use crate::buffer::{Input, ReceiveBuf, SpareBuffers, TransmitBuf};
 use crate::close::{CloseCode, Closed};
 use crate::error::ConnectionError;
@@ -584,6 +586,18 @@ impl Connection {
     /// Returns whether anything waits to be written.
     pub(crate) fn has_output(&self) -> bool {
         self.endpoint.has_output()
+    }
+
+    /// Notes the place behind everything that is queued.
+    #[cfg(feature = "split")]
+    pub(crate) fn mark(&self) -> Mark {
+        self.endpoint.mark()
+    }
+
+    /// Returns whether everything before the place has been written, whatever waits behind it.
+    #[cfg(feature = "split")]
+    pub(crate) fn has_written(&self, mark: &mut Mark) -> bool {
+        self.endpoint.has_written(mark)
     }
 
     /// As [`input`](Self::input), with room for a read of `size` bytes.

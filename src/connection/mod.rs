@@ -39,4 +39,6 @@ pub use life::ReadyState;
 pub use machine::Connection;
 #[cfg(feature = "handshake")]
 pub(crate) use machine::{Opened, Ready};
+#[cfg(feature = "split")]
+pub(crate) use output::Mark;
 pub use refused::Refused;

@@ -42,6 +42,17 @@ pub(super) struct Output {
     backlog: Option<Box<Backlog>>,
 }
 
+/// A place in what is sent, behind everything that was queued when it was noted.
+#[cfg(feature = "split")]
+#[derive(Debug)]
+pub(crate) struct Mark {
+    /// As `Backlog::passed` counts. A backlog that was empty meanwhile may have begun anew: then it
+    /// is reached late.
+    queued: u64,
+    /// As `TransmitBuf::written` counts, once all before it is in the output.
+    end: Option<u64>,
+}
+
 #[derive(Clone, Copy, Debug)]
 struct Part {
     kind: MessageKind,
@@ -112,7 +123,7 @@ impl Output {
         } else {
             self.put_message(kind, payload, compress)?;
         }
-        self.note_added(waiting);
+        self.note_queued(waiting);
         Ok(())
     }
 
@@ -148,7 +159,7 @@ impl Output {
         } else {
             self.put_prepared(prepared);
         }
-        self.note_added(waiting);
+        self.note_queued(waiting);
         Ok(())
     }
 
@@ -199,7 +210,7 @@ impl Output {
             backlog.note_discarded(oldest.len());
         }
         self.hold_back(message);
-        self.note_added(waiting);
+        self.note_queued(waiting);
     }
 
     /// Frames what waits: behind it comes what is compressed in its turn.
@@ -259,7 +270,7 @@ impl Output {
         } else {
             self.data(flags, Source::Borrowed(payload), payload.len());
         }
-        self.note_added(waiting);
+        self.note_queued(waiting);
         self.part = Some(part);
         Ok(())
     }
@@ -280,7 +291,7 @@ impl Output {
         } else {
             self.data(flags, Source::Borrowed(&[]), 0);
         }
-        self.note_added(waiting);
+        self.note_queued(waiting);
         Ok(())
     }
 
@@ -388,6 +399,26 @@ impl Output {
         self.output.is_empty() && self.backlog.as_ref().is_none_or(|backlog| backlog.is_empty())
     }
 
+    /// Notes the place behind everything that is queued.
+    #[cfg(feature = "split")]
+    pub(super) fn mark(&self) -> Mark {
+        let queued = self.backlog.as_ref().map_or(0, |backlog| backlog.queued_ever());
+        Mark { queued, end: None }
+    }
+
+    /// Returns whether everything before the place has been written, whatever waits behind it.
+    #[cfg(feature = "split")]
+    pub(super) fn has_written(&self, mark: &mut Mark) -> bool {
+        // Nothing comes behind a Close.
+        if self.backlog.as_ref().is_some_and(|backlog| {
+            backlog.close.is_some() || backlog.has_messages() && backlog.passed() < mark.queued
+        }) {
+            return false;
+        }
+        let end = self.output.written() + self.output.len() as u64;
+        *mark.end.get_or_insert(end) <= self.output.written()
+    }
+
     /// Returns the payload bytes of messages that wait.
     pub(super) fn buffered_amount(&self) -> usize {
         let unsent = self.backlog.as_ref().map_or(0, |backlog| backlog.unsent);
@@ -447,6 +478,14 @@ impl Output {
     #[inline]
     fn check_room(&mut self) -> Result<(), SendError> {
         self.marks.check(self.waiting_len())
+    }
+
+    #[inline]
+    fn note_queued(&mut self, before: usize) {
+        if let Some(backlog) = &mut self.backlog {
+            backlog.note_queued();
+        }
+        self.note_added(before);
     }
 
     #[inline]

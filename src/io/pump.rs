@@ -137,6 +137,28 @@ pub(super) fn write(
     wrote
 }
 
+/// Flushes although more may wait to be written. Returns whether that is done, or was before; what
+/// fails is told the driver, and noted.
+#[cfg(feature = "split")]
+pub(super) fn flush_early(
+    driver: &mut Driver,
+    stream: &mut impl Transport,
+    failure: &mut Failure,
+) -> bool {
+    if driver.is_broken() || driver.is_written() {
+        return !driver.is_broken();
+    }
+    let flushed = flush(stream);
+    let is_flushed = flushed.is_ok();
+    if let Err(error) = flushed
+        && !is_timeout(&error)
+    {
+        failure.note(error, driver);
+        driver.handle_write_error();
+    }
+    is_flushed
+}
+
 /// Reads once, if anything is to be read. Returns whether anything came, or the end; what fails is
 /// told the driver, and noted.
 pub(super) fn read(

@@ -9,6 +9,7 @@
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
+use core::num::NonZeroUsize;
 use std::fmt;
 use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -319,6 +320,49 @@ fn a_sender_that_is_stuck_stops_no_receiver_and_goes_on_when_the_peer_reads() {
     let sending = thread::spawn(move || sender.send(vec![8; 1 << 20]));
     peer.read_exact(&mut received[..10 + (1 << 20)]).unwrap();
     sending.join().unwrap().unwrap();
+}
+
+#[test]
+fn a_sender_waits_for_nothing_that_is_queued_later() {
+    type Work = fn(&Sender<TcpStream>) -> Result<(), Error>;
+    let whole: Work = |sender| sender.feed(vec![1; 4 << 20]);
+    let later: Work = |sender| sender.try_send(vec![3; 8 << 20]);
+    let part: Work = |sender| {
+        sender.begin(MessageKind::Binary)?;
+        Ok(sender.with_commands(|commands| commands.send_chunk(&vec![1; 4 << 20]))?)
+    };
+    let later_part: Work =
+        |sender| Ok(sender.with_commands(|commands| commands.send_chunk(&vec![3; 8 << 20]))?);
+    // What is queued before, what waits, how much it writes, and what is queued later.
+    let works: [(Work, Work, usize, Work); 4] = [
+        (whole, |sender| sender.send(vec![2; 1 << 20]), 1 << 20, later),
+        (whole, |sender| sender.ping(b"ping"), 4, later),
+        (whole, Sender::flush, 0, later),
+        (part, |sender| sender.send_chunk(&vec![2; 1 << 20]), 1 << 20, later_part),
+    ];
+    let room = Config::default().max_buffered(32 << 20);
+    let configs = [
+        room.clone().fragment_size(NonZeroUsize::new(50_000)),
+        room.clone().when_full(WhenFull::DropOldest),
+        room,
+    ];
+    for config in configs {
+        for (before, waits, len, later) in works {
+            let ((sender, receiver), mut peer) = half(&config);
+            before(&sender).unwrap();
+            let waiting = {
+                let sender = sender.clone();
+                thread::spawn(move || waits(&sender))
+            };
+            // Only that thread writes: it waits now until all that is queued is written.
+            peer.read_exact(&mut [0; 1]).unwrap();
+            later(&sender).unwrap();
+            peer.read_exact(&mut vec![0; (4 << 20) + len]).unwrap();
+            within_limits(move || waiting.join().unwrap()).unwrap();
+            assert!(sender.buffered_amount() > 4 << 20);
+            drop(receiver);
+        }
+    }
 }
 
 #[test]

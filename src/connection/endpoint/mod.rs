@@ -14,6 +14,8 @@ use crate::connection::config::{Config, PongMode, WhenFull};
 use crate::connection::event::{Discarded, Writable};
 use crate::connection::life::{Life, Phase, ReadyState, SendClose};
 use crate::connection::masking_keys::MaskingKeys;
+#[cfg(feature = "split")]
+use crate::connection::output::Mark;
 use crate::connection::output::Output;
 use crate::connection::timers::{Settled, Timers};
 use crate::error::{ConnectionError, SendError};
@@ -354,6 +356,16 @@ impl Endpoint {
     /// Returns whether anything waits to be written.
     pub(super) fn has_output(&self) -> bool {
         !self.output.is_empty()
+    }
+
+    #[cfg(feature = "split")]
+    pub(super) fn mark(&self) -> Mark {
+        self.output.mark()
+    }
+
+    #[cfg(feature = "split")]
+    pub(super) fn has_written(&self, mark: &mut Mark) -> bool {
+        self.output.has_written(mark)
     }
 
     /// Returns whether something discarded is to be reported.

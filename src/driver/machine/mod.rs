@@ -16,6 +16,8 @@ use super::opening::{Accepting, Connecting, Opening};
 use super::reads::Reads;
 use crate::buffer::SpareBuffers;
 use crate::close::CloseCode;
+#[cfg(feature = "split")]
+use crate::connection::Mark;
 use crate::connection::{Commands, Config, Connection, Discarded, Refused, WhenFull, check_close};
 use crate::error::SendError;
 use crate::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request, Response};
@@ -440,6 +442,19 @@ impl Driver {
     /// Messages were accepted and will never be sent, or not whole. Reported once.
     pub fn poll_written(&mut self) -> Result<bool, Discarded> {
         self.connection.poll_discarded().map_or_else(|| Ok(self.is_written()), Err)
+    }
+
+    /// As [`poll_written`](Self::poll_written), for what was queued before the first call with this
+    /// `mark`. The transport has all of it then, and may have yet to be flushed.
+    #[cfg(feature = "split")]
+    pub(crate) fn poll_written_to(&mut self, mark: &mut Option<Mark>) -> Result<bool, Discarded> {
+        if self.poll_written()? {
+            return Ok(true);
+        }
+        // Until the connection is open, nobody sends.
+        let connection = &self.connection;
+        Ok(self.opening.is_none()
+            && connection.has_written(mark.get_or_insert_with(|| connection.mark())))
     }
 
     /// Checks that all accepted messages were written. An adapter calls it at the end, before it

@@ -87,7 +87,7 @@ impl<S: Transport + AsFd> WebSocket<S> {
 
 impl<S: Transport + AsFd> Sender<S> {
     /// Sends a message. It has been written when this returns, and so have the messages that were
-    /// queued before, also those of other threads.
+    /// queued before, also those of other threads. It does not wait for those that are queued later.
     ///
     /// # Errors
     ///
@@ -200,14 +200,16 @@ impl<S: Transport + AsFd> Sender<S> {
         self.flush()
     }
 
-    /// Writes everything that is queued.
+    /// Writes everything that is queued when this is called. It does not wait for what other threads
+    /// queue later.
     ///
     /// # Errors
     ///
     /// Those of [`WebSocket::flush`].
     pub fn flush(&self) -> Result<(), Error> {
-        self.wait(|state| match state.driver.poll_written() {
-            Ok(true) if !state.driver.is_broken() => Turn::Done(Ok(())),
+        let mut mark = None;
+        self.wait(|state| match state.driver.poll_written_to(&mut mark) {
+            Ok(true) if state.is_flushed() => Turn::Done(Ok(())),
             Ok(_) => state.wait_to_send(),
             Err(discarded) => Turn::Done(Err(discarded.into())),
         })

@@ -312,6 +312,11 @@ impl<S: Transport> State<S> {
         }
     }
 
+    /// Returns whether the stream keeps nothing to itself of what it was given.
+    pub(super) fn is_flushed(&mut self) -> bool {
+        pump::flush_early(&mut self.driver, &mut self.stream, &mut self.failure)
+    }
+
     /// Has a sender wait, unless that is in vain.
     pub(super) fn wait_to_send<R>(&mut self) -> Turn<Result<R, Error>> {
         Turn::Done(Err(if self.driver.is_broken() {
