@@ -1,4 +1,14 @@
 //! Panics of the application: each ends its own connection.
+#![expect(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 
 use sanswire::CloseCode;
 use sanswire::handshake::{Acceptance, Request};
@@ -148,4 +158,96 @@ async fn a_panic_of_the_report_changes_nothing() {
     assert_eq!(client.recv().await.unwrap(), None);
     server.until(|stats| stats.panicked == 1 && stats.handshakes_failed == 1).await;
     server.stop().await;
+}
+
+/// A handler that holds its socket to the end, and panics when it is dropped behind that.
+struct PanicsInDrop(Option<WebSocket<NetStream>>);
+
+impl Future for PanicsInDrop {
+    type Output = Result<(), sanswire::Error>;
+
+    fn poll(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Drop for PanicsInDrop {
+    fn drop(&mut self) {
+        assert!(self.0.is_none(), "of the drop");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_panics_when_it_is_dropped_closes_with_1011() {
+    let server = Running::start(|server| server.serve(|socket| PanicsInDrop(Some(socket)))).await;
+    let mut client = server.connect().await;
+    assert_eq!(client.recv().await.unwrap(), None);
+    assert_eq!(client.closed().unwrap().code, CloseCode::INTERNAL_ERROR);
+    server.until(|stats| stats.panicked == 1).await;
+    let errors = server.errors.take();
+    assert!(matches!(&*errors, [error] if error.contains("of the drop")), "{errors:?}");
+    server.stop().await;
+}
+
+/// Something whose first clone panics.
+struct Fragile(Arc<AtomicUsize>);
+
+impl Fragile {
+    fn new() -> Self {
+        Self(Arc::default())
+    }
+}
+
+impl Clone for Fragile {
+    fn clone(&self) -> Self {
+        assert!(self.0.fetch_add(1, Ordering::Relaxed) > 0, "of the clone");
+        Self(Arc::clone(&self.0))
+    }
+}
+
+#[tokio::test]
+async fn a_panic_of_the_clone_of_a_handler_closes_its_connection_with_1011() {
+    let captured = Fragile::new();
+    let server = Running::start(|server| {
+        server.serve(move |socket| {
+            let _captured = captured;
+            echo(socket)
+        })
+    })
+    .await;
+    let mut client = server.connect().await;
+    assert_eq!(client.recv().await.unwrap(), None);
+    assert_eq!(client.closed().unwrap().code, CloseCode::INTERNAL_ERROR);
+    goes_on(server).await;
+}
+
+#[tokio::test]
+async fn a_panic_of_the_clone_of_a_decision_answers_with_500() {
+    let captured = Fragile::new();
+    let server = Running::start(|server| {
+        server.serve_with(
+            move |_, _| {
+                let _captured = captured;
+                async { Ok((Acceptance::new(), ())) }
+            },
+            async |socket, ()| echo(socket).await,
+        )
+    })
+    .await;
+    let answer = server.answer_to(REQUEST).await;
+    assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    goes_on(server).await;
+}
+
+/// One clone has panicked, and the next connection is served.
+async fn goes_on(server: Running) {
+    server.until(|stats| stats.panicked == 1).await;
+    let errors = server.errors.take();
+    assert!(matches!(&*errors, [error] if error.contains("of the clone")), "{errors:?}");
+    let mut client = server.connect().await;
+    client.send("still here").await.unwrap();
+    assert_eq!(client.recv().await.unwrap(), Some("still here".into()));
+    client.close(1000, "").await.unwrap();
+    let stats = server.stop().await;
+    assert_eq!((stats.panicked, stats.closed), (1, 1));
 }

@@ -115,7 +115,7 @@ impl Arrival {
     /// Does the handshake, and lets `decide` answer the request. `None` if the connection has ended.
     pub(super) async fn admit<U, A>(
         self,
-        decide: impl FnOnce(Request, Peer) -> A,
+        decide: Result<impl FnOnce(Request, Peer) -> A, Panic>,
     ) -> Option<Box<Admitted<U>>>
     where
         A: Future<Output = Result<(Acceptance, U), Response>>,
@@ -152,12 +152,12 @@ impl<U> Admitted<U> {
     /// Begins to serve it. The rest is a task of its own.
     pub(super) fn serve<R: Future<Output = Result<(), Error>>>(
         self,
-        handle: impl FnOnce(WebSocket<NetStream>, U) -> R,
+        handle: Result<impl FnOnce(WebSocket<NetStream>, U) -> R, Panic>,
     ) -> impl Future<Output = ()> {
         let Self { mut socket, user, client } = self;
         let salvage = socket.salvage();
         // Called here: a task that called it would hold the place of the socket twice.
-        let handler = catch(|| Box::pin(handle(socket, user)));
+        let handler = handle.and_then(|handle| catch(|| Box::pin(handle(socket, user))));
         client.serve(handler, salvage)
     }
 }
@@ -167,7 +167,7 @@ impl Client {
     async fn decide<U, A>(
         &mut self,
         request: &Request,
-        decide: impl FnOnce(Request, Peer) -> A,
+        decide: Result<impl FnOnce(Request, Peer) -> A, Panic>,
     ) -> Result<(Acceptance, U), Response>
     where
         A: Future<Output = Result<(Acceptance, U), Response>>,
@@ -177,7 +177,10 @@ impl Client {
             return Err(Response::new(503).header("Retry-After", RETRY_AFTER)?);
         }
         let (request, peer) = (request.clone(), self.peer.clone());
-        let decided = catch_in(Box::pin(async { decide(request, peer).await })).await;
+        let decided = match decide {
+            Ok(decide) => catch_in(Box::pin(async { decide(request, peer).await })).await,
+            Err(panic) => Err(panic),
+        };
         let decided = decided.unwrap_or_else(|panic| {
             self.panicked(panic);
             Err(Response::new(500))

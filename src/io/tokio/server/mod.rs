@@ -61,7 +61,7 @@
 //! Messages that were queued leave before. A handler that spawns a task for the socket should wait for that task: the connection is
 //! counted, and waited for, only as long as its handler runs.
 //!
-//! A panic of the handler or of `decide` ends its connection only, and is
+//! A panic of the handler or of `decide`, also of their `Clone`, ends its connection only, and is
 //! [reported](super::Server::on_error). With `panic = "abort"`, a panic ends the process.
 //!
 //! # Limits

@@ -20,14 +20,16 @@ pub(super) fn catch<R>(call: impl FnOnce() -> R) -> Result<R, Panic> {
     catch_unwind(AssertUnwindSafe(call)).map_err(Panic::new)
 }
 
-/// Waits for `future`, and catches its panic. The future is dropped in either case. It is boxed, or
-/// each function that hands it on would hold the place of another one.
+/// Waits for `future`, and catches its panic, also that of its drop. The future is dropped in either
+/// case. It is boxed, or each function that hands it on would hold the place of another one.
 pub(super) async fn catch_in<F: Future>(mut future: Pin<Box<F>>) -> Result<F::Output, Panic> {
-    poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
+    let ended = poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
         Ok(polled) => polled.map(Ok),
         Err(panic) => Poll::Ready(Err(panic)),
     })
-    .await
+    .await;
+    let dropped = catch(|| drop(future));
+    ended.and_then(|output| dropped.map(|()| output))
 }
 
 impl Panic {

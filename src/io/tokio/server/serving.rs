@@ -16,6 +16,7 @@ use ::tokio::time::{Instant, timeout, timeout_at};
 use super::connection::{Admitted, Arrival, Settings};
 use super::error::ServerError;
 use super::listener::{Incoming, Listener, Peer};
+use super::panics::catch;
 use super::stats::Stats;
 use crate::handshake::{Acceptance, Request, Response};
 use crate::io::Error;
@@ -65,8 +66,8 @@ impl<U: Send + 'static> Serving<U> {
             let mut begun = pin!(begins(&mut deadline));
             loop {
                 match poll_fn(|cx| self.poll_turn(begun.as_mut(), cx)).await {
-                    Turn::Accepted(accepted) => self.accept(accepted, decide.clone()),
-                    Turn::Admitted(admitted) => self.serve(*admitted, handle.clone()),
+                    Turn::Accepted(accepted) => self.accept(accepted, &decide),
+                    Turn::Admitted(admitted) => self.serve(*admitted, &handle),
                     Turn::Due | Turn::Empty => break,
                 }
             }
@@ -79,7 +80,7 @@ impl<U: Send + 'static> Serving<U> {
                 match poll_fn(|cx| self.poll_turn(over.as_mut(), cx)).await {
                     Turn::Accepted(_) => {}
                     // It is closed as soon as it is served.
-                    Turn::Admitted(admitted) => self.serve(*admitted, handle.clone()),
+                    Turn::Admitted(admitted) => self.serve(*admitted, &handle),
                     Turn::Due | Turn::Empty => break,
                 }
             }
@@ -87,15 +88,16 @@ impl<U: Send + 'static> Serving<U> {
         self.abort().await
     }
 
-    fn accept<D, A>(&mut self, accepted: io::Result<(NetStream, Peer)>, decide: D)
+    fn accept<D, A>(&mut self, accepted: io::Result<(NetStream, Peer)>, decide: &D)
     where
-        D: FnOnce(Request, Peer) -> A + Send + 'static,
+        D: FnOnce(Request, Peer) -> A + Clone + Send + 'static,
         A: Future<Output = Result<(Acceptance, U), Response>> + Send + 'static,
     {
         match accepted {
             Ok((stream, peer)) => {
                 if let Some(arrival) = Arrival::new(&self.settings, stream, peer) {
-                    self.handshakes.spawn(arrival.admit(decide));
+                    // A panic of the clone belongs to this connection.
+                    self.handshakes.spawn(arrival.admit(catch(|| decide.clone())));
                 }
             }
             Err(error) => {
@@ -105,12 +107,12 @@ impl<U: Send + 'static> Serving<U> {
         }
     }
 
-    fn serve<H, R>(&mut self, admitted: Admitted<U>, handle: H)
+    fn serve<H, R>(&mut self, admitted: Admitted<U>, handle: &H)
     where
-        H: FnOnce(WebSocket<NetStream>, U) -> R + 'static,
+        H: FnOnce(WebSocket<NetStream>, U) -> R + Clone + 'static,
         R: Future<Output = Result<(), Error>> + Send + 'static,
     {
-        self.connections.spawn(admitted.serve(handle));
+        self.connections.spawn(admitted.serve(catch(|| handle.clone())));
     }
 
     /// Waits for something to see to, or until `due` completes.
