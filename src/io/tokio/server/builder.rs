@@ -68,8 +68,8 @@ impl Server {
         self
     }
 
-    /// Accepts over TLS, and nothing else. The TLS handshake and the request have the time of
-    /// [`HeadLimits::timeout`] each.
+    /// Accepts over TLS, and nothing else. The TLS handshake, the request and `decide` have the time
+    /// of [`HeadLimits::timeout`] each.
     #[cfg(feature = "rustls")]
     #[doc(alias = "wss")]
     #[must_use]
@@ -90,7 +90,8 @@ impl Server {
     }
 
     /// Limits how many handshakes are under way at once, 1,024 by default and 1 at least. While
-    /// there are that many, nothing is accepted: clients wait in the system's queue.
+    /// there are that many, nothing is accepted: clients wait in the system's queue. How long one
+    /// handshake can take is said under [limits](super#limits).
     #[must_use]
     pub const fn max_handshakes(mut self, limit: usize) -> Self {
         self.max_handshakes = if limit == 0 { 1 } else { limit };

@@ -69,9 +69,11 @@
 //! - [`max_connections`](super::Server::max_connections), none by default: a client beyond it is answered
 //!   with 503 and `Retry-After`, and `decide` is not called.
 //! - [`max_handshakes`](super::Server::max_handshakes), 1,024 by default: clients beyond it wait in the
-//!   system's queue until a handshake ends, which takes
-//!   [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most, and 5 s more for a
-//!   client that was refused.
+//!   system's queue until a handshake ends. Each step of a handshake takes
+//!   [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) at most: the TLS handshake, if
+//!   the server has TLS, then the request, then `decide`. A client that is refused keeps its place
+//!   for up to 5 s more, to read the answer. With the default of 10 s, one handshake takes 25 s at
+//!   most, or 35 s with TLS.
 //! - [`max_handshakes_per_address`](super::Server::max_handshakes_per_address), none by default: a
 //!   connection beyond it is dropped. An answer would cost as much as the handshake.
 //!
