@@ -59,7 +59,7 @@ pub(super) fn accept(
     stream: NetStream,
     tls: &ServerTls,
     limit: Option<Duration>,
-) -> impl Future<Output = Result<NetStream, Error>> + Send + use<> {
+) -> impl Future<Output = Result<NetStream, Error>> + Send + Unpin + use<> {
     let handshake = TlsAcceptor::from(tls.config()).accept(stream);
     // Boxed: it is large, and a task would hold its place all along.
     Box::pin(async move {

@@ -11,8 +11,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sanswire::handshake::Acceptance;
+#[cfg(feature = "ring")]
+use sanswire::handshake::HeadLimits;
 use sanswire::io::tokio::Server;
-use sanswire::{CloseCode, Config, SendError};
+use sanswire::{CloseCode, Config, ConnectionError, SendError};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::runtime::Builder;
@@ -277,4 +279,94 @@ async fn a_connection_that_opens_while_the_shutdown_begins_is_closed() {
         drop(stream);
         stopping.await.unwrap();
     }
+}
+
+#[cfg(feature = "ring")]
+#[tokio::test]
+async fn tls_handshakes_under_way_are_dropped() {
+    let identity = crate::tls::Authority::new().issue("127.0.0.1");
+    // Nothing but the shutdown ends them.
+    let limits = HeadLimits::default().timeout(None);
+    let server =
+        Running::start(|server| server.tls(identity.server()).head_limits(limits).serve(echo))
+            .await;
+    let mut silent = server.stream().await;
+    let mut begun = server.stream().await;
+    // The head of a TLS record, and nothing of what it announces.
+    begun.write_all(b"\x16\x03\x01\x02\x00").await.unwrap();
+    server.until(|stats| stats.handshakes == 2).await;
+    let errors = server.errors.clone();
+    let stats = server.stop().await;
+    assert_eq!((stats.refused, stats.handshakes_failed, stats.aborted), (2, 0, 0), "{stats:?}");
+    assert_eq!(errors.take(), [""; 0]);
+    for stream in [&mut silent, &mut begun] {
+        assert_eq!(read_all(stream).await, "");
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_was_sending_has_not_failed() {
+    let server = Running::start(|server| {
+        // It ends by the error alone.
+        server.serve(async |mut socket| {
+            loop {
+                socket.send("hello").await?;
+            }
+        })
+    })
+    .await;
+    let mut client = server.connect().await;
+    assert_eq!(client.recv().await.unwrap(), Some("hello".into()));
+    let errors = server.errors.clone();
+    let stopping = tokio::spawn(server.stop());
+    while client.recv().await.unwrap().is_some() {}
+    assert_eq!(client.closed().unwrap().code, CloseCode::GOING_AWAY);
+    let stats = stopping.await.unwrap();
+    assert_eq!((stats.closed, stats.failed), (1, 0), "{stats:?}");
+    assert_eq!(errors.take(), [""; 0]);
+}
+
+#[tokio::test]
+async fn a_handler_that_was_sending_to_a_client_that_does_not_answer_has_failed() {
+    const LIMIT: Duration = Duration::from_millis(50);
+    // Whether the handler sees the end before it returns, or the server behind it.
+    for sees_the_end in [false, true] {
+        let server = Running::start(|server| {
+            let handle = server.handle();
+            server.config(Config::default().close_timeout(LIMIT)).serve(async move |mut socket| {
+                handle.shutting_down().await;
+                while socket.send("hello").await.is_ok() {}
+                if sees_the_end {
+                    socket.recv().await.unwrap_err();
+                }
+                socket.send("hello").await
+            })
+        })
+        .await;
+        let silent = server.connect().await;
+        server.until(|stats| stats.connections == 1).await;
+        let errors = server.errors.clone();
+        let stats = server.stop().await;
+        assert_eq!((stats.closed, stats.failed), (0, 1), "{stats:?}");
+        let timeout = ConnectionError::CloseTimeout { limit: LIMIT }.to_string();
+        let errors = errors.take();
+        assert!(matches!(&*errors, [error] if error.contains(&timeout)), "{errors:?}");
+        drop(silent);
+    }
+}
+
+#[tokio::test]
+async fn a_handler_that_sends_after_a_close_fails_without_a_shutdown() {
+    let server = Running::start(|server| {
+        server.serve(async |mut socket| {
+            socket.recv().await?;
+            socket.send("too late").await
+        })
+    })
+    .await;
+    let mut client = server.connect().await;
+    client.close(1000, "").await.unwrap();
+    server.until(|stats| stats.failed == 1).await;
+    assert_eq!(server.errors.take().len(), 1);
+    server.stop().await;
 }

@@ -4,7 +4,11 @@ use alloc::boxed::Box;
 use alloc::sync::Arc;
 use core::fmt;
 use core::future::Future;
+#[cfg(feature = "rustls")]
+use core::future::poll_fn;
 use core::pin::Pin;
+#[cfg(feature = "rustls")]
+use core::task::Poll;
 
 use super::error::ServerError;
 use super::handle::Shared;
@@ -15,6 +19,7 @@ use super::stats::{End, Entry};
 use crate::close::CloseCode;
 use crate::connection::{Config, ReadyState};
 use crate::driver::Driver;
+use crate::error::SendError;
 use crate::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
 use crate::io::Error;
 use crate::io::poll::Salvage;
@@ -59,6 +64,16 @@ struct Client {
     settings: Arc<Settings>,
 }
 
+/// How a handler has ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Ended {
+    /// By an error or a panic, which has been reported.
+    Badly,
+    /// It could not send, because of the shutdown.
+    ShutDown,
+    Well,
+}
+
 impl Default for Settings {
     fn default() -> Self {
         Self {
@@ -84,13 +99,20 @@ impl Settings {
 }
 
 impl Settings {
-    /// Puts TLS on a stream, where the server has it.
+    /// Puts TLS on a stream, where the server has it. A shutdown drops the stream: within a TLS
+    /// handshake, there is no answer to give.
     #[cfg(feature = "rustls")]
     async fn secure(&self, stream: NetStream) -> Result<NetStream, Error> {
-        match &self.tls {
-            Some(tls) => tls::accept(stream, tls, self.limits.timeout).await,
-            None => Ok(stream),
-        }
+        let Some(tls) = &self.tls else { return Ok(stream) };
+        let mut handshake = tls::accept(stream, tls, self.limits.timeout);
+        let mut begun = self.shared.shutdown.begun();
+        poll_fn(|cx| match Pin::new(&mut handshake).poll(cx) {
+            Poll::Pending => {
+                Pin::new(&mut begun).poll(cx).map(|()| Err(HandshakeError::ShutDown.into()))
+            }
+            ended @ Poll::Ready(_) => ended,
+        })
+        .await
     }
 
     #[cfg(not(feature = "rustls"))]
@@ -194,8 +216,10 @@ impl Client {
 
     /// Counts a handshake that came to nothing.
     fn end_handshake<U>(mut self, error: Error) -> Option<Box<Admitted<U>>> {
-        if let Error::Rejected { .. } = error {
-            // By `decide`, unless a limit or a panic was noted before.
+        if let Error::Rejected { .. } | Error::Handshake { error: HandshakeError::ShutDown, .. } =
+            error
+        {
+            // By `decide` or the shutdown, unless a limit or a panic was noted before.
             self.entry.end(End::Refused);
             return None;
         }
@@ -217,26 +241,35 @@ impl Client {
             Ok(handler) => catch_in(handler).await,
             Err(panic) => Err(panic),
         };
-        let code = match ended {
-            Ok(Ok(())) => CloseCode::NORMAL,
+        let socket = salvage.take();
+        let ended = match ended {
+            Ok(Ok(())) => Ended::Well,
+            // The server has closed it under the handler: what counts is how that comes out.
+            Ok(Err(error)) if socket.is_some() && self.was_shut_down(&error) => Ended::ShutDown,
             Ok(Err(error)) => {
                 self.failed(error);
-                CloseCode::INTERNAL_ERROR
+                Ended::Badly
             }
             Err(panic) => {
                 self.panicked(panic);
-                CloseCode::INTERNAL_ERROR
+                Ended::Badly
             }
         };
         // Boxed, as few need it: the task would hold the place of the socket all along.
-        let closing = salvage.take().map(|socket| Box::pin(close(socket, code)));
+        let closing = socket.map(|socket| Box::pin(close(socket, ended)));
         if let Some(closing) = closing
             && let Err(error) = closing.await
-            && code == CloseCode::NORMAL
+            && ended != Ended::Badly
         {
             self.failed(error);
         }
         self.entry.end(End::Closed);
+    }
+
+    /// Returns whether a handler ended because it was sending when the shutdown began.
+    fn was_shut_down(&self, error: &Error) -> bool {
+        matches!(error, Error::Send { error: SendError::Closed, .. })
+            && self.settings.shared.shutdown.has_begun()
     }
 
     fn failed(&mut self, error: Error) {
@@ -253,8 +286,14 @@ impl Client {
 }
 
 /// Closes a connection that is still open.
-async fn close(mut socket: WebSocket<NetStream>, code: CloseCode) -> Result<(), Error> {
-    if socket.ready_state() == ReadyState::Closed {
+async fn close(mut socket: WebSocket<NetStream>, ended: Ended) -> Result<(), Error> {
+    let code = match ended {
+        Ended::Badly => CloseCode::INTERNAL_ERROR,
+        // By the shutdown, it usually has a code already.
+        Ended::ShutDown | Ended::Well => CloseCode::NORMAL,
+    };
+    // Of an end that the handler has seen, it has judged itself.
+    if ended != Ended::ShutDown && socket.ready_state() == ReadyState::Closed {
         return Ok(());
     }
     socket.close(code, "").await

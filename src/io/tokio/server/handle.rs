@@ -37,10 +37,10 @@ impl ServerHandle {
     /// Begins a graceful shutdown, and returns at once. The future of the server completes when all
     /// connections have ended, `limit` from now at the latest.
     ///
-    /// The server no longer listens; requests under way are answered with 503; open connections are
-    /// closed with this code and reason, after all messages that are queued. Usual codes are 1001
-    /// "going away" and 1012 "service restart". At the end of `limit`, the handlers that still run
-    /// are dropped, at their next `.await`.
+    /// The server no longer listens; TLS handshakes under way are dropped; requests under way are
+    /// answered with 503; open connections are closed with this code and reason, after all messages
+    /// that are queued. Usual codes are 1001 "going away" and 1012 "service restart". At the end of
+    /// `limit`, the handlers that still run are dropped, at their next `.await`.
     ///
     /// A later call can only bring the end forward: it keeps the code and the earlier deadline. A
     /// `limit` of 0 drops everything at once.

@@ -82,9 +82,13 @@
 //!
 //! # Shutdown
 //!
-//! [`ServerHandle::shut_down`] closes the listener, answers the requests under way with 503, closes
-//! all open connections with the given code, and waits for the handlers. At the deadline, it drops
-//! those that are left. [`guide::shutdown`](crate::guide::shutdown) has a program.
+//! [`ServerHandle::shut_down`] closes the listener, drops the TLS handshakes under way, answers the
+//! requests under way with 503, closes all open connections with the given code, and waits for the
+//! handlers. At the deadline, it drops those that are left.
+//!
+//! A handler that is sending then gets [`SendError::Closed`](crate::SendError::Closed). If it
+//! returns that error and the client answers the Close frame, the connection counts as
+//! [`closed`](Stats::closed) and nothing is reported. [`guide::shutdown`](crate::guide::shutdown) has a program.
 
 pub(super) mod builder;
 mod connection;

@@ -18,7 +18,8 @@ pub struct Stats {
     pub connections: u64,
     /// Connections that were ever open.
     pub opened: u64,
-    /// Ended after the handler returned `Ok`, and the connection was closed by both ends.
+    /// Ended after the handler returned `Ok`, and the connection was closed by both ends. Also a
+    /// handler that could not send any more because the shutdown had closed its connection.
     pub closed: u64,
     /// Ended after the handler returned an error, or the client did not answer the Close frame that
     /// the server sent when the handler returned.
@@ -27,7 +28,8 @@ pub struct Stats {
     pub panicked: u64,
     /// Dropped: at the deadline of the shutdown, or because the future of the server was dropped.
     pub aborted: u64,
-    /// Answered by `decide` with a refusal or a page, or with 503 because of the shutdown.
+    /// Answered by `decide` with a refusal or a page, or with 503 because of the shutdown. Also
+    /// dropped by the shutdown within the TLS handshake.
     pub refused: u64,
     /// Refused or dropped because of [a limit](super#limits).
     pub over_limit: u64,
