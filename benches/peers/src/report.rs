@@ -75,6 +75,11 @@ pub fn write(results: &Path, docs: &Path) -> io::Result<()> {
         let _ = write!(text, "\n## Profile\n\n{}\n{profile}", crate::profile::ABOUT);
         text += &note(&notes, "profile");
     }
+    // Measured by a bench of its own.
+    let tls = note(&notes, "tls");
+    if !tls.is_empty() {
+        let _ = write!(text, "\n## Echo over TLS\n{tls}");
+    }
     fs::write(docs.join("performance.md"), text)
 }
 
