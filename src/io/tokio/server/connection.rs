@@ -241,7 +241,8 @@ impl Client {
             Ok(handler) => catch_in(handler).await,
             Err(panic) => Err(panic),
         };
-        let socket = salvage.take();
+        // Boxed, as few need it: the task would hold the place of the socket all along.
+        let socket = salvage.take().map(Box::new);
         let ended = match ended {
             Ok(Ok(())) => Ended::Well,
             // The server has closed it under the handler: what counts is how that comes out.
@@ -255,8 +256,7 @@ impl Client {
                 Ended::Badly
             }
         };
-        // Boxed, as few need it: the task would hold the place of the socket all along.
-        let closing = socket.map(|socket| Box::pin(close(socket, ended)));
+        let closing = socket.map(|socket| Box::pin(close(*socket, ended)));
         if let Some(closing) = closing
             && let Err(error) = closing.await
             && ended != Ended::Badly
