@@ -204,7 +204,8 @@
 //! - lose no message when a connection breaks:
 //!   [`Options::delivery`](io::tokio::reconnecting::Options); see [`delivery`]
 //! - test an application in memory: `tokio::io::duplex`, [`Connection`]; see [`guide::testing`]
-//! - use HTTP/2 or HTTP/3: [`ExtendedConnect`](handshake::ExtendedConnect)
+//! - use HTTP/2, HTTP/3 or another HTTP stack:
+//!   [`handshake`](handshake#with-another-http-stack)
 //! - have exactly the browser's `WebSocket`: [`whatwg::WebSocketObject`]
 //!
 //! The [`guide`] has a page for each larger task, with programs that run.

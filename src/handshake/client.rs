@@ -1,19 +1,15 @@
 //! The client's side of the opening handshake (RFC 6455, §4.1); knows no frames.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::ToString;
 
 use super::body::{BodyReader, Cut};
-use super::client_request::Expectation;
 use super::deadline::Deadline;
-use super::headers::{ACCEPT, UPGRADE};
 use super::http::{HeadReader, Kind};
 use super::opening::Finished;
-use super::request::check_connection;
 use super::response::StatusLine;
 use super::{
-    ClientRequest, HandshakeError, HeadLimit, Headers, HttpVersion, Negotiated, Response,
-    encode_accept, encode_key,
+    ClientRequest, HandshakeError, HeadLimit, Headers, HttpVersion, Negotiated, Response, Upgrade,
 };
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
@@ -49,10 +45,8 @@ use crate::timestamp::Timestamp;
 /// ```
 #[derive(Debug)]
 pub struct ClientHandshake {
-    /// What was offered, to judge the response by.
-    offer: Headers,
-    accept: String,
-    expectation: Expectation,
+    /// What was sent, to judge the response by.
+    upgrade: Box<Upgrade>,
     max_refusal_body: usize,
     max_interim_responses: usize,
     /// Interim responses that came.
@@ -86,15 +80,12 @@ impl ClientHandshake {
     /// randomly for each connection."
     #[must_use]
     pub fn new(request: &ClientRequest, nonce: [u8; 16]) -> Self {
-        let key = encode_key(nonce);
-        let offer = request.offer();
+        let upgrade = Upgrade::new(request, nonce);
         let mut output = TransmitBuf::new();
-        output.append_with(|out| request.encode(&key, &offer, out));
+        output.append_with(|out| upgrade.encode(out));
         let (head_limits, max_refusal_body, refusal_timeout) = request.limits();
         Self {
-            offer,
-            accept: encode_accept(key),
-            expectation: request.expectation(),
+            upgrade: upgrade.into(),
             max_refusal_body,
             max_interim_responses: head_limits.max_interim_responses,
             interim_responses: 0,
@@ -285,19 +276,6 @@ impl ClientHandshake {
         if version != HttpVersion::Http11 {
             return Err(HandshakeError::UnsupportedHttpVersion(version.to_string()));
         }
-        // §4.1: "contains a value that is not an ASCII case-insensitive match for the value
-        // "websocket", the client MUST _Fail the WebSocket Connection_"
-        if !headers.exactly_once(UPGRADE)?.eq_ignore_ascii_case(b"websocket") {
-            return Err(headers.invalid(UPGRADE, "websocket"));
-        }
-        check_connection(headers)?;
-        // §11.3.3: "MUST NOT appear more than once in an HTTP response"
-        if headers.exactly_once(ACCEPT)? != self.accept.as_bytes() {
-            return Err(headers.invalid(ACCEPT, self.accept.clone()));
-        }
-        // Some servers send Content-Length or Transfer-Encoding. RFC 9112, §6.3, 1: a 1xx "is always
-        // terminated by the first empty line after the header fields, regardless of the header
-        // fields present in the message".
-        Negotiated::of_response(&self.offer, headers, &self.expectation)
+        self.upgrade.check(101, headers)
     }
 }

@@ -8,10 +8,7 @@ use core::time::Duration;
 
 use super::authority::Authority;
 use super::credentials::Credentials;
-use super::headers::{
-    AUTHORIZATION, CONNECTION, COOKIE, EXTENSIONS, HOST, KEY, ORIGIN, PROTOCOL, RESERVED, UPGRADE,
-    VERSION,
-};
+use super::headers::{AUTHORIZATION, COOKIE, EXTENSIONS, ORIGIN, PROTOCOL, RESERVED, VERSION};
 use super::url::{ParsedUrl, parse_authority};
 use super::{HandshakeError, HeadLimits, Headers, UrlError};
 use crate::excerpt::{Locator, Place};
@@ -394,19 +391,6 @@ impl ClientRequest {
         }
         offer.extend(&self.headers);
         offer
-    }
-
-    /// Appends the request as HTTP/1.1 has it.
-    pub(super) fn encode(&self, key: &str, offer: &Headers, out: &mut Vec<u8>) {
-        let mut headers = Headers::new();
-        headers.push(HOST, self.host_header());
-        headers.push(UPGRADE, "websocket");
-        headers.push(CONNECTION, "Upgrade");
-        headers.push(KEY, key);
-        headers.extend(offer);
-        out.extend_from_slice(format!("GET {} HTTP/1.1\r\n", self.resource()).as_bytes());
-        headers.encode(out);
-        out.extend_from_slice(b"\r\n");
     }
 
     /// Returns how long it may take to connect: [`HeadLimits::timeout`]. For the adapters it is the

@@ -82,6 +82,8 @@ pub enum HandshakeError {
     NoResponse,
     /// The server chose no subprotocol, but the request demands that it does.
     NoSubprotocol,
+    /// The request over HTTP/2 or HTTP/3 is not an extended CONNECT (RFC 8441), but has this method.
+    NotExtendedConnect(String),
     /// The request does not ask for an upgrade to WebSocket. This is its `Upgrade` header, if it has
     /// one.
     NotUpgrade(Option<String>),
@@ -168,6 +170,7 @@ impl HandshakeError {
             | Self::InvalidTarget(_)
             | Self::Malformed { .. }
             | Self::MissingHeader(_)
+            | Self::NotExtendedConnect(_)
             | Self::UnexpectedBody(_) => 400,
             Self::ForbiddenOrigin(_) => 403,
             Self::MethodNotAllowed(_) => 405,
@@ -349,6 +352,10 @@ impl fmt::Display for Told<'_> {
             Error::NotAnswered(limit) => {
                 write!(f, "application did not answer the request within {limit:?}")?;
                 ("", " (HeadLimits::timeout): answer sooner, or raise it")
+            }
+            Error::NotExtendedConnect(method) => {
+                write!(f, "request method is {method}, where an extended CONNECT is expected")?;
+                ("", ": a proxy must pass it on as that; answer a request for a page otherwise")
             }
             Error::NotUpgrade(found) => {
                 f.write_str("request is not for a WebSocket: ")?;

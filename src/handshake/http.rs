@@ -131,6 +131,10 @@ pub enum HttpVersion {
     Http10,
     /// `HTTP/1.1`, or a later minor version, which is treated as 1.1 (RFC 9110, §2.5).
     Http11,
+    /// `HTTP/2` (RFC 9113), by an HTTP stack that is not part of this crate.
+    Http2,
+    /// `HTTP/3` (RFC 9114), by an HTTP stack that is not part of this crate.
+    Http3,
 }
 
 impl HttpVersion {
@@ -152,6 +156,8 @@ impl fmt::Display for HttpVersion {
         f.write_str(match self {
             Self::Http10 => "HTTP/1.0",
             Self::Http11 => "HTTP/1.1",
+            Self::Http2 => "HTTP/2",
+            Self::Http3 => "HTTP/3",
         })
     }
 }

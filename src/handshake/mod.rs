@@ -31,7 +31,8 @@
 //! - [`Headers`], [`HeadLimits`]: HTTP/1.1 (RFC 9110, RFC 9112)
 //! - [`encode_key`], [`encode_accept`]: `Sec-WebSocket-Key` and `-Accept` (§4.2.2)
 //! - [`Tunnel`]: a way through an HTTP proxy (RFC 9110, §9.3.6)
-//! - [`ExtendedConnect`]: WebSockets over HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
+//! - [`Upgrade`], [`ExtendedConnect`]: a client's request as data, for another HTTP stack, also for
+//!   HTTP/2 and HTTP/3 (RFC 8441, RFC 9220)
 //!
 //! # Builders
 //!
@@ -42,10 +43,12 @@
 //!
 //! # With another HTTP stack
 //!
-//! If another HTTP/1.1 stack has parsed the request, make a [`Request`] from its parts,
-//! [check](Request::check) it, and answer with [`encode_accept`]. Then make a
-//! [`Connection`](crate::Connection) for the upgraded stream.
+//! Another HTTP stack may read and write the heads, of HTTP/1.1, HTTP/2 or HTTP/3. A server makes a
+//! [`Request`] from the parts of what it received and [accepts](Request::accept) it: that gives the
+//! response and the open connection. A client sends an [`Upgrade`] or an [`ExtendedConnect`], and
+//! opens the connection by the response.
 
+mod answer;
 mod authority;
 mod body;
 mod client;
@@ -56,6 +59,8 @@ mod error;
 mod extended_connect;
 mod headers;
 mod http;
+#[cfg(feature = "http")]
+mod http_types;
 mod key;
 mod negotiated;
 mod opening;
@@ -69,6 +74,7 @@ mod server;
 mod subprotocol;
 mod tunnel;
 mod tunnel_error;
+mod upgrade;
 mod url;
 
 pub use client::ClientHandshake;
@@ -97,4 +103,5 @@ pub use subprotocol::{Preference, select_subprotocol};
 #[doc(alias("CONNECT", "proxy"))]
 pub use tunnel::Tunnel;
 pub use tunnel_error::TunnelError;
+pub use upgrade::Upgrade;
 pub use url::{UrlError, UrlPart};

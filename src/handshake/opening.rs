@@ -1,6 +1,10 @@
 //! Where a finished handshake turns into a connection: the one place that knows both.
 
-use super::{ClientHandshake, Negotiated, ServerHandshake};
+use super::{
+    Acceptance, ClientHandshake, ExtendedConnect, HandshakeError, Headers, Negotiated, Request,
+    Response, ServerHandshake, Upgrade,
+};
+use crate::buffer::{ReceiveBuf, TransmitBuf};
 use crate::connection::{Config, Connection, Opened};
 use crate::timestamp::Timestamp;
 
@@ -53,6 +57,84 @@ impl ClientHandshake {
         }
         Some(())
     }
+}
+
+impl Request {
+    /// Accepts a request that came through another HTTP stack. Returns the response to send, and the
+    /// open connection over the stream that the stack hands out then: after 101 over HTTP/1.1, after
+    /// 200 over HTTP/2 and HTTP/3.
+    ///
+    /// Bytes that the stack has read beyond the request go into [`Connection::input`]. To drive the
+    /// connection over the stream, make a [`Driver`](crate::driver::Driver) or a socket of an adapter
+    /// from it.
+    ///
+    /// # Errors
+    ///
+    /// - The request is invalid ([`check`](Self::check)). [`Response::refusal`] makes the answer.
+    /// - [`HandshakeError::UnofferedSubprotocol`] or [`HandshakeError::UnofferedExtension`]: the
+    ///   client did not offer what `acceptance` chooses.
+    pub fn accept(
+        &self,
+        acceptance: &Acceptance,
+        config: &Config,
+    ) -> Result<(Response, Connection), HandshakeError> {
+        self.check()?;
+        let (response, negotiated) = self.grant(acceptance)?;
+        Ok((response, connection(negotiated, config, None)))
+    }
+}
+
+impl Upgrade {
+    /// Opens the connection by a response with this status and these headers.
+    ///
+    /// Bytes that the HTTP stack has read beyond the response go into [`Connection::input`]. `seed`
+    /// generates the masking keys (§5.3); it must come from the operating system's entropy and be used
+    /// once.
+    ///
+    /// # Errors
+    ///
+    /// - [`HandshakeError::UnexpectedStatus`], without a body: the status is not 101.
+    /// - Others: the response breaks a rule of §4.1.
+    pub fn open(
+        &self,
+        status: u16,
+        headers: &Headers,
+        config: &Config,
+        seed: [u8; 32],
+    ) -> Result<Connection, HandshakeError> {
+        Ok(connection(self.check(status, headers)?, config, Some(seed)))
+    }
+}
+
+impl ExtendedConnect {
+    /// Opens the connection by a response with this status and these headers.
+    ///
+    /// `seed` generates the masking keys (§5.3); it must come from the operating system's entropy and
+    /// be used once.
+    ///
+    /// # Errors
+    ///
+    /// - [`HandshakeError::UnexpectedStatus`], without a body: the status is not 2xx.
+    /// - Others: the server chose a subprotocol or an extension that was not offered, or in a wrong
+    ///   form.
+    pub fn open(
+        &self,
+        status: u16,
+        headers: &Headers,
+        config: &Config,
+        seed: [u8; 32],
+    ) -> Result<Connection, HandshakeError> {
+        Ok(connection(self.check(status, headers)?, config, Some(seed)))
+    }
+}
+
+/// Creates an open connection of which another HTTP stack has the bytes; that of a client with a
+/// seed.
+fn connection(negotiated: Negotiated, config: &Config, seed: Option<[u8; 32]>) -> Connection {
+    let opened = Opened { input: ReceiveBuf::new(), output: TransmitBuf::new() };
+    let mut connection = Connection::connecting(config, seed);
+    Finished { negotiated, opened }.open(&mut connection);
+    connection
 }
 
 impl Finished {

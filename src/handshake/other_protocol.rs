@@ -82,7 +82,7 @@ impl OtherProtocol {
             }
             (Role::Client, Self::Http2) => {
                 "client speaks HTTP/2 without asking, and this port only HTTP/1.1: use an HTTP/2 stack \
-                 and ExtendedConnect"
+                 and Request::extended_connect"
             }
             (_, Self::Mail) => "server seems to be one of mail or files (SMTP, FTP): is the port right?",
             (_, Self::MySql) => "server seems to be MySQL: is the port right?",

@@ -1,5 +1,5 @@
-//! A request as a server sees it, and whether it opens a WebSocket (RFC 6455, §4.2.1); knows no
-//! answer.
+//! A request as a server sees it, and whether it opens a WebSocket (RFC 6455, §4.2.1; RFC 8441,
+//! §5); knows no answer.
 
 use alloc::borrow::ToOwned;
 use alloc::string::{String, ToString};
@@ -37,15 +37,19 @@ pub struct Request {
     path: core::ops::Range<usize>,
     /// The target's authority or else that of the `Host` header.
     authority: Option<String>,
+    /// The `:protocol` of an extended CONNECT.
+    protocol: Option<String>,
 }
 
 impl Request {
-    /// Creates a request from parts that another HTTP stack has parsed.
+    /// Creates a request from parts that another HTTP stack has parsed. A request of HTTP/2 or
+    /// HTTP/3 that may open a WebSocket is made by [`extended_connect`](Self::extended_connect).
     ///
     /// # Errors
     ///
     /// The method is not a token, the target is neither a path nor an absolute `http` or `https`
-    /// URI, or the `Host` header is repeated, malformed, or missing in HTTP/1.1.
+    /// URI, or the `Host` header is repeated, malformed, different from the host of HTTP/2, or missing
+    /// in HTTP/1.1.
     pub fn new(
         method: &str,
         target: &str,
@@ -57,6 +61,100 @@ impl Request {
         Self::from_head(line, headers)
     }
 
+    /// Creates a request for a WebSocket over HTTP/2 (RFC 8441) or HTTP/3 (RFC 9220): an extended
+    /// CONNECT. Its target is the `:path`, its host the `:authority`.
+    ///
+    /// A server whose HTTP stack receives such requests sends the setting
+    /// `SETTINGS_ENABLE_CONNECT_PROTOCOL`; without it, browsers use HTTP/1.1.
+    ///
+    /// ```
+    /// use sanswire::Config;
+    /// use sanswire::handshake::{Acceptance, ClientRequest, ExtendedConnect, HttpVersion, Request};
+    ///
+    /// let request = ClientRequest::new("example.com", "/chat")?.secure().subprotocol("chat")?;
+    /// let sent = ExtendedConnect::from(&request);
+    ///
+    /// let (pseudo_headers, headers) = (sent.pseudo_headers(), sent.headers().clone());
+    /// let received = Request::extended_connect(HttpVersion::Http2, pseudo_headers, headers)?;
+    /// let acceptance = Acceptance::new().subprotocol("chat");
+    /// let (response, connection) = received.accept(&acceptance, &Config::default())?;
+    /// assert_eq!((response.status(), connection.protocol()), (200, "chat"));
+    /// # Ok::<(), sanswire::handshake::HandshakeError>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// A pseudo-header is missing, repeated, unknown or malformed, or the `Host` header differs from
+    /// `:authority`. [`Response::refusal`](super::Response::refusal) makes the answer. The rules of the
+    /// WebSocket handshake are left to [`check`](Self::check).
+    pub fn extended_connect<'a>(
+        version: HttpVersion,
+        pseudo_headers: impl IntoIterator<Item = (&'a str, &'a str)>,
+        headers: Headers,
+    ) -> Result<Self, HandshakeError> {
+        let mut values = PSEUDO_HEADERS.map(|name| (name, None));
+        for (name, value) in pseudo_headers {
+            let known = values.iter_mut().find(|(known, _)| *known == name);
+            let unknown = || HandshakeError::malformed("pseudo-header", Excerpt(name.as_bytes()));
+            let (name, slot) = known.ok_or_else(unknown)?;
+            if slot.replace(value).is_some() {
+                return Err(HandshakeError::DuplicateHeader(name));
+            }
+        }
+        // RFC 8441, §4: :scheme and :path MUST be there, too; §5: and so MUST :authority.
+        if let Some((name, _)) = values.iter().find(|(_, value)| value.is_none()) {
+            return Err(HandshakeError::MissingHeader(name));
+        }
+        let [method, protocol, scheme, authority, path] =
+            values.map(|(_, value)| value.unwrap_or_default());
+        if method != CONNECT {
+            return Err(InvalidHeader::error(METHOD, Place(method.as_bytes()), CONNECT));
+        }
+        if !matches!(version, HttpVersion::Http2 | HttpVersion::Http3) {
+            let protocol = Place(protocol.as_bytes());
+            return Err(InvalidHeader::error(PROTOCOL, protocol, "none over HTTP/1.1"));
+        }
+        let request = Self::multiplexed(version, method, [scheme, authority, path], headers)?;
+        Ok(request.with_protocol(protocol))
+    }
+
+    /// Creates a request of HTTP/2 or HTTP/3 by its `:scheme`, `:authority` and `:path`.
+    pub(super) fn multiplexed(
+        version: HttpVersion,
+        method: &str,
+        [scheme, authority, path]: [&str; 3],
+        headers: Headers,
+    ) -> Result<Self, HandshakeError> {
+        let is_path = path.starts_with('/') && split_target(path).is_some();
+        for (name, value, is_valid, expected) in [
+            // RFC 8441, §5: https stands for wss, http for ws.
+            (SCHEME, scheme, matches!(scheme, "http" | "https"), "http or https"),
+            (
+                AUTHORITY,
+                authority,
+                Authority::parse(authority).is_some(),
+                "a host with or without a port",
+            ),
+            (PATH, path, is_path, "a percent-encoded path"),
+        ] {
+            if !is_valid {
+                return Err(InvalidHeader::error(name, Place(value.as_bytes()), expected));
+            }
+        }
+        let authority = host(&headers, version, Some(authority))?;
+        let target = Locator(path.to_owned());
+        let path = 0..path.find('?').unwrap_or(path.len());
+        let method = method.to_owned();
+        Ok(Self { method, target, version, headers, path, authority, protocol: None })
+    }
+
+    /// Sets the `:protocol` of an extended CONNECT that was made from types which have no place for
+    /// it, such as those of the crate `http`.
+    #[must_use]
+    pub fn with_protocol(self, protocol: &str) -> Self {
+        Self { protocol: Some(protocol.to_owned()), ..self }
+    }
+
     /// Applies the rules of HTTP; those of the WebSocket handshake are left to `check`.
     pub(super) fn from_head(line: RequestLine, headers: Headers) -> Result<Self, HandshakeError> {
         let RequestLine { method, target, version } = line;
@@ -66,26 +164,9 @@ impl Request {
         }
         let invalid = || HandshakeError::InvalidTarget(Place(target.0.as_bytes()).to_string());
         let (authority, path) = split_target(&target.0).ok_or_else(invalid)?;
-        // RFC 9112, §3.2: "A server MUST respond with a 400 (Bad Request) status code to any
-        // HTTP/1.1 request message that lacks a Host header field and to any request message that
-        // contains more than one Host header field line or a Host header field with an invalid
-        // field value."
-        let host = match headers.once(HOST)? {
-            None if version == HttpVersion::Http10 => None,
-            None => return Err(HandshakeError::MissingHeader(HOST)),
-            Some(host) => core::str::from_utf8(host)
-                .ok()
-                .filter(|host| Authority::parse(host).is_some())
-                .ok_or_else(|| {
-                    InvalidHeader::error(HOST, Place(host), "a host with or without a port")
-                })
-                .map(Some)?,
-        };
-        // RFC 9112, §3.2.2: "the origin server MUST ignore the received Host header field (if any)
-        // and instead use the host information of the request-target"
-        let authority = authority.or(host).map(ToString::to_string);
+        let authority = host(&headers, version, authority)?;
         let path = path..target.0.find('?').unwrap_or(target.0.len());
-        Ok(Self { method, target, version, headers, path, authority })
+        Ok(Self { method, target, version, headers, path, authority, protocol: None })
     }
 
     /// Checks whether the request opens a WebSocket.
@@ -99,31 +180,47 @@ impl Request {
     /// with:
     /// | rule | status |
     /// |---|---|
-    /// | HTTP/1.1 | 505 |
-    /// | `Upgrade` lists `websocket` | 426 with `Upgrade: websocket` |
-    /// | GET | 405 with `Allow: GET` |
-    /// | `Connection` lists `upgrade` | 400 |
-    /// | no `Transfer-Encoding`, no `Content-Length` but 0 | 400 |
+    /// | not HTTP/1.0 | 505 |
+    /// | HTTP/1.1: `Upgrade` lists `websocket` | 426 with `Upgrade: websocket` |
+    /// | HTTP/1.1: GET | 405 with `Allow: GET` |
+    /// | HTTP/1.1: `Connection` lists `upgrade` | 400 |
+    /// | HTTP/1.1: no `Transfer-Encoding`, no `Content-Length` but 0 | 400 |
+    /// | HTTP/2, HTTP/3: an extended CONNECT | 400 |
+    /// | HTTP/2, HTTP/3: its `:protocol` is `websocket` | 501 |
+    /// | HTTP/2, HTTP/3: neither `Connection` nor `Upgrade` | 400 |
     /// | `Sec-WebSocket-Version`: at most one | 400 |
-    /// | `Sec-WebSocket-Version` is 13 | 426 with `Sec-WebSocket-Version: 13` |
-    /// | one `Sec-WebSocket-Key` of 16 bytes in base64 | 400 |
+    /// | `Sec-WebSocket-Version` is 13 | 426, over HTTP/2 400, with `Sec-WebSocket-Version: 13` |
+    /// | HTTP/1.1: one `Sec-WebSocket-Key` of 16 bytes in base64 | 400 |
     /// | `Sec-WebSocket-Protocol`: unique tokens | 400 |
     /// | `Sec-WebSocket-Extensions`: the grammar of §9.1 | 400 |
     /// | at most one `Origin`, in ASCII | 400 |
     pub fn check(&self) -> Result<(), HandshakeError> {
         let headers = &self.headers;
-        // §4.2.1: "An HTTP/1.1 or higher GET request"
-        if self.version != HttpVersion::Http11 {
-            return Err(HandshakeError::UnsupportedHttpVersion(self.version.to_string()));
+        match self.version {
+            // §4.2.1: "An HTTP/1.1 or higher GET request"
+            HttpVersion::Http10 => {
+                return Err(HandshakeError::UnsupportedHttpVersion(self.version.to_string()));
+            }
+            HttpVersion::Http11 => self.check_upgrade()?,
+            HttpVersion::Http2 | HttpVersion::Http3 => self.check_extended_connect()?,
         }
+        check_version(headers)?;
+        // §11.3.1: "MUST NOT appear more than once in an HTTP request". RFC 8441, §5: HTTP/2 has none.
+        if self.version == HttpVersion::Http11 && !key::is_key(headers.exactly_once(KEY)?) {
+            return Err(headers.invalid(KEY, "16 bytes in base64"));
+        }
+        check_offers(headers)
+    }
+
+    fn check_upgrade(&self) -> Result<(), HandshakeError> {
+        let headers = &self.headers;
         // §4.2.1: "An |Upgrade| header field containing the value "websocket", treated as an ASCII
         // case-insensitive value."
         if !headers.contains_token(UPGRADE, "websocket") {
             return Err(HandshakeError::NotUpgrade(headers.excerpt(UPGRADE)));
         }
         if self.method != "GET" {
-            let method = Excerpt(self.method.as_bytes()).to_string();
-            return Err(HandshakeError::MethodNotAllowed(method));
+            return Err(HandshakeError::MethodNotAllowed(self.shown_method()));
         }
         check_connection(headers)?;
         // A body would be read as frames by us, and as a body by a proxy in front of us.
@@ -134,12 +231,28 @@ impl Request {
         if !headers.all(CONTENT_LENGTH).all(is_zero) {
             return Err(HandshakeError::UnexpectedBody(CONTENT_LENGTH));
         }
-        check_version(headers)?;
-        // §11.3.1: "MUST NOT appear more than once in an HTTP request"
-        if !key::is_key(headers.exactly_once(KEY)?) {
-            return Err(headers.invalid(KEY, "16 bytes in base64"));
+        Ok(())
+    }
+
+    fn check_extended_connect(&self) -> Result<(), HandshakeError> {
+        let headers = &self.headers;
+        let protocol = self.protocol.as_deref().filter(|_| self.method == CONNECT);
+        let Some(protocol) = protocol else {
+            return Err(HandshakeError::NotExtendedConnect(self.shown_method()));
+        };
+        if protocol != WEBSOCKET {
+            let protocol = Excerpt(protocol.as_bytes()).to_string();
+            return Err(HandshakeError::UnsupportedProtocol(protocol));
         }
-        check_offers(headers)
+        // RFC 8441, §5: they MUST NOT be there; RFC 9113, §8.2.2: a request with them is malformed.
+        match [CONNECTION, UPGRADE].iter().find(|name| headers.get(name).is_some()) {
+            Some(name) => Err(headers.invalid(name, "none")),
+            None => Ok(()),
+        }
+    }
+
+    fn shown_method(&self) -> String {
+        Excerpt(self.method.as_bytes()).to_string()
     }
 
     /// Returns the method, such as `GET`.
@@ -166,6 +279,12 @@ impl Request {
         self.target.0.split_once('?').map(|(_, query)| query)
     }
 
+    /// Returns the `:protocol` of an extended CONNECT, such as `websocket`.
+    #[must_use]
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
     /// Returns the HTTP version.
     #[must_use]
     pub const fn version(&self) -> HttpVersion {
@@ -180,7 +299,7 @@ impl Request {
 
     /// Returns the host, with the port if one was sent. Only HTTP/1.0 may have none.
     ///
-    /// It comes from an absolute target, otherwise from the `Host` header.
+    /// It comes from an absolute target or from `:authority`, otherwise from the `Host` header.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.authority.as_deref()
@@ -231,6 +350,38 @@ impl RequestLine {
         let version = HttpVersion::parse(version)?;
         let text = |bytes| String::from_utf8_lossy(bytes).into_owned();
         Ok(Self { method: text(method), target: Locator(text(target)), version })
+    }
+}
+
+/// Returns the host that a request is for: that of its target, or else that of its `Host` header.
+fn host(
+    headers: &Headers,
+    version: HttpVersion,
+    authority: Option<&str>,
+) -> Result<Option<String>, HandshakeError> {
+    // RFC 9112, §3.2: "A server MUST respond with a 400 (Bad Request) status code to any
+    // HTTP/1.1 request message that lacks a Host header field and to any request message that
+    // contains more than one Host header field line or a Host header field with an invalid
+    // field value."
+    let host = match headers.once(HOST)? {
+        None if version == HttpVersion::Http11 => return Err(HandshakeError::MissingHeader(HOST)),
+        None => None,
+        Some(host) => core::str::from_utf8(host)
+            .ok()
+            .filter(|host| Authority::parse(host).is_some())
+            .ok_or_else(|| InvalidHeader::error(HOST, Place(host), "a host with or without a port"))
+            .map(Some)?,
+    };
+    match (version, authority, host) {
+        // RFC 9113, §8.3.1: Host and :authority that differ are malformed.
+        (HttpVersion::Http2 | HttpVersion::Http3, Some(authority), Some(host))
+            if !host.eq_ignore_ascii_case(authority) =>
+        {
+            Err(InvalidHeader::error(HOST, Place(host.as_bytes()), "the same as :authority"))
+        }
+        // RFC 9112, §3.2.2: "the origin server MUST ignore the received Host header field (if any)
+        // and instead use the host information of the request-target"
+        _ => Ok(authority.or(host).map(ToOwned::to_owned)),
     }
 }
 
@@ -292,3 +443,17 @@ fn split_target(target: &str) -> Option<(Option<&str>, usize)> {
     let authority = rest.get(..len).filter(|authority| Authority::parse(authority).is_some())?;
     Some((Some(authority), target.len() - rest.len() + len))
 }
+
+pub(super) const CONNECT: &str = "CONNECT";
+
+/// The pseudo-headers of an extended CONNECT (RFC 8441, §4).
+pub(super) const PSEUDO_HEADERS: [&str; 5] = [METHOD, PROTOCOL, SCHEME, AUTHORITY, PATH];
+
+const AUTHORITY: &str = ":authority";
+const METHOD: &str = ":method";
+const PATH: &str = ":path";
+const PROTOCOL: &str = ":protocol";
+const SCHEME: &str = ":scheme";
+
+/// The `:protocol` of RFC 8441, §5.
+pub(super) const WEBSOCKET: &str = "websocket";

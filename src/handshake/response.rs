@@ -155,8 +155,8 @@ impl Response {
     }
 
     /// Appends a switch to another protocol.
-    pub(super) fn encode_switch(headers: &Headers, out: &mut Vec<u8>) {
-        Self::new(101).encode_head(headers, out);
+    pub(super) fn encode_switch(&self, out: &mut Vec<u8>) {
+        self.encode_head(&self.headers, out);
         out.extend_from_slice(b"\r\n");
     }
 

@@ -1,14 +1,11 @@
 //! The server's side of the opening handshake (RFC 6455, §4.2); knows no frames.
 
 use super::deadline::Deadline;
-use super::headers::{ACCEPT, CONNECTION, KEY, UPGRADE};
 use super::http::{HeadReader, Kind};
 use super::opening::Finished;
 use super::request::RequestLine;
 use super::response::Body;
-use super::{
-    Acceptance, HandshakeError, HeadLimits, Headers, Negotiated, Request, Response, encode_accept,
-};
+use super::{Acceptance, HandshakeError, HeadLimits, Negotiated, Request, Response};
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
 use crate::timestamp::Timestamp;
@@ -180,13 +177,8 @@ impl ServerHandshake {
         if let Err(error) = request.check() {
             return Err(self.fail(error, body));
         }
-        // §4.2.2: the parts of the server's handshake, in the order of the RFC.
-        let mut headers = Headers::new();
-        headers.push(UPGRADE, "websocket");
-        headers.push(CONNECTION, "Upgrade");
-        headers.push(ACCEPT, encode_accept(request.headers().exactly_once(KEY)?));
-        let negotiated = acceptance.negotiate(request.headers(), &mut headers)?;
-        self.output.append_with(|out| Response::encode_switch(&headers, out));
+        let (response, negotiated) = request.grant(acceptance)?;
+        self.output.append_with(|out| response.encode_switch(out));
         self.state = State::Accepted(negotiated);
         Ok(())
     }

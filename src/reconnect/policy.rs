@@ -140,6 +140,7 @@ impl Policy {
             | HandshakeError::UnsupportedHttpVersion(_)
             | HandshakeError::UnsupportedProtocol(_)
             | HandshakeError::UnsupportedVersion(_)
+            | HandshakeError::NotExtendedConnect(_)
             | HandshakeError::WrongProtocol { .. } => Retry::Never,
         }
     }

@@ -1,0 +1,183 @@
+//! The types of the crate `http`, from and to those of this module; decides nothing.
+
+use alloc::format;
+use alloc::string::{String, ToString};
+
+use bytes::Bytes;
+
+use super::headers::{
+    CONNECTION, CONTENT_LENGTH, HOST, KEY, ORIGIN, PROTOCOL, TRANSFER_ENCODING, UPGRADE, VERSION,
+};
+use super::request::{CONNECT, check_version};
+use super::{
+    ClientRequest, ExtendedConnect, HandshakeError, Headers, HttpVersion, InvalidHeader, Request,
+    Response, Upgrade,
+};
+use crate::excerpt::Place;
+
+impl From<&http::HeaderMap> for Headers {
+    fn from(map: &http::HeaderMap) -> Self {
+        let mut headers = Self::new();
+        // What is legal there is legal here.
+        for (name, value) in map {
+            headers.push(name.as_str(), value.as_bytes().trim_ascii());
+        }
+        headers
+    }
+}
+
+impl TryFrom<&Headers> for http::HeaderMap {
+    type Error = http::Error;
+
+    /// Fails if there are more than 32,768 headers, or a name is longer than 65,535 bytes.
+    fn try_from(headers: &Headers) -> Result<Self, http::Error> {
+        let mut map = Self::new();
+        for (name, value) in headers.iter() {
+            let name = http::HeaderName::from_bytes(name.as_bytes())?;
+            map.try_append(name, http::HeaderValue::from_bytes(value)?)?;
+        }
+        Ok(map)
+    }
+}
+
+impl TryFrom<&http::request::Parts> for Request {
+    type Error = HandshakeError;
+
+    /// Creates a request from what another HTTP stack has parsed, of any version.
+    ///
+    /// An extended CONNECT of HTTP/2 or HTTP/3 also needs its
+    /// [`:protocol`](Self::with_protocol), which these types have no place for.
+    ///
+    /// Fails as [`Request::new`] does.
+    fn try_from(parts: &http::request::Parts) -> Result<Self, HandshakeError> {
+        from_http(&parts.method, &parts.uri, parts.version, &parts.headers)
+    }
+}
+
+impl<B> TryFrom<&http::Request<B>> for Request {
+    type Error = HandshakeError;
+
+    /// As from [`http::request::Parts`].
+    fn try_from(request: &http::Request<B>) -> Result<Self, HandshakeError> {
+        from_http(request.method(), request.uri(), request.version(), request.headers())
+    }
+}
+
+fn from_http(
+    method: &http::Method,
+    uri: &http::Uri,
+    version: http::Version,
+    headers: &http::HeaderMap,
+) -> Result<Request, HandshakeError> {
+    let headers = Headers::from(headers);
+    let version = match version {
+        http::Version::HTTP_10 => HttpVersion::Http10,
+        http::Version::HTTP_11 => HttpVersion::Http11,
+        http::Version::HTTP_2 => HttpVersion::Http2,
+        http::Version::HTTP_3 => HttpVersion::Http3,
+        other => return Err(HandshakeError::UnsupportedHttpVersion(format!("{other:?}"))),
+    };
+    let pseudo_headers = (uri.scheme_str(), uri.authority(), uri.path_and_query());
+    match (version, pseudo_headers) {
+        (HttpVersion::Http2 | HttpVersion::Http3, (Some(scheme), Some(authority), Some(path))) => {
+            let uri = [scheme, authority.as_str(), path.as_str()];
+            Request::multiplexed(version, method.as_str(), uri, headers)
+        }
+        _ => Request::new(method.as_str(), &uri.to_string(), version, headers),
+    }
+}
+
+impl TryFrom<&Response> for http::Response<Bytes> {
+    type Error = http::Error;
+
+    /// The headers that say where the body ends, and whether the connection does, are left to the
+    /// HTTP stack.
+    ///
+    /// Fails if the status is not one of three digits, or for the reasons of the headers.
+    fn try_from(response: &Response) -> Result<Self, http::Error> {
+        let mut headers = http::HeaderMap::try_from(response.headers())?;
+        headers.remove(CONTENT_LENGTH);
+        headers.remove(TRANSFER_ENCODING);
+        if response.status() != 101 {
+            headers.remove(CONNECTION);
+        }
+        let mut made = Self::new(response.content().clone());
+        *made.status_mut() = http::StatusCode::from_u16(response.status())?;
+        *made.headers_mut() = headers;
+        Ok(made)
+    }
+}
+
+impl TryFrom<&Upgrade> for http::Request<()> {
+    type Error = http::Error;
+
+    /// Fails for the reasons of the headers.
+    fn try_from(upgrade: &Upgrade) -> Result<Self, http::Error> {
+        let mut request = Self::builder().uri(upgrade.resource()).body(())?;
+        *request.headers_mut() = upgrade.headers().try_into()?;
+        Ok(request)
+    }
+}
+
+impl TryFrom<&ExtendedConnect> for http::Request<()> {
+    type Error = http::Error;
+
+    /// Its `:protocol`, which is `websocket`, has no place in these types: hyper takes it as an
+    /// extension.
+    ///
+    /// Fails for the reasons of the headers.
+    fn try_from(connect: &ExtendedConnect) -> Result<Self, http::Error> {
+        let [_, _, (_, scheme), (_, authority), (_, path)] = connect.pseudo_headers();
+        let uri = http::Uri::builder().scheme(scheme).authority(authority).path_and_query(path);
+        let builder = Self::builder().method(CONNECT).version(http::Version::HTTP_2);
+        let mut request = builder.uri(uri.build()?).body(())?;
+        *request.headers_mut() = connect.headers().try_into()?;
+        Ok(request)
+    }
+}
+
+impl<B> TryFrom<&http::Request<B>> for ClientRequest {
+    type Error = HandshakeError;
+
+    /// Takes the URI, which must be absolute, and the headers.
+    ///
+    /// `Origin` and `Sec-WebSocket-Protocol` become what
+    /// [`origin`](Self::origin) and [`subprotocol`](Self::subprotocol) set. Headers that every
+    /// request for an upgrade has are left out, since the handshake writes its own: `Host`,
+    /// `Connection`, `Upgrade`, `Sec-WebSocket-Key`, `Sec-WebSocket-Version`.
+    ///
+    /// Fails if the method is not GET, if the URI is not one of a WebSocket, if `Host` is not that of
+    /// the URI, if `Sec-WebSocket-Version` is not 13, or if there is a header
+    /// that [`header`](Self::header) refuses, such as `Sec-WebSocket-Extensions`: call
+    /// [`extension`](Self::extension) or [`deflate`](Self::deflate) instead.
+    fn try_from(request: &http::Request<B>) -> Result<Self, HandshakeError> {
+        if request.method() != http::Method::GET {
+            return Err(HandshakeError::MethodNotAllowed(request.method().as_str().into()));
+        }
+        let headers = Headers::from(request.headers());
+        let mut made = Self::from_url(&request.uri().to_string())?;
+        if let Some(host) = headers.once(HOST)?
+            && !host.eq_ignore_ascii_case(made.host_header().as_bytes())
+        {
+            return Err(InvalidHeader::error(HOST, Place(host), "the host of the URI"));
+        }
+        if headers.get(VERSION).is_some() {
+            check_version(&headers)?;
+        }
+        for name in headers.list(PROTOCOL) {
+            made = made.subprotocol(&String::from_utf8_lossy(name))?;
+        }
+        if let Some(origin) = headers.once(ORIGIN)? {
+            made = made.origin(&String::from_utf8_lossy(origin))?;
+        }
+        for (name, value) in headers.iter() {
+            if !TAKEN.iter().any(|known| known.eq_ignore_ascii_case(name)) {
+                made = made.header(name, value)?;
+            }
+        }
+        Ok(made)
+    }
+}
+
+/// The headers of a request that are no others.
+const TAKEN: [&str; 7] = [CONNECTION, HOST, KEY, ORIGIN, PROTOCOL, UPGRADE, VERSION];
