@@ -89,23 +89,52 @@ impl WebSocket<NetStream> {
         request: &ClientRequest,
         config: &Config,
     ) -> Result<Self, Error> {
-        wait(pin!(open::<Sockets>(connector, request, config)), Limit(None))?
+        wait(pin!(open::<Limit>(connector, request, config)), &Limit::begin(None))?
     }
 }
 
-/// The sockets and the clock of the standard library. All futures are ready when they return.
+/// The clock of an attempt, and the time by which all of its steps must be done.
 #[derive(Debug)]
-struct Sockets {
+struct Limit {
     begin: Instant,
-    limit: Limit,
+    end: Option<Instant>,
 }
 
-impl Net for Sockets {
+impl Limit {
+    /// Returns how much time there is. Where nothing is said, the system gives up much earlier.
+    fn left(&self) -> Duration {
+        let left = |at: Instant| at.saturating_duration_since(Instant::now());
+        self.end.map_or(Duration::from_secs(3600), left)
+    }
+
+    /// Makes one call of a stream with the time that there is, again if nothing came of it yet.
+    fn each<R>(&self, mut call: impl FnMut(Duration) -> io::Result<R>) -> io::Result<R> {
+        loop {
+            let left = self.left();
+            if left.is_zero() {
+                return Err(io::ErrorKind::TimedOut.into());
+            }
+            match call(left) {
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::Interrupted
+                            | io::ErrorKind::TimedOut
+                            | io::ErrorKind::WouldBlock
+                    ) => {}
+                done => return done,
+            }
+        }
+    }
+}
+
+impl Net for Limit {
     type Stream = NetStream;
     type Socket = WebSocket<NetStream>;
 
     fn begin(limit: Option<Duration>) -> Self {
-        Self { begin: Instant::now(), limit: Limit::new(limit) }
+        let begin = Instant::now();
+        Self { begin, end: limit.and_then(|limit| begin.checked_add(limit)) }
     }
 
     fn elapsed(&self) -> Duration {
@@ -120,7 +149,7 @@ impl Net for Sockets {
         &self,
         step: impl Future<Output = io::Result<R>> + Send,
     ) -> io::Result<R> {
-        wait(pin!(step), self.limit)?
+        wait(pin!(step), self)?
     }
 
     async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
@@ -133,7 +162,7 @@ impl Net for Sockets {
         addresses: Vec<SocketAddr>,
         tcp: &Tcp,
     ) -> Option<NetStream> {
-        dial(self.limit, tried, in_turn(addresses), tcp).map(NetStream::from)
+        dial(self, tried, in_turn(addresses), tcp).map(NetStream::from)
     }
 
     #[cfg(unix)]
@@ -143,11 +172,11 @@ impl Net for Sockets {
 
     #[cfg(feature = "rustls")]
     async fn tls(&self, stream: NetStream, tls: Tls) -> io::Result<NetStream> {
-        super::tls::connect(stream, tls, self.limit.left())
+        super::tls::connect(stream, tls, self.left())
     }
 
     async fn read(&self, stream: &mut NetStream, buf: &mut [u8]) -> io::Result<usize> {
-        self.limit.each(|left| {
+        self.each(|left| {
             Transport::set_read_timeout(stream, left)?;
             stream.read(buf)
         })
@@ -155,7 +184,7 @@ impl Net for Sockets {
 
     async fn write(&self, stream: &mut NetStream, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
-            let written = self.limit.each(|left| {
+            let written = self.each(|left| {
                 Transport::set_write_timeout(stream, left)?;
                 stream.write(bytes)
             });
@@ -164,7 +193,7 @@ impl Net for Sockets {
                 len => bytes = bytes.get(len..).unwrap_or_default(),
             }
         }
-        self.limit.each(|_| stream.flush())
+        self.each(|_| stream.flush())
     }
 
     async fn open(
@@ -179,7 +208,7 @@ impl Net for Sockets {
 /// Connects to the first address that answers. One that leads nowhere keeps the others waiting for a
 /// moment only, and is tried again behind them.
 fn dial(
-    limit: Limit,
+    limit: &Limit,
     tried: &mut Tried,
     mut addresses: Vec<SocketAddr>,
     tcp: &Tcp,
@@ -216,44 +245,8 @@ fn connect(address: SocketAddr, limit: Duration, tcp: &Tcp) -> io::Result<TcpStr
     check_ends(stream, |stream| (stream.local_addr(), stream.peer_addr()))
 }
 
-/// The time by which all steps must be done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit(Option<Instant>);
-
-impl Limit {
-    fn new(limit: Option<Duration>) -> Self {
-        Self(limit.and_then(|limit| Instant::now().checked_add(limit)))
-    }
-
-    /// Returns how much time there is. Where nothing is said, the system gives up much earlier.
-    pub(super) fn left(self) -> Duration {
-        let left = |at: Instant| at.saturating_duration_since(Instant::now());
-        self.0.map_or(Duration::from_secs(3600), left)
-    }
-
-    /// Makes one call of a stream with the time that there is, again if nothing came of it yet.
-    fn each<R>(self, mut call: impl FnMut(Duration) -> io::Result<R>) -> io::Result<R> {
-        loop {
-            let left = self.left();
-            if left.is_zero() {
-                return Err(io::ErrorKind::TimedOut.into());
-            }
-            match call(left) {
-                Err(error)
-                    if matches!(
-                        error.kind(),
-                        io::ErrorKind::Interrupted
-                            | io::ErrorKind::TimedOut
-                            | io::ErrorKind::WouldBlock
-                    ) => {}
-                done => return done,
-            }
-        }
-    }
-}
-
 /// Waits for a future in this thread.
-fn wait<F: Future>(mut future: Pin<&mut F>, limit: Limit) -> io::Result<F::Output> {
+fn wait<F: Future>(mut future: Pin<&mut F>, limit: &Limit) -> io::Result<F::Output> {
     let waker = Waker::from(Arc::new(Parked(thread::current())));
     let mut cx = Context::from_waker(&waker);
     loop {

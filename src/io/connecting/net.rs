@@ -18,8 +18,8 @@ use crate::io::connector::Tcp;
 #[cfg(feature = "rustls")]
 use crate::io::connector::Tls;
 
-/// The sockets of an adapter, for one attempt. Every method but [`open`](Self::open) ends in time,
-/// with [`io::ErrorKind::TimedOut`]. Those of the blocking adapter block, and are ready at once.
+/// The sockets and the clock of an adapter, for one attempt. [`wait`](Self::wait) ends the steps in
+/// time. Those of the blocking adapter block until they are ready, and end by themselves.
 pub(in crate::io) trait Net: Send + Sync {
     type Stream: Send;
     type Socket;
@@ -33,7 +33,7 @@ pub(in crate::io) trait Net: Send + Sync {
     /// Says which of the options cannot be set.
     fn unsupported(tcp: &Tcp) -> Option<&'static str>;
 
-    /// Waits for a step.
+    /// Waits for a step until the time of the attempt is over: [`io::ErrorKind::TimedOut`].
     fn wait<R: Send>(
         &self,
         step: impl Future<Output = io::Result<R>> + Send,

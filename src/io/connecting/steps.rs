@@ -32,13 +32,17 @@ pub(in crate::io) async fn connect<N: Net>(
             let found = look_up(net, connector, &host, port).await;
             let found = found.and_then(|found| of_family(found, connector.tcp().local_address));
             let addresses = tried.found(found)?;
-            let dialled = net.dial(&mut tried, addresses, connector.tcp()).await;
+            let dial = async { Ok(net.dial(&mut tried, addresses, connector.tcp()).await) };
+            let dialled = net.wait(dial).await.unwrap_or_else(|_| {
+                tried.time_out();
+                None
+            });
             dialled.ok_or_else(|| tried.none_answered())?
         }
         #[cfg(unix)]
         Entry::Unix(path) => {
             tried = tried.over(&path);
-            let dialled = net.dial_unix(&path).await;
+            let dialled = net.wait(net.dial_unix(&path)).await;
             dialled.map_err(|error| tried.error(ConnectStage::Unix, error))?
         }
     };
@@ -60,7 +64,7 @@ async fn look_up<N: Net>(
 ) -> io::Result<Vec<SocketAddr>> {
     match connector.look_up(host, port) {
         Some(look_up) => net.wait(look_up).await,
-        None => net.look_up(host, port).await,
+        None => net.wait(net.look_up(host, port)).await,
     }
 }
 
@@ -96,7 +100,7 @@ async fn through<N: Net>(
                 stream = encrypt(net, stream, tls, stage, tried, proxy.clone()).await?;
             }
             let tunnel = Tunnel::new(request, &headers);
-            match open_tunnel(net, &mut stream, tunnel).await.map_err(lost)? {
+            match net.wait(open_tunnel(net, &mut stream, tunnel)).await.map_err(lost)? {
                 Ok(()) => Ok(stream),
                 Err(error) => Err(refused(ProxyError::Tunnel(error), proxy)),
             }
@@ -110,7 +114,8 @@ async fn through<N: Net>(
                 let first = found.first().ok_or_else(|| tried.none_answered())?;
                 host = first.ip().to_string();
             }
-            net.socks5(stream, &host, port, credentials).await.map_err(|error| match error {
+            let ask = async { Ok(net.socks5(stream, &host, port, credentials).await) };
+            net.wait(ask).await.map_err(lost)?.map_err(|error| match error {
                 #[cfg(all(feature = "proxy", feature = "tokio"))]
                 SocksError::Io(error) => lost(error),
                 #[cfg(all(feature = "proxy", feature = "tokio"))]
@@ -158,7 +163,7 @@ async fn encrypt<N: Net>(
     tried: &Tried,
     url: String,
 ) -> Result<N::Stream, Error> {
-    match net.tls(stream, tls).await.map_err(TlsError::of_handshake) {
+    match net.wait(net.tls(stream, tls)).await.map_err(TlsError::of_handshake) {
         Ok(stream) => Ok(stream),
         Err(Ok(error)) => Err(Error::Tls { error, url: Some(url.into()) }),
         Err(Err(error)) => Err(tried.error(stage, error)),

@@ -55,7 +55,6 @@ impl Tried {
     }
 
     /// Notes that the time is over for what was begun.
-    #[cfg(any(feature = "futures-io", feature = "tokio"))]
     pub(in crate::io) fn time_out(&mut self) {
         self.failed = self.begun.map(|address| (address, io::ErrorKind::TimedOut.into()));
     }

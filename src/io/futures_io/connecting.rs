@@ -95,23 +95,24 @@ impl WebSocket<NetStream> {
         config: &Config,
     ) -> impl Future<Output = Result<Self, Error>> + use<> {
         let (connector, request, config) = (connector.clone(), request.clone(), config.clone());
-        Box::pin(async move { open::<Sockets>(&connector, &request, &config).await })
+        Box::pin(async move { open::<Limit>(&connector, &request, &config).await })
     }
 }
 
-/// The sockets and the clock of async-io.
+/// The clock of an attempt, and the time by which all of its steps must be done.
 #[derive(Debug)]
-struct Sockets {
+pub(super) struct Limit {
     begin: Instant,
-    limit: Limit,
+    end: Option<Instant>,
 }
 
-impl Net for Sockets {
+impl Net for Limit {
     type Stream = NetStream;
     type Socket = WebSocket<NetStream>;
 
     fn begin(limit: Option<Duration>) -> Self {
-        Self { begin: Instant::now(), limit: Limit::new(limit) }
+        let begin = Instant::now();
+        Self { begin, end: limit.and_then(|limit| begin.checked_add(limit)) }
     }
 
     fn elapsed(&self) -> Duration {
@@ -126,11 +127,23 @@ impl Net for Sockets {
         &self,
         step: impl Future<Output = io::Result<R>> + Send,
     ) -> io::Result<R> {
-        self.limit.of(step).await
+        let (mut step, mut timer) = (pin!(step), self.end.map(Timer::at));
+        poll_fn(|cx| {
+            if let Poll::Ready(done) = step.as_mut().poll(cx) {
+                return Poll::Ready(done);
+            }
+            match &mut timer {
+                Some(timer) => {
+                    Pin::new(timer).poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into()))
+                }
+                None => Poll::Pending,
+            }
+        })
+        .await
     }
 
     async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        self.limit.of(resolve((host, port))).await
+        resolve((host, port)).await
     }
 
     async fn dial(
@@ -140,37 +153,32 @@ impl Net for Sockets {
         tcp: &Tcp,
     ) -> Option<NetStream> {
         let attempt = |address| connect(address, tcp);
-        let raced = async { Ok(race(tried, addresses, attempt, || Timer::after(ALONE)).await) };
-        let Ok(stream) = self.limit.of(raced).await else {
-            tried.time_out();
-            return None;
-        };
-        stream.map(NetStream::from)
+        race(tried, addresses, attempt, || Timer::after(ALONE)).await.map(NetStream::from)
     }
 
     #[cfg(unix)]
     async fn dial_unix(&self, path: &Path) -> io::Result<NetStream> {
-        Ok(self.limit.of(UnixStream::connect(path)).await?.into())
+        Ok(UnixStream::connect(path).await?.into())
     }
 
     #[cfg(feature = "rustls")]
     async fn tls(&self, stream: NetStream, tls: Tls) -> io::Result<NetStream> {
-        self.limit.of(super::tls::connect(stream, tls)).await
+        super::tls::connect(stream, tls).await
     }
 
     async fn read(&self, stream: &mut NetStream, buf: &mut [u8]) -> io::Result<usize> {
-        self.limit.of(poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, buf))).await
+        poll_fn(|cx| Pin::new(&mut *stream).poll_read(cx, buf)).await
     }
 
     async fn write(&self, stream: &mut NetStream, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             let write = poll_fn(|cx| Pin::new(&mut *stream).poll_write(cx, bytes));
-            match self.limit.of(write).await? {
+            match write.await? {
                 0 => return Err(io::ErrorKind::WriteZero.into()),
                 len => bytes = bytes.get(len..).unwrap_or_default(),
             }
         }
-        self.limit.of(poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx))).await
+        poll_fn(|cx| Pin::new(&mut *stream).poll_flush(cx)).await
     }
 
     async fn open(
@@ -186,31 +194,4 @@ async fn connect(address: SocketAddr, tcp: &Tcp) -> io::Result<TcpStream> {
     let stream = TcpStream::connect(address).await?;
     stream.set_nodelay(tcp.nodelay)?;
     check_ends(stream, |stream| (stream.local_addr(), stream.peer_addr()))
-}
-
-/// The time by which all steps must be done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit(Option<Instant>);
-
-impl Limit {
-    pub(super) fn new(limit: Option<Duration>) -> Self {
-        Self(limit.and_then(|limit| Instant::now().checked_add(limit)))
-    }
-
-    /// Waits for `step` as long as there is time.
-    pub(super) async fn of<R>(self, step: impl Future<Output = io::Result<R>>) -> io::Result<R> {
-        let (mut step, mut timer) = (pin!(step), self.0.map(Timer::at));
-        poll_fn(|cx| {
-            if let Poll::Ready(done) = step.as_mut().poll(cx) {
-                return Poll::Ready(done);
-            }
-            match &mut timer {
-                Some(timer) => {
-                    Pin::new(timer).poll(cx).map(|_| Err(io::ErrorKind::TimedOut.into()))
-                }
-                None => Poll::Pending,
-            }
-        })
-        .await
-    }
 }

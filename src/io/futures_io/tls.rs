@@ -9,6 +9,7 @@ use futures_rustls::{TlsAcceptor, TlsConnector};
 
 use super::NetStream;
 use super::connecting::Limit;
+use crate::io::connecting::Net;
 use crate::io::connector::Tls;
 use crate::io::tls::ServerTls;
 use crate::io::{Error, TlsError};
@@ -39,7 +40,7 @@ impl NetStream {
         let handshake = TlsAcceptor::from(tls.config()).accept(stream.into());
         // Boxed: it is large, and a task would hold its place all along.
         Box::pin(async move {
-            match Limit::new(Some(LIMIT)).of(handshake).await.map_err(TlsError::of_handshake) {
+            match Limit::begin(Some(LIMIT)).wait(handshake).await.map_err(TlsError::of_handshake) {
                 Ok(stream) => Ok(Self::over_tls(stream)),
                 Err(Ok(error)) => Err(error.into()),
                 Err(Err(error)) => Err(error.into()),

@@ -112,23 +112,24 @@ impl WebSocket<NetStream> {
         config: &Config,
     ) -> impl Future<Output = Result<Self, Error>> + use<> {
         let (connector, request, config) = (connector.clone(), request.clone(), config.clone());
-        Box::pin(async move { open::<Sockets>(&connector, &request, &config).await })
+        Box::pin(async move { open::<Limit>(&connector, &request, &config).await })
     }
 }
 
-/// The sockets and the clock of tokio.
+/// The clock of an attempt, and the time by which all of its steps must be done.
 #[derive(Debug)]
-struct Sockets {
+pub(super) struct Limit {
     begin: Instant,
-    limit: Limit,
+    end: Option<Instant>,
 }
 
-impl Net for Sockets {
+impl Net for Limit {
     type Stream = NetStream;
     type Socket = WebSocket<NetStream>;
 
     fn begin(limit: Option<Duration>) -> Self {
-        Self { begin: Instant::now(), limit: Limit::new(limit) }
+        let begin = Instant::now();
+        Self { begin, end: limit.and_then(|limit| begin.checked_add(limit)) }
     }
 
     fn elapsed(&self) -> Duration {
@@ -144,11 +145,14 @@ impl Net for Sockets {
         &self,
         step: impl Future<Output = io::Result<R>> + Send,
     ) -> io::Result<R> {
-        self.limit.of(step).await
+        match self.end {
+            Some(end) => timeout_at(end, step).await?,
+            None => step.await,
+        }
     }
 
     async fn look_up(&self, host: &str, port: u16) -> io::Result<Vec<SocketAddr>> {
-        Ok(self.limit.of(lookup_host((host, port))).await?.collect())
+        Ok(lookup_host((host, port)).await?.collect())
     }
 
     async fn dial(
@@ -158,31 +162,26 @@ impl Net for Sockets {
         tcp: &Tcp,
     ) -> Option<NetStream> {
         let attempt = |address| connect(address, tcp);
-        let raced = async { Ok(race(tried, addresses, attempt, || sleep(ALONE)).await) };
-        let Ok(stream) = self.limit.of(raced).await else {
-            tried.time_out();
-            return None;
-        };
-        stream.map(NetStream::from)
+        race(tried, addresses, attempt, || sleep(ALONE)).await.map(NetStream::from)
     }
 
     #[cfg(unix)]
     async fn dial_unix(&self, path: &Path) -> io::Result<NetStream> {
-        Ok(self.limit.of(UnixStream::connect(path)).await?.into())
+        Ok(UnixStream::connect(path).await?.into())
     }
 
     #[cfg(feature = "rustls")]
     async fn tls(&self, stream: NetStream, tls: Tls) -> io::Result<NetStream> {
-        self.limit.of(super::tls::connect(stream, tls)).await
+        super::tls::connect(stream, tls).await
     }
 
     async fn read(&self, stream: &mut NetStream, buf: &mut [u8]) -> io::Result<usize> {
-        self.limit.of(stream.read(buf)).await
+        stream.read(buf).await
     }
 
     async fn write(&self, stream: &mut NetStream, bytes: &[u8]) -> io::Result<()> {
-        self.limit.of(stream.write_all(bytes)).await?;
-        self.limit.of(stream.flush()).await
+        stream.write_all(bytes).await?;
+        stream.flush().await
     }
 
     #[cfg(feature = "proxy")]
@@ -193,7 +192,7 @@ impl Net for Sockets {
         port: u16,
         credentials: Option<Credentials>,
     ) -> Result<NetStream, SocksError> {
-        super::socks5::connect(self.limit, stream, host, port, credentials).await
+        super::socks5::connect(stream, host, port, credentials).await
     }
 
     async fn open(
@@ -220,22 +219,4 @@ async fn connect(address: SocketAddr, tcp: &Tcp) -> io::Result<TcpStream> {
     socket.set_nodelay(tcp.nodelay)?;
     let stream = socket.connect(address).await?;
     check_ends(stream, |stream| (stream.local_addr(), stream.peer_addr()))
-}
-
-/// The time by which all steps must be done.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Limit(Option<Instant>);
-
-impl Limit {
-    pub(super) fn new(limit: Option<Duration>) -> Self {
-        Self(limit.and_then(|limit| Instant::now().checked_add(limit)))
-    }
-
-    /// Waits for `step` as long as there is time.
-    pub(super) async fn of<R>(self, step: impl Future<Output = io::Result<R>>) -> io::Result<R> {
-        match self.0 {
-            Some(at) => timeout_at(at, step).await?,
-            None => step.await,
-        }
-    }
 }

@@ -12,13 +12,11 @@ use hyper_util::rt::TokioIo;
 use tower_service::Service;
 
 use super::NetStream;
-use super::connecting::Limit;
 use crate::handshake::Credentials;
 use crate::io::connecting::SocksError;
 
 /// Asks the proxy at the other end of `stream` for the way to a name or an address.
 pub(super) async fn connect(
-    limit: Limit,
     stream: NetStream,
     host: &str,
     port: u16,
@@ -32,8 +30,7 @@ pub(super) async fn connect(
     if let Some(Credentials { user, password }) = credentials {
         socks = socks.with_auth(user, password);
     }
-    let done = async { Ok(socks.call(target).await) };
-    match limit.of(done).await.map_err(SocksError::Io)? {
+    match socks.call(target).await {
         Ok(stream) => Ok(stream.into_inner()),
         Err(Failed::Io(error)) => Err(SocksError::Io(error)),
         Err(error) => Err(SocksError::Refused(Box::new(error))),

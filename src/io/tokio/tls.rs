@@ -9,6 +9,7 @@ use tokio_rustls::{TlsAcceptor, TlsConnector};
 
 use super::NetStream;
 use super::connecting::Limit;
+use crate::io::connecting::Net;
 use crate::io::connector::Tls;
 use crate::io::tls::ServerTls;
 use crate::io::{Error, TlsError};
@@ -63,7 +64,7 @@ pub(super) fn accept(
     let handshake = TlsAcceptor::from(tls.config()).accept(stream);
     // Boxed: it is large, and a task would hold its place all along.
     Box::pin(async move {
-        match Limit::new(limit).of(handshake).await.map_err(TlsError::of_handshake) {
+        match Limit::begin(limit).wait(handshake).await.map_err(TlsError::of_handshake) {
             Ok(stream) => Ok(NetStream::over_tls(stream)),
             Err(Ok(error)) => Err(error.into()),
             Err(Err(error)) => Err(error.into()),
