@@ -62,6 +62,7 @@ pub(crate) mod error;
 mod failure;
 #[cfg(feature = "futures-io")]
 pub mod futures_io;
+mod net_stream;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub mod poll;
 mod proxy_error;
