@@ -47,6 +47,7 @@
 //! same number of KiB.
 
 mod attached;
+pub(in crate::io) mod connecting;
 mod halves;
 mod opening;
 #[cfg(feature = "tokio")]

@@ -1,6 +1,5 @@
 //! How a client on tokio gets to a server: addresses, TCP, TLS; decides no more than in which order.
 
-use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::future::Future;
 use core::net::SocketAddr;
@@ -21,100 +20,16 @@ use crate::connection::Config;
 use crate::handshake::ClientRequest;
 #[cfg(feature = "proxy")]
 use crate::handshake::Credentials;
+use crate::io::Error;
 #[cfg(feature = "proxy")]
 use crate::io::connecting::SocksError;
-use crate::io::connecting::{ALONE, Net, Tried, check_ends, open, race};
+use crate::io::connecting::{ALONE, Net, Tried, check_ends, race};
 #[cfg(feature = "rustls")]
 use crate::io::connector::Tls;
 use crate::io::connector::{INTERFACE, Tcp};
-use crate::io::{Connector, Error};
+use crate::io::poll::connecting::connect_methods;
 
-impl WebSocket<NetStream> {
-    /// Connects to a `ws://` or `wss://` URL, and does the opening handshake.
-    ///
-    /// `wss` needs the feature `rustls` and two more: [TLS](super#tls).
-    /// [`connect_with`](Self::connect_with) takes headers, subprotocols and a [`Config`];
-    /// [`connect_via`](Self::connect_via) takes options of TLS and of the way to the server. The
-    /// [module's page](super) has an example.
-    ///
-    /// # Errors
-    ///
-    /// [`HandshakeError::InvalidUrl`](crate::handshake::HandshakeError::InvalidUrl), and those of
-    /// [`connect_via`](Self::connect_via).
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
-    #[doc(alias = "TLS")]
-    #[doc(alias = "wss")]
-    pub fn connect(url: &str) -> impl Future<Output = Result<Self, Error>> + use<> {
-        let request = ClientRequest::from_url(url);
-        let connecting = request.map(|request| Self::connect_with(&request, &Config::default()));
-        Box::pin(async move { connecting?.await })
-    }
-
-    /// Connects to the host of `request`, and does the opening handshake.
-    ///
-    /// ```no_run
-    /// # async fn f() -> Result<(), sanswire::Error> {
-    /// use sanswire::Config;
-    /// use sanswire::handshake::ClientRequest;
-    /// use sanswire::io::tokio::WebSocket;
-    ///
-    /// let request = ClientRequest::from_url("ws://localhost:9001/chat")?
-    ///     .header("Authorization", "Bearer 123")?
-    ///     .subprotocol("chat")?;
-    /// let mut socket = WebSocket::connect_with(&request, &Config::default()).await?;
-    /// # Ok(())
-    /// # }
-    /// ```
-    ///
-    /// # Errors
-    ///
-    /// Those of [`connect_via`](Self::connect_via).
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
-    #[doc(alias = "header")]
-    #[doc(alias = "subprotocol")]
-    pub fn connect_with(
-        request: &ClientRequest,
-        config: &Config,
-    ) -> impl Future<Output = Result<Self, Error>> + use<> {
-        Self::connect_via(&Connector::default(), request, config)
-    }
-
-    /// Connects to the host of `request` as `connector` says, and does the opening handshake.
-    ///
-    /// All addresses of the host are tried: a second one, of the other family if there is one,
-    /// beside the first after 300 ms (RFC 8305). The first that answers is used.
-    /// [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is the time for all steps
-    /// together, redirects included.
-    ///
-    /// # Errors
-    ///
-    /// - [`Error::Tls`]: TLS is not set up, or its handshake failed.
-    /// - [`Error::Connect`]: the host or the proxy was not found or did not answer, the connection
-    ///   broke before the server's answer, or the adapter cannot do what `connector` says.
-    /// - [`Error::Proxy`]: the proxy refused.
-    /// - [`Error::Redirect`]: the server redirected to where the client does not follow.
-    /// - Those of [`connect_over`](Self::connect_over).
-    ///
-    /// # Cancel safety
-    ///
-    /// If the future is dropped, the stream is dropped. The future does not borrow its arguments.
-    #[doc(alias = "TLS")]
-    #[doc(alias = "proxy")]
-    pub fn connect_via(
-        connector: &Connector,
-        request: &ClientRequest,
-        config: &Config,
-    ) -> impl Future<Output = Result<Self, Error>> + use<> {
-        let (connector, request, config) = (connector.clone(), request.clone(), config.clone());
-        Box::pin(async move { open::<Limit>(&connector, &request, &config).await })
-    }
-}
+connect_methods!("tokio", Limit);
 
 /// The clock of an attempt, and the time by which all of its steps must be done.
 #[derive(Debug)]
