@@ -4,8 +4,8 @@
 /// which passes a call on to the stream that it is.
 ///
 /// The expression behind the stream with TLS yields the `NetStream` underneath and what TLS has
-/// negotiated. An adapter may have more variants, each with a `cfg` if need be: those have neither a
-/// TCP stream nor TLS to show.
+/// negotiated. An adapter may have more variants, each with a `cfg` if need be: their types have the
+/// methods `tcp`, `is_tls` and `tls` themselves.
 macro_rules! net_stream {
     (
         $(#[$doc:meta])*
@@ -44,7 +44,7 @@ macro_rules! net_stream {
                     Kind::Unix(_) => None,
                     #[cfg(feature = "rustls")]
                     Kind::Tls($session) => $parts.0.tcp(),
-                    $($(#[$cfg])* Kind::$other(_) => None,)*
+                    $($(#[$cfg])* Kind::$other(stream) => stream.tcp(),)*
                 }
             }
 
@@ -57,7 +57,7 @@ macro_rules! net_stream {
                     Kind::Unix(_) => false,
                     #[cfg(feature = "rustls")]
                     Kind::Tls(_) => true,
-                    $($(#[$cfg])* Kind::$other(_) => false,)*
+                    $($(#[$cfg])* Kind::$other(stream) => stream.is_tls(),)*
                 }
             }
 
@@ -71,7 +71,7 @@ macro_rules! net_stream {
                     Kind::Tcp(_) => None,
                     #[cfg(unix)]
                     Kind::Unix(_) => None,
-                    $($(#[$cfg])* Kind::$other(_) => None,)*
+                    $($(#[$cfg])* Kind::$other(stream) => stream.tls(),)*
                 }
             }
 

@@ -10,7 +10,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::WebSocket;
 use super::shell::Shell;
-use super::shutdown::{Shutdown, Watch};
+use super::shutdown::{Member, Shutdown, Watch};
 use super::transport::PollTransport;
 use crate::driver::Driver;
 
@@ -18,6 +18,8 @@ use crate::driver::Driver;
 #[derive(Debug)]
 pub(super) struct Attached<T> {
     watches: Vec<Watch>,
+    /// Whose end each signal waits for that was watched.
+    members: Vec<Member>,
     pub(super) heir: Option<Weak<Slot<T>>>,
 }
 
@@ -47,7 +49,9 @@ impl<T: PollTransport> WebSocket<T> {
     /// a [split](Self::split) socket watch it still; [`into_parts`](Self::into_parts) ends that.
     #[doc(alias = "graceful")]
     pub fn shut_down_on(&mut self, shutdown: &Shutdown) {
-        self.shell.attached.get_or_insert_default().watches.push(shutdown.watch());
+        let attached = self.shell.attached.get_or_insert_default();
+        attached.members.push(shutdown.member());
+        attached.watches.push(shutdown.watch());
     }
 }
 
@@ -74,7 +78,7 @@ impl<T> Attached<T> {
 
 impl<T> Default for Attached<T> {
     fn default() -> Self {
-        Self { watches: Vec::new(), heir: None }
+        Self { watches: Vec::new(), members: Vec::new(), heir: None }
     }
 }
 

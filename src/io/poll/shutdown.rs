@@ -3,6 +3,7 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
+use alloc::vec::Vec;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::task::{Poll, Waker};
@@ -73,10 +74,17 @@ struct Shared {
 struct Watches {
     next: u64,
     all: BTreeMap<u64, Arc<Slot>>,
+    /// How many are to end after it has begun.
+    members: usize,
+    /// The tasks that wait until all have ended.
+    waiting: Vec<Waker>,
 }
 
 /// One who watches.
 pub(super) struct Watch(Arc<Slot>);
+
+/// One whose end is waited for after the signal has begun, until it is dropped.
+pub(in crate::io) struct Member(Arc<Shared>);
 
 struct Slot {
     shared: Arc<Shared>,
@@ -113,6 +121,7 @@ impl Shutdown {
             for slot in all.into_values() {
                 slot.wake();
             }
+            self.shared.wake_if_ended();
         }
         Ok(())
     }
@@ -136,6 +145,25 @@ impl Shutdown {
         })
     }
 
+    /// Waits until it has begun and all sockets that watched it are gone: closed by both ends, or
+    /// given up after [`Config::close_timeout`](crate::Config::close_timeout), and dropped by their
+    /// tasks. A server waits for this before its process ends. Add a timeout, for tasks that keep
+    /// their sockets.
+    ///
+    /// # Cancel safety
+    ///
+    /// The future can be dropped at any time.
+    pub fn ended(&self) -> impl Future<Output = ()> + Send + Sync + Unpin + use<> {
+        let shared = Arc::clone(&self.shared);
+        poll_fn(move |cx| shared.poll_ended(cx.waker()))
+    }
+
+    /// Counts one whose end is waited for.
+    pub(in crate::io) fn member(&self) -> Member {
+        self.shared.lock().members += 1;
+        Member(Arc::clone(&self.shared))
+    }
+
     pub(super) fn watch(&self) -> Watch {
         let shared = Arc::clone(&self.shared);
         let mut watches = self.shared.lock();
@@ -152,6 +180,34 @@ impl Shutdown {
 impl Shared {
     fn lock(&self) -> MutexGuard<'_, Watches> {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn poll_ended(&self, waker: &Waker) -> Poll<()> {
+        let mut watches = self.lock();
+        if self.begun.get().is_some() && watches.members == 0 {
+            return Poll::Ready(());
+        }
+        if !watches.waiting.iter().any(|known| known.will_wake(waker)) {
+            watches.waiting.push(waker.clone());
+        }
+        Poll::Pending
+    }
+
+    /// Wakes the tasks that wait for the end, if it has come.
+    fn wake_if_ended(&self) {
+        let mut watches = self.lock();
+        let has_ended = self.begun.get().is_some() && watches.members == 0;
+        let waiting = if has_ended { core::mem::take(&mut watches.waiting) } else { Vec::new() };
+        // The lock is free again before anything is woken.
+        drop(watches);
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Drop for Member {
+    fn drop(&mut self) {
+        self.0.lock().members -= 1;
+        self.0.wake_if_ended();
     }
 }
 
@@ -199,6 +255,12 @@ impl fmt::Debug for Shutdown {
     }
 }
 
+impl fmt::Debug for Member {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Member").finish_non_exhaustive()
+    }
+}
+
 impl fmt::Debug for Watch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_tuple("Watch").field(&self.0.key).finish()
@@ -207,8 +269,6 @@ impl fmt::Debug for Watch {
 
 #[cfg(test)]
 mod tests {
-    use alloc::vec::Vec;
-
     use super::*;
 
     #[test]
