@@ -82,7 +82,9 @@
 //! ```
 
 mod connecting;
+pub(super) mod handler;
 mod net_stream;
+pub(super) mod panics;
 pub mod reconnecting;
 pub mod server;
 #[cfg(feature = "proxy")]

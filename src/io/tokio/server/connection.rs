@@ -14,17 +14,16 @@ use super::error::ServerError;
 use super::handle::Shared;
 use super::limits::{PerAddress, Place};
 use super::listener::Peer;
-use super::panics::{Panic, catch, catch_in};
 use super::stats::{End, Entry};
-use crate::close::CloseCode;
-use crate::connection::{Config, ReadyState};
+use crate::connection::Config;
 use crate::driver::Driver;
-use crate::error::SendError;
 use crate::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
 use crate::io::Error;
 use crate::io::poll::Salvage;
 #[cfg(feature = "rustls")]
 use crate::io::tls::ServerTls;
+use crate::io::tokio::handler::{Failure, serve};
+use crate::io::tokio::panics::{Panic, catch, catch_in};
 #[cfg(feature = "rustls")]
 use crate::io::tokio::tls;
 use crate::io::tokio::{NetStream, Stream, WebSocket};
@@ -62,16 +61,6 @@ struct Client {
     peer: Peer,
     entry: Entry,
     settings: Arc<Settings>,
-}
-
-/// How a handler has ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Ended {
-    /// By an error or a panic, which has been reported.
-    Badly,
-    /// It could not send, because of the shutdown.
-    ShutDown,
-    Well,
 }
 
 impl Default for Settings {
@@ -237,39 +226,13 @@ impl Client {
         handler: Result<Pin<Box<R>>, Panic>,
         salvage: Salvage<Stream<NetStream>>,
     ) {
-        let ended = match handler {
-            Ok(handler) => catch_in(handler).await,
-            Err(panic) => Err(panic),
+        let shared = Arc::clone(&self.settings.shared);
+        let report = |failure| match failure {
+            Failure::Error(error) => self.failed(error),
+            Failure::Panic(panic) => self.panicked(panic),
         };
-        // Boxed, as few need it: the task would hold the place of the socket all along.
-        let socket = salvage.take().map(Box::new);
-        let ended = match ended {
-            Ok(Ok(())) => Ended::Well,
-            // The server has closed it under the handler: what counts is how that comes out.
-            Ok(Err(error)) if socket.is_some() && self.was_shut_down(&error) => Ended::ShutDown,
-            Ok(Err(error)) => {
-                self.failed(error);
-                Ended::Badly
-            }
-            Err(panic) => {
-                self.panicked(panic);
-                Ended::Badly
-            }
-        };
-        let closing = socket.map(|socket| Box::pin(close(*socket, ended)));
-        if let Some(closing) = closing
-            && let Err(error) = closing.await
-            && ended != Ended::Badly
-        {
-            self.failed(error);
-        }
+        serve(handler, salvage, || shared.shutdown.has_begun(), report).await;
         self.entry.end(End::Closed);
-    }
-
-    /// Returns whether a handler ended because it was sending when the shutdown began.
-    fn was_shut_down(&self, error: &Error) -> bool {
-        matches!(error, Error::Send { error: SendError::Closed, .. })
-            && self.settings.shared.shutdown.has_begun()
     }
 
     fn failed(&mut self, error: Error) {
@@ -283,20 +246,6 @@ impl Client {
         let peer = self.peer.clone();
         self.settings.report(ServerError::Panic { peer, message });
     }
-}
-
-/// Closes a connection that is still open.
-async fn close(mut socket: WebSocket<NetStream>, ended: Ended) -> Result<(), Error> {
-    let code = match ended {
-        Ended::Badly => CloseCode::INTERNAL_ERROR,
-        // By the shutdown, it usually has a code already.
-        Ended::ShutDown | Ended::Well => CloseCode::NORMAL,
-    };
-    // Of an end that the handler has seen, it has judged itself.
-    if ended != Ended::ShutDown && socket.ready_state() == ReadyState::Closed {
-        return Ok(());
-    }
-    socket.close(code, "").await
 }
 
 impl fmt::Debug for Settings {

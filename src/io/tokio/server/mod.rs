@@ -96,7 +96,6 @@ mod error;
 mod handle;
 mod limits;
 mod listener;
-mod panics;
 mod serving;
 mod stats;
 

@@ -16,7 +16,7 @@ use ::tokio::time::{Instant, timeout, timeout_at};
 use super::connection::{Admitted, Arrival, Settings};
 use super::error::ServerError;
 use super::listener::{Incoming, Listener, Peer};
-use super::panics::catch;
+use crate::io::tokio::panics::catch;
 use super::stats::Stats;
 use crate::handshake::{Acceptance, Request, Response};
 use crate::io::Error;

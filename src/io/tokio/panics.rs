@@ -12,17 +12,19 @@ use std::panic::catch_unwind;
 
 /// The text of a panic.
 #[derive(Debug)]
-pub(super) struct Panic(pub(super) String);
+pub(in crate::io) struct Panic(pub(in crate::io) String);
 
 /// Calls `call`, and catches its panic.
-pub(super) fn catch<R>(call: impl FnOnce() -> R) -> Result<R, Panic> {
+pub(in crate::io) fn catch<R>(call: impl FnOnce() -> R) -> Result<R, Panic> {
     // What the call has borrowed is dropped, or is its own business.
     catch_unwind(AssertUnwindSafe(call)).map_err(Panic::new)
 }
 
 /// Waits for `future`, and catches its panic, also that of its drop. The future is dropped in either
 /// case. It is boxed, or each function that hands it on would hold the place of another one.
-pub(super) async fn catch_in<F: Future>(mut future: Pin<Box<F>>) -> Result<F::Output, Panic> {
+pub(in crate::io) async fn catch_in<F: Future>(
+    mut future: Pin<Box<F>>,
+) -> Result<F::Output, Panic> {
     let ended = poll_fn(|cx| match catch(|| future.as_mut().poll(cx)) {
         Ok(polled) => polled.map(Ok),
         Err(panic) => Poll::Ready(Err(panic)),
