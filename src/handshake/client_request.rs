@@ -410,7 +410,7 @@ impl ClientRequest {
         self.spent
     }
 
-    pub(super) const fn limits(&self) -> (&HeadLimits, usize, Duration) {
+    pub(crate) const fn limits(&self) -> (&HeadLimits, usize, Duration) {
         (&self.head_limits, self.max_refusal_body, self.refusal_timeout)
     }
 

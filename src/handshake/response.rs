@@ -117,7 +117,7 @@ impl Response {
     }
 
     /// Sets what was received of a body.
-    pub(super) fn received(self, body: Vec<u8>, is_truncated: bool) -> Self {
+    pub(crate) fn received(self, body: Vec<u8>, is_truncated: bool) -> Self {
         Self { is_truncated, ..self.body(body) }
     }
 

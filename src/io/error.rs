@@ -6,7 +6,7 @@ use core::time::Duration;
 use std::io;
 
 use super::connecting::{ConnectError, Words};
-use super::{ProxyError, TlsError};
+use super::{HttpError, ProxyError, TlsError};
 use crate::close::Closed;
 use crate::connection::{Discarded, Refused};
 use crate::driver::{DriverError, write_handshake};
@@ -53,6 +53,13 @@ pub enum Error {
         error: HandshakeError,
         /// Where a client was connecting to, without the query: that may have secrets in it, and
         /// errors are logged.
+        url: Option<Box<str>>,
+    },
+    /// The HTTP stack that carried the handshake failed. Only with `io::hyper` and `io::axum`.
+    Http {
+        /// Why.
+        error: HttpError,
+        /// Where a client was connecting to, without the query.
         url: Option<Box<str>>,
     },
     /// The transport failed.
@@ -156,6 +163,8 @@ impl fmt::Display for Error {
             Self::Discarded(discarded) => write!(f, "{discarded}"),
             Self::Connect(error) => error.fmt(f),
             Self::Handshake { error, url } => write_handshake(f, error, url.as_deref()),
+            Self::Http { error, url: Some(url) } => write!(f, "{url}: {error}"),
+            Self::Http { error, url: None } => error.fmt(f),
             Self::Io(error) => write!(f, "transport failed: {}", Words(error)),
             Self::Proxy { error, proxy, url } => write!(f, "{url}: proxy {proxy}: {error}"),
             Self::Redirect { error, url } => write!(f, "{url}: {error}"),
@@ -179,6 +188,9 @@ impl fmt::Debug for Error {
             Self::Connect(error) => f.debug_tuple("Connect").field(error).finish(),
             Self::Handshake { error, url } => {
                 f.debug_struct("Handshake").field("error", error).field("url", url).finish()
+            }
+            Self::Http { error, url } => {
+                f.debug_struct("Http").field("error", error).field("url", url).finish()
             }
             Self::Io(error) => f.debug_tuple("Io").field(error).finish(),
             Self::Proxy { error, proxy, url } => f
@@ -214,6 +226,7 @@ impl core::error::Error for Error {
             Self::Connection(error) => error.source(),
             Self::Discarded(discarded) => discarded.source(),
             Self::Handshake { error, .. } => error.source(),
+            Self::Http { error, .. } => error.source(),
             Self::Io(error) => error.source(),
             Self::Proxy { error, .. } => error.source(),
             Self::Redirect { error, .. } => error.source(),
@@ -256,6 +269,12 @@ impl From<Discarded> for Error {
 impl From<HandshakeError> for Error {
     fn from(error: HandshakeError) -> Self {
         Self::Handshake { error, url: None }
+    }
+}
+
+impl From<HttpError> for Error {
+    fn from(error: HttpError) -> Self {
+        Self::Http { error, url: None }
     }
 }
 

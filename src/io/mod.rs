@@ -55,6 +55,8 @@ use crate::connection::{Commands, Config, Event, ReadyState};
 use crate::driver::{Driver, DriverError, Next};
 use crate::handshake::{Acceptance, ClientRequest, Request, Response};
 
+#[cfg(feature = "axum")]
+pub mod axum;
 pub mod blocking;
 mod connecting;
 mod connector;
@@ -62,6 +64,9 @@ pub(crate) mod error;
 mod failure;
 #[cfg(feature = "futures-io")]
 pub mod futures_io;
+mod http_error;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 mod net_stream;
 #[cfg(any(feature = "futures-io", feature = "tokio"))]
 pub mod poll;
@@ -80,6 +85,7 @@ pub use connecting::{ConnectError, ConnectStage};
 #[doc(alias("TLS", "proxy"))]
 pub use connector::{Connector, Proxy};
 pub use error::Timeout;
+pub use http_error::HttpError;
 pub use proxy_error::ProxyError;
 #[doc(alias("mio", "epoll", "non-blocking"))]
 pub use pump::pump;

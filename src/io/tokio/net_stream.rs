@@ -12,6 +12,8 @@ use ::tokio::net::UnixStream;
 #[cfg(feature = "rustls")]
 use tokio_rustls::TlsStream;
 
+#[cfg(feature = "hyper")]
+use crate::io::hyper::UpgradedStream;
 use crate::io::net_stream::net_stream;
 
 net_stream! {
@@ -24,6 +26,15 @@ net_stream! {
         Tcp(TcpStream),
         Unix(UnixStream),
         Tls(TlsStream<NetStream>): |stream| stream.get_ref(),
+        #[cfg(feature = "hyper")]
+        Upgraded(UpgradedStream),
+    }
+}
+
+#[cfg(feature = "hyper")]
+impl From<UpgradedStream> for NetStream {
+    fn from(stream: UpgradedStream) -> Self {
+        Self(Kind::Upgraded(stream))
     }
 }
 

@@ -34,6 +34,12 @@ pub(in crate::io) async fn catch_in<F: Future>(
     ended.and_then(|output| dropped.map(|()| output))
 }
 
+/// Returns what may be shown of the text of a panic: one line, and nothing in it that controls a
+/// terminal. It may quote a peer.
+pub(in crate::io) fn first_line(message: &str) -> String {
+    message.lines().next().unwrap_or_default().chars().filter(|c| !c.is_control()).collect()
+}
+
 impl Panic {
     #[expect(clippy::needless_pass_by_value, reason = "as it is caught")]
     fn new(payload: Box<dyn Any + Send>) -> Self {

@@ -19,7 +19,7 @@ impl Retryable for Error {
             Self::Handshake { error, .. } => error.retry(policy),
             Self::Io(error) => judge_io(error),
             // The connection has ended meanwhile, or took too long to open.
-            Self::Discarded(_) | Self::Timeout(_) => Retry::Later,
+            Self::Discarded(_) | Self::Http { .. } | Self::Timeout(_) => Retry::Later,
             Self::Proxy { error, .. } => judge_proxy(error, policy),
             // Of a server that sends its clients round; of servers; of commands that are not used
             // here.

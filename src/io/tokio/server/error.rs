@@ -2,11 +2,12 @@
 
 use alloc::boxed::Box;
 use alloc::string::String;
-use core::fmt::{self, Write as _};
+use core::fmt;
 use std::io;
 
 use super::listener::Peer;
 use crate::io::Error;
+use crate::io::tokio::panics::first_line;
 
 /// An error of a server or of one of its connections, for [`Server::on_error`](crate::io::tokio::Server::on_error).
 /// The server goes on.
@@ -48,10 +49,7 @@ impl fmt::Display for ServerError {
                 write!(f, "{peer}: {error}")
             }
             Self::Panic { peer, message } => {
-                // One line, and nothing in it that controls a terminal: it may quote a peer.
-                let line = message.lines().next().unwrap_or_default();
-                write!(f, "{peer}: application panicked: ")?;
-                line.chars().filter(|c| !c.is_control()).try_for_each(|c| f.write_char(c))
+                write!(f, "{peer}: application panicked: {}", first_line(message))
             }
         }
     }

@@ -16,10 +16,10 @@ use ::tokio::time::{Instant, timeout, timeout_at};
 use super::connection::{Admitted, Arrival, Settings};
 use super::error::ServerError;
 use super::listener::{Incoming, Listener, Peer};
-use crate::io::tokio::panics::catch;
 use super::stats::Stats;
 use crate::handshake::{Acceptance, Request, Response};
 use crate::io::Error;
+use crate::io::tokio::panics::catch;
 use crate::io::tokio::{NetStream, WebSocket};
 
 /// A server that runs.

@@ -1,0 +1,152 @@
+//! A client's WebSocket over an HTTP connection of hyper: its request and the judgement of the
+//! response; makes no connection.
+
+use alloc::boxed::Box;
+use alloc::vec::Vec;
+use core::future::{Future, poll_fn};
+use core::pin::pin;
+
+use ::http::{Request as HttpRequest, Response as HttpResponse};
+use ::hyper::body::{Body, Buf};
+use ::tokio::time::timeout;
+
+use super::OnUpgrade;
+use crate::connection::{Config, Connection};
+use crate::handshake::{ClientRequest, HandshakeError, Headers, Response, Upgrade};
+use crate::io::tokio::{NetStream, WebSocket};
+use crate::io::{Error, HttpError, entropy};
+
+type BoxError = Box<dyn core::error::Error + Send + Sync>;
+
+/// Opens a WebSocket over a connection of HTTP/1.1, which it takes over.
+///
+/// `send` sends the request and returns the response: `SendRequest::send_request` of
+/// `hyper::client::conn::http1`, whose connection is driven
+/// [with upgrades](https://docs.rs/hyper/latest/hyper/client/conn/http1/struct.Connection.html#method.with_upgrades),
+/// or another client of these types. The body of the request is empty: that of `B::default()`.
+///
+/// # Errors
+///
+/// - [`Error::Handshake`]: the server refused, answered in a wrong form, or took longer than
+///   [`ClientRequest::timeout`].
+/// - [`Error::Http`]: the request was not sent, or the connection was not handed over.
+///
+/// # Cancel safety
+///
+/// If the future is dropped, the request is cancelled.
+pub async fn connect_http1<B, S, F, R, E>(
+    request: &ClientRequest,
+    config: &Config,
+    send: S,
+) -> Result<WebSocket<NetStream>, Error>
+where
+    B: Default,
+    S: FnOnce(HttpRequest<B>) -> F,
+    F: Future<Output = Result<HttpResponse<R>, E>>,
+    R: Body + Unpin,
+    E: Into<BoxError>,
+{
+    let upgrade = Upgrade::new(request, entropy()?);
+    let sent = HttpRequest::try_from(&upgrade);
+    let open = |status, headers: &Headers, seed| upgrade.open(status, headers, config, seed);
+    connect(request, sent, send, open).await
+}
+
+/// Opens a WebSocket over a connection of HTTP/2, beside its other streams (RFC 8441).
+///
+/// `send` sends the request and returns the response: `SendRequest::send_request` of
+/// `hyper::client::conn::http2`, or another client of these types. The server must have allowed
+/// extended CONNECT by its settings
+/// ([`is_extended_connect_protocol_enabled`](https://docs.rs/hyper/latest/hyper/client/conn/http2/struct.SendRequest.html)).
+///
+/// # Errors
+///
+/// Those of [`connect_http1`].
+///
+/// # Cancel safety
+///
+/// If the future is dropped, the stream is reset.
+#[cfg(feature = "http2")]
+pub async fn connect_http2<B, S, F, R, E>(
+    request: &ClientRequest,
+    config: &Config,
+    send: S,
+) -> Result<WebSocket<NetStream>, Error>
+where
+    B: Default,
+    S: FnOnce(HttpRequest<B>) -> F,
+    F: Future<Output = Result<HttpResponse<R>, E>>,
+    R: Body + Unpin,
+    E: Into<BoxError>,
+{
+    let connect_request = crate::handshake::ExtendedConnect::from(request);
+    let sent = HttpRequest::try_from(&connect_request).map(|mut sent| {
+        sent.extensions_mut().insert(::hyper::ext::Protocol::from_static("websocket"));
+        sent
+    });
+    let open =
+        |status, headers: &Headers, seed| connect_request.open(status, headers, config, seed);
+    connect(request, sent, send, open).await
+}
+
+async fn connect<B, S, F, R, E>(
+    request: &ClientRequest,
+    sent: Result<HttpRequest<()>, ::http::Error>,
+    send: S,
+    open: impl FnOnce(u16, &Headers, [u8; 32]) -> Result<Connection, HandshakeError>,
+) -> Result<WebSocket<NetStream>, Error>
+where
+    B: Default,
+    S: FnOnce(HttpRequest<B>) -> F,
+    F: Future<Output = Result<HttpResponse<R>, E>>,
+    R: Body + Unpin,
+    E: Into<BoxError>,
+{
+    let url = || Some(request.place().into());
+    let failed = |error: HttpError| Error::Http { error, url: url() };
+    let refused = |error: HandshakeError| Error::Handshake { error, url: url() };
+    let connecting = async {
+        let sent = sent.map_err(|error| failed(HttpError::Request(error.into())))?;
+        let response = send(sent.map(|()| B::default())).await;
+        let response = response.map_err(|error| failed(HttpError::Request(error.into())))?;
+        let headers = Headers::from(response.headers());
+        match open(response.status().as_u16(), &headers, entropy()?) {
+            Ok(connection) => {
+                OnUpgrade::new(::hyper::upgrade::on(response), connection, None).await
+            }
+            Err(HandshakeError::UnexpectedStatus(head)) => {
+                let whole = with_body(*head, response.into_body(), request);
+                Err(refused(HandshakeError::UnexpectedStatus(Box::new(whole.await))))
+            }
+            Err(error) => Err(refused(error)),
+        }
+    };
+    match request.timeout() {
+        None => connecting.await,
+        Some(limit) => match timeout(limit, connecting).await {
+            Ok(connected) => connected,
+            Err(_) => Err(refused(HandshakeError::Timeout(limit))),
+        },
+    }
+}
+
+/// Reads what a refusal has to say, as far as the limits of the request go.
+async fn with_body<R: Body + Unpin>(head: Response, body: R, request: &ClientRequest) -> Response {
+    let (_, max_len, limit) = request.limits();
+    let mut read = Vec::new();
+    let mut body = pin!(body);
+    let whole = async {
+        while let Some(frame) = poll_fn(|cx| body.as_mut().poll_frame(cx)).await {
+            let Ok(frame) = frame else { return false };
+            let Ok(mut data) = frame.into_data() else { continue };
+            let len = data.remaining().min(max_len - read.len());
+            read.extend_from_slice(&data.copy_to_bytes(len));
+            if data.has_remaining() {
+                return false;
+            }
+        }
+        true
+    };
+    let is_whole = timeout(limit, whole).await.unwrap_or(false);
+    head.received(read, !is_whole)
+}
