@@ -2,6 +2,7 @@
 
 use core::time::Duration;
 
+use sanswire::Config;
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{
     ClientHandshake, ClientRequest, ExtendedConnect, HandshakeError, HeadLimits, Headers,
@@ -166,7 +167,7 @@ pub(crate) fn server(table: &mut Table) {
     table.variant("HandshakeError", &late, "the answer does not come in time", NOTHING, remedy);
     let mut driver = sanswire::driver::Driver::client(
         &request(),
-        &sanswire::Config::default(),
+        &Config::default(),
         *b"the sample nonce",
         [7; 32],
     );
@@ -178,7 +179,7 @@ pub(crate) fn server(table: &mut Table) {
     let cause = "this end is shut down while it connects (`Driver::shut_down`)";
     table.variant("HandshakeError", &error, cause, NOTHING, "nothing: it was wanted");
     let sent = ExtendedConnect::from(&request());
-    let refused = sent.check_response(403, &Headers::new()).unwrap_err();
+    let refused = sent.open(403, &Headers::new(), &Config::default(), [7; 32]).unwrap_err();
     let cause = "a server refuses an extended CONNECT of HTTP/2 or HTTP/3";
     table.variant(
         "HandshakeError",

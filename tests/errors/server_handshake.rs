@@ -5,7 +5,7 @@ use core::time::Duration;
 use bytes::Buf;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
-    Acceptance, ExtendedConnect, HandshakeError, HeadLimits, Headers, OriginPolicy, Response,
+    Acceptance, HandshakeError, HeadLimits, Headers, HttpVersion, OriginPolicy, Request, Response,
     ServerHandshake,
 };
 
@@ -44,7 +44,7 @@ pub(crate) fn client(table: &mut Table) {
         (
             "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".into(),
             "a client speaks HTTP/2 without asking",
-            "use an HTTP/2 stack and `ExtendedConnect`",
+            "use an HTTP/2 stack and `Request::extended_connect`",
         ),
         ("\x05\x01\x00".into(), "a client takes this for a SOCKS proxy", client),
         ("SSH-2.0-OpenSSH_9.9\r\n".into(), "an SSH client, or a scanner", "nothing"),
@@ -133,10 +133,20 @@ pub(crate) fn client(table: &mut Table) {
         (":authority", "example.com"),
         (":path", "/"),
     ];
-    let error = ExtendedConnect::parse(pseudo, Headers::new()).unwrap_err();
-    let refusal = ExtendedConnect::refusal(&error);
-    let cause = "an extended CONNECT is for another protocol";
-    table.variant("HandshakeError", &error, cause, answer_of(&refusal), client);
+    let other = Request::extended_connect(HttpVersion::Http2, pseudo, Headers::new()).unwrap();
+    let page = Request::new("GET", "https://example.com/", HttpVersion::Http2, Headers::new());
+    for (request, cause, remedy) in [
+        (other, "an extended CONNECT is for another protocol", client),
+        (
+            page.unwrap(),
+            "a request over HTTP/2 or HTTP/3 asks for a page, not for a WebSocket",
+            "answer it with the page, if there is one; set the `:protocol` of a CONNECT that has one",
+        ),
+    ] {
+        let error = request.check().unwrap_err();
+        let refusal = Response::refusal(&error, request.version());
+        table.variant("HandshakeError", &error, cause, answer_of(&refusal), remedy);
+    }
 }
 
 pub(crate) fn application(table: &mut Table) {
@@ -199,7 +209,7 @@ pub(crate) fn application(table: &mut Table) {
     super::adapters::head_limits(table);
 }
 
-fn asking(request: &str) -> (ServerHandshake, sanswire::handshake::Request) {
+fn asking(request: &str) -> (ServerHandshake, Request) {
     let mut handshake = ServerHandshake::new(&HeadLimits::default());
     handshake.input().extend_from_slice(request.as_bytes());
     let asked = handshake.poll_request().unwrap().unwrap();

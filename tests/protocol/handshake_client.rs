@@ -8,7 +8,7 @@ use sanswire::driver::Driver;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, ExtendedConnect, HandshakeError, HeadLimits,
-    Response, ServerHandshake, SubprotocolPolicy, encode_accept, encode_key,
+    Response, ServerHandshake, SubprotocolPolicy, Upgrade, encode_accept, encode_key,
 };
 use sanswire::whatwg::WebSocketObject;
 
@@ -760,6 +760,8 @@ fn secrets_are_not_in_the_debug_output() {
     for debug in [
         format!("{request:?}"),
         format!("{:?}", ExtendedConnect::from(&request)),
+        format!("{:?}", Upgrade::new(&request, NONCE)),
+        format!("{:?}", ClientHandshake::new(&request, NONCE)),
         format!("{page:?}"),
         format!("{driver:?}"),
     ] {

@@ -3,9 +3,10 @@
 
 use sanswire::extension::Extension;
 use sanswire::handshake::{
-    Acceptance, ClientRequest, ExtendedConnect, HandshakeError, Headers, OriginPolicy,
-    SubprotocolPolicy,
+    Acceptance, ClientRequest, ExtendedConnect, HandshakeError, Headers, HttpVersion, OriginPolicy,
+    Request, Response, SubprotocolPolicy,
 };
+use sanswire::{Config, Connection};
 
 use crate::support::{invalid_header, malformed};
 
@@ -25,19 +26,49 @@ fn headers(fields: &[(&str, &str)]) -> Headers {
     headers
 }
 
+/// Parses and checks a request, over both versions with the same outcome.
+fn parse<'a>(
+    pseudo_headers: impl IntoIterator<Item = (&'a str, &'a str)> + Clone,
+    headers: Headers,
+) -> Result<Request, HandshakeError> {
+    let [http2, http3] = [HttpVersion::Http2, HttpVersion::Http3].map(|version| {
+        let request = Request::extended_connect(version, pseudo_headers.clone(), headers.clone())?;
+        assert_eq!(request.version(), version);
+        request.check().map(|()| request)
+    });
+    assert_eq!(http2.as_ref().err(), http3.as_ref().err());
+    http3.and(http2)
+}
+
 /// Parses the example of RFC 8441, §5.1, with more headers.
-fn parse_with(fields: &[(&str, &str)]) -> Result<ExtendedConnect, HandshakeError> {
+fn parse_with(fields: &[(&str, &str)]) -> Result<Request, HandshakeError> {
     let version = [("sec-websocket-version", "13")];
-    ExtendedConnect::parse(PSEUDO_HEADERS, headers(&[&version, fields].concat()))
+    parse(PSEUDO_HEADERS, headers(&[&version, fields].concat()))
 }
 
 /// Parses it with another value of a pseudo-header, or without it.
-fn parse_but(name: &str, value: Option<&str>) -> Result<ExtendedConnect, HandshakeError> {
+fn parse_but(name: &str, value: Option<&str>) -> Result<Request, HandshakeError> {
     let changed = PSEUDO_HEADERS.iter().filter_map(|(other, old)| match value {
         _ if *other != name => Some((*other, *old)),
         value => value.map(|value| (*other, value)),
     });
-    ExtendedConnect::parse(changed, headers(&[("sec-websocket-version", "13")]))
+    parse(changed, headers(&[("sec-websocket-version", "13")]))
+}
+
+fn refusal(error: &HandshakeError) -> Response {
+    let [http2, http3] =
+        [HttpVersion::Http2, HttpVersion::Http3].map(|version| Response::refusal(error, version));
+    assert_eq!(http2, http3);
+    http2
+}
+
+/// Opens a client's connection by a response.
+fn open(
+    connect: &ExtendedConnect,
+    status: u16,
+    headers: &Headers,
+) -> Result<Connection, HandshakeError> {
+    connect.open(status, headers, &Config::default(), [7; 32])
 }
 
 #[test]
@@ -77,7 +108,7 @@ fn a_server_accepts_with_200_and_neither_key_nor_upgrade() {
         .extension(Extension::new("bar").unwrap())
         .header("X-Name", "Value")
         .unwrap();
-    let (response, negotiated) = connect.accept(&acceptance).unwrap();
+    let (response, connection) = connect.accept(&acceptance, &Config::default()).unwrap();
     assert_eq!(response.status(), 200);
     let expected = headers(&[
         ("sec-websocket-protocol", "chat"),
@@ -85,8 +116,9 @@ fn a_server_accepts_with_200_and_neither_key_nor_upgrade() {
         ("x-name", "Value"),
     ]);
     assert_eq!(response.headers(), &expected);
-    assert_eq!(negotiated.subprotocol(), Some("chat"));
-    let unoffered = connect.accept(&Acceptance::new().subprotocol("b")).unwrap_err();
+    assert_eq!((connection.protocol(), connection.extensions()), ("chat", "bar"));
+    let unoffered = Acceptance::new().subprotocol("b");
+    let unoffered = connect.accept(&unoffered, &Config::default()).unwrap_err();
     assert_eq!(unoffered, HandshakeError::UnofferedSubprotocol("b".to_owned()));
 }
 
@@ -94,7 +126,7 @@ fn a_server_accepts_with_200_and_neither_key_nor_upgrade() {
 fn another_protocol_is_answered_501() {
     let error = parse_but(":protocol", Some("connect-udp")).unwrap_err();
     assert_eq!(error, HandshakeError::UnsupportedProtocol("connect-udp".to_owned()));
-    assert_eq!(ExtendedConnect::refusal(&error).status(), 501);
+    assert_eq!(refusal(&error).status(), 501);
 }
 
 #[test]
@@ -112,11 +144,11 @@ fn each_pseudo_header_must_be_there_once_and_right() {
     for (name, _) in PSEUDO_HEADERS {
         assert_eq!(parse_but(name, None).unwrap_err(), HandshakeError::MissingHeader(name));
         let twice = PSEUDO_HEADERS.into_iter().chain([(name, "x")]);
-        let error = ExtendedConnect::parse(twice, Headers::new()).unwrap_err();
+        let error = parse(twice, Headers::new()).unwrap_err();
         assert_eq!(error, HandshakeError::DuplicateHeader(name));
     }
     let unknown = PSEUDO_HEADERS.into_iter().chain([(":status", "200")]);
-    assert_eq!(malformed(ExtendedConnect::parse(unknown, Headers::new())), "pseudo-header");
+    assert_eq!(malformed(parse(unknown, Headers::new())), "pseudo-header");
 }
 
 #[test]
@@ -129,20 +161,20 @@ fn headers_are_judged_as_over_http_1_1() {
         ("Sec-WebSocket-Extensions", "a;"),
     ] {
         let parsed = parse_with(&[(&name.to_lowercase(), value)]);
-        let refusal = ExtendedConnect::refusal(parsed.as_ref().unwrap_err());
-        assert_eq!((invalid_header(parsed), refusal.status()), (name, 400));
+        let refused = refusal(parsed.as_ref().unwrap_err());
+        assert_eq!((invalid_header(parsed), refused.status()), (name, 400));
     }
     let error = parse_with(&[("sec-websocket-version", "13")]).unwrap_err();
     assert_eq!(error, HandshakeError::DuplicateHeader("Sec-WebSocket-Version"));
-    assert_eq!(ExtendedConnect::refusal(&error).status(), 400);
+    assert_eq!(refusal(&error).status(), 400);
     assert!(parse_with(&[("host", "Server.example.com"), ("sec-websocket-key", "x")]).is_ok());
 }
 
 #[test]
 fn a_wrong_version_is_answered_400_with_the_version_and_no_upgrade() {
-    let error = ExtendedConnect::parse(PSEUDO_HEADERS, Headers::new()).unwrap_err();
+    let error = parse(PSEUDO_HEADERS, Headers::new()).unwrap_err();
     assert_eq!(error, HandshakeError::UnsupportedVersion(None));
-    let response = ExtendedConnect::refusal(&error);
+    let response = refusal(&error);
     assert_eq!(response.status(), 400);
     assert_eq!(response.headers().text("sec-websocket-version"), Some("13"));
     assert_eq!(response.headers().get("upgrade"), None);
@@ -154,20 +186,18 @@ fn a_wrong_version_is_answered_400_with_the_version_and_no_upgrade() {
 fn a_client_judges_the_response_as_over_http_1_1() {
     let request = ClientRequest::new("a", "/").unwrap().subprotocol("chat").unwrap();
     let connect = ExtendedConnect::from(&request);
-    assert_eq!(connect.check_response(204, &Headers::new()).unwrap().subprotocol(), None);
+    assert_eq!(open(&connect, 204, &Headers::new()).unwrap().protocol(), "");
     let other = headers(&[("sec-websocket-protocol", "other")]);
-    let error = connect.check_response(200, &other).unwrap_err();
+    let error = open(&connect, 200, &other).unwrap_err();
     assert_eq!(error, HandshakeError::UnofferedSubprotocol("other".to_owned()));
     for status in [101, 199, 300, 403, 501] {
-        let Err(HandshakeError::UnexpectedStatus(response)) =
-            connect.check_response(status, &other)
-        else {
+        let Err(HandshakeError::UnexpectedStatus(response)) = open(&connect, status, &other) else {
             panic!("{status} opened a connection");
         };
         assert_eq!((response.status(), response.headers()), (status, &other));
     }
     let strict = request.subprotocol_policy(SubprotocolPolicy::Required);
-    let error = ExtendedConnect::from(&strict).check_response(200, &Headers::new()).unwrap_err();
+    let error = open(&ExtendedConnect::from(&strict), 200, &Headers::new()).unwrap_err();
     assert_eq!(error, HandshakeError::NoSubprotocol);
 }
 
@@ -176,7 +206,10 @@ fn an_origin_policy_judges_it_by_origin_and_authority() {
     let policy = OriginPolicy::same_https_origin();
     let allows = |fields: &[(&str, &str)]| {
         let connect = parse_with(fields).unwrap();
-        policy.allows(connect.origin(), Some(connect.authority()))
+        assert_eq!(connect.host(), Some("server.example.com"));
+        let allowed = policy.allows(connect.origin(), connect.host());
+        assert_eq!(policy.check(&connect).is_ok(), allowed);
+        allowed
     };
     assert!(allows(&[("origin", "https://server.example.com")]));
     assert!(!allows(&[("origin", "https://evil.example")]));
