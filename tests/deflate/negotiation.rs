@@ -7,6 +7,11 @@ use sanswire::extension::{
     Deflate, DeflateConfig, Extension, InvalidExtension, Takeover, encode_extensions,
     parse_extensions,
 };
+use sanswire::handshake::{Acceptance, ClientRequest, HttpVersion};
+
+use crate::support::deflate::{RSV1, deflate_config};
+use crate::support::stack::opened;
+use crate::support::{End, FIN, Got, Pair, TEXT};
 
 const NAME: &str = "permessage-deflate";
 
@@ -640,6 +645,30 @@ mod handshake {
                 prop_assert_eq!(transfer(&mut client, &mut server, text), 0xc1);
                 prop_assert_eq!(transfer(&mut server, &mut client, text), 0xc1);
             }
+        }
+    }
+}
+
+#[test]
+fn connections_by_another_http_stack_compress_over_every_version_of_http() {
+    for version in [HttpVersion::Http11, HttpVersion::Http2, HttpVersion::Http3] {
+        let request = ClientRequest::new("example.com", "/").unwrap().deflate(&deflate_config());
+        let acceptance = Acceptance::new().deflate(&deflate_config().window_bits(10));
+        let (response, client, server) = opened(version, &request, &acceptance);
+        let expected = with("server_max_window_bits=10");
+        assert_eq!(response.headers().text("Sec-WebSocket-Extensions"), Some(&*expected));
+        assert_eq!([client.extensions(), server.extensions()], [&expected; 2]);
+        let mut pair = Pair::of(End::of(client), End::of(server), 0);
+        let text = "to and fro, ".repeat(1000);
+        for role in [Role::Client, Role::Server] {
+            pair.end(role).send(&*text).unwrap();
+            pair.end(role).send(&*text).unwrap();
+        }
+        pair.settle();
+        for side in [&mut pair.client, &mut pair.server] {
+            assert_eq!(side.end.take_got(), [Got::text(&text), Got::text(&text)], "{version}");
+            assert_eq!(side.wrote[0], FIN | RSV1 | TEXT);
+            assert!(side.wrote.len() < text.len() / 10, "{}", side.wrote.len());
         }
     }
 }

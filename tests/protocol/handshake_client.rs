@@ -3,14 +3,14 @@
 
 use bytes::Buf;
 use proptest::prelude::*;
-use sanswire::Config;
 use sanswire::driver::Driver;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, ExtendedConnect, HandshakeError, HeadLimits,
-    Response, ServerHandshake, SubprotocolPolicy, Upgrade, encode_accept, encode_key,
+    Headers, Response, ServerHandshake, SubprotocolPolicy, Upgrade, encode_accept, encode_key,
 };
 use sanswire::whatwg::WebSocketObject;
+use sanswire::{Config, Role};
 
 use crate::support::{invalid_header, malformed};
 
@@ -73,12 +73,80 @@ fn open_in_parts<'a>(request: &ClientRequest, parts: impl Iterator<Item = &'a [u
     }
 }
 
-/// Gives a response to a client at once, and byte by byte with the same outcome.
+/// Gives a response to a client at once, byte by byte, and by way of another HTTP stack with the same
+/// outcome.
 fn open_with(request: &ClientRequest, response: impl AsRef<[u8]>) -> Outcome {
     let response = response.as_ref();
     let outcome = open_in_parts(request, [response].into_iter());
     assert_eq!(open_in_parts(request, response.chunks(1)), outcome);
+    let is_http = !matches!(
+        outcome.result,
+        Err(HandshakeError::EndOfStream
+            | HandshakeError::LimitExceeded(_)
+            | HandshakeError::Malformed { .. }
+            | HandshakeError::NoResponse
+            | HandshakeError::UnsupportedHttpVersion(_)
+            | HandshakeError::WrongProtocol { .. })
+    );
+    if is_http {
+        assert_same_by_another_stack(request, response, &outcome);
+    }
     outcome
+}
+
+/// Asserts that a response of which another HTTP stack has parsed the head comes to the same result.
+fn assert_same_by_another_stack(request: &ClientRequest, response: &[u8], outcome: &Outcome) {
+    let mut rest = response;
+    let (status, headers) = loop {
+        let head;
+        (head, rest) = rest.split_at(rest.windows(4).position(|end| end == b"\r\n\r\n").unwrap());
+        rest = &rest[4..];
+        // RFC 9112, §5.2: a line that is folded is one line.
+        let mut lines: Vec<Vec<u8>> = Vec::new();
+        for line in head.split(|byte| *byte == b'\n') {
+            match (line, lines.last_mut()) {
+                ([b' ' | b'\t', ..], Some(last)) => {
+                    last.truncate(last.trim_ascii_end().len());
+                    last.push(b' ');
+                    last.extend(line.trim_ascii());
+                }
+                _ => lines.push(line.trim_ascii_end().to_vec()),
+            }
+        }
+        let mut lines = lines.into_iter();
+        let line = String::from_utf8_lossy(&lines.next().unwrap()).into_owned();
+        let status = line.split(' ').nth(1).unwrap().parse().unwrap();
+        if (100..=199).contains(&status) && status != 101 {
+            continue;
+        }
+        let mut headers = Headers::new();
+        for line in lines {
+            let colon = line.iter().position(|byte| *byte == b':').unwrap();
+            let name = core::str::from_utf8(&line[..colon]).unwrap();
+            headers.append(name, &line[colon + 1..]).unwrap();
+        }
+        break (status, headers);
+    };
+    let opened = Upgrade::new(request, NONCE).open(status, &headers, &Config::default(), [7; 32]);
+    match (opened, &outcome.result) {
+        (Ok(connection), Ok(response)) => {
+            assert_eq!(response.headers(), &headers);
+            let subprotocol = outcome.subprotocol.as_deref().unwrap_or_default();
+            assert_eq!(connection.protocol(), subprotocol);
+            assert_eq!(connection.extensions(), outcome.extensions);
+            assert_eq!(connection.role(), Role::Client);
+        }
+        (
+            Err(HandshakeError::UnexpectedStatus(by_stack)),
+            Err(HandshakeError::UnexpectedStatus(read)),
+        ) => {
+            assert_eq!(by_stack.status(), read.status());
+            assert_eq!(by_stack.headers(), read.headers());
+            // The stack has the body.
+            assert_eq!((by_stack.content().len(), by_stack.is_truncated()), (0, false));
+        }
+        (opened, result) => assert_eq!(opened.err(), result.as_ref().err().cloned()),
+    }
 }
 
 fn open(response: impl AsRef<[u8]>) -> Outcome {

@@ -1,14 +1,14 @@
 //! The server's side of the opening handshake (RFC 6455, §4.2).
-#![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
+#![expect(clippy::panic, clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use bytes::Buf;
 use proptest::prelude::*;
-use sanswire::Config;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, HttpVersion, Request,
-    Response, ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Headers, HttpVersion,
+    Request, Response, ServerHandshake,
 };
+use sanswire::{Config, Role};
 
 use crate::support::{invalid_header, malformed};
 
@@ -62,12 +62,67 @@ fn serve_in_parts<'a>(parts: impl Iterator<Item = &'a [u8]>, acceptance: &Accept
     Outcome { requests, result, output, waiting, rest }
 }
 
-/// Serves a request that comes at once, and byte by byte with the same outcome.
+/// Serves a request that comes at once, byte by byte, and by way of another HTTP stack with the same
+/// outcome.
 fn serve_with(request: impl AsRef<[u8]>, acceptance: &Acceptance) -> Outcome {
     let request = request.as_ref();
     let outcome = serve_in_parts([request].into_iter(), acceptance);
     assert_eq!(serve_in_parts(request.chunks(1), acceptance), outcome);
+    let is_http = match &outcome.result {
+        Ok(()) => !outcome.requests.is_empty(),
+        Err(HandshakeError::UnsupportedHttpVersion(version)) => version == "HTTP/1.0",
+        Err(
+            HandshakeError::LimitExceeded(_)
+            | HandshakeError::Malformed { .. }
+            | HandshakeError::WrongProtocol { .. },
+        ) => false,
+        Err(_) => true,
+    };
+    if is_http {
+        assert_same_by_another_stack(request, acceptance, &outcome);
+    }
     outcome
+}
+
+/// Asserts that a request of which another HTTP stack has parsed the head comes to the same result,
+/// and to the same answer in all its bytes.
+fn assert_same_by_another_stack(head: &[u8], acceptance: &Acceptance, outcome: &Outcome) {
+    let mut lines = head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+    let line = lines.by_ref().find(|line| !line.is_empty()).unwrap();
+    let line = String::from_utf8_lossy(line);
+    let [method, target, version] = line.split(' ').collect::<Vec<_>>()[..] else {
+        panic!("{line}")
+    };
+    let version = if version == "HTTP/1.0" { HttpVersion::Http10 } else { HttpVersion::Http11 };
+    let mut headers = Headers::new();
+    for line in lines.take_while(|line| !line.is_empty()) {
+        let colon = line.iter().position(|byte| *byte == b':').unwrap();
+        let name = core::str::from_utf8(&line[..colon]).unwrap();
+        headers.append(name, &line[colon + 1..]).unwrap();
+    }
+    let answered = Request::new(method, target, version, headers)
+        .and_then(|request| request.accept(acceptance, &Config::default()));
+    match answered {
+        Ok((response, connection)) => {
+            let mut output = format!("HTTP/1.1 {} {}\r\n", response.status(), response.reason());
+            for (name, value) in response.headers().iter() {
+                output += &format!("{name}: {}\r\n", core::str::from_utf8(value).unwrap());
+            }
+            assert_eq!(output + "\r\n", outcome.output);
+            assert_eq!((&outcome.result, connection.role()), (&Ok(()), Role::Server));
+        }
+        Err(error) => {
+            // The answer to HEAD has no body, if it was known to be one.
+            let mut handshake = ServerHandshake::new(&HeadLimits::default());
+            if !outcome.requests.is_empty() {
+                let asked = format!("{method} / HTTP/1.1\r\nHost: h\r\n\r\n");
+                handshake = handshake_with(&asked).0;
+            }
+            handshake.reject(&Response::refusal(&error, version)).unwrap();
+            assert_eq!(take_output(&mut handshake), outcome.output);
+            assert_eq!(outcome.result, Err(error));
+        }
+    }
 }
 
 fn serve(request: impl AsRef<[u8]>) -> Outcome {

@@ -30,6 +30,8 @@ mod handshake_redirect;
 #[cfg(feature = "handshake")]
 mod handshake_server;
 #[cfg(feature = "handshake")]
+mod handshake_stack;
+#[cfg(feature = "handshake")]
 mod handshake_tunnel;
 #[cfg(feature = "handshake")]
 mod handshake_url;

@@ -72,6 +72,10 @@ impl End {
             Role::Client => Connection::client(config, [7; 32]),
             Role::Server => Connection::server(config),
         };
+        Self::of(connection)
+    }
+
+    pub(crate) const fn of(connection: Connection) -> Self {
         Self { connection, got: Vec::new(), error: None }
     }
 

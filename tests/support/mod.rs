@@ -9,6 +9,8 @@ mod end;
 mod oracle;
 mod pair;
 mod random;
+#[cfg(feature = "handshake")]
+pub(crate) mod stack;
 
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use self::{

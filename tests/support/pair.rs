@@ -27,8 +27,7 @@ pub(crate) struct Side {
 }
 
 impl Side {
-    fn new(role: Role, config: &Config) -> Self {
-        let end = End::new(role, config);
+    fn new(end: End) -> Self {
         let state = end.state();
         Self { end, wrote: Vec::new(), wire: Vec::new(), shut: false, told: false, state }
     }
@@ -85,11 +84,11 @@ impl Side {
 
 impl Pair {
     pub(crate) fn new(client: &Config, server: &Config, seed: u64) -> Self {
-        Self {
-            client: Side::new(Role::Client, client),
-            server: Side::new(Role::Server, server),
-            random: Random::new(seed),
-        }
+        Self::of(End::new(Role::Client, client), End::new(Role::Server, server), seed)
+    }
+
+    pub(crate) fn of(client: End, server: End, seed: u64) -> Self {
+        Self { client: Side::new(client), server: Side::new(server), random: Random::new(seed) }
     }
 
     pub(crate) fn open() -> Self {
