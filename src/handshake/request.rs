@@ -37,7 +37,7 @@ pub struct Request {
     path: core::ops::Range<usize>,
     /// The target's authority or else that of the `Host` header.
     authority: Option<String>,
-    /// The `:protocol` of an extended CONNECT.
+    /// The `:protocol` of an extended CONNECT; `None` of all other requests.
     protocol: Option<String>,
 }
 
@@ -150,9 +150,13 @@ impl Request {
 
     /// Sets the `:protocol` of an extended CONNECT that was made from types which have no place for
     /// it, such as those of the crate `http`.
+    ///
+    /// A request that is not a CONNECT of HTTP/2 or HTTP/3 stays as it is.
     #[must_use]
     pub fn with_protocol(self, protocol: &str) -> Self {
-        Self { protocol: Some(protocol.to_owned()), ..self }
+        let is_multiplexed = matches!(self.version, HttpVersion::Http2 | HttpVersion::Http3);
+        let protocol = (is_multiplexed && self.method == CONNECT).then(|| protocol.to_owned());
+        Self { protocol, ..self }
     }
 
     /// Applies the rules of HTTP; those of the WebSocket handshake are left to `check`.
@@ -236,8 +240,7 @@ impl Request {
 
     fn check_extended_connect(&self) -> Result<(), HandshakeError> {
         let headers = &self.headers;
-        let protocol = self.protocol.as_deref().filter(|_| self.method == CONNECT);
-        let Some(protocol) = protocol else {
+        let Some(protocol) = &self.protocol else {
             return Err(HandshakeError::NotExtendedConnect(self.shown_method()));
         };
         if protocol != WEBSOCKET {
@@ -297,9 +300,11 @@ impl Request {
         &self.headers
     }
 
-    /// Returns the host, with the port if one was sent. Only HTTP/1.0 may have none.
+    /// Returns the host, with the port if one was sent. It comes from an absolute target or from
+    /// `:authority`, otherwise from the `Host` header.
     ///
-    /// It comes from an absolute target or from `:authority`, otherwise from the `Host` header.
+    /// `None` in HTTP/1.0 without a `Host` header, and in HTTP/2 and HTTP/3 if the HTTP stack passes
+    /// on only the path.
     #[must_use]
     pub fn host(&self) -> Option<&str> {
         self.authority.as_deref()

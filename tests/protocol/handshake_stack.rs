@@ -206,6 +206,21 @@ fn an_extended_connect_over_http_1_1_is_none() {
 }
 
 #[test]
+fn a_protocol_belongs_to_a_connect_of_http_2_and_is_left_out_elsewhere() {
+    let upgrade = request_of(HttpVersion::Http11, &[]).unwrap().with_protocol("connect-udp");
+    assert_eq!((upgrade.protocol(), upgrade.check()), (None, Ok(())));
+    let page = Request::new("GET", "/", HttpVersion::Http2, headers(&[("host", "a")])).unwrap();
+    assert_eq!(page.with_protocol("websocket").protocol(), None);
+    for version in MULTIPLEXED {
+        let other = request_of(version, &[]).unwrap().with_protocol("connect-udp");
+        assert_eq!(other.protocol(), Some("connect-udp"));
+        let error = HandshakeError::UnsupportedProtocol("connect-udp".to_owned());
+        assert_eq!(other.check(), Err(error.clone()));
+        assert_eq!(Response::refusal(&error, version).status(), 501);
+    }
+}
+
+#[test]
 fn headers_of_a_connection_and_another_host_are_refused_over_http_2() {
     for version in MULTIPLEXED {
         for (name, value) in [
