@@ -44,6 +44,7 @@ impl Response {
                 let status = if response.status() == 426 { 400 } else { response.status() };
                 let mut headers = response.headers().clone();
                 headers.remove(UPGRADE);
+                headers.remove(CONNECTION);
                 let body = response.content().clone();
                 Self::new(status).with_headers(headers.to_lowercase()).body(body)
             }

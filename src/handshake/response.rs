@@ -222,8 +222,10 @@ impl From<&HandshakeError> for Response {
             // RFC 9110, §15.5.6: "MUST generate an Allow header field in a 405 response"
             405 => response.headers.push("Allow", "GET"),
             426 => {
-                // RFC 9110, §15.5.22: "MUST send an Upgrade header field in a 426 response"
+                // RFC 9110, §15.5.22: "MUST send an Upgrade header field in a 426 response"; §7.8: "A
+                // sender of Upgrade MUST also send an "Upgrade" connection option"
                 response.headers.push(UPGRADE, "websocket");
+                response.headers.push(CONNECTION, "Upgrade");
                 // §4.4: "it MUST respond with a |Sec-WebSocket-Version| header field […] containing
                 // all versions it is willing to use"
                 response.headers.push(VERSION, "13");

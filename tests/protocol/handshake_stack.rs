@@ -270,6 +270,33 @@ fn every_version_has_the_same_rules_about_what_is_offered() {
 }
 
 #[test]
+fn a_refusal_is_426_with_upgrade_over_http_1_1_only() {
+    for error in [HandshakeError::NotUpgrade(None), HandshakeError::UnsupportedVersion(None)] {
+        let refusal = Response::refusal(&error, HttpVersion::Http11);
+        assert_eq!(refusal, Response::from(&error));
+        assert_eq!(refusal.status(), 426);
+        assert_eq!(refusal.headers().text("Upgrade"), Some("websocket"));
+        // RFC 9110, §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option in the
+        // Connection header field"
+        assert_eq!(refusal.headers().text("Connection"), Some("Upgrade"));
+        assert_eq!(refusal.headers().text("Sec-WebSocket-Version"), Some("13"));
+        for version in MULTIPLEXED {
+            let multiplexed = Response::refusal(&error, version);
+            assert_eq!((multiplexed.status(), multiplexed.reason()), (400, "Bad Request"));
+            let expected =
+                [("content-type", "text/plain; charset=utf-8"), ("sec-websocket-version", "13")];
+            assert_eq!(multiplexed.headers(), &headers(&expected));
+            assert_eq!(multiplexed.content(), refusal.content());
+        }
+    }
+    let forbidden = HandshakeError::ForbiddenOrigin(None);
+    for version in ALL {
+        let refusal = Response::refusal(&forbidden, version);
+        assert_eq!((refusal.status(), refusal.reason()), (403, "Forbidden"));
+    }
+}
+
+#[test]
 fn a_client_opens_only_by_a_response_that_keeps_every_rule_of_section_4_1() {
     let upgrade = Upgrade::new(&offering(), NONCE);
     let good =
