@@ -355,7 +355,9 @@ impl fmt::Display for Told<'_> {
             }
             Error::NotExtendedConnect(method) => {
                 write!(f, "request method is {method}, where an extended CONNECT is expected")?;
-                ("", ": a proxy must pass it on as that; answer a request for a page otherwise")
+                let remedy = ": a proxy must pass it on as that, an HTTP stack with its :protocol \
+                              (Request::with_protocol); answer a request for a page otherwise";
+                ("", remedy)
             }
             Error::NotUpgrade(found) => {
                 f.write_str("request is not for a WebSocket: ")?;

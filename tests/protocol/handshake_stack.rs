@@ -368,3 +368,12 @@ fn user_information_and_queries_are_neither_accepted_nor_shown() {
         assert_eq!(error, HandshakeError::InvalidTarget("https://…@a/?…".to_owned()));
     }
 }
+
+#[test]
+fn a_connect_without_its_protocol_names_the_method_that_sets_it() {
+    let target = "https://server.example.com/";
+    let request = Request::new("CONNECT", target, HttpVersion::Http2, Headers::new()).unwrap();
+    let error = request.check().unwrap_err();
+    assert!(error.to_string().contains("Request::with_protocol"), "{error}");
+    assert!(!error.answer().contains("with_protocol"), "{}", error.answer());
+}
