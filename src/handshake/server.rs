@@ -1,11 +1,13 @@
 //! The server's side of the opening handshake (RFC 6455, §4.2); knows no frames.
 
+use alloc::string::ToString;
+
 use super::deadline::Deadline;
 use super::http::{HeadReader, Kind};
 use super::opening::Finished;
 use super::request::RequestLine;
 use super::response::Body;
-use super::{Acceptance, HandshakeError, HeadLimits, Negotiated, Request, Response};
+use super::{Acceptance, HandshakeError, HeadLimits, HttpVersion, Negotiated, Request, Response};
 use crate::buffer::{Input, ReceiveBuf, TransmitBuf};
 use crate::connection::Opened;
 use crate::timestamp::Timestamp;
@@ -161,8 +163,8 @@ impl ServerHandshake {
     ///
     /// # Errors
     ///
-    /// - The request is invalid ([`Request::check`]). Its answer is queued, and the handshake is
-    ///   over.
+    /// - The request is invalid ([`Request::check`]), or not one of HTTP/1.1. Its answer is queued,
+    ///   and the handshake is over.
     /// - [`HandshakeError::OutOfOrder`]: no request is waiting for an answer. Nothing changed.
     /// - [`HandshakeError::UnofferedSubprotocol`] or [`HandshakeError::UnofferedExtension`]: the
     ///   client did not offer what `acceptance` chooses. Nothing changed.
@@ -174,7 +176,14 @@ impl ServerHandshake {
         let State::Requested(body) = self.state else {
             return Err(HandshakeError::OutOfOrder);
         };
-        if let Err(error) = request.check() {
+        // A request of HTTP/2 is not this handshake's, and valid by other rules.
+        let checked = match request.version() {
+            HttpVersion::Http11 => request.check(),
+            other @ (HttpVersion::Http10 | HttpVersion::Http2 | HttpVersion::Http3) => {
+                Err(HandshakeError::UnsupportedHttpVersion(other.to_string()))
+            }
+        };
+        if let Err(error) = checked {
             return Err(self.fail(error, body));
         }
         let (response, negotiated) = request.grant(acceptance)?;

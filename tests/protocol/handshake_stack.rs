@@ -2,9 +2,11 @@
 //! 6455, §4; RFC 8441; RFC 9220).
 #![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
+use bytes::Buf;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
-    Acceptance, ClientRequest, HandshakeError, Headers, HttpVersion, Request, Response, Upgrade,
+    Acceptance, ClientRequest, HandshakeError, HeadLimits, Headers, HttpVersion, Request, Response,
+    ServerHandshake, Upgrade,
 };
 use sanswire::{CloseCode, Config, ReadyState};
 
@@ -366,6 +368,24 @@ fn user_information_and_queries_are_neither_accepted_nor_shown() {
         let target = "https://user:secret@a/?secret";
         let error = Request::new("CONNECT", target, version, Headers::new()).unwrap_err();
         assert_eq!(error, HandshakeError::InvalidTarget("https://…@a/?…".to_owned()));
+    }
+}
+
+#[test]
+fn a_request_over_http_2_cannot_be_accepted_by_a_handshake_over_http_1_1() {
+    for version in MULTIPLEXED {
+        let foreign = request_of(version, &[]).unwrap();
+        let mut handshake = ServerHandshake::new(&HeadLimits::default());
+        let head = "GET /chat HTTP/1.1\r\nHost: server.example.com\r\nUpgrade: websocket\r\n\
+            Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+            Sec-WebSocket-Version: 13\r\n\r\n";
+        handshake.input().extend_from_slice(head.as_bytes());
+        assert!(handshake.poll_request().unwrap().is_some());
+        let error = handshake.accept(&foreign, &Acceptance::new()).unwrap_err();
+        assert_eq!(error, HandshakeError::UnsupportedHttpVersion(version.to_string()));
+        assert!(handshake.is_refused() && !handshake.is_open());
+        let output = handshake.poll_transmit().unwrap();
+        assert!(output.chunk().starts_with(b"HTTP/1.1 505 "));
     }
 }
 

@@ -14,8 +14,8 @@ use sanswire::delivery::{self, DeliveryError, Limits, Session, SessionId};
 use sanswire::extension::DeflateConfig;
 use sanswire::frame::Decoder;
 use sanswire::handshake::{
-    Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Request, Response,
-    ServerHandshake,
+    Acceptance, ClientHandshake, ClientRequest, ExtendedConnect, HandshakeError, HeadLimits,
+    HttpVersion, Request, Response, ServerHandshake,
 };
 use sanswire::whatwg::{self, WebSocketObject};
 use sanswire::{
@@ -71,7 +71,7 @@ impl World {
             sessions: (0..2).map(Talking::new).collect(),
             validators: (0..2).map(|_| Validating::default()).collect(),
             prepared: vec![Prepared::text("prepared"), Prepared::binary(&[7; 20_000])],
-            requests: Vec::new(),
+            requests: vec![multiplexed()],
             messages: vec![Message::from("text"), Message::from(vec![0xff; 40])],
             scraps: Vec::new(),
             spare: SpareBuffers::default(),
@@ -613,7 +613,7 @@ impl Serving {
         scraps: &mut Vec<Vec<u8>>,
         end: &mut End,
     ) {
-        match random.below(12) {
+        match random.below(13) {
             0..6 => feed(&mut self.handshake.input(), bytes, random),
             6 if !requests.is_empty() => {
                 // Perhaps another handshake's.
@@ -627,7 +627,22 @@ impl Serving {
                 assert!(accepted.is_err() || self.handshake.is_open());
                 if !was_refused && self.handshake.is_refused() {
                     self.error = accepted.err();
-                    assert_eq!(self.error, request.check().err());
+                    let of_http_2 = HandshakeError::UnsupportedHttpVersion("HTTP/2".into());
+                    let fault = if request.version() == HttpVersion::Http2 {
+                        Some(of_http_2)
+                    } else {
+                        request.check().err()
+                    };
+                    assert_eq!(self.error, fault);
+                }
+            }
+            11 if !requests.is_empty() => {
+                // As if another HTTP stack had parsed it.
+                let request = &requests[random.below(requests.len())];
+                let accepted = request.accept(&Acceptance::new(), &config(random));
+                assert_eq!(accepted.as_ref().err(), request.check().err().as_ref());
+                if let Ok((_, connection)) = accepted {
+                    *end = End::with(connection, Some(Vec::new()));
                 }
             }
             7 => {
@@ -1085,6 +1100,13 @@ fn may_be_text(bytes: &[u8], is_whole: bool) -> bool {
 
 fn is_sound(message: &Message) -> bool {
     message.kind() == MessageKind::Binary || may_be_text(message.as_bytes(), true)
+}
+
+/// A valid request that came over HTTP/2.
+fn multiplexed() -> Request {
+    let sent = ExtendedConnect::from(&ClientRequest::new("a", "/").unwrap());
+    let (pseudo_headers, headers) = (sent.pseudo_headers(), sent.headers().clone());
+    Request::extended_connect(HttpVersion::Http2, pseudo_headers, headers).unwrap()
 }
 
 const REQUEST: &[u8] =
