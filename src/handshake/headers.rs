@@ -174,6 +174,16 @@ impl Headers {
         self.all(name).collect::<Vec<_>>().join(&b", "[..])
     }
 
+    /// Puts the values of all fields of this name into one.
+    pub(super) fn join(&mut self, name: &str, separator: &[u8]) {
+        let values: Vec<_> = self.all(name).collect();
+        if values.len() > 1 {
+            let whole = values.join(separator);
+            self.remove(name);
+            self.push(name, whole);
+        }
+    }
+
     /// Drops all fields of this name.
     pub(super) fn remove(&mut self, name: &str) {
         self.fields.retain(|field| !field.name.eq_ignore_ascii_case(name));

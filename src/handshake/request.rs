@@ -7,8 +7,8 @@ use alloc::vec::Vec;
 
 use super::authority::Authority;
 use super::headers::{
-    CONNECTION, CONTENT_LENGTH, EXTENSION_LIST, EXTENSIONS, HOST, KEY, ORIGIN, TRANSFER_ENCODING,
-    UPGRADE, VERSION,
+    CONNECTION, CONTENT_LENGTH, COOKIE, EXTENSION_LIST, EXTENSIONS, HOST, KEY, ORIGIN,
+    TRANSFER_ENCODING, UPGRADE, VERSION,
 };
 use super::{HandshakeError, Headers, HttpVersion, InvalidHeader, key, subprotocol};
 use crate::excerpt::{Excerpt, Locator, Place};
@@ -145,6 +145,7 @@ impl Request {
         let target = Locator(path.to_owned());
         let path = 0..path.find('?').unwrap_or(path.len());
         let method = method.to_owned();
+        let headers = with_whole_cookies(headers, version);
         Ok(Self { method, target, version, headers, path, authority, protocol: None })
     }
 
@@ -170,6 +171,7 @@ impl Request {
         let (authority, path) = split_target(&target.0).ok_or_else(invalid)?;
         let authority = host(&headers, version, authority)?;
         let path = path..target.0.find('?').unwrap_or(target.0.len());
+        let headers = with_whole_cookies(headers, version);
         Ok(Self { method, target, version, headers, path, authority, protocol: None })
     }
 
@@ -294,7 +296,7 @@ impl Request {
         self.version
     }
 
-    /// Returns all headers.
+    /// Returns all headers. Cookies that HTTP/2 or HTTP/3 has split are one header again.
     #[must_use]
     pub const fn headers(&self) -> &Headers {
         &self.headers
@@ -388,6 +390,18 @@ fn host(
         // and instead use the host information of the request-target"
         _ => Ok(authority.or(host).map(ToOwned::to_owned)),
     }
+}
+
+/// Puts together the cookies that HTTP/2 and HTTP/3 may split.
+fn with_whole_cookies(mut headers: Headers, version: HttpVersion) -> Headers {
+    match version {
+        HttpVersion::Http10 | HttpVersion::Http11 => {}
+        // RFC 9113, §8.2.3: "these MUST be concatenated into a single octet string using the
+        // two-octet delimiter of 0x3b, 0x20 (the ASCII string "; ") before being passed into a
+        // non-HTTP/2 context". RFC 9114, §4.2.1, is the same.
+        HttpVersion::Http2 | HttpVersion::Http3 => headers.join(COOKIE, b"; "),
+    }
+    headers
 }
 
 /// Checks the rule about `Connection`, which is the same for requests and responses.

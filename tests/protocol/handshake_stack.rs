@@ -397,3 +397,28 @@ fn a_connect_without_its_protocol_names_the_method_that_sets_it() {
     assert!(error.to_string().contains("Request::with_protocol"), "{error}");
     assert!(!error.answer().contains("with_protocol"), "{}", error.answer());
 }
+
+#[test]
+fn cookies_that_http_2_has_split_are_one_header_again() {
+    // RFC 9113, §8.2.3, has this example.
+    let crumbs = [("cookie", "a=b"), ("x", "y"), ("cookie", "c=d"), ("Cookie", "e=f")];
+    for version in MULTIPLEXED {
+        let pseudo_headers = [
+            (":method", "CONNECT"),
+            (":protocol", "websocket"),
+            (":scheme", "https"),
+            (":authority", "a"),
+            (":path", "/"),
+        ];
+        let whole = [("x", "y"), ("Cookie", "a=b; c=d; e=f")];
+        let made = Request::extended_connect(version, pseudo_headers, headers(&crumbs)).unwrap();
+        assert_eq!(made.headers(), &headers(&whole));
+        let made = Request::new("GET", "/", version, headers(&crumbs)).unwrap();
+        assert_eq!(made.headers(), &headers(&whole));
+        let one = Request::new("GET", "/", version, headers(&crumbs[..2])).unwrap();
+        assert_eq!(one.headers(), &headers(&crumbs[..2]));
+    }
+    let fields = [&[("Host", "a")], &crumbs[..]].concat();
+    let made = Request::new("GET", "/", HttpVersion::Http11, headers(&fields)).unwrap();
+    assert_eq!(made.headers(), &headers(&fields));
+}
