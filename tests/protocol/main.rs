@@ -35,6 +35,8 @@ mod handshake_stack;
 mod handshake_tunnel;
 #[cfg(feature = "handshake")]
 mod handshake_url;
+#[cfg(feature = "http")]
+mod http_types;
 mod limits;
 #[cfg(feature = "handshake")]
 mod misuse;
