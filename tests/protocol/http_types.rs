@@ -2,7 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "a test helper fails its test by panicking")]
 
 use bytes::Bytes;
-use http::header::{HeaderMap, HeaderValue};
+use http::header::{HeaderMap, HeaderName, HeaderValue};
 use http::{Method, StatusCode, Uri, Version};
 use proptest::prelude::*;
 use sanswire::extension::Extension;
@@ -83,6 +83,16 @@ fn white_space_around_a_value_is_no_part_of_it() {
     map.insert("d", HeaderValue::from_bytes(b" ").unwrap());
     let headers = Headers::from(&map);
     assert_eq!((headers.get("a"), headers.get("d")), (Some(&b"b c"[..]), Some(&b""[..])));
+}
+
+#[test]
+fn a_name_that_is_no_token_is_left_out() {
+    // The crate `http` takes it from HTTP/2.
+    let name = HeaderName::from_lowercase(b"a\"b").unwrap();
+    let mut map = HeaderMap::new();
+    map.insert(name, HeaderValue::from_static("c"));
+    map.insert("d", HeaderValue::from_static("e"));
+    assert_eq!(Headers::from(&map), headers(&[("d", "e")]));
 }
 
 #[test]
