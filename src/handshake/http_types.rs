@@ -92,15 +92,17 @@ impl TryFrom<&Response> for http::Response<Bytes> {
     type Error = http::Error;
 
     /// The headers that say where the body ends, and whether the connection does, are left to the
-    /// HTTP stack.
+    /// HTTP stack. `Connection` says no more than that there is an `Upgrade`.
     ///
     /// Fails if the status is not one of three digits, or for the reasons of the headers.
     fn try_from(response: &Response) -> Result<Self, http::Error> {
         let mut headers = http::HeaderMap::try_from(response.headers())?;
         headers.remove(CONTENT_LENGTH);
         headers.remove(TRANSFER_ENCODING);
-        if response.status() != 101 {
-            headers.remove(CONNECTION);
+        headers.remove(CONNECTION);
+        // RFC 9110, §7.8: "A sender of Upgrade MUST also send an "Upgrade" connection option"
+        if headers.contains_key(UPGRADE) {
+            headers.insert(http::header::CONNECTION, http::HeaderValue::from_static("Upgrade"));
         }
         let mut made = Self::new(response.content().clone());
         *made.status_mut() = http::StatusCode::from_u16(response.status())?;

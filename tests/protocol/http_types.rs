@@ -235,6 +235,33 @@ fn a_response_has_status_headers_and_body_and_its_framing_is_left_to_the_stack()
 }
 
 #[test]
+fn a_response_with_an_upgrade_says_so_in_connection() {
+    let sent = Upgrade::new(&ClientRequest::new("a", "/").unwrap(), NONCE);
+    let received = Request::new("GET", "/", HttpVersion::Http11, sent.headers().clone()).unwrap();
+    let (response, _) = received.accept(&Acceptance::new(), &Config::default()).unwrap();
+    let made = answered(&response);
+    assert_eq!(made.status(), StatusCode::SWITCHING_PROTOCOLS);
+    assert_eq!(
+        (made.headers().len(), &made.headers()["connection"]),
+        (3, &"Upgrade".parse().unwrap())
+    );
+    assert_eq!(made.headers()["upgrade"], "websocket");
+    assert_eq!(made.headers()["sec-websocket-accept"], "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=");
+
+    let error = HandshakeError::NotUpgrade(None);
+    let made = answered(&Response::refusal(&error, HttpVersion::Http11));
+    assert_eq!(made.status(), StatusCode::UPGRADE_REQUIRED);
+    assert_eq!(
+        (&made.headers()["upgrade"], &made.headers()["connection"]),
+        (&"websocket".parse().unwrap(), &"Upgrade".parse().unwrap())
+    );
+    let made = answered(&Response::refusal(&error, HttpVersion::Http2));
+    assert_eq!(made.status(), StatusCode::BAD_REQUEST);
+    assert!(!made.headers().contains_key("upgrade") && !made.headers().contains_key("connection"));
+    assert_eq!(made.headers()["sec-websocket-version"], "13");
+}
+
+#[test]
 fn a_status_of_other_than_three_digits_is_an_error() {
     for status in [0, 1, 99, 1000, 65_535] {
         assert!(http::Response::try_from(&Response::new(status)).is_err(), "{status}");
