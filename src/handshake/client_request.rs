@@ -374,6 +374,13 @@ impl ClientRequest {
         (self.is_secure, self.host(), self.port())
     }
 
+    /// Returns whether the value of a `Host` header is the place where this request goes.
+    #[cfg(feature = "http")]
+    pub(super) fn is_for(&self, host: &[u8]) -> bool {
+        let host = core::str::from_utf8(host).ok().and_then(|host| parse_authority(host, 0).ok());
+        host.is_some_and(|host| self.authority.is_same(&host, self.default_port()))
+    }
+
     /// Returns the `Host` header: the port is left out if it is the default one.
     pub(super) fn host_header(&self) -> String {
         self.authority.without_default_port(self.default_port()).to_string()

@@ -160,7 +160,7 @@ impl<B> TryFrom<&http::Request<B>> for ClientRequest {
         let headers = Headers::from(request.headers());
         let mut made = Self::from_url(&request.uri().to_string())?;
         if let Some(host) = headers.once(HOST)?
-            && !host.eq_ignore_ascii_case(made.host_header().as_bytes())
+            && !made.is_for(host)
         {
             return Err(InvalidHeader::error(HOST, Place(host), "the host of the URI"));
         }

@@ -446,6 +446,37 @@ fn a_client_request_needs_the_uri_of_a_websocket() {
 }
 
 #[test]
+fn a_host_header_must_be_that_of_the_uri() {
+    for (uri, hosts) in [
+        ("ws://a.example/", &["a.example", "A.Example", "a.example:80", "a.example:"][..]),
+        ("wss://a.example:443/", &["a.example", "a.example:443"]),
+        ("wss://a.example:444/", &["a.example:444"]),
+        ("ws://[0:0::1]:80/", &["[::1]", "[0:0::1]", "[::1]:80"]),
+    ] {
+        for host in hosts {
+            assert!(client(uri, &[("host", host)]).is_ok(), "{uri}: {host}");
+        }
+    }
+    for (uri, hosts) in [
+        (
+            "ws://a.example/",
+            &["b.example", "a.example:443", "user:secret@a.example", "", "a b"][..],
+        ),
+        ("wss://a.example/", &["a.example:80", "a.example.", "\u{fc}", "a.example/secret?secret"]),
+        ("wss://a.example:444/", &["a.example", "a.example:443"]),
+    ] {
+        for host in hosts {
+            let error = client(uri, &[("host", host)]).unwrap_err();
+            assert!(!error.to_string().contains("?secret"), "{error}");
+            assert!(!error.to_string().contains(":secret"), "{error}");
+            assert_eq!(invalid_header(Err::<(), _>(error)), "Host");
+        }
+    }
+    let twice = client("ws://a/", &[("host", "a"); 2]).unwrap_err();
+    assert_eq!(twice, HandshakeError::DuplicateHeader("Host"));
+}
+
+#[test]
 fn headers_that_a_client_request_cannot_have_are_refused() {
     let refused = |fields: &[(&str, &str)]| client("ws://a/", fields).unwrap_err();
     let version = |version| refused(&[("sec-websocket-version", version)]);
