@@ -13,7 +13,7 @@ use super::{
     ClientRequest, ExtendedConnect, HandshakeError, Headers, HttpVersion, InvalidHeader, Request,
     Response, Upgrade,
 };
-use crate::excerpt::Place;
+use crate::excerpt::{Excerpt, Place};
 
 impl From<&http::HeaderMap> for Headers {
     /// Leaves out headers whose names are not tokens. Only HTTP/2 and HTTP/3 can have such names.
@@ -114,7 +114,10 @@ impl TryFrom<&Response> for http::Response<Bytes> {
 impl TryFrom<&Upgrade> for http::Request<()> {
     type Error = http::Error;
 
-    /// Fails for the reasons of the headers.
+    /// Its URI is the [resource](Upgrade::resource), without scheme and host.
+    ///
+    /// Fails if the crate `http` refuses the resource, such as one with a `<` that is not
+    /// percent-encoded or of more than 65,534 bytes, or for the reasons of the headers.
     fn try_from(upgrade: &Upgrade) -> Result<Self, http::Error> {
         let mut request = Self::builder().uri(upgrade.resource()).body(())?;
         *request.headers_mut() = upgrade.headers().try_into()?;
@@ -126,9 +129,9 @@ impl TryFrom<&ExtendedConnect> for http::Request<()> {
     type Error = http::Error;
 
     /// Its `:protocol`, which is `websocket`, has no place in these types: hyper takes it as an
-    /// extension.
+    /// extension. The version is HTTP/2; set another one for HTTP/3.
     ///
-    /// Fails for the reasons of the headers.
+    /// Fails for the reasons of an [`Upgrade`].
     fn try_from(connect: &ExtendedConnect) -> Result<Self, http::Error> {
         let [_, _, (_, scheme), (_, authority), (_, path)] = connect.pseudo_headers();
         let uri = http::Uri::builder().scheme(scheme).authority(authority).path_and_query(path);
@@ -150,12 +153,13 @@ impl<B> TryFrom<&http::Request<B>> for ClientRequest {
     /// `Connection`, `Upgrade`, `Sec-WebSocket-Key`, `Sec-WebSocket-Version`.
     ///
     /// Fails if the method is not GET, if the URI is not one of a WebSocket, if `Host` is not that of
-    /// the URI, if `Sec-WebSocket-Version` is not 13, or if there is a header
+    /// the URI, if `Sec-WebSocket-Version` is not 13, if `Origin` is not ASCII, or if there is a header
     /// that [`header`](Self::header) refuses, such as `Sec-WebSocket-Extensions`: call
     /// [`extension`](Self::extension) or [`deflate`](Self::deflate) instead.
     fn try_from(request: &http::Request<B>) -> Result<Self, HandshakeError> {
         if request.method() != http::Method::GET {
-            return Err(HandshakeError::MethodNotAllowed(request.method().as_str().into()));
+            let method = Excerpt(request.method().as_str().as_bytes());
+            return Err(HandshakeError::MethodNotAllowed(method.to_string()));
         }
         let headers = Headers::from(request.headers());
         let mut made = Self::from_url(&request.uri().to_string())?;
@@ -171,7 +175,8 @@ impl<B> TryFrom<&http::Request<B>> for ClientRequest {
             made = made.subprotocol(&String::from_utf8_lossy(name))?;
         }
         if let Some(origin) = headers.once(ORIGIN)? {
-            made = made.origin(&String::from_utf8_lossy(origin))?;
+            let origin = core::str::from_utf8(origin).ok().filter(|origin| origin.is_ascii());
+            made = made.origin(origin.ok_or_else(|| headers.invalid(ORIGIN, "ASCII"))?)?;
         }
         for (name, value) in headers.iter() {
             if !TAKEN.iter().any(|known| known.eq_ignore_ascii_case(name)) {

@@ -443,6 +443,9 @@ fn a_client_request_needs_the_uri_of_a_websocket() {
         let error = ClientRequest::try_from(&request).unwrap_err();
         assert_eq!(error, HandshakeError::MethodNotAllowed(method.to_owned()));
     }
+    let method = "a".repeat(1000);
+    let request = asked(&method, "ws://a/", Version::HTTP_11, &[]);
+    assert!(ClientRequest::try_from(&request).unwrap_err().to_string().len() < 300);
 }
 
 #[test]
@@ -488,6 +491,7 @@ fn headers_that_a_client_request_cannot_have_are_refused() {
         let twice = refused(&[(name, "13"), (name, "13")]);
         assert_eq!(twice, HandshakeError::DuplicateHeader(name));
     }
+    assert_eq!(invalid_header(Err::<(), _>(refused(&[("origin", "https://\u{fc}")]))), "Origin");
     assert_eq!(
         refused(&[("sec-websocket-protocol", "a, b"), ("sec-websocket-protocol", "a")]),
         HandshakeError::DuplicateSubprotocol("a".to_owned())
@@ -501,6 +505,14 @@ fn headers_that_a_client_request_cannot_have_are_refused() {
     for name in ["content-length", "transfer-encoding", "sec-websocket-accept"] {
         assert_eq!(refused(&[(name, "0")]), HandshakeError::ReservedHeader(name.to_owned()));
     }
+}
+
+#[test]
+fn an_origin_keeps_its_bytes_or_is_refused() {
+    let mut request = asked("GET", "ws://a/", Version::HTTP_11, &[]);
+    let latin = HeaderValue::from_bytes(b"https://\xfc.example").unwrap();
+    request.headers_mut().insert("origin", latin);
+    assert_eq!(invalid_header(ClientRequest::try_from(&request)), "Origin");
 }
 
 /// Legal values: without white space at the ends, and every byte that there may be.
