@@ -155,6 +155,14 @@ impl fmt::Display for Timeout {
 
 impl core::error::Error for Timeout {}
 
+#[cfg(feature = "rustls")]
+impl Error {
+    /// Makes an error of a TLS handshake that failed by itself or with its stream.
+    pub(super) fn of_tls_handshake(error: io::Error) -> Self {
+        TlsError::of_handshake(error).map_or_else(Self::Io, Self::from)
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

@@ -14,7 +14,7 @@ use rustls::{ClientConnection, CommonState, Connection, ServerConnection};
 use super::NetStream;
 use crate::io::connector::Tls;
 use crate::io::pump::is_timeout;
-use crate::io::tls::ServerTls;
+use crate::io::tls::{ACCEPT_LIMIT, ServerTls};
 use crate::io::{Error, TlsError, TlsPart, Transport};
 
 /// A stream with TLS on it.
@@ -334,17 +334,10 @@ impl NetStream {
     pub fn accept_tls(stream: impl Into<Self>, tls: &ServerTls) -> Result<Self, Error> {
         let connection =
             ServerConnection::new(tls.config()).map_err(TlsError::of(TlsPart::Options))?;
-        match TlsStream::handshake(connection, stream.into(), LIMIT).map_err(TlsError::of_handshake)
-        {
-            Ok(stream) => Ok(stream.into()),
-            Err(Ok(error)) => Err(error.into()),
-            Err(Err(error)) => Err(error.into()),
-        }
+        let stream = TlsStream::handshake(connection, stream.into(), ACCEPT_LIMIT);
+        stream.map(Self::from).map_err(Error::of_tls_handshake)
     }
 }
-
-/// As [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is by default.
-const LIMIT: Duration = Duration::from_secs(10);
 
 /// How often the stream is read for what comes to nothing: records without payload, or one that
 /// trickles.

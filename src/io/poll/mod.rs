@@ -55,6 +55,8 @@ mod salvage;
 mod shared;
 mod shell;
 mod shutdown;
+#[cfg(feature = "rustls")]
+pub(in crate::io) mod tls;
 mod transport;
 
 use core::future::poll_fn;

@@ -39,6 +39,8 @@ mod remedy;
 mod server;
 mod verifier;
 
+use core::time::Duration;
+
 pub use ::rustls;
 pub use client::ClientTls;
 pub(super) use remedy::{is_of_tls, remedy};
@@ -49,3 +51,7 @@ use super::TlsError;
 
 /// What both ends offer (RFC 7301).
 const HTTP_1_1: &[u8] = b"http/1.1";
+
+/// How long a client may take for the TLS handshake, where a server says nothing else: as
+/// [`HeadLimits::timeout`](crate::handshake::HeadLimits::timeout) is by default.
+pub(super) const ACCEPT_LIMIT: Duration = Duration::from_secs(10);
