@@ -1,4 +1,4 @@
-//! What a stream failed of, and which of its errors an application is told; knows no stream.
+//! Keeps the first error of a stream, and decides how the application is told; knows no stream.
 
 use alloc::boxed::Box;
 use std::io;

@@ -1,4 +1,4 @@
-//! Why a proxy led to no server, in words; speaks to none.
+//! The errors of proxies; speaks to no proxy.
 
 use alloc::boxed::Box;
 use core::fmt;

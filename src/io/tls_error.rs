@@ -1,4 +1,4 @@
-//! What can be wrong with TLS, in words; names no type of the TLS library.
+//! The errors of TLS; names no type of the TLS library.
 
 use alloc::boxed::Box;
 use core::fmt;

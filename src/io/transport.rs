@@ -1,4 +1,4 @@
-//! What is needed of a stream besides `Read + Write`; knows no WebSocket.
+//! `Transport`: what an adapter needs of a stream besides `Read + Write`; knows no WebSocket.
 
 use alloc::boxed::Box;
 use core::time::Duration;

@@ -1,4 +1,5 @@
-//! How a blocking client gets to a server: addresses, TCP, TLS; decides no more than in which order.
+//! How a blocking client connects, with the sockets and the clock of the standard library; knows no
+//! order of steps.
 
 use alloc::sync::Arc;
 use alloc::task::Wake;

@@ -1,4 +1,4 @@
-//! One blocking WebSocket in several threads; knows neither frames nor locks.
+//! The halves of a blocking WebSocket, for several threads; knows neither frames nor locks.
 
 mod shared;
 

@@ -1,4 +1,4 @@
-//! Where a blocking WebSocket comes from: both handshakes; knows no events.
+//! Opens a blocking WebSocket: the handshake of either side; knows no events.
 
 use core::time::Duration;
 

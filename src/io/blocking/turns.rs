@@ -1,5 +1,5 @@
-//! What a call waits by: turns in which the transport moves, or the time; knows no policy but how
-//! long a call may block.
+//! How a blocking call waits: it moves the transport turn by turn until something has come of it;
+//! knows no policy but how long a call may block.
 
 use core::time::Duration;
 use std::thread;

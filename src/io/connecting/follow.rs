@@ -1,4 +1,4 @@
-//! A client's opening over all redirects that it follows; knows no transport.
+//! Opens a client's connection, and follows redirects; knows no transport.
 
 use alloc::string::String;
 use alloc::vec::Vec;

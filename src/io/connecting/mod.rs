@@ -1,5 +1,4 @@
-//! What came of an attempt to connect, in words, and in which order addresses are tried; opens no
-//! socket.
+//! Connecting to a server, for all adapters, and the error of an attempt; opens no socket.
 
 mod addresses;
 mod follow;

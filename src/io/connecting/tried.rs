@@ -1,4 +1,4 @@
-//! What came of the steps towards a server; opens no socket.
+//! Notes what an attempt to connect has tried, and makes its error of that; opens no socket.
 
 use alloc::boxed::Box;
 use alloc::string::{String, ToString};

@@ -1,4 +1,4 @@
-//! Who looks up hosts instead of the system; looks up none.
+//! The application's function that looks up hosts instead of the system; looks up none itself.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

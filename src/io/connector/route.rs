@@ -1,4 +1,4 @@
-//! The steps from a client to the server of one request, before the first is taken; opens no socket.
+//! Plans the way to the server of a request: what to dial, the proxy, TLS; opens no socket.
 
 use alloc::format;
 use alloc::string::{String, ToString};

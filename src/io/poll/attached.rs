@@ -1,5 +1,5 @@
-//! What few sockets have beside their connection: signals that they watch, and somebody who takes
-//! them over when they are dropped; knows no frames.
+//! What only some sockets have beside their connection: signals that they watch, and an heir that
+//! takes them over when they are dropped; knows no frames.
 
 use alloc::boxed::Box;
 use alloc::sync::Weak;

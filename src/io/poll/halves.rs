@@ -1,4 +1,4 @@
-//! One WebSocket in two tasks; knows neither frames nor transports.
+//! The halves of a WebSocket, for two tasks; knows neither frames nor transports.
 
 use core::fmt;
 use core::pin::Pin;

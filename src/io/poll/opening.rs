@@ -1,4 +1,4 @@
-//! Where a WebSocket of an asynchronous runtime comes from: both handshakes; knows no events.
+//! Opens the WebSocket of an asynchronous runtime: the handshake of either side; knows no events.
 
 use alloc::boxed::Box;
 use core::future::poll_fn;

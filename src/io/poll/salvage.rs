@@ -1,4 +1,4 @@
-//! Takes a socket over from an owner who drops it, also by a panic; knows no signals.
+//! Takes over a socket that its owner drops, also by a panic; knows no signals.
 
 use alloc::sync::Arc;
 use core::fmt;

@@ -1,5 +1,5 @@
-//! What the halves of a WebSocket share: the shell behind a lock, and who waits for what; knows no
-//! messages.
+//! What the halves of a WebSocket share: the shell behind a lock, and the task that waits for each
+//! event; knows no messages.
 
 use alloc::sync::Arc;
 use alloc::task::Wake;

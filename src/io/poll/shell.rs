@@ -1,4 +1,5 @@
-//! A driver and its transport as poll functions: all that waits; knows no futures and no locks.
+//! The poll functions over a driver and its transport, which all methods wait by; knows no futures
+//! and no locks.
 
 use alloc::boxed::Box;
 use core::task::{Context, Poll, Waker, ready};

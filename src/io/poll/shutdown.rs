@@ -1,4 +1,4 @@
-//! A signal that many sockets watch, and who is woken when it begins; knows no connection.
+//! The signal `Shutdown`, and the wakers of the tasks that wait for it; knows no connection.
 
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;

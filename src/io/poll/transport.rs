@@ -1,4 +1,4 @@
-//! What the shell needs of a runtime; knows no connection.
+//! `PollTransport`: the stream, the clock and the timer of a runtime; knows no connection.
 
 use core::task::{Context, Poll};
 use std::io;

@@ -1,4 +1,4 @@
-//! The TLS of a client: what is trusted, and by which name; opens no connection.
+//! The TLS options of a client: trusted certificates and the expected name; opens no connection.
 
 use alloc::borrow::ToOwned;
 use alloc::sync::Arc;

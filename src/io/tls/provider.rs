@@ -1,4 +1,4 @@
-//! Which crypto provider is used; knows no role.
+//! Chooses the crypto provider; knows neither client nor server.
 
 use alloc::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What to do about a TLS handshake that failed; knows no connection.
+//! Says what to do about a failed TLS handshake; knows no connection.
 #![expect(
     clippy::wildcard_enum_match_arm,
     reason = "most errors of TLS have no remedy, and their number grows"

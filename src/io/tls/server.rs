@@ -1,4 +1,4 @@
-//! The TLS of a server: its certificate and its key; accepts nothing.
+//! The TLS options of a server: its certificate and its key; accepts no connection.
 
 use alloc::sync::Arc;
 use alloc::vec;

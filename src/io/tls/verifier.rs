@@ -1,4 +1,4 @@
-//! Which certificates of servers are trusted; knows no connection.
+//! Verifies the certificates of servers; knows no connection.
 
 use alloc::sync::Arc;
 use alloc::vec::Vec;

@@ -1,4 +1,4 @@
-//! How a client on tokio gets to a server: addresses, TCP, TLS; decides no more than in which order.
+//! How a client on tokio connects, with its sockets and its clock; knows no order of steps.
 
 use alloc::vec::Vec;
 use core::future::Future;

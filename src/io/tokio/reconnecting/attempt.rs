@@ -1,5 +1,5 @@
-//! One attempt: the request, the stream, the handshake, and how long they may take together; knows
-//! nothing of the next one.
+//! One attempt of a client that reconnects: the request, the stream, the handshake, and the time
+//! limit of all three; knows nothing of the next one.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

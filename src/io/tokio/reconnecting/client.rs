@@ -1,4 +1,4 @@
-//! The client as its owner sees it: how it is made, commanded and asked; knows nothing of the loop.
+//! The client that reconnects: its constructors, commands and getters; knows nothing of the loop.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

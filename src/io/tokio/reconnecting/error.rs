@@ -1,4 +1,4 @@
-//! What the errors of transports mean for another attempt; decides nothing else.
+//! Decides after which errors of transports another attempt may succeed; knows no attempt.
 
 use std::io;
 

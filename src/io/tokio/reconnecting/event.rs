@@ -1,4 +1,4 @@
-//! What the client tells, with the error of the adapters; decides nothing.
+//! The events of a client that reconnects, with the error of the adapters; decides nothing.
 
 use crate::io::Error;
 use crate::reconnect;

@@ -1,4 +1,4 @@
-//! The way to a client from other tasks; knows nothing of its connections.
+//! The handle that commands a client from other tasks; knows nothing of its connections.
 
 use alloc::sync::Arc;
 

@@ -1,4 +1,4 @@
-//! What an application may choose about a client that comes back; decides nothing.
+//! The options of a client that reconnects; decides nothing.
 
 use core::fmt;
 use core::time::Duration;

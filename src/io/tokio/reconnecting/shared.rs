@@ -1,5 +1,5 @@
-//! The decisions of a client, lent to it and to its handles, and who waits for them; knows neither
-//! streams nor attempts.
+//! The supervisor that a client shares with its handles, and the tasks that wait for it; knows
+//! neither streams nor attempts.
 
 use core::task::Waker;
 use std::sync::{Mutex, MutexGuard, PoisonError};

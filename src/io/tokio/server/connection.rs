@@ -1,4 +1,4 @@
-//! One connection of a server: its handshake, its handler, and how it ends; accepts none.
+//! One connection of a server: its handshake, its handler, and its end; accepts none.
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;

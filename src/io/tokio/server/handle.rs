@@ -1,4 +1,4 @@
-//! The handle of a server: what the application tells it while it runs, and asks; knows no sockets.
+//! The handle of a running server: its commands and its figures; knows no sockets.
 
 use alloc::sync::Arc;
 use core::fmt;

@@ -1,4 +1,4 @@
-//! How many handshakes of one address are under way; knows no sockets.
+//! Limits how many handshakes of one address are under way; knows no sockets.
 
 use alloc::sync::Arc;
 use core::net::{IpAddr, Ipv6Addr, SocketAddr};

@@ -1,4 +1,4 @@
-//! Where connections come from, and what a server does while none can be accepted; knows no limits.
+//! The listeners of a server, and its pause while none can accept; knows no limits.
 
 use alloc::boxed::Box;
 use alloc::string::ToString;
