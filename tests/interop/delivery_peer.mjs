@@ -2,17 +2,12 @@
 // restarted under it. Started by .ci/interop: node delivery_peer.mjs OUT SERVER
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { openSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 
-const [out, serverExample] = process.argv.slice(2);
+import { finish, listen, run, ws } from './peers.mjs';
+
+const [serverExample] = process.argv.slice(3);
 // As browsers have it, if this version of Node.js does.
-const ws = createRequire(join(resolve(out), 'peer.mjs'))('ws');
 const WebSocket = globalThis.WebSocket ?? ws.WebSocket;
 
 // The example is a module for pages: its name does not tell Node.js so.
@@ -216,14 +211,8 @@ const literal = {
 
 // ---- the server -------------------------------------------------------------------------------
 
-const children = new Set();
-const log = openSync(join(out, 'delivery-server.log'), 'w');
-
 async function startServer() {
-  const child = spawn(serverExample, ['127.0.0.1:0'], { stdio: ['pipe', 'pipe', log] });
-  children.add(child);
-  const [line] = await once(createInterface({ input: child.stdout }), 'line');
-  const url = line.replace('listening on ', '');
+  const { child, url } = await listen('delivery-server', serverExample, '127.0.0.1:0');
   return { url, restart: (how = '') => child.stdin.write(`${how}\n`) };
 }
 
@@ -339,30 +328,7 @@ const served = {
 
 // ---- running ----------------------------------------------------------------------------------
 
-let failures = 0;
-
-async function run(name, action) {
-  const start = Date.now();
-  let timer;
-  const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`not done after ${PATIENCE} ms`)), PATIENCE);
-  });
-  try {
-    await Promise.race([action(), late]);
-    console.log(`ok      delivery.js: ${name} (${Date.now() - start} ms)`);
-  } catch (error) {
-    failures += 1;
-    console.log(`FAILED  delivery.js: ${name}\n        ${error.message}`);
-  } finally {
-    clearTimeout(timer);
-    for (const child of children) child.kill('SIGKILL');
-    children.clear();
-  }
+for (const [name, check] of Object.entries({ ...literal, ...served })) {
+  await run(`delivery.js: ${name}`, check, PATIENCE);
 }
-
-process.on('exit', () => { for (const child of children) child.kill('SIGKILL'); });
-process.on('SIGTERM', () => process.exit(1));
-
-for (const [name, action] of Object.entries({ ...literal, ...served })) await run(name, action);
-
-process.exit(failures === 0 ? 0 : 1);
+finish();

@@ -2,27 +2,19 @@
 // with the same code and reason. Started by .ci/interop: node gateway_peer.mjs OUT GATEWAY
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 
-const [out, gatewayExample] = process.argv.slice(2);
-const { WebSocket, WebSocketServer } = createRequire(join(resolve(out), 'peer.mjs'))('ws');
+import { finish, listen, run, ws } from './peers.mjs';
 
-const PATIENCE = 20_000; // for one check
+const { WebSocket, WebSocketServer } = ws;
+const [gatewayExample] = process.argv.slice(3);
 
 const server = new WebSocketServer({ port: 0, host: '127.0.0.1' });
 await once(server, 'listening');
-const log = openSync(join(out, 'gateway-example.log'), 'w');
-const gateway = spawn(gatewayExample, ['127.0.0.1:0', `127.0.0.1:${server.address().port}`], {
-  stdio: ['ignore', 'pipe', log],
-});
-const [line] = await once(createInterface(gateway.stdout), 'line');
-const url = line.replace('listening on ', '');
+const { url } = await listen(
+  'gateway-example', gatewayExample, '127.0.0.1:0', `127.0.0.1:${server.address().port}`,
+);
 
 /** Connects through the gateway, and returns both ends. */
 async function connect() {
@@ -105,17 +97,5 @@ const checks = {
   },
 };
 
-let failed = 0;
-for (const [name, check] of Object.entries(checks)) {
-  const late = sleep(PATIENCE, undefined, { ref: false })
-    .then(() => { throw new Error(`not done within ${PATIENCE / 1000} s`); });
-  try {
-    await Promise.race([check(), late]);
-    console.log(`ok      gateway: ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  gateway: ${name}: ${error.stack ?? error}`);
-  }
-}
-gateway.kill();
-process.exit(failed === 0 ? 0 : 1);
+for (const [name, check] of Object.entries(checks)) await run(`gateway: ${name}`, check);
+finish();

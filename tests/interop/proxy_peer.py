@@ -9,24 +9,21 @@ import http
 import logging
 import os
 import pathlib
-import signal
-import socket
-import ssl
 import subprocess
 import sys
 import tempfile
 import threading
-import time
 
 from websockets.asyncio.server import serve
+
+import peers
+from peers import ECHO, LINES, PATIENCE, equal, free_port, run
 
 OUT, CLIENT = pathlib.Path(sys.argv[1]).resolve(), sys.argv[2]
 CERTIFICATE, KEY = OUT / "proxy-cert.pem", OUT / "proxy-key.pem"
 # Squid is not root, and may not be let into OUT.
 SHARED = tempfile.TemporaryDirectory(prefix="sanswire-")
 PASSWORDS, HOSTS, SQUID_LOG = (pathlib.Path(SHARED.name, name) for name in ("passwords", "hosts", "log"))
-PATIENCE = 20  # seconds for one connection
-LINES, ECHO = "one\n\\b 00 ff\n", "one\n\\b 00ff\n\\c 1000\n"
 USER, PASSWORD, IN_URL = "alice", "p@ss:word", "alice:p%40ss%3Aword@"
 
 SQUID = """
@@ -49,45 +46,9 @@ shutdown_lifetime 0 seconds
 visible_hostname interop
 """
 
-processes = []
+processes = peers.Processes(OUT, "proxy")
 # What servers were asked for, with their headers.
 heard = []
-
-
-def run(*command, **options):
-    return subprocess.run(list(map(str, command)), check=True, capture_output=True,
-                          timeout=PATIENCE, **options)
-
-
-def start(name, *command):
-    log = open(OUT / f"proxy-{name}.log", "wb")
-    process = subprocess.Popen(
-        list(map(str, command)), stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-    processes.append(process)
-    return process
-
-
-def free_port():
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        return free.getsockname()[1]
-
-
-def listens(name, process, port):
-    for _ in range(150):
-        try:
-            return socket.create_connection(("127.0.0.1", port)).close()
-        except ConnectionRefusedError:
-            if process.poll() is not None:
-                break
-            time.sleep(0.1)
-    raise AssertionError(f"{name} does not listen")
-
-
-def make_certificate():
-    run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1",
-        "-nodes", "-days", "2", "-subj", "/CN=interop", "-keyout", KEY, "-out", CERTIFICATE,
-        "-addext", "subjectAltName=IP:127.0.0.1,DNS:chat.interop.test",
-        "-addext", "basicConstraints=critical,CA:FALSE")
 
 
 def start_squid():
@@ -99,27 +60,21 @@ def start_squid():
     for path, mode in (pathlib.Path(SHARED.name), 0o755), (PASSWORDS, 0o644), (HOSTS, 0o644), (SQUID_LOG, 0o666):
         path.chmod(mode)
     ports = {"open": free_port(), "guarded": free_port()}
-    config = OUT / "proxy-squid.conf"
+    config = processes.path("squid.conf")
     config.write_text(SQUID.format(passwords=PASSWORDS, hosts=HOSTS, log=SQUID_LOG, **ports))
-    process = start("squid", "squid", "-N", "-f", config)
-    for port in ports.values():
-        listens("squid", process, port)
+    processes.listening("squid", "squid", "-N", "-f", config, ports=ports.values())
     return ports
 
 
 def start_microsocks(name, *options):
     port = free_port()
-    process = start(name, "microsocks", "-i", "127.0.0.1", "-p", port, *options)
-    listens(name, process, port)
+    processes.listening(
+        name, "microsocks", "-i", "127.0.0.1", "-p", port, *options, ports=[port])
     return port
 
 
 def start_servers():
     """Echo servers in a thread: their ports, over TCP and over TLS."""
-    async def echo(connection):
-        async for message in connection:
-            await connection.send(message)
-
     def decide(connection, request):
         heard.append(request)
         if request.path == "/moved":
@@ -129,11 +84,10 @@ def start_servers():
         return None
 
     async def both():
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(CERTIFICATE, KEY)
+        context = peers.server_context(CERTIFICATE, KEY)
         options = {"process_request": decide}
-        async with serve(echo, "127.0.0.1", 0, **options) as plain, \
-                serve(echo, "127.0.0.1", 0, ssl=context, **options) as secure:
+        async with serve(peers.echo, "127.0.0.1", 0, **options) as plain, \
+                serve(peers.echo, "127.0.0.1", 0, ssl=context, **options) as secure:
             ports["ws"] = plain.sockets[0].getsockname()[1]
             ports["wss"] = secure.sockets[0].getsockname()[1]
             ready.set()
@@ -187,11 +141,6 @@ def fails(words, url, *options, **variables):
     for word in words:
         if word not in complaint:
             raise AssertionError(f"not in the complaint: {word}: {complaint}")
-
-
-def equal(found, wanted):
-    if found != wanted:
-        raise AssertionError(f"found {str(found)[:500]!r}, wanted {str(wanted)[:300]!r}")
 
 
 def checks():
@@ -255,24 +204,9 @@ def checks():
 # What its clients are refused is not of interest.
 logging.getLogger("websockets").setLevel(logging.CRITICAL)
 
-failures = 0
-try:
-    os.environ["PATH"] += ":/usr/sbin"
-    make_certificate()
-    for name, check in checks():
-        begin = time.monotonic()
-        try:
-            check()
-        except Exception as error:
-            failures += 1
-            print(f"FAILED  {name}\n        {type(error).__name__}: {error}", flush=True)
-        else:
-            print(f"ok      {name} ({(time.monotonic() - begin) * 1000:.0f} ms)", flush=True)
-finally:
-    for process in processes:
-        process.send_signal(signal.SIGTERM)
-        process.wait()
-    if SQUID_LOG.exists():
-        (OUT / "proxy-squid-own.log").write_bytes(SQUID_LOG.read_bytes())
-    SHARED.cleanup()
+peers.make_certificate(CERTIFICATE, KEY, "chat.interop.test")
+failures = peers.run_checks(processes, checks())
+if SQUID_LOG.exists():
+    processes.path("squid-own.log").write_bytes(SQUID_LOG.read_bytes())
+SHARED.cleanup()
 sys.exit(1 if failures else 0)

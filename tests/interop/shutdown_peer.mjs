@@ -3,34 +3,19 @@
 // Started by .ci/interop: node shutdown_peer.mjs OUT ECHO_SERVER
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { openSync } from 'node:fs';
-import { createRequire } from 'node:module';
 import net from 'node:net';
-import { join, resolve } from 'node:path';
-import { createInterface } from 'node:readline';
 
-const [out, echoServer] = process.argv.slice(2);
-const { WebSocket } = createRequire(join(resolve(out), 'peer.mjs'))('ws');
+import { finish, listen, run, ws } from './peers.mjs';
+
+const { WebSocket } = ws;
+const [echoServer] = process.argv.slice(3);
 
 const CLIENTS = 1000;
 const SILENT = 100;
 const LIMIT = 5_000; // of the server, for clients to answer
 const LATE = 4_000; // the machine may be busy
 const PATIENCE = 40_000; // for one check
-
-const log = openSync(join(out, 'shutdown-example.log'), 'w');
-let server;
-
-/** Starts a server, and returns its address and what it will say at its end. */
-async function start() {
-  server = spawn(echoServer, ['127.0.0.1:0'], { stdio: ['ignore', 'pipe', log] });
-  const lines = createInterface(server.stdout);
-  const [line] = await once(lines, 'line');
-  const said = once(lines, 'line');
-  return { url: line.replace('listening on ', ''), said };
-}
 
 /** Connects, a hundred at a time: the system's queue may be short. */
 async function connect(count, open) {
@@ -63,7 +48,8 @@ async function silent(url) {
 
 /** Stops a server with so many clients; returns how long it took and what it said. */
 async function stop(clients, silentClients) {
-  const { url, said } = await start();
+  const { child: server, lines, url } = await listen('shutdown-example', echoServer, '127.0.0.1:0');
+  const said = once(lines, 'line');
   const [open, mute] = [
     await connect(clients, () => answering(url)),
     await connect(silentClients, () => silent(url)),
@@ -98,23 +84,7 @@ const checks = {
   },
 };
 
-process.on('exit', () => server?.kill('SIGKILL'));
-process.on('SIGTERM', () => process.exit(1));
-
-let failed = 0;
 for (const [name, check] of Object.entries(checks)) {
-  let timer;
-  const late = new Promise((_, reject) => {
-    timer = setTimeout(() => reject(new Error(`not done in ${PATIENCE} ms`)), PATIENCE);
-  });
-  try {
-    await Promise.race([check(), late]);
-    console.log(`ok      shutdown: ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED  shutdown: ${name}: ${error.stack ?? error}`);
-    server.kill('SIGKILL');
-  }
-  clearTimeout(timer);
+  await run(`shutdown: ${name}`, check, PATIENCE);
 }
-process.exit(failed === 0 ? 0 : 1);
+finish();

@@ -3,11 +3,11 @@
 import { readFileSync } from 'node:fs';
 import { once } from 'node:events';
 import { createServer } from 'node:https';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
 
-const [out, mode, ...rest] = process.argv.slice(2);
-const { WebSocket, WebSocketServer } = createRequire(join(resolve(out), 'peer.mjs'))('ws');
+import { ws } from './peers.mjs';
+
+const [mode, ...rest] = process.argv.slice(3);
+const { WebSocket, WebSocketServer } = ws;
 
 if (mode === 'serve') {
   const [cert, key] = rest.map((path) => readFileSync(path));

@@ -22,10 +22,11 @@ from websockets.extensions.permessage_deflate import (
     ServerPerMessageDeflateFactory as Answer,
 )
 
+from peers import PATIENCE, report, words
+
 CLIENT = sys.argv[1]
 SERVERS = [argument.split("=", 1) for argument in sys.argv[2:]]
 
-PATIENCE = 20  # seconds for one check
 END = time.monotonic() + 105
 MIB = 1 << 20
 SIZES = [0, 1, 125, 126, 65_535, 65_536, MIB]
@@ -640,10 +641,6 @@ def deflate(params):
     return "; ".join(filter(None, ["permessage-deflate", params]))
 
 
-def words(check):
-    return check.__name__.replace("_", " ")
-
-
 def equal(found, wanted):
     if found != wanted or type(found) is not type(wanted):
         raise AssertionError(f"found {shown(found)}, wanted {shown(wanted)}")
@@ -664,9 +661,9 @@ async def run(name, check):
             await check
     except (Exception, asyncio.CancelledError) as error:
         failures.append(name)
-        print(f"FAILED  {name}\n        {type(error).__name__}: {error}", flush=True)
+        report(name, start, error)
     else:
-        print(f"ok      {name} ({(time.monotonic() - start) * 1000:.0f} ms)", flush=True)
+        report(name, start)
 
 
 async def main():

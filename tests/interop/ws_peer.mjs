@@ -1,16 +1,14 @@
 // Lets `ws` of Node.js talk to both examples: as a client to examples/echo_server.rs, as a server
 // to examples/client.rs. Started by .ci/interop: node ws_peer.mjs OUT CLIENT NAME=URL...
 
-import { spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { createRequire } from 'node:module';
-import { join, resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 
-const [out, clientExample, ...servers] = process.argv.slice(2);
-const { WebSocket, WebSocketServer } = createRequire(join(resolve(out), 'peer.mjs'))('ws');
+import * as peers from './peers.mjs';
 
-const PATIENCE = 20_000; // for one check
+const [clientExample, ...servers] = process.argv.slice(3);
+const { WebSocket, WebSocketServer } = peers.ws;
+
 const END = Date.now() + 105_000;
 const MIB = 1 << 20;
 const SIZES = [0, 1, 125, 126, 65_535, 65_536, MIB];
@@ -485,11 +483,8 @@ async function listen(options) {
   return { server, url: `ws://127.0.0.1:${server.address().port}/` };
 }
 
-const children = new Set();
-
 function startClient(parameters) {
-  const child = spawn(clientExample, parameters, { stdio: ['pipe', 'pipe', 'pipe'] });
-  children.add(child);
+  const child = peers.start(clientExample, parameters);
   const lines = queue();
   let stderr = '';
   child.stdin.on('error', () => {});
@@ -497,7 +492,6 @@ function startClient(parameters) {
   child.stderr.setEncoding('utf8').on('data', (text) => { stderr += text; });
   const exited = new Promise((done) => {
     child.on('close', (code, signal) => {
-      children.delete(child);
       lines.fail(new Error(`the client exited with ${code ?? signal}: ${stderr}`));
       done({ code, stderr });
     });
@@ -689,29 +683,10 @@ const shown = (value) =>
   `${Buffer.isBuffer(value) ? value.subarray(0, 60).toString('hex') : JSON.stringify(value)?.slice(0, 200)}`
     + (value?.length > 60 ? `… (${value.length})` : '');
 
-let failures = 0;
-
-async function run(name, action) {
-  const start = Date.now();
-  let timer;
-  const late = new Promise((_, fail) => {
-    timer = setTimeout(() => fail(new Error(`not done after ${PATIENCE} ms`)), PATIENCE);
-  });
-  try {
-    if (start > END) throw new Error('no time left');
-    await Promise.race([action(), late]);
-    console.log(`ok      ${name} (${Date.now() - start} ms)`);
-  } catch (error) {
-    failures += 1;
-    console.log(`FAILED  ${name}\n        ${error.message}`);
-  } finally {
-    clearTimeout(timer);
-    for (const child of children) child.kill('SIGKILL');
-  }
-}
-
-process.on('exit', () => { for (const child of children) child.kill('SIGKILL'); });
-process.on('SIGTERM', () => process.exit(1));
+const run = (name, check) => peers.run(name, async () => {
+  if (Date.now() > END) throw new Error('no time left');
+  await check();
+});
 
 for (const argument of servers) {
   const [, adapter, url] = argument.match(/^(.+?)=(.+)$/);
@@ -719,4 +694,4 @@ for (const argument of servers) {
 }
 await testClient();
 
-process.exit(failures === 0 ? 0 : 1);
+peers.finish();
