@@ -9,6 +9,9 @@ mod support;
 #[path = "../support/tls.rs"]
 mod tls;
 mod told;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+#[path = "../support/transport.rs"]
+mod transport;
 
 mod blocking;
 mod blocking_deadlines;

@@ -9,14 +9,14 @@ use core::future::Future;
 use core::pin::pin;
 use core::task::{Context, Poll, Waker};
 use std::cell::Cell;
-use std::io;
 use std::rc::Rc;
 
 use sanswire::handshake::{Request, Response};
-use sanswire::io::poll::{PollTransport, WebSocket};
-use sanswire::{Config, Connection, Error, Input, Timestamp, TransmitBuf};
+use sanswire::io::poll::WebSocket;
+use sanswire::{Config, Connection, Error, Input, TransmitBuf};
 
 use crate::support::masked;
+use crate::transport::{Stream, Wire, poll};
 
 /// A peer that sends this and then zeros without end.
 #[derive(Clone, Debug, Default)]
@@ -27,63 +27,26 @@ struct Flood {
     read: Rc<Cell<usize>>,
 }
 
-#[derive(Debug)]
-struct Stream(Flood);
-
-impl PollTransport for Stream {
-    type Stream = Flood;
-
-    fn new(stream: Flood) -> Self {
-        Self(stream)
-    }
-
-    fn stream(&self) -> &Flood {
-        &self.0
-    }
-
-    fn into_stream(self) -> Flood {
-        self.0
-    }
-
-    fn poll_read(&mut self, _: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<usize>> {
+impl Wire for Flood {
+    fn read(&mut self, input: &mut Input<'_>) -> Poll<usize> {
         let spare = input.spare_mut();
         spare.fill(0);
-        let begin = spare.len().min(self.0.input.len());
-        spare[..begin].copy_from_slice(&self.0.input[..begin]);
-        self.0.input.drain(..begin);
+        let begin = spare.len().min(self.input.len());
+        spare[..begin].copy_from_slice(&self.input[..begin]);
+        self.input.drain(..begin);
         let len = spare.len();
         input.commit(len);
-        self.0.read.set(self.0.read.get() + len);
-        assert!(self.0.read.get() < 100 << 20, "it reads without end");
-        Poll::Ready(Ok(len))
+        self.read.set(self.read.get() + len);
+        assert!(self.read.get() < 100 << 20, "it reads without end");
+        Poll::Ready(len)
     }
 
-    fn poll_write(&mut self, _: &mut Context<'_>, output: &TransmitBuf) -> Poll<io::Result<usize>> {
-        if self.0.is_stuck { Poll::Pending } else { Poll::Ready(Ok(output.len())) }
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::ZERO
-    }
-
-    fn poll_timer(&mut self, _: &mut Context<'_>, at: Timestamp) -> Poll<()> {
-        if at == Timestamp::ZERO { Poll::Ready(()) } else { Poll::Pending }
+    fn write(&mut self, output: &TransmitBuf) -> Poll<usize> {
+        if self.is_stuck { Poll::Pending } else { Poll::Ready(output.len()) }
     }
 }
 
-fn poll<F: Future>(future: F) -> Poll<F::Output> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn server(is_stuck: bool) -> (WebSocket<Stream>, Flood) {
+fn server(is_stuck: bool) -> (WebSocket<Stream<Flood>>, Flood) {
     let flood = Flood { input: masked(0x88, b"\x03\xe8"), is_stuck, ..Flood::default() };
     (WebSocket::from_driver(flood.clone(), Connection::server(&Config::default())), flood)
 }
@@ -119,7 +82,8 @@ fn others_run_while_the_body_of_a_rejected_request_is_thrown_away() {
     let flood = Flood { input, ..Flood::default() };
     let config = Config::default();
     let decide = async |_: &Request| Err(Response::new(404));
-    let mut accepting = pin!(WebSocket::<Stream>::accept_with(flood.clone(), &config, decide));
+    let mut accepting =
+        pin!(WebSocket::<Stream<Flood>>::accept_with(flood.clone(), &config, decide));
     let mut turns = 0;
     let error = loop {
         turns += 1;

@@ -9,96 +9,59 @@
     reason = "a test is an application, and ends at what it did not expect"
 )]
 
-use core::future::Future;
-use core::pin::pin;
-use core::task::{Context, Poll, Waker};
+use core::task::Poll;
 use std::cell::RefCell;
-use std::{io, thread};
+use std::thread;
 
 use bytes::Buf;
-use sanswire::io::poll::{PollTransport, WebSocket};
-use sanswire::{Config, Connection, Input, Message, ReadyState, Timestamp, TransmitBuf};
+use sanswire::io::poll::WebSocket;
+use sanswire::{Config, Connection, Input, Message, ReadyState, TransmitBuf};
 
 use crate::support::{masked, unmasked};
+use crate::transport::{Stream, Wire, poll};
 
 /// What happens at each read, before what is there is read.
 type BeforeRead = Box<dyn FnMut(&mut Input<'_>) -> Option<usize> + Send>;
 
 /// What a peer sends, and what it has got.
-struct Wire {
+struct Peer {
     sent: Vec<u8>,
     got: Vec<u8>,
     before_read: BeforeRead,
 }
 
-struct Stream(Wire);
-
-impl PollTransport for Stream {
-    type Stream = Wire;
-
-    fn new(wire: Wire) -> Self {
-        Self(wire)
-    }
-
-    fn stream(&self) -> &Wire {
-        &self.0
-    }
-
-    fn into_stream(self) -> Wire {
-        self.0
-    }
-
-    fn poll_read(&mut self, _: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<usize>> {
-        if let Some(len) = (self.0.before_read)(input) {
-            return Poll::Ready(Ok(len));
+impl Wire for Peer {
+    fn read(&mut self, input: &mut Input<'_>) -> Poll<usize> {
+        if let Some(len) = (self.before_read)(input) {
+            return Poll::Ready(len);
         }
         let spare = input.spare_mut();
-        let len = spare.len().min(self.0.sent.len());
+        let len = spare.len().min(self.sent.len());
         if len == 0 {
             return Poll::Pending;
         }
-        spare[..len].copy_from_slice(&self.0.sent[..len]);
-        self.0.sent.drain(..len);
+        spare[..len].copy_from_slice(&self.sent[..len]);
+        self.sent.drain(..len);
         input.commit(len);
-        Poll::Ready(Ok(len))
+        Poll::Ready(len)
     }
 
-    fn poll_write(&mut self, _: &mut Context<'_>, output: &TransmitBuf) -> Poll<io::Result<usize>> {
-        self.0.got.extend_from_slice(output.chunk());
-        Poll::Ready(Ok(output.chunk().len()))
+    fn write(&mut self, output: &TransmitBuf) -> Poll<usize> {
+        self.got.extend_from_slice(output.chunk());
+        Poll::Ready(output.chunk().len())
     }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::ZERO
-    }
-
-    fn poll_timer(&mut self, _: &mut Context<'_>, _: Timestamp) -> Poll<()> {
-        Poll::Pending
-    }
-}
-
-fn poll<F: Future>(future: F) -> Poll<F::Output> {
-    pin!(future).poll(&mut Context::from_waker(Waker::noop()))
 }
 
 fn server(
     sent: Vec<u8>,
     before_read: impl FnMut(&mut Input<'_>) -> Option<usize> + Send + 'static,
-) -> WebSocket<Stream> {
-    let wire = Wire { sent, got: Vec::new(), before_read: Box::new(before_read) };
-    WebSocket::from_driver(wire, Connection::server(&Config::default()))
+) -> WebSocket<Stream<Peer>> {
+    let peer = Peer { sent, got: Vec::new(), before_read: Box::new(before_read) };
+    WebSocket::from_driver(peer, Connection::server(&Config::default()))
 }
 
 /// Receives so many messages and sends them back.
-fn echo(socket: &mut WebSocket<Stream>, count: usize) {
+fn echo(socket: &mut WebSocket<Stream<Peer>>, count: usize) {
     for _ in 0..count {
         let Poll::Ready(message) = poll(socket.recv()) else { panic!("it waits") };
         assert!(poll(socket.send(message.unwrap().unwrap())).is_ready());
@@ -167,9 +130,9 @@ fn a_connection_may_go_from_thread_to_thread() {
         let threads: Vec<_> = sockets
             .into_iter()
             .map(|socket| {
-                let (mut wire, driver) = socket.into_parts();
-                wire.sent.extend(frames.repeat(3));
-                let mut socket = WebSocket::<Stream>::from_driver(wire, driver);
+                let (mut peer, driver) = socket.into_parts();
+                peer.sent.extend(frames.repeat(3));
+                let mut socket = WebSocket::<Stream<Peer>>::from_driver(peer, driver);
                 thread::spawn(move || {
                     echo_secrets();
                     echo(&mut socket, 3);
@@ -185,7 +148,7 @@ fn a_connection_may_go_from_thread_to_thread() {
 }
 
 /// A connection that a thread drives when it ends.
-struct Late(Option<WebSocket<Stream>>);
+struct Late(Option<WebSocket<Stream<Peer>>>);
 
 impl Drop for Late {
     fn drop(&mut self) {

@@ -8,90 +8,53 @@
 )]
 
 use core::future::Future;
-use core::pin::{Pin, pin};
-use core::task::{Context, Poll, Waker};
+use core::pin::Pin;
+use core::task::Poll;
 use std::cell::{Cell, RefCell};
-use std::io;
 use std::rc::Rc;
 
 use bytes::BufMut;
-use sanswire::io::poll::{PollTransport, WebSocket};
-use sanswire::{Config, Connection, Error, Event, Input, Role, Timestamp, TransmitBuf};
+use sanswire::io::poll::WebSocket;
+use sanswire::{Config, Connection, Error, Event, Input, Role, TransmitBuf};
 
 use crate::heap::{Heap, heap_of};
+use crate::support::transport::{Stream, Wire, poll};
 use crate::support::{BINARY, FIN, frame, from};
 
 /// What a peer has sent, and how much came back.
 #[derive(Clone, Debug, Default)]
-struct Wire {
+struct Peer {
     sent: Rc<RefCell<Vec<u8>>>,
     written: Rc<Cell<usize>>,
 }
 
-#[derive(Debug)]
-struct Stream(Wire);
-
-impl PollTransport for Stream {
-    type Stream = Wire;
-
-    fn new(wire: Wire) -> Self {
-        Self(wire)
-    }
-
-    fn stream(&self) -> &Wire {
-        &self.0
-    }
-
-    fn into_stream(self) -> Wire {
-        self.0
-    }
-
-    fn poll_read(&mut self, _: &mut Context<'_>, input: &mut Input<'_>) -> Poll<io::Result<usize>> {
-        let mut sent = self.0.sent.borrow_mut();
+impl Wire for Peer {
+    fn read(&mut self, input: &mut Input<'_>) -> Poll<usize> {
+        let mut sent = self.sent.borrow_mut();
         if sent.is_empty() {
             return Poll::Pending;
         }
         let len = input.chunk_mut().len().min(sent.len());
         input.put_slice(&sent[..len]);
         sent.drain(..len);
-        Poll::Ready(Ok(len))
+        Poll::Ready(len)
     }
 
-    fn poll_write(&mut self, _: &mut Context<'_>, output: &TransmitBuf) -> Poll<io::Result<usize>> {
-        self.0.written.set(self.0.written.get() + output.len());
-        Poll::Ready(Ok(output.len()))
-    }
-
-    fn poll_flush(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(&mut self, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Poll::Ready(Ok(()))
-    }
-
-    fn now(&self) -> Timestamp {
-        Timestamp::ZERO
-    }
-
-    fn poll_timer(&mut self, _: &mut Context<'_>, _: Timestamp) -> Poll<()> {
-        Poll::Pending
+    fn write(&mut self, output: &TransmitBuf) -> Poll<usize> {
+        self.written.set(self.written.get() + output.len());
+        Poll::Ready(output.len())
     }
 }
 
 type Task = Pin<Box<dyn Future<Output = Result<(), Error>>>>;
 
-fn poll<F: Future + ?Sized>(future: Pin<&mut F>) -> Poll<F::Output> {
-    future.poll(&mut Context::from_waker(Waker::noop()))
-}
-
-fn server(wire: &Wire) -> WebSocket<Stream> {
-    WebSocket::from_driver(wire.clone(), Connection::server(&Config::default()))
+fn server(peer: &Peer) -> WebSocket<Stream<Peer>> {
+    WebSocket::from_driver(peer.clone(), Connection::server(&Config::default()))
 }
 
 /// Answers while the events are lent.
-fn gathered(wire: &Wire) -> Task {
-    let mut socket = server(wire);
+fn gathered(peer: &Peer) -> Task {
+    let mut socket = server(peer);
     Box::pin(async move {
         let answer = |event: Event<'_>, commands: &mut sanswire::Commands<'_>| {
             if let Event::Binary(payload) = event {
@@ -103,8 +66,8 @@ fn gathered(wire: &Wire) -> Task {
 }
 
 /// Receives and sends, one after the other.
-fn plain(wire: &Wire) -> Task {
-    let mut socket = server(wire);
+fn plain(peer: &Peer) -> Task {
+    let mut socket = server(peer);
     Box::pin(async move {
         while let Some(message) = socket.recv().await? {
             socket.send(message).await?;
@@ -115,19 +78,19 @@ fn plain(wire: &Wire) -> Task {
 
 /// Many connections that are served in turn.
 struct Turns {
-    served: Vec<(Wire, Task)>,
+    served: Vec<(Peer, Task)>,
     /// What each of them is sent in a turn.
     sent: Vec<u8>,
 }
 
 impl Turns {
-    fn new(serve: fn(&Wire) -> Task, len: usize, count: usize) -> Self {
+    fn new(serve: fn(&Peer) -> Task, len: usize, count: usize) -> Self {
         let sent = from(Role::Client, &frame(FIN | BINARY, &vec![7; len]).repeat(count));
         let mut served = Vec::new();
         for _ in 0..20 {
-            let wire = Wire::default();
-            wire.sent.borrow_mut().reserve(sent.len());
-            served.push((wire.clone(), serve(&wire)));
+            let peer = Peer::default();
+            peer.sent.borrow_mut().reserve(sent.len());
+            served.push((peer.clone(), serve(&peer)));
         }
         Self { served, sent }
     }
@@ -136,8 +99,8 @@ impl Turns {
     /// meanwhile, as far as it goes.
     fn run(&mut self, parts: usize) {
         for part in self.sent.chunks(self.sent.len().div_ceil(parts)) {
-            for (wire, _) in &self.served {
-                wire.sent.borrow_mut().extend_from_slice(part);
+            for (peer, _) in &self.served {
+                peer.sent.borrow_mut().extend_from_slice(part);
             }
             // After a turn of others, some go on.
             for _ in 0..12 {
@@ -149,7 +112,7 @@ impl Turns {
     }
 
     fn written(&self) -> usize {
-        self.served.iter().map(|(wire, _)| wire.written.get()).sum()
+        self.served.iter().map(|(peer, _)| peer.written.get()).sum()
     }
 }
 
@@ -214,17 +177,17 @@ fn nobody_who_waits_holds_buffers_whatever_came() {
 /// A server that only sends: its receiver waits, and is not polled again.
 #[test]
 fn who_sends_holds_no_buffers_afterwards() {
-    let wires: Vec<_> = (0..20).map(|_| Wire::default()).collect();
-    let mut sockets: Vec<_> = wires.iter().map(|wire| server(wire).split()).collect();
+    let peers: Vec<_> = (0..20).map(|_| Peer::default()).collect();
+    let mut sockets: Vec<_> = peers.iter().map(|peer| server(peer).split()).collect();
     for (_, receiver) in &mut sockets {
-        assert!(poll(pin!(receiver.recv())).is_pending());
+        assert!(poll(receiver.recv()).is_pending());
     }
     let payload = vec![7; 50_000];
     for len in [16, 1_000, 50_000] {
         let mut push = || {
             for (sender, _) in &mut sockets {
-                assert!(poll(pin!(sender.send(&payload[..len]))).is_ready());
-                assert!(poll(pin!(sender.ping(b"x"))).is_ready());
+                assert!(poll(sender.send(&payload[..len])).is_ready());
+                assert!(poll(sender.ping(b"x")).is_ready());
             }
         };
         (0..3).for_each(|_| push());
@@ -237,22 +200,22 @@ fn who_sends_holds_no_buffers_afterwards() {
 
 #[test]
 fn what_is_refused_leaves_nothing_behind() {
-    let wire = Wire::default();
-    let mut socket = server(&wire);
-    assert!(poll(pin!(socket.send("x"))).is_ready());
-    assert!(poll(pin!(socket.recv())).is_pending());
-    assert!(poll(pin!(socket.send_chunk(b"no message was begun"))).is_ready());
-    assert!(poll(pin!(socket.send(&[7; 60_000][..]))).is_ready());
-    assert!(poll(pin!(socket.recv())).is_pending());
+    let peer = Peer::default();
+    let mut socket = server(&peer);
+    assert!(poll(socket.send("x")).is_ready());
+    assert!(poll(socket.recv()).is_pending());
+    assert!(poll(socket.send_chunk(b"no message was begun")).is_ready());
+    assert!(poll(socket.send(&[7; 60_000][..])).is_ready());
+    assert!(poll(socket.recv()).is_pending());
     let before = Heap::now().live;
     for _ in 0..3 {
-        let refused = poll(pin!(socket.ping(&[7; 126])));
+        let refused = poll(socket.ping(&[7; 126]));
         assert!(matches!(refused, Poll::Ready(Err(_))));
-        assert!(matches!(poll(pin!(socket.send_chunk(b"none"))), Poll::Ready(Err(_))));
+        assert!(matches!(poll(socket.send_chunk(b"none")), Poll::Ready(Err(_))));
     }
     // Another one finds what the thread keeps.
-    let mut other = server(&Wire::default());
-    let heap = heap_of(|| assert!(poll(pin!(other.send(&[7; 60_000][..]))).is_ready()));
+    let mut other = server(&Peer::default());
+    let heap = heap_of(|| assert!(poll(other.send(&[7; 60_000][..])).is_ready()));
     assert!(heap.bytes < 1_000, "{heap:?}");
     assert!(Heap::now().live - before < 1_000);
 }

@@ -11,6 +11,8 @@ mod pair;
 mod random;
 #[cfg(feature = "handshake")]
 pub(crate) mod stack;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+pub(crate) mod transport;
 
 #[allow(unused_imports, reason = "each test binary uses a part of it")]
 pub(crate) use self::{
