@@ -1,6 +1,8 @@
 //! Commands to frames (§5.4, §5.5, §6.1); decides what leaves in which order, not whether the
 //! connection is open.
 
+mod accounting;
+
 use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::num::NonZeroUsize;
@@ -9,10 +11,8 @@ use bytes::Bytes;
 
 use super::backlog::{Backlog, Loose, Queued};
 use super::config::{Config, WhenFull};
-use super::event::{Discarded, Writable};
 use super::framing::{Compress, Flags, SPLICE_FROM, Source};
 use super::masking_keys::MaskingKeys;
-use super::timers::Progress;
 use super::water_marks::WaterMarks;
 use crate::buffer::{SpareBuffers, TransmitBuf};
 use crate::error::SendError;
@@ -20,6 +20,8 @@ use crate::extension::Deflater;
 use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1};
 use crate::message::{MessageKind, Prepared};
 use crate::utf8::Utf8Validator;
+#[cfg(feature = "split")]
+pub(crate) use accounting::Mark;
 
 /// Everything that waits to be written, and the frames that come from it.
 ///
@@ -40,17 +42,6 @@ pub(super) struct Output {
     /// The message that is being sent in parts.
     part: Option<Part>,
     backlog: Option<Box<Backlog>>,
-}
-
-/// A place in what is sent, behind everything that was queued when it was noted.
-#[cfg(feature = "split")]
-#[derive(Debug)]
-pub(crate) struct Mark {
-    /// As `Backlog::passed` counts. A backlog that was empty meanwhile may have begun anew: then it
-    /// is reached late.
-    queued: u64,
-    /// As `TransmitBuf::written` counts, once all before it is in the output.
-    end: Option<u64>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -233,11 +224,6 @@ impl Output {
         }
     }
 
-    /// Returns whether less waits than may, so that at least one more message is accepted.
-    pub(super) fn has_room(&self) -> bool {
-        self.marks.has_room(self.waiting_len())
-    }
-
     pub(super) fn begin(&mut self, kind: MessageKind, compress: Compress) -> Result<(), SendError> {
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
@@ -350,22 +336,6 @@ impl Output {
         self.close(body);
     }
 
-    /// Reports what was accepted and is never sent, since it was last reported; at the end of the
-    /// transport (`is_over`) that is all that waits, each time.
-    pub(super) fn poll_discarded(&mut self, is_over: bool) -> Option<Discarded> {
-        let left = self.output.noted_payload() + self.queued();
-        let has_left = self.output.holds_message() || self.has_messages();
-        if is_over && has_left {
-            self.backlog.get_or_insert_default().note_discarded(left);
-        }
-        self.backlog.as_mut()?.discarded.take()
-    }
-
-    /// Returns whether there is something discarded to report.
-    pub(super) fn has_discarded(&self) -> bool {
-        self.backlog.as_ref().is_some_and(|backlog| backlog.discarded.is_some())
-    }
-
     /// Brings the output up to date and returns it.
     #[inline]
     pub(super) fn output(&mut self) -> &mut TransmitBuf {
@@ -387,113 +357,6 @@ impl Output {
             deflater.release();
         }
         self.backlog.take_if(|backlog| backlog.is_forgettable());
-    }
-
-    /// Returns how far the output is.
-    pub(super) fn progress(&self) -> Progress {
-        Progress { written: self.output.written(), is_empty: self.is_empty() }
-    }
-
-    /// Returns whether nothing waits to be written.
-    pub(super) fn is_empty(&self) -> bool {
-        self.output.is_empty() && self.backlog.as_ref().is_none_or(|backlog| backlog.is_empty())
-    }
-
-    /// Notes the place behind everything that is queued.
-    #[cfg(feature = "split")]
-    pub(super) fn mark(&self) -> Mark {
-        let queued = self.backlog.as_ref().map_or(0, |backlog| backlog.queued_ever());
-        Mark { queued, end: None }
-    }
-
-    /// Returns whether everything before the place has been written, whatever waits behind it.
-    #[cfg(feature = "split")]
-    pub(super) fn has_written(&self, mark: &mut Mark) -> bool {
-        // Nothing comes behind a Close.
-        if self.backlog.as_ref().is_some_and(|backlog| {
-            backlog.close.is_some() || backlog.has_messages() && backlog.passed() < mark.queued
-        }) {
-            return false;
-        }
-        let end = self.output.written() + self.output.len() as u64;
-        *mark.end.get_or_insert(end) <= self.output.written()
-    }
-
-    /// Returns the payload bytes of messages that wait.
-    pub(super) fn buffered_amount(&self) -> usize {
-        let unsent = self.backlog.as_ref().map_or(0, |backlog| backlog.unsent);
-        self.output.noted_payload() + self.queued() + unsent
-    }
-
-    /// Notes payload that is never sent: it counts in [`buffered_amount`](Self::buffered_amount)
-    /// forever.
-    #[cold]
-    pub(super) fn note_unsent(&mut self, len: usize) {
-        let backlog = self.backlog.get_or_insert_default();
-        backlog.unsent = backlog.unsent.saturating_add(len);
-    }
-
-    /// Notes a message for which there was no room.
-    #[cold]
-    pub(super) fn note_dropped(&mut self, len: usize) {
-        self.backlog.get_or_insert_default().note_dropped(len);
-    }
-
-    /// Returns whether the output has been too full, and has not fallen to the low mark since.
-    #[inline]
-    pub(super) fn is_high(&self) -> bool {
-        self.marks.was_high() && self.marks.is_high(self.waiting_len())
-    }
-
-    /// Returns whether it is to be reported that there is room again.
-    pub(super) fn is_writable(&self) -> bool {
-        self.marks.is_writable(self.waiting_len())
-    }
-
-    /// Reports that there is room again, once.
-    pub(super) fn poll_writable(&mut self) -> Option<Writable> {
-        if !self.is_writable() {
-            return None;
-        }
-        self.marks.note_reported();
-        let backlog = self.backlog.as_mut();
-        Some(backlog.map(|backlog| core::mem::take(&mut backlog.dropped)).unwrap_or_default())
-    }
-
-    fn queued(&self) -> usize {
-        self.backlog.as_ref().map_or(0, |backlog| backlog.payload_len())
-    }
-
-    fn has_messages(&self) -> bool {
-        self.backlog.as_ref().is_some_and(|backlog| backlog.has_messages())
-    }
-
-    /// Returns how many bytes wait to be written, of messages that are not framed yet the payload
-    /// and what it takes to keep them.
-    #[inline]
-    fn waiting_len(&self) -> usize {
-        self.output.len() + self.backlog.as_ref().map_or(0, |backlog| backlog.size())
-    }
-
-    #[inline]
-    fn check_room(&mut self) -> Result<(), SendError> {
-        self.marks.check(self.waiting_len())
-    }
-
-    #[inline]
-    fn note_queued(&mut self, before: usize) {
-        if let Some(backlog) = &mut self.backlog {
-            backlog.note_queued();
-        }
-        self.note_added(before);
-    }
-
-    #[inline]
-    fn note_added(&mut self, before: usize) {
-        if self.backlog.is_some() {
-            self.move_backlog();
-        }
-        self.marks.note_added(before, self.waiting_len());
     }
 
     /// Sends data as one frame, or puts it in the queue to be fragmented.
