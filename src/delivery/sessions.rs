@@ -1,16 +1,16 @@
 //! A server's sessions, found by what their clients say first; knows no transport and no clock.
 
+mod retention;
+
 use alloc::collections::BTreeMap;
 use core::cmp::Reverse;
 use core::fmt;
-use core::time::Duration;
 
-use super::limits::Limits;
 use super::session::Session;
 use super::wire::{Hello, SessionId};
 use crate::close::CloseCode;
-use crate::setters::setters;
 use crate::timestamp::Timestamp;
+pub use retention::{Owner, Retention};
 
 /// The sessions of a server. Limits their number for each user and in all, and how long they wait
 /// for their clients.
@@ -91,45 +91,6 @@ pub struct Sessions<U> {
     users: BTreeMap<U, usize>,
     /// The number of the last connection, or of the last session that was added.
     last: u64,
-}
-
-/// How many sessions a server keeps, and for how long.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Retention {
-    /// How many sessions are kept in all.
-    ///
-    /// Default 1024: with the default limits, at most 1 GiB of messages.
-    pub max_sessions: usize,
-    /// How many sessions are kept for one user.
-    ///
-    /// Default 16: the devices and open pages of a person. With the default limits, at most 16 MiB
-    /// of messages for one user. If users are addresses, raise it: all clients behind one address
-    /// share it.
-    pub max_user_sessions: usize,
-    /// How long a session waits for its client.
-    ///
-    /// Default 1 h: a journey by train. A client that stays away longer gets a new session, and is
-    /// told.
-    pub max_absence: Duration,
-    /// Who owns a session.
-    ///
-    /// Default [`Owner::First`].
-    pub owner: Owner,
-    /// The limits of each session.
-    pub limits: Limits,
-}
-
-/// Who owns a session if a client of another user names both of its ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[expect(clippy::exhaustive_enums, reason = "a session is handed over, or not")]
-pub enum Owner {
-    /// The user with whom it began; other users are [denied](Denied::OtherUser). For users that
-    /// have proved who they are.
-    First,
-    /// The user who came last. For users that are identified by something that may change, such as
-    /// an address.
-    Latest,
 }
 
 /// Identifies one connection of a session, from [`Sessions::attach`].
@@ -421,28 +382,6 @@ impl<U> Sessions<U> {
             Presence::Away(since) => Some((key, kept, since)),
             Presence::Connected(_) => None,
         })
-    }
-}
-
-impl Default for Retention {
-    fn default() -> Self {
-        Self {
-            max_sessions: 1024,
-            max_user_sessions: 16,
-            max_absence: Duration::from_secs(3600),
-            owner: Owner::First,
-            limits: Limits::default(),
-        }
-    }
-}
-
-setters! {
-    Retention {
-        max_sessions: usize,
-        max_user_sessions: usize,
-        max_absence: Duration,
-        owner: Owner,
-        limits: Limits,
     }
 }
 
