@@ -6,9 +6,11 @@
 //! | `short` | the way of a message that is one frame and lies whole in the input |
 //! | `progress` | what is known of the message in progress, and its limits |
 //! | `assembly` | the message in progress, where it does not stay in the input |
+//! | `received` | what is accepted, and what is found |
 
 mod assembly;
 mod progress;
+mod received;
 mod short;
 
 use alloc::boxed::Box;
@@ -27,6 +29,7 @@ use crate::role::Role;
 use crate::utf8::is_utf8;
 use assembly::Assembly;
 use progress::{Progress, check_rsv};
+pub(crate) use received::{Arriving, Limits, Received, Source};
 pub(crate) use short::Short;
 use short::{Content, Whole};
 
@@ -65,50 +68,6 @@ enum Place {
     Inflated,
     /// They are kept in the input.
     Input,
-}
-
-/// What a receiver accepts of one message.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Limits {
-    /// Below 2^63.
-    pub(crate) max_message_size: u64,
-    pub(crate) max_frame_size: u64,
-    pub(crate) max_fragments: u32,
-    /// Whether parts of a message are reported as they arrive.
-    pub(crate) chunks: bool,
-}
-
-/// What [`Receiver::poll`] found. Positions are those of [`Receiver::lend_range`].
-#[derive(Debug)]
-pub(crate) enum Received {
-    Chunk {
-        kind: MessageKind,
-        is_first: bool,
-        is_last: bool,
-        source: Source,
-    },
-    Close(Range<usize>),
-    Message(MessageKind, Source),
-    /// The budget is used up, and there is more to do.
-    Paused,
-    Ping(Range<usize>),
-    Pong(Range<usize>),
-}
-
-/// A message of which the end has not come.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Arriving {
-    /// How many bytes of its payload have come, as they were sent.
-    pub(crate) arrived: u64,
-    /// How many bytes are held of it, as they will be delivered, and of what follows.
-    pub(crate) held: u64,
-}
-
-/// Where the payload of a message is.
-#[derive(Debug)]
-pub(crate) enum Source {
-    Assembled(Bytes),
-    Input(Range<usize>),
 }
 
 impl Receiver {
@@ -501,15 +460,6 @@ impl Receiver {
 const fn spend(budget: &mut usize, work: usize) {
     if *budget < usize::MAX {
         *budget = budget.saturating_sub(work);
-    }
-}
-
-impl Source {
-    fn len(&self) -> usize {
-        match self {
-            Self::Assembled(bytes) => bytes.len(),
-            Self::Input(range) => range.len(),
-        }
     }
 }
 
