@@ -47,7 +47,9 @@
 //! same number of KiB.
 
 mod attached;
+mod combinators;
 pub(in crate::io) mod connecting;
+mod getters;
 mod halves;
 mod opening;
 #[cfg(feature = "tokio")]
@@ -60,20 +62,18 @@ pub(in crate::io) mod tls;
 mod transport;
 
 use core::future::poll_fn;
-use core::pin::Pin;
-use core::task::{Context, Poll};
-
-use futures_core::Stream;
-use futures_sink::Sink;
 
 use self::attached::Kept;
 use self::shell::{Shell, Wakers};
 use super::{Error, once};
-use crate::close::{CloseCode, Closed};
-use crate::connection::{Commands, Connection, Event, ReadyState};
+use crate::close::CloseCode;
+#[expect(unused_imports, reason = "for the docs")]
+use crate::close::Closed;
+#[expect(unused_imports, reason = "for the docs")]
+use crate::connection::Connection;
+use crate::connection::{Commands, Event};
 use crate::driver::Driver;
 use crate::error::SendError;
-use crate::handshake::Response;
 use crate::message::{Message, MessageKind, Outgoing};
 pub use halves::{Receiver, ReuniteError, Sender};
 #[cfg(feature = "tokio")]
@@ -483,88 +483,5 @@ impl<T: PollTransport> WebSocket<T> {
     #[doc(alias = "into_split")]
     pub fn split(self) -> (Sender<T>, Receiver<T>) {
         halves::split(self.shell)
-    }
-
-    /// Returns the commands of the connection. They queue, as [`feed`](Self::feed) does.
-    pub fn commands(&mut self) -> Commands<'_> {
-        self.shell.commands()
-    }
-
-    /// Returns the connection, for its getters, such as [`Connection::round_trip_time`].
-    pub fn connection(&self) -> &Connection {
-        self.shell.driver().connection()
-    }
-
-    /// Returns the stream, for its options and addresses. Do not read from it or write to it: that
-    /// breaks the connection.
-    pub fn stream(&self) -> &T::Stream {
-        self.shell.transport.stream()
-    }
-
-    /// Returns the WHATWG `readyState`: connecting, open, closing or closed.
-    #[doc(alias = "readyState")]
-    pub fn ready_state(&self) -> ReadyState {
-        self.connection().ready_state()
-    }
-
-    /// Returns the WHATWG `bufferedAmount`: how many bytes of payload are queued and not written.
-    /// See [`Connection::buffered_amount`].
-    #[doc(alias = "bufferedAmount")]
-    pub fn buffered_amount(&self) -> usize {
-        self.connection().buffered_amount()
-    }
-
-    /// Returns the negotiated subprotocol, or an empty string.
-    #[doc(alias = "subprotocol")]
-    pub fn protocol(&self) -> &str {
-        self.connection().protocol()
-    }
-
-    /// Returns the server's response to the handshake, with its headers, such as a cookie of a load
-    /// balancer. `None` on a server.
-    pub fn response(&self) -> Option<&Response> {
-        self.shell.driver().response()
-    }
-
-    /// Returns who closed the connection, with which code and reason. `None` while it is open.
-    pub fn closed(&self) -> Option<Closed> {
-        self.connection().closed()
-    }
-}
-
-/// The messages that arrive. An error is yielded once, and is the last item.
-impl<T: PollTransport> Stream for WebSocket<T> {
-    type Item = Result<Message, Error>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.shell.poll_next(Wakers::of(cx))
-    }
-}
-
-/// Sends messages. `poll_ready` waits for room, so [`Config::when_full`](crate::Config::when_full)
-/// never applies.
-///
-/// Closing the sink, as `SinkExt::close` and `forward` do, sends a Close frame with 1000 and does
-/// not wait for the peer's. The stream still yields the messages that the peer sends before its own
-/// Close, whatever [`Config::after_close`](crate::Config::after_close) says: these may be the
-/// replies to forwarded messages.
-impl<T: PollTransport> Sink<Message> for WebSocket<T> {
-    type Error = Error;
-
-    fn poll_ready(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shell.poll_room(Wakers::of(cx))
-    }
-
-    fn start_send(mut self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        self.try_send(message)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shell.poll_flush(Wakers::of(cx))
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.commands().close_and_deliver(CloseCode::NORMAL, "")?;
-        self.shell.poll_flush(Wakers::of(cx))
     }
 }
