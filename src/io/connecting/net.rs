@@ -79,7 +79,8 @@ pub(in crate::io) trait Net: Send + Sync {
         bytes: &[u8],
     ) -> impl Future<Output = io::Result<()>> + Send;
 
-    /// Asks a SOCKS5 proxy for the way to a name or an address.
+    /// Asks a SOCKS5 proxy for the way to a name or an address. Ends in time by itself: most adapters
+    /// cannot do it.
     fn socks5(
         &self,
         stream: Self::Stream,

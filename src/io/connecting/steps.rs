@@ -62,10 +62,13 @@ async fn look_up<N: Net>(
     host: &str,
     port: u16,
 ) -> io::Result<Vec<SocketAddr>> {
-    match connector.look_up(host, port) {
-        Some(look_up) => net.wait(look_up).await,
-        None => net.wait(net.look_up(host, port)).await,
-    }
+    net.wait(async {
+        match connector.look_up(host, port) {
+            Some(look_up) => look_up.await,
+            None => net.look_up(host, port).await,
+        }
+    })
+    .await
 }
 
 /// Leaves out the addresses that a socket with a `local` address cannot reach.
@@ -114,8 +117,7 @@ async fn through<N: Net>(
                 let first = found.first().ok_or_else(|| tried.none_answered())?;
                 host = first.ip().to_string();
             }
-            let ask = async { Ok(net.socks5(stream, &host, port, credentials).await) };
-            net.wait(ask).await.map_err(lost)?.map_err(|error| match error {
+            net.socks5(stream, &host, port, credentials).await.map_err(|error| match error {
                 #[cfg(all(feature = "proxy", feature = "tokio"))]
                 SocksError::Io(error) => lost(error),
                 #[cfg(all(feature = "proxy", feature = "tokio"))]

@@ -107,7 +107,8 @@ impl Net for Limit {
         port: u16,
         credentials: Option<Credentials>,
     ) -> Result<NetStream, SocksError> {
-        super::socks5::connect(stream, host, port, credentials).await
+        let ask = async { Ok(super::socks5::connect(stream, host, port, credentials).await) };
+        self.wait(ask).await.map_err(SocksError::Io)?
     }
 
     async fn open(
