@@ -1,6 +1,8 @@
 //! The stream that an HTTP server or client of hyper hands out: TCP and the like where it can be
 //! taken back; knows no handshake.
 
+#[cfg(feature = "rustls")]
+use alloc::boxed::Box;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use std::io;
@@ -14,14 +16,19 @@ use ::tokio::net::UnixStream;
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
 use sync_wrapper::SyncWrapper;
+#[cfg(feature = "rustls")]
+use tokio_rustls::{TlsStream, client, server};
 
 use crate::io::tokio::NetStream;
 
-/// A stream of hyper whose type is not known: one of HTTP/2, or of a server with streams of its own.
+/// A stream that another crate has made.
 #[derive(Debug)]
-pub(in crate::io) struct UpgradedStream {
-    inner: SyncWrapper<TokioIo<Upgraded>>,
-    is_write_vectored: bool,
+pub(in crate::io) enum UpgradedStream {
+    /// One of HTTP/2, or of a type that is not known.
+    Hyper { stream: SyncWrapper<TokioIo<Upgraded>>, is_write_vectored: bool },
+    /// TLS as most servers have it.
+    #[cfg(feature = "rustls")]
+    Tls(Box<TlsStream<TcpStream>>),
 }
 
 impl NetStream {
@@ -40,8 +47,15 @@ impl NetStream {
             Ok((stream, read)) => return (stream.into(), read),
             Err(upgraded) => upgraded,
         };
+        #[cfg(feature = "rustls")]
+        let upgraded = match UpgradedStream::take_tls(upgraded) {
+            Ok((stream, read)) => return (stream.into(), read),
+            Err(upgraded) => upgraded,
+        };
+        let is_write_vectored = upgraded.is_write_vectored();
+        let stream = SyncWrapper::new(TokioIo::new(upgraded));
         // What was read is read from it again.
-        (UpgradedStream::new(upgraded).into(), Bytes::new())
+        (UpgradedStream::Hyper { stream, is_write_vectored }.into(), Bytes::new())
     }
 }
 
@@ -63,29 +77,40 @@ where
 }
 
 impl UpgradedStream {
-    fn new(upgraded: Upgraded) -> Self {
-        let is_write_vectored = upgraded.is_write_vectored();
-        Self { inner: SyncWrapper::new(TokioIo::new(upgraded)), is_write_vectored }
+    #[cfg(feature = "rustls")]
+    fn take_tls(upgraded: Upgraded) -> Result<(Self, Bytes), Upgraded> {
+        let (stream, read) = match take::<server::TlsStream<TcpStream>>(upgraded) {
+            Ok((stream, read)) => (TlsStream::from(stream), read),
+            Err(upgraded) => match take::<client::TlsStream<TcpStream>>(upgraded) {
+                Ok((stream, read)) => (TlsStream::from(stream), read),
+                Err(upgraded) => take::<TlsStream<TcpStream>>(upgraded)?,
+            },
+        };
+        Ok((Self::Tls(Box::new(stream)), read))
     }
 
-    #[expect(clippy::unused_self, reason = "as other streams have it")]
-    pub(in crate::io) const fn tcp(&self) -> Option<&TcpStream> {
-        None
+    pub(in crate::io) fn tcp(&self) -> Option<&TcpStream> {
+        match self {
+            Self::Hyper { .. } => None,
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => Some(stream.get_ref().0),
+        }
     }
 
-    #[expect(clippy::unused_self, reason = "as other streams have it")]
     pub(in crate::io) const fn is_tls(&self) -> bool {
-        false
+        match self {
+            Self::Hyper { .. } => false,
+            #[cfg(feature = "rustls")]
+            Self::Tls(_) => true,
+        }
     }
 
     #[cfg(feature = "rustls")]
-    #[expect(clippy::unused_self, reason = "as other streams have it")]
-    pub(in crate::io) const fn tls(&self) -> Option<&rustls::CommonState> {
-        None
-    }
-
-    fn pinned(&mut self) -> Pin<&mut TokioIo<Upgraded>> {
-        Pin::new(self.inner.get_mut())
+    pub(in crate::io) fn tls(&self) -> Option<&rustls::CommonState> {
+        match self {
+            Self::Hyper { .. } => None,
+            Self::Tls(stream) => Some(stream.get_ref().1),
+        }
     }
 }
 
@@ -95,7 +120,11 @@ impl AsyncRead for UpgradedStream {
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        self.pinned().poll_read(cx, buf)
+        match &mut *self {
+            Self::Hyper { stream, .. } => Pin::new(stream.get_mut()).poll_read(cx, buf),
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
+        }
     }
 }
 
@@ -105,9 +134,15 @@ impl AsyncWrite for UpgradedStream {
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        // A stream of HTTP/2 takes all that it is given, whatever the peer has room for.
-        let len = if self.is_write_vectored { bytes.len() } else { bytes.len().min(MAX_WRITE) };
-        self.pinned().poll_write(cx, bytes.get(..len).unwrap_or_default())
+        match &mut *self {
+            Self::Hyper { stream, .. } => {
+                // A stream of HTTP/2 takes all that it is given, whatever the peer has room for.
+                let bytes = bytes.get(..MAX_WRITE).unwrap_or(bytes);
+                Pin::new(stream.get_mut()).poll_write(cx, bytes)
+            }
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
     }
 
     fn poll_write_vectored(
@@ -115,19 +150,37 @@ impl AsyncWrite for UpgradedStream {
         cx: &mut Context<'_>,
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        self.pinned().poll_write_vectored(cx, slices)
+        match &mut *self {
+            Self::Hyper { stream, .. } => {
+                Pin::new(stream.get_mut()).poll_write_vectored(cx, slices)
+            }
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+        }
     }
 
     fn is_write_vectored(&self) -> bool {
-        self.is_write_vectored
+        match self {
+            Self::Hyper { is_write_vectored, .. } => *is_write_vectored,
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => stream.is_write_vectored(),
+        }
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.pinned().poll_flush(cx)
+        match &mut *self {
+            Self::Hyper { stream, .. } => Pin::new(stream.get_mut()).poll_flush(cx),
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.pinned().poll_shutdown(cx)
+        match &mut *self {
+            Self::Hyper { stream, .. } => Pin::new(stream.get_mut()).poll_shutdown(cx),
+            #[cfg(feature = "rustls")]
+            Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
     }
 }
 
