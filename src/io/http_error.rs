@@ -7,6 +7,9 @@ use core::fmt;
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum HttpError {
+    /// The client's request over HTTP/2 was not sent, or got no response. A server that does not
+    /// allow extended CONNECT resets the stream with `PROTOCOL_ERROR`.
+    ExtendedConnect(Box<dyn core::error::Error + Send + Sync>),
     /// The client's request was not sent, or got no response.
     Request(Box<dyn core::error::Error + Send + Sync>),
     /// The handshake was answered, but no stream came after it.
@@ -16,6 +19,11 @@ pub enum HttpError {
 impl fmt::Display for HttpError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::ExtendedConnect(error) => write!(
+                f,
+                "HTTP/2 request failed, which needs a server that allows extended CONNECT \
+                 (enable_connect_protocol): {error}"
+            ),
             Self::Request(error) => write!(f, "HTTP request failed: {error}"),
             Self::Upgrade(error) => write!(
                 f,
@@ -30,7 +38,9 @@ impl fmt::Display for HttpError {
 impl core::error::Error for HttpError {
     fn source(&self) -> Option<&(dyn core::error::Error + 'static)> {
         match self {
-            Self::Request(error) | Self::Upgrade(error) => error.source(),
+            Self::ExtendedConnect(error) | Self::Request(error) | Self::Upgrade(error) => {
+                error.source()
+            }
         }
     }
 }

@@ -5,10 +5,11 @@ use alloc::boxed::Box;
 use alloc::vec::Vec;
 use core::future::{Future, poll_fn};
 use core::pin::pin;
+use core::time::Duration;
 
 use ::http::{Request as HttpRequest, Response as HttpResponse};
 use ::hyper::body::{Body, Buf};
-use ::tokio::time::timeout;
+use ::tokio::time::{Instant, timeout};
 
 use super::OnUpgrade;
 use crate::connection::{Config, Connection};
@@ -43,13 +44,13 @@ where
     B: Default,
     S: FnOnce(HttpRequest<B>) -> F,
     F: Future<Output = Result<HttpResponse<R>, E>>,
-    R: Body + Unpin,
+    R: Body,
     E: Into<BoxError>,
 {
     let upgrade = Upgrade::new(request, entropy()?);
     let sent = HttpRequest::try_from(&upgrade);
     let open = |status, headers: &Headers, seed| upgrade.open(status, headers, config, seed);
-    connect(request, sent, send, open).await
+    connect(request, sent, send, HttpError::Request, open).await
 }
 
 /// Opens a WebSocket over a connection of HTTP/2, beside its other streams (RFC 8441).
@@ -76,7 +77,7 @@ where
     B: Default,
     S: FnOnce(HttpRequest<B>) -> F,
     F: Future<Output = Result<HttpResponse<R>, E>>,
-    R: Body + Unpin,
+    R: Body,
     E: Into<BoxError>,
 {
     let connect_request = crate::handshake::ExtendedConnect::from(request);
@@ -86,52 +87,63 @@ where
     });
     let open =
         |status, headers: &Headers, seed| connect_request.open(status, headers, config, seed);
-    connect(request, sent, send, open).await
+    connect(request, sent, send, HttpError::ExtendedConnect, open).await
 }
 
 async fn connect<B, S, F, R, E>(
     request: &ClientRequest,
     sent: Result<HttpRequest<()>, ::http::Error>,
     send: S,
+    unsent: impl Fn(BoxError) -> HttpError,
     open: impl FnOnce(u16, &Headers, [u8; 32]) -> Result<Connection, HandshakeError>,
 ) -> Result<WebSocket<NetStream>, Error>
 where
     B: Default,
     S: FnOnce(HttpRequest<B>) -> F,
     F: Future<Output = Result<HttpResponse<R>, E>>,
-    R: Body + Unpin,
+    R: Body,
     E: Into<BoxError>,
 {
     let url = || Some(request.place().into());
-    let failed = |error: HttpError| Error::Http { error, url: url() };
-    let refused = |error: HandshakeError| Error::Handshake { error, url: url() };
+    let failed = |error| Error::Http { error, url: url() };
+    let refused = |error| Error::Handshake { error, url: url() };
     let connecting = async {
-        let sent = sent.map_err(|error| failed(HttpError::Request(error.into())))?;
+        let sent = sent.map_err(|error| failed(unsent(error.into())))?;
         let response = send(sent.map(|()| B::default())).await;
-        let response = response.map_err(|error| failed(HttpError::Request(error.into())))?;
+        let response = response.map_err(|error| failed(unsent(error.into())))?;
         let headers = Headers::from(response.headers());
         match open(response.status().as_u16(), &headers, entropy()?) {
             Ok(connection) => {
-                OnUpgrade::new(::hyper::upgrade::on(response), connection, None).await
+                match OnUpgrade::new(::hyper::upgrade::on(response), connection, None).await {
+                    Err(Error::Http { error, .. }) => Err(failed(error)),
+                    opened => opened.map(Ok),
+                }
             }
-            Err(HandshakeError::UnexpectedStatus(head)) => {
-                let whole = with_body(*head, response.into_body(), request);
-                Err(refused(HandshakeError::UnexpectedStatus(Box::new(whole.await))))
-            }
+            Err(HandshakeError::UnexpectedStatus(head)) => Ok(Err((*head, response.into_body()))),
             Err(error) => Err(refused(error)),
         }
     };
-    match request.timeout() {
-        None => connecting.await,
-        Some(limit) => match timeout(limit, connecting).await {
-            Ok(connected) => connected,
-            Err(_) => Err(refused(HandshakeError::Timeout(limit))),
-        },
+    let limit = request.timeout().unwrap_or(Duration::MAX);
+    let began = Instant::now();
+    match timeout(limit, connecting).await {
+        Ok(Ok(Ok(socket))) => Ok(socket),
+        Ok(Ok(Err((head, body)))) => {
+            let left = limit.saturating_sub(began.elapsed());
+            let whole = with_body(head, body, request, left).await;
+            Err(refused(HandshakeError::UnexpectedStatus(Box::new(whole))))
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(refused(HandshakeError::Timeout(limit))),
     }
 }
 
-/// Reads what a refusal has to say, as far as the limits of the request go.
-async fn with_body<R: Body + Unpin>(head: Response, body: R, request: &ClientRequest) -> Response {
+/// Reads what a refusal has to say, as far as the limits of the request go, in the time that is left.
+async fn with_body<R: Body>(
+    head: Response,
+    body: R,
+    request: &ClientRequest,
+    left: Duration,
+) -> Response {
     let (_, max_len, limit) = request.limits();
     let mut read = Vec::new();
     let mut body = pin!(body);
@@ -147,6 +159,6 @@ async fn with_body<R: Body + Unpin>(head: Response, body: R, request: &ClientReq
         }
         true
     };
-    let is_whole = timeout(limit, whole).await.unwrap_or(false);
+    let is_whole = timeout(limit.min(left), whole).await.unwrap_or(false);
     head.received(read, !is_whole)
 }
