@@ -2,14 +2,17 @@
 //! frames.
 
 use alloc::boxed::Box;
+use alloc::format;
 use core::fmt;
 use core::future::Future;
 use core::pin::Pin;
-use core::task::{Context, Poll, ready};
+use core::task::{Context, Poll};
+use core::time::Duration;
 
 use ::http::{Extensions, Response as HttpResponse, Version};
 use ::hyper::upgrade::OnUpgrade as Upgrading;
 use ::tokio::spawn;
+use ::tokio::time::{Sleep, sleep};
 use bytes::Bytes;
 use http_body_util::Full;
 
@@ -20,7 +23,7 @@ use crate::extension::DeflateConfig;
 use crate::handshake::{
     Acceptance, HandshakeError, HttpVersion, OriginPolicy, Preference, Request, select_subprotocol,
 };
-use crate::io::poll::Shutdown;
+use crate::io::poll::{Member, Shutdown};
 use crate::io::tokio::handler::{Failure, serve};
 use crate::io::tokio::panics::{Panic, catch};
 use crate::io::tokio::{NetStream, WebSocket};
@@ -66,8 +69,11 @@ impl WebSocketUpgrade {
         version: Version,
         extensions: &mut Extensions,
     ) -> Result<Self, Rejection> {
-        let version =
-            if version == Version::HTTP_2 { HttpVersion::Http2 } else { HttpVersion::Http11 };
+        let version = match version {
+            Version::HTTP_2 => HttpVersion::Http2,
+            Version::HTTP_3 => HttpVersion::Http3,
+            _ => HttpVersion::Http11,
+        };
         let rejected = |error| Rejection::new(error, version);
         let request = request.map_err(rejected)?;
         #[cfg(feature = "http2")]
@@ -168,8 +174,8 @@ impl WebSocketUpgrade {
     {
         let path = Box::from(self.request.path());
         let on_error = self.on_error.take();
-        let shutdown = self.shutdown.clone().unwrap_or_default();
-        let mut serving = Serving { path, on_error, shutdown };
+        let watched = self.shutdown.as_ref().map(Watched::new);
+        let mut serving = Serving { path, on_error, watched };
         match self.accept() {
             Ok((response, upgrade)) => {
                 spawn(serving.run(upgrade, handle));
@@ -195,7 +201,8 @@ impl WebSocketUpgrade {
         let rejected = |error| Rejection::new(error, request.version());
         let (response, connection) = request.accept(&acceptance, &config).map_err(rejected)?;
         let response = HttpResponse::try_from(&response).map_err(Rejection::unsendable)?;
-        Ok((response.map(Full::new), OnUpgrade::new(upgrading, connection, shutdown)))
+        let upgrade = OnUpgrade::new(upgrading, connection, shutdown.as_ref());
+        Ok((response.map(Full::new), upgrade))
     }
 }
 
@@ -217,7 +224,7 @@ impl WebSocketUpgrade {
 #[must_use = "without it, there is no socket"]
 pub struct OnUpgrade {
     upgrading: Upgrading,
-    /// Until the stream comes.
+    /// Until the stream comes, or its time is over.
     opened: Option<Box<Opened>>,
 }
 
@@ -225,16 +232,33 @@ pub struct OnUpgrade {
 #[derive(Debug)]
 struct Opened {
     connection: Connection,
-    shutdown: Option<Shutdown>,
+    watched: Option<Watched>,
+    /// From the first poll on.
+    limit: Option<Pin<Box<Sleep>>>,
+}
+
+/// A signal that waits for the end of what holds this.
+#[derive(Debug)]
+struct Watched {
+    shutdown: Shutdown,
+    _member: Member,
+}
+
+impl Watched {
+    fn new(shutdown: &Shutdown) -> Self {
+        Self { shutdown: shutdown.clone(), _member: shutdown.member() }
+    }
 }
 
 impl OnUpgrade {
     pub(super) fn new(
         upgrading: Upgrading,
         connection: Connection,
-        shutdown: Option<Shutdown>,
+        shutdown: Option<&Shutdown>,
     ) -> Self {
-        Self { upgrading, opened: Some(Box::new(Opened { connection, shutdown })) }
+        let watched = shutdown.map(Watched::new);
+        let opened = Box::new(Opened { connection, watched, limit: None });
+        Self { upgrading, opened: Some(opened) }
     }
 }
 
@@ -242,21 +266,30 @@ impl Future for OnUpgrade {
     type Output = Result<WebSocket<NetStream>, Error>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let upgraded = ready!(Pin::new(&mut self.upgrading).poll(cx));
-        let upgraded = upgraded.map_err(|error| HttpError::Upgrade(error.into()))?;
-        let Some(opened) = self.opened.take() else {
+        let Some(mut opened) = self.opened.take() else {
             return Poll::Ready(Err(HandshakeError::OutOfOrder.into()));
         };
-        let Opened { mut connection, shutdown } = *opened;
-        let (stream, read) = NetStream::of_upgraded(upgraded);
+        let upgraded = match Pin::new(&mut self.upgrading).poll(cx) {
+            Poll::Ready(upgraded) => upgraded.map_err(Into::into),
+            Poll::Pending => {
+                let limit = opened.limit.get_or_insert_with(|| Box::pin(sleep(LIMIT)));
+                if limit.as_mut().poll(cx).is_pending() {
+                    self.opened = Some(opened);
+                    return Poll::Pending;
+                }
+                Err(format!("none came within {LIMIT:?}").into())
+            }
+        };
+        let Opened { mut connection, watched, limit: _ } = *opened;
+        let (stream, read) = NetStream::of_upgraded(upgraded.map_err(HttpError::Upgrade)?);
         if let Some(tcp) = stream.tcp() {
             // It fails only for a connection that is gone, which the next read will find out.
             let _ = tcp.set_nodelay(true);
         }
         connection.input().extend_from_slice(&read);
         let mut socket = WebSocket::from_driver(stream, connection);
-        if let Some(shutdown) = &shutdown {
-            socket.shut_down_on(shutdown);
+        if let Some(watched) = watched {
+            socket.shut_down_on(&watched.shutdown);
         }
         Poll::Ready(Ok(socket))
     }
@@ -266,7 +299,7 @@ impl Future for OnUpgrade {
 struct Serving {
     path: Box<str>,
     on_error: Option<Box<Report>>,
-    shutdown: Shutdown,
+    watched: Option<Watched>,
 }
 
 impl Serving {
@@ -275,8 +308,8 @@ impl Serving {
         H: FnOnce(WebSocket<NetStream>) -> R,
         R: Future<Output = Result<(), Error>>,
     {
-        let shutdown = self.shutdown.clone();
-        let _member = shutdown.member();
+        let watched = self.watched.take();
+        let is_shut_down = || watched.as_ref().is_some_and(|on| on.shutdown.has_begun());
         let mut socket = match upgrade.await {
             Ok(socket) => socket,
             Err(error) => {
@@ -286,7 +319,7 @@ impl Serving {
         };
         let salvage = socket.salvage();
         let handler = catch(|| Box::pin(handle(socket)));
-        serve(handler, salvage, || shutdown.has_begun(), |failure| self.failed(failure)).await;
+        serve(handler, salvage, is_shut_down, |failure| self.failed(failure)).await;
     }
 
     fn not_opened(&mut self, error: UpgradeError) {
@@ -322,3 +355,7 @@ impl fmt::Debug for OnUpgrade {
         f.debug_struct("OnUpgrade").finish_non_exhaustive()
     }
 }
+
+/// How long a stream may take to come after its response was made. hyper tells nobody if another
+/// response was sent in its place and the connection goes on.
+const LIMIT: Duration = Duration::from_secs(10);

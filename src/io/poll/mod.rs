@@ -78,6 +78,8 @@ use crate::message::{Message, MessageKind, Outgoing};
 pub use halves::{Receiver, ReuniteError, Sender};
 #[cfg(feature = "tokio")]
 pub(in crate::io) use salvage::Salvage;
+#[cfg(feature = "hyper")]
+pub(in crate::io) use shutdown::Member;
 pub use shutdown::Shutdown;
 pub use transport::PollTransport;
 
