@@ -1,0 +1,134 @@
+//! Which stream is under a socket of an HTTP server.
+
+use sanswire::handshake::ClientRequest;
+use sanswire::io::hyper::{OnUpgrade, Rejection, WebSocketUpgrade};
+use sanswire::io::tokio::{NetStream, WebSocket};
+use tokio::io::BufStream;
+use tokio::net::{TcpListener, TcpStream, UnixStream};
+use tokio_rustls::{TlsAcceptor, TlsConnector};
+
+use crate::certificates::Authority;
+use crate::support::{Kind, Stream, client_http1, ends, handing_out, open_http1, pipe, serve};
+
+const KINDS: [Kind; 2] = [Kind::Auto, Kind::Http1];
+
+#[test]
+fn everything_can_be_shared_among_threads_or_sent_to_one() {
+    fn is_sync<T: Send + Sync>() {}
+    fn is_send<T: Send>() {}
+    is_sync::<NetStream>();
+    is_sync::<WebSocket<NetStream>>();
+    is_sync::<Rejection>();
+    is_send::<OnUpgrade>();
+    is_send::<WebSocketUpgrade>();
+}
+
+async fn tcp() -> (TcpStream, TcpStream) {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    (client, listener.accept().await.unwrap().0)
+}
+
+/// Opens a WebSocket over a connection, and lets both ends speak: the client's and the server's.
+async fn opened(
+    client: impl Stream,
+    server: impl Stream,
+    kind: Kind,
+) -> (WebSocket<NetStream>, WebSocket<NetStream>) {
+    let (route, mut sockets) = handing_out(Ok);
+    serve(server, kind, route);
+    let mut send = client_http1(client).await;
+    let request = ClientRequest::new("localhost", "/chat").unwrap();
+    let mut client = open_http1(&mut send, &request).await.unwrap();
+    let mut server = ends(sockets.recv()).await.unwrap().unwrap();
+    let large = vec![7; 300_000];
+    let (sent, received) = tokio::join!(client.send(&large[..]), server.recv());
+    sent.unwrap();
+    let received = received.unwrap().unwrap();
+    let (sent, back) = tokio::join!(server.send(received), client.recv());
+    sent.unwrap();
+    assert_eq!(back.unwrap().unwrap().into_bytes(), large);
+    (client, server)
+}
+
+#[tokio::test]
+async fn tcp_is_taken_back_and_has_no_delay() {
+    for kind in KINDS {
+        let (client, server) = tcp().await;
+        assert!(!server.nodelay().unwrap());
+        let address = client.local_addr().unwrap();
+        let (client, server) = opened(client, server, kind).await;
+        for socket in [&client, &server] {
+            assert!(socket.stream().tcp().unwrap().nodelay().unwrap(), "{kind:?}");
+            assert!(!socket.stream().is_tls() && socket.stream().tls().is_none());
+        }
+        assert_eq!(server.stream().peer_addr().unwrap(), address);
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn a_unix_socket_is_taken_back() {
+    for kind in KINDS {
+        let (client, server) = UnixStream::pair().unwrap();
+        let (client, server) = opened(client, server, kind).await;
+        for socket in [&client, &server] {
+            assert!(socket.stream().tcp().is_none());
+            assert!(format!("{:?}", socket.stream()).contains("UnixStream"), "{kind:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn tls_of_this_crate_is_taken_back() {
+    for kind in KINDS {
+        let authority = Authority::new();
+        let server_tls = authority.issue("localhost").server();
+        let (client, server) = tcp().await;
+        let connector = TlsConnector::from(authority.client().resolve().unwrap());
+        let (client, server) = tokio::join!(
+            connector.connect("localhost".try_into().unwrap(), NetStream::from(client)),
+            NetStream::accept_tls(server, &server_tls),
+        );
+        let (_client, server) = opened(client.unwrap(), server.unwrap(), kind).await;
+        assert!(server.stream().tcp().unwrap().nodelay().unwrap(), "{kind:?}");
+        assert!(server.stream().is_tls());
+        assert!(server.stream().tls().unwrap().protocol_version().is_some());
+    }
+}
+
+#[tokio::test]
+async fn tls_of_tokio_rustls_is_taken_back() {
+    for kind in KINDS {
+        let authority = Authority::new();
+        let acceptor = TlsAcceptor::from(authority.issue("localhost").server().config());
+        let connector = TlsConnector::from(authority.client().resolve().unwrap());
+        let (client, server) = tcp().await;
+        let (client, server) = tokio::join!(
+            connector.connect("localhost".try_into().unwrap(), client),
+            acceptor.accept(server),
+        );
+        let (client, server) = opened(client.unwrap(), server.unwrap(), kind).await;
+        for socket in [&client, &server] {
+            assert!(socket.stream().tcp().unwrap().nodelay().unwrap(), "{kind:?}");
+            assert!(socket.stream().is_tls());
+            assert!(socket.stream().tls().unwrap().protocol_version().is_some());
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_nobody_knows_works_as_it_is() {
+    for kind in KINDS {
+        let (client, server) = pipe();
+        let (client, server) = opened(client, server, kind).await;
+        for socket in [&client, &server] {
+            assert!(socket.stream().tcp().is_none());
+            assert!(!socket.stream().is_tls() && socket.stream().tls().is_none());
+            assert!(socket.stream().peer_addr().is_err());
+        }
+        let (client, server) = tcp().await;
+        let (_client, server) = opened(client, BufStream::new(server), kind).await;
+        assert!(server.stream().tcp().is_none());
+    }
+}
