@@ -10,16 +10,16 @@ use std::sync::{Mutex, PoisonError};
 
 use super::WebSocket;
 use super::shell::Shell;
-use super::shutdown::{Member, Shutdown, Watch};
+use super::shutdown::{Shutdown, Watch};
 use super::transport::PollTransport;
 use crate::driver::Driver;
 
 /// What few sockets have. A socket without it holds no more than an empty pointer.
 #[derive(Debug)]
 pub(super) struct Attached<T> {
+    /// Kept when a signal has begun, which waits for their end.
     watches: Vec<Watch>,
-    /// Whose end each signal waits for that was watched.
-    members: Vec<Member>,
+    is_shut_down: bool,
     pub(super) heir: Option<Weak<Slot<T>>>,
 }
 
@@ -50,8 +50,9 @@ impl<T: PollTransport> WebSocket<T> {
     #[doc(alias = "graceful")]
     pub fn shut_down_on(&mut self, shutdown: &Shutdown) {
         let attached = self.shell.attached.get_or_insert_default();
-        attached.members.push(shutdown.member());
-        attached.watches.push(shutdown.watch());
+        // Few watch more than one, and many watch one.
+        attached.watches.reserve_exact(1);
+        attached.watches.push(shutdown.watch_as_member());
     }
 }
 
@@ -64,21 +65,23 @@ impl<T> Attached<T> {
         driver: &mut Driver,
         waker: &Waker,
     ) -> bool {
-        let Some(attached) = attached else { return false };
+        let Some(attached) = attached.as_mut().filter(|attached| !attached.is_shut_down) else {
+            return false;
+        };
         let Some((code, reason)) = attached.watches.iter().find_map(|watch| watch.poll(waker))
         else {
             return false;
         };
         // The signal has no other codes than connections can end with.
         let _ = driver.shut_down(code, reason);
-        attached.watches.clear();
+        attached.is_shut_down = true;
         true
     }
 }
 
 impl<T> Default for Attached<T> {
     fn default() -> Self {
-        Self { watches: Vec::new(), members: Vec::new(), heir: None }
+        Self { watches: Vec::new(), is_shut_down: false, heir: None }
     }
 }
 

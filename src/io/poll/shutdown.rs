@@ -3,7 +3,6 @@
 use alloc::boxed::Box;
 use alloc::collections::BTreeMap;
 use alloc::sync::Arc;
-use alloc::vec::Vec;
 use core::fmt;
 use core::future::{Future, poll_fn};
 use core::task::{Poll, Waker};
@@ -77,11 +76,17 @@ struct Watches {
     /// How many are to end after it has begun.
     members: usize,
     /// The tasks that wait until all have ended.
-    waiting: Vec<Waker>,
+    waiting: BTreeMap<u64, Waker>,
 }
 
 /// One who watches.
 pub(super) struct Watch(Arc<Slot>);
+
+/// One who waits until all have ended.
+struct Waiter {
+    shared: Arc<Shared>,
+    key: u64,
+}
 
 /// One whose end is waited for after the signal has begun, until it is dropped.
 pub(in crate::io) struct Member(Arc<Shared>);
@@ -89,6 +94,7 @@ pub(in crate::io) struct Member(Arc<Shared>);
 struct Slot {
     shared: Arc<Shared>,
     key: u64,
+    is_member: bool,
     waker: Mutex<Option<Waker>>,
 }
 
@@ -138,7 +144,7 @@ impl Shutdown {
     ///
     /// The future can be dropped at any time.
     pub fn begun(&self) -> impl Future<Output = ()> + Send + Sync + Unpin + use<> {
-        let watch = self.watch();
+        let watch = self.watch(false);
         poll_fn(move |cx| match watch.poll(cx.waker()) {
             Some(_) => Poll::Ready(()),
             None => Poll::Pending,
@@ -154,8 +160,8 @@ impl Shutdown {
     ///
     /// The future can be dropped at any time.
     pub fn ended(&self) -> impl Future<Output = ()> + Send + Sync + Unpin + use<> {
-        let shared = Arc::clone(&self.shared);
-        poll_fn(move |cx| shared.poll_ended(cx.waker()))
+        let waiter = Waiter { shared: Arc::clone(&self.shared), key: self.shared.lock().new_key() };
+        poll_fn(move |cx| waiter.poll(cx.waker()))
     }
 
     /// Counts one whose end is waited for.
@@ -164,12 +170,17 @@ impl Shutdown {
         Member(Arc::clone(&self.shared))
     }
 
-    pub(super) fn watch(&self) -> Watch {
+    /// Watches for one whose end is waited for, until the watch is dropped.
+    pub(super) fn watch_as_member(&self) -> Watch {
+        self.watch(true)
+    }
+
+    fn watch(&self, is_member: bool) -> Watch {
         let shared = Arc::clone(&self.shared);
         let mut watches = self.shared.lock();
-        let key = watches.next;
-        watches.next += 1;
-        let slot = Arc::new(Slot { shared, key, waker: Mutex::default() });
+        watches.members += usize::from(is_member);
+        let key = watches.new_key();
+        let slot = Arc::new(Slot { shared, key, is_member, waker: Mutex::default() });
         if !self.has_begun() {
             watches.all.insert(key, Arc::clone(&slot));
         }
@@ -182,32 +193,59 @@ impl Shared {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn poll_ended(&self, waker: &Waker) -> Poll<()> {
-        let mut watches = self.lock();
-        if self.begun.get().is_some() && watches.members == 0 {
-            return Poll::Ready(());
-        }
-        if !watches.waiting.iter().any(|known| known.will_wake(waker)) {
-            watches.waiting.push(waker.clone());
-        }
-        Poll::Pending
+    fn has_ended(&self, watches: &Watches) -> bool {
+        self.begun.get().is_some() && watches.members == 0
+    }
+
+    fn leave(&self) {
+        self.lock().members -= 1;
+        self.wake_if_ended();
     }
 
     /// Wakes the tasks that wait for the end, if it has come.
     fn wake_if_ended(&self) {
         let mut watches = self.lock();
-        let has_ended = self.begun.get().is_some() && watches.members == 0;
-        let waiting = if has_ended { core::mem::take(&mut watches.waiting) } else { Vec::new() };
-        // The lock is free again before anything is woken.
+        if self.has_ended(&watches) {
+            let waiting = core::mem::take(&mut watches.waiting);
+            // The lock is free again before anything is woken.
+            drop(watches);
+            waiting.into_values().for_each(Waker::wake);
+        }
+    }
+}
+
+impl Watches {
+    const fn new_key(&mut self) -> u64 {
+        self.next += 1;
+        self.next
+    }
+}
+
+impl Waiter {
+    fn poll(&self, waker: &Waker) -> Poll<()> {
+        let mut watches = self.shared.lock();
+        if self.shared.has_ended(&watches) {
+            return Poll::Ready(());
+        }
+        let replaced = watches.waiting.insert(self.key, waker.clone());
+        // Dropped after the lock is free again.
         drop(watches);
-        waiting.into_iter().for_each(Waker::wake);
+        drop(replaced);
+        Poll::Pending
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        // Dropped after the lock is free again.
+        let waker = self.shared.lock().waiting.remove(&self.key);
+        drop(waker);
     }
 }
 
 impl Drop for Member {
     fn drop(&mut self) {
-        self.0.lock().members -= 1;
-        self.0.wake_if_ended();
+        self.0.leave();
     }
 }
 
@@ -225,6 +263,9 @@ impl Drop for Watch {
         // Dropped after the lock is free again.
         let slot = self.0.shared.lock().all.remove(&self.0.key);
         drop(slot);
+        if self.0.is_member {
+            self.0.shared.leave();
+        }
     }
 }
 
@@ -269,21 +310,123 @@ impl fmt::Debug for Watch {
 
 #[cfg(test)]
 mod tests {
+    use alloc::task::Wake;
+    use alloc::vec::Vec;
+    use core::pin::Pin;
+    use core::sync::atomic::{AtomicUsize, Ordering};
+    use core::task::Context;
+
     use super::*;
+
+    /// Counts how often it is woken.
+    #[derive(Default)]
+    struct Count(AtomicUsize);
+
+    impl Wake for Count {
+        fn wake(self: Arc<Self>) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn poll(future: &mut (impl Future<Output = ()> + Unpin), count: &Arc<Count>) -> bool {
+        let waker = Waker::from(Arc::clone(count));
+        Pin::new(future).poll(&mut Context::from_waker(&waker)).is_ready()
+    }
+
+    #[test]
+    fn all_who_wait_for_the_end_are_woken_once_by_the_last_member() {
+        let shutdown = Shutdown::new();
+        let members = [shutdown.member(), shutdown.member()];
+        let counts = [Arc::<Count>::default(), Arc::default()];
+        let mut ended = [shutdown.ended(), shutdown.clone().ended()];
+        let woken = || counts.each_ref().map(|count| count.0.load(Ordering::Relaxed));
+        for _ in 0..3 {
+            assert!(!poll(&mut ended[0], &counts[0]) && !poll(&mut ended[1], &counts[1]));
+        }
+        shutdown.begin(1001, "").unwrap();
+        let [first, last] = members;
+        drop(first);
+        assert_eq!(woken(), [0, 0]);
+        drop(last);
+        assert_eq!(woken(), [1, 1]);
+        assert!(poll(&mut ended[0], &counts[0]) && poll(&mut ended[1], &counts[1]));
+        // One who comes later waits for nobody.
+        assert!(poll(&mut shutdown.ended(), &counts[0]));
+    }
+
+    #[test]
+    fn a_begin_without_members_is_the_end() {
+        let shutdown = Shutdown::new();
+        drop(shutdown.member());
+        let (mut ended, count) = (shutdown.ended(), Arc::default());
+        assert!(!poll(&mut ended, &count));
+        shutdown.begin(1001, "").unwrap();
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(poll(&mut ended, &count));
+    }
+
+    #[test]
+    fn a_member_that_comes_after_the_begin_is_waited_for() {
+        let shutdown = Shutdown::new();
+        shutdown.begin(1001, "").unwrap();
+        let (mut ended, count) = (shutdown.ended(), Arc::default());
+        let member = shutdown.member();
+        assert!(!poll(&mut ended, &count));
+        drop(member);
+        assert!(poll(&mut ended, &count));
+    }
+
+    #[test]
+    fn a_watch_of_a_member_is_waited_for_after_it_was_told() {
+        let shutdown = Shutdown::new();
+        let watch = shutdown.watch_as_member();
+        shutdown.begin(1001, "").unwrap();
+        assert!(watch.poll(Waker::noop()).is_some());
+        let (mut ended, count) = (shutdown.ended(), Arc::default());
+        assert!(!poll(&mut ended, &count));
+        drop(watch);
+        assert_eq!(count.0.load(Ordering::Relaxed), 1);
+        assert!(poll(&mut ended, &count));
+    }
+
+    #[test]
+    fn one_who_waits_no_more_is_not_woken_and_leaves_nothing_behind() {
+        let shutdown = Shutdown::new();
+        let member = shutdown.member();
+        let (mut ended, count) = (shutdown.ended(), Arc::default());
+        assert!(!poll(&mut ended, &count));
+        drop(ended);
+        assert!(shutdown.shared.lock().waiting.is_empty());
+        assert_eq!(Arc::strong_count(&count), 1);
+        shutdown.begin(1001, "").unwrap();
+        drop(member);
+        assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    }
+
+    #[test]
+    fn one_who_waits_from_another_task_is_woken_there() {
+        let shutdown = Shutdown::new();
+        let member = shutdown.member();
+        let (mut ended, [before, after]) = (shutdown.ended(), [Arc::default(), Arc::default()]);
+        assert!(!poll(&mut ended, &before) && !poll(&mut ended, &after));
+        shutdown.begin(1001, "").unwrap();
+        drop(member);
+        assert_eq!([before, after].map(|count| count.0.load(Ordering::Relaxed)), [0, 1]);
+    }
 
     #[test]
     fn those_who_watch_no_more_leave_nothing_behind() {
         let shutdown = Shutdown::new();
         for _ in 0..1000 {
-            let watch = shutdown.watch();
+            let watch = shutdown.watch(false);
             assert!(watch.poll(Waker::noop()).is_none());
         }
-        let watches: Vec<_> = (0..10).map(|_| shutdown.watch()).collect();
+        let watches: Vec<_> = (0..10).map(|_| shutdown.watch(false)).collect();
         assert_eq!(shutdown.shared.lock().all.len(), 10);
         drop(watches);
         assert!(shutdown.shared.lock().all.is_empty());
         shutdown.begin(1001, "").unwrap();
-        let late = shutdown.watch();
+        let late = shutdown.watch(false);
         assert!(late.poll(Waker::noop()).is_some());
         assert!(shutdown.shared.lock().all.is_empty());
     }
