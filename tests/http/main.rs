@@ -1,7 +1,6 @@
 //! WebSockets in HTTP servers and over HTTP clients: hyper and axum, HTTP/1.1 and HTTP/2.
 #![cfg(all(feature = "axum", feature = "deflate", feature = "http2", feature = "ring"))]
 #![expect(
-    clippy::disallowed_methods,
     clippy::disallowed_types,
     clippy::expect_used,
     clippy::panic,

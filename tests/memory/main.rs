@@ -9,6 +9,8 @@ mod allocations;
 mod deflate;
 #[cfg(feature = "deflate")]
 mod deflate_limits;
+#[cfg(feature = "http2")]
+mod http2;
 #[cfg(feature = "tokio")]
 mod idle;
 mod kept;
