@@ -82,7 +82,7 @@ async fn an_error_of_a_handler_closes_with_1011_and_is_told() {
     closes_with(route, 1011, || async {
         let error = ends(errors.lock().await.recv()).await.unwrap();
         assert!(matches!(error, UpgradeError::Connection { .. }), "{error:?}");
-        assert_eq!(error.to_string(), "WebSocket /chat: transport failed: database is down");
+        assert_eq!(error.to_string(), "/chat: transport failed: database is down");
     })
     .await;
 }
@@ -98,7 +98,7 @@ async fn a_panic_of_a_handler_closes_with_1011_and_is_told() {
         let error = ends(errors.lock().await.recv()).await.unwrap();
         let UpgradeError::Panic { message, .. } = &error else { panic!("{error:?}") };
         assert_eq!(message, "what now\nand more");
-        assert_eq!(error.to_string(), "WebSocket /chat: application panicked: what now");
+        assert_eq!(error.to_string(), "/chat: application panicked: what now");
     })
     .await;
 }

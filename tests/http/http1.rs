@@ -231,7 +231,7 @@ async fn what_the_client_did_not_offer_is_answered_with_500_and_told() {
     let [error @ UpgradeError::Rejected { rejection, .. }] = &told[..] else { panic!("{told:?}") };
     assert!(matches!(rejection.error(), Some(HandshakeError::UnofferedSubprotocol(_))));
     assert_eq!(rejection.status(), 500);
-    assert!(error.to_string().starts_with("WebSocket /chat was not opened: "), "{error}");
+    assert!(error.to_string().starts_with("/chat: answered with 500: "), "{error}");
 }
 
 #[tokio::test]
@@ -281,7 +281,7 @@ fn a_socket_that_does_not_come_is_written_to_the_standard_error() {
             .unwrap();
         let written = String::from_utf8(child.stderr).unwrap();
         assert!(child.status.success(), "{written}");
-        assert!(written.contains("WebSocket /chat was not opened: no stream"), "{written}");
+        assert!(written.contains("/chat: no stream after the handshake: "), "{written}");
         return;
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -5,6 +5,7 @@ use alloc::string::String;
 use core::fmt;
 
 use super::Rejection;
+use crate::excerpt::Place;
 use crate::io::Error;
 use crate::io::tokio::panics::first_line;
 
@@ -48,13 +49,15 @@ pub enum UpgradeError {
 impl fmt::Display for UpgradeError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Connection { path, error } => write!(f, "WebSocket {path}: {error}"),
-            Self::Open { path, error } => write!(f, "WebSocket {path} was not opened: {error}"),
+            Self::Connection { path, error } | Self::Open { path, error } => {
+                write!(f, "{}: {error}", Place(path.as_bytes()))
+            }
             Self::Rejected { path, rejection } => {
-                write!(f, "WebSocket {path} was not opened: {rejection}")
+                write!(f, "{}: answered with 500: {rejection}", Place(path.as_bytes()))
             }
             Self::Panic { path, message } => {
-                write!(f, "WebSocket {path}: application panicked: {}", first_line(message))
+                let path = Place(path.as_bytes());
+                write!(f, "{path}: application panicked: {}", first_line(message))
             }
         }
     }
