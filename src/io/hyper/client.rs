@@ -21,20 +21,45 @@ type BoxError = Box<dyn core::error::Error + Send + Sync>;
 
 /// Opens a WebSocket over a connection of HTTP/1.1, which it takes over.
 ///
+/// ```no_run
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use hyper::client::conn::http1;
+/// use hyper_util::rt::TokioIo;
+/// use sanswire::Config;
+/// use sanswire::handshake::ClientRequest;
+/// use sanswire::io::hyper::connect_http1;
+/// use tokio::net::TcpStream;
+///
+/// # async fn f() -> Result<(), Box<dyn std::error::Error>> {
+/// let io = TokioIo::new(TcpStream::connect("localhost:9001").await?);
+/// let (mut sender, connection) = http1::handshake::<_, Empty<Bytes>>(io).await?;
+/// tokio::spawn(connection.with_upgrades());
+///
+/// let request = ClientRequest::new("localhost:9001", "/chat")?;
+/// let send = |request| sender.send_request(request);
+/// let mut socket = connect_http1(&request, &Config::default(), send).await?;
+/// socket.send("hello").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
 /// `send` sends the request and returns the response: `SendRequest::send_request` of
 /// `hyper::client::conn::http1`, whose connection is driven
 /// [with upgrades](https://docs.rs/hyper/latest/hyper/client/conn/http1/struct.Connection.html#method.with_upgrades),
 /// or another client of these types. The body of the request is empty: that of `B::default()`.
+/// Redirects are not followed.
 ///
 /// # Errors
 ///
 /// - [`Error::Handshake`]: the server refused, answered in a wrong form, or took longer than
-///   [`ClientRequest::timeout`].
+///   [`ClientRequest::timeout`]. The body of a refusal is read as far as the limits of the request
+///   allow.
 /// - [`Error::Http`]: the request was not sent, or the connection was not handed over.
 ///
 /// # Cancel safety
 ///
-/// If the future is dropped, the request is cancelled.
+/// If the future is dropped, the request is cancelled, and hyper closes the connection.
 pub async fn connect_http1<B, S, F, R, E>(
     request: &ClientRequest,
     config: &Config,
@@ -56,13 +81,61 @@ where
 /// Opens a WebSocket over a connection of HTTP/2, beside its other streams (RFC 8441).
 ///
 /// `send` sends the request and returns the response: `SendRequest::send_request` of
-/// `hyper::client::conn::http2`, or another client of these types. The server must have allowed
-/// extended CONNECT by its settings
-/// ([`is_extended_connect_protocol_enabled`](https://docs.rs/hyper/latest/hyper/client/conn/http2/struct.SendRequest.html)).
+/// `hyper::client::conn::http2`, or another client of these types. The server must allow extended
+/// CONNECT. hyper sends the request in any case, also before the settings of the server have come; a
+/// server that does not allow it resets the stream, which is [`HttpError::ExtendedConnect`].
+///
+/// ```
+/// use bytes::Bytes;
+/// use http_body_util::Empty;
+/// use hyper::client::conn::http2;
+/// use hyper_util::rt::{TokioExecutor, TokioIo};
+/// use sanswire::Config;
+/// use sanswire::handshake::ClientRequest;
+/// use sanswire::io::hyper::connect_http2;
+/// # use hyper::{server, service::service_fn};
+/// # use sanswire::io::hyper::WebSocketUpgrade;
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// # let (stream, served) = tokio::io::duplex(1 << 16);
+/// # let service = service_fn(async |mut request: hyper::Request<_>| {
+/// #     Ok::<_, core::convert::Infallible>(
+/// #         WebSocketUpgrade::new(&mut request).unwrap().on_open(async |mut socket| {
+/// #             while let Some(message) = socket.recv().await? {
+/// #                 socket.send(message).await?;
+/// #             }
+/// #             Ok(())
+/// #         }),
+/// #     )
+/// # });
+/// # let mut builder = server::conn::http2::Builder::new(TokioExecutor::new());
+/// # builder.enable_connect_protocol();
+/// # tokio::spawn(builder.serve_connection(TokioIo::new(served), service));
+/// // `stream` is TCP, or TLS with the ALPN protocol `h2`.
+/// let mut builder = http2::Builder::new(TokioExecutor::new());
+/// builder.initial_stream_window_size(64 << 10).initial_connection_window_size(16 << 20);
+/// let (mut sender, connection) =
+///     builder.handshake::<_, Empty<Bytes>>(TokioIo::new(stream)).await?;
+/// tokio::spawn(connection);
+///
+/// let request = ClientRequest::new("localhost:9001", "/chat")?;
+/// let send = |request| sender.send_request(request);
+/// let mut socket = connect_http2(&request, &Config::default(), send).await?;
+/// socket.send("hello").await?;
+/// assert_eq!(socket.recv().await?.unwrap().as_text(), Some("hello"));
+/// socket.close(1000, "").await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
-/// Those of [`connect_http1`].
+/// - [`Error::Handshake`]: the server refused, answered in a wrong form, or took longer than
+///   [`ClientRequest::timeout`]. The body of a refusal is read as far as the limits of the request
+///   allow.
+/// - [`Error::Http`]: the request got no response, or one of another status than 200 that means
+///   success, for which hyper hands out no stream.
 ///
 /// # Cancel safety
 ///

@@ -167,6 +167,9 @@ impl WebSocketUpgrade {
     ///
     /// When `handle` has returned, the connection is closed if it is still open, also if `handle` has
     /// dropped the socket: with 1000 after `Ok`, with 1011 after an error or a panic.
+    ///
+    /// The response must reach the client as it is. Decide before you accept: if a middleware replaces
+    /// it, hyper may still hand out the stream when it closes the connection, and `handle` is called.
     pub fn on_open<H, R>(mut self, handle: H) -> HttpResponse<Full<Bytes>>
     where
         H: FnOnce(WebSocket<NetStream>) -> R + Send + 'static,
@@ -208,15 +211,14 @@ impl WebSocketUpgrade {
 
 /// A socket that comes when hyper has sent the response and handed out its stream.
 ///
-/// A stream of TCP, of a Unix socket, or a [`NetStream`] with TLS is taken back, and TCP gets
-/// `TCP_NODELAY`: the socket costs no more than one of [`io::tokio`](crate::io::tokio). Through
-/// hyper-util's `auto::Builder`, which `axum::serve` uses, this needs the feature `http2`. In other
-/// cases the stream is that of hyper, and [`NetStream::tcp`] is `None`.
+/// Which stream is under it is [decided by that of the server](super#the-stream).
 ///
 /// # Errors
 ///
-/// [`Error::Http`]: the response was not sent as it is, the client left, or the server does not
-/// upgrade connections.
+/// - [`Error::Http`]: the response was not sent as it is, the client left, or the server does not
+///   upgrade connections. hyper does not tell if another response was sent, so it is also an error if
+///   the stream does not come within 10 s.
+/// - [`HandshakeError::OutOfOrder`]: it was polled again after it was ready.
 ///
 /// # Cancel safety
 ///
