@@ -13,7 +13,7 @@ use sanswire::io::tokio as poll;
 use sanswire::io::{ConnectError, Plain, Timeout, Transport};
 use sanswire::{Closed, Config, Connection, Discarded, Error, Event, WhenFull};
 
-use crate::table::{NOTHING, Table};
+use crate::table::{NOTHING, Shown, Table};
 
 pub(crate) fn connecting(table: &mut Table) {
     table.group(
@@ -68,18 +68,6 @@ fn connect_error(
     table.single("Error::Connect", &Shown(text.clone()), cause, NOTHING, remedy);
     table.single("ConnectError", &Shown(text), cause, NOTHING, "see `Error::Connect`");
 }
-
-/// The text of an error, where a part of it depends on the machine.
-#[derive(Debug)]
-struct Shown(String);
-
-impl std::fmt::Display for Shown {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for Shown {}
 
 pub(crate) fn head_limits(table: &mut Table) {
     let request = b"GET /chat HTTP/1.1\r\nHost: h\r\n\r\n";

@@ -1,6 +1,6 @@
 //! Every error of the crate, provoked: its text, and what the peer is told. Together they make
 //! `docs/errors.md`, which this compares; `SANSWIRE_BLESS=1` writes it anew.
-#![cfg(all(feature = "deflate", feature = "futures-io", feature = "ring", feature = "tokio"))]
+#![cfg(all(feature = "deflate", feature = "futures-io", feature = "http2", feature = "ring"))]
 #![expect(
     clippy::disallowed_types,
     clippy::panic,
@@ -20,6 +20,7 @@ mod adapters;
 mod client_handshake;
 mod connection;
 mod delivery;
+mod http;
 mod reconnecting;
 mod sending;
 mod server;
@@ -48,6 +49,7 @@ fn all() -> Table {
     sending::all(&mut table);
     adapters::all(&mut table);
     server::all(&mut table);
+    http::all(&mut table);
     reconnecting::all(&mut table);
     delivery::all(&mut table);
     whatwg::all(&mut table);

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error;
-use std::fmt::Debug;
+use std::fmt::{self, Debug};
 use std::fs;
 use std::path::Path;
 
@@ -29,6 +29,18 @@ struct Row {
     told: String,
     remedy: &'static str,
 }
+
+/// The text of an error, where a part of it depends on the machine.
+#[derive(Debug)]
+pub(crate) struct Shown(pub(crate) String);
+
+impl fmt::Display for Shown {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl Error for Shown {}
 
 /// What the peer is told of most errors.
 pub(crate) const NOTHING: &str = "–";
