@@ -20,6 +20,7 @@ mod certificates;
 mod random;
 mod support;
 
+mod axum;
 mod client;
 mod corpus;
 mod handlers;

@@ -82,8 +82,8 @@ impl fmt::Display for Rejection {
                  call enable_connect_protocol",
             ),
             Cause::NotUpgradable => f.write_str(
-                "HTTP server cannot upgrade this connection: serve it with upgrades \
-                 (with_upgrades, serve_connection_with_upgrades)",
+                "request cannot be upgraded: serve the connection with upgrades (with_upgrades, \
+                 serve_connection_with_upgrades), and make one WebSocketUpgrade of a request",
             ),
             Cause::Unsendable(error) => write!(f, "response cannot be sent: {error}"),
         }

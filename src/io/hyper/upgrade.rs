@@ -157,6 +157,10 @@ impl WebSocketUpgrade {
     ///
     /// By default, a socket that does not come is written to the standard error: it usually means
     /// that the server is set up in a wrong way. Handlers that fail are not reported by default.
+    ///
+    /// If a layer replaces the response by one that opens nothing, the socket does not come over
+    /// HTTP/2. Over HTTP/1.1, hyper hands out the stream once the connection has ended: the handler
+    /// is called then, and its first [`recv`](crate::io::poll::WebSocket::recv) fails.
     #[doc(alias = "log")]
     pub fn on_error(self, report: impl FnMut(UpgradeError) + Send + 'static) -> Self {
         Self { on_error: Some(Box::new(report)), ..self }
