@@ -11,11 +11,14 @@ use axum::response::{Html, IntoResponse, Response};
 use axum::routing::{any, get};
 use axum::{Extension, Router};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use http_body_util::{BodyExt, Empty};
 use hyper::client::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, OriginPolicy};
-use sanswire::io::axum::{Rejection, UpgradeError, WebSocketUpgrade, method_not_allowed};
+use sanswire::io::axum::{
+    OnUpgrade, Rejection, UpgradeError, WebSocketUpgrade, method_not_allowed,
+};
 use sanswire::io::hyper::{connect_http1, connect_http2};
 use sanswire::io::poll::Shutdown;
 use sanswire::io::tokio::{NetStream, WebSocket};
@@ -457,4 +460,48 @@ async fn a_graceful_shutdown_closes_open_sockets_and_waits_for_them() {
     timeout(LONG, ended).await.unwrap().unwrap();
     timeout(LONG, serving).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(address).await.is_err());
+}
+
+/// In one thread, a task that was spawned does not run before this one waits.
+#[tokio::test]
+async fn a_shutdown_waits_for_a_socket_that_is_yet_to_come() {
+    async fn route(
+        State((shutdown, upgrades)): State<(Shutdown, mpsc::UnboundedSender<OnUpgrade>)>,
+        upgrade: WebSocketUpgrade,
+    ) -> impl IntoResponse {
+        assert!(!shutdown.has_begun());
+        let (response, upgrade) = upgrade.shut_down_on(&shutdown).accept().unwrap();
+        upgrades.send(upgrade).unwrap();
+        response
+    }
+
+    for version in BOTH {
+        let shutdown = Shutdown::new();
+        let (upgrades, mut upgraded) = mpsc::unbounded_channel();
+        let app = Router::new().route("/ws", any(route)).with_state((shutdown.clone(), upgrades));
+        let address = start(app).await;
+        let mut client = connect(address, version, "/ws").await.unwrap();
+        let upgrade = upgraded.recv().await.unwrap();
+        shutdown.begin(1001, "").unwrap();
+        assert!(shutdown.ended().now_or_never().is_none());
+        let mut socket = upgrade.await.unwrap();
+        let (received, closed) = tokio::join!(socket.recv(), client.recv());
+        assert_eq!((received.unwrap(), closed.unwrap()), (None, None));
+        assert!(shutdown.ended().now_or_never().is_none());
+        drop(socket);
+        assert!(shutdown.ended().now_or_never().is_some());
+    }
+
+    let shutdown = Shutdown::new();
+    let ended = shutdown.clone();
+    let route = async move |upgrade: WebSocketUpgrade| {
+        let response = upgrade.shut_down_on(&shutdown).on_open(async |_| Ok(()));
+        shutdown.begin(1001, "").unwrap();
+        assert!(shutdown.ended().now_or_never().is_none());
+        response
+    };
+    let address = start(Router::new().route("/ws", any(route))).await;
+    let mut client = connect(address, Version::HTTP_11, "/ws").await.unwrap();
+    assert_eq!(client.recv().await.unwrap(), None);
+    timeout(LONG, ended.ended()).await.unwrap();
 }
