@@ -22,7 +22,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{Acceptance, Request, Response};
 use sanswire::io::tokio::{NetStream, Server, WebSocket};
-use sanswire::{Config, Error, Event, Prepared, WhenFull};
+use sanswire::{CloseCode, Config, Error, Event, Prepared, WhenFull};
 use tokio::sync::broadcast::{self, error::RecvError};
 
 #[tokio::main]
@@ -32,7 +32,8 @@ async fn main() -> std::io::Result<()> {
     let mut stdout = std::io::stdout().lock();
     writeln!(stdout, "listening on http://{}", server.local_addr()?)?;
     drop(stdout);
-    stop::on_signals(server.handle());
+    let handle = server.handle();
+    stop::on_signals(move |limit| handle.shut_down(CloseCode::GOING_AWAY, "", limit));
     serve(server).await;
     Ok(())
 }

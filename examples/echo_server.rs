@@ -21,6 +21,8 @@
     reason = "an example is an application"
 )]
 
+#[cfg(feature = "tls")]
+mod identity;
 mod stop;
 mod tls;
 
@@ -115,7 +117,8 @@ async fn serve_tokio(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
     let server = tls.on(Server::bind(address).await?);
     let server = server.config(config()).on_error(|error| eprintln!("{error}"));
     announce(&tls, server.local_addr()?)?;
-    stop::on_signals(server.handle());
+    let handle = server.handle();
+    stop::on_signals(move |limit| handle.shut_down(CloseCode::GOING_AWAY, "", limit));
     let decide = async |request: Request, _| Ok((decide(&request)?, ()));
     let stats = server.serve_with(decide, async |mut socket, ()| socket.run(echo).await).await;
     println!("{} connections closed, {} dropped", stats.closed, stats.aborted);

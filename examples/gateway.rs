@@ -24,7 +24,8 @@ async fn main() -> std::io::Result<()> {
     let backend = args.next().unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let server = Server::bind(address).await?.on_error(|error| eprintln!("{error}"));
     writeln!(std::io::stdout(), "listening on ws://{}", server.local_addr()?)?;
-    stop::on_signals(server.handle());
+    let handle = server.handle();
+    stop::on_signals(move |limit| handle.shut_down(CloseCode::GOING_AWAY, "", limit));
     let dial = async move |_, _| {
         let request = ClientRequest::new(&backend, "/")?;
         // A client whose backend is not there is told so by HTTP.

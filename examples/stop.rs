@@ -3,16 +3,16 @@
 use core::time::Duration;
 use std::io;
 
-use sanswire::CloseCode;
-use sanswire::io::tokio::server::ServerHandle;
+use sanswire::SendError;
 
-/// Shuts a server down gracefully at the first signal, and at once at the second.
-pub(crate) fn on_signals(server: ServerHandle) {
+/// Calls `stop` at the first signal with how long clients may take to answer the Close frame, and
+/// at the second with no time at all.
+pub(crate) fn on_signals(stop: impl Fn(Duration) -> Result<(), SendError> + Send + 'static) {
     tokio::spawn(async move {
         for limit in [LIMIT, Duration::ZERO] {
             let Ok(()) = signalled().await else { return };
-            // This code may be sent.
-            let _ = server.shut_down(CloseCode::GOING_AWAY, "", limit);
+            // The code of the Close frame may be sent.
+            let _ = stop(limit);
         }
     });
 }
@@ -36,4 +36,4 @@ async fn signalled() -> io::Result<()> {
 }
 
 /// How long clients may take to answer the Close frame.
-const LIMIT: Duration = Duration::from_secs(5);
+pub(crate) const LIMIT: Duration = Duration::from_secs(5);

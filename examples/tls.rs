@@ -9,6 +9,9 @@ use sanswire::io::futures_io;
 use sanswire::io::tls::ServerTls;
 use sanswire::io::tokio::Server;
 
+#[cfg(feature = "tls")]
+use crate::identity::server_tls;
+
 /// TLS, or none.
 #[derive(Clone, Default)]
 pub(crate) struct Tls {
@@ -18,19 +21,8 @@ pub(crate) struct Tls {
 
 #[cfg(feature = "tls")]
 impl Tls {
-    /// Reads a certificate and a key in PEM format, or makes a certificate for this machine that
-    /// nobody vouches for.
     pub(crate) fn new(files: Option<(&str, &str)>) -> Result<Self, Box<dyn Error>> {
-        let (certificate, key) = match files {
-            Some((certificate, key)) => (read(certificate)?, read(key)?),
-            None => {
-                let names = ["localhost", "127.0.0.1", "::1"].map(str::to_owned);
-                let made = rcgen::generate_simple_self_signed(names)?;
-                (made.cert.pem(), made.signing_key.serialize_pem())
-            }
-        };
-        let server = ServerTls::from_pem(certificate.as_bytes(), key.as_bytes())?;
-        Ok(Self { server: Some(server) })
+        Ok(Self { server: Some(server_tls(files)?) })
     }
 
     pub(crate) const fn scheme(&self) -> &'static str {
@@ -64,11 +56,6 @@ impl Tls {
             None => Ok(stream.into()),
         }
     }
-}
-
-#[cfg(feature = "tls")]
-fn read(file: &str) -> Result<String, Box<dyn Error>> {
-    std::fs::read_to_string(file).map_err(|error| format!("{file}: {error}").into())
 }
 
 #[cfg(not(feature = "tls"))]
