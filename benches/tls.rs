@@ -14,6 +14,7 @@
     reason = "a bench has sockets and clocks, and checks by failing"
 )]
 
+mod cpu;
 mod ideal;
 
 use std::future::Future;
@@ -21,6 +22,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc;
 use std::thread;
 
+use cpu::{median, thread_time};
 use ideal::{Lent, Output, READ};
 use sanswire::frame::{Frame, Opcode};
 use sanswire::io::tls::{ClientTls, ServerTls};
@@ -72,11 +74,6 @@ fn main() {
     println!("tls: {passed} within {LIMIT} of the loop over frames, {failed} beyond");
 }
 
-fn median(mut values: Vec<f64>) -> f64 {
-    values.sort_by(f64::total_cmp);
-    values[values.len() / 2]
-}
-
 #[derive(Clone, Copy, PartialEq)]
 enum Server {
     /// Sends every byte back.
@@ -102,7 +99,7 @@ fn measure(server: Server, len: usize, burst: usize, turns: usize) -> f64 {
             match server {
                 Server::Bytes | Server::Frames => {
                     let accepted = TlsAcceptor::from(tls.config()).accept(stream).await.unwrap();
-                    report.send(cpu_time()).unwrap();
+                    report.send(thread_time()).unwrap();
                     if server == Server::Bytes {
                         echo_bytes(accepted).await;
                     } else {
@@ -113,7 +110,7 @@ fn measure(server: Server, len: usize, burst: usize, turns: usize) -> f64 {
                     let stream = NetStream::accept_tls(stream, &tls).await.unwrap();
                     let config = Config::default();
                     let mut socket = WebSocket::accept(stream, &config).await.unwrap();
-                    report.send(cpu_time()).unwrap();
+                    report.send(thread_time()).unwrap();
                     let handled = socket.run(|event, commands| {
                         if let Event::Binary(payload) = event {
                             commands.send(payload).unwrap();
@@ -124,7 +121,7 @@ fn measure(server: Server, len: usize, burst: usize, turns: usize) -> f64 {
                 }
             }
         });
-        cpu_time()
+        thread_time()
     });
     let address = told.recv().unwrap();
     let tls = ClientTls::new().root_certificates(certificate.as_bytes()).unwrap();
@@ -217,10 +214,4 @@ const fn frame(mask: Option<[u8; 4]>, payload: &[u8]) -> Frame<'_> {
 fn run(future: impl Future<Output = ()>) {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     runtime.block_on(future);
-}
-
-/// Returns the CPU time of this thread in ns.
-fn cpu_time() -> u64 {
-    let text = std::fs::read_to_string("/proc/thread-self/schedstat").unwrap();
-    text.split(' ').next().unwrap().parse().unwrap()
 }
