@@ -13,6 +13,8 @@ const [outArgument, peer, ...names] = process.argv.slice(2);
 
 /** Where logs are left, and npm's packages are. */
 export const out = resolve(outArgument);
+/** What is tested. */
+export const program = peer;
 /** Parts of the names of checks; none is all. */
 export const wanted = names;
 const require = createRequire(join(out, 'world.mjs'));
@@ -205,7 +207,9 @@ export const mib = (bytes) => `${(bytes / MIB).toFixed(1)} MiB`;
 
 /** Leaves neither processes nor hosts behind. */
 export function clean() {
-  for (const child of children) child.kill(child.spawnfile === 'nginx' ? 'SIGTERM' : 'SIGKILL');
+  // These have children of their own, which they end.
+  const parents = ['apache2', 'nginx'];
+  for (const child of children) child.kill(parents.includes(child.spawnfile) ? 'SIGTERM' : 'SIGKILL');
   for (const name of namespaces) ip('netns', 'del', name);
 }
 
