@@ -8,6 +8,8 @@
 //! - [`rooms`]: How do I send and receive at once, and send to many when some are slow?
 //! - [`gateway`]: How do I pass messages, closes and back-pressure on, from clients to a backend
 //!   and back?
+//! - [`http_servers`]: How does a server of hyper or axum open WebSockets, over HTTP/1.1 and HTTP/2, and
+//!   behind haproxy, nginx, Apache and Caddy?
 //! - [`proxy`]: How do I connect through a proxy, to another address, after a redirect, or over
 //!   another stream?
 //! - [`reconnecting`]: How does a client come back by itself, with a fresh token and its
@@ -63,6 +65,24 @@ pub mod gateway {}
 #[doc(alias = "pong")]
 #[doc(alias = "keepalive")]
 pub mod heartbeats {}
+
+#[cfg(any(not(doctest), all(feature = "axum", feature = "http2", feature = "ring")))]
+#[doc = include_str!("../docs/http-servers.md")]
+///
+/// # Items of this page
+///
+/// [`hyper::WebSocketUpgrade`](crate::io::hyper::WebSocketUpgrade), [`io::axum`](crate::io::axum),
+/// [`OriginPolicy`](crate::handshake::OriginPolicy),
+/// [`Config::ping_interval`](crate::Config::ping_interval),
+/// [`ServerTls`](crate::io::tls::ServerTls),
+/// [`Request::extended_connect`](crate::handshake::Request::extended_connect)
+#[doc(alias = "HTTP/2")]
+#[doc(alias = "HTTP/3")]
+#[doc(alias = "axum")]
+#[doc(alias = "haproxy")]
+#[doc(alias = "hyper")]
+#[doc(alias = "nginx")]
+pub mod http_servers {}
 
 #[doc = include_str!("../docs/guide/limits.md")]
 ///
