@@ -23,7 +23,8 @@ use crate::extension::DeflateConfig;
 use crate::handshake::{
     Acceptance, HandshakeError, HttpVersion, OriginPolicy, Preference, Request, select_subprotocol,
 };
-use crate::io::poll::{Member, Shutdown};
+use crate::io::poll::Shutdown;
+use crate::io::poll::shutdown::Watch;
 use crate::io::tokio::handler::{Failure, serve};
 use crate::io::tokio::panics::{Panic, catch};
 use crate::io::tokio::{NetStream, WebSocket};
@@ -247,12 +248,12 @@ struct Opened {
 #[derive(Debug)]
 struct Watched {
     shutdown: Shutdown,
-    _member: Member,
+    _member: Watch,
 }
 
 impl Watched {
     fn new(shutdown: &Shutdown) -> Self {
-        Self { shutdown: shutdown.clone(), _member: shutdown.member() }
+        Self { shutdown: shutdown.clone(), _member: shutdown.watch_as_member() }
     }
 }
 

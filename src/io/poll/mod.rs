@@ -56,7 +56,7 @@ mod opening;
 mod salvage;
 mod shared;
 mod shell;
-mod shutdown;
+pub(in crate::io) mod shutdown;
 #[cfg(feature = "rustls")]
 pub(in crate::io) mod tls;
 mod transport;
@@ -78,8 +78,6 @@ use crate::message::{Message, MessageKind, Outgoing};
 pub use halves::{Receiver, ReuniteError, Sender};
 #[cfg(feature = "tokio")]
 pub(in crate::io) use salvage::Salvage;
-#[cfg(feature = "hyper")]
-pub(in crate::io) use shutdown::Member;
 pub use shutdown::Shutdown;
 pub use transport::PollTransport;
 

@@ -80,16 +80,13 @@ struct Watches {
 }
 
 /// One who watches.
-pub(super) struct Watch(Arc<Slot>);
+pub(in crate::io) struct Watch(Arc<Slot>);
 
 /// One who waits until all have ended.
 struct Waiter {
     shared: Arc<Shared>,
     key: u64,
 }
-
-/// One whose end is waited for after the signal has begun, until it is dropped.
-pub(in crate::io) struct Member(Arc<Shared>);
 
 struct Slot {
     shared: Arc<Shared>,
@@ -164,14 +161,8 @@ impl Shutdown {
         poll_fn(move |cx| waiter.poll(cx.waker()))
     }
 
-    /// Counts one whose end is waited for.
-    pub(in crate::io) fn member(&self) -> Member {
-        self.shared.lock().members += 1;
-        Member(Arc::clone(&self.shared))
-    }
-
     /// Watches for one whose end is waited for, until the watch is dropped.
-    pub(super) fn watch_as_member(&self) -> Watch {
+    pub(in crate::io) fn watch_as_member(&self) -> Watch {
         self.watch(true)
     }
 
@@ -195,11 +186,6 @@ impl Shared {
 
     fn has_ended(&self, watches: &Watches) -> bool {
         self.begun.get().is_some() && watches.members == 0
-    }
-
-    fn leave(&self) {
-        self.lock().members -= 1;
-        self.wake_if_ended();
     }
 
     /// Wakes the tasks that wait for the end, if it has come.
@@ -243,12 +229,6 @@ impl Drop for Waiter {
     }
 }
 
-impl Drop for Member {
-    fn drop(&mut self) {
-        self.0.leave();
-    }
-}
-
 impl Watch {
     /// Returns what to close with if it has begun. If not, `waker` is woken when it does.
     pub(super) fn poll(&self, waker: &Waker) -> Option<(CloseCode, &str)> {
@@ -264,7 +244,8 @@ impl Drop for Watch {
         let slot = self.0.shared.lock().all.remove(&self.0.key);
         drop(slot);
         if self.0.is_member {
-            self.0.shared.leave();
+            self.0.shared.lock().members -= 1;
+            self.0.shared.wake_if_ended();
         }
     }
 }
@@ -293,12 +274,6 @@ impl Slot {
 impl fmt::Debug for Shutdown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Shutdown").field("begun", &self.shared.begun.get()).finish_non_exhaustive()
-    }
-}
-
-impl fmt::Debug for Member {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Member").finish_non_exhaustive()
     }
 }
 
@@ -336,7 +311,7 @@ mod tests {
     #[test]
     fn all_who_wait_for_the_end_are_woken_once_by_the_last_member() {
         let shutdown = Shutdown::new();
-        let members = [shutdown.member(), shutdown.member()];
+        let members = [shutdown.watch_as_member(), shutdown.watch_as_member()];
         let counts = [Arc::<Count>::default(), Arc::default()];
         let mut ended = [shutdown.ended(), shutdown.clone().ended()];
         let woken = || counts.each_ref().map(|count| count.0.load(Ordering::Relaxed));
@@ -357,7 +332,7 @@ mod tests {
     #[test]
     fn a_begin_without_members_is_the_end() {
         let shutdown = Shutdown::new();
-        drop(shutdown.member());
+        drop(shutdown.watch_as_member());
         let (mut ended, count) = (shutdown.ended(), Arc::default());
         assert!(!poll(&mut ended, &count));
         shutdown.begin(1001, "").unwrap();
@@ -370,7 +345,7 @@ mod tests {
         let shutdown = Shutdown::new();
         shutdown.begin(1001, "").unwrap();
         let (mut ended, count) = (shutdown.ended(), Arc::default());
-        let member = shutdown.member();
+        let member = shutdown.watch_as_member();
         assert!(!poll(&mut ended, &count));
         drop(member);
         assert!(poll(&mut ended, &count));
@@ -392,7 +367,7 @@ mod tests {
     #[test]
     fn one_who_waits_no_more_is_not_woken_and_leaves_nothing_behind() {
         let shutdown = Shutdown::new();
-        let member = shutdown.member();
+        let member = shutdown.watch_as_member();
         let (mut ended, count) = (shutdown.ended(), Arc::default());
         assert!(!poll(&mut ended, &count));
         drop(ended);
@@ -406,7 +381,7 @@ mod tests {
     #[test]
     fn one_who_waits_from_another_task_is_woken_there() {
         let shutdown = Shutdown::new();
-        let member = shutdown.member();
+        let member = shutdown.watch_as_member();
         let (mut ended, [before, after]) = (shutdown.ended(), [Arc::default(), Arc::default()]);
         assert!(!poll(&mut ended, &before) && !poll(&mut ended, &after));
         shutdown.begin(1001, "").unwrap();
