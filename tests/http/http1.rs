@@ -295,6 +295,36 @@ fn a_socket_that_does_not_come_is_written_to_the_standard_error() {
     });
 }
 
+/// Runs itself once more, where nothing can be written to the standard error.
+#[test]
+fn a_standard_error_that_is_closed_does_not_keep_the_answer_back() {
+    const CHILD: &str = "SANSWIRE_TEST_CHILD_WITHOUT_STDERR";
+    let name = "http1::a_standard_error_that_is_closed_does_not_keep_the_answer_back";
+    if std::env::var_os(CHILD).is_none() {
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(CHILD, "1")
+            .stderr(writer)
+            .output()
+            .unwrap();
+        assert!(child.status.success(), "{}", String::from_utf8_lossy(&child.stdout));
+        return;
+    }
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    runtime.block_on(async {
+        let mut peer = Wire(served(Kind::Http1, |request| {
+            with(request, |upgrade| {
+                let upgrade = upgrade.acceptance(Acceptance::new().subprotocol("other"));
+                Ok(upgrade.on_open(crate::support::echo_all))
+            })
+        }));
+        peer.write(REQUEST).await;
+        assert_eq!(peer.response().await.0, "http/1.1 500 internal server error");
+    });
+}
+
 #[tokio::test]
 async fn what_waits_for_a_socket_can_be_dropped() {
     let (route, mut upgrades) = handing_out_upgrades();

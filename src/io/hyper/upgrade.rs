@@ -8,6 +8,7 @@ use core::future::Future;
 use core::pin::Pin;
 use core::task::{Context, Poll};
 use core::time::Duration;
+use std::io::{Write, stderr};
 
 use ::http::{Extensions, Response as HttpResponse, Version};
 use ::hyper::upgrade::OnUpgrade as Upgrading;
@@ -332,7 +333,8 @@ impl Serving {
     fn not_opened(&mut self, error: UpgradeError) {
         match &mut self.on_error {
             Some(report) => drop(catch(|| report(error))),
-            None => std::eprintln!("{error}"),
+            // A standard error that is closed keeps nobody from the answer.
+            None => drop(writeln!(stderr(), "{error}")),
         }
     }
 
