@@ -29,8 +29,9 @@
 //! # Options
 //!
 //! A handler is asynchronous, so it may ask a database before it answers. To refuse, it returns
-//! another response than that of [`on_open`](WebSocketUpgrade::on_open). Pages of all sites may
-//! connect until [`origin`](WebSocketUpgrade::origin) is called.
+//! another response and does not call [`on_open`](WebSocketUpgrade::on_open). A layer that replaces
+//! the response of `on_open` is [too late](WebSocketUpgrade::on_open). Pages of all sites may connect
+//! until [`origin`](WebSocketUpgrade::origin) is called.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -412,3 +412,20 @@ async fn the_next_request_on_the_connection_ends_the_wait_for_a_socket_that_neve
     assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
     assert!(ends(sockets.recv()).await.unwrap().is_ok());
 }
+
+/// hyper hands out the stream when it is done with the connection, whatever it has sent.
+#[tokio::test]
+async fn a_response_that_was_replaced_by_the_last_one_of_a_connection_gives_a_socket() {
+    for kind in BOTH {
+        let (route, mut sockets) = replacing();
+        let mut peer = Wire(served(kind, route));
+        let request = String::from_utf8(REQUEST.to_vec()).unwrap();
+        peer.write(request.replace("Connection: Upgrade", "Connection: Upgrade, close")).await;
+        assert_eq!(peer.response().await.0, "http/1.1 403 forbidden");
+        let mut socket = ends(sockets.recv()).await.unwrap().unwrap();
+        peer.write(masked(0x81, b"hello")).await;
+        assert_eq!(ends(socket.recv()).await.unwrap().unwrap().as_text(), Some("hello"));
+        ends(socket.send("hello")).await.unwrap();
+        peer.expect(&unmasked(0x81, b"hello")).await;
+    }
+}

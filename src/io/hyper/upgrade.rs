@@ -161,8 +161,7 @@ impl WebSocketUpgrade {
     /// that the server is set up in a wrong way. Handlers that fail are not reported by default.
     ///
     /// If a layer replaces the response by one that opens nothing, the socket does not come over
-    /// HTTP/2. Over HTTP/1.1, hyper hands out the stream once the connection has ended: the handler
-    /// is called then, and its first [`recv`](crate::io::poll::WebSocket::recv) fails.
+    /// HTTP/2. Over HTTP/1.1 it may [come all the same](Self::on_open).
     #[doc(alias = "log")]
     pub fn on_error(self, report: impl FnMut(UpgradeError) + Send + 'static) -> Self {
         Self { on_error: Some(Box::new(report)), ..self }
@@ -174,8 +173,10 @@ impl WebSocketUpgrade {
     /// When `handle` has returned, the connection is closed if it is still open, also if `handle` has
     /// dropped the socket: with 1000 after `Ok`, with 1011 after an error or a panic.
     ///
-    /// The response must reach the client as it is. Decide before you accept: if a middleware replaces
-    /// it, hyper may still hand out the stream when it closes the connection, and `handle` is called.
+    /// The response must reach the client as it is. **Decide before you accept**: if a middleware
+    /// replaces it over HTTP/1.1, `handle` is called when that was the last response of the connection.
+    /// A client that sent `Connection: close` then has an open WebSocket in spite of a 403, and one that
+    /// ended its side still gets what `handle` sends.
     pub fn on_open<H, R>(mut self, handle: H) -> HttpResponse<Full<Bytes>>
     where
         H: FnOnce(WebSocket<NetStream>) -> R + Send + 'static,
@@ -221,9 +222,9 @@ impl WebSocketUpgrade {
 ///
 /// # Errors
 ///
-/// - [`Error::Http`]: the response was not sent as it is, the client left, or the server does not
-///   upgrade connections. hyper does not tell if another response was sent, so it is also an error if
-///   the stream does not come within 10 s.
+/// - [`Error::Http`]: the client left, the server does not upgrade connections, or the stream did not
+///   come within 10 s, such as after another response. hyper does not tell if another response was
+///   sent: over HTTP/1.1, the socket [may come all the same](WebSocketUpgrade::on_open).
 /// - [`HandshakeError::OutOfOrder`]: it was polled again after it was ready.
 ///
 /// # Cancel safety
