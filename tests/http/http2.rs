@@ -314,6 +314,33 @@ async fn a_peer_that_does_not_read_stops_the_sender_and_nobody_else() {
     ends(sending).await.unwrap().unwrap();
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_a_peer_does_not_read_outlives_its_socket() {
+    /// hyper's default for the streams of a connection.
+    const STREAMS: usize = 200;
+    let (client, server) = pipe();
+    let (route, mut sockets) = handing_out(Ok);
+    serve(server, Kind::Auto, route);
+    let mut builder = h2::client::Builder::new();
+    let (send, connection) = builder.initial_window_size(0).handshake(client).await.unwrap();
+    tokio::spawn(connection);
+    let mut client = send.ready().await.unwrap();
+    let mut peers = Vec::new();
+    for _ in 0..STREAMS {
+        peers.push(Framed::open(&mut client).await);
+        let mut socket = ends(sockets.recv()).await.unwrap().unwrap();
+        ends(socket.send("last")).await.unwrap();
+    }
+    // All sockets are gone, but their streams are not.
+    let mut another = client.clone();
+    let opening = tokio::spawn(async move { drop(Framed::open(&mut another).await) });
+    tokio::time::sleep(core::time::Duration::from_secs(60)).await;
+    assert!(!opening.is_finished());
+    // A peer that leaves makes room.
+    peers.pop().unwrap().send.send_reset(h2::Reason::CANCEL);
+    ends(opening).await.unwrap();
+}
+
 #[tokio::test]
 async fn small_messages_that_wait_to_be_read_do_not_end_the_connection() {
     const COUNT: usize = 10_000;
