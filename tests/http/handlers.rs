@@ -73,6 +73,23 @@ async fn a_handler_that_drops_its_socket_first_is_no_different() {
 }
 
 #[tokio::test]
+async fn a_socket_that_a_handler_has_handed_on_stays_open() {
+    let (given, mut sockets) = unbounded_channel();
+    let (route, mut errors) = reporting(move |socket: WebSocket<NetStream>| {
+        given.send(socket).unwrap();
+        async { Ok(()) }
+    });
+    let mut peer = Wire(served(Kind::Auto, route));
+    peer.write(REQUEST).await;
+    peer.head().await;
+    let mut socket = ends(sockets.recv()).await.unwrap();
+    // The handler has ended: nobody is left who tells.
+    assert!(ends(errors.recv()).await.is_none());
+    peer.write(masked(0x81, b"hello")).await;
+    assert_eq!(ends(socket.recv()).await.unwrap().unwrap().as_text(), Some("hello"));
+}
+
+#[tokio::test]
 async fn an_error_of_a_handler_closes_with_1011_and_is_told() {
     let (route, errors) = reporting(async |mut socket: WebSocket<NetStream>| {
         socket.recv().await?;

@@ -171,7 +171,8 @@ impl WebSocketUpgrade {
     /// response.
     ///
     /// When `handle` has returned, the connection is closed if it is still open, also if `handle` has
-    /// dropped the socket: with 1000 after `Ok`, with 1011 after an error or a panic.
+    /// dropped the socket: with 1000 after `Ok`, with 1011 after an error or a panic. A socket that it
+    /// has handed on to another task stays open.
     ///
     /// The response must reach the client as it is. **Decide before you accept**: if a middleware
     /// replaces it over HTTP/1.1, `handle` is called when that was the last response of the connection.
