@@ -30,8 +30,8 @@
 //!
 //! A handler is asynchronous, so it may ask a database before it answers. To refuse, it returns
 //! another response and does not call [`on_open`](WebSocketUpgrade::on_open). A layer that replaces
-//! the response of `on_open` is [too late](WebSocketUpgrade::on_open). Pages of all sites may connect
-//! until [`origin`](WebSocketUpgrade::origin) is called.
+//! the response of `on_open` is [too late](WebSocketUpgrade::on_open). Pages of all sites may
+//! connect until [`origin`](WebSocketUpgrade::origin) is called.
 //!
 //! ```
 //! use std::sync::Arc;

@@ -102,10 +102,10 @@
 //!   [`buffered_amount`](crate::io::poll::WebSocket::buffered_amount) counts. A `send` that has returned
 //!   has not reached the network yet. A client that drops its socket resets the stream, and what is
 //!   still in hyper is lost: [`close`](crate::io::poll::WebSocket::close) it.
-//! - On a server, hyper keeps what was sent for a peer that does not read, also after its socket has
-//!   given it up and is gone: up to 64 KiB for each of `max_concurrent_streams`, until the peer reads,
-//!   resets the stream, or the connection ends. Choose that number by the memory that one client may
-//!   hold.
+//! - On a server, hyper keeps what was sent for a peer that does not read, also after its socket
+//!   has given it up and is gone: up to 64 KiB for each of `max_concurrent_streams`, until the peer
+//!   reads, resets the stream, or the connection ends. Choose that number by the memory that one
+//!   client may hold.
 //! - The TCP connection is hyper's: `TCP_NODELAY`, HTTP/2's own pings (`keep_alive_interval`) and
 //!   `max_concurrent_streams` (200 by default) are set there.
 //!   [`NetStream::tcp`](crate::io::tokio::NetStream::tcp) is `None`.

@@ -170,14 +170,14 @@ impl WebSocketUpgrade {
     /// Accepts the request, and serves the socket by `handle` in a task of its own. Returns the
     /// response.
     ///
-    /// When `handle` has returned, the connection is closed if it is still open, also if `handle` has
-    /// dropped the socket: with 1000 after `Ok`, with 1011 after an error or a panic. A socket that it
-    /// has handed on to another task stays open.
+    /// When `handle` has returned, the connection is closed if it is still open, also if `handle`
+    /// has dropped the socket: with 1000 after `Ok`, with 1011 after an error or a panic. A socket
+    /// that it has handed on to another task stays open.
     ///
     /// The response must reach the client as it is. **Decide before you accept**: if a middleware
-    /// replaces it over HTTP/1.1, `handle` is called when that was the last response of the connection.
-    /// A client that sent `Connection: close` then has an open WebSocket in spite of a 403, and one that
-    /// ended its side still gets what `handle` sends.
+    /// replaces it over HTTP/1.1, `handle` is called when that was the last response of the
+    /// connection. A client that sent `Connection: close` then has an open WebSocket in spite of a
+    /// 403, and one that ended its side still gets what `handle` sends.
     pub fn on_open<H, R>(mut self, handle: H) -> HttpResponse<Full<Bytes>>
     where
         H: FnOnce(WebSocket<NetStream>) -> R + Send + 'static,
@@ -223,9 +223,9 @@ impl WebSocketUpgrade {
 ///
 /// # Errors
 ///
-/// - [`Error::Http`]: the client left, the server does not upgrade connections, or the stream did not
-///   come within 10 s, such as after another response. hyper does not tell if another response was
-///   sent: over HTTP/1.1, the socket [may come all the same](WebSocketUpgrade::on_open).
+/// - [`Error::Http`]: the client left, the server does not upgrade connections, or the stream did
+///   not come within 10 s, such as after another response. hyper does not tell if another response
+///   was sent: over HTTP/1.1, the socket [may come all the same](WebSocketUpgrade::on_open).
 /// - [`HandshakeError::OutOfOrder`]: it was polled again after it was ready.
 ///
 /// # Cancel safety
