@@ -1,0 +1,82 @@
+//! What the server is asked for on the command line. Does nothing of it.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use sanswire::handshake::{MissingOrigin, OriginPolicy};
+
+#[derive(Debug)]
+pub(crate) struct Args {
+    pub(crate) listen: SocketAddr,
+    pub(crate) data: PathBuf,
+    pub(crate) origins: OriginPolicy,
+    /// The files of a certificate and of its key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
+    /// Messages of a room that can be read.
+    pub(crate) history: usize,
+    /// Messages a second of one person.
+    pub(crate) rate: u32,
+}
+
+impl Args {
+    pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let mut args = args.peekable();
+        let mut parsed = Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: PathBuf::from("chat-data"),
+            origins: OriginPolicy::same_origin(),
+            tls: None,
+            history: 1000,
+            rate: 5,
+        };
+        let mut origins: Option<OriginPolicy> = None;
+        while let Some(option) = args.next() {
+            let mut value = |what: &str| args.next().ok_or(format!("{option} needs {what}"));
+            match option.as_str() {
+                "--listen" => {
+                    let text = value("an address and a port, such as 127.0.0.1:8080")?;
+                    let wrong = |_| format!("--listen: {text} is no address with a port");
+                    parsed.listen = text.parse().map_err(wrong)?;
+                }
+                "--data" => parsed.data = value("a directory")?.into(),
+                "--origin" => {
+                    let text = value("an origin, such as https://chat.example.com")?;
+                    let policy = origins.take().unwrap_or_default();
+                    let policy =
+                        policy.allow(&text).map_err(|error| format!("--origin: {error}"))?;
+                    origins = Some(policy);
+                }
+                "--tls" => {
+                    let what = "the files of a certificate and of its key";
+                    parsed.tls = Some((value(what)?.into(), value(what)?.into()));
+                }
+                "--history" => parsed.history = number(&option, &value("a number of messages")?)?,
+                "--rate" => parsed.rate = number(&option, &value("a number of messages")?)?,
+                _ => return Err(format!("unknown option {option}\n\n{USAGE}")),
+            }
+        }
+        // What is no browser sends no origin, and needs no protection by it: there is no cookie.
+        parsed.origins = origins.unwrap_or_default().missing(MissingOrigin::Allow);
+        Ok(parsed)
+    }
+}
+
+fn number<T: std::str::FromStr + Default + PartialOrd>(
+    option: &str,
+    text: &str,
+) -> Result<T, String> {
+    match text.parse() {
+        Ok(number) if number > T::default() => Ok(number),
+        _ => Err(format!("{option}: {text} is no number above 0")),
+    }
+}
+
+pub(crate) const USAGE: &str = "\
+usage: chat [OPTION...]
+
+  --listen ADDR     where to listen (127.0.0.1:8080)
+  --data DIR        where messages and names are kept (chat-data)
+  --origin ORIGIN   a page that may connect besides the server's own; may be repeated
+  --tls CERT KEY    serve https and wss with this certificate and key (PEM files)
+  --history N       messages of a room that can be read (1000)
+  --rate N          messages a second of one person, and four times as many at once (5)";

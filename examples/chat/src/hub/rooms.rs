@@ -1,0 +1,193 @@
+//! Who is in which room, and what others hear of that.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Instant;
+
+use sanswire::Message;
+use tokio::sync::watch;
+
+use super::{Hub, Seat};
+use crate::client::{Key, Pace, Reading};
+use crate::log::Position;
+use crate::names::{Name, Room};
+use crate::protocol::{Count, Event, Since};
+
+/// Who has joined a room.
+#[derive(Default)]
+pub(super) struct Members {
+    pub(super) keys: BTreeSet<Key>,
+    /// How many pages of each person are present here.
+    pub(super) people: BTreeMap<Name, usize>,
+    /// The offset of the newest message that was told.
+    pub(super) last: watch::Sender<u64>,
+}
+
+impl Hub {
+    /// Lets a page read a room from a position on.
+    pub(crate) fn join(
+        &mut self,
+        seat: &Seat,
+        room: &Room,
+        position: Position,
+    ) -> Result<(), &'static str> {
+        let Some(client) = self.clients.get_mut(&seat.key) else { return Ok(()) };
+        if !client.rooms.contains_key(room) && client.rooms.len() >= MAX_JOINED {
+            return Err("you are in 50 rooms already: leave one");
+        }
+        if !self.rooms.contains_key(room) && self.rooms.len() >= MAX_ROOMS {
+            return Err("there are as many rooms as there may be");
+        }
+        let reading = Reading::new(position, Pace::Behind { was_slow: false });
+        let is_new = client.rooms.insert(room.clone(), reading).is_none();
+        let is_present = client.is_present;
+        self.rooms.entry(room.clone()).or_default().keys.insert(seat.key);
+        if is_new && is_present {
+            self.enter(room, &seat.name);
+        }
+        Ok(())
+    }
+
+    /// Lets a page leave a room.
+    pub(crate) fn leave(&mut self, seat: &Seat, room: &Room) {
+        let Some(client) = self.clients.get_mut(&seat.key) else { return };
+        if client.rooms.remove(room).is_none() {
+            return;
+        }
+        if client.is_present {
+            self.exit(room, &seat.name);
+        }
+        self.remove_key(room, seat.key);
+    }
+
+    /// Returns whether a page has joined a room.
+    pub(crate) fn is_in(&self, seat: &Seat, room: &Room) -> bool {
+        self.clients.get(&seat.key).is_some_and(|client| client.rooms.contains_key(room))
+    }
+
+    /// Tells the others in a room that somebody is typing.
+    pub(crate) fn type_in(&mut self, seat: &Seat, room: &Room) {
+        let client = self.clients.get_mut(&seat.key);
+        let reading = client.and_then(|client| client.rooms.get_mut(room));
+        if reading.is_some_and(|reading| reading.may_type(Instant::now())) {
+            let name = seat.name.as_str();
+            self.tell(room, &seat.name, |room| Event::Typing { room, name }.to_json());
+        }
+    }
+
+    /// Returns the number of people in these rooms, and in those where there are some.
+    pub(crate) fn counts(&self, known: impl IntoIterator<Item = Room>) -> Vec<Count> {
+        let mut rooms: BTreeSet<_> = known.into_iter().chain(self.rooms.keys().cloned()).collect();
+        rooms.retain(|room| room.pair().is_none());
+        let count = |room: Room| {
+            let people = self.rooms.get(&room).map_or(0, |members| members.people.len());
+            Count { room: room.to_string(), people }
+        };
+        rooms.into_iter().map(count).collect()
+    }
+
+    /// Returns what shows the offset of the newest message of a room, as it comes.
+    pub(crate) fn watch(&mut self, room: &Room) -> watch::Receiver<u64> {
+        self.rooms.entry(room.clone()).or_default().last.subscribe()
+    }
+
+    /// Returns who is in a room; of two, who is online.
+    pub(super) fn people(&self, room: &Room) -> Vec<Name> {
+        match room.pair() {
+            None => {
+                let members = self.rooms.get(room);
+                members.map(|members| members.people.keys().cloned().collect()).unwrap_or_default()
+            }
+            Some(pair) => pair.into_iter().filter(|name| self.is_online(name)).cloned().collect(),
+        }
+    }
+
+    /// Lets one more page of a person be in a room.
+    pub(super) fn enter(&mut self, room: &Room, name: &Name) {
+        let Some(members) = self.rooms.get_mut(room) else { return };
+        let pages = members.people.entry(name.clone()).or_default();
+        *pages += 1;
+        if *pages == 1 && room.pair().is_none() {
+            self.recounted.insert(room.clone());
+            let joined = |room: &str| Event::Joined { room, name: name.as_str() }.to_json();
+            self.tell(room, name, joined);
+        }
+    }
+
+    /// Lets one page less of a person be in a room.
+    pub(super) fn exit(&mut self, room: &Room, name: &Name) {
+        let Some(members) = self.rooms.get_mut(room) else { return };
+        let Some(pages) = members.people.get_mut(name) else { return };
+        *pages -= 1;
+        if *pages > 0 {
+            return;
+        }
+        members.people.remove(name);
+        if room.pair().is_none() {
+            self.recounted.insert(room.clone());
+            self.tell(room, name, |room| Event::Left { room, name: name.as_str() }.to_json());
+        }
+    }
+
+    /// Tells those who share a room of two with somebody who has come or gone.
+    pub(super) fn tell_of_online(&mut self, name: &Name) {
+        let is_online = self.is_online(name);
+        let shared = |room: &&Room| room.pair().is_some_and(|pair| pair.contains(&name));
+        let rooms: Vec<_> = self.rooms.keys().filter(shared).cloned().collect();
+        for room in rooms {
+            self.tell(&room, name, |room| {
+                let name = name.as_str();
+                if is_online { Event::Joined { room, name } } else { Event::Left { room, name } }
+                    .to_json()
+            });
+        }
+    }
+
+    /// Tells everybody of the rooms in which there are more people or fewer than before.
+    pub(super) fn tell_counts(&mut self) {
+        for room in std::mem::take(&mut self.recounted) {
+            let people = self.rooms.get(&room).map_or(0, |members| members.people.len());
+            let event = Event::Room { room: &room.to_string(), people }.to_json();
+            let message = Message::text(event);
+            for (key, client) in &mut self.clients {
+                let Some(session) = self.sessions.find(key.page, key.server) else { continue };
+                client.is_stale |= client.has_begun && !client.offer(session, message.clone());
+            }
+        }
+    }
+
+    /// Has all pages of a person join a room of two, as if they had read all that came before.
+    pub(super) fn open(&mut self, room: &Room, name: &Name, epoch: &str, offset: u64) {
+        let Some(person) = self.persons.get(name) else { return };
+        for key in &person.keys {
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            if client.has_begun && !client.rooms.contains_key(room) {
+                let since = Since { epoch: epoch.to_owned(), offset: offset - 1 };
+                let reading = Reading::new(Position::After(since), Pace::Live);
+                client.rooms.insert(room.clone(), reading);
+                let members = self.rooms.entry(room.clone()).or_default();
+                members.keys.insert(*key);
+                if client.is_present {
+                    *members.people.entry(name.clone()).or_default() += 1;
+                }
+            }
+        }
+    }
+
+    /// Forgets that a page has joined a room, and the room if nobody is left.
+    pub(super) fn remove_key(&mut self, room: &Room, key: Key) {
+        let Some(members) = self.rooms.get_mut(room) else { return };
+        members.keys.remove(&key);
+        if members.keys.is_empty() && members.last.is_closed() {
+            self.rooms.remove(room);
+        }
+    }
+
+    fn is_online(&self, name: &Name) -> bool {
+        self.persons.get(name).is_some_and(|person| person.present > 0)
+    }
+}
+
+/// How many rooms a page may have joined.
+const MAX_JOINED: usize = 50;
+/// How many rooms there may be.
+const MAX_ROOMS: usize = 10_000;

@@ -1,0 +1,151 @@
+//! What pages are told: at once while they read, from the log when they have caught up.
+
+use std::sync::Arc;
+
+use sanswire::Message;
+
+use super::{Hub, Seat};
+use crate::client::{Pace, Reading, Turn, has_caught_up};
+use crate::log::{Page, Position, Update};
+use crate::names::{Name, Room};
+use crate::protocol::{Event, Record, Refusal, Since};
+
+/// A room of which a page is to be told from the log.
+pub(crate) struct Errand {
+    pub(crate) room: Room,
+    pub(crate) position: Position,
+    was_slow: bool,
+}
+
+impl Hub {
+    /// Answers a page.
+    pub(crate) fn answer(&mut self, seat: &Seat, event: &Event<'_>) -> Result<(), Refusal> {
+        let Some(session) = self.session(seat) else { return Ok(()) };
+        session.send(Message::text(event.to_json())).map_err(|_| Refusal::UNREAD)
+    }
+
+    /// Tells all who are in a room of a message in the log, and the two whom a private one concerns.
+    pub(crate) fn deliver(&mut self, update: &Update) {
+        let Update { room, epoch, record } = update;
+        let offset = record.offset;
+        for person in room.pair().into_iter().flatten() {
+            self.open(room, person, epoch, offset);
+        }
+        let Some(members) = self.rooms.get(room) else { return };
+        members.last.send_replace(offset);
+        let message = message_for(room, |room| Event::message(room, epoch, record).to_json());
+        for key in &members.keys {
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            let Some(session) = self.sessions.find(key.page, key.server) else { continue };
+            let Some(reading) = client.rooms.get(room) else { continue };
+            let turn = reading.turn(epoch, offset);
+            let is_told = turn == Turn::Next && client.offer(session, message(&client.name));
+            let Some(reading) = client.rooms.get_mut(room) else { continue };
+            match turn {
+                Turn::Next if is_told => reading.told(epoch, offset),
+                Turn::Next => reading.pace = Pace::Behind { was_slow: true },
+                Turn::Unknown => {
+                    reading.pace = Pace::Behind { was_slow: false };
+                    client.wake.notify_one();
+                }
+                Turn::Later | Turn::Past => {}
+            }
+        }
+    }
+
+    /// Returns what a page is to be told from the log, if it has room.
+    pub(crate) fn errand(&mut self, seat: &Seat) -> Option<Errand> {
+        let session = self.sessions.get(seat.attachment)?;
+        let client = self.clients.get_mut(&seat.key)?;
+        if !client.has_begun || !has_caught_up(session) {
+            return None;
+        }
+        if std::mem::take(&mut client.is_stale) {
+            for reading in client.rooms.values_mut().filter(|reading| reading.pace == Pace::Live) {
+                reading.pace = Pace::Behind { was_slow: true };
+            }
+            for (room, members) in self.rooms.iter().filter(|(room, _)| room.pair().is_none()) {
+                let (room, people) = (room.to_string(), members.people.len());
+                let event = Event::Room { room: &room, people }.to_json();
+                client.is_stale |= !client.offer(session, Message::text(event));
+            }
+        }
+        client.rooms.iter().find_map(|(room, reading)| match reading.pace {
+            Pace::Live => None,
+            Pace::Behind { was_slow } => {
+                Some(Errand { room: room.clone(), position: reading.position.clone(), was_slow })
+            }
+        })
+    }
+
+    /// Tells a page what the log has said, or as much as one chunk may have.
+    pub(crate) fn run(&mut self, seat: &Seat, errand: &Errand, page: &Page) -> Result<(), Refusal> {
+        let Errand { room, position, was_slow } = errand;
+        let mut size = 0;
+        let fits = |record: &&Arc<Record>| {
+            size += record.said.text.len();
+            size <= MAX_CHUNK || size == record.said.text.len()
+        };
+        let records: Vec<_> = page.records.iter().take_while(fits).cloned().collect();
+        let end = records.last().map_or(page.end, |record| record.offset);
+        let Some(client) = self.clients.get(&seat.key) else { return Ok(()) };
+        // It may have left the room, or joined it again from elsewhere.
+        let is_same = |reading: &&Reading| {
+            reading.position == *position && reading.pace == Pace::Behind { was_slow: *was_slow }
+        };
+        if client.rooms.get(room).filter(is_same).is_none() {
+            return Ok(());
+        }
+        let name = room.seen_by(&seat.name);
+        if let Position::After(Since { offset, .. }) = position
+            && *was_slow
+            && page.last > *offset
+        {
+            self.answer(seat, &Event::Missed { room: &name, count: page.last - offset })?;
+        }
+        let members = self.rooms.get(room);
+        let people = self.people(room);
+        let told = members.map_or(0, |members| *members.last.borrow());
+        let event = Event::History {
+            room: &name,
+            epoch: &page.epoch,
+            messages: &records,
+            last: page.last,
+            gap: page.gap,
+            more: end < page.last,
+            people: &people.iter().map(Name::as_str).collect::<Vec<_>>(),
+        };
+        self.answer(seat, &event)?;
+        let client = self.clients.get_mut(&seat.key);
+        if let Some(reading) = client.and_then(|client| client.rooms.get_mut(room)) {
+            reading.told(&page.epoch, end);
+            // What was said meanwhile is in the log.
+            let is_whole = end >= page.last.max(told);
+            reading.pace = if is_whole { Pace::Live } else { Pace::Behind { was_slow: false } };
+        }
+        Ok(())
+    }
+
+    /// Tells the others in a room of something that may be left out.
+    pub(super) fn tell(&mut self, room: &Room, by: &Name, event: impl Fn(&str) -> String) {
+        let Some(members) = self.rooms.get(room) else { return };
+        let message = message_for(room, event);
+        for key in &members.keys {
+            let Some(client) = self.clients.get_mut(key) else { continue };
+            let Some(session) = self.sessions.find(key.page, key.server) else { continue };
+            if client.name != *by {
+                client.is_stale |=
+                    client.has_begun && !client.offer(session, message(&client.name));
+            }
+        }
+    }
+}
+
+/// Returns what makes the same event for everybody in a room, once if all call it by one name.
+fn message_for(room: &Room, event: impl Fn(&str) -> String) -> impl Fn(&Name) -> Message {
+    let shared = room.pair().is_none().then(|| Message::text(event(&room.to_string())));
+    move |name| shared.clone().unwrap_or_else(|| Message::text(event(&room.seen_by(name))))
+}
+
+/// Bytes of text in a chunk of history at most.
+const MAX_CHUNK: usize = 64 << 10;

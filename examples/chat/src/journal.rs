@@ -1,0 +1,340 @@
+//! The log of one process: a file to which lines are added, and what it says, in memory. Knows no
+//! page and no socket.
+//!
+//! One thread writes. It takes what has come together, writes it at once, has the disk confirm it,
+//! and only then lets it be seen: whatever anybody was told is still there after a crash. A line
+//! that a crash has cut off was told to nobody, so the next start cuts it off, too.
+
+use std::fs::{self, File};
+use std::io::{self, Seek as _, SeekFrom, Write as _};
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use serde::{Deserialize, Serialize};
+use tokio::sync::{mpsc, oneshot};
+
+use crate::log::{Appended, LogError, Page, Position, Update};
+use crate::names::{Name, Room};
+use crate::protocol::{Record, Said};
+use crate::shelf::Shelf;
+
+/// A log in a directory of its own.
+pub(crate) struct Journal {
+    shelf: Arc<Mutex<Shelf>>,
+    epoch: Arc<str>,
+    writer: mpsc::Sender<Request>,
+}
+
+/// A line of the file.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+enum Line {
+    /// The first one.
+    Log {
+        version: u32,
+        epoch: Arc<str>,
+    },
+    Name {
+        name: String,
+        key: String,
+    },
+    Said {
+        room: String,
+        #[serde(flatten)]
+        record: Arc<Record>,
+    },
+}
+
+enum Request {
+    Append { room: Room, said: Said, reply: Reply<Appended> },
+    Claim { name: Name, key: String, reply: Reply<Option<Name>> },
+}
+
+type Reply<T> = oneshot::Sender<Result<T, LogError>>;
+
+/// What the thread owns.
+struct Writer {
+    path: PathBuf,
+    file: File,
+    /// Up to where the file is whole.
+    len: u64,
+    lines: usize,
+    shelf: Arc<Mutex<Shelf>>,
+    epoch: Arc<str>,
+    updates: mpsc::Sender<Update>,
+    /// Keeps other processes away while it is open.
+    _lock: File,
+}
+
+impl Journal {
+    /// Opens the log in a directory, or begins one. `history` is how many messages of a room can be
+    /// read.
+    pub(crate) fn open(
+        directory: &Path,
+        history: usize,
+        updates: mpsc::Sender<Update>,
+    ) -> io::Result<Self> {
+        fs::create_dir_all(directory)?;
+        let lock = lock_file(&directory.join("lock"))?;
+        let path = directory.join("journal.jsonl");
+        let mut shelf = Shelf::new(history);
+        let loaded = match fs::read(&path) {
+            Ok(bytes) => load(&bytes, &mut shelf).map_err(io::Error::other)?,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => return Err(error),
+        };
+        let (epoch, len, lines) = match loaded {
+            Some(loaded) => loaded,
+            None => {
+                let epoch = new_epoch()?;
+                let (len, lines) = rewrite(&path, &epoch, &shelf)?;
+                (epoch, len, lines)
+            }
+        };
+        let mut file = File::options().write(true).open(&path)?;
+        file.set_len(len)?;
+        file.seek(SeekFrom::Start(len))?;
+        let shelf = Arc::new(Mutex::new(shelf));
+        let (writer, requests) = mpsc::channel(WAITING);
+        let thread = Writer {
+            path,
+            file,
+            len,
+            lines,
+            shelf: Arc::clone(&shelf),
+            epoch: Arc::clone(&epoch),
+            updates,
+            _lock: lock,
+        };
+        std::thread::Builder::new().name("journal".into()).spawn(|| thread.run(requests))?;
+        Ok(Self { shelf, epoch, writer })
+    }
+
+    pub(crate) async fn append(&self, room: &Room, said: Said) -> Result<Appended, LogError> {
+        self.ask(|reply| Request::Append { room: room.clone(), said, reply }).await
+    }
+
+    pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Option<Name>, LogError> {
+        self.ask(|reply| Request::Claim { name: name.clone(), key: key.into(), reply }).await
+    }
+
+    pub(crate) fn owned(&self, name: &Name) -> Option<Name> {
+        lock(&self.shelf).owner(name).map(|(name, _)| name.clone())
+    }
+
+    pub(crate) fn after(&self, room: &Room, position: &Position, limit: usize) -> Page {
+        let shelf = lock(&self.shelf);
+        let kept = shelf.readable(room);
+        let (start, gap) = position.begin(&self.epoch, *kept.start(), *kept.end());
+        let records = shelf.after(room, start, limit);
+        let end = records.last().map_or(start, |record| record.offset);
+        Page { epoch: Arc::clone(&self.epoch), records, end, last: *kept.end(), gap }
+    }
+
+    pub(crate) fn rooms(&self) -> Vec<Room> {
+        lock(&self.shelf).rooms().cloned().collect()
+    }
+
+    async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, LogError> {
+        let stopped = || LogError("the journal has stopped".into());
+        let (reply, answer) = oneshot::channel();
+        self.writer.send(request(reply)).await.map_err(|_| stopped())?;
+        answer.await.map_err(|_| stopped())?
+    }
+}
+
+impl Writer {
+    /// Serves requests until nobody can make one any more.
+    fn run(mut self, mut requests: mpsc::Receiver<Request>) {
+        while let Some(first) = requests.blocking_recv() {
+            let more = std::iter::from_fn(|| requests.try_recv().ok());
+            let batch = std::iter::once(first).chain(more).take(BATCH).collect();
+            self.serve(batch);
+            if self.lines > 2 * lock(&self.shelf).len() + SPARE_LINES
+                && let Err(error) = self.compact()
+            {
+                eprintln!("{}: {error}", self.path.display());
+            }
+        }
+    }
+
+    /// Decides on all requests, writes what is new, and answers.
+    fn serve(&mut self, batch: Vec<Request>) {
+        let mut bytes = Vec::new();
+        let mut lines = 0;
+        let mut shelf = lock(&self.shelf);
+        let mut add = |line: &Line| {
+            lines += 1;
+            // Writing to memory does not fail, nor does any of its types.
+            let _ = serde_json::to_writer(&mut bytes, line);
+            bytes.push(b'\n');
+        };
+        let mut claims = Vec::new();
+        let mut appends = Vec::new();
+        for request in batch {
+            match request {
+                Request::Claim { name, key, reply } => {
+                    let (owner, is_new) = shelf.claim(&name, &key);
+                    if is_new {
+                        add(&Line::Name { name: name.to_string(), key });
+                    }
+                    claims.push((owner, reply));
+                }
+                Request::Append { room, said, reply } => {
+                    let (record, is_new) = shelf.put(&room, said);
+                    if is_new {
+                        let record = Arc::clone(&record);
+                        add(&Line::Said { room: room.to_string(), record });
+                    }
+                    appends.push((room, record, is_new, reply));
+                }
+            }
+        }
+        drop(shelf);
+        let written = self.write(&bytes);
+        let mut shelf = lock(&self.shelf);
+        match &written {
+            Ok(()) => {
+                self.lines += lines;
+                shelf.publish();
+            }
+            Err(error) => {
+                eprintln!("{}: {error}", self.path.display());
+                shelf.take_back();
+            }
+        }
+        drop(shelf);
+        let outcome = || match &written {
+            Ok(()) => Ok(()),
+            Err(error) => Err(LogError(error.to_string())),
+        };
+        for (owner, reply) in claims {
+            // Who asked may be gone.
+            let _ = reply.send(outcome().map(|()| owner));
+        }
+        for (room, record, is_new, reply) in appends {
+            let epoch = Arc::clone(&self.epoch);
+            let appended =
+                Appended { epoch: Arc::clone(&epoch), record: Arc::clone(&record), is_new };
+            let _ = reply.send(outcome().map(|()| appended));
+            if is_new && written.is_ok() {
+                // It waits while the hub is behind. Nobody listens any more when the server ends.
+                let _ = self.updates.blocking_send(Update { room, epoch, record });
+            }
+        }
+    }
+
+    /// Writes whole lines, or nothing.
+    fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
+        match written {
+            Ok(()) => self.len += bytes.len() as u64,
+            Err(_) => {
+                self.file.set_len(self.len)?;
+                self.file.seek(SeekFrom::Start(self.len))?;
+            }
+        }
+        written
+    }
+
+    /// Replaces the file by one without what is no longer kept.
+    fn compact(&mut self) -> io::Result<()> {
+        let (len, lines) = rewrite(&self.path, &self.epoch, &lock(&self.shelf))?;
+        let mut file = File::options().write(true).open(&self.path)?;
+        file.seek(SeekFrom::End(0))?;
+        (self.file, self.len, self.lines) = (file, len, lines);
+        Ok(())
+    }
+}
+
+/// Takes in what a file says. Returns its epoch, how long it is up to its last whole line, and how
+/// many lines it has; `None` if it has not even a first one.
+fn load(bytes: &[u8], shelf: &mut Shelf) -> Result<Option<(Arc<str>, u64, usize)>, String> {
+    let len = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+    let mut epoch = None;
+    let mut count = 0;
+    for line in bytes[..len].split_inclusive(|&byte| byte == b'\n') {
+        count += 1;
+        let broken = |error: &dyn std::fmt::Display| {
+            format!(
+                "line {count} is broken ({error}): restore a copy, or begin in another directory"
+            )
+        };
+        match serde_json::from_slice(line).map_err(|error| broken(&error))? {
+            Line::Log { version: VERSION, epoch: found } if count == 1 => epoch = Some(found),
+            Line::Log { version, .. } => return Err(broken(&format!("version {version}"))),
+            Line::Name { name, key } => {
+                let name = Name::parse(&name).map_err(|rule| broken(&rule))?;
+                shelf.claim(&name, &key);
+            }
+            Line::Said { room, record } => {
+                let room = Room::of_log(&room).ok_or_else(|| broken(&"room"))?;
+                shelf.restore(&room, record).map_err(|rule| broken(&rule))?;
+            }
+        }
+    }
+    shelf.publish();
+    if count > 0 && epoch.is_none() {
+        return Err("it does not begin like a journal of this server".into());
+    }
+    Ok(epoch.map(|epoch| (epoch, len as u64, count)))
+}
+
+/// Writes a whole file, and puts it in the place of the old one when the disk has it. Returns its
+/// length, and how many lines it has.
+fn rewrite(path: &Path, epoch: &Arc<str>, shelf: &Shelf) -> io::Result<(u64, usize)> {
+    let mut bytes = Vec::new();
+    let mut lines = 0;
+    let mut add = |line: &Line| {
+        lines += 1;
+        serde_json::to_writer(&mut bytes, line)?;
+        bytes.write_all(b"\n")
+    };
+    add(&Line::Log { version: VERSION, epoch: Arc::clone(epoch) })?;
+    for (name, key) in shelf.names() {
+        add(&Line::Name { name: name.to_string(), key: key.to_owned() })?;
+    }
+    for (room, record) in shelf.records() {
+        add(&Line::Said { room: room.to_string(), record: Arc::clone(record) })?;
+    }
+    let new = path.with_extension("new");
+    let mut file = File::create(&new)?;
+    file.write_all(&bytes)?;
+    file.sync_all()?;
+    fs::rename(&new, path)?;
+    if let Some(directory) = path.parent() {
+        File::open(directory)?.sync_all()?;
+    }
+    Ok((bytes.len() as u64, lines))
+}
+
+fn new_epoch() -> io::Result<Arc<str>> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)).into())
+}
+
+/// Opens a file that one process can have at a time.
+fn lock_file(path: &Path) -> io::Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    #[cfg(unix)]
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
+        .map_err(|_| io::Error::other("another server uses this directory"))?;
+    Ok(file)
+}
+
+fn lock(shelf: &Mutex<Shelf>) -> MutexGuard<'_, Shelf> {
+    shelf.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Of the file's format.
+const VERSION: u32 = 1;
+/// How many requests wait for the thread at most. Further ones wait in their tasks.
+const WAITING: usize = 1024;
+/// How many requests are written at once.
+const BATCH: usize = 256;
+/// How many lines that are no longer needed do not matter.
+const SPARE_LINES: usize = 10_000;

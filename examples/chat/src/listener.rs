@@ -1,0 +1,89 @@
+//! Accepts connections, over TLS if there is a certificate. Knows no request.
+
+use std::error::Error;
+use std::io;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::Duration;
+
+use sanswire::io::tls::ServerTls;
+use sanswire::io::tokio::NetStream;
+use socket2::SockRef;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::mpsc;
+use tokio::time::sleep;
+
+pub(crate) struct Listener {
+    tcp: TcpListener,
+    tls: Option<ServerTls>,
+    /// Connections whose TLS handshake is done: none holds up another.
+    ready: mpsc::Receiver<(NetStream, SocketAddr)>,
+    sender: mpsc::Sender<(NetStream, SocketAddr)>,
+}
+
+impl Listener {
+    pub(crate) async fn bind(address: SocketAddr, tls: Option<ServerTls>) -> io::Result<Self> {
+        let tcp = TcpListener::bind(address).await?;
+        let (sender, ready) = mpsc::channel(1);
+        Ok(Self { tcp, tls, ready, sender })
+    }
+
+    /// Returns the address of a page of this server.
+    pub(crate) fn url(&self) -> io::Result<String> {
+        let scheme = if self.tls.is_some() { "https" } else { "http" };
+        Ok(format!("{scheme}://{}", self.tcp.local_addr()?))
+    }
+}
+
+impl axum::serve::Listener for Listener {
+    type Io = NetStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (NetStream, SocketAddr) {
+        loop {
+            let (stream, peer) = tokio::select! {
+                Some(ready) = self.ready.recv() => return ready,
+                accepted = self.tcp.accept() => match accepted {
+                    Ok(accepted) => accepted,
+                    // No more sockets to be had.
+                    Err(_) => {
+                        sleep(Duration::from_millis(50)).await;
+                        continue;
+                    }
+                },
+            };
+            prepare(&stream);
+            let Some(tls) = &self.tls else { return (stream.into(), peer) };
+            let handshake = NetStream::accept_tls(stream, tls);
+            let sender = self.sender.clone();
+            tokio::spawn(async move {
+                // A client that does not speak TLS, or not in time, is nobody's concern.
+                if let Ok(stream) = handshake.await {
+                    let _ = sender.send((stream, peer)).await;
+                }
+            });
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.tcp.local_addr()
+    }
+}
+
+/// Reads a certificate and its key.
+pub(crate) fn read_tls(certificate: &Path, key: &Path) -> Result<ServerTls, Box<dyn Error>> {
+    let read = |path: &Path| {
+        std::fs::read(path).map_err(|error| format!("--tls {}: {error}", path.display()))
+    };
+    let tls = ServerTls::from_pem(&read(certificate)?, &read(key)?);
+    Ok(tls.map_err(|error| format!("--tls: {error}"))?)
+}
+
+/// Sets what all connections have in common. A connection for which that fails is gone already.
+fn prepare(stream: &TcpStream) {
+    let _ = stream.set_nodelay(true);
+    // What waits in the kernel is old when it is read: a slow page is to get the newest.
+    let _ = SockRef::from(stream).set_send_buffer_size(SEND_BUFFER);
+}
+
+const SEND_BUFFER: usize = 64 << 10;

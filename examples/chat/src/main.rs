@@ -1,0 +1,98 @@
+//! A live chat, and live prices: rooms, private messages, presence and history that survive broken
+//! connections and a killed server.
+//!
+//! ```text
+//! cargo run --release -p chat -- [OPTION...]
+//! ```
+//!
+//! Then open the address that it prints, in two windows. README.md says more.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::wildcard_enum_match_arm,
+    reason = "an example is an application"
+)]
+
+mod app;
+mod args;
+mod client;
+mod connection;
+mod flood;
+mod hub;
+mod journal;
+mod listener;
+mod log;
+mod names;
+mod prices;
+mod protocol;
+mod routes;
+mod shelf;
+mod sse;
+mod stop;
+
+use std::error::Error;
+use std::io::Write as _;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio::sync::mpsc;
+
+use crate::app::App;
+use crate::args::{Args, USAGE};
+use crate::journal::Journal;
+use crate::listener::Listener;
+use crate::log::Log;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    let args: Vec<_> = std::env::args().skip(1).collect();
+    if args.iter().any(|arg| arg == "--help") {
+        println!("{USAGE}");
+        return ExitCode::SUCCESS;
+    }
+    let args = match Args::parse(args.into_iter()) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("{error}");
+            return ExitCode::from(2);
+        }
+    };
+    match serve(args).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Serves until a signal, then lets everybody go.
+async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
+    let (sender, updates) = mpsc::channel(UPDATES);
+    let journal = Journal::open(&args.data, args.history, sender)
+        .map_err(|error| format!("--data {}: {error}", args.data.display()))?;
+    let log = Log::Local(journal);
+    let app = Arc::new(App::new(log, args.rate, prices::begin(), args.origins));
+    tokio::spawn({
+        let app = Arc::clone(&app);
+        async move { app.run(updates).await }
+    });
+    let tls = match &args.tls {
+        Some((certificate, key)) => Some(listener::read_tls(certificate, key)?),
+        None => None,
+    };
+    let listener = Listener::bind(args.listen, tls)
+        .await
+        .map_err(|error| format!("--listen {}: {error}", args.listen))?;
+    stop::on_signals(app.shutdown.clone());
+    writeln!(std::io::stdout(), "listening on {}", listener.url()?)?;
+
+    let router = routes::router(Arc::clone(&app));
+    let serving = axum::serve(listener, router).with_graceful_shutdown(app.shutdown.begun());
+    Ok(stop::bounded(serving.into_future(), &app.shutdown).await?)
+}
+
+/// How many messages may be in the log before they are passed on.
+const UPDATES: usize = 1024;

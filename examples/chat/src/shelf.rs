@@ -1,0 +1,192 @@
+//! What a journal says, in memory: names, and the messages of all rooms. Knows no file.
+//!
+//! What is put here is seen when it is [published](Shelf::publish): when the disk has it.
+
+use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::RangeInclusive;
+use std::sync::Arc;
+
+use crate::names::{Name, Room};
+use crate::protocol::{Record, Said};
+
+pub(crate) struct Shelf {
+    /// How many messages of a room can be read.
+    history: usize,
+    /// By what all spellings of a name have in common.
+    owners: HashMap<String, Owner>,
+    rooms: BTreeMap<Room, Kept>,
+    /// What has been put here since all was published.
+    fresh_names: Vec<String>,
+    fresh_rooms: Vec<Room>,
+}
+
+struct Owner {
+    name: Name,
+    /// The hash of the secret.
+    key: String,
+}
+
+#[derive(Default)]
+struct Kept {
+    /// Their offsets are consecutive.
+    records: VecDeque<Arc<Record>>,
+    /// The offsets of `records`, by author and id.
+    offsets: HashMap<(String, String), u64>,
+    /// The last message that was published.
+    published: u64,
+}
+
+impl Shelf {
+    pub(crate) fn new(history: usize) -> Self {
+        Self {
+            history,
+            owners: HashMap::new(),
+            rooms: BTreeMap::new(),
+            fresh_names: Vec::new(),
+            fresh_rooms: Vec::new(),
+        }
+    }
+
+    /// Gives a name to a key if nobody has it. Returns its spelling if it belongs to this key, and
+    /// whether it did not before.
+    pub(crate) fn claim(&mut self, name: &Name, key: &str) -> (Option<Name>, bool) {
+        let folded = name.folded();
+        if let Some(owner) = self.owners.get(&folded) {
+            return ((owner.key == key).then(|| owner.name.clone()), false);
+        }
+        self.owners.insert(folded.clone(), Owner { name: name.clone(), key: key.into() });
+        self.fresh_names.push(folded);
+        (Some(name.clone()), true)
+    }
+
+    /// Puts a message at the end of a room, unless it is there already. Returns it, and whether it
+    /// was not.
+    pub(crate) fn put(&mut self, room: &Room, said: Said) -> (Arc<Record>, bool) {
+        let kept = self.rooms.entry(room.clone()).or_default();
+        if let Some(known) = kept.find(&said) {
+            return (Arc::clone(known), false);
+        }
+        let record = Arc::new(Record { offset: kept.last() + 1, said });
+        kept.push(Arc::clone(&record));
+        self.fresh_rooms.push(room.clone());
+        (record, true)
+    }
+
+    /// Puts a message back that has its place, behind those that are there.
+    pub(crate) fn restore(&mut self, room: &Room, record: Arc<Record>) -> Result<(), &'static str> {
+        let kept = self.rooms.entry(room.clone()).or_default();
+        if !kept.records.is_empty() && record.offset != kept.last() + 1 {
+            return Err("offset");
+        }
+        kept.push(record);
+        kept.published = kept.last();
+        kept.trim(self.history * REMEMBERED);
+        Ok(())
+    }
+
+    /// Lets everything be seen.
+    pub(crate) fn publish(&mut self) {
+        self.fresh_names.clear();
+        for room in self.fresh_rooms.drain(..) {
+            if let Some(kept) = self.rooms.get_mut(&room) {
+                kept.published = kept.last();
+                kept.trim(self.history * REMEMBERED);
+            }
+        }
+    }
+
+    /// Takes away what was not published: it could not be written.
+    pub(crate) fn take_back(&mut self) {
+        for name in self.fresh_names.drain(..) {
+            self.owners.remove(&name);
+        }
+        for room in self.fresh_rooms.drain(..) {
+            let Some(kept) = self.rooms.get_mut(&room) else { continue };
+            while kept.last() > kept.published
+                && let Some(record) = kept.records.pop_back()
+            {
+                kept.offsets.remove(&key(&record.said));
+            }
+            if kept.records.is_empty() {
+                self.rooms.remove(&room);
+            }
+        }
+    }
+
+    /// Returns who owns a name, and the hash of the secret.
+    pub(crate) fn owner(&self, name: &Name) -> Option<(&Name, &str)> {
+        self.owners.get(&name.folded()).map(|owner| (&owner.name, owner.key.as_str()))
+    }
+
+    /// Returns the offsets of the messages that can be read.
+    pub(crate) fn readable(&self, room: &Room) -> RangeInclusive<u64> {
+        let Some(kept) = self.rooms.get(room) else { return 1..=0 };
+        let first = (kept.published + 1).saturating_sub(self.history as u64);
+        first.max(kept.first())..=kept.published
+    }
+
+    /// Returns messages with higher offsets.
+    pub(crate) fn after(&self, room: &Room, offset: u64, limit: usize) -> Vec<Arc<Record>> {
+        let Some(kept) = self.rooms.get(room) else { return Vec::new() };
+        let skipped = usize::try_from((offset + 1).saturating_sub(kept.first()));
+        let newer = kept.records.iter().skip(skipped.unwrap_or(usize::MAX));
+        newer.take_while(|record| record.offset <= kept.published).take(limit).cloned().collect()
+    }
+
+    /// Returns the rooms in which something was said.
+    pub(crate) fn rooms(&self) -> impl Iterator<Item = &Room> {
+        self.rooms.iter().filter(|(_, kept)| kept.published > 0).map(|(room, _)| room)
+    }
+
+    /// Returns all names, with the hashes of the secrets that they belong to.
+    pub(crate) fn names(&self) -> impl Iterator<Item = (&Name, &str)> {
+        self.owners.values().map(|owner| (&owner.name, owner.key.as_str()))
+    }
+
+    /// Returns all messages, also those that are kept only to be known again.
+    pub(crate) fn records(&self) -> impl Iterator<Item = (&Room, &Arc<Record>)> {
+        self.rooms.iter().flat_map(|(room, kept)| kept.records.iter().map(move |kept| (room, kept)))
+    }
+
+    /// Returns how many names and messages there are.
+    pub(crate) fn len(&self) -> usize {
+        self.owners.len() + self.rooms.values().map(|kept| kept.records.len()).sum::<usize>()
+    }
+}
+
+impl Kept {
+    /// Returns a message that was said before: the same author has used the same id.
+    fn find(&self, said: &Said) -> Option<&Arc<Record>> {
+        let offset = self.offsets.get(&key(said))?;
+        self.records.get(usize::try_from(offset - self.first()).ok()?)
+    }
+
+    fn push(&mut self, record: Arc<Record>) {
+        self.offsets.insert(key(&record.said), record.offset);
+        self.records.push_back(record);
+    }
+
+    /// Forgets the oldest beyond so many.
+    fn trim(&mut self, limit: usize) {
+        while self.records.len() > limit
+            && let Some(oldest) = self.records.pop_front()
+        {
+            self.offsets.remove(&key(&oldest.said));
+        }
+    }
+
+    fn first(&self) -> u64 {
+        self.records.front().map_or(1, |record| record.offset)
+    }
+
+    fn last(&self) -> u64 {
+        self.records.back().map_or(0, |record| record.offset)
+    }
+}
+
+fn key(said: &Said) -> (String, String) {
+    (said.from.clone(), said.id.clone())
+}
+
+/// How many times as many messages are known again as can be read, if they are said again.
+const REMEMBERED: usize = 4;

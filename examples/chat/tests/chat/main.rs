@@ -1,0 +1,15 @@
+//! The chat as a program: real processes, real sockets, and pages as a browser would be.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::unwrap_used,
+    reason = "a test is an application that may panic"
+)]
+
+mod page;
+mod rooms;
+mod server;
