@@ -163,8 +163,9 @@ impl Page<'_> {
     }
 
     async fn obey(&self, command: Command) -> Result<(), End> {
-        let asked = self.app.hub().count_asked(&self.seat);
-        match asked {
+        let is_say = matches!(command, Command::Say { .. });
+        let counted = self.app.hub().count(&self.seat, is_say);
+        match counted {
             Ok(()) => {}
             Err(Empty::TooOften) => return Err(Refusal::FLOOD.into()),
             Err(Empty::Until(time)) => return self.slow_down(command, time),
@@ -211,12 +212,6 @@ impl Page<'_> {
         };
         if found.pair().is_none() && !self.app.hub().is_in(&self.seat, &found) {
             return self.refuse(Some(&id), Some(room), "join the room first");
-        }
-        let counted = self.app.hub().count_said(&self.seat);
-        match counted {
-            Ok(()) => {}
-            Err(Empty::TooOften) => return Err(Refusal::FLOOD.into()),
-            Err(Empty::Until(time)) => return self.retry(Some(&id), Some(room), SLOW_DOWN, time),
         }
         let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
         let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);

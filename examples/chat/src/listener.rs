@@ -8,8 +8,7 @@ use std::time::Duration;
 
 use sanswire::io::tls::ServerTls;
 use sanswire::io::tokio::NetStream;
-use socket2::SockRef;
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
 
@@ -52,7 +51,8 @@ impl axum::serve::Listener for Listener {
                     }
                 },
             };
-            prepare(&stream);
+            // It fails only for a connection that is gone already.
+            let _ = stream.set_nodelay(true);
             let Some(tls) = &self.tls else { return (stream.into(), peer) };
             let handshake = NetStream::accept_tls(stream, tls);
             let sender = self.sender.clone();
@@ -78,12 +78,3 @@ pub(crate) fn read_tls(certificate: &Path, key: &Path) -> Result<ServerTls, Box<
     let tls = ServerTls::from_pem(&read(certificate)?, &read(key)?);
     Ok(tls.map_err(|error| format!("--tls: {error}"))?)
 }
-
-/// Sets what all connections have in common. A connection for which that fails is gone already.
-fn prepare(stream: &TcpStream) {
-    let _ = stream.set_nodelay(true);
-    // What waits in the kernel is old when it is read: a slow page is to get the newest.
-    let _ = SockRef::from(stream).set_send_buffer_size(SEND_BUFFER);
-}
-
-const SEND_BUFFER: usize = 64 << 10;

@@ -7,6 +7,7 @@ use sanswire::extension::DeflateConfig;
 use sanswire::io::tokio::{NetStream, WebSocket};
 use sanswire::{CloseCode, Config, Error, Prepared};
 use serde::Serialize;
+use socket2::SockRef;
 use tokio::sync::watch;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -30,6 +31,10 @@ pub(crate) async fn serve(
     mut socket: WebSocket<NetStream>,
     mut newest: watch::Receiver<Prepared>,
 ) -> Result<(), Error> {
+    if let Some(tcp) = socket.stream().tcp() {
+        // What waits in the kernel is old when it is read. Without this, more of it is.
+        let _ = SockRef::from(tcp).set_send_buffer_size(SEND_BUFFER);
+    }
     newest.mark_changed();
     loop {
         tokio::select! {
@@ -106,5 +111,8 @@ impl Market {
 
 const SYMBOLS: [&str; 10] =
     ["ACME", "BOLT", "CRUX", "DUNE", "ECHO", "FLUX", "GRID", "HALO", "IRIS", "JADE"];
+
+/// Some dozens of ticks.
+const SEND_BUFFER: usize = 8 << 10;
 
 const TICK: Duration = Duration::from_millis(100);

@@ -142,16 +142,11 @@ impl Hub {
         }
     }
 
-    /// Takes note of a message that somebody wants to say.
-    pub(crate) fn count_said(&mut self, seat: &Seat) -> Result<(), Empty> {
-        let person = self.persons.get_mut(&seat.name);
-        person.map_or(Ok(()), |person| person.says.take(Instant::now()))
-    }
-
-    /// Takes note of a command.
-    pub(crate) fn count_asked(&mut self, seat: &Seat) -> Result<(), Empty> {
-        let person = self.persons.get_mut(&seat.name);
-        person.map_or(Ok(()), |person| person.asks.take(Instant::now()))
+    /// Takes note of what somebody wants: to say something, or something else.
+    pub(crate) fn count(&mut self, seat: &Seat, is_say: bool) -> Result<(), Empty> {
+        let Some(person) = self.persons.get_mut(&seat.name) else { return Ok(()) };
+        let bucket = if is_say { &mut person.says } else { &mut person.asks };
+        bucket.take(Instant::now())
     }
 
     /// Does what is due: call it several times a second.

@@ -10,6 +10,13 @@
     reason = "a test is an application that may panic"
 )]
 
+mod bad_input;
+mod end;
+mod events;
 mod page;
+mod prices;
+mod restart;
 mod rooms;
 mod server;
+mod slow_reader;
+mod start;

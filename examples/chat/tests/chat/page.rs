@@ -53,9 +53,11 @@ impl Page {
     pub(crate) async fn say(&mut self, room: &str, id: &str, text: &str) -> Value {
         self.send(json!({"t": "say", "room": room, "id": id, "text": text}));
         loop {
-            let message = self.wait("message", room).await;
-            if message["id"] == id {
-                return message;
+            let event = self.next().await;
+            match event["t"].as_str().unwrap() {
+                "message" if event["id"] == id => return event,
+                "refused" => panic!("{event}"),
+                _ => {}
             }
         }
     }
@@ -91,10 +93,12 @@ impl Page {
     }
 
     /// Comes back on another connection, with the same session.
-    pub(crate) async fn reconnect(&mut self) {
+    /// Returns the old one, which it no longer uses.
+    pub(crate) async fn reconnect(&mut self) -> WebSocket<NetStream> {
         self.session.handle_disconnected();
-        self.socket = socket(&self.address).await;
+        let old = std::mem::replace(&mut self.socket, socket(&self.address).await);
         self.log_in();
+        old
     }
 
     /// Receives one message, and answers what is due. Returns `false` at the end of the connection.
@@ -124,16 +128,13 @@ impl Page {
 
 /// Opens a connection that has said nothing.
 pub(crate) async fn socket(address: &str) -> WebSocket<NetStream> {
-    let request = request(address).origin(&format!("http://{address}")).unwrap();
+    let request = ClientRequest::from_url(&format!("ws://{address}/chat")).unwrap();
+    let request = request.subprotocol(SUBPROTOCOL).unwrap();
+    let request = request.origin(&format!("http://{address}")).unwrap();
     WebSocket::connect_with(&request, &Config::default()).await.unwrap()
 }
 
-pub(crate) fn request(address: &str) -> ClientRequest {
-    let request = ClientRequest::from_url(&format!("ws://{address}/chat")).unwrap();
-    request.subprotocol(SUBPROTOCOL).unwrap()
-}
-
-pub(crate) fn id() -> SessionId {
+fn id() -> SessionId {
     let mut bytes = [0; 16];
     getrandom::fill(&mut bytes).unwrap();
     SessionId::new(bytes).unwrap()

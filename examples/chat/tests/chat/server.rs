@@ -2,7 +2,7 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// A running server with a directory of its own, both of which end with the test.
@@ -46,12 +46,15 @@ impl Server {
         self.directory.join("journal.jsonl")
     }
 
-    pub(crate) fn id(&self) -> u32 {
-        self.child.id()
+    /// Asks the process to end.
+    pub(crate) fn terminate(&self) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
     }
 
-    pub(crate) fn child(&mut self) -> &mut Child {
-        &mut self.child
+    /// Waits until it has.
+    pub(crate) fn wait(&mut self) -> ExitStatus {
+        self.child.wait().unwrap()
     }
 }
 
