@@ -5,6 +5,17 @@ use std::path::PathBuf;
 
 use sanswire::handshake::{MissingOrigin, OriginPolicy};
 
+/// What the program is to do.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    /// With so many receivers.
+    Bench(usize),
+    /// What the other is compared with.
+    BenchRaw,
+    Help,
+    Serve(Args),
+}
+
 #[derive(Debug)]
 pub(crate) struct Args {
     pub(crate) listen: SocketAddr,
@@ -18,9 +29,23 @@ pub(crate) struct Args {
     pub(crate) rate: u32,
 }
 
+impl Asked {
+    pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
+        let first = args.next();
+        match first.as_deref() {
+            Some("--bench") => match args.next() {
+                None => Ok(Self::Bench(10_000)),
+                Some(receivers) => Ok(Self::Bench(number("--bench", &receivers)?)),
+            },
+            Some("--bench-raw") => Ok(Self::BenchRaw),
+            Some("--help") => Ok(Self::Help),
+            _ => Ok(Self::Serve(Args::parse(first.into_iter().chain(args))?)),
+        }
+    }
+}
+
 impl Args {
-    pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Self, String> {
-        let mut args = args.peekable();
+    fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let mut parsed = Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: PathBuf::from("chat-data"),
@@ -73,6 +98,7 @@ fn number<T: std::str::FromStr + Default + PartialOrd>(
 
 pub(crate) const USAGE: &str = "\
 usage: chat [OPTION...]
+       chat --bench [RECEIVERS]
 
   --listen ADDR     where to listen (127.0.0.1:8080)
   --data DIR        where messages and names are kept (chat-data)

@@ -338,3 +338,199 @@ const WAITING: usize = 1024;
 const BATCH: usize = 256;
 /// How many lines that are no longer needed do not matter.
 const SPARE_LINES: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use tokio::runtime::Runtime;
+
+    use super::*;
+    use crate::protocol::{Gap, Since};
+
+    /// What may happen to a journal.
+    #[derive(Clone, Debug)]
+    enum Step {
+        /// Somebody says several things at once, some of them again.
+        Append {
+            room: usize,
+            from: usize,
+            ids: Vec<u8>,
+        },
+        Claim {
+            name: usize,
+            key: u8,
+        },
+        /// The process ends, after so many bytes of its last line.
+        Crash {
+            torn: usize,
+        },
+        After {
+            room: usize,
+            offset: u64,
+            limit: usize,
+        },
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        let ids = prop::collection::vec(0_u8..30, 1..8);
+        prop_oneof![
+            4 => (0_usize..2, 0_usize..2, ids)
+                .prop_map(|(room, from, ids)| Step::Append { room, from, ids }),
+            1 => (0_usize..3, 0_u8..2).prop_map(|(name, key)| Step::Claim { name, key }),
+            1 => (0_usize..80).prop_map(|torn| Step::Crash { torn }),
+            3 => (0_usize..2, 0_u64..60, 1_usize..9)
+                .prop_map(|(room, offset, limit)| Step::After { room, offset, limit }),
+        ]
+    }
+
+    /// What a journal must say: all that was ever said, without a file.
+    #[derive(Default)]
+    struct Model {
+        rooms: [Vec<(usize, u8)>; 2],
+        owners: [Option<u8>; 3],
+    }
+
+    impl Model {
+        /// Returns the offset of a message, and whether it is new.
+        fn append(&mut self, room: usize, message: (usize, u8)) -> (u64, bool) {
+            let all = &mut self.rooms[room];
+            let known = all.iter().enumerate().rev().take(HISTORY * 4);
+            if let Some((index, _)) = known.into_iter().find(|(_, known)| **known == message) {
+                return (index as u64 + 1, false);
+            }
+            all.push(message);
+            (all.len() as u64, true)
+        }
+    }
+
+    const HISTORY: usize = 5;
+    const FROM: [&str; 2] = ["Ann", "Bob"];
+
+    fn room(index: usize) -> Room {
+        let [ann, bob] = FROM.map(|name| Name::parse(name).unwrap());
+        let rooms = [Room::public("#lobby"), Room::direct(ann, bob)];
+        rooms[index].clone().unwrap()
+    }
+
+    fn said(from: usize, id: u8) -> Said {
+        Said { id: id.to_string(), from: FROM[from].into(), text: format!("text {id}"), at: 7 }
+    }
+
+    /// Opens a journal as soon as the thread of the one before has ended.
+    fn open(directory: &Path) -> (Journal, mpsc::Receiver<Update>) {
+        loop {
+            let (sender, updates) = mpsc::channel(10_000);
+            match Journal::open(directory, HISTORY, sender) {
+                Ok(journal) => return (journal, updates),
+                Err(error) if error.to_string().contains("another server") => {
+                    std::thread::yield_now();
+                }
+                Err(error) => panic!("{error}"),
+            }
+        }
+    }
+
+    async fn check(directory: &Path, steps: Vec<Step>) {
+        let mut model = Model::default();
+        let (mut journal, mut updates) = open(directory);
+        let epoch = Arc::clone(&journal.epoch);
+        for step in steps {
+            match step {
+                Step::Append { room: index, from, ids } => {
+                    let room = room(index);
+                    let appends = ids.iter().map(|&id| journal.append(&room, said(from, id)));
+                    let appended = futures_util::future::join_all(appends).await;
+                    for (id, appended) in ids.into_iter().zip(appended) {
+                        let appended = appended.unwrap();
+                        let (offset, is_new) = model.append(index, (from, id));
+                        let record = Record { offset, said: said(from, id) };
+                        assert_eq!((&*appended.record, appended.is_new), (&record, is_new));
+                        if is_new {
+                            let update = updates.recv().await.unwrap();
+                            assert_eq!((&update.room, &*update.record), (&room, &record));
+                        }
+                    }
+                    assert!(updates.try_recv().is_err());
+                }
+                Step::Claim { name, key } => {
+                    // Who has another key spells it in another way.
+                    let names = [["Cat", "cat"], ["Dan", "DAN"], ["Ève", "ève"]];
+                    let spell = |key| Name::parse(names[name][usize::from(key)]).unwrap();
+                    let owner: u8 = *model.owners[name].get_or_insert(key);
+                    let asked = spell(key);
+                    let claimed = journal.claim(&asked, &key.to_string()).await.unwrap();
+                    assert_eq!(claimed, (owner == key).then(|| spell(owner)));
+                    assert_eq!(journal.owned(&asked), Some(spell(owner)));
+                }
+                Step::Crash { torn } => {
+                    drop(journal);
+                    let path = directory.join("journal.jsonl");
+                    let line =
+                        r##"{"said":{"room":"#lobby","offset":1,"id":"1","from":"Ann","text":"#"##;
+                    let mut file = File::options().append(true).open(path).unwrap();
+                    file.write_all(&line.as_bytes()[..torn.min(line.len())]).unwrap();
+                    (journal, updates) = open(directory);
+                    assert_eq!(journal.epoch, epoch);
+                }
+                Step::After { room: index, offset, limit } => {
+                    let since = Since { epoch: epoch.to_string(), offset };
+                    let page = journal.after(&room(index), &Position::After(since), limit);
+                    let all = &model.rooms[index];
+                    let kept = all.len().saturating_sub(HISTORY) as u64;
+                    assert_eq!(page.last, all.len() as u64);
+                    let (start, gap) = match offset {
+                        _ if offset > page.last => (kept, Some(Gap::Epoch { epoch: true })),
+                        _ if offset < kept => (kept, Some(Gap::Missed { missed: kept - offset })),
+                        _ => (offset, None),
+                    };
+                    assert_eq!(page.gap, gap);
+                    let start = usize::try_from(start).unwrap();
+                    let expected: Vec<_> = all.iter().enumerate().skip(start).take(limit).collect();
+                    assert_eq!(page.records.len(), expected.len());
+                    for (record, (index, message)) in page.records.iter().zip(&expected) {
+                        let (from, id) = **message;
+                        let offset = *index as u64 + 1;
+                        assert_eq!(**record, Record { offset, said: said(from, id) });
+                    }
+                    assert_eq!(page.end, (start + expected.len()) as u64);
+                }
+            }
+        }
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..Default::default() })]
+
+        #[test]
+        fn a_journal_says_what_was_said_once_and_in_order(
+            steps in prop::collection::vec(step(), 1..40)
+        ) {
+            let directory = new_directory();
+            Runtime::new().unwrap().block_on(check(&directory, steps));
+            fs::remove_dir_all(directory).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_journal_that_is_mostly_forgotten_is_written_anew() {
+        let directory = new_directory();
+        let steps = (0..SPARE_LINES / 20 + 50).map(|_| Step::Append {
+            room: 0,
+            from: 0,
+            // More messages than are known again, so that all are new.
+            ids: (0..30).collect(),
+        });
+        let steps =
+            steps.chain([Step::Crash { torn: 9 }, Step::After { room: 0, offset: 0, limit: 9 }]);
+        Runtime::new().unwrap().block_on(check(&directory, steps.collect()));
+        let file = fs::read_to_string(directory.join("journal.jsonl")).unwrap();
+        assert!(file.lines().count() < SPARE_LINES + 1000, "{}", file.lines().count());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    fn new_directory() -> PathBuf {
+        static NUMBER: std::sync::atomic::AtomicU32 = std::sync::atomic::AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+        std::env::temp_dir().join(format!("journal-{}-{number}", std::process::id()))
+    }
+}

@@ -17,6 +17,7 @@
 
 mod app;
 mod args;
+mod bench;
 mod client;
 mod connection;
 mod flood;
@@ -40,7 +41,7 @@ use std::sync::Arc;
 use tokio::sync::mpsc;
 
 use crate::app::App;
-use crate::args::{Args, USAGE};
+use crate::args::{Args, Asked, USAGE};
 use crate::journal::Journal;
 use crate::listener::Listener;
 use crate::log::Log;
@@ -48,18 +49,21 @@ use crate::log::Log;
 #[tokio::main]
 async fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
-    if args.iter().any(|arg| arg == "--help") {
-        println!("{USAGE}");
-        return ExitCode::SUCCESS;
-    }
-    let args = match Args::parse(args.into_iter()) {
-        Ok(args) => args,
+    let asked = match Asked::parse(args.into_iter()) {
+        Ok(asked) => asked,
         Err(error) => {
             eprintln!("{error}");
             return ExitCode::from(2);
         }
     };
-    match serve(args).await {
+    raise_limit();
+    let done = match asked {
+        Asked::Bench(receivers) => bench::run(receivers).await,
+        Asked::BenchRaw => bench::serve_raw().await,
+        Asked::Help => writeln!(std::io::stdout(), "{USAGE}").map_err(Into::into),
+        Asked::Serve(args) => serve(args).await,
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{error}");
@@ -92,6 +96,18 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let router = routes::router(Arc::clone(&app));
     let serving = axum::serve(listener, router).with_graceful_shutdown(app.shutdown.begun());
     Ok(stop::bounded(serving.into_future(), &app.shutdown).await?)
+}
+
+/// Allows as many sockets as the system lets this process have: often it begins with 1024.
+fn raise_limit() {
+    #[cfg(unix)]
+    {
+        use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+
+        let Rlimit { maximum, .. } = getrlimit(Resource::Nofile);
+        // Where it may not be raised, it stays.
+        let _ = setrlimit(Resource::Nofile, Rlimit { current: maximum, maximum });
+    }
 }
 
 /// How many messages may be in the log before they are passed on.

@@ -63,7 +63,7 @@ impl Shelf {
     /// was not.
     pub(crate) fn put(&mut self, room: &Room, said: Said) -> (Arc<Record>, bool) {
         let kept = self.rooms.entry(room.clone()).or_default();
-        if let Some(known) = kept.find(&said) {
+        if let Some(known) = kept.find(&said, self.history * REMEMBERED) {
             return (Arc::clone(known), false);
         }
         let record = Arc::new(Record { offset: kept.last() + 1, said });
@@ -155,10 +155,12 @@ impl Shelf {
 }
 
 impl Kept {
-    /// Returns a message that was said before: the same author has used the same id.
-    fn find(&self, said: &Said) -> Option<&Arc<Record>> {
-        let offset = self.offsets.get(&key(said))?;
-        self.records.get(usize::try_from(offset - self.first()).ok()?)
+    /// Returns one of the newest messages that was said before: its author has used its id.
+    fn find(&self, said: &Said, newest: usize) -> Option<&Arc<Record>> {
+        let offset = *self.offsets.get(&key(said))?;
+        let is_newest = offset + newest as u64 > self.last();
+        let index = usize::try_from(offset - self.first()).ok()?;
+        self.records.get(index).filter(|_| is_newest)
     }
 
     fn push(&mut self, record: Arc<Record>) {
@@ -171,7 +173,11 @@ impl Kept {
         while self.records.len() > limit
             && let Some(oldest) = self.records.pop_front()
         {
-            self.offsets.remove(&key(&oldest.said));
+            let key = key(&oldest.said);
+            // Its id may have been used again, when it was no longer known.
+            if self.offsets.get(&key) == Some(&oldest.offset) {
+                self.offsets.remove(&key);
+            }
         }
     }
 
