@@ -4,6 +4,7 @@
 //   const session = new Delivery();
 //   const connect = () => session.attach(new WebSocket(url, Delivery.protocol));
 //   session.onmessage = (data) => …; // a string or a Uint8Array
+//   session.onopen = (isResumed) => …; // whether it goes on, or begins, at first or anew
 //   session.onlost = (unacknowledged) => …; // the server has lost its state: send them again?
 //   session.onclose = () => setTimeout(connect, 5000 * Math.random());
 //   connect();
@@ -92,6 +93,7 @@ export class Delivery {
     }
     if (!met) this.greet(from); // It proves that both ids are known here.
     Object.assign(this, { peer: from, next: this.first, open: true });
+    queueMicrotask(() => this.onopen?.(met));
     this.flush();
   }
 

@@ -149,6 +149,18 @@ const literal = {
     assert.deepEqual(next.take(), [[2, ...u64(0), ...u64(0), ...ascii('b')]]);
   },
 
+  async 'the application is told that the session begins, goes on, and begins anew'() {
+    const session = new Delivery();
+    const told = [];
+    session.onopen = (isResumed) => told.push(isResumed ? 'resumed' : 'begun');
+    session.onlost = () => told.push('lost');
+    for (const from of [SERVER, SERVER, id(0xcc)]) {
+      attach(session).socket.receive(0, from, [...session.id], u64(0));
+      await null;
+    }
+    assert.deepEqual(told, ['begun', 'resumed', 'lost', 'begun']);
+  },
+
   'a page whose proof was lost says it again, and loses nothing'() {
     const { session } = open();
     session.send('a');
