@@ -1,1 +1,297 @@
-// To come.
+// The chat page: puts the client and the views together, and knows the keys.
+import { Attention } from "./attention.js";
+import { Client } from "./client.js";
+import { Composer } from "./composer.js";
+import { $, avatar, countOf, schedule, setAttribute, setText } from "./dom.js";
+import { Sidebar } from "./sidebar.js";
+import { Status } from "./status.js";
+import { load, save } from "./storage.js";
+import { Switcher } from "./switcher.js";
+import { Timeline } from "./timeline.js";
+
+const client = new Client(new URL("chat", location.href).href.replace(/^http/, "ws"));
+const wide = matchMedia("(min-width: 68.01rem)"), narrow = matchMedia("(max-width: 44rem)");
+let current = null; // the room that is shown
+let hasEntered = false; // the views of the chat are shown, not the sign-in
+
+const announce = (text) => {
+  $("announcer").textContent = "";
+  requestAnimationFrame(() => { $("announcer").textContent = text; });
+};
+const singleKeys = () => $("single-keys").checked;
+const isLookedAt = (room) => room === current && document.visibilityState === "visible"
+  && document.hasFocus() && timeline.isAtEnd && isRoomShown();
+const isRoomShown = () => !narrow.matches || $("app").dataset.pane === "room";
+
+// ---- the parts ----------------------------------------------------------------------------------
+
+const timeline = new Timeline(client, {
+  copy: async (text) => {
+    try {
+      await navigator.clipboard.writeText(text);
+      toast("Copied.");
+    } catch {
+      toast("The browser does not allow to copy.");
+    }
+  },
+  edit: (id) => composer.put(client.discard(id)),
+  retry: (id) => { client.say(current.name, client.discard(id)); $("text").focus(); },
+  discard: (id) => { client.discard(id); $("text").focus(); },
+  read: () => {
+    if (!current || !isLookedAt(current)) return;
+    client.markRead(current.name);
+    attention.seen(current);
+  },
+  singleKeys,
+});
+const composer = new Composer({
+  say: (text) => {
+    client.say(current.name, text);
+    timeline.boundary = null;
+    timeline.toEnd();
+  },
+  typing: () => client.typing(current.name),
+  keepDraft: (text) => client.keepDraft(current.name, text),
+  up: () => timeline.focusLast(),
+});
+const sidebar = new Sidebar(client, (name) => { client.join(name); show(name); });
+const switcher = new Switcher(client, (name) => { client.join(name); show(name); });
+const attention = new Attention(client, (name) => show(name), (text) => toast(text));
+const status = new Status(client, {
+  reload: () => location.reload(),
+  retry: () => client.connection.retry(),
+  begin: () => client.begin(),
+});
+
+const render = schedule(() => {
+  const isIn = client.name !== null && (client.isWelcome || hasEntered);
+  if (isIn && !hasEntered) enter();
+  if (!isIn) return;
+  if (!client.rooms.has(current?.name)) show("#lobby", { withFocus: false });
+  Object.assign(composer, { limit: client.limits.text, isOnline: client.isOnline });
+  composer.render();
+  timeline.render();
+  sidebar.render(current);
+  switcher.render();
+  status.render(current);
+  attention.render(current);
+  const typists = current.typists(Date.now(), client.name);
+  $("typing").classList.toggle("shown", typists.length > 0);
+  setText($("typing-text"), typists.length === 0 ? ""
+    : typists.length > 3 ? `${countOf(typists.length, "person", "people")} are typing`
+    : `${new Intl.ListFormat("en").format(typists)} ${typists.length === 1 ? "is" : "are"} typing`);
+  setText($("room-sub"), subtitle(current));
+  if (isLookedAt(current) && client.rooms.get(current.name).unread(client.name) > 0) timeline.actions.read();
+});
+client.addEventListener("change", render);
+client.addEventListener("heard", ({ detail: { room, messages } }) => {
+  attention.notify(room, messages, isLookedAt(room));
+});
+client.addEventListener("refused", ({ detail: { room, why } }) => toast(room ? `${room}: ${why}` : why));
+for (const event of ["focus", "visibilitychange"]) {
+  addEventListener(event, () => { timeline.actions.read(); render(); }, true);
+}
+
+function subtitle(room) {
+  if (!room.isDirect) return client.isOnline && room.people.size > 0 ? `${countOf(room.people.size, "person", "people")} here` : "Public room";
+  return client.isHere(room.name.slice(1)) ? "Here now · only you two read this" : "Private · only you two read this";
+}
+
+// ---- rooms --------------------------------------------------------------------------------------
+
+function show(name, { withFocus = true } = {}) {
+  const room = client.rooms.get(name);
+  if (!room) return;
+  if (room !== current) {
+    current = room;
+    save(`current:${client.name}`, name);
+    timeline.open(room);
+    composer.open(room, room.isDirect ? `Private message to ${room.name.slice(1)}` : `Message to ${room.name}`);
+    setText($("room-name"), room.isDirect ? room.name.slice(1) : room.name);
+    if (!wide.matches) people(false);
+  }
+  $("app").dataset.pane = "room";
+  render();
+  // On a phone the keyboard would cover what one came to read.
+  if (withFocus) (narrow.matches ? $("room-name") : $("text")).focus();
+  timeline.toEnd();
+}
+
+function step(by, isUnread = false) {
+  const rooms = [...client.rooms.values()];
+  const ordered = [...rooms.filter(({ isDirect }) => !isDirect), ...rooms.filter(({ isDirect }) => isDirect)];
+  for (let count = 1; count <= ordered.length; count += 1) {
+    const index = ordered.indexOf(current) + by * count + ordered.length * count;
+    const room = ordered[index % ordered.length];
+    if (!isUnread || room.unread(client.name) > 0) return show(room.name);
+  }
+  return announce("Nothing is unread.");
+}
+
+function people(isShown) {
+  const hadFocus = $("people").contains(document.activeElement);
+  $("people").hidden = !isShown;
+  setAttribute($("show-people"), "aria-expanded", String(isShown));
+  if (isShown && !wide.matches) $("hide-people").focus();
+  if (!isShown && hadFocus) $("show-people").focus();
+}
+
+async function ask(title, text, yes) {
+  setText($("confirm-title"), title);
+  setText($("confirm-text"), text);
+  setText($("confirm-yes"), yes);
+  $("confirm").returnValue = "no";
+  $("confirm").showModal();
+  return new Promise((done) => {
+    $("confirm").addEventListener("close", () => done($("confirm").returnValue === "yes"), { once: true });
+  });
+}
+
+let toasting;
+function toast(text) {
+  announce(text);
+  clearTimeout(toasting);
+  setText($("toast"), text);
+  $("toast").classList.add("shown");
+  toasting = setTimeout(() => $("toast").classList.remove("shown"), 3_000);
+}
+
+$("back").onclick = () => {
+  $("app").dataset.pane = "rooms";
+  ($("sidebar").querySelector("[aria-current]") ?? $("go")).focus();
+};
+$("go").onclick = () => switcher.show();
+$("join").onclick = () => switcher.show("#");
+$("write").onclick = () => switcher.show("@");
+$("bell").onclick = () => attention.toggle(current);
+$("show-people").onclick = () => people($("people").hidden);
+$("hide-people").onclick = () => people(false);
+$("show-keys").onclick = () => $("keys").showModal();
+$("leave").onclick = async () => {
+  const waiting = client.pending.filter(({ room }) => room === current.name).length;
+  const text = waiting > 0 ? `${countOf(waiting, "message")} of yours that ${waiting === 1 ? "was" : "were"} not sent would be lost.`
+    : current.isDirect ? "It comes back with the next message." : "You can join it again at any time.";
+  if (!await ask(`${current.isDirect ? "Close" : "Leave"} ${current.name}?`, text, current.isDirect ? "Close" : "Leave")) return;
+  client.leave(current.name);
+  show("#lobby");
+};
+$("sign-out").onclick = async () => {
+  if (!await ask("Sign out?", "Your name stays yours in this browser. Messages that wait are kept.", "Sign out")) return;
+  client.signOut();
+  signIn();
+};
+$("single-keys").checked = load("single-keys", true);
+$("single-keys").onchange = () => save("single-keys", singleKeys());
+wide.addEventListener("change", () => people(wide.matches));
+
+// ---- keys ---------------------------------------------------------------------------------------
+
+addEventListener("keydown", (event) => {
+  if (!hasEntered || event.isComposing || document.querySelector("dialog[open]")) return;
+  const isField = event.target.closest("input, textarea") !== null;
+  const command = event.ctrlKey || event.metaKey;
+  const key = [command && "Ctrl", event.altKey && "Alt", event.shiftKey && "Shift", event.code].filter(Boolean).join("+");
+  const actions = {
+    "Ctrl+KeyK": () => switcher.show(),
+    "Alt+ArrowUp": () => step(-1),
+    "Alt+ArrowDown": () => step(1),
+    "Alt+Shift+ArrowUp": () => step(-1, true),
+    "Alt+Shift+ArrowDown": () => step(1, true),
+    "Alt+KeyM": () => attention.toggle(current),
+    "Alt+KeyP": () => people($("people").hidden),
+    "Alt+KeyI": () => $("status-card").togglePopover(),
+    Escape: () => {
+      if ($("status-card").matches(":popover-open")) return;
+      if (!$("people").hidden && !wide.matches) return people(false);
+      timeline.toEnd();
+      $("text").focus();
+    },
+  };
+  const isHelp = (event.key === "?" && !isField && singleKeys()) || (command && event.key === "/");
+  const action = isHelp ? () => $("keys").showModal() : actions[key];
+  if (!action) return;
+  if (key !== "Escape") event.preventDefault();
+  action();
+});
+
+// ---- signing in ---------------------------------------------------------------------------------
+
+function signIn(error = "", name = "") {
+  hasEntered = false;
+  current = null;
+  $("app").hidden = true;
+  $("sign-in").hidden = false;
+  document.title = "Sanswire Chat";
+  $("name").value ||= name;
+  setAttribute($("name"), "aria-invalid", error !== "" ? "true" : null);
+  setText($("name-error"), error);
+  busy(false);
+  $("name").focus();
+  if (error) $("name").select();
+}
+
+function busy(isBusy) {
+  setAttribute($("enter"), "aria-disabled", isBusy ? "true" : null);
+  setText($("enter"), isBusy ? "Connecting…" : "Enter");
+}
+
+function enter() {
+  hasEntered = true;
+  $("sign-in").hidden = true;
+  $("app").hidden = false;
+  setText($("me"), client.name);
+  $("me-avatar").replaceChildren(avatar(client.name));
+  people(wide.matches);
+  const last = load(`current:${client.name}`, "#lobby");
+  show(client.rooms.has(last) ? last : "#lobby");
+}
+
+let entering;
+$("name-form").onsubmit = (event) => {
+  event.preventDefault();
+  if ($("enter").getAttribute("aria-disabled")) return;
+  const name = $("name").value.trim();
+  const why = wrongName(name);
+  if (why) return signIn(why);
+  signIn("");
+  busy(true);
+  client.signIn(name);
+  watchEntering();
+};
+
+// A server that is not there: says so at the form, and goes on trying.
+function watchEntering() {
+  clearInterval(entering);
+  entering = setInterval(() => {
+    const { state, reason, gaveUp } = client.connection;
+    if (hasEntered || client.name === null) return clearInterval(entering);
+    if (state === "stopped") {
+      clearInterval(entering);
+      const why = gaveUp || !reason?.reason ? "The server cannot be reached. Try again later." : reason.reason;
+      client.signOut();
+      signIn(why);
+    } else if (state === "waiting" && reason) {
+      setText($("name-error"), `${reason.reason || "The server cannot be reached"}. Trying again…`);
+    }
+  }, 250);
+}
+
+function wrongName(name) {
+  if (name === "") return "A name has at least one character.";
+  if ([...name].length > client.limits.name) return `A name has at most ${client.limits.name} characters; this one has ${[...name].length}.`;
+  if (/[\p{Cc}<>&"#@|]/u.test(name)) return "A name has no quotes and none of # @ | < > &.";
+  return "";
+}
+
+client.addEventListener("denied", ({ detail }) => {
+  clearInterval(entering);
+  signIn(detail ? `${detail[0].toUpperCase()}${detail.slice(1)}${/[.!?]$/.test(detail) ? "" : "."}` : "This name cannot be used.");
+});
+
+const remembered = client.remembered();
+if (remembered) {
+  client.signIn(remembered);
+  render();
+} else {
+  signIn();
+}

@@ -1,0 +1,354 @@
+// The page's end of the application's protocol (version 1): logs in, joins, says, and keeps the rooms
+// of room.js true. It does not know the document's elements: `change` events say that it may be shown.
+//
+// Two layers keep messages. `Delivery` carries everything once and in order while both ends live.
+// Where one has lost its state, each room is joined again from where it was seen, and what was not
+// confirmed is said again with the same id, which a log takes once.
+import { Connection } from "./connection.js";
+import { Delivery } from "./delivery.js";
+import { Room } from "./room.js";
+import { load, outbox, rooms as roomStore, save, secret } from "./storage.js";
+
+const VERSION = 1;
+const LOBBY = "#lobby";
+const BURST = 18, PER_SECOND = 4.5; // A little less than the server allows.
+const TYPING_SHOWN = 4_000, TYPING_TOLD = 2_000;
+const MOST_TYPISTS = 20; // a room
+
+// Close codes after which it is no use to try again by itself.
+export const CLOSED = { elsewhere: 1008, version: 4100, badName: 4101, taken: 4102, flood: 4104 };
+const FINAL = new Set(Object.values(CLOSED));
+
+export class Client extends EventTarget {
+  name = null; // who is logged in, or about to be
+  isWelcome = false; // the server has welcomed this name, on this page or an earlier one
+  rooms = new Map(); // by name, in the order of the list
+  known = new Map(); // all public rooms of the server → how many people
+  pending = []; // the user's messages that are not confirmed, oldest first
+  limits = { text: 2000, name: 24, room: 32 };
+  store = null;
+  roundTrip = null; // milliseconds
+  roundTrips = []; // the latest ones
+  #session; #ping = null; #tokens = BURST; #filled = Date.now(); #pumping = null;
+  #typed = 0; #saving = null; #touched = new Set();
+
+  constructor(url) {
+    super();
+    this.connection = new Connection({
+      dial: () => {
+        const socket = new WebSocket(url, Delivery.protocol);
+        const login = JSON.stringify({ chat: VERSION, name: this.name, key: secret() });
+        this.#session.attach(socket, login);
+        return socket;
+      },
+      probe: () => this.ping(),
+      isFinal: (code) => FINAL.has(code),
+    });
+    this.connection.addEventListener("change", () => this.#connectionChanged());
+    addEventListener("pagehide", () => this.#save());
+    document.addEventListener("visibilitychange", () => { if (document.hidden) this.#save(); });
+    addEventListener("storage", ({ newValue }) => { if (newValue === null) this.#dropConfirmed(); });
+  }
+
+  get isOnline() { return this.connection.state === "open"; }
+
+  get waitingBytes() {
+    return (this.connection.socket?.bufferedAmount ?? 0) + (this.#session?.bytes ?? 0);
+  }
+
+  // ---- the user ---------------------------------------------------------------------------------
+
+  // The name that this browser has used before.
+  remembered() { return load("name"); }
+
+  signIn(name) {
+    this.name = name;
+    this.isWelcome = load("name") === name;
+    for (const stored of roomStore.all(name)) this.rooms.set(stored.name, new Room(stored.name, stored));
+    const order = load(`rooms:${name}`, []);
+    for (const room of [LOBBY, ...order]) this.#room(room);
+    this.rooms = new Map([LOBBY, ...order].map((room) => [room, this.rooms.get(room)]));
+    this.pending = outbox.all(name)
+      .map((message) => ({ ...message, state: message.why ? "refused" : "waiting" }));
+    for (const { room } of this.pending) this.#room(room);
+    this.#begin();
+  }
+
+  signOut() {
+    this.#save();
+    save("name", null);
+    this.#forget();
+  }
+
+  // The session was closed for good: a new one goes on with the same rooms.
+  begin() { this.#begin(); }
+
+  join(name) {
+    const isNew = !this.rooms.has(name);
+    const room = this.#room(name);
+    if (isNew) this.#saveOrder();
+    if (!room.isJoined && this.isOnline) this.#join(room);
+    this.#changed();
+  }
+
+  leave(name) {
+    this.#command({ t: "leave", room: name });
+    for (const { id } of this.pending.filter(({ room }) => room === name)) this.discard(id);
+    this.rooms.delete(name);
+    this.#touched.delete(name);
+    roomStore.remove(this.name, name);
+    this.#saveOrder();
+    this.#changed();
+  }
+
+  say(room, text) {
+    const at = Date.now();
+    const bytes = crypto.getRandomValues(new Uint8Array(8));
+    const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    const message = { id: `${at.toString(36)}-${random}`, room, text, at };
+    outbox.add(this.name, message);
+    this.pending.push({ ...message, state: "waiting" });
+    this.#typed = 0;
+    this.#pump();
+    this.#changed();
+  }
+
+  // Takes a message back that was refused, or has not left. Returns its text.
+  discard(id) {
+    const message = this.pending.find((one) => one.id === id);
+    this.#confirm(id);
+    this.#changed();
+    return message?.text ?? "";
+  }
+
+  typing(room) {
+    if (!this.isOnline || Date.now() - this.#typed < TYPING_TOLD) return;
+    this.#typed = Date.now();
+    this.#command({ t: "typing", room });
+  }
+
+  ping() {
+    this.#ping = { at: Date.now(), sent: performance.now() };
+    this.#command({ t: "ping", at: this.#ping.at });
+  }
+
+  markRead(name) {
+    const room = this.rooms.get(name);
+    if (!room?.markRead()) return;
+    this.#touch(room);
+    this.#changed();
+  }
+
+  mute(name, isMuted) {
+    const room = this.rooms.get(name);
+    room.isMuted = isMuted;
+    this.#touch(room);
+    this.#changed();
+  }
+
+  keepDraft(name, text) {
+    const room = this.rooms.get(name);
+    if (!room || room.draft === text) return;
+    room.draft = text;
+    this.#touch(room);
+  }
+
+  isHere(name) {
+    return this.isOnline && [...this.rooms.values()].some(({ people }) => people.has(name));
+  }
+
+  // ---- the connection ---------------------------------------------------------------------------
+
+  #begin() {
+    const session = new Delivery();
+    this.#session = session;
+    for (const room of this.rooms.values()) room.isJoined = false;
+    for (const message of this.pending) if (message.state === "sent") message.state = "waiting";
+    session.onmessage = (data) => this.#handle(JSON.parse(data));
+    session.onopen = (isResumed) => {
+      if (!isResumed) {
+        for (const room of this.rooms.values()) room.isJoined = false;
+        for (const message of this.pending) if (message.state === "sent") message.state = "waiting";
+      }
+      this.connection.established();
+      this.ping();
+      this.#pump();
+    };
+    this.connection.start();
+  }
+
+  #connectionChanged() {
+    const { state, reason } = this.connection;
+    if (state !== "open") this.#ping = this.roundTrip = null;
+    const isRefused = state === "stopped" && [CLOSED.badName, CLOSED.taken].includes(reason?.code);
+    if (isRefused && this.name !== null) {
+      this.#forget();
+      this.dispatchEvent(new CustomEvent("denied", { detail: reason.reason }));
+    }
+    this.#changed();
+  }
+
+  #forget() {
+    this.name = null;
+    this.isWelcome = false;
+    this.rooms.clear();
+    this.known.clear();
+    this.pending = [];
+    this.connection.stop();
+    this.#changed();
+  }
+
+  #command(command) { return this.isOnline && this.#session.send(JSON.stringify(command)); }
+
+  #join(room) {
+    if (this.#command({ t: "join", room: room.name, since: room.since })) room.joining();
+  }
+
+  // Sends what waits, no faster than the server takes it; what is left follows by a timer.
+  #pump() {
+    clearTimeout(this.#pumping);
+    if (!this.isOnline || this.store === null) return;
+    const now = Date.now();
+    this.#tokens = Math.min(BURST, this.#tokens + Math.max(0, now - this.#filled) / 1000 * PER_SECOND);
+    this.#filled = now;
+    for (const message of this.pending) {
+      if (message.state !== "waiting" || !this.rooms.get(message.room)?.isJoined) continue;
+      const { id, room, text } = message;
+      if (this.#tokens < 1 || !this.#command({ t: "say", room, id, text })) {
+        this.#pumping = setTimeout(() => this.#pump(), 1000 / PER_SECOND);
+        return;
+      }
+      this.#tokens -= 1;
+      message.state = "sent";
+      this.#changed();
+    }
+  }
+
+  // ---- events of the server ---------------------------------------------------------------------
+
+  #handle(event) {
+    const room = this.rooms.get(event.room);
+    switch (event.t) {
+      case "welcome": this.#welcome(event); break;
+      case "history": {
+        if (!room) break;
+        const fresh = room.history(event, this.name);
+        for (const { from, id } of event.messages) if (from === this.name) this.#confirm(id);
+        this.#touch(room);
+        this.#tell(room, fresh);
+        break;
+      }
+      case "message": this.#message(event); break;
+      case "joined": room?.people.add(event.name); break;
+      case "left": room?.people.delete(event.name); room?.typing.delete(event.name); break;
+      case "typing":
+        if (room && (room.typing.size < MOST_TYPISTS || room.typing.has(event.name))) {
+          room.typing.set(event.name, Date.now() + TYPING_SHOWN);
+          setTimeout(() => this.#changed(), TYPING_SHOWN + 50);
+        }
+        break;
+      case "room":
+        if (event.people > 0) this.known.set(event.room, event.people);
+        else this.known.delete(event.room);
+        break;
+      case "refused": this.#refused(event); break;
+      case "missed": room?.missed(event.count); break;
+      case "pong":
+        if (event.at !== this.#ping?.at) break;
+        this.roundTrip = performance.now() - this.#ping.sent;
+        this.roundTrips = [...this.roundTrips, this.roundTrip].slice(-30);
+        this.#ping = null;
+        break;
+      case "store": this.store = event.state; break;
+      default: // of a later version
+    }
+    this.#changed();
+  }
+
+  #welcome({ name, rooms, directs, limits, store }) {
+    save("name", name);
+    this.isWelcome = true;
+    Object.assign(this, { store, limits: { ...this.limits, ...limits } });
+    this.known = new Map(rooms.map(({ room, people }) => [room, people]));
+    for (const direct of directs) this.#room(direct);
+    this.#saveOrder();
+    for (const room of this.rooms.values()) if (!room.isJoined) this.#join(room);
+    this.#pump();
+  }
+
+  #message(event) {
+    const isKnown = this.rooms.has(event.room);
+    if (!isKnown && event.room.startsWith("#")) { // It was left while there was no connection.
+      this.#command({ t: "leave", room: event.room });
+      return;
+    }
+    const room = this.#room(event.room);
+    if (!isKnown) room.read = (event.offset ?? 0) - 1;
+    const since = room.since;
+    const isForeign = room.epoch !== null && event.epoch !== room.epoch;
+    if (event.from === this.name) this.#confirm(event.id);
+    const isNew = room.message(event, event.epoch);
+    // Somebody's first private message, or the log has become another one: ask for the rest.
+    if (!isKnown || isForeign) {
+      if (!isKnown) this.#saveOrder();
+      if (this.#command({ t: "join", room: room.name, since })) room.joining();
+    }
+    this.#touch(room);
+    if (isNew) this.#tell(room, [event]);
+  }
+
+  #refused({ id, room, why }) {
+    const message = this.pending.find((one) => one.id === id);
+    if (message) {
+      outbox.add(this.name, { id, room: message.room, text: message.text, at: message.at, why });
+      Object.assign(message, { state: "refused", why });
+    } else {
+      this.dispatchEvent(new CustomEvent("refused", { detail: { room, why } }));
+    }
+  }
+
+  #tell(room, messages) {
+    const others = messages.filter(({ from }) => from !== this.name);
+    if (others.length === 0) return;
+    this.dispatchEvent(new CustomEvent("heard", { detail: { room, messages: others } }));
+  }
+
+  #confirm(id) {
+    const index = this.pending.findIndex((message) => message.id === id);
+    if (index >= 0) this.pending.splice(index, 1);
+    outbox.remove(this.name, id);
+  }
+
+  // Another tab has seen some confirmed. Only what this page has sent nothing of may go.
+  #dropConfirmed() {
+    if (this.name === null) return;
+    const left = new Set(outbox.all(this.name).map(({ id }) => id));
+    this.pending = this.pending.filter(({ id, room, state }) =>
+      state !== "waiting" || left.has(id) || !this.rooms.get(room)?.has(this.name, id));
+    this.#changed();
+  }
+
+  // ---- keeping ----------------------------------------------------------------------------------
+
+  #room(name) {
+    if (!this.rooms.has(name)) this.rooms.set(name, new Room(name));
+    return this.rooms.get(name);
+  }
+
+  #saveOrder() { save(`rooms:${this.name}`, [...this.rooms.keys()].filter((name) => name !== LOBBY)); }
+
+  #touch(room) {
+    this.#touched.add(room.name);
+    this.#saving ??= setTimeout(() => this.#save(), 500);
+  }
+
+  #save() {
+    clearTimeout(this.#saving);
+    this.#saving = null;
+    if (this.name === null) return;
+    for (const name of this.#touched) roomStore.save(this.name, this.rooms.get(name).stored());
+    this.#touched.clear();
+  }
+
+  #changed() { this.dispatchEvent(new Event("change")); }
+}

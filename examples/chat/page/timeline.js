@@ -1,0 +1,261 @@
+// The messages of the room that is shown: grouped by author and day, with marks where something is
+// gone, the user's own waiting ones at the end. It does not know the connection.
+import {
+  $, avatar, countOf, dayName, element, hueOf, icon, isSameDay, reconcile, setAttribute, setText, timeOf,
+} from "./dom.js";
+
+const PAGE = 500; // messages in the document; earlier ones by the button
+const GROUP = 5 * 60_000; // between two messages of one author that are shown as one group
+const NEAR = 80; // pixels from the end that count as the end
+
+const MARKS = {
+  gap: ({ count }) => [`${countOf(count, "message")} ${count === 1 ? "is" : "are"} gone.`,
+    " The server no longer has what was said here meanwhile."],
+  anew: () => ["This room began anew.", " What is above is no longer on the server."],
+  missed: ({ count }) => [`${countOf(count, "message")} came late.`,
+    " This connection was too slow for them; they follow here."],
+};
+
+export class Timeline {
+  // `actions`: copy(text), edit(id), retry(id), discard(id), read()
+  constructor(client, actions) {
+    Object.assign(this, { client, actions, room: null, shown: PAGE, isAtEnd: true, missed: 0 });
+    this.nodes = new Map(); // key → element
+    this.scroller = $("scroller");
+    this.list = $("messages");
+    this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
+    new ResizeObserver(() => { if (this.isAtEnd) this.toEnd(); }).observe(this.scroller);
+    $("jump").onclick = () => { this.toEnd(); $("text").focus(); };
+    $("show-older").onclick = () => this.#showOlder();
+    this.list.addEventListener("keydown", (event) => this.#key(event));
+    this.list.addEventListener("click", (event) => this.#click(event));
+  }
+
+  // Where the unread ones begin is kept as it was when the room was opened.
+  open(room) {
+    Object.assign(this, { room, shown: PAGE, isAtEnd: true, missed: 0, newest: null });
+    this.nodes.clear();
+    this.boundary = room && room.unread(this.client.name) > 0 ? { era: room.era, offset: room.read } : null;
+    this.#quietly(() => { this.list.replaceChildren(); this.render(); });
+  }
+
+  render() {
+    const { room, client } = this;
+    if (!room) return;
+    const pending = client.pending.filter((message) => message.room === room.name);
+    const items = room.items.slice(-this.shown);
+    const wasAtEnd = this.isAtEnd;
+    const added = this.#countNew(room.items);
+    const rows = this.#rows(items, pending);
+    const isBulk = rows.filter((row) => !row.isConnected).length > 10 || room.catching !== null;
+    const update = () => reconcile(this.list, rows);
+    if (isBulk) this.#quietly(update); else update();
+    const keys = new Set(rows.map(({ dataset }) => dataset.key));
+    for (const key of this.nodes.keys()) if (!keys.has(key)) this.nodes.delete(key);
+    $("older").hidden = room.items.length <= this.shown;
+    setText($("show-older"), `Show earlier (${(room.items.length - items.length).toLocaleString("en")})`);
+    this.#empty(rows.length === 0);
+    if (wasAtEnd) this.toEnd(); else this.missed += added;
+    this.#jump();
+  }
+
+  toEnd() {
+    this.scroller.scrollTop = this.scroller.scrollHeight;
+    this.isAtEnd = true;
+    this.missed = 0;
+    this.#jump();
+    this.actions.read();
+  }
+
+  focusLast() { this.list.querySelector(".message:last-child, .message:nth-last-child(1 of .message)")?.focus(); }
+
+  // ---- rows -------------------------------------------------------------------------------------
+
+  #rows(items, pending) {
+    const rows = [];
+    const { boundary, client } = this;
+    let before = null, isNewShown = false;
+    for (const item of items) {
+      if (item.kind !== "message") {
+        rows.push(this.#node(item.key, () => this.#mark(item)));
+        before = null;
+        continue;
+      }
+      if (!before || !isSameDay(before.at, item.at)) {
+        const isFirstOfDay = !rows.some(({ dataset }) => dataset.key === `day ${dayName(item.at)}`);
+        if (isFirstOfDay) rows.push(this.#node(`day ${dayName(item.at)}`, () => this.#day(item.at)));
+        before = null;
+      }
+      const isUnread = boundary && !isNewShown && item.from !== client.name
+        && (item.era > boundary.era || item.offset > boundary.offset);
+      if (isUnread) {
+        rows.push(this.#node("new", () => element("li", { class: "new" }, element("span", {}, "New"))));
+        isNewShown = true;
+        before = null;
+      }
+      const isFirst = before?.from !== item.from || item.at - before.at > GROUP;
+      rows.push(this.#message(item, isFirst, Number.isFinite(item.offset) ? "sent" : "provisional"));
+      before = item;
+    }
+    for (const { id, text, at, state, why } of pending) {
+      const item = { key: `${client.name} ${id}`, id, text, at, from: client.name };
+      const isFirst = before?.from !== item.from || at - before.at > GROUP;
+      rows.push(this.#message(item, isFirst, state, why));
+      before = item;
+    }
+    return rows;
+  }
+
+  #node(key, make) {
+    let node = this.nodes.get(key);
+    if (!node) {
+      node = make();
+      node.dataset.key = key;
+      this.nodes.set(key, node);
+    }
+    return node;
+  }
+
+  #message(item, isFirst, state, why = "") {
+    const isOwn = item.from === this.client.name;
+    const node = this.#node(item.key, () => this.#makeMessage(item, isOwn));
+    const name = ["message", isOwn && "own", isFirst && "first", state !== "sent" || isOwn ? state : null];
+    setAttribute(node, "class", name.filter(Boolean).join(" "));
+    const shows = `${state} ${this.client.isOnline} ${why}`;
+    if (node.dataset.shows !== shows) {
+      node.dataset.shows = shows;
+      node.querySelector(".note-line")?.remove();
+      const note = this.#note(item, state, why);
+      if (note) node.querySelector(".body").append(note);
+    }
+    return node;
+  }
+
+  #makeMessage({ id, from, text, at }, isOwn) {
+    const author = element("span", { class: "author" }, from);
+    author.style.setProperty("--hue", hueOf(from));
+    const said = element("p", { class: "said", dir: "auto" });
+    said.append(...linked(text));
+    const time = element("time", { datetime: new Date(at).toISOString(), title: new Date(at).toLocaleString() }, timeOf(at));
+    const copy = element("button", { "data-action": "copy", "aria-label": "Copy", title: "Copy (C)", tabindex: -1 }, icon("copy"));
+    return element("li", { class: "message", tabindex: -1, "data-id": id, "data-from": from },
+      isOwn ? null : avatar(from),
+      element("p", { class: "by" }, isOwn ? element("span", { class: "hidden" }, "You") : null, author, time),
+      element("div", { class: "body" }, said),
+      element("div", { class: "tools" }, copy));
+  }
+
+  #note(item, state, why) {
+    const line = (name, text, ...rest) =>
+      element("p", { class: "note-line" }, icon(name), element("span", {}, text), ...rest);
+    const button = (action, label) => element("button", { "data-action": action }, label);
+    if (state === "refused") {
+      return line("warn", `Not sent: ${why}`, button("edit", "Edit"), button("retry", "Send again"), button("discard", "Discard"));
+    }
+    if (state === "waiting") {
+      return line("clock", this.client.isOnline ? "Waiting its turn" : "Waiting for the connection", button("edit", "Edit"));
+    }
+    if (state === "provisional") return line("clock", "On this server only, so far");
+    return null;
+  }
+
+  #mark(item) {
+    const [title, text] = MARKS[item.kind](item);
+    const isSoft = item.kind === "missed";
+    return element("li", { class: isSoft ? "mark-line soft" : "mark-line" },
+      element("span", {}, element("b", {}, title), text));
+  }
+
+  #day(at) {
+    return element("li", { class: "day" }, element("time", { datetime: new Date(at).toISOString().slice(0, 10) }, dayName(at)));
+  }
+
+  #empty(isEmpty) {
+    const { room, client } = this;
+    $("empty").hidden = !isEmpty;
+    $("log").hidden = isEmpty;
+    if (!isEmpty) return;
+    const isLoading = room.catching !== null || (!room.isJoined && room.epoch === null);
+    setText($("empty-title"), isLoading ? room.name : room.isDirect ? `You and ${room.name.slice(1)}` : `${room.name} is quiet`);
+    setText($("empty-text"), isLoading ? (client.isOnline ? "Fetching the messages…" : "Its messages come with the connection. You can write already.")
+      : room.isDirect ? "Only the two of you can read what is said here." : "Nobody has said anything yet. Begin.");
+  }
+
+  // ---- scrolling --------------------------------------------------------------------------------
+
+  #scrolled() {
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
+    if (isAtEnd && !this.isAtEnd) { this.missed = 0; this.actions.read(); }
+    this.isAtEnd = isAtEnd;
+    this.#jump();
+  }
+
+  #jump() {
+    $("jump").hidden = this.isAtEnd;
+    setText($("jump-text"), this.missed > 0 ? countOf(this.missed, "new message") : "To the newest");
+  }
+
+  #countNew(items) {
+    const previous = this.newest;
+    this.newest = items.at(-1) ?? null;
+    if (!previous) return 0;
+    return items.length - 1 - items.lastIndexOf(previous);
+  }
+
+  #showOlder() {
+    const { scroller } = this;
+    const fromEnd = scroller.scrollHeight - scroller.scrollTop;
+    const first = this.list.querySelector(".message");
+    this.shown += PAGE;
+    this.isAtEnd = false;
+    this.#quietly(() => this.render());
+    scroller.scrollTop = scroller.scrollHeight - fromEnd;
+    first?.focus({ preventScroll: true });
+  }
+
+  // What is not new is not read aloud.
+  #quietly(update) {
+    setAttribute($("log"), "aria-live", "off");
+    update();
+    setTimeout(() => setAttribute($("log"), "aria-live", "polite"), 300);
+  }
+
+  // ---- keys and buttons -------------------------------------------------------------------------
+
+  #key(event) {
+    if (event.ctrlKey || event.metaKey || event.altKey) return;
+    const current = event.target.closest(".message");
+    if (!current || event.target.closest("button")) return;
+    const all = [...this.list.querySelectorAll(".message")], index = all.indexOf(current);
+    const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: all.length - 1 }[event.key];
+    if (to !== undefined) {
+      event.preventDefault();
+      if (to >= all.length) $("text").focus();
+      else all[Math.max(0, to)].focus();
+    }
+    if (!this.actions.singleKeys()) return;
+    if (event.key === "c") this.#act("copy", current);
+    if (event.key === "e" && current.querySelector("[data-action=edit]")) {
+      event.preventDefault();
+      this.#act("edit", current);
+    }
+  }
+
+  #click(event) {
+    const button = event.target.closest("[data-action]");
+    if (button) this.#act(button.dataset.action, button.closest(".message"));
+  }
+
+  #act(action, message) {
+    if (action === "copy") this.actions.copy(message.querySelector(".said").textContent);
+    else this.actions[action](message.dataset.id);
+  }
+}
+
+// Text, with its addresses as links.
+function linked(text) {
+  const parts = text.split(/(https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]}])/u);
+  return parts.map((part, index) => (index % 2 === 0 ? part
+    : element("a", { href: part, target: "_blank", rel: "noopener noreferrer", tabindex: -1 }, part)));
+}
