@@ -27,6 +27,7 @@ export class Mock {
   refuse = null; // (command) → why
   pace = 0; // milliseconds between two chunks of history
   isMute = false; // accepts, and never answers
+  isDown = false; // serves the pages, and no socket
   logins = 0;
 
   constructor(WebSocketServer) {
@@ -40,6 +41,7 @@ export class Mock {
     this.http.on('upgrade', (request, socket, head) => {
       const server = { '/chat': this.chat, '/prices/live': this.prices }[request.url];
       if (!server) return socket.destroy();
+      if (this.isDown) return socket.destroy();
       server.handleUpgrade(request, socket, head, (connected) => server.emit('connection', connected));
     });
     this.chat.on('connection', (socket) => this.#connected(socket));
@@ -72,7 +74,7 @@ export class Mock {
   }
 
   log(room) {
-    if (!this.rooms.has(room)) this.rooms.set(room, { epoch: randomBytes(6).toString('hex'), next: 0, messages: [] });
+    if (!this.rooms.has(room)) this.rooms.set(room, { epoch: randomBytes(6).toString('hex'), next: 1, messages: [] });
     return this.rooms.get(room);
   }
 
@@ -87,6 +89,17 @@ export class Mock {
     }
     if (!silent) this.#toRoom(room, (name) => ({ t: 'message', room: name, epoch: log.epoch, ...message }));
     return message;
+  }
+
+  /** Cuts all connections, as a network does. */
+  cut() {
+    for (const { socket } of this.connections) socket.terminate();
+    for (const socket of this.prices.clients) socket.terminate();
+  }
+
+  /** One tick of prices to all; `number` is as the server counts. */
+  tickPrices(number, prices) {
+    for (const socket of this.prices.clients) socket.send(JSON.stringify([number, prices]));
   }
 
   broadcast(event) { for (const session of this.sessions) this.#send(session, event); }

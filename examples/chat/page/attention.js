@@ -35,7 +35,7 @@ export class Attention {
     const label = `Notifications of ${room.name}`;
     setAttribute($("bell"), "aria-label", label);
     setAttribute($("bell"), "title", `${label}: ${isOn ? "on" : "off"}`);
-    setAttribute($("bell"), "aria-pressed", isOn);
+    setAttribute($("bell"), "aria-pressed", String(isOn));
     const shown = isOn ? "bell" : "bell-off";
     if ($("bell").dataset.icon !== shown) {
       $("bell").dataset.icon = shown;

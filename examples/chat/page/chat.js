@@ -2,7 +2,8 @@
 import { Attention } from "./attention.js";
 import { Client } from "./client.js";
 import { Composer } from "./composer.js";
-import { $, avatar, countOf, schedule, setAttribute, setText } from "./dom.js";
+import { $, avatar, countOf, schedule, sentence, setAttribute, setText } from "./dom.js";
+import { wrongName } from "./names.js";
 import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
 import { load, save } from "./storage.js";
@@ -251,7 +252,7 @@ $("name-form").onsubmit = (event) => {
   event.preventDefault();
   if ($("enter").getAttribute("aria-disabled")) return;
   const name = $("name").value.trim();
-  const why = wrongName(name);
+  const why = wrongName(name, client.limits.name);
   if (why) return signIn(why);
   signIn("");
   busy(true);
@@ -267,25 +268,18 @@ function watchEntering() {
     if (hasEntered || client.name === null) return clearInterval(entering);
     if (state === "stopped") {
       clearInterval(entering);
-      const why = gaveUp || !reason?.reason ? "The server cannot be reached. Try again later." : reason.reason;
+      const why = gaveUp || !reason?.reason ? "The server cannot be reached. Try again later." : sentence(reason.reason);
       client.signOut();
       signIn(why);
     } else if (state === "waiting" && reason) {
-      setText($("name-error"), `${reason.reason || "The server cannot be reached"}. Trying again…`);
+      setText($("name-error"), `${sentence(reason.reason || "the server cannot be reached")} Trying again…`);
     }
   }, 250);
 }
 
-function wrongName(name) {
-  if (name === "") return "A name has at least one character.";
-  if ([...name].length > client.limits.name) return `A name has at most ${client.limits.name} characters; this one has ${[...name].length}.`;
-  if (/[\p{Cc}<>&"#@|]/u.test(name)) return "A name has no quotes and none of # @ | < > &.";
-  return "";
-}
-
 client.addEventListener("denied", ({ detail }) => {
   clearInterval(entering);
-  signIn(detail ? `${detail[0].toUpperCase()}${detail.slice(1)}${/[.!?]$/.test(detail) ? "" : "."}` : "This name cannot be used.");
+  signIn(sentence(detail || "this name cannot be used"));
 });
 
 const remembered = client.remembered();

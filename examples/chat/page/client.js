@@ -65,7 +65,7 @@ export class Client extends EventTarget {
     this.name = name;
     this.isWelcome = load("name") === name;
     for (const stored of roomStore.all(name)) this.rooms.set(stored.name, new Room(stored.name, stored));
-    const order = load(`rooms:${name}`, []);
+    const order = roomStore.order(name);
     for (const room of [LOBBY, ...order]) this.#room(room);
     this.rooms = new Map([LOBBY, ...order].map((room) => [room, this.rooms.get(room)]));
     this.pending = outbox.all(name)
@@ -266,6 +266,7 @@ export class Client extends EventTarget {
   }
 
   #welcome({ name, rooms, directs, limits, store }) {
+    this.name = name; // as it was spelt at first
     save("name", name);
     this.isWelcome = true;
     Object.assign(this, { store, limits: { ...this.limits, ...limits } });
@@ -297,12 +298,21 @@ export class Client extends EventTarget {
     if (isNew) this.#tell(room, [event]);
   }
 
-  #refused({ id, room, why }) {
+  #refused({ id, room, why, retry }) {
     const message = this.pending.find((one) => one.id === id);
-    if (message) {
+    if (message && retry !== undefined) { // Too soon: it waits, and the others behind it.
+      message.state = "waiting";
+      this.#tokens = 0;
+      this.#filled = Date.now() + retry;
+      this.#pump();
+    } else if (message) {
       outbox.add(this.name, { id, room: message.room, text: message.text, at: message.at, why });
       Object.assign(message, { state: "refused", why });
     } else {
+      if (this.rooms.get(room)?.epoch === null) { // There is no such room.
+        this.rooms.delete(room);
+        this.#saveOrder();
+      }
       this.dispatchEvent(new CustomEvent("refused", { detail: { room, why } }));
     }
   }
@@ -335,7 +345,9 @@ export class Client extends EventTarget {
     return this.rooms.get(name);
   }
 
-  #saveOrder() { save(`rooms:${this.name}`, [...this.rooms.keys()].filter((name) => name !== LOBBY)); }
+  #saveOrder() {
+    roomStore.saveOrder(this.name, [...this.rooms.keys()].filter((name) => name !== LOBBY));
+  }
 
   #touch(room) {
     this.#touched.add(room.name);

@@ -77,6 +77,9 @@ export function duration(milliseconds) {
 export const countOf = (count, one, many = `${one}s`) =>
   `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
+// A reason of the server, which begins small and has no full stop, as a sentence.
+export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+
 // The colour of a name, the same on every page: one of 12 hues.
 export function hueOf(name) {
   let hash = 7;

@@ -33,7 +33,10 @@ export class Room {
 
   get isDirect() { return this.name.startsWith("@"); }
 
-  get since() { return this.epoch === null ? null : { epoch: this.epoch, offset: this.seen }; }
+  // Offsets begin with 1.
+  get since() {
+    return this.epoch === null ? null : { epoch: this.epoch, offset: Math.max(0, this.seen ?? 0) };
+  }
 
   // What is kept across a reload. Nothing beyond `seen`: it comes again.
   stored() {

@@ -2,10 +2,12 @@
 // tells what was chosen.
 import { $, avatar, countOf, element, reconcile, setAttribute, setText } from "./dom.js";
 
+const MORE = 6; // rooms to join; the others by the dialog
+
 export class Sidebar {
   constructor(client, choose) {
-    Object.assign(this, { client, choose, rows: new Map(), persons: new Map() });
-    for (const list of [$("rooms"), $("directs"), $("people-list")]) {
+    Object.assign(this, { client, choose, rows: new Map(), others: new Map(), persons: new Map() });
+    for (const list of [$("rooms"), $("more-rooms"), $("directs"), $("people-list")]) {
       list.addEventListener("keydown", (event) => move(list, event));
       list.addEventListener("click", ({ target }) => {
         const button = target.closest("[data-room]");
@@ -19,10 +21,27 @@ export class Sidebar {
     const rooms = [...client.rooms.values()];
     const show = (room) => this.#row(room, room === current);
     reconcile($("rooms"), rooms.filter(({ isDirect }) => !isDirect).map(show));
+    this.#more();
     reconcile($("directs"), rooms.filter(({ isDirect }) => isDirect).map(show));
     $("no-directs").hidden = rooms.some(({ isDirect }) => isDirect);
     for (const name of this.rows.keys()) if (!client.rooms.has(name)) this.rows.delete(name);
     if (current) this.#people(current);
+  }
+
+  // Rooms that one is not in, the busiest first.
+  #more() {
+    const { client, others } = this;
+    const open = [...client.known].filter(([name]) => !client.rooms.has(name))
+      .sort((one, two) => two[1] - one[1] || one[0].localeCompare(two[0])).slice(0, MORE);
+    $("more").hidden = open.length === 0;
+    reconcile($("more-rooms"), open.map(([name, people]) => {
+      if (!others.has(name)) others.set(name, makeRow({ name }));
+      const row = others.get(name);
+      setText(row.querySelector(".count"), String(people));
+      setText(row.querySelector(".more"), `${countOf(people, "person", "people")}, join`);
+      return row;
+    }));
+    for (const name of others.keys()) if (client.rooms.has(name)) others.delete(name);
   }
 
   #row(room, isCurrent) {
@@ -37,12 +56,12 @@ export class Sidebar {
     setAttribute(button, "class", [unread > 0 && "unread", room.isMuted && "muted"].filter(Boolean).join(" ") || null);
     row.querySelector(".presence")?.classList.toggle("here", isHere);
     setText(row.querySelector(".more"), [
-      unread > 0 && `, ${unread} unread`, room.isMuted && ", muted", isHere && ", here",
-    ].filter(Boolean).join(""));
+      unread > 0 && `${unread} unread`, room.isMuted && "muted", isHere && "here",
+    ].filter(Boolean).join(", "));
     const badge = row.querySelector(".badge");
     badge.hidden = unread === 0;
     setText(badge, unread > 99 ? "99+" : String(unread));
-    const people = client.known.get(room.name) ?? room.people.size;
+    const people = room.people.size;
     setText(row.querySelector(".count"), room.isDirect || unread > 0 || !client.isOnline || !people ? "" : String(people));
     return row;
   }
@@ -76,7 +95,7 @@ function makeRow(room) {
   return element("li", {}, element("button", { "data-room": room.name }, sign,
     element("span", { class: "label" }, name), element("span", { class: "hidden more" }),
     element("span", { class: "count", "aria-hidden": "true" }),
-    element("span", { class: "badge", "aria-hidden": "true" })));
+    element("span", { class: "badge", "aria-hidden": "true", hidden: true })));
 }
 
 function makePerson(name, me) {
@@ -86,7 +105,7 @@ function makePerson(name, me) {
       element("span", { class: "label" }, `${name} (you)`)));
   }
   return element("li", {}, element("button", { "data-room": `@${name}`, title: `Write to ${name}` }, face,
-    element("span", { class: "label" }, name), element("span", { class: "hidden" }, ": private message")));
+    element("span", { class: "label" }, name), element("span", { class: "hidden" }, "private message")));
 }
 
 // The arrows move within a list; Tab goes through it as ever.

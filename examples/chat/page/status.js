@@ -1,6 +1,6 @@
 // What the page says of its connection: the banner, the pill in the head, the card behind it, and the
 // progress while a room catches up. It knows the client's state and changes nothing.
-import { $, countOf, duration, element, setAttribute, setText } from "./dom.js";
+import { $, countOf, duration, element, sentence, setAttribute, setText } from "./dom.js";
 import { CLOSED } from "./client.js";
 
 const PATIENCE = 1_200; // A connection that comes sooner needs no banner.
@@ -73,17 +73,17 @@ export class Status {
     if (state === "stopped") {
       switch (reason?.code) {
         case CLOSED.version:
-          return ["This page is out of date.", reason.reason || "The server speaks another version.", "Reload", actions.reload, "bad"];
+          return ["This page is out of date.", sentence(reason.reason || "the server speaks another version"), "Reload", actions.reload, "bad"];
         case CLOSED.elsewhere:
-          return ["Your session is used elsewhere.", "This page was disconnected.", "Use it here", actions.begin];
+          return ["The server has closed the connection.", sentence(reason.reason || "this session belongs to somebody else"), "Reconnect", actions.begin];
         case CLOSED.flood:
-          return ["You were disconnected.", reason.reason || "Too many messages in a short time.", "Reconnect", actions.begin, "bad"];
+          return ["You were disconnected.", sentence(reason.reason || "too many messages at once"), "Reconnect", actions.begin, "bad"];
         default:
           return [gaveUp ? "No connection, and no more attempts." : "Not connected.", kept, "Reconnect", actions.retry, "bad"];
       }
     }
     if (!navigator.onLine) return ["You are offline.", kept, "Try now", actions.retry];
-    const why = reason?.code === 1013 ? "The server is full." : "No connection.";
+    const why = reason?.code === 1013 ? sentence(reason.reason || "the server is full") : "No connection.";
     if (state === "connecting") return [connection.opened > 0 || reason ? "Reconnecting…" : "Connecting…", kept, null, null, "calm"];
     return [why, kept, "Try now", actions.retry];
   }

@@ -31,6 +31,9 @@ function keys(prefix) {
   }
 }
 
+// Case does not tell names apart.
+const owned = (kind, name, rest = "") => `${kind}:${encodeURIComponent(name.toLowerCase())}:${rest}`;
+
 // ---- the user -----------------------------------------------------------------------------------
 
 // The secret by which the server knows this browser again: 32 characters of base64url.
@@ -49,9 +52,9 @@ export function secret() {
 // One entry for each, because several tabs of a user keep theirs side by side. A tab that begins
 // takes over all that wait: the server appends an id once, however often it is sent.
 export const outbox = {
-  add: (name, message) => save(`outbox:${name}:${message.id}`, message),
-  remove: (name, id) => save(`outbox:${name}:${id}`, null),
-  all: (name) => keys(`outbox:${name}:`).map((key) => load(key)).filter(Boolean)
+  add: (name, message) => save(owned("outbox", name, message.id), message),
+  remove: (name, id) => save(owned("outbox", name, id), null),
+  all: (name) => keys(owned("outbox", name)).map((key) => load(key)).filter(Boolean)
     .sort((one, two) => one.at - two.at || (one.id < two.id ? -1 : 1)),
 };
 
@@ -67,10 +70,12 @@ export const rooms = {
     while (start > 0 && (bytes += (items[start - 1].text?.length ?? 0) * 2 + 100) < KEPT_BYTES) {
       start -= 1;
     }
-    const key = `room:${name}:${room.name}`;
+    const key = owned("room", name, room.name);
     return save(key, { ...room, items: items.slice(start) })
       || save(key, { ...room, epoch: null, seen: null, items: [] });
   },
-  remove: (name, room) => save(`room:${name}:${room}`, null),
-  all: (name) => keys(`room:${name}:`).map((key) => load(key)).filter(Boolean),
+  remove: (name, room) => save(owned("room", name, room), null),
+  all: (name) => keys(owned("room", name)).map((key) => load(key)).filter(Boolean),
+  order: (name) => load(owned("rooms", name), []),
+  saveOrder: (name, order) => save(owned("rooms", name), order),
 };

@@ -1,6 +1,7 @@
 // The dialog that goes to a room or a person, joins a room, or starts a private message: a field with
 // a list of what fits. It knows the names that the client knows, and tells what was chosen.
 import { $, avatar, countOf, element, setAttribute, setText } from "./dom.js";
+import { goalOf, wrongRoom } from "./names.js";
 
 const MOST = 40;
 
@@ -70,7 +71,7 @@ export class Switcher {
     const found = [...options.values()].filter(fits)
       .sort((one, two) => one.rank - two.rank || one.room.localeCompare(two.room)).slice(0, MOST);
     const isWhole = typed !== "" && !/^[#@]?$/.test(typed);
-    const goal = /^[#@]/.test(wanted) ? wanted : `#${wanted}`;
+    const goal = goalOf(typed, this.sign);
     if (isWhole && !found.some(({ room }) => room.toLowerCase() === goal.toLowerCase())) {
       found.push({ room: goal, note: "", isNew: true });
     }
@@ -92,22 +93,12 @@ export class Switcher {
   }
 
   #take(room) {
-    const why = this.#wrong(room);
-    setText($("goal-error"), why ?? "");
-    setAttribute($("goal"), "aria-invalid", why !== null);
-    if (why !== null) return;
+    const { limits, name } = this.client;
+    const why = wrongRoom(room, { me: name, limits });
+    setText($("goal-error"), why);
+    setAttribute($("goal"), "aria-invalid", why !== "" ? "true" : null);
+    if (why !== "") return;
     $("switcher").close();
     this.choose(room);
-  }
-
-  // What the page can tell by itself; the server has the last word.
-  #wrong(room) {
-    const { limits, name } = this.client;
-    const rest = room.slice(1), isDirect = room.startsWith("@");
-    const most = isDirect ? limits.name : limits.room - 1;
-    if (isDirect && rest === name) return "That is you.";
-    if ([...rest].length > most) return `Too long: at most ${most} characters.`;
-    if (/[\p{Cc}<>&"#@|]/u.test(rest) || (!isDirect && /\s/u.test(rest))) return "A name has no spaces, quotes, # @ | < > or &.";
-    return null;
   }
 }

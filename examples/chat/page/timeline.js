@@ -1,7 +1,7 @@
 // The messages of the room that is shown: grouped by author and day, with marks where something is
 // gone, the user's own waiting ones at the end. It does not know the connection.
 import {
-  $, avatar, countOf, dayName, element, hueOf, icon, isSameDay, reconcile, setAttribute, setText, timeOf,
+  $, avatar, countOf, dayName, element, hueOf, icon, isSameDay, reconcile, sentence, setAttribute, setText, timeOf,
 } from "./dom.js";
 
 const PAGE = 500; // messages in the document; earlier ones by the button
@@ -150,7 +150,7 @@ export class Timeline {
       element("p", { class: "note-line" }, icon(name), element("span", {}, text), ...rest);
     const button = (action, label) => element("button", { "data-action": action }, label);
     if (state === "refused") {
-      return line("warn", `Not sent: ${why}`, button("edit", "Edit"), button("retry", "Send again"), button("discard", "Discard"));
+      return line("warn", `Not sent: ${sentence(why)}`, button("edit", "Edit"), button("retry", "Send again"), button("discard", "Discard"));
     }
     if (state === "waiting") {
       return line("clock", this.client.isOnline ? "Waiting its turn" : "Waiting for the connection", button("edit", "Edit"));
