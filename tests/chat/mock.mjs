@@ -11,9 +11,14 @@ import { extname } from 'node:path';
 const PAGES = new URL('../../examples/chat/page/', import.meta.url);
 const DELIVERY = new URL('../../examples/delivery.js', import.meta.url);
 const TYPES = { '.css': 'text/css', '.html': 'text/html; charset=utf-8', '.js': 'text/javascript' };
-const POLICY = "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; "
-  + "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
-const u64 = (number) => { const bytes = Buffer.alloc(8); bytes.writeBigUInt64BE(BigInt(number)); return bytes; };
+const POLICY =
+  "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; " +
+  "img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+const u64 = (number) => {
+  const bytes = Buffer.alloc(8);
+  bytes.writeBigUInt64BE(BigInt(number));
+  return bytes;
+};
 const CHUNK = 100;
 
 export class Mock {
@@ -42,7 +47,9 @@ export class Mock {
       const server = { '/chat': this.chat, '/prices/live': this.prices }[request.url];
       if (!server) return socket.destroy();
       if (this.isDown) return socket.destroy();
-      server.handleUpgrade(request, socket, head, (connected) => server.emit('connection', connected));
+      server.handleUpgrade(request, socket, head, (connected) =>
+        server.emit('connection', connected),
+      );
     });
     this.chat.on('connection', (socket) => this.#connected(socket));
     this.http.listen(port, '127.0.0.1');
@@ -54,18 +61,26 @@ export class Mock {
 
   /** As SIGKILL does; what is in memory stays, until it is told to forget. */
   async kill() {
-    for (const server of [this.chat, this.prices]) for (const one of server.clients) one.terminate();
+    for (const server of [this.chat, this.prices])
+      for (const one of server.clients) one.terminate();
     this.connections.clear();
     this.http.closeAllConnections();
     this.http.close();
     await once(this.http, 'close');
   }
 
-  async restart() { this.forgetSessions(); await this.start(this.port); }
+  async restart() {
+    this.forgetSessions();
+    await this.start(this.port);
+  }
 
-  forgetSessions() { this.sessions.clear(); }
+  forgetSessions() {
+    this.sessions.clear();
+  }
 
-  forgetLog(room) { this.rooms.delete(room); }
+  forgetLog(room) {
+    this.rooms.delete(room);
+  }
 
   /** Keeps only the newest `count`. */
   trim(room, count) {
@@ -74,12 +89,23 @@ export class Mock {
   }
 
   log(room) {
-    if (!this.rooms.has(room)) this.rooms.set(room, { epoch: randomBytes(6).toString('hex'), next: 1, messages: [] });
+    if (!this.rooms.has(room))
+      this.rooms.set(room, { epoch: randomBytes(6).toString('hex'), next: 1, messages: [] });
     return this.rooms.get(room);
   }
 
   /** Appends, and tells those who are there. `silent`: they are not told. */
-  say(room, from, text, { at = Date.now(), id = randomBytes(8).toString('hex'), silent = false, isProvisional = false } = {}) {
+  say(
+    room,
+    from,
+    text,
+    {
+      at = Date.now(),
+      id = randomBytes(8).toString('hex'),
+      silent = false,
+      isProvisional = false,
+    } = {},
+  ) {
     const log = this.log(room);
     const known = log.messages.find((message) => message.id === id && message.from === from);
     const message = known ?? { offset: isProvisional ? null : log.next, id, from, text, at };
@@ -87,7 +113,8 @@ export class Mock {
       log.next += 1;
       log.messages.push(message);
     }
-    if (!silent) this.#toRoom(room, (name) => ({ t: 'message', room: name, epoch: log.epoch, ...message }));
+    if (!silent)
+      this.#toRoom(room, (name) => ({ t: 'message', room: name, epoch: log.epoch, ...message }));
     return message;
   }
 
@@ -98,15 +125,18 @@ export class Mock {
   }
 
   /** One tick of prices to all; `number` is as the server counts. */
-  tickPrices(number, prices) {
-    for (const socket of this.prices.clients) socket.send(JSON.stringify([number, prices]));
+  tickPrices(tick, prices, at = Date.now()) {
+    for (const socket of this.prices.clients) socket.send(JSON.stringify({ at, tick, prices }));
   }
 
-  broadcast(event) { for (const session of this.sessions) this.#send(session, event); }
+  broadcast(event) {
+    for (const session of this.sessions) this.#send(session, event);
+  }
 
   people(room) {
     const names = new Set(this.present.get(room));
-    for (const { session } of this.connections) if (session?.joined.has(room)) names.add(session.name);
+    for (const { session } of this.connections)
+      if (session?.joined.has(room)) names.add(session.name);
     return [...names];
   }
 
@@ -118,7 +148,9 @@ export class Mock {
     try {
       const body = await readFile(name === 'delivery.js' ? DELIVERY : new URL(name, PAGES));
       response.writeHead(200, {
-        'content-type': TYPES[extname(name)], 'content-security-policy': POLICY, 'cache-control': 'no-store',
+        'content-type': TYPES[extname(name)],
+        'content-security-policy': POLICY,
+        'cache-control': 'no-store',
       });
       response.end(body);
     } catch {
@@ -148,28 +180,47 @@ export class Mock {
     const { socket } = connection;
     if (this.closeNext) return socket.close(...this.closeNext);
     if (chat !== 1) return socket.close(4100, 'this server speaks version 1: reload the page');
-    if ((this.owners.get(name) ?? key) !== key) return socket.close(4102, `the name ${name} is taken`);
+    if ((this.owners.get(name) ?? key) !== key)
+      return socket.close(4102, `the name ${name} is taken`);
     this.owners.set(name, key);
     connection.login = name;
   }
 
   #hello(connection, data) {
-    const from = data.subarray(1, 17), to = data.subarray(17, 33);
+    const from = data.subarray(1, 17),
+      to = data.subarray(17, 33);
     const expected = Number(data.readBigUInt64BE(33));
     if (!connection.login) return;
     let session = [...this.sessions].find((one) => one.id.equals(to) && one.client.equals(from));
     const isNew = !session;
     if (isNew) {
       session = {
-        id: randomBytes(16), client: Buffer.from(from), name: connection.login, joined: new Set(),
-        expected: 0, first: 0, next: 0, queue: [], isProven: false, connection: null,
+        id: randomBytes(16),
+        client: Buffer.from(from),
+        name: connection.login,
+        joined: new Set(),
+        expected: 0,
+        first: 0,
+        next: 0,
+        queue: [],
+        isProven: false,
+        connection: null,
       };
       this.sessions.add(session);
     }
     const isAnswer = connection.session === session;
     connection.session = session;
     session.connection = connection;
-    if (!isAnswer) this.#transmit(session, Buffer.concat([Buffer.of(0), session.id, session.client, u64(isNew ? 0 : session.expected)]));
+    if (!isAnswer)
+      this.#transmit(
+        session,
+        Buffer.concat([
+          Buffer.of(0),
+          session.id,
+          session.client,
+          u64(isNew ? 0 : session.expected),
+        ]),
+      );
     if (isNew) return;
     this.#acknowledged(session, expected);
     session.next = session.first;
@@ -201,7 +252,15 @@ export class Mock {
   #flush(session) {
     if (!session.isProven || !this.connections.has(session.connection)) return;
     for (; session.next - session.first < session.queue.length; session.next += 1) {
-      this.#transmit(session, Buffer.concat([Buffer.of(2), u64(session.expected), u64(session.next), session.queue[session.next - session.first]]));
+      this.#transmit(
+        session,
+        Buffer.concat([
+          Buffer.of(2),
+          u64(session.expected),
+          u64(session.next),
+          session.queue[session.next - session.first],
+        ]),
+      );
     }
   }
 
@@ -213,12 +272,20 @@ export class Mock {
   // ---- the application --------------------------------------------------------------------------
 
   #welcome(session) {
-    const rooms = new Set([...this.rooms.keys(), ...this.present.keys()].filter((room) => room.startsWith('#')));
-    const directs = [...this.rooms.keys()].filter((room) => room.startsWith('@'))
-      .map((room) => room.slice(1).split('|')).filter((names) => names.includes(session.name))
+    const rooms = new Set(
+      [...this.rooms.keys(), ...this.present.keys()].filter((room) => room.startsWith('#')),
+    );
+    const directs = [...this.rooms.keys()]
+      .filter((room) => room.startsWith('@'))
+      .map((room) => room.slice(1).split('|'))
+      .filter((names) => names.includes(session.name))
       .map((names) => `@${names.find((name) => name !== session.name)}`);
     this.#send(session, {
-      t: 'welcome', name: session.name, directs, store: this.store, limits: { text: 2000, name: 24, room: 32 },
+      t: 'welcome',
+      name: session.name,
+      directs,
+      store: this.store,
+      limits: { text: 2000, name: 24, room: 32 },
       rooms: [...rooms].map((room) => ({ room, people: this.people(room).length })),
     });
   }
@@ -236,7 +303,12 @@ export class Mock {
       session.joined.delete(log);
       return this.#toRoom(log, (name) => ({ t: 'left', room: name, name: session.name }));
     }
-    if (t === 'typing') return this.#toRoom(log, (name) => ({ t: 'typing', room: name, name: session.name }), session);
+    if (t === 'typing')
+      return this.#toRoom(
+        log,
+        (name) => ({ t: 'typing', room: name, name: session.name }),
+        session,
+      );
     const why = this.refuse?.(command);
     if (why) return this.#send(session, { t: 'refused', id: command.id, room, why });
     return this.say(log, session.name, command.text, { id: command.id });
@@ -259,11 +331,20 @@ export class Mock {
     do {
       const chunk = messages.splice(0, CHUNK);
       this.#send(session, {
-        t: 'history', room, epoch: log.epoch, messages: chunk, last: log.next - 1, gap,
-        people: this.people(name), ...(messages.length > 0 && { more: true }),
+        t: 'history',
+        room,
+        epoch: log.epoch,
+        messages: chunk,
+        last: log.next - 1,
+        gap,
+        people: this.people(name),
+        ...(messages.length > 0 && { more: true }),
       });
       gap = null;
-      if (this.pace && messages.length > 0) await new Promise((done) => { setTimeout(done, this.pace); });
+      if (this.pace && messages.length > 0)
+        await new Promise((done) => {
+          setTimeout(done, this.pace);
+        });
     } while (messages.length > 0);
   }
 
@@ -275,9 +356,14 @@ export class Mock {
 
   #toRoom(log, event, except = null) {
     for (const session of this.sessions) {
-      const isFor = log.startsWith('#') ? session.joined.has(log) : log.slice(1).split('|').includes(session.name);
+      const isFor = log.startsWith('#')
+        ? session.joined.has(log)
+        : log.slice(1).split('|').includes(session.name);
       if (session === except || !isFor) continue;
-      const other = log.slice(1).split('|').find((name) => name !== session.name);
+      const other = log
+        .slice(1)
+        .split('|')
+        .find((name) => name !== session.name);
       this.#send(session, event(log.startsWith('#') ? log : `@${other}`));
     }
   }

@@ -1,16 +1,20 @@
-// Calls for attention outside of the room that is shown: the title, the icon, notifications. Asks for
-// permission only when the user has pressed the bell.
+// Calls for attention outside of the room that is shown: the title, the icon, notifications. Asks
+// for permission only when the user has pressed the bell.
 import { $, countOf, icon, setAttribute } from "./dom.js";
 
-const ICON = (isMarked) => `data:image/svg+xml,${encodeURIComponent(
-  `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0b6655"/>`
-  + `<circle cx="11" cy="21" r="3" fill="#fff"/><path d="M11 14a7 7 0 0 1 7 7M11 8a13 13 0 0 1 13 13" fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"/>`
-  + `${isMarked ? '<circle cx="25" cy="7" r="7" fill="#f26b21" stroke="#fff" stroke-width="2"/>' : ""}</svg>`)}`;
+const ICON = (isMarked) =>
+  `data:image/svg+xml,${encodeURIComponent(
+    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0b6655"/>` +
+      `<circle cx="11" cy="21" r="3" fill="#fff"/><path d="M11 14a7 7 0 0 1 7 7M11 8a13 13 0 0 1 13 13" fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"/>` +
+      `${isMarked ? '<circle cx="25" cy="7" r="7" fill="#f26b21" stroke="#fff" stroke-width="2"/>' : ""}</svg>`,
+  )}`;
 
+const PATIENCE = 300; // milliseconds
 const isSupported = "Notification" in globalThis;
 
 export class Attention {
-  #icons = null; #notes = new Map();
+  #icons = null;
+  #notes = new Map();
 
   constructor(client, choose, announce) {
     Object.assign(this, { client, choose, announce });
@@ -30,7 +34,11 @@ export class Attention {
     const elsewhere = unread - (room.isMuted ? 0 : room.unread(client.name));
     $("back-badge").hidden = elsewhere === 0;
     $("back-badge").textContent = elsewhere > 99 ? "99+" : elsewhere;
-    setAttribute($("back"), "aria-label", elsewhere > 0 ? `All rooms, ${elsewhere} unread elsewhere` : "All rooms");
+    setAttribute(
+      $("back"),
+      "aria-label",
+      elsewhere > 0 ? `All rooms, ${elsewhere} unread elsewhere` : "All rooms",
+    );
     const isOn = isSupported && Notification.permission === "granted" && !room.isMuted;
     const label = `Notifications of ${room.name}`;
     setAttribute($("bell"), "aria-label", label);
@@ -51,26 +59,43 @@ export class Attention {
       return this.announce(`Notifications of ${room.name} are ${room.isMuted ? "off" : "on"}.`);
     }
     // Unread marks of a muted room are quiet; that needs no permission.
-    const answer = Notification.permission === "denied" ? "denied" : await Notification.requestPermission();
+    const answer =
+      Notification.permission === "denied" ? "denied" : await Notification.requestPermission();
     if (answer !== "granted") {
       client.mute(room.name, !room.isMuted);
-      return this.announce(`The browser does not allow notifications. ${room.name} is ${room.isMuted ? "muted" : "marked when unread"}.`);
+      return this.announce(
+        `The browser does not allow notifications. ${room.name} is ${room.isMuted ? "muted" : "marked when unread"}.`,
+      );
     }
     client.mute(room.name, false);
     return this.announce("Notifications are on, except for the room that you look at.");
   }
 
-  // Never for what is being looked at.
-  notify(room, messages, isVisible) {
+  // Never for what is being looked at; another tab that shows it says so meanwhile.
+  async notify(room, messages, isVisible) {
     if (!isSupported || Notification.permission !== "granted" || room.isMuted || isVisible) return;
-    const { from, text } = messages.at(-1);
+    const { from, text, offset } = messages.at(-1);
+    await new Promise((done) => {
+      setTimeout(done, PATIENCE);
+    });
+    if (offset !== null && room.read !== null && offset <= room.read) return;
     const title = room.isDirect ? from : `${from} in ${room.name}`;
     const more = messages.length > 1 ? `${countOf(messages.length, "message")}, at last: ` : "";
     try {
-      const note = new Notification(title, { body: more + text.slice(0, 200), tag: room.name, icon: ICON(false) });
-      note.onclick = () => { focus(); this.choose(room.name); note.close(); };
+      const note = new Notification(title, {
+        body: more + text.slice(0, 200),
+        tag: room.name,
+        icon: ICON(false),
+      });
+      note.onclick = () => {
+        focus();
+        this.choose(room.name);
+        note.close();
+      };
       this.#notes.set(room.name, note);
-    } catch { /* Some phones allow them to service workers only. */ }
+    } catch {
+      /* Some phones allow them to service workers only. */
+    }
   }
 
   seen(room) {

@@ -2,8 +2,8 @@
 import { Attention } from "./attention.js";
 import { Client } from "./client.js";
 import { Composer } from "./composer.js";
-import { $, avatar, countOf, schedule, sentence, setAttribute, setText } from "./dom.js";
-import { wrongName } from "./names.js";
+import { $, avatar, countOf, schedule, setAttribute, setText } from "./dom.js";
+import { SignIn } from "./sign-in.js";
 import { Sidebar } from "./sidebar.js";
 import { Status } from "./status.js";
 import { load, save } from "./storage.js";
@@ -11,17 +11,24 @@ import { Switcher } from "./switcher.js";
 import { Timeline } from "./timeline.js";
 
 const client = new Client(new URL("chat", location.href).href.replace(/^http/, "ws"));
-const wide = matchMedia("(min-width: 68.01rem)"), narrow = matchMedia("(max-width: 44rem)");
+const wide = matchMedia("(min-width: 68.01rem)"),
+  narrow = matchMedia("(max-width: 44rem)");
 let current = null; // the room that is shown
 let hasEntered = false; // the views of the chat are shown, not the sign-in
 
 const announce = (text) => {
   $("announcer").textContent = "";
-  requestAnimationFrame(() => { $("announcer").textContent = text; });
+  requestAnimationFrame(() => {
+    $("announcer").textContent = text;
+  });
 };
 const singleKeys = () => $("single-keys").checked;
-const isLookedAt = (room) => room === current && document.visibilityState === "visible"
-  && document.hasFocus() && timeline.isAtEnd && isRoomShown();
+const isLookedAt = (room) =>
+  room === current &&
+  document.visibilityState === "visible" &&
+  document.hasFocus() &&
+  timeline.isAtEnd &&
+  isRoomShown();
 const isRoomShown = () => !narrow.matches || $("app").dataset.pane === "room";
 
 // ---- the parts ----------------------------------------------------------------------------------
@@ -36,8 +43,14 @@ const timeline = new Timeline(client, {
     }
   },
   edit: (id) => composer.put(client.discard(id)),
-  retry: (id) => { client.say(current.name, client.discard(id)); $("text").focus(); },
-  discard: (id) => { client.discard(id); $("text").focus(); },
+  retry: (id) => {
+    client.say(current.name, client.discard(id));
+    $("text").focus();
+  },
+  discard: (id) => {
+    client.discard(id);
+    $("text").focus();
+  },
   read: () => {
     if (!current || !isLookedAt(current)) return;
     client.markRead(current.name);
@@ -55,14 +68,26 @@ const composer = new Composer({
   keepDraft: (text) => client.keepDraft(current.name, text),
   up: () => timeline.focusLast(),
 });
-const sidebar = new Sidebar(client, (name) => { client.join(name); show(name); });
-const switcher = new Switcher(client, (name) => { client.join(name); show(name); });
-const attention = new Attention(client, (name) => show(name), (text) => toast(text));
+const sidebar = new Sidebar(client, (name) => {
+  client.join(name);
+  show(name);
+});
+const switcher = new Switcher(client, (name) => {
+  client.join(name);
+  show(name);
+});
+const attention = new Attention(
+  client,
+  (name) => show(name),
+  (text) => toast(text),
+);
 const status = new Status(client, {
   reload: () => location.reload(),
   retry: () => client.connection.retry(),
   begin: () => client.begin(),
 });
+
+const signIn = new SignIn(client, out);
 
 const render = schedule(() => {
   const isIn = client.name !== null && (client.isWelcome || hasEntered);
@@ -78,24 +103,44 @@ const render = schedule(() => {
   attention.render(current);
   const typists = current.typists(Date.now(), client.name);
   $("typing").classList.toggle("shown", typists.length > 0);
-  setText($("typing-text"), typists.length === 0 ? ""
-    : typists.length > 3 ? `${countOf(typists.length, "person", "people")} are typing`
-    : `${new Intl.ListFormat("en").format(typists)} ${typists.length === 1 ? "is" : "are"} typing`);
+  setText(
+    $("typing-text"),
+    typists.length === 0
+      ? ""
+      : typists.length > 3
+        ? `${countOf(typists.length, "person", "people")} are typing`
+        : `${new Intl.ListFormat("en").format(typists)} ${typists.length === 1 ? "is" : "are"} typing`,
+  );
   setText($("room-sub"), subtitle(current));
-  if (isLookedAt(current) && client.rooms.get(current.name).unread(client.name) > 0) timeline.actions.read();
+  if (isLookedAt(current) && client.rooms.get(current.name).unread(client.name) > 0)
+    timeline.actions.read();
 });
 client.addEventListener("change", render);
 client.addEventListener("heard", ({ detail: { room, messages } }) => {
   attention.notify(room, messages, isLookedAt(room));
 });
-client.addEventListener("refused", ({ detail: { room, why } }) => toast(room ? `${room}: ${why}` : why));
+client.addEventListener("refused", ({ detail: { room, why } }) =>
+  toast(room ? `${room}: ${why}` : why),
+);
 for (const event of ["focus", "visibilitychange"]) {
-  addEventListener(event, () => { timeline.actions.read(); render(); }, true);
+  addEventListener(
+    event,
+    () => {
+      timeline.actions.read();
+      render();
+    },
+    true,
+  );
 }
 
 function subtitle(room) {
-  if (!room.isDirect) return client.isOnline && room.people.size > 0 ? `${countOf(room.people.size, "person", "people")} here` : "Public room";
-  return client.isHere(room.name.slice(1)) ? "Here now · only you two read this" : "Private · only you two read this";
+  if (!room.isDirect)
+    return client.isOnline && room.people.size > 0
+      ? `${countOf(room.people.size, "person", "people")} here`
+      : "Public room";
+  return client.isHere(room.name.slice(1))
+    ? "Here now · only you two read this"
+    : "Private · only you two read this";
 }
 
 // ---- rooms --------------------------------------------------------------------------------------
@@ -107,7 +152,10 @@ function show(name, { withFocus = true } = {}) {
     current = room;
     save(`current:${client.name}`, name);
     timeline.open(room);
-    composer.open(room, room.isDirect ? `Private message to ${room.name.slice(1)}` : `Message to ${room.name}`);
+    composer.open(
+      room,
+      room.isDirect ? `Private message to ${room.name.slice(1)}` : `Message to ${room.name}`,
+    );
     setText($("room-name"), room.isDirect ? room.name.slice(1) : room.name);
     if (!wide.matches) people(false);
   }
@@ -120,7 +168,10 @@ function show(name, { withFocus = true } = {}) {
 
 function step(by, isUnread = false) {
   const rooms = [...client.rooms.values()];
-  const ordered = [...rooms.filter(({ isDirect }) => !isDirect), ...rooms.filter(({ isDirect }) => isDirect)];
+  const ordered = [
+    ...rooms.filter(({ isDirect }) => !isDirect),
+    ...rooms.filter(({ isDirect }) => isDirect),
+  ];
   for (let count = 1; count <= ordered.length; count += 1) {
     const index = ordered.indexOf(current) + by * count + ordered.length * count;
     const room = ordered[index % ordered.length];
@@ -144,7 +195,9 @@ async function ask(title, text, yes) {
   $("confirm").returnValue = "no";
   $("confirm").showModal();
   return new Promise((done) => {
-    $("confirm").addEventListener("close", () => done($("confirm").returnValue === "yes"), { once: true });
+    $("confirm").addEventListener("close", () => done($("confirm").returnValue === "yes"), {
+      once: true,
+    });
   });
 }
 
@@ -170,16 +223,34 @@ $("hide-people").onclick = () => people(false);
 $("show-keys").onclick = () => $("keys").showModal();
 $("leave").onclick = async () => {
   const waiting = client.pending.filter(({ room }) => room === current.name).length;
-  const text = waiting > 0 ? `${countOf(waiting, "message")} of yours that ${waiting === 1 ? "was" : "were"} not sent would be lost.`
-    : current.isDirect ? "It comes back with the next message." : "You can join it again at any time.";
-  if (!await ask(`${current.isDirect ? "Close" : "Leave"} ${current.name}?`, text, current.isDirect ? "Close" : "Leave")) return;
+  const text =
+    waiting > 0
+      ? `${countOf(waiting, "message")} of yours that ${waiting === 1 ? "was" : "were"} not sent would be lost.`
+      : current.isDirect
+        ? "It comes back with the next message."
+        : "You can join it again at any time.";
+  if (
+    !(await ask(
+      `${current.isDirect ? "Close" : "Leave"} ${current.name}?`,
+      text,
+      current.isDirect ? "Close" : "Leave",
+    ))
+  )
+    return;
   client.leave(current.name);
   show("#lobby");
 };
 $("sign-out").onclick = async () => {
-  if (!await ask("Sign out?", "Your name stays yours in this browser. Messages that wait are kept.", "Sign out")) return;
+  if (
+    !(await ask(
+      "Sign out?",
+      "Your name stays yours in this browser. Messages that wait are kept.",
+      "Sign out",
+    ))
+  )
+    return;
   client.signOut();
-  signIn();
+  signIn.show();
 };
 $("single-keys").checked = load("single-keys", true);
 $("single-keys").onchange = () => save("single-keys", singleKeys());
@@ -191,13 +262,17 @@ addEventListener("keydown", (event) => {
   if (!hasEntered || event.isComposing || document.querySelector("dialog[open]")) return;
   const isField = event.target.closest("input, textarea") !== null;
   const command = event.ctrlKey || event.metaKey;
-  const key = [command && "Ctrl", event.altKey && "Alt", event.shiftKey && "Shift", event.code].filter(Boolean).join("+");
+  const key = [command && "Ctrl", event.altKey && "Alt", event.shiftKey && "Shift", event.code]
+    .filter(Boolean)
+    .join("+");
   const actions = {
     "Ctrl+KeyK": () => switcher.show(),
     "Alt+ArrowUp": () => step(-1),
     "Alt+ArrowDown": () => step(1),
     "Alt+Shift+ArrowUp": () => step(-1, true),
     "Alt+Shift+ArrowDown": () => step(1, true),
+    PageUp: () => $("scroller").scrollBy({ top: -$("scroller").clientHeight * 0.9 }),
+    PageDown: () => $("scroller").scrollBy({ top: $("scroller").clientHeight * 0.9 }),
     "Alt+KeyM": () => attention.toggle(current),
     "Alt+KeyP": () => people($("people").hidden),
     "Alt+KeyI": () => $("status-card").togglePopover(),
@@ -215,30 +290,11 @@ addEventListener("keydown", (event) => {
   action();
 });
 
-// ---- signing in ---------------------------------------------------------------------------------
-
-function signIn(error = "", name = "") {
-  hasEntered = false;
-  current = null;
-  $("app").hidden = true;
-  $("sign-in").hidden = false;
-  document.title = "Sanswire Chat";
-  $("name").value ||= name;
-  setAttribute($("name"), "aria-invalid", error !== "" ? "true" : null);
-  setText($("name-error"), error);
-  busy(false);
-  $("name").focus();
-  if (error) $("name").select();
-}
-
-function busy(isBusy) {
-  setAttribute($("enter"), "aria-disabled", isBusy ? "true" : null);
-  setText($("enter"), isBusy ? "Connecting…" : "Enter");
-}
+// ---- signing in and out -------------------------------------------------------------------------
 
 function enter() {
   hasEntered = true;
-  $("sign-in").hidden = true;
+  signIn.hide();
   $("app").hidden = false;
   setText($("me"), client.name);
   $("me-avatar").replaceChildren(avatar(client.name));
@@ -247,45 +303,16 @@ function enter() {
   show(client.rooms.has(last) ? last : "#lobby");
 }
 
-let entering;
-$("name-form").onsubmit = (event) => {
-  event.preventDefault();
-  if ($("enter").getAttribute("aria-disabled")) return;
-  const name = $("name").value.trim();
-  const why = wrongName(name, client.limits.name);
-  if (why) return signIn(why);
-  signIn("");
-  busy(true);
-  client.signIn(name);
-  watchEntering();
-};
-
-// A server that is not there: says so at the form, and goes on trying.
-function watchEntering() {
-  clearInterval(entering);
-  entering = setInterval(() => {
-    const { state, reason, gaveUp } = client.connection;
-    if (hasEntered || client.name === null) return clearInterval(entering);
-    if (state === "stopped") {
-      clearInterval(entering);
-      const why = gaveUp || !reason?.reason ? "The server cannot be reached. Try again later." : sentence(reason.reason);
-      client.signOut();
-      signIn(why);
-    } else if (state === "waiting" && reason) {
-      setText($("name-error"), `${sentence(reason.reason || "the server cannot be reached")} Trying again…`);
-    }
-  }, 250);
+function out() {
+  hasEntered = false;
+  current = null;
+  $("app").hidden = true;
 }
-
-client.addEventListener("denied", ({ detail }) => {
-  clearInterval(entering);
-  signIn(sentence(detail || "this name cannot be used"));
-});
 
 const remembered = client.remembered();
 if (remembered) {
   client.signIn(remembered);
   render();
 } else {
-  signIn();
+  signIn.show();
 }

@@ -1,5 +1,6 @@
-// The page's end of the application's protocol (version 1): logs in, joins, says, and keeps the rooms
-// of room.js true. It does not know the document's elements: `change` events say that it may be shown.
+// The page's end of the application's protocol (version 1): logs in, joins, says, and keeps the
+// rooms of room.js true. It does not know the document's elements: `change` events say that there is
+// something to show.
 //
 // Two layers keep messages. `Delivery` carries everything once and in order while both ends live.
 // Where one has lost its state, each room is joined again from where it was seen, and what was not
@@ -11,8 +12,10 @@ import { load, outbox, rooms as roomStore, save, secret } from "./storage.js";
 
 const VERSION = 1;
 const LOBBY = "#lobby";
-const BURST = 18, PER_SECOND = 4.5; // A little less than the server allows.
-const TYPING_SHOWN = 4_000, TYPING_TOLD = 2_000;
+const BURST = 18,
+  PER_SECOND = 4.5; // A little less than the server allows.
+const TYPING_SHOWN = 4_000,
+  TYPING_TOLD = 2_000;
 const MOST_TYPISTS = 20; // a room
 
 // Close codes after which it is no use to try again by itself.
@@ -29,8 +32,14 @@ export class Client extends EventTarget {
   store = null;
   roundTrip = null; // milliseconds
   roundTrips = []; // the latest ones
-  #session; #ping = null; #tokens = BURST; #filled = Date.now(); #pumping = null;
-  #typed = 0; #saving = null; #touched = new Set();
+  #session;
+  #ping = null;
+  #tokens = BURST;
+  #filled = Date.now();
+  #pumping = null;
+  #typed = 0;
+  #saving = null;
+  #touched = new Set();
 
   constructor(url) {
     super();
@@ -46,11 +55,18 @@ export class Client extends EventTarget {
     });
     this.connection.addEventListener("change", () => this.#connectionChanged());
     addEventListener("pagehide", () => this.#save());
-    document.addEventListener("visibilitychange", () => { if (document.hidden) this.#save(); });
-    addEventListener("storage", ({ newValue }) => { if (newValue === null) this.#dropConfirmed(); });
+    document.addEventListener("visibilitychange", () => {
+      if (document.hidden) this.#save();
+    });
+    addEventListener("storage", ({ newValue }) => {
+      if (newValue === null) this.#dropConfirmed();
+      else this.#readElsewhere();
+    });
   }
 
-  get isOnline() { return this.connection.state === "open"; }
+  get isOnline() {
+    return this.connection.state === "open";
+  }
 
   get waitingBytes() {
     return (this.connection.socket?.bufferedAmount ?? 0) + (this.#session?.bytes ?? 0);
@@ -59,16 +75,20 @@ export class Client extends EventTarget {
   // ---- the user ---------------------------------------------------------------------------------
 
   // The name that this browser has used before.
-  remembered() { return load("name"); }
+  remembered() {
+    return load("name");
+  }
 
   signIn(name) {
     this.name = name;
     this.isWelcome = load("name") === name;
-    for (const stored of roomStore.all(name)) this.rooms.set(stored.name, new Room(stored.name, stored));
+    for (const stored of roomStore.all(name))
+      this.rooms.set(stored.name, new Room(stored.name, stored));
     const order = roomStore.order(name);
     for (const room of [LOBBY, ...order]) this.#room(room);
     this.rooms = new Map([LOBBY, ...order].map((room) => [room, this.rooms.get(room)]));
-    this.pending = outbox.all(name)
+    this.pending = outbox
+      .all(name)
       .map((message) => ({ ...message, state: message.why ? "refused" : "waiting" }));
     for (const { room } of this.pending) this.#room(room);
     this.#begin();
@@ -81,7 +101,9 @@ export class Client extends EventTarget {
   }
 
   // The session was closed for good: a new one goes on with the same rooms.
-  begin() { this.#begin(); }
+  begin() {
+    this.#begin();
+  }
 
   join(name) {
     const isNew = !this.rooms.has(name);
@@ -136,6 +158,7 @@ export class Client extends EventTarget {
     const room = this.rooms.get(name);
     if (!room?.markRead()) return;
     this.#touch(room);
+    roomStore.saveRead(this.name, room);
     this.#changed();
   }
 
@@ -198,7 +221,9 @@ export class Client extends EventTarget {
     this.#changed();
   }
 
-  #command(command) { return this.isOnline && this.#session.send(JSON.stringify(command)); }
+  #command(command) {
+    return this.isOnline && this.#session.send(JSON.stringify(command));
+  }
 
   #join(room) {
     if (this.#command({ t: "join", room: room.name, since: room.since })) room.joining();
@@ -209,7 +234,10 @@ export class Client extends EventTarget {
     clearTimeout(this.#pumping);
     if (!this.isOnline || this.store === null) return;
     const now = Date.now();
-    this.#tokens = Math.min(BURST, this.#tokens + Math.max(0, now - this.#filled) / 1000 * PER_SECOND);
+    this.#tokens = Math.min(
+      BURST,
+      this.#tokens + (Math.max(0, now - this.#filled) / 1000) * PER_SECOND,
+    );
     this.#filled = now;
     for (const message of this.pending) {
       if (message.state !== "waiting" || !this.rooms.get(message.room)?.isJoined) continue;
@@ -229,7 +257,9 @@ export class Client extends EventTarget {
   #handle(event) {
     const room = this.rooms.get(event.room);
     switch (event.t) {
-      case "welcome": this.#welcome(event); break;
+      case "welcome":
+        this.#welcome(event);
+        break;
       case "history": {
         if (!room) break;
         const fresh = room.history(event, this.name);
@@ -238,9 +268,16 @@ export class Client extends EventTarget {
         this.#tell(room, fresh);
         break;
       }
-      case "message": this.#message(event); break;
-      case "joined": room?.people.add(event.name); break;
-      case "left": room?.people.delete(event.name); room?.typing.delete(event.name); break;
+      case "message":
+        this.#message(event);
+        break;
+      case "joined":
+        room?.people.add(event.name);
+        break;
+      case "left":
+        room?.people.delete(event.name);
+        room?.typing.delete(event.name);
+        break;
       case "typing":
         if (room && (room.typing.size < MOST_TYPISTS || room.typing.has(event.name))) {
           room.typing.set(event.name, Date.now() + TYPING_SHOWN);
@@ -251,15 +288,21 @@ export class Client extends EventTarget {
         if (event.people > 0) this.known.set(event.room, event.people);
         else this.known.delete(event.room);
         break;
-      case "refused": this.#refused(event); break;
-      case "missed": room?.missed(event.count); break;
+      case "refused":
+        this.#refused(event);
+        break;
+      case "missed":
+        room?.missed(event.count);
+        break;
       case "pong":
         if (event.at !== this.#ping?.at) break;
         this.roundTrip = performance.now() - this.#ping.sent;
         this.roundTrips = [...this.roundTrips, this.roundTrip].slice(-30);
         this.#ping = null;
         break;
-      case "store": this.store = event.state; break;
+      case "store":
+        this.store = event.state;
+        break;
       default: // of a later version
     }
     this.#changed();
@@ -279,7 +322,8 @@ export class Client extends EventTarget {
 
   #message(event) {
     const isKnown = this.rooms.has(event.room);
-    if (!isKnown && event.room.startsWith("#")) { // It was left while there was no connection.
+    if (!isKnown && event.room.startsWith("#")) {
+      // It was left while there was no connection.
       this.#command({ t: "leave", room: event.room });
       return;
     }
@@ -300,7 +344,8 @@ export class Client extends EventTarget {
 
   #refused({ id, room, why, retry }) {
     const message = this.pending.find((one) => one.id === id);
-    if (message && retry !== undefined) { // Too soon: it waits, and the others behind it.
+    if (message && retry !== undefined) {
+      // Too soon: it waits, and the others behind it.
       message.state = "waiting";
       this.#tokens = 0;
       this.#filled = Date.now() + retry;
@@ -309,12 +354,18 @@ export class Client extends EventTarget {
       outbox.add(this.name, { id, room: message.room, text: message.text, at: message.at, why });
       Object.assign(message, { state: "refused", why });
     } else {
-      if (this.rooms.get(room)?.epoch === null) { // There is no such room.
-        this.rooms.delete(room);
-        this.#saveOrder();
-      }
+      if (this.rooms.get(room)?.epoch === null) this.#unfounded(room, why);
       this.dispatchEvent(new CustomEvent("refused", { detail: { room, why } }));
     }
+  }
+
+  // There is no such room. What was to be said there is given back.
+  #unfounded(room, why) {
+    const lost = this.pending.filter((message) => message.room === room);
+    for (const { id } of lost) this.#refused({ id, room, why });
+    if (lost.length > 0) return;
+    this.rooms.delete(room);
+    this.#saveOrder();
   }
 
   #tell(room, messages) {
@@ -333,9 +384,19 @@ export class Client extends EventTarget {
   #dropConfirmed() {
     if (this.name === null) return;
     const left = new Set(outbox.all(this.name).map(({ id }) => id));
-    this.pending = this.pending.filter(({ id, room, state }) =>
-      state !== "waiting" || left.has(id) || !this.rooms.get(room)?.has(this.name, id));
+    this.pending = this.pending.filter(
+      ({ id, room, state }) =>
+        state !== "waiting" || left.has(id) || !this.rooms.get(room)?.has(this.name, id),
+    );
     this.#changed();
+  }
+
+  #readElsewhere() {
+    if (this.name === null) return;
+    const changed = [...this.rooms.values()].filter((room) =>
+      room.readUpTo(roomStore.read(this.name, room)),
+    );
+    if (changed.length > 0) this.#changed();
   }
 
   // ---- keeping ----------------------------------------------------------------------------------
@@ -346,7 +407,10 @@ export class Client extends EventTarget {
   }
 
   #saveOrder() {
-    roomStore.saveOrder(this.name, [...this.rooms.keys()].filter((name) => name !== LOBBY));
+    roomStore.saveOrder(
+      this.name,
+      [...this.rooms.keys()].filter((name) => name !== LOBBY),
+    );
   }
 
   #touch(room) {
@@ -362,5 +426,7 @@ export class Client extends EventTarget {
     this.#touched.clear();
   }
 
-  #changed() { this.dispatchEvent(new Event("change")); }
+  #changed() {
+    this.dispatchEvent(new Event("change"));
+  }
 }

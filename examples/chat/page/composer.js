@@ -9,7 +9,10 @@ export class Composer {
   constructor(actions) {
     Object.assign(this, { actions, limit: 2000, isOnline: false });
     this.field = $("text");
-    $("composer").onsubmit = (event) => { event.preventDefault(); this.#send(); };
+    $("composer").onsubmit = (event) => {
+      event.preventDefault();
+      this.#send();
+    };
     this.field.onkeydown = (event) => {
       if (event.isComposing) return;
       if (event.key === "Enter" && !event.shiftKey && !event.altKey) {
@@ -51,14 +54,20 @@ export class Composer {
     setAttribute(this.field, "aria-invalid", isLong ? "true" : null);
     setAttribute($("send"), "aria-disabled", isLong || length === 0 ? "true" : null);
     $("text-note").className = isLong ? "note bad" : "note";
-    const note = isLong ? `${(-left).toLocaleString("en")} characters too long`
-      : left <= NEAR_LIMIT ? `${left.toLocaleString("en")} characters left`
-      : this.isOnline || length === 0 ? "" : "It will wait for the connection.";
+    const note = isLong
+      ? `${(-left).toLocaleString("en")} characters too long`
+      : left <= NEAR_LIMIT
+        ? `${left.toLocaleString("en")} characters left`
+        : this.isOnline || length === 0
+          ? ""
+          : "It will wait for the connection.";
     setText($("text-note"), note);
   }
 
   // As the server counts: Unicode scalar values of the trimmed text.
-  #length() { return [...this.field.value.trim()].length; }
+  #length() {
+    return [...this.field.value.trim()].length;
+  }
 
   #send() {
     const text = this.field.value.trim();

@@ -1,5 +1,5 @@
-// Keeps one WebSocket connected: when to dial, when a silent server is dead, when to dial again, when
-// to give up. It does not know what is said on the socket, nor how it is shown.
+// Keeps one WebSocket connected: when to dial, when a silent server is dead, when to dial again,
+// when to give up. It does not know what is said on the socket, nor how it is shown.
 //
 //   const connection = new Connection({ dial: () => new WebSocket(url), probe: () => ask() });
 //   connection.addEventListener("change", () => show(connection.state));
@@ -15,19 +15,35 @@ export class Connection extends EventTarget {
   opened = 0; // connections that were established
   since = 0; // when the present one was
   until = 0; // when the next attempt is due
-  #socket = null; #heard = 0; #timer; #listening; #options;
+  #socket = null;
+  #heard = 0;
+  #timer;
+  #listening;
+  #options;
 
   // Times in milliseconds. `dial` makes a socket; `probe` asks the server for any sign of life;
   // `isFinal` says of a close code that it is no use to try again.
   constructor({ dial, probe = null, isFinal = () => false, ...times }) {
     super();
     this.#options = {
-      dial, probe, isFinal, interval: 15_000, timeout: 10_000, shortest: 500, longest: 30_000,
-      attempts: 16, settled: 5_000, ...times,
+      dial,
+      probe,
+      isFinal,
+      interval: 15_000,
+      timeout: 10_000,
+      shortest: 500,
+      longest: 30_000,
+      attempts: 16,
+      settled: 5_000,
+      ...times,
     };
     addEventListener("online", () => this.retry());
-    addEventListener("offline", () => { if (this.state === "open") this.#ask(); });
-    document.addEventListener("visibilitychange", () => { if (!document.hidden) this.retry(); });
+    addEventListener("offline", () => {
+      if (this.state === "open") this.#ask();
+    });
+    document.addEventListener("visibilitychange", () => {
+      if (!document.hidden) this.retry();
+    });
     document.addEventListener("resume", () => this.retry());
     // A page in the back/forward cache may keep no socket, and one that goes away needs none.
     addEventListener("pagehide", () => {
@@ -35,10 +51,14 @@ export class Connection extends EventTarget {
       this.#drop();
       this.#enter("asleep");
     });
-    addEventListener("pageshow", () => { if (this.state === "asleep") this.#dial(); });
+    addEventListener("pageshow", () => {
+      if (this.state === "asleep") this.#dial();
+    });
   }
 
-  get socket() { return this.#socket; }
+  get socket() {
+    return this.#socket;
+  }
 
   start() {
     Object.assign(this, { failures: 0, reason: null });
@@ -73,8 +93,16 @@ export class Connection extends EventTarget {
     this.#listening = new AbortController();
     const { signal } = this.#listening;
     this.#socket = this.#options.dial();
-    this.#socket.addEventListener("message", () => { this.#heard = Date.now(); }, { signal });
-    this.#socket.addEventListener("close", ({ code, reason }) => this.#lost(code, reason), { signal });
+    this.#socket.addEventListener(
+      "message",
+      () => {
+        this.#heard = Date.now();
+      },
+      { signal },
+    );
+    this.#socket.addEventListener("close", ({ code, reason }) => this.#lost(code, reason), {
+      signal,
+    });
     this.#wait(this.#options.timeout, () => this.#lost(1006, "no answer"));
   }
 
@@ -86,7 +114,8 @@ export class Connection extends EventTarget {
   // Where this page's timer is late, the answer may wait behind it: ask once more.
   #ask(isLast = false) {
     const { probe, timeout, interval } = this.#options;
-    if (probe === null) { // The server talks by itself, and more often than this.
+    if (probe === null) {
+      // The server talks by itself, and more often than this.
       if (Date.now() - this.#heard < interval || document.hidden) return this.#watch();
     } else {
       probe();

@@ -25,7 +25,9 @@ export function icon(name) {
 }
 
 // Sets only what differs, so that nothing is announced, or loses the focus, without a reason.
-export function setText(node, text) { if (node.textContent !== text) node.textContent = text; }
+export function setText(node, text) {
+  if (node.textContent !== text) node.textContent = text;
+}
 
 export function setAttribute(node, name, value) {
   if (value === null || value === false) node.removeAttribute(name);
@@ -44,7 +46,10 @@ export function reconcile(parent, nodes) {
 // Runs `action` soon, however often it is asked: with the next frame, or later in a hidden page.
 export function schedule(action) {
   let isDue = false;
-  const run = () => { isDue = false; action(); };
+  const run = () => {
+    isDue = false;
+    action();
+  };
   return () => {
     if (isDue) return;
     isDue = true;
@@ -55,7 +60,11 @@ export function schedule(action) {
 
 const clock = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit" });
 const date = new Intl.DateTimeFormat("en", { weekday: "long", day: "numeric", month: "long" });
-const dateOfYear = new Intl.DateTimeFormat("en", { day: "numeric", month: "long", year: "numeric" });
+const dateOfYear = new Intl.DateTimeFormat("en", {
+  day: "numeric",
+  month: "long",
+  year: "numeric",
+});
 const dayOf = (at) => new Date(at).setHours(0, 0, 0, 0);
 
 export const timeOf = (at) => clock.format(at);
@@ -78,7 +87,8 @@ export const countOf = (count, one, many = `${one}s`) =>
   `${count.toLocaleString("en")} ${count === 1 ? one : many}`;
 
 // A reason of the server, which begins small and has no full stop, as a sentence.
-export const sentence = (text) => text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+export const sentence = (text) =>
+  text[0].toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 
 // The colour of a name, the same on every page: one of 12 hues.
 export function hueOf(name) {
@@ -89,8 +99,10 @@ export function hueOf(name) {
 
 export function initials(name) {
   const words = name.split(/[\s._-]+/u).filter(Boolean);
-  return [...(words.length > 1 ? words[0][0] + words.at(-1)[0] : name)].slice(0, words.length > 1 ? 2 : 1)
-    .join("").toUpperCase();
+  return [...(words.length > 1 ? words[0][0] + words.at(-1)[0] : name)]
+    .slice(0, words.length > 1 ? 2 : 1)
+    .join("")
+    .toUpperCase();
 }
 
 export function avatar(name) {

@@ -7,7 +7,8 @@ const lengthOf = (text) => [...text].length;
 // Returns the rule that a name breaks, or "".
 export function wrongName(name, most) {
   if (name === "") return "A name has at least one character.";
-  if (lengthOf(name) > most) return `A name has at most ${most} characters; this one has ${lengthOf(name)}.`;
+  if (lengthOf(name) > most)
+    return `A name has at most ${most} characters; this one has ${lengthOf(name)}.`;
   if (RESERVED.test(name)) return "A name has none of # @ | < > & \" ' ` \\.";
   if (INVISIBLE.test(name)) return "A name has no invisible characters.";
   if (!/[\p{L}\p{N}]/u.test(name)) return "A name has a letter or a digit.";
@@ -26,6 +27,7 @@ export function wrongRoom(room, { me, limits }) {
   const name = room.slice(1);
   if (room.startsWith("@")) return name === me ? "That is you." : wrongName(name, limits.name);
   if (name === "") return "A room has at least one character.";
-  if (lengthOf(name) > limits.room) return `A room has at most ${limits.room} characters; this one has ${lengthOf(name)}.`;
+  if (lengthOf(name) > limits.room)
+    return `A room has at most ${limits.room} characters; this one has ${lengthOf(name)}.`;
   return /^[\p{L}\p{N}_-]+$/u.test(name) ? "" : "A room has letters, digits, - and _ only.";
 }

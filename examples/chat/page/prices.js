@@ -8,9 +8,11 @@ const STALE = 2_000;
 const POINTS = 700; // of a symbol, at most
 const SVG = "http://www.w3.org/2000/svg";
 
-const symbols = new Map(); // name → { start, value, points, row }
-const figures = { ticks: 0, skipped: 0, number: null, at: 0, recent: [] };
-let chosen = null, isPaused = false, isDue = false;
+const symbols = new Map(); // name → { start, value, points, second, row }
+const figures = { ticks: 0, skipped: 0, number: null, at: 0, newest: 0, recent: [] };
+let chosen = null,
+  isPaused = false,
+  isDue = false;
 
 const number = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const write = (value) => number.format(value);
@@ -27,7 +29,8 @@ const connection = new Connection({
     };
     return socket;
   },
-  interval: 3_000, timeout: 3_000,
+  interval: 3_000,
+  timeout: 3_000,
 });
 connection.addEventListener("change", () => {
   // Numbers that were missed while there was no connection were not skipped by the server.
@@ -35,19 +38,21 @@ connection.addEventListener("change", () => {
   show();
 });
 
-// A tick: [number, [[symbol, price], …]].
-function tick([count, prices]) {
+// `at` is by the server's clock, as all of the plot is; the age is by the page's own.
+function tick({ at, tick: count, prices }) {
   const now = Date.now();
   if (figures.number !== null) figures.skipped += Math.max(0, count - figures.number - 1);
   figures.number = count;
+  figures.newest = at;
   figures.ticks += 1;
   figures.at = now;
   figures.recent = [...figures.recent.filter((at) => at > now - 5_000), now];
   for (const [name, value] of prices) {
-    if (!symbols.has(name)) symbols.set(name, { start: value, value, before: value, points: [] });
+    if (!symbols.has(name))
+      symbols.set(name, { start: value, value, points: [], second: { at, value } });
     const symbol = symbols.get(name);
     symbol.value = value;
-    symbol.points.push({ at: now, value });
+    symbol.points.push({ at, value });
     if (symbol.points.length > POINTS) symbol.points.shift();
   }
   chosen ??= symbols.keys().next().value;
@@ -60,19 +65,21 @@ function tick([count, prices]) {
 function later() {
   if (isDue || isPaused) return;
   isDue = true;
-  requestAnimationFrame(() => { isDue = false; draw(); });
+  requestAnimationFrame(() => {
+    isDue = false;
+    draw();
+  });
 }
 
 function draw() {
-  const now = figures.at;
+  const now = figures.newest;
   $("no-prices").hidden = symbols.size > 0;
   for (const [name, symbol] of symbols) {
     symbol.row ??= makeRow(name);
-    const { row, value, before, start, points } = symbol;
+    const { row, value, start, points } = symbol;
     setAttribute(row.button, "aria-pressed", String(name === chosen));
     setText(row.price, write(value));
-    if (value !== before) flash(row.price, value > before ? "rose" : "fell");
-    symbol.before = value;
+    mark(symbol);
     change(row.change, value, start);
     spark(row.path, points, { now, span: SPAN });
   }
@@ -87,30 +94,53 @@ function draw() {
 }
 
 function makeRow(name) {
-  const button = element("button", { onclick: () => { chosen = name; describe(); draw(); } }, name);
-  const svg = document.createElementNS(SVG, "svg"), path = document.createElementNS(SVG, "path");
+  const button = element(
+    "button",
+    {
+      onclick: () => {
+        chosen = name;
+        describe();
+        draw();
+      },
+    },
+    name,
+  );
+  const svg = document.createElementNS(SVG, "svg"),
+    path = document.createElementNS(SVG, "path");
   svg.setAttribute("class", "spark");
   svg.setAttribute("viewBox", "0 0 100 24");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   svg.append(path);
-  const price = element("span"), moved = element("span", { class: "change" });
-  $("rows").append(element("tr", {}, element("th", { scope: "row" }, button), element("td", { class: "trend" }, svg),
-    element("td", { class: "price" }, price), element("td", {}, moved)));
+  const price = element("span"),
+    moved = element("span", { class: "change" });
+  $("rows").append(
+    element(
+      "tr",
+      {},
+      element("th", { scope: "row" }, button),
+      element("td", { class: "trend" }, svg),
+      element("td", { class: "price" }, price),
+      element("td", {}, moved),
+    ),
+  );
   return { button, path, price, change: moved };
 }
 
 // The sign says it, too, not the colour alone.
 function change(node, value, start) {
-  const percent = (value - start) / start * 100;
+  const percent = ((value - start) / start) * 100;
   const shown = Math.abs(percent) < 0.005 ? 0 : percent;
   setText(node, `${shown > 0 ? "▲ +" : shown < 0 ? "▼ −" : ""}${Math.abs(shown).toFixed(2)} %`);
   setAttribute(node, "class", `change ${shown > 0 ? "up" : shown < 0 ? "down" : ""}`);
 }
 
-function flash(node, name) {
-  node.className = name;
-  requestAnimationFrame(() => requestAnimationFrame(() => { node.className = ""; }));
+// Where it went within a second: ten marks a second would flicker.
+function mark({ row, value, second, points }) {
+  const { at } = points.at(-1);
+  if (at - second.at < 1000) return;
+  row.price.className = value > second.value ? "rose" : value < second.value ? "fell" : "";
+  Object.assign(second, { at, value });
 }
 
 // For those who do not see the plot: when it is chosen, and every 10 seconds.
@@ -118,7 +148,10 @@ function describe() {
   const symbol = symbols.get(chosen);
   if (!symbol) return;
   const values = symbol.points.map(({ value }) => value);
-  setText($("plot-text"), `between ${write(Math.min(...values))} and ${write(Math.max(...values))} in the last minute, now ${write(symbol.value)}`);
+  setText(
+    $("plot-text"),
+    `between ${write(Math.min(...values))} and ${write(Math.max(...values))} in the last minute, now ${write(symbol.value)}`,
+  );
 }
 
 function show() {
@@ -126,22 +159,44 @@ function show() {
   const age = figures.at === 0 ? null : Date.now() - figures.at;
   const isOld = state !== "open" || age === null || age > STALE;
   document.body.classList.toggle("is-old", isOld && symbols.size > 0);
-  setText($("age"), age === null ? "–" : age < 1000 && state === "open" ? "now" : `${(age / 1000).toFixed(0)} s ago`);
+  setText(
+    $("age"),
+    age === null
+      ? "–"
+      : age < 1000 && state === "open"
+        ? "now"
+        : `${(age / 1000).toFixed(0)} s ago`,
+  );
   $("age").classList.toggle("stale", age !== null && age > STALE);
   setText($("ticks"), figures.ticks.toLocaleString("en"));
   setText($("skipped"), figures.skipped.toLocaleString("en"));
   const { recent } = figures;
   const seconds = (recent.at(-1) - recent[0]) / 1000;
-  setText($("rate"), state === "open" && recent.length > 5 ? `${((recent.length - 1) / seconds).toFixed(1)} a second` : "–");
+  setText(
+    $("rate"),
+    state === "open" && recent.length > 5
+      ? `${((recent.length - 1) / seconds).toFixed(1)} / s`
+      : "–",
+  );
   setText($("reconnected"), countOf(Math.max(0, opened - 1), "time"));
   setAttribute($("status"), "data-state", state);
-  setText($("status-text"), { open: isPaused ? "Paused" : "Live", connecting: "Connecting" }[state] ?? "Offline");
+  setText(
+    $("status-text"),
+    { open: isPaused ? "Paused" : "Live", connecting: "Connecting" }[state] ?? "Offline",
+  );
   const isTrouble = state === "waiting" || state === "stopped";
   if (!isTrouble && $("banner").contains(document.activeElement)) $("pause").focus();
   $("banner").hidden = !isTrouble;
   if (!isTrouble) return;
   setText($("banner-title"), gaveUp ? "No connection, and no more attempts." : "No connection.");
-  setText($("banner-text"), reason?.code === 1013 ? "The server is full." : symbols.size > 0 ? "These are the prices as they were last." : "");
+  setText(
+    $("banner-text"),
+    reason?.code === 1013
+      ? "The server is full."
+      : symbols.size > 0
+        ? "These are the prices as they were last."
+        : "",
+  );
   const left = Math.ceil((connection.until - Date.now()) / 1000);
   setText($("banner-count"), state === "waiting" && left > 0 ? `Next attempt in ${left} s.` : "");
   setText($("retry"), gaveUp ? "Reconnect" : "Try now");
@@ -155,7 +210,13 @@ $("pause").onclick = () => {
   show();
   later();
 };
-new ResizeObserver(() => { if (symbols.size > 0) later(); }).observe($("plot").parentElement);
-setInterval(() => { if (!document.hidden) show(); }, 250);
-setInterval(() => { if (!document.hidden) describe(); }, 10_000);
+new ResizeObserver(() => {
+  if (symbols.size > 0) later();
+}).observe($("plot").parentElement);
+setInterval(() => {
+  if (!document.hidden) show();
+}, 250);
+setInterval(() => {
+  if (!document.hidden) describe();
+}, 10_000);
 connection.start();

@@ -1,8 +1,9 @@
-// One room as this page knows it: messages in order and once, who is there, what is unread, and from
-// where to go on. It does not know the connection, nor the document.
+// One room as this page knows it: messages in order and once, who is there, what is unread, and
+// from where to go on. It does not know the connection, nor the document.
 //
-// An item is a message, `{ kind: "message", key, id, from, text, at, offset, era }`, or a mark between
-// messages: `{ kind: "gap" | "anew" | "missed", … }`. A log that begins anew begins another era.
+// An item is a message, `{ kind: "message", key, id, from, text, at, offset, era }`, or a mark
+// between messages: `{ kind: "gap" | "anew" | "missed", … }`. A log that begins anew begins another
+// era.
 const HELD = 5_000; // items; older ones are let go
 const PROVISIONAL = Infinity; // the place of what has no offset yet
 
@@ -31,7 +32,9 @@ export class Room {
     for (const item of this.items) if (item.kind === "message") this.#byKey.set(item.key, item);
   }
 
-  get isDirect() { return this.name.startsWith("@"); }
+  get isDirect() {
+    return this.name.startsWith("@");
+  }
 
   // Offsets begin with 1.
   get since() {
@@ -61,7 +64,12 @@ export class Room {
     this.catching ??= { from: this.seen, to: null, at: this.seen, count: 0 };
     if (!isAnew && gap?.missed > 0) {
       const next = messages[0]?.offset ?? last + 1;
-      this.#place({ kind: "gap", key: `gap ${this.era} ${next}`, count: gap.missed, offset: next - 0.5 });
+      this.#place({
+        kind: "gap",
+        key: `gap ${this.era} ${next}`,
+        count: gap.missed,
+        offset: next - 0.5,
+      });
     }
     const fresh = messages.filter((message) => this.#receive(message));
     if (people) this.people = new Set(people);
@@ -77,7 +85,7 @@ export class Room {
     // the user's own last word.
     if (isFirst && this.read === null) {
       const own = this.items.findLast(({ kind, from }) => kind === "message" && from === me);
-      this.read = this.isDirect ? own?.offset ?? -1 : this.seen;
+      this.read = this.isDirect ? (own?.offset ?? -1) : this.seen;
     }
     return fresh;
   }
@@ -109,6 +117,14 @@ export class Room {
     return true;
   }
 
+  // What another tab has shown. Returns whether that changed anything.
+  readUpTo(elsewhere) {
+    if (elsewhere?.epoch !== this.epoch || this.read === null || elsewhere.read <= this.read)
+      return false;
+    this.read = elsewhere.read;
+    return true;
+  }
+
   unread(me) {
     if (this.read === null) return 0;
     let count = 0;
@@ -120,7 +136,9 @@ export class Room {
     return count;
   }
 
-  has(from, id) { return this.#byKey.has(keyOf(from, id)); }
+  has(from, id) {
+    return this.#byKey.has(keyOf(from, id));
+  }
 
   typists(now, me) {
     for (const [name, until] of this.typing) if (until <= now) this.typing.delete(name);
@@ -134,7 +152,9 @@ export class Room {
   }
 
   #newest() {
-    const last = this.items.findLast(({ era, offset }) => era === this.era && offset !== PROVISIONAL);
+    const last = this.items.findLast(
+      ({ era, offset }) => era === this.era && offset !== PROVISIONAL,
+    );
     return last ? Math.floor(last.offset) : null;
   }
 
@@ -146,7 +166,8 @@ export class Room {
   }
 
   #receive({ id, from, text, at, offset }) {
-    const key = keyOf(from, id), known = this.#byKey.get(key);
+    const key = keyOf(from, id),
+      known = this.#byKey.get(key);
     if (known && (known.offset !== PROVISIONAL || offset === null)) return false;
     // It was provisional, and has its place now.
     if (known) this.items.splice(this.items.indexOf(known), 1);

@@ -1,9 +1,10 @@
-// What the page says of its connection: the banner, the pill in the head, the card behind it, and the
-// progress while a room catches up. It knows the client's state and changes nothing.
+// What the page says of its connection: the banner, the pill in the head, the card behind it, and
+// the progress while a room catches up. It knows the client's state and changes nothing.
 import { $, countOf, duration, element, sentence, setAttribute, setText } from "./dom.js";
 import { CLOSED } from "./client.js";
 
 const PATIENCE = 1_200; // A connection that comes sooner needs no banner.
+const BARS = 30;
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Status {
@@ -25,11 +26,15 @@ export class Status {
   }
 
   render(room) {
-    const { client } = this, { state } = client.connection;
+    const { client } = this,
+      { state } = client.connection;
     setAttribute($("app"), "data-state", state);
     const word = {
       open: client.roundTrip === null ? "Online" : milliseconds(client.roundTrip),
-      connecting: "Connecting", waiting: "Offline", stopped: "Offline", asleep: "Offline",
+      connecting: "Connecting",
+      waiting: "Offline",
+      stopped: "Offline",
+      asleep: "Offline",
     }[state];
     setText($("status-text"), word);
     setAttribute($("status"), "aria-label", `Connection: ${word}`);
@@ -66,25 +71,62 @@ export class Status {
   }
 
   #trouble() {
-    const { actions, client: { connection, pending } } = this;
+    const {
+      actions,
+      client: { connection, pending },
+    } = this;
     const { state, reason, gaveUp } = connection;
     const unsent = pending.filter((message) => message.state === "waiting").length;
-    const kept = unsent > 0 ? `${countOf(unsent, "message")} will be sent later.` : "What you write is sent later.";
+    const kept =
+      unsent > 0
+        ? `${countOf(unsent, "message")} will be sent later.`
+        : "What you write is sent later.";
     if (state === "stopped") {
       switch (reason?.code) {
         case CLOSED.version:
-          return ["This page is out of date.", sentence(reason.reason || "the server speaks another version"), "Reload", actions.reload, "bad"];
+          return [
+            "This page is out of date.",
+            sentence(reason.reason || "the server speaks another version"),
+            "Reload",
+            actions.reload,
+            "bad",
+          ];
         case CLOSED.elsewhere:
-          return ["The server has closed the connection.", sentence(reason.reason || "this session belongs to somebody else"), "Reconnect", actions.begin];
+          return [
+            "The server has closed the connection.",
+            sentence(reason.reason || "this session belongs to somebody else"),
+            "Reconnect",
+            actions.begin,
+          ];
         case CLOSED.flood:
-          return ["You were disconnected.", sentence(reason.reason || "too many messages at once"), "Reconnect", actions.begin, "bad"];
+          return [
+            "You were disconnected.",
+            sentence(reason.reason || "too many messages at once"),
+            "Reconnect",
+            actions.begin,
+            "bad",
+          ];
         default:
-          return [gaveUp ? "No connection, and no more attempts." : "Not connected.", kept, "Reconnect", actions.retry, "bad"];
+          return [
+            gaveUp ? "No connection, and no more attempts." : "Not connected.",
+            kept,
+            "Reconnect",
+            gaveUp ? actions.retry : actions.begin,
+            "bad",
+          ];
       }
     }
     if (!navigator.onLine) return ["You are offline.", kept, "Try now", actions.retry];
-    const why = reason?.code === 1013 ? sentence(reason.reason || "the server is full") : "No connection.";
-    if (state === "connecting") return [connection.opened > 0 || reason ? "Reconnecting…" : "Connecting…", kept, null, null, "calm"];
+    const why =
+      reason?.code === 1013 ? sentence(reason.reason || "the server is full") : "No connection.";
+    if (state === "connecting")
+      return [
+        connection.opened > 0 || reason ? "Reconnecting…" : "Connecting…",
+        kept,
+        null,
+        null,
+        "calm",
+      ];
     return [why, kept, "Try now", actions.retry];
   }
 
@@ -118,37 +160,67 @@ export class Status {
     $("catching").hidden = !isLong;
     if (!isLong) return;
     const all = catching.from === null ? null : catching.to - catching.from;
-    setText($("catching-text"), `Catching up: ${catching.count.toLocaleString("en")}${all ? ` of ${countOf(all, "message")}` : ""}`);
-    if (all) { $("catching-bar").max = all; $("catching-bar").value = catching.at - catching.from; }
-    else $("catching-bar").removeAttribute("value");
+    setText(
+      $("catching-text"),
+      `Catching up: ${catching.count.toLocaleString("en")}${all ? ` of ${countOf(all, "message")}` : ""}`,
+    );
+    if (all) {
+      $("catching-bar").max = all;
+      $("catching-bar").value = catching.at - catching.from;
+    } else $("catching-bar").removeAttribute("value");
   }
 
   #card() {
-    const { client } = this, { connection } = client;
+    const { client } = this,
+      { connection } = client;
     setText($("trip"), client.roundTrip === null ? "–" : milliseconds(client.roundTrip));
     const most = Math.max(...client.roundTrips, 1);
-    $("trips").replaceChildren(...client.roundTrips.map((trip, index) => {
-      const rect = document.createElementNS(SVG, "rect");
-      const height = Math.max(2, trip / most * 32);
-      const place = { x: 120 - (client.roundTrips.length - index) * 4, y: 32 - height, width: 3, height };
-      for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value);
-      return rect;
-    }));
-    const states = { open: "connected", connecting: "connecting", waiting: "waiting to reconnect", stopped: "stopped", asleep: "asleep" };
-    const stores = { local: "on this server", shared: "shared by all servers", alone: "this server alone" };
+    const none = Array.from({ length: BARS - client.roundTrips.length }, () => 0);
+    $("trips").replaceChildren(
+      ...[...none, ...client.roundTrips].map((trip, index) => {
+        const rect = document.createElementNS(SVG, "rect");
+        const height = Math.max(1.5, (trip / most) * 32);
+        const place = {
+          x: index * 4,
+          y: 32 - height,
+          width: 3,
+          height,
+          class: trip === 0 ? "none" : "",
+        };
+        for (const [name, value] of Object.entries(place)) rect.setAttribute(name, value);
+        return rect;
+      }),
+    );
+    const states = {
+      open: "connected",
+      connecting: "connecting",
+      waiting: "waiting to reconnect",
+      stopped: "stopped",
+      asleep: "asleep",
+    };
+    const stores = {
+      local: "on this server",
+      shared: "shared by all servers",
+      alone: "this server alone",
+    };
     const rows = {
       State: states[connection.state],
       Server: location.host,
       "Connected for": connection.state === "open" ? duration(Date.now() - connection.since) : "–",
       Reconnected: countOf(Math.max(0, connection.opened - 1), "time"),
       "Waiting to be sent": `${client.waitingBytes.toLocaleString("en")} bytes`,
-      "Unconfirmed": countOf(client.pending.length, "message"),
+      Unconfirmed: countOf(client.pending.length, "message"),
       History: stores[client.store] ?? "–",
-      ...(connection.reason && { "Last close": `${connection.reason.code}${connection.reason.reason ? ` ${connection.reason.reason}` : ""}` }),
+      ...(connection.reason && {
+        "Last close": `${connection.reason.code}${connection.reason.reason ? ` ${connection.reason.reason}` : ""}`,
+      }),
     };
     const list = $("status-list");
     const isSame = list.children.length === Object.keys(rows).length * 2;
-    if (!isSame) list.replaceChildren(...Object.keys(rows).flatMap((name) => [element("dt", {}, name), element("dd")]));
+    if (!isSame)
+      list.replaceChildren(
+        ...Object.keys(rows).flatMap((name) => [element("dt", {}, name), element("dd")]),
+      );
     Object.values(rows).forEach((value, index) => setText(list.children[index * 2 + 1], value));
   }
 }

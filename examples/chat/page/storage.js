@@ -24,7 +24,8 @@ export function save(key, value) {
 
 function keys(prefix) {
   try {
-    return Object.keys(localStorage).filter((key) => key.startsWith(PREFIX + prefix))
+    return Object.keys(localStorage)
+      .filter((key) => key.startsWith(PREFIX + prefix))
       .map((key) => key.slice(PREFIX.length));
   } catch {
     return [];
@@ -32,7 +33,8 @@ function keys(prefix) {
 }
 
 // Case does not tell names apart.
-const owned = (kind, name, rest = "") => `${kind}:${encodeURIComponent(name.toLowerCase())}:${rest}`;
+const owned = (kind, name, rest = "") =>
+  `${kind}:${encodeURIComponent(name.toLowerCase())}:${rest}`;
 
 // ---- the user -----------------------------------------------------------------------------------
 
@@ -41,7 +43,9 @@ export function secret() {
   let key = load("key");
   if (typeof key !== "string" || !/^[\w-]{22,}$/.test(key)) {
     const bytes = crypto.getRandomValues(new Uint8Array(24));
-    key = btoa(String.fromCharCode(...bytes)).replaceAll("+", "-").replaceAll("/", "_");
+    key = btoa(String.fromCharCode(...bytes))
+      .replaceAll("+", "-")
+      .replaceAll("/", "_");
     save("key", key);
   }
   return key;
@@ -54,8 +58,11 @@ export function secret() {
 export const outbox = {
   add: (name, message) => save(owned("outbox", name, message.id), message),
   remove: (name, id) => save(owned("outbox", name, id), null),
-  all: (name) => keys(owned("outbox", name)).map((key) => load(key)).filter(Boolean)
-    .sort((one, two) => one.at - two.at || (one.id < two.id ? -1 : 1)),
+  all: (name) =>
+    keys(owned("outbox", name))
+      .map((key) => load(key))
+      .filter(Boolean)
+      .sort((one, two) => one.at - two.at || (one.id < two.id ? -1 : 1)),
 };
 
 // ---- rooms --------------------------------------------------------------------------------------
@@ -71,11 +78,19 @@ export const rooms = {
       start -= 1;
     }
     const key = owned("room", name, room.name);
-    return save(key, { ...room, items: items.slice(start) })
-      || save(key, { ...room, epoch: null, seen: null, items: [] });
+    return (
+      save(key, { ...room, items: items.slice(start) }) ||
+      save(key, { ...room, epoch: null, seen: null, items: [] })
+    );
   },
-  remove: (name, room) => save(owned("room", name, room), null),
-  all: (name) => keys(owned("room", name)).map((key) => load(key)).filter(Boolean),
+  remove: (name, room) => ["room", "read"].map((kind) => save(owned(kind, name, room), null)),
+  all: (name) =>
+    keys(owned("room", name))
+      .map((key) => load(key))
+      .filter(Boolean),
+  // Up to where it was read, for the other tabs.
+  saveRead: (name, { name: room, epoch, read }) => save(owned("read", name, room), { epoch, read }),
+  read: (name, { name: room }) => load(owned("read", name, room)),
   order: (name) => load(owned("rooms", name), []),
   saveOrder: (name, order) => save(owned("rooms", name), order),
 };

@@ -1,5 +1,5 @@
-// The dialog that goes to a room or a person, joins a room, or starts a private message: a field with
-// a list of what fits. It knows the names that the client knows, and tells what was chosen.
+// The dialog that goes to a room or a person, joins a room, or starts a private message: a field
+// with a list of what fits. It knows the names that the client knows, and tells what was chosen.
 import { $, avatar, countOf, element, setAttribute, setText } from "./dom.js";
 import { goalOf, wrongRoom } from "./names.js";
 
@@ -8,24 +8,37 @@ const MOST = 40;
 export class Switcher {
   constructor(client, choose) {
     Object.assign(this, { client, choose, options: [], index: 0 });
-    $("goal").oninput = () => { this.index = 0; this.render(); };
+    $("goal").oninput = () => {
+      this.index = 0;
+      this.render();
+    };
     $("goal").onkeydown = (event) => this.#key(event);
     $("goals").onclick = ({ target }) => {
       const option = target.closest("[role=option]");
       if (option) this.#take(option.dataset.room);
     };
-    $("switcher").onclick = ({ target }) => { if (target === $("switcher")) $("switcher").close(); };
+    $("switcher").onclick = ({ target }) => {
+      if (target === $("switcher")) $("switcher").close();
+    };
   }
 
   // `sign` is "#" to join, "@" to write, or "" for everything.
   show(sign = "") {
     const titles = { "#": "Join a room", "@": "Start a private message", "": "Go to" };
-    const labels = { "#": "Name of the room, new or not", "@": "Name of the person", "": "Room or person" };
+    const labels = {
+      "#": "Name of the room, new or not",
+      "@": "Name of the person",
+      "": "Room or person",
+    };
     this.sign = sign;
     this.index = 0;
     setText($("switcher-title"), titles[sign]);
     setText($("goal-label"), labels[sign]);
-    setAttribute($("goal"), "placeholder", { "#": "#room", "@": "@name", "": "#room or @name" }[sign]);
+    setAttribute(
+      $("goal"),
+      "placeholder",
+      { "#": "#room", "@": "@name", "": "#room or @name" }[sign],
+    );
     $("goal").value = "";
     $("goal-error").textContent = "";
     $("goal").removeAttribute("aria-invalid");
@@ -38,15 +51,34 @@ export class Switcher {
     if (!$("switcher").open) return;
     this.options = this.#fitting();
     this.index = Math.max(0, Math.min(this.index, this.options.length - 1));
-    $("goals").replaceChildren(...this.options.map(({ room, note, isNew }, index) => {
-      const name = room.slice(1);
-      return element("li", {
-        role: "option", id: `goal-${index}`, "aria-selected": String(index === this.index), "data-room": room,
-      }, room.startsWith("@") ? avatar(name) : element("span", { class: "hash", "aria-hidden": "true" }, "#"),
-      element("span", {}, isNew ? `${room.startsWith("@") ? "Write to" : "Join"} ${room}` : name),
-      element("span", { class: "note-of" }, note));
-    }));
-    setAttribute($("goal"), "aria-activedescendant", this.options.length > 0 ? `goal-${this.index}` : null);
+    $("goals").replaceChildren(
+      ...this.options.map(({ room, note, isNew }, index) => {
+        const name = room.slice(1);
+        return element(
+          "li",
+          {
+            role: "option",
+            id: `goal-${index}`,
+            "aria-selected": String(index === this.index),
+            "data-room": room,
+          },
+          room.startsWith("@")
+            ? avatar(name)
+            : element("span", { class: "hash", "aria-hidden": "true" }, "#"),
+          element(
+            "span",
+            {},
+            isNew ? `${room.startsWith("@") ? "Write to" : "Join"} ${room}` : name,
+          ),
+          element("span", { class: "note-of" }, note),
+        );
+      }),
+    );
+    setAttribute(
+      $("goal"),
+      "aria-activedescendant",
+      this.options.length > 0 ? `goal-${this.index}` : null,
+    );
     setAttribute($("goal"), "aria-expanded", String(this.options.length > 0));
     $("goals").children[this.index]?.scrollIntoView({ block: "nearest" });
   }
@@ -57,7 +89,9 @@ export class Switcher {
     const wanted = /^[#@]/.test(typed) ? typed : this.sign + typed;
     const sought = wanted.toLowerCase();
     const options = new Map();
-    const add = (room, note, rank) => { if (!options.has(room)) options.set(room, { room, note, rank }); };
+    const add = (room, note, rank) => {
+      if (!options.has(room)) options.set(room, { room, note, rank });
+    };
     for (const room of client.rooms.values()) {
       const unread = room.unread(client.name);
       add(room.name, unread > 0 ? `${unread} unread` : "", unread > 0 ? 0 : 1);
@@ -66,10 +100,14 @@ export class Switcher {
     for (const { people } of client.rooms.values()) {
       for (const name of people) if (name !== client.name) add(`@${name}`, "here", 3);
     }
-    const fits = ({ room }) => (/^[#@]/.test(sought) ? room.toLowerCase().startsWith(sought)
-      : room.toLowerCase().includes(sought));
-    const found = [...options.values()].filter(fits)
-      .sort((one, two) => one.rank - two.rank || one.room.localeCompare(two.room)).slice(0, MOST);
+    const fits = ({ room }) =>
+      /^[#@]/.test(sought)
+        ? room.toLowerCase().startsWith(sought)
+        : room.toLowerCase().includes(sought);
+    const found = [...options.values()]
+      .filter(fits)
+      .sort((one, two) => one.rank - two.rank || one.room.localeCompare(two.room))
+      .slice(0, MOST);
     const isWhole = typed !== "" && !/^[#@]?$/.test(typed);
     const goal = goalOf(typed, this.sign);
     if (isWhole && !found.some(({ room }) => room.toLowerCase() === goal.toLowerCase())) {

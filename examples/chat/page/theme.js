@@ -5,7 +5,11 @@
   const root = document.documentElement;
   const system = matchMedia("(prefers-color-scheme: dark)");
   const chosen = () => {
-    try { return localStorage.getItem(KEY); } catch { return null; }
+    try {
+      return localStorage.getItem(KEY);
+    } catch {
+      return null;
+    }
   };
   const show = () => {
     const isDark = (root.dataset.theme ?? (system.matches ? "dark" : "light")) === "dark";
@@ -24,7 +28,9 @@
   apply(chosen());
   document.addEventListener("DOMContentLoaded", show);
   system.addEventListener("change", show);
-  addEventListener("storage", ({ key }) => { if (key === KEY) apply(chosen()); });
+  addEventListener("storage", ({ key }) => {
+    if (key === KEY) apply(chosen());
+  });
   document.addEventListener("click", ({ target }) => {
     const button = target.closest("[data-theme-switch]");
     if (!button) return;
@@ -33,7 +39,9 @@
       // The choice that equals the system's is no choice: the page follows it again.
       if ((theme === "dark") === system.matches) localStorage.removeItem(KEY);
       else localStorage.setItem(KEY, theme);
-    } catch { /* It holds for this page. */ }
+    } catch {
+      /* It holds for this page. */
+    }
     apply((theme === "dark") === system.matches ? null : theme);
   });
 }

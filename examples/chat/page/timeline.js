@@ -1,33 +1,45 @@
 // The messages of the room that is shown: grouped by author and day, with marks where something is
 // gone, the user's own waiting ones at the end. It does not know the connection.
 import {
-  $, avatar, countOf, dayName, element, hueOf, icon, isSameDay, reconcile, sentence, setAttribute, setText, timeOf,
+  $,
+  countOf,
+  dayName,
+  element,
+  isSameDay,
+  reconcile,
+  setAttribute,
+  setText,
 } from "./dom.js";
+import { makeDay, makeMark, makeMessage, makeNote } from "./message.js";
 
 const PAGE = 500; // messages in the document; earlier ones by the button
 const GROUP = 5 * 60_000; // between two messages of one author that are shown as one group
 const NEAR = 80; // pixels from the end that count as the end
 
-const MARKS = {
-  gap: ({ count }) => [`${countOf(count, "message")} ${count === 1 ? "is" : "are"} gone.`,
-    " The server no longer has what was said here meanwhile."],
-  anew: () => ["This room began anew.", " What is above is no longer on the server."],
-  missed: ({ count }) => [`${countOf(count, "message")} came late.`,
-    " This connection was too slow for them; they follow here."],
-};
-
 export class Timeline {
-  // `actions`: copy(text), edit(id), retry(id), discard(id), read()
+  // `actions`: copy(text), edit(id), retry(id), discard(id), read(), singleKeys()
   constructor(client, actions) {
     Object.assign(this, { client, actions, room: null, shown: PAGE, isAtEnd: true, missed: 0 });
     this.nodes = new Map(); // key → element
     this.scroller = $("scroller");
     this.list = $("messages");
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
-    new ResizeObserver(() => { if (this.isAtEnd) this.toEnd(); }).observe(this.scroller);
-    $("jump").onclick = () => { this.toEnd(); $("text").focus(); };
+    new ResizeObserver(() => {
+      if (this.isAtEnd) this.toEnd();
+    }).observe(this.scroller);
+    $("jump").onclick = () => {
+      this.toEnd();
+      $("text").focus();
+    };
     $("show-older").onclick = () => this.#showOlder();
     this.list.addEventListener("keydown", (event) => this.#key(event));
+    // The buttons of a message are in reach of Tab while the focus is in it.
+    for (const type of ["focusin", "focusout"]) {
+      this.list.addEventListener(type, ({ target }) => {
+        const copy = target.closest(".message")?.querySelector("[data-action=copy]");
+        if (copy) copy.tabIndex = type === "focusin" ? 0 : -1;
+      });
+    }
     this.list.addEventListener("click", (event) => this.#click(event));
   }
 
@@ -35,8 +47,12 @@ export class Timeline {
   open(room) {
     Object.assign(this, { room, shown: PAGE, isAtEnd: true, missed: 0, newest: null });
     this.nodes.clear();
-    this.boundary = room && room.unread(this.client.name) > 0 ? { era: room.era, offset: room.read } : null;
-    this.#quietly(() => { this.list.replaceChildren(); this.render(); });
+    this.boundary =
+      room && room.unread(this.client.name) > 0 ? { era: room.era, offset: room.read } : null;
+    this.#quietly(() => {
+      this.list.replaceChildren();
+      this.render();
+    });
   }
 
   render() {
@@ -49,13 +65,18 @@ export class Timeline {
     const rows = this.#rows(items, pending);
     const isBulk = rows.filter((row) => !row.isConnected).length > 10 || room.catching !== null;
     const update = () => reconcile(this.list, rows);
-    if (isBulk) this.#quietly(update); else update();
+    if (isBulk) this.#quietly(update);
+    else update();
     const keys = new Set(rows.map(({ dataset }) => dataset.key));
     for (const key of this.nodes.keys()) if (!keys.has(key)) this.nodes.delete(key);
     $("older").hidden = room.items.length <= this.shown;
-    setText($("show-older"), `Show earlier (${(room.items.length - items.length).toLocaleString("en")})`);
+    setText(
+      $("show-older"),
+      `Show earlier (${(room.items.length - items.length).toLocaleString("en")})`,
+    );
     this.#empty(rows.length === 0);
-    if (wasAtEnd) this.toEnd(); else this.missed += added;
+    if (wasAtEnd) this.toEnd();
+    else this.missed += added;
     this.#jump();
   }
 
@@ -67,34 +88,44 @@ export class Timeline {
     this.actions.read();
   }
 
-  focusLast() { this.list.querySelector(".message:last-child, .message:nth-last-child(1 of .message)")?.focus(); }
+  focusLast() {
+    [...this.list.querySelectorAll(".message")].at(-1)?.focus();
+  }
 
   // ---- rows -------------------------------------------------------------------------------------
 
   #rows(items, pending) {
     const rows = [];
     const { boundary, client } = this;
-    let before = null, isNewShown = false;
+    let before = null; // the message above, of the same group
+    let isNewShown = false;
     for (const item of items) {
       if (item.kind !== "message") {
-        rows.push(this.#node(item.key, () => this.#mark(item)));
+        rows.push(this.#node(item.key, () => makeMark(item)));
         before = null;
         continue;
       }
       if (!before || !isSameDay(before.at, item.at)) {
         const isFirstOfDay = !rows.some(({ dataset }) => dataset.key === `day ${dayName(item.at)}`);
-        if (isFirstOfDay) rows.push(this.#node(`day ${dayName(item.at)}`, () => this.#day(item.at)));
+        if (isFirstOfDay) rows.push(this.#node(`day ${dayName(item.at)}`, () => makeDay(item.at)));
         before = null;
       }
-      const isUnread = boundary && !isNewShown && item.from !== client.name
-        && (item.era > boundary.era || item.offset > boundary.offset);
+      const isUnread =
+        boundary &&
+        !isNewShown &&
+        item.from !== client.name &&
+        (item.era > boundary.era || item.offset > boundary.offset);
       if (isUnread) {
-        rows.push(this.#node("new", () => element("li", { class: "new" }, element("span", {}, "New"))));
+        rows.push(
+          this.#node("new", () => element("li", { class: "new" }, element("span", {}, "New"))),
+        );
         isNewShown = true;
         before = null;
       }
       const isFirst = before?.from !== item.from || item.at - before.at > GROUP;
-      rows.push(this.#message(item, isFirst, Number.isFinite(item.offset) ? "sent" : "provisional"));
+      rows.push(
+        this.#message(item, isFirst, Number.isFinite(item.offset) ? "sent" : "provisional"),
+      );
       before = item;
     }
     for (const { id, text, at, state, why } of pending) {
@@ -118,56 +149,22 @@ export class Timeline {
 
   #message(item, isFirst, state, why = "") {
     const isOwn = item.from === this.client.name;
-    const node = this.#node(item.key, () => this.#makeMessage(item, isOwn));
-    const name = ["message", isOwn && "own", isFirst && "first", state !== "sent" || isOwn ? state : null];
+    const node = this.#node(item.key, () => makeMessage(item, isOwn));
+    const name = [
+      "message",
+      isOwn && "own",
+      isFirst && "first",
+      state !== "sent" || isOwn ? state : null,
+    ];
     setAttribute(node, "class", name.filter(Boolean).join(" "));
     const shows = `${state} ${this.client.isOnline} ${why}`;
     if (node.dataset.shows !== shows) {
       node.dataset.shows = shows;
       node.querySelector(".note-line")?.remove();
-      const note = this.#note(item, state, why);
+      const note = makeNote(state, why, this.client.isOnline);
       if (note) node.querySelector(".body").append(note);
     }
     return node;
-  }
-
-  #makeMessage({ id, from, text, at }, isOwn) {
-    const author = element("span", { class: "author" }, from);
-    author.style.setProperty("--hue", hueOf(from));
-    const said = element("p", { class: "said", dir: "auto" });
-    said.append(...linked(text));
-    const time = element("time", { datetime: new Date(at).toISOString(), title: new Date(at).toLocaleString() }, timeOf(at));
-    const copy = element("button", { "data-action": "copy", "aria-label": "Copy", title: "Copy (C)", tabindex: -1 }, icon("copy"));
-    return element("li", { class: "message", tabindex: -1, "data-id": id, "data-from": from },
-      isOwn ? null : avatar(from),
-      element("p", { class: "by" }, isOwn ? element("span", { class: "hidden" }, "You") : null, author, time),
-      element("div", { class: "body" }, said),
-      element("div", { class: "tools" }, copy));
-  }
-
-  #note(item, state, why) {
-    const line = (name, text, ...rest) =>
-      element("p", { class: "note-line" }, icon(name), element("span", {}, text), ...rest);
-    const button = (action, label) => element("button", { "data-action": action }, label);
-    if (state === "refused") {
-      return line("warn", `Not sent: ${sentence(why)}`, button("edit", "Edit"), button("retry", "Send again"), button("discard", "Discard"));
-    }
-    if (state === "waiting") {
-      return line("clock", this.client.isOnline ? "Waiting its turn" : "Waiting for the connection", button("edit", "Edit"));
-    }
-    if (state === "provisional") return line("clock", "On this server only, so far");
-    return null;
-  }
-
-  #mark(item) {
-    const [title, text] = MARKS[item.kind](item);
-    const isSoft = item.kind === "missed";
-    return element("li", { class: isSoft ? "mark-line soft" : "mark-line" },
-      element("span", {}, element("b", {}, title), text));
-  }
-
-  #day(at) {
-    return element("li", { class: "day" }, element("time", { datetime: new Date(at).toISOString().slice(0, 10) }, dayName(at)));
   }
 
   #empty(isEmpty) {
@@ -176,9 +173,24 @@ export class Timeline {
     $("log").hidden = isEmpty;
     if (!isEmpty) return;
     const isLoading = room.catching !== null || (!room.isJoined && room.epoch === null);
-    setText($("empty-title"), isLoading ? room.name : room.isDirect ? `You and ${room.name.slice(1)}` : `${room.name} is quiet`);
-    setText($("empty-text"), isLoading ? (client.isOnline ? "Fetching the messages…" : "Its messages come with the connection. You can write already.")
-      : room.isDirect ? "Only the two of you can read what is said here." : "Nobody has said anything yet. Begin.");
+    setText(
+      $("empty-title"),
+      isLoading
+        ? room.name
+        : room.isDirect
+          ? `You and ${room.name.slice(1)}`
+          : `${room.name} is quiet`,
+    );
+    setText(
+      $("empty-text"),
+      isLoading
+        ? client.isOnline
+          ? "Fetching the messages…"
+          : "Its messages come with the connection. You can write already."
+        : room.isDirect
+          ? "Only the two of you can read what is said here."
+          : "Nobody has said anything yet. Begin.",
+    );
   }
 
   // ---- scrolling --------------------------------------------------------------------------------
@@ -186,14 +198,20 @@ export class Timeline {
   #scrolled() {
     const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
-    if (isAtEnd && !this.isAtEnd) { this.missed = 0; this.actions.read(); }
+    if (isAtEnd && !this.isAtEnd) {
+      this.missed = 0;
+      this.actions.read();
+    }
     this.isAtEnd = isAtEnd;
     this.#jump();
   }
 
   #jump() {
     $("jump").hidden = this.isAtEnd;
-    setText($("jump-text"), this.missed > 0 ? countOf(this.missed, "new message") : "To the newest");
+    setText(
+      $("jump-text"),
+      this.missed > 0 ? countOf(this.missed, "new message") : "To the newest",
+    );
   }
 
   #countNew(items) {
@@ -227,8 +245,11 @@ export class Timeline {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const current = event.target.closest(".message");
     if (!current || event.target.closest("button")) return;
-    const all = [...this.list.querySelectorAll(".message")], index = all.indexOf(current);
-    const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: all.length - 1 }[event.key];
+    const all = [...this.list.querySelectorAll(".message")],
+      index = all.indexOf(current);
+    const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: all.length - 1 }[
+      event.key
+    ];
     if (to !== undefined) {
       event.preventDefault();
       if (to >= all.length) $("text").focus();
@@ -251,11 +272,4 @@ export class Timeline {
     if (action === "copy") this.actions.copy(message.querySelector(".said").textContent);
     else this.actions[action](message.dataset.id);
   }
-}
-
-// Text, with its addresses as links.
-function linked(text) {
-  const parts = text.split(/(https?:\/\/[^\s<>"'`]*[^\s<>"'`.,;:!?)\]}])/u);
-  return parts.map((part, index) => (index % 2 === 0 ? part
-    : element("a", { href: part, target: "_blank", rel: "noopener noreferrer", tabindex: -1 }, part)));
 }
