@@ -117,7 +117,6 @@ export class Client extends EventTarget {
     this.#command({ t: "leave", room: name });
     for (const { id } of this.pending.filter(({ room }) => room === name)) this.discard(id);
     this.rooms.delete(name);
-    this.#touched.delete(name);
     roomStore.remove(this.name, name);
     this.#saveOrder();
     this.#changed();
@@ -255,7 +254,7 @@ export class Client extends EventTarget {
   // ---- events of the server ---------------------------------------------------------------------
 
   #handle(event) {
-    const room = this.rooms.get(event.room);
+    const room = this.rooms.get(event.room) ?? this.#respelt(event.room);
     switch (event.t) {
       case "welcome":
         this.#welcome(event);
@@ -285,8 +284,7 @@ export class Client extends EventTarget {
         }
         break;
       case "room":
-        if (event.people > 0) this.known.set(event.room, event.people);
-        else this.known.delete(event.room);
+        this.known.set(event.room, event.people);
         break;
       case "refused":
         this.#refused(event);
@@ -342,6 +340,23 @@ export class Client extends EventTarget {
     if (isNew) this.#tell(room, [event]);
   }
 
+  // A private room that was joined by another spelling of the name.
+  #respelt(name) {
+    if (!name?.startsWith("@")) return undefined;
+    const isSame = (other) => other.toLowerCase() === name.toLowerCase();
+    const room = [...this.rooms.values()].find((one) => isSame(one.name));
+    if (!room) return undefined;
+    for (const message of this.pending.filter((one) => one.room === room.name)) {
+      const { id, text, at, why } = Object.assign(message, { room: name });
+      outbox.add(this.name, { id, room: name, text, at, why });
+    }
+    roomStore.remove(this.name, room.name);
+    room.name = name;
+    this.rooms = new Map([...this.rooms.values()].map((one) => [one.name, one]));
+    this.#saveOrder();
+    return room;
+  }
+
   #refused({ id, room, why, retry }) {
     const message = this.pending.find((one) => one.id === id);
     if (message && retry !== undefined) {
@@ -353,6 +368,12 @@ export class Client extends EventTarget {
     } else if (message) {
       outbox.add(this.name, { id, room: message.room, text: message.text, at: message.at, why });
       Object.assign(message, { state: "refused", why });
+    } else if (retry !== undefined) {
+      const later = this.rooms.get(room);
+      const again = () => {
+        if (later.catching && this.rooms.has(later.name)) this.#join(later);
+      };
+      if (later) setTimeout(again, retry);
     } else {
       if (this.rooms.get(room)?.epoch === null) this.#unfounded(room, why);
       this.dispatchEvent(new CustomEvent("refused", { detail: { room, why } }));
@@ -414,7 +435,7 @@ export class Client extends EventTarget {
   }
 
   #touch(room) {
-    this.#touched.add(room.name);
+    this.#touched.add(room);
     this.#saving ??= setTimeout(() => this.#save(), 500);
   }
 
@@ -422,7 +443,9 @@ export class Client extends EventTarget {
     clearTimeout(this.#saving);
     this.#saving = null;
     if (this.name === null) return;
-    for (const name of this.#touched) roomStore.save(this.name, this.rooms.get(name).stored());
+    for (const room of this.#touched) {
+      if (this.rooms.get(room.name) === room) roomStore.save(this.name, room.stored());
+    }
     this.#touched.clear();
   }
 

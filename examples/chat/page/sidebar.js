@@ -41,7 +41,7 @@ export class Sidebar {
       open.map(([name, people]) => {
         if (!others.has(name)) others.set(name, makeRow({ name }));
         const row = others.get(name);
-        setText(row.querySelector(".count"), String(people));
+        setText(row.querySelector(".count"), people > 0 ? String(people) : "");
         setText(row.querySelector(".more"), `${countOf(people, "person", "people")}, join`);
         return row;
       }),
