@@ -312,6 +312,61 @@ export const checks = {
     assert(await page.evaluate(() => document.activeElement.id), 'text');
   },
 
+  async 'on a phone, the rooms and the messages take turns'(stage) {
+    const { mock, page } = stage;
+    mock.present.set('#rust', ['Bob']);
+    await page.setViewportSize({ width: 390, height: 700 });
+    await stage.signIn();
+    const focus = () => page.evaluate(() => document.activeElement.id);
+    assert(await page.locator('#sidebar').isVisible(), false);
+    assert(await focus(), 'room-name');
+    await page.getByRole('button', { name: 'All rooms' }).click();
+    assert(await page.locator('#room').isVisible(), false);
+    mock.say('#lobby', 'Bob', 'not seen');
+    await page.getByRole('button', { name: 'lobby 1 unread' }).waitFor();
+    await page.getByRole('button', { name: 'rust 1 person, join' }).click();
+    await until(() => mock.people('#rust').includes('Ann'), 'in #rust');
+    assert(await focus(), 'room-name');
+    assert(await page.locator('#sidebar').isVisible(), false);
+    await page.getByRole('button', { name: 'All rooms, 1 unread elsewhere' }).waitFor();
+    await page.locator('#show-people').click();
+    assert(await focus(), 'hide-people');
+    await page.keyboard.press('Escape');
+    assert(await focus(), 'show-people');
+    await page.locator('#show-people').click();
+    await page.getByRole('button', { name: 'Leave #rust' }).click();
+    await page.getByRole('button', { name: 'Leave', exact: true }).click();
+    await stage.shows(['not seen']);
+    await until(() => !mock.people('#rust').includes('Ann'), 'out of #rust');
+    const small = await page.evaluate(() =>
+      [...document.querySelectorAll('button, input, textarea')]
+        .filter((one) => one.checkVisibility() && one.getBoundingClientRect().width > 1)
+        .map((one) => [one.id, one.getBoundingClientRect()])
+        .filter(([, { width, height }]) => Math.min(width, height) < 40)
+        .map(([id, { width, height }]) => `${id} ${width}×${height}`),
+    );
+    assert(small, [], 'targets under 40 pixels');
+  },
+
+  async 'somebody signs out, and in by another name'(stage) {
+    const { mock, page } = stage;
+    await stage.signIn();
+    await stage.say('as Ann');
+    await stage.shows(['as Ann']);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.locator('#confirm-yes').click();
+    await until(() => mock.connections.size === 0, 'the connection is closed');
+    await page.getByLabel('Your name').fill('Bea');
+    await page.keyboard.press('Enter');
+    await page.locator('#app[data-state=open]').waitFor();
+    await stage.say('as Bea');
+    await stage.shows(['as Ann', 'as Bea']);
+    assert(await page.locator('.own .said').allTextContents(), ['as Bea']);
+    await page.reload();
+    await stage.shows(['as Ann', 'as Bea']);
+    assert(await page.locator('#me').textContent(), 'Bea');
+  },
+
   async 'every control is reached by Tab, and shows it'(stage) {
     const { page } = stage;
     await stage.signIn();

@@ -19,8 +19,8 @@ export const holds = (value, what) => {
 };
 
 /** Waits until `test` returns something true; it is asked again and again. */
-export async function until(test, what) {
-  const end = Date.now() + PATIENCE;
+export async function until(test, what, patience = PATIENCE) {
+  const end = Date.now() + patience;
   for (;;) {
     const value = await test();
     if (value) return value;

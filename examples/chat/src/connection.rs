@@ -157,7 +157,7 @@ impl Page<'_> {
         hub.begin(&self.seat);
         let lobby = Room::public(LOBBY).ok();
         let rooms = hub.counts(rooms.into_iter().chain(lobby));
-        let (limits, store) = (Limits::ALL, self.app.log.store());
+        let (limits, store) = (Limits::with_rate(hub.rate()), self.app.log.store());
         let event = Event::Welcome { name: name.as_str(), rooms, directs, limits, store };
         Ok(hub.answer(&self.seat, &event)?)
     }

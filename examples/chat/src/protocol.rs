@@ -146,6 +146,8 @@ pub(crate) struct Limits {
     text: usize,
     name: usize,
     room: usize,
+    /// Messages a second; four times as many at once.
+    rate: u32,
 }
 
 /// Where messages are kept.
@@ -208,7 +210,9 @@ impl<'a> Event<'a> {
 }
 
 impl Limits {
-    pub(crate) const ALL: Self = Self { text: MAX_TEXT, name: MAX_NAME, room: MAX_ROOM };
+    pub(crate) const fn with_rate(rate: u32) -> Self {
+        Self { text: MAX_TEXT, name: MAX_NAME, room: MAX_ROOM, rate }
+    }
 }
 
 /// The version of all this.

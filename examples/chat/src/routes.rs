@@ -70,11 +70,29 @@ fn asset(kind: &'static str, content: &'static str) -> Response {
 /// Paths, types and contents: all are part of the program.
 const ASSETS: &[(&str, &str, &str)] = &[
     ("/", HTML, include_str!("../page/chat.html")),
+    ("/prices", HTML, include_str!("../page/prices.html")),
+    ("/delivery.js", JS, include_str!("../../delivery.js")),
+    ("/attention.js", JS, include_str!("../page/attention.js")),
+    ("/base.css", CSS, include_str!("../page/base.css")),
     ("/chat.css", CSS, include_str!("../page/chat.css")),
     ("/chat.js", JS, include_str!("../page/chat.js")),
-    ("/delivery.js", JS, include_str!("../../delivery.js")),
-    ("/prices", HTML, include_str!("../page/prices.html")),
+    ("/client.js", JS, include_str!("../page/client.js")),
+    ("/composer.js", JS, include_str!("../page/composer.js")),
+    ("/connection.js", JS, include_str!("../page/connection.js")),
+    ("/dom.js", JS, include_str!("../page/dom.js")),
+    ("/message.js", JS, include_str!("../page/message.js")),
+    ("/names.js", JS, include_str!("../page/names.js")),
+    ("/plot.js", JS, include_str!("../page/plot.js")),
+    ("/prices.css", CSS, include_str!("../page/prices.css")),
     ("/prices.js", JS, include_str!("../page/prices.js")),
+    ("/room.js", JS, include_str!("../page/room.js")),
+    ("/sidebar.js", JS, include_str!("../page/sidebar.js")),
+    ("/sign-in.js", JS, include_str!("../page/sign-in.js")),
+    ("/status.js", JS, include_str!("../page/status.js")),
+    ("/storage.js", JS, include_str!("../page/storage.js")),
+    ("/switcher.js", JS, include_str!("../page/switcher.js")),
+    ("/theme.js", JS, include_str!("../page/theme.js")),
+    ("/timeline.js", JS, include_str!("../page/timeline.js")),
 ];
 
 const CSS: &str = "text/css; charset=utf-8";

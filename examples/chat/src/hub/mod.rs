@@ -67,6 +67,11 @@ impl Hub {
         }
     }
 
+    /// Returns how many messages a second a person may say.
+    pub(crate) const fn rate(&self) -> u32 {
+        self.rate
+    }
+
     /// Finds the session that a page names, or begins one.
     pub(crate) fn attach(
         &mut self,
