@@ -217,9 +217,21 @@ export const checks = {
   async 'a burst waits its turn, and arrives in order'(stage) {
     await stage.signIn();
     const texts = Array.from({ length: 24 }, (_, index) => `${index}`);
-    for (const text of texts) await stage.say(text);
+    await stage.page.evaluate((all) => {
+      for (const text of all) {
+        document.querySelector('#text').value = text;
+        document.querySelector('#composer').requestSubmit();
+      }
+    }, texts);
     await until(() => stage.texts().length === 24, 'all are sent');
     assert(stage.texts(), texts);
+    assert(stage.mock.hasty, 0);
+    // A server that allows less says so, and nothing is lost.
+    stage.mock.tokens = -2;
+    for (const text of ['not so', 'fast']) await stage.say(text);
+    await until(() => stage.texts().length === 26, 'they are sent again');
+    holds(stage.mock.hasty > 0, 'they came too soon');
+    await until(async () => (await stage.page.locator('.note-line').count()) === 0, 'confirmed');
   },
 
   async 'two tabs of a user both work'(stage) {

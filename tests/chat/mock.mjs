@@ -34,6 +34,9 @@ export class Mock {
   isMute = false; // accepts, and never answers
   isDown = false; // serves the pages, and no socket
   logins = 0;
+  tokens = 20; // messages that may be said now, 5 more a second
+  filled = Date.now();
+  hasty = 0; // messages that came too soon
 
   constructor(WebSocketServer) {
     this.WebSocketServer = WebSocketServer;
@@ -309,9 +312,23 @@ export class Mock {
         (name) => ({ t: 'typing', room: name, name: session.name }),
         session,
       );
+    if (!this.#mayMore()) {
+      this.hasty += 1;
+      const { id } = command;
+      return this.#send(session, { t: 'refused', id, room, why: 'slow down', retry: 200 });
+    }
     const why = this.refuse?.(command);
     if (why) return this.#send(session, { t: 'refused', id: command.id, room, why });
     return this.say(log, session.name, command.text, { id: command.id });
+  }
+
+  #mayMore() {
+    const now = Date.now();
+    this.tokens = Math.min(20, this.tokens + ((now - this.filled) / 1000) * 5);
+    this.filled = now;
+    if (this.tokens < 1) return false;
+    this.tokens -= 1;
+    return true;
   }
 
   async #history(session, room, name, since) {
