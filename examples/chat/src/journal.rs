@@ -124,11 +124,11 @@ impl Journal {
 
     pub(crate) fn after(&self, room: &Room, position: &Position, limit: usize) -> Page {
         let shelf = lock(&self.shelf);
-        let kept = shelf.readable(room);
-        let (start, gap) = position.begin(&self.epoch, *kept.start(), *kept.end());
+        let (first, last) = shelf.readable(room);
+        let (start, gap) = position.begin(&self.epoch, first, last);
         let records = shelf.after(room, start, limit);
         let end = records.last().map_or(start, |record| record.offset);
-        Page { epoch: Arc::clone(&self.epoch), records, end, last: *kept.end(), gap }
+        Page { epoch: Arc::clone(&self.epoch), records, end, last, gap }
     }
 
     pub(crate) fn rooms(&self) -> Vec<Room> {

@@ -3,7 +3,6 @@
 //! What is put here is seen when it is [published](Shelf::publish): when the disk has it.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::ops::RangeInclusive;
 use std::sync::Arc;
 
 use crate::names::{Name, Room};
@@ -118,11 +117,11 @@ impl Shelf {
         self.owners.get(&name.folded()).map(|owner| (&owner.name, owner.key.as_str()))
     }
 
-    /// Returns the offsets of the messages that can be read.
-    pub(crate) fn readable(&self, room: &Room) -> RangeInclusive<u64> {
-        let Some(kept) = self.rooms.get(room) else { return 1..=0 };
+    /// Returns the first and the last of the offsets that can be read: 1 and 0 if there is none.
+    pub(crate) fn readable(&self, room: &Room) -> (u64, u64) {
+        let Some(kept) = self.rooms.get(room) else { return (1, 0) };
         let first = (kept.published + 1).saturating_sub(self.history as u64);
-        first.max(kept.first())..=kept.published
+        (first.max(kept.first()), kept.published)
     }
 
     /// Returns messages with higher offsets.

@@ -37,14 +37,18 @@ pub(crate) async fn events(
             return (StatusCode::BAD_REQUEST, why).into_response();
         }
     };
+    let Some(newest) = app.hub().watch(&room) else {
+        let why = "there are as many rooms as there may be\n";
+        return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
+    };
     let (sender, events) = mpsc::channel(WAITING);
     tokio::spawn(async move {
-        let newest = app.hub().watch(&room);
         tokio::select! {
             () = app.shutdown.begun() => {}
             // Without the log, the reader comes again by itself.
             Ok(()) | Err(_) = feed(&app, &room, position, newest, &sender) => {}
         }
+        app.hub().tidy(&room);
     });
     let alive = KeepAlive::new().interval(Duration::from_secs(15)).text("");
     Sse::new(Events(events)).keep_alive(alive).into_response()

@@ -30,12 +30,12 @@ impl Hub {
         room: &Room,
         position: Position,
     ) -> Result<(), &'static str> {
+        if !self.has_room_for(room) {
+            return Err("there are as many rooms as there may be");
+        }
         let Some(client) = self.clients.get_mut(&seat.key) else { return Ok(()) };
         if !client.rooms.contains_key(room) && client.rooms.len() >= MAX_JOINED {
             return Err("you are in 50 rooms already: leave one");
-        }
-        if !self.rooms.contains_key(room) && self.rooms.len() >= MAX_ROOMS {
-            return Err("there are as many rooms as there may be");
         }
         let reading = Reading::new(position, Pace::Behind { was_slow: false });
         let is_new = client.rooms.insert(room.clone(), reading).is_none();
@@ -85,9 +85,19 @@ impl Hub {
         rooms.into_iter().map(count).collect()
     }
 
-    /// Returns what shows the offset of the newest message of a room, as it comes.
-    pub(crate) fn watch(&mut self, room: &Room) -> watch::Receiver<u64> {
-        self.rooms.entry(room.clone()).or_default().last.subscribe()
+    /// Returns what shows the offset of the newest message of a room, as it comes; `None` if there
+    /// are too many rooms. [`tidy`](Self::tidy) up afterwards.
+    pub(crate) fn watch(&mut self, room: &Room) -> Option<watch::Receiver<u64>> {
+        self.has_room_for(room)
+            .then(|| self.rooms.entry(room.clone()).or_default().last.subscribe())
+    }
+
+    /// Forgets a room if nobody is in it and nobody watches it.
+    pub(crate) fn tidy(&mut self, room: &Room) {
+        let is_empty = |members: &Members| members.keys.is_empty() && members.last.is_closed();
+        if self.rooms.get(room).is_some_and(is_empty) {
+            self.rooms.remove(room);
+        }
     }
 
     /// Returns who is in a room; of two, who is online.
@@ -173,13 +183,16 @@ impl Hub {
         }
     }
 
-    /// Forgets that a page has joined a room, and the room if nobody is left.
+    /// Forgets that a page has joined a room.
     pub(super) fn remove_key(&mut self, room: &Room, key: Key) {
-        let Some(members) = self.rooms.get_mut(room) else { return };
-        members.keys.remove(&key);
-        if members.keys.is_empty() && members.last.is_closed() {
-            self.rooms.remove(room);
+        if let Some(members) = self.rooms.get_mut(room) {
+            members.keys.remove(&key);
         }
+        self.tidy(room);
+    }
+
+    fn has_room_for(&self, room: &Room) -> bool {
+        self.rooms.len() < MAX_ROOMS || self.rooms.contains_key(room)
     }
 
     fn is_online(&self, name: &Name) -> bool {

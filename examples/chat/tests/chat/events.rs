@@ -46,7 +46,7 @@ impl Reader {
                 Some(("id", value)) => id = value.to_owned(),
                 Some(("data", value)) => data = serde_json::from_str(value).unwrap(),
                 // Lines of the chunked coding, too, and comments.
-                _ if line.is_empty() && name != "" => return (name, id, data),
+                _ if line.is_empty() && !name.is_empty() => return (name, id, data),
                 _ => {}
             }
         }

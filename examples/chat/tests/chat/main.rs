@@ -1,7 +1,5 @@
 //! The chat as a program: real processes, real sockets, and pages as a browser would be.
 #![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
     clippy::expect_used,
     clippy::panic,
     clippy::std_instead_of_alloc,
@@ -20,3 +18,4 @@ mod rooms;
 mod server;
 mod slow_reader;
 mod start;
+mod tls;

@@ -31,8 +31,13 @@ impl Page {
 
     /// Logs in, with a session that has not begun.
     pub(crate) async fn connect(address: &str, name: &str) -> Self {
+        Self::on(socket(address).await, address, name)
+    }
+
+    /// Logs in on a connection that has said nothing.
+    pub(crate) fn on(socket: WebSocket<NetStream>, address: &str, name: &str) -> Self {
         let mut page = Self {
-            socket: socket(address).await,
+            socket,
             session: Session::new(id(), Limits::default()),
             address: address.to_owned(),
             name: name.to_owned(),
@@ -110,11 +115,9 @@ impl Page {
         };
         let received = timeout(PATIENCE, received).await.expect("something comes");
         let Ok(Some(message)) = received else { return false };
-        match self.session.handle_message(message).unwrap() {
-            Some(SessionEvent::Message(message)) => {
-                self.events.push_back(serde_json::from_str(message.as_text().unwrap()).unwrap());
-            }
-            Some(_) | None => {}
+        if let Some(SessionEvent::Message(message)) = self.session.handle_message(message).unwrap()
+        {
+            self.events.push_back(serde_json::from_str(message.as_text().unwrap()).unwrap());
         }
         true
     }
