@@ -152,7 +152,8 @@ impl Page<'_> {
         let name = &self.seat.name;
         let rooms = self.app.log.rooms().await?;
         let is_own = |room: &&Room| room.pair().is_some_and(|pair| pair.contains(&name));
-        let directs = rooms.iter().filter(is_own).map(|room| room.seen_by(name)).collect();
+        let directs = rooms.iter().filter(is_own).map(|room| room.seen_by(name));
+        let directs = directs.take(LISTED_DIRECTS).collect();
         let mut hub = self.app.hub();
         hub.begin(&self.seat);
         let lobby = Room::public(LOBBY).ok();
@@ -318,6 +319,8 @@ impl From<LogError> for End {
 const LOBBY: &str = "#lobby";
 /// Who connects and does not log in is sent away.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
+/// Conversations that a page is told of when it comes.
+const LISTED_DIRECTS: usize = 500;
 /// Messages in a chunk of history at most.
 const CHUNK: usize = 100;
 const SLOW_DOWN: &str = "slow down";

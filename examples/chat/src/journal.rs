@@ -58,6 +58,8 @@ struct Writer {
     file: File,
     /// Up to where the file is whole.
     len: u64,
+    /// Whether there may be something behind that.
+    is_torn: bool,
     lines: usize,
     shelf: Arc<Mutex<Shelf>>,
     epoch: Arc<str>,
@@ -100,6 +102,7 @@ impl Journal {
             path,
             file,
             len,
+            is_torn: false,
             lines,
             shelf: Arc::clone(&shelf),
             epoch: Arc::clone(&epoch),
@@ -229,15 +232,16 @@ impl Writer {
         if bytes.is_empty() {
             return Ok(());
         }
-        let written = self.file.write_all(bytes).and_then(|()| self.file.sync_data());
-        match written {
-            Ok(()) => self.len += bytes.len() as u64,
-            Err(_) => {
-                self.file.set_len(self.len)?;
-                self.file.seek(SeekFrom::Start(self.len))?;
-            }
+        if self.is_torn {
+            self.file.set_len(self.len)?;
+            self.file.seek(SeekFrom::Start(self.len))?;
         }
-        written
+        self.is_torn = true;
+        self.file.write_all(bytes)?;
+        self.file.sync_data()?;
+        self.is_torn = false;
+        self.len += bytes.len() as u64;
+        Ok(())
     }
 
     /// Replaces the file by one without what is no longer kept.
@@ -245,7 +249,7 @@ impl Writer {
         let (len, lines) = rewrite(&self.path, &self.epoch, &lock(&self.shelf))?;
         let mut file = File::options().write(true).open(&self.path)?;
         file.seek(SeekFrom::End(0))?;
-        (self.file, self.len, self.lines) = (file, len, lines);
+        (self.file, self.len, self.is_torn, self.lines) = (file, len, false, lines);
         Ok(())
     }
 }
@@ -525,6 +529,54 @@ mod tests {
         Runtime::new().unwrap().block_on(check(&directory, steps.collect()));
         let file = fs::read_to_string(directory.join("journal.jsonl")).unwrap();
         assert!(file.lines().count() < SPARE_LINES + 1000, "{}", file.lines().count());
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_the_disk_has_no_room_for_is_not_seen_and_may_be_said_again() {
+        let directory = new_directory();
+        fs::create_dir_all(&directory).unwrap();
+        let path = directory.join("file");
+        let (sender, mut updates) = mpsc::channel(10);
+        let mut writer = Writer {
+            file: File::options().write(true).open("/dev/full").unwrap(),
+            len: 0,
+            is_torn: false,
+            lines: 0,
+            shelf: Arc::new(Mutex::new(Shelf::new(HISTORY))),
+            epoch: "epoch".into(),
+            updates: sender,
+            _lock: File::create(&path).unwrap(),
+            path,
+        };
+        let name = Name::parse("Ann").unwrap();
+        let mut serve = |writer: &mut Writer| {
+            let (append, appended) = oneshot::channel();
+            let (claim, claimed) = oneshot::channel();
+            writer.serve(vec![
+                Request::Append { room: room(0), said: said(0, 1), reply: append },
+                Request::Claim { name: name.clone(), key: "key".into(), reply: claim },
+            ]);
+            let update = updates.try_recv().ok();
+            (appended.blocking_recv().unwrap(), claimed.blocking_recv().unwrap(), update)
+        };
+        let (appended, claimed, update) = serve(&mut writer);
+        assert!(appended.is_err() && claimed.is_err() && update.is_none());
+        assert_eq!(lock(&writer.shelf).len(), 0);
+        assert_eq!(lock(&writer.shelf).readable(&room(0)), (1, 0));
+
+        // There is room again, behind what was left of the first attempt.
+        fs::write(&writer.path, "{\"said").unwrap();
+        writer.file = File::options().write(true).open(&writer.path).unwrap();
+        let (appended, claimed, update) = serve(&mut writer);
+        let appended = appended.unwrap();
+        assert_eq!((appended.record.offset, appended.is_new), (1, true));
+        assert_eq!(claimed.unwrap(), Some(name));
+        assert!(update.is_some());
+        let written = fs::read_to_string(&writer.path).unwrap();
+        assert_eq!(written.lines().count(), 2, "{written}");
+        assert!(written.lines().all(|line| serde_json::from_str::<Line>(line).is_ok()));
         fs::remove_dir_all(directory).unwrap();
     }
 

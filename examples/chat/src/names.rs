@@ -123,6 +123,8 @@ pub(crate) fn text(text: &str) -> Result<&str, &'static str> {
         Err("a message is not empty")
     } else if text.chars().count() > MAX_TEXT {
         Err("a message has at most 2000 characters")
+    } else if text.contains(|c: char| c.is_control() && c != '\n' && c != '\t') {
+        Err("a message has no control characters")
     } else {
         Ok(text)
     }

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
 use sanswire::delivery::SUBPROTOCOL;
-use sanswire::extension::DeflateConfig;
+use sanswire::extension::{DeflateConfig, Takeover};
 use sanswire::io::axum::{Rejection, WebSocketUpgrade};
 
 use crate::app::App;
@@ -36,7 +36,9 @@ async fn chat(
     }
     let upgrade = upgrade
         .subprotocols(&[SUBPROTOCOL])
-        .deflate(&DeflateConfig::default())
+        // Each message is compressed alone: how well one shrinks tells nothing of another, which may
+        // be private (RFC 7692, §8).
+        .deflate(&DeflateConfig::default().takeover(Takeover::Reset))
         .config(connection::config())
         .shut_down_on(&app.shutdown);
     Ok(upgrade.on_open(|socket| connection::serve(socket, app)).into_response())

@@ -80,7 +80,6 @@ impl Hub {
         new: SessionId,
     ) -> Result<Seat, Denied> {
         let attachment = self.sessions.attach(name.clone(), hello, new, self.began.elapsed())?;
-        self.forget_dropped();
         let server = self.sessions.get(attachment).map_or(new, |session| session.id());
         let key = Key { page: hello.from, server };
         let client = self.clients.entry(key).or_insert_with(|| Client::new(name.clone()));
@@ -97,6 +96,8 @@ impl Hub {
             asks: Bucket::new(ASKS, ASKS.saturating_mul(4), now),
         });
         person.keys.insert(key);
+        // The new session may have taken the place of another.
+        self.forget_dropped();
         Ok(Seat { name: name.clone(), wake, key, attachment })
     }
 

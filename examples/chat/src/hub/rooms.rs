@@ -74,7 +74,7 @@ impl Hub {
         }
     }
 
-    /// Returns the number of people in these rooms, and in those where there are some.
+    /// Returns the rooms with the most people, of these and of those where there are some.
     pub(crate) fn counts(&self, known: impl IntoIterator<Item = Room>) -> Vec<Count> {
         let mut rooms: BTreeSet<_> = known.into_iter().chain(self.rooms.keys().cloned()).collect();
         rooms.retain(|room| room.pair().is_none());
@@ -82,7 +82,10 @@ impl Hub {
             let people = self.rooms.get(&room).map_or(0, |members| members.people.len());
             Count { room: room.to_string(), people }
         };
-        rooms.into_iter().map(count).collect()
+        let mut counts: Vec<_> = rooms.into_iter().map(count).collect();
+        counts.sort_by_key(|count| std::cmp::Reverse(count.people));
+        counts.truncate(LISTED_ROOMS);
+        counts
     }
 
     /// Returns what shows the offset of the newest message of a room, as it comes; `None` if there
@@ -200,6 +203,8 @@ impl Hub {
     }
 }
 
+/// How many rooms a page is told of when it comes.
+const LISTED_ROOMS: usize = 200;
 /// How many rooms a page may have joined.
 const MAX_JOINED: usize = 50;
 /// How many rooms there may be.

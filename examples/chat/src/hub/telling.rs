@@ -67,7 +67,8 @@ impl Hub {
             for (room, members) in self.rooms.iter().filter(|(room, _)| room.pair().is_none()) {
                 let (room, people) = (room.to_string(), members.people.len());
                 let event = Event::Room { room: &room, people }.to_json();
-                client.is_stale |= !client.offer(session, Message::text(event));
+                // Of more rooms than there is room for, the rest is told when it changes.
+                client.offer(session, Message::text(event));
             }
         }
         client.rooms.iter().find_map(|(room, reading)| match reading.pace {
@@ -81,12 +82,7 @@ impl Hub {
     /// Tells a page what the log has said, or as much as one chunk may have.
     pub(crate) fn run(&mut self, seat: &Seat, errand: &Errand, page: &Page) -> Result<(), Refusal> {
         let Errand { room, position, was_slow } = errand;
-        let mut size = 0;
-        let fits = |record: &&Arc<Record>| {
-            size += record.said.text.len();
-            size <= MAX_CHUNK || size == record.said.text.len()
-        };
-        let records: Vec<_> = page.records.iter().take_while(fits).cloned().collect();
+        let records = chunk(&page.records);
         let end = records.last().map_or(page.end, |record| record.offset);
         let Some(client) = self.clients.get(&seat.key) else { return Ok(()) };
         // It may have left the room, or joined it again from elsewhere.
@@ -109,11 +105,11 @@ impl Hub {
         let event = Event::History {
             room: &name,
             epoch: &page.epoch,
-            messages: &records,
+            messages: records,
             last: page.last,
             gap: page.gap,
             more: end < page.last,
-            people: &people.iter().map(Name::as_str).collect::<Vec<_>>(),
+            people: &people.iter().map(Name::as_str).take(LISTED_PEOPLE).collect::<Vec<_>>(),
         };
         self.answer(seat, &event)?;
         let client = self.clients.get_mut(&seat.key);
@@ -147,5 +143,19 @@ fn message_for(room: &Room, event: impl Fn(&str) -> String) -> impl Fn(&Name) ->
     move |name| shared.clone().unwrap_or_else(|| Message::text(event(&room.seen_by(name))))
 }
 
-/// Bytes of text in a chunk of history at most.
-const MAX_CHUNK: usize = 64 << 10;
+/// Returns as many messages as fit into an event, but one at least.
+fn chunk(records: &[Arc<Record>]) -> &[Arc<Record>] {
+    let mut size = 0;
+    let fits = |record: &&Arc<Record>| {
+        // At most: a character of a text becomes two at worst.
+        size += 200 + 2 * record.said.text.len();
+        size <= MAX_CHUNK
+    };
+    let count = records.iter().take_while(fits).count();
+    &records[..count.max(1).min(records.len())]
+}
+
+/// How many people are named at most. All are counted.
+const LISTED_PEOPLE: usize = 500;
+/// Bytes of messages in an event at most.
+const MAX_CHUNK: usize = 96 << 10;

@@ -225,6 +225,7 @@ async fn a_message_that_is_none_is_refused_by_its_id_and_the_page_goes_on() {
     for (room, id, text, why) in [
         ("#attic", "e1", long.as_str(), "at most 2000 characters"),
         ("#attic", "e2", " \n ", "not empty"),
+        ("#attic", "e0", "a\u{1b}[31mb", "no control characters"),
         ("#cellar", "e3", "hello", "join the room first"),
         ("attic", "e4", "hello", "begins with # or @"),
         ("#Attic", "e5", "hello", "lower-case"),
