@@ -86,6 +86,15 @@ export class Stage {
     return this.mock.log(room).messages.map(({ text }) => text);
   }
 
+  /** Waits until the server has these messages, and no others, and the page knows. */
+  async has(texts, room = '#lobby') {
+    await until(
+      () => JSON.stringify(this.texts(room)) === JSON.stringify(texts),
+      `the server has ${JSON.stringify(texts)}, rather than ${JSON.stringify(this.texts(room))}`,
+    );
+    await this.page.locator('.note-line').first().waitFor({ state: 'detached' });
+  }
+
   async close() {
     clearInterval(this.ticking);
     await this.context.close();

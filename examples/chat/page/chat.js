@@ -138,9 +138,7 @@ function subtitle(room) {
     return client.isOnline && room.people.size > 0
       ? `${countOf(room.people.size, "person", "people")} here`
       : "Public room";
-  return client.isHere(room.name.slice(1))
-    ? "Here now · only you two read this"
-    : "Private · only you two read this";
+  return client.isHere(room.name.slice(1)) ? "Here now · private" : "Private, for you two";
 }
 
 // ---- rooms --------------------------------------------------------------------------------------

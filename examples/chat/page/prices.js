@@ -3,7 +3,8 @@ import { Connection } from "./connection.js";
 import { $, countOf, element, setAttribute, setText } from "./dom.js";
 import { plot, spark } from "./plot.js";
 
-const SPAN = 60_000; // milliseconds that are plotted
+const SPAN = 60_000; // milliseconds that are plotted; fewer in the first minute
+const LEAST_SPAN = 15_000;
 const STALE = 2_000;
 const POINTS = 700; // of a symbol, at most
 const SVG = "http://www.w3.org/2000/svg";
@@ -73,6 +74,8 @@ function later() {
 
 function draw() {
   const now = figures.newest;
+  const first = symbols.get(chosen)?.points[0].at ?? now;
+  const span = Math.min(SPAN, Math.max(LEAST_SPAN, now - first));
   $("no-prices").hidden = symbols.size > 0;
   for (const [name, symbol] of symbols) {
     symbol.row ??= makeRow(name);
@@ -81,14 +84,14 @@ function draw() {
     setText(row.price, write(value));
     mark(symbol);
     change(row.change, value, start);
-    spark(row.path, points, { now, span: SPAN });
+    spark(row.path, points, { now, span });
   }
   const symbol = symbols.get(chosen);
   if (symbol) {
     setText($("chart-title"), chosen);
     setText($("chart-price"), write(symbol.value));
     change($("chart-change"), symbol.value, symbol.start);
-    plot($("plot"), symbol.points, { now, span: SPAN, start: symbol.start, write });
+    plot($("plot"), symbol.points, { now, span, start: symbol.start, write });
   }
   show();
 }
