@@ -576,6 +576,23 @@ export const checks = {
     assert(await page.getByText('On this server only, so far').count(), 0);
   },
 
+  async 'what is said to a server that is alone and dies is said again'(stage) {
+    const { mock, page } = stage;
+    await stage.signIn();
+    mock.isAlone = true;
+    await stage.say('to whom?');
+    await page.getByText('On this server only, so far').waitFor();
+    await stage.shows(['to whom?']);
+    await mock.kill();
+    mock.isAlone = false;
+    await mock.restart();
+    await stage.has(['to whom?']);
+    await stage.shows(['to whom?']);
+    await page.reload();
+    await stage.shows(['to whom?']);
+    assert(await page.locator('.note-line').count(), 0);
+  },
+
   async 'what a slow reader missed is told'(stage) {
     const { mock, page } = stage;
     await stage.signIn();

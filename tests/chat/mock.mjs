@@ -32,6 +32,7 @@ export class Mock {
   refuse = null; // (command) → why
   pace = 0; // milliseconds between two chunks of history
   isMute = false; // accepts, and never answers
+  isAlone = false; // what is said gets no offset
   isDown = false; // serves the pages, and no socket
   logins = 0;
   tokens = 20; // messages that may be said now, 5 more a second
@@ -319,7 +320,8 @@ export class Mock {
     }
     const why = this.refuse?.(command);
     if (why) return this.#send(session, { t: 'refused', id: command.id, room, why });
-    return this.say(log, session.name, command.text, { id: command.id });
+    const { isAlone: isProvisional } = this;
+    return this.say(log, session.name, command.text, { id: command.id, isProvisional });
   }
 
   #mayMore() {

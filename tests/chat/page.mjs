@@ -42,7 +42,8 @@ async function look(name, bring, browser) {
           globalThis.axe.run(document, { resultTypes: ['violations'] }),
         );
         for (const { id, impact, nodes } of violations) {
-          const line = `${name} ${width} ${colorScheme}: ${impact} ${id}: ${nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ''}`).join(' | ')}`;
+          const where = nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ''}`);
+          const line = `${name} ${width} ${colorScheme}: ${impact} ${id}: ${where.join(' | ')}`;
           if (['serious', 'critical'].includes(impact)) found.push(line);
           else notes.add(line);
         }

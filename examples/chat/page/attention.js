@@ -2,12 +2,16 @@
 // for permission only when the user has pressed the bell.
 import { $, countOf, icon, setAttribute } from "./dom.js";
 
-const ICON = (isMarked) =>
-  `data:image/svg+xml,${encodeURIComponent(
-    `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32"><rect width="32" height="32" rx="8" fill="#0b6655"/>` +
-      `<circle cx="11" cy="21" r="3" fill="#fff"/><path d="M11 14a7 7 0 0 1 7 7M11 8a13 13 0 0 1 13 13" fill="none" stroke="#fff" stroke-width="2.6" stroke-linecap="round"/>` +
-      `${isMarked ? '<circle cx="25" cy="7" r="7" fill="#f26b21" stroke="#fff" stroke-width="2"/>' : ""}</svg>`,
-  )}`;
+const WAVES = `<circle cx="11" cy="21" r="3" fill="#fff"/>
+  <path d="M11 14a7 7 0 0 1 7 7M11 8a13 13 0 0 1 13 13" fill="none" stroke="#fff"
+    stroke-width="2.6" stroke-linecap="round"/>`;
+const MARK = `<circle cx="25" cy="7" r="7" fill="#f26b21" stroke="#fff" stroke-width="2"/>`;
+
+function iconOf(isMarked) {
+  const svg = `<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 32 32">
+    <rect width="32" height="32" rx="8" fill="#0b6655"/>${WAVES}${isMarked ? MARK : ""}</svg>`;
+  return `data:image/svg+xml,${encodeURIComponent(svg)}`;
+}
 
 const PATIENCE = 300; // milliseconds
 const isSupported = "Notification" in globalThis;
@@ -28,7 +32,7 @@ export class Attention {
     if (document.title !== title) document.title = title;
     if (this.#icons !== unread > 0) {
       this.#icons = unread > 0;
-      $("favicon").href = ICON(this.#icons);
+      $("favicon").href = iconOf(this.#icons);
     }
     if (!room) return;
     const elsewhere = unread - (room.isMuted ? 0 : room.unread(client.name));
@@ -63,9 +67,8 @@ export class Attention {
       Notification.permission === "denied" ? "denied" : await Notification.requestPermission();
     if (answer !== "granted") {
       client.mute(room.name, !room.isMuted);
-      return this.announce(
-        `The browser does not allow notifications. ${room.name} is ${room.isMuted ? "muted" : "marked when unread"}.`,
-      );
+      const instead = room.isMuted ? "muted" : "marked when unread";
+      return this.announce(`The browser does not allow notifications. ${room.name} is ${instead}.`);
     }
     client.mute(room.name, false);
     return this.announce("Notifications are on, except for the room that you look at.");
@@ -85,7 +88,7 @@ export class Attention {
       const note = new Notification(title, {
         body: more + text.slice(0, 200),
         tag: room.name,
-        icon: ICON(false),
+        icon: iconOf(false),
       });
       note.onclick = () => {
         focus();

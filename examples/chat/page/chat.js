@@ -11,8 +11,8 @@ import { Switcher } from "./switcher.js";
 import { Timeline } from "./timeline.js";
 
 const client = new Client(new URL("chat", location.href).href.replace(/^http/, "ws"));
-const wide = matchMedia("(min-width: 68.01rem)"),
-  narrow = matchMedia("(max-width: 44rem)");
+const wide = matchMedia("(min-width: 68.01rem)");
+const narrow = matchMedia("(max-width: 44rem)");
 let current = null; // the room that is shown
 let hasEntered = false; // the views of the chat are shown, not the sign-in
 
@@ -103,14 +103,7 @@ const render = schedule(() => {
   attention.render(current);
   const typists = current.typists(Date.now(), client.name);
   $("typing").classList.toggle("shown", typists.length > 0);
-  setText(
-    $("typing-text"),
-    typists.length === 0
-      ? ""
-      : typists.length > 3
-        ? `${countOf(typists.length, "person", "people")} are typing`
-        : `${new Intl.ListFormat("en").format(typists)} ${typists.length === 1 ? "is" : "are"} typing`,
-  );
+  setText($("typing-text"), typing(typists));
   setText($("room-sub"), subtitle(current));
   if (isLookedAt(current) && client.rooms.get(current.name).unread(client.name) > 0)
     timeline.actions.read();
@@ -131,6 +124,13 @@ for (const event of ["focus", "visibilitychange"]) {
     },
     true,
   );
+}
+
+function typing(names) {
+  if (names.length === 0) return "";
+  if (names.length === 1) return `${names[0]} is typing`;
+  if (names.length > 3) return `${names.length} people are typing`;
+  return `${new Intl.ListFormat("en").format(names)} are typing`;
 }
 
 function subtitle(room) {
@@ -223,7 +223,7 @@ $("leave").onclick = async () => {
   const waiting = client.pending.filter(({ room }) => room === current.name).length;
   const text =
     waiting > 0
-      ? `${countOf(waiting, "message")} of yours that ${waiting === 1 ? "was" : "were"} not sent would be lost.`
+      ? `You would lose ${countOf(waiting, "message")} that waited to be sent.`
       : current.isDirect
         ? "It comes back with the next message."
         : "You can join it again at any time.";

@@ -14,8 +14,8 @@ const VERSION = 1;
 const LOBBY = "#lobby";
 const MARGIN = 0.9; // of what the server allows, that is sent
 const BURST = 4; // times what it allows in a second, at once
-const TYPING_SHOWN = 4_000,
-  TYPING_TOLD = 2_000;
+const TYPING_SHOWN = 4_000;
+const TYPING_TOLD = 2_000;
 const MOST_TYPISTS = 20; // a room
 
 // Close codes after which it is no use to try again by itself.
@@ -27,7 +27,8 @@ export class Client extends EventTarget {
   isWelcome = false; // the server has welcomed this name, on this page or an earlier one
   rooms = new Map(); // by name, in the order of the list
   known = new Map(); // all public rooms of the server → how many people
-  pending = []; // the user's messages that are not confirmed, oldest first
+  // The user's messages that are not in the log for good, oldest first.
+  pending = [];
   limits = { text: 2000, name: 24, room: 32, rate: 5 };
   store = null;
   roundTrip = null; // milliseconds
@@ -261,7 +262,9 @@ export class Client extends EventTarget {
       case "history": {
         if (!room) break;
         const fresh = room.history(event, this.name);
-        for (const { from, id } of event.messages) if (from === this.name) this.#confirm(id);
+        for (const { from, id, offset } of event.messages) {
+          if (from === this.name && offset !== null) this.#confirm(id);
+        }
         this.#touch(room);
         this.#tell(room, fresh);
         break;
@@ -328,7 +331,7 @@ export class Client extends EventTarget {
     if (!isKnown) room.read = (event.offset ?? 0) - 1;
     const since = room.since;
     const isForeign = room.epoch !== null && event.epoch !== room.epoch;
-    if (event.from === this.name) this.#confirm(event.id);
+    if (event.from === this.name && event.offset !== null) this.#confirm(event.id);
     const isNew = room.message(event, event.epoch);
     // Somebody's first private message, or the log has become another one: ask for the rest.
     if (!isKnown || isForeign) {

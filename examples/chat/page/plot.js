@@ -1,9 +1,7 @@
 // Draws a course of values over time as SVG: crisp on every screen, coloured by the style sheet. It
 // does not know where the values are from.
 const SVG = "http://www.w3.org/2000/svg";
-const RIGHT = 58,
-  BOTTOM = 20,
-  TOP = 8; // pixels for the words
+const [RIGHT, BOTTOM, TOP] = [58, 20, 8]; // pixels for the words
 const BREAK = 2_500; // milliseconds without a value that are shown as a gap
 
 function shape(tag, attributes, text = "") {
@@ -23,8 +21,8 @@ export function plot(svg, points, { now, span, start, write }) {
   const [low, high] = [Math.min(...values), Math.max(...values)];
   const margin = Math.max((high - low) * 0.12, high * 0.0002);
   const [from, to] = [low - margin, high + margin];
-  const right = width - RIGHT,
-    bottom = height - BOTTOM;
+  const right = width - RIGHT;
+  const bottom = height - BOTTOM;
   const x = (at) => ((at - now + span) / span) * right;
   const y = (value) => bottom - ((value - from) / (to - from)) * (bottom - TOP);
   const grid = steps(from, to).flatMap((value) => [
@@ -79,17 +77,20 @@ export function spark(path, points, { now, span }) {
   const shown = points.filter(({ at }) => at >= now - span);
   if (shown.length < 2) return path.setAttribute("d", "");
   const values = shown.map(({ value }) => value);
-  const low = Math.min(...values),
-    high = Math.max(...values);
-  const place = ({ at, value }) =>
-    `${(((at - now + span) / span) * 100).toFixed(1)} ${(22 - ((value - low) / (high - low || 1)) * 20).toFixed(1)}`;
+  const low = Math.min(...values);
+  const high = Math.max(...values);
+  const place = ({ at, value }) => {
+    const x = ((at - now + span) / span) * 100;
+    const y = 22 - ((value - low) / (high - low || 1)) * 20;
+    return `${x.toFixed(1)} ${y.toFixed(1)}`;
+  };
   return path.setAttribute("d", `M${shown.map(place).join("L")}`);
 }
 
 // Four or so round values between two.
 function steps(from, to) {
-  const rough = (to - from) / 4,
-    power = 10 ** Math.floor(Math.log10(rough));
+  const rough = (to - from) / 4;
+  const power = 10 ** Math.floor(Math.log10(rough));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= rough) * power;
   const first = Math.ceil(from / step);
   return Array.from(

@@ -11,9 +11,9 @@ const SVG = "http://www.w3.org/2000/svg";
 
 const symbols = new Map(); // name → { start, value, points, second, row }
 const figures = { ticks: 0, skipped: 0, number: null, at: 0, newest: 0, recent: [] };
-let chosen = null,
-  isPaused = false,
-  isDue = false;
+let chosen = null; // the symbol that is plotted
+let isPaused = false;
+let isDue = false;
 
 const number = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const write = (value) => number.format(value);
@@ -108,15 +108,15 @@ function makeRow(name) {
     },
     name,
   );
-  const svg = document.createElementNS(SVG, "svg"),
-    path = document.createElementNS(SVG, "path");
+  const svg = document.createElementNS(SVG, "svg");
+  const path = document.createElementNS(SVG, "path");
   svg.setAttribute("class", "spark");
   svg.setAttribute("viewBox", "0 0 100 24");
   svg.setAttribute("preserveAspectRatio", "none");
   svg.setAttribute("aria-hidden", "true");
   svg.append(path);
-  const price = element("span"),
-    moved = element("span", { class: "change" });
+  const price = element("span");
+  const moved = element("span", { class: "change" });
   $("rows").append(
     element(
       "tr",
@@ -151,10 +151,8 @@ function describe() {
   const symbol = symbols.get(chosen);
   if (!symbol) return;
   const values = symbol.points.map(({ value }) => value);
-  setText(
-    $("plot-text"),
-    `between ${write(Math.min(...values))} and ${write(Math.max(...values))} in the last minute, now ${write(symbol.value)}`,
-  );
+  const [low, high, last] = [Math.min(...values), Math.max(...values), symbol.value].map(write);
+  setText($("plot-text"), `between ${low} and ${high} in the last minute, now ${last}`);
 }
 
 function show() {

@@ -166,8 +166,8 @@ export class Room {
   }
 
   #receive({ id, from, text, at, offset }) {
-    const key = keyOf(from, id),
-      known = this.#byKey.get(key);
+    const key = keyOf(from, id);
+    const known = this.#byKey.get(key);
     if (known && (known.offset !== PROVISIONAL || offset === null)) return false;
     // It was provisional, and has its place now.
     if (known) this.items.splice(this.items.indexOf(known), 1);

@@ -153,8 +153,8 @@ function makePerson(name, me) {
 // The arrows move within a list; Tab goes through it as ever.
 function move(list, event) {
   if (event.altKey || event.ctrlKey || event.metaKey) return;
-  const buttons = [...list.querySelectorAll("button")],
-    index = buttons.indexOf(document.activeElement);
+  const buttons = [...list.querySelectorAll("button")];
+  const index = buttons.indexOf(document.activeElement);
   const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: buttons.length - 1 }[
     event.key
   ];

@@ -26,8 +26,8 @@ export class Status {
   }
 
   render(room) {
-    const { client } = this,
-      { state } = client.connection;
+    const { client } = this;
+    const { state } = client.connection;
     setAttribute($("app"), "data-state", state);
     const word = {
       open: client.roundTrip === null ? "Online" : milliseconds(client.roundTrip),
@@ -160,10 +160,9 @@ export class Status {
     $("catching").hidden = !isLong;
     if (!isLong) return;
     const all = catching.from === null ? null : catching.to - catching.from;
-    setText(
-      $("catching-text"),
-      `Catching up: ${catching.count.toLocaleString("en")}${all ? ` of ${countOf(all, "message")}` : ""}`,
-    );
+    const count = catching.count.toLocaleString("en");
+    const text = all ? `${count} of ${countOf(all, "message")}` : count;
+    setText($("catching-text"), `Catching up: ${text}`);
     if (all) {
       $("catching-bar").max = all;
       $("catching-bar").value = catching.at - catching.from;
@@ -171,8 +170,9 @@ export class Status {
   }
 
   #card() {
-    const { client } = this,
-      { connection } = client;
+    const { client } = this;
+    const { connection } = client;
+    const { reason } = connection;
     setText($("trip"), client.roundTrip === null ? "–" : milliseconds(client.roundTrip));
     const most = Math.max(...client.roundTrips, 1);
     const none = Array.from({ length: BARS - client.roundTrips.length }, () => 0);
@@ -211,9 +211,7 @@ export class Status {
       "Waiting to be sent": `${client.waitingBytes.toLocaleString("en")} bytes`,
       Unconfirmed: countOf(client.pending.length, "message"),
       History: stores[client.store] ?? "–",
-      ...(connection.reason && {
-        "Last close": `${connection.reason.code}${connection.reason.reason ? ` ${connection.reason.reason}` : ""}`,
-      }),
+      ...(reason && { "Last close": `${reason.code} ${reason.reason}`.trim() }),
     };
     const list = $("status-list");
     const isSame = list.children.length === Object.keys(rows).length * 2;

@@ -38,9 +38,11 @@ const owned = (kind, name, rest = "") =>
 
 // ---- the user -----------------------------------------------------------------------------------
 
+let key = null; // also where it cannot be stored
+
 // The secret by which the server knows this browser again: 32 characters of base64url.
 export function secret() {
-  let key = load("key");
+  key ??= load("key");
   if (typeof key !== "string" || !/^[\w-]{22,}$/.test(key)) {
     const bytes = crypto.getRandomValues(new Uint8Array(24));
     key = btoa(String.fromCharCode(...bytes))

@@ -58,7 +58,9 @@ export class Timeline {
   render() {
     const { room, client } = this;
     if (!room) return;
-    const pending = client.pending.filter((message) => message.room === room.name);
+    const pending = client.pending.filter(
+      (message) => message.room === room.name && !room.has(client.name, message.id),
+    );
     const items = room.items.slice(-this.shown);
     const wasAtEnd = this.isAtEnd;
     const added = this.#countNew(room.items);
@@ -245,8 +247,8 @@ export class Timeline {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
     const current = event.target.closest(".message");
     if (!current || event.target.closest("button")) return;
-    const all = [...this.list.querySelectorAll(".message")],
-      index = all.indexOf(current);
+    const all = [...this.list.querySelectorAll(".message")];
+    const index = all.indexOf(current);
     const to = { ArrowUp: index - 1, ArrowDown: index + 1, Home: 0, End: all.length - 1 }[
       event.key
     ];
