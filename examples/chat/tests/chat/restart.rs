@@ -140,11 +140,13 @@ async fn a_line_that_was_cut_off_is_cut_off_and_the_rest_stays() {
     let mut ann = Page::open(&server.address, "Ann").await;
     ann.join("#lobby", Value::Null).await;
     ann.say("#lobby", "a1", "hello").await;
-    for (number, torn) in [r##"{"said":{"room":"#lob"##, "{", "\0\0\0"].into_iter().enumerate() {
+    let long = format!(r##"{{"said":{{"room":"#lobby","text":"{}"##, "x".repeat(1000));
+    for (number, torn) in [long.as_str(), "{", "\0\0\0"].into_iter().enumerate() {
         server.kill();
         let mut journal = std::fs::File::options().append(true).open(server.journal()).unwrap();
         journal.write_all(torn.as_bytes()).unwrap();
         server.start_again();
+        assert!(std::fs::read(server.journal()).unwrap().ends_with(b"\n"));
         let mut ann = Page::open(&server.address, "Ann").await;
         let history = ann.join("#lobby", Value::Null).await;
         assert_eq!(history["last"], number + 1);

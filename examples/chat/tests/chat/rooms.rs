@@ -94,11 +94,43 @@ async fn who_loses_the_connection_is_seen_leaving_unless_it_comes_back() {
     assert_eq!(ann.wait("left", "#lobby").await["name"], "Bob");
     assert_eq!(ann.wait("left", "@Bob").await["name"], "Bob");
     assert_eq!(ann.wait("room", "#lobby").await["people"], 1);
-    // A person with two pages leaves with the last.
     let bob = Page::open(&server.address, "Bob").await;
     assert_eq!(ann.wait("joined", "@Bob").await["name"], "Bob");
     drop(bob);
     assert_eq!(ann.wait("left", "@Bob").await["name"], "Bob");
+}
+
+#[tokio::test]
+async fn a_person_with_two_pages_comes_with_the_first_and_leaves_with_the_last() {
+    let server = Server::start();
+    let mut ann = Page::open(&server.address, "Ann").await;
+    ann.join("#lobby", Value::Null).await;
+    let mut pages = Vec::new();
+    for name in ["Bob", "Bob", "Cat"] {
+        let mut page = Page::open(&server.address, name).await;
+        page.join("#lobby", Value::Null).await;
+        pages.push(page);
+    }
+    let [bob, bobs_phone, cat] = pages.try_into().ok().unwrap();
+    let mut heard = Vec::new();
+    let mut hear = async |ann: &mut Page, last: &str| {
+        while heard.last().is_none_or(|heard| heard != last) {
+            let event = ann.next().await;
+            if event["t"] == "joined" || event["t"] == "left" {
+                let [kind, name] = ["t", "name"].map(|key| event[key].as_str().unwrap().to_owned());
+                heard.push(format!("{name} {kind}"));
+            }
+        }
+        heard.clone()
+    };
+    hear(&mut ann, "Cat joined").await;
+    drop(bob);
+    // The end of a connection is noticed in its order: Bob's page is gone for longer than Cat.
+    ann.say("#lobby", "a1", "hello").await;
+    drop(cat);
+    assert_eq!(hear(&mut ann, "Cat left").await, ["Bob joined", "Cat joined", "Cat left"]);
+    drop(bobs_phone);
+    assert_eq!(hear(&mut ann, "Bob left").await.len(), 4);
 }
 
 #[tokio::test]
