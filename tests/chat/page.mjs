@@ -1,10 +1,11 @@
 // Uses the pages of examples/chat as a person would, in Chromium, against mock.mjs; then looks at
 // each of their states at 390 and 1280 pixels, light and dark: a screenshot, and axe-core.
 //
-//   node tests/chat/page.mjs OUT [WORD…]
+//   node tests/chat/page.mjs OUT [--short] [WORD…]
 //
-// OUT has node_modules with playwright-core, axe-core and ws, and gets the screenshots; with WORDs,
-// only checks and states whose name has one of them are done. Ends with `page: N passed, N failed`.
+// OUT has node_modules with playwright-core, axe-core and ws, and gets the screenshots; with --short,
+// each state is looked at in one size and one scheme, taken in turns; with WORDs, only checks and
+// states whose name has one of them are done. Ends with `page: N passed, N failed`.
 
 import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
@@ -14,39 +15,42 @@ import { checks } from './checks.mjs';
 import { assert, modules, SIZES, Stage } from './stage.mjs';
 import { states } from './states.mjs';
 
-const [out, ...words] = process.argv.slice(2);
+const [out, ...rest] = process.argv.slice(2);
+const isShort = rest.includes('--short');
+const words = rest.filter((word) => word !== '--short');
 const require = createRequire(join(resolve(out), 'page.mjs'));
 const { chromium } = require('playwright-core');
 modules.WebSocketServer = require('ws').WebSocketServer;
 const axe = await readFile(require.resolve('axe-core/axe.min.js'), 'utf8');
 await mkdir(out, { recursive: true });
+const FACES = Object.entries(SIZES).flatMap(([width, size]) =>
+  ['light', 'dark'].map((colorScheme) => ({ width, size, colorScheme })),
+);
 
 /** Takes the screenshots of a state, and lets axe look at each. */
-async function look(name, bring, browser) {
+async function look(name, bring, browser, faces) {
   const stage = await new Stage().open(browser, { reducedMotion: 'reduce' });
   const found = [];
   try {
     await bring(stage);
-    for (const [width, size] of Object.entries(SIZES)) {
+    for (const { width, size, colorScheme } of faces) {
       await stage.page.setViewportSize(size);
       await stage.again?.();
-      for (const colorScheme of ['light', 'dark']) {
-        await stage.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
-        await stage.page.screenshot({ path: join(out, `${name}-${width}-${colorScheme}.png`) });
-        const overflow = await stage.page.evaluate(
-          () => document.documentElement.scrollWidth - innerWidth,
-        );
-        if (overflow > 0) found.push(`${width}: ${overflow} pixels too wide`);
-        await stage.page.evaluate(`if (!globalThis.axe) { ${axe} }`);
-        const { violations } = await stage.page.evaluate(() =>
-          globalThis.axe.run(document, { resultTypes: ['violations'] }),
-        );
-        for (const { id, impact, nodes } of violations) {
-          const where = nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ''}`);
-          const line = `${name} ${width} ${colorScheme}: ${impact} ${id}: ${where.join(' | ')}`;
-          if (['serious', 'critical'].includes(impact)) found.push(line);
-          else notes.add(line);
-        }
+      await stage.page.emulateMedia({ colorScheme, reducedMotion: 'reduce' });
+      await stage.page.screenshot({ path: join(out, `${name}-${width}-${colorScheme}.png`) });
+      const overflow = await stage.page.evaluate(
+        () => document.documentElement.scrollWidth - innerWidth,
+      );
+      if (overflow > 0) found.push(`${width}: ${overflow} pixels too wide`);
+      await stage.page.evaluate(`if (!globalThis.axe) { ${axe} }`);
+      const { violations } = await stage.page.evaluate(() =>
+        globalThis.axe.run(document, { resultTypes: ['violations'] }),
+      );
+      for (const { id, impact, nodes } of violations) {
+        const where = nodes.map(({ target, any }) => `${target} ${any[0]?.message ?? ''}`);
+        const line = `${name} ${width} ${colorScheme}: ${impact} ${id}: ${where.join(' | ')}`;
+        if (['serious', 'critical'].includes(impact)) found.push(line);
+        else notes.add(line);
       }
     }
     found.push(...stage.errors);
@@ -91,8 +95,10 @@ for (const [name, check] of Object.entries(checks)) {
     }
   });
 }
-for (const [name, bring] of Object.entries(states))
-  await run(`state ${name}`, () => look(name, bring, browser));
+for (const [index, [name, bring]] of Object.entries(states).entries()) {
+  const faces = isShort ? [FACES[index % FACES.length]] : FACES;
+  await run(`state ${name}`, () => look(name, bring, browser, faces));
+}
 await browser.close();
 for (const note of notes) console.log(`note    ${note}`);
 console.log(`page: ${passed} passed, ${failed} failed`);
