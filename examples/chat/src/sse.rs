@@ -51,7 +51,9 @@ pub(crate) async fn events(
         app.hub().tidy(&room);
     });
     let alive = KeepAlive::new().interval(Duration::from_secs(15)).text("");
-    Sse::new(Events(events)).keep_alive(alive).into_response()
+    // nginx would keep the response until enough of it has come.
+    let headers = [("x-accel-buffering", "no")];
+    (headers, Sse::new(Events(events)).keep_alive(alive)).into_response()
 }
 
 /// Sends what comes after a position, as fast as it is read, until the reader is gone.
