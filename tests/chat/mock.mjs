@@ -38,6 +38,7 @@ export class Mock {
   tokens = 20; // messages that may be said now, 5 more a second
   filled = Date.now();
   hasty = 0; // messages that came too soon
+  strict = 0; // of the next messages, so many come too soon in any case
 
   constructor(WebSocketServer) {
     this.WebSocketServer = WebSocketServer;
@@ -328,6 +329,10 @@ export class Mock {
     const now = Date.now();
     this.tokens = Math.min(20, this.tokens + ((now - this.filled) / 1000) * 5);
     this.filled = now;
+    if (this.strict > 0) {
+      this.strict -= 1;
+      return false;
+    }
     if (this.tokens < 1) return false;
     this.tokens -= 1;
     return true;
