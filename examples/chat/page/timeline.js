@@ -191,7 +191,7 @@ export class Timeline {
           : "Its messages come with the connection. You can write already."
         : room.isDirect
           ? "Only the two of you can read what is said here."
-          : "Nobody has said anything yet. Begin.",
+          : "Nobody has said anything yet. Be the first.",
     );
   }
 
