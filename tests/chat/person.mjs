@@ -94,12 +94,12 @@ export class Person {
     return this.said();
   }
 
-  /** What the card of the connection says. */
-  async status(row) {
+  /** Waits until the card of the connection says so. */
+  async showsStatus(row, value) {
     await this.page.keyboard.press('Alt+i');
-    await this.page.locator('#status-card:popover-open').waitFor();
-    const value = await this.page.locator(`#status-list dt:text-is("${row}") + dd`).textContent();
+    const said = this.page.locator(`#status-list dt:text-is("${row}") + dd`, { hasText: value });
+    await said.waitFor();
     await this.page.keyboard.press('Escape');
-    return value;
+    await said.waitFor({ state: 'hidden' });
   }
 }

@@ -157,12 +157,12 @@ export const checks = {
     await until(async () => (await bob.said()).length > 20, 'some have come', PATIENCE);
     assert(await server.terminate(), 0);
     await bob.isOffline();
-    assert(await bob.status('Last close'), '1001 the server stops');
+    await bob.showsStatus('Last close', '1001 the server stops');
     await server.start();
     await poured;
     isInOrder(await ann.all(400), [await bob.all(400)], { Ann: 200, Bob: 200 });
     assert((await ann.said()).length, 400);
-    assert(await bob.status('Reconnected'), '1 time');
+    await bob.showsStatus('Reconnected', '1 time');
   },
 
   'the network is away for 30 s of the page while somebody types': away(
@@ -187,10 +187,10 @@ export const checks = {
 
   async 'behind nginx under a path: prices, events and links'({ settle }) {
     const { url, enter } = await settle({ isProxied: true, path: 'talk/' });
-    const events = await fetch(`${url}rooms/lobby/events`);
-    const reader = events.body.pipeThrough(new TextDecoderStream()).getReader();
     const ann = await enter('Ann');
     await ann.isOnline();
+    const events = await fetch(`${url}rooms/lobby/events`);
+    const reader = events.body.pipeThrough(new TextDecoderStream()).getReader();
     await ann.say('to all who read');
     let read = '';
     while (!read.includes('to all who read')) {
@@ -199,7 +199,7 @@ export const checks = {
       read += value;
     }
     await reader.cancel();
-    await ann.status('State');
+    assert(read.startsWith('event: message'), true, 'at once, and not with the next comment');
     await ann.page.keyboard.press('Alt+i');
     await ann.page.getByRole('link', { name: 'Live prices' }).click();
     await ann.page.getByText('Live', { exact: true }).waitFor();
@@ -262,6 +262,6 @@ export const slow = {
     await ann.page.clock.resume();
     await ann.say('still here');
     await (await enter('Bob')).shows(['still here']);
-    assert(await ann.status('Reconnected'), '0 times');
+    await ann.showsStatus('Reconnected', '0 times');
   },
 };
