@@ -56,7 +56,7 @@ class Scene {
       const server = await this.#add(new Server(program, ['--redis', redis.url]));
       places.push({ server, ...(await this.#detour(server.port)()) });
     }
-    return places;
+    return { redis, places };
   };
 
   /** Another network to the same place. */

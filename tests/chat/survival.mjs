@@ -217,7 +217,8 @@ for (const [name, place] of Object.entries(PLACES)) {
 /** With Redis. */
 export const shared = {
   async 'of two servers one is killed: its people go on with the other'({ share, enter }) {
-    const [one, two] = await share(2);
+    const { places } = await share(2);
+    const [one, two] = places;
     const ann = await enter('Ann', one),
       bob = await enter('Bob', two);
     await ann.say('Hello, Bob');
@@ -230,7 +231,7 @@ export const shared = {
     await one.server.kill();
     await poured;
     const seen = await ann.all(1002);
-    isInOrder(seen, [await bob.all(1002)], { 'Ann': 500, 'Bob': 500 });
+    isInOrder(seen, [await bob.all(1002)], { Ann: 500, Bob: 500 });
     assert(seen.length, 1002);
     // And back.
     await one.server.start();
@@ -240,6 +241,26 @@ export const shared = {
     await ann.say('between us');
     await bob.page.getByRole('button', { name: /^Ann 1 unread/ }).click();
     await bob.shows(['between us']);
+  },
+
+  async 'Redis is away: each server goes on by itself, and then all is caught up'({ share, enter }) {
+    const { redis, places } = await share(2);
+    const ann = await enter('Ann', places[0]),
+      bob = await enter('Bob', places[1]),
+      eve = await enter('Eve', places[0]);
+    await ann.say('before');
+    for (const person of [bob, eve]) await person.shows(['before']);
+    await redis.kill();
+    await ann.say('meanwhile');
+    await eve.shows(['before', 'meanwhile']);
+    for (const person of [ann, bob, eve]) await person.page.locator('#alone').waitFor();
+    await redis.start();
+    for (const person of [ann, bob, eve]) {
+      await person.page.locator('#alone').waitFor({ state: 'hidden' });
+      await person.shows(['before', 'meanwhile']);
+    }
+    await bob.say('after');
+    for (const person of [ann, bob, eve]) await person.shows(['before', 'meanwhile', 'after']);
   },
 };
 

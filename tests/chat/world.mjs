@@ -173,20 +173,26 @@ export class Nginx {
   }
 }
 
-/** A Redis that keeps nothing on a disk. */
+/** A Redis with a directory of its own, which survives it. */
 export class Redis {
   async start() {
     this.port ??= await freePort();
-    const memory = ['--save', '', '--appendonly', 'no', '--loglevel', 'warning'];
-    const options = ['--port', `${this.port}`, '--bind', '127.0.0.1', '--dir', tmpdir()];
-    this.child = start('redis-server', [...options, ...memory], 'ignore');
+    this.data ??= await mkdtemp(join(tmpdir(), 'chat-redis-'));
+    const listen = ['--port', `${this.port}`, '--bind', '127.0.0.1'];
+    const kept = ['--dir', this.data, '--appendonly', 'yes', '--appendfsync', 'always'];
+    this.child = start('redis-server', [...listen, ...kept], 'ignore');
     this.url = `redis://127.0.0.1:${this.port}/`;
     await answers(this.port);
     return this;
   }
 
-  close() {
+  kill() {
     return stop(this.child, 'SIGKILL');
+  }
+
+  async close() {
+    await this.kill();
+    await rm(this.data, { recursive: true });
   }
 }
 
