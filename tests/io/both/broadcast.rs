@@ -1,9 +1,9 @@
 //! The chat room of the examples over real sockets, with one member who does not read.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-#[path = "../../../examples/chat_server.rs"]
+#[path = "../../../examples/room_server.rs"]
 #[expect(dead_code, reason = "the test has a main function of its own")]
-mod chat_server;
+mod room_server;
 
 use core::net::SocketAddr;
 
@@ -34,7 +34,7 @@ async fn line(socket: &mut WebSocket<Adapted<TcpStream>>) -> String {
 async fn who_does_not_read_holds_up_nobody_and_is_told_how_much_was_missed() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let room = listener.local_addr().unwrap();
-    let server = tokio::spawn(chat_server::serve(Server::new(listener)));
+    let server = tokio::spawn(room_server::serve(Server::new(listener)));
     let mut slow = member(room).await;
     let mut speaker = member(room).await;
     let mut others = [member(room).await, member(room).await];

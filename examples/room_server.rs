@@ -1,10 +1,11 @@
-//! A chat room: what one says all hear, and who reads too slowly is told how much was missed.
+//! A room in a hundred lines: what one says all hear, and who reads too slowly is told how much was missed.
 //!
 //! ```text
-//! cargo run --release -p examples --bin chat_server -- [ADDR]
+//! cargo run --release -p examples --bin room_server -- [ADDR]
 //! ```
 //!
-//! Open `http://ADDR/` in two windows to try it out; ADDR is 127.0.0.1:9001 by default. With
+//! ADDR is 127.0.0.1:9001 by default. To try it out, run `client ws://ADDR/` in two terminals;
+//! `examples/chat` is a whole application with a page. With
 //! `--features tokio,deflate` each line is compressed, once for all.
 #![expect(
     clippy::std_instead_of_alloc,
@@ -20,7 +21,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use sanswire::extension::DeflateConfig;
-use sanswire::handshake::{Acceptance, Request, Response};
+use sanswire::handshake::{Acceptance, Request};
 use sanswire::io::tokio::{NetStream, Server, WebSocket};
 use sanswire::{CloseCode, Config, Error, Event, Prepared, WhenFull};
 use tokio::sync::broadcast::{self, error::RecvError};
@@ -42,8 +43,8 @@ async fn main() -> std::io::Result<()> {
 pub(crate) async fn serve(server: Server) {
     let (room, _) = broadcast::channel(LINES);
     let numbers = Arc::new(AtomicU64::new(1));
-    let admit = async move |request: Request, _| {
-        let acceptance = decide(&request)?;
+    let admit = async move |_: Request, _| {
+        let acceptance = Acceptance::new().deflate(&DeflateConfig::default());
         Ok((acceptance, numbers.fetch_add(1, Ordering::Relaxed)))
     };
     let join = async move |socket, number| join(socket, number, room).await;
@@ -92,17 +93,6 @@ fn prepare(line: &str) -> Prepared {
 
 fn complaint(missed: u64) -> String {
     format!("{missed} lines missed")
-}
-
-/// Accepts what asks for a WebSocket, and serves a page to what does not.
-fn decide(request: &Request) -> Result<Acceptance, Response> {
-    if request.headers().get("Upgrade").is_some() {
-        return Ok(Acceptance::new().deflate(&DeflateConfig::default()));
-    }
-    Err(match (request.method(), request.path()) {
-        ("GET" | "HEAD", "/") => Response::new(200).html(include_str!("chat.html")),
-        _ => Response::new(404).text("not found\n"),
-    })
 }
 
 fn config() -> Config {
