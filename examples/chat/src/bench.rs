@@ -139,7 +139,7 @@ async fn measure(server: &Server, receivers: usize) -> Result<Measured, Box<dyn 
     let latencies = (0..TICKS).map(|_| slots()).collect();
     let seen = Arc::new(Seen { first: AtomicU64::new(u64::MAX), latencies });
     let newest = Arc::new(AtomicU64::new(0));
-    let mut tasks = JoinSet::new();
+    let mut tasks = JoinSet::<Result<_, sanswire::Error>>::new();
     for _ in 0..receivers {
         let mut socket = server.connect().await?;
         let (seen, newest) = (Arc::clone(&seen), Arc::clone(&newest));
@@ -149,7 +149,7 @@ async fn measure(server: &Server, receivers: usize) -> Result<Measured, Box<dyn 
                     Event::Text(text) => parse(&text),
                     _ => None,
                 });
-                let Ok(Some(received)) = received.await else { return };
+                let Some(received) = received.await? else { return Ok(socket.closed()) };
                 let Some((at, tick)) = received else { continue };
                 newest.fetch_max(tick, Ordering::Relaxed);
                 seen.note(at, tick);
@@ -168,8 +168,9 @@ async fn measure(server: &Server, receivers: usize) -> Result<Measured, Box<dyn 
     let memory = server.memory()?;
     // Who is late, is still counted.
     sleep(Duration::from_secs(2)).await;
-    if tasks.len() != receivers || tasks.try_join_next().is_some() {
-        return Err("a receiver has lost its connection".into());
+    if let Some(ended) = tasks.try_join_next() {
+        let why = "this machine is too slow or too busy";
+        return Err(format!("a receiver has lost its connection ({:?}): {why}", ended?).into());
     }
     tasks.shutdown().await;
     Ok(Measured {
