@@ -9,8 +9,7 @@
 //!   id together, so that nobody can use up the ids of others.
 //! - The messages of a room have the offsets 1, 2, 3, … The log has an *epoch*: offsets of another
 //!   epoch mean nothing. [`after`](Log::after) returns what comes next, or says what is gone.
-//! - Every message is an [`Update`] to all processes that share the log, in the order of the offsets
-//!   of its room.
+//! - Every message is an [`Update`] to all processes that share the log, in the order of its room.
 //!
 //! A second kind of log, which several processes share, is one more variant: its calls may wait
 //! for a network, and its updates also come from the other processes.
@@ -71,8 +70,8 @@ pub(crate) struct Page {
 pub(crate) struct LogError(pub(crate) String);
 
 impl Log {
-    /// Gives a name to the first key that asks for it. Returns its spelling, or `None` if it belongs
-    /// to another key.
+    /// Gives a name to the first key that asks for it. Returns its spelling, or `None` if it
+    /// belongs to another key.
     pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Option<Name>, LogError> {
         match self {
             Self::Local(journal) => journal.claim(name, key).await,
@@ -120,8 +119,8 @@ impl Log {
 }
 
 impl Position {
-    /// Returns where to begin in a log of this epoch that has the messages `first..=last` of a room,
-    /// as the offset of the message before, and what is gone.
+    /// Returns where to begin in a log of this epoch that has the messages `first..=last` of a
+    /// room, as the offset of the message before, and what is gone.
     pub(crate) fn begin(&self, epoch: &str, first: u64, last: u64) -> (u64, Option<Gap>) {
         let newest = last.saturating_sub(NEWEST).max(first - 1);
         match self {

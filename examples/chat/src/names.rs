@@ -116,7 +116,7 @@ impl fmt::Display for Room {
     }
 }
 
-/// Returns a text as it is said, or the rule that it breaks. It is data: whoever shows it escapes it.
+/// Returns a text as it is said, or the rule that it breaks. It is data: pages escape it.
 pub(crate) fn text(text: &str) -> Result<&str, &'static str> {
     let text = text.trim();
     if text.is_empty() {

@@ -1,4 +1,4 @@
-//! Live prices: one message a tick, made once for all. Whoever is slow gets the newest and not those
+//! Live prices: one message a tick, made once for all. Whoever is slow gets the newest, not those
 //! before it. Knows no room.
 
 use std::time::{Duration, SystemTime, UNIX_EPOCH};

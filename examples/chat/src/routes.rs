@@ -36,8 +36,8 @@ async fn chat(
     }
     let upgrade = upgrade
         .subprotocols(&[SUBPROTOCOL])
-        // Each message is compressed alone: how well one shrinks tells nothing of another, which may
-        // be private (RFC 7692, §8).
+        // Each message is compressed alone: how well one shrinks tells nothing of another, which
+        // may be private (RFC 7692, §8).
         .deflate(&DeflateConfig::default().takeover(Takeover::Reset))
         .config(connection::config())
         .shut_down_on(&app.shutdown);

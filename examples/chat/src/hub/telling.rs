@@ -24,7 +24,7 @@ impl Hub {
         session.send(Message::text(event.to_json())).map_err(|_| Refusal::UNREAD)
     }
 
-    /// Tells all who are in a room of a message in the log, and the two whom a private one concerns.
+    /// Tells all who are in a room of a message in the log, and the two whom a private one is for.
     pub(crate) fn deliver(&mut self, update: &Update) {
         let Update { room, epoch, record } = update;
         let offset = record.offset;
