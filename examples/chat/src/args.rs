@@ -6,7 +6,6 @@ use std::path::PathBuf;
 use sanswire::handshake::{MissingOrigin, OriginPolicy};
 
 /// What the program is to do.
-#[derive(Debug)]
 pub(crate) enum Asked {
     /// With so many receivers.
     Bench(usize),
@@ -16,10 +15,11 @@ pub(crate) enum Asked {
     Serve(Args),
 }
 
-#[derive(Debug)]
 pub(crate) struct Args {
     pub(crate) listen: SocketAddr,
     pub(crate) data: PathBuf,
+    /// The URL of a Redis that keeps messages and names instead.
+    pub(crate) redis: Option<String>,
     pub(crate) origins: OriginPolicy,
     /// The files of a certificate and of its key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
@@ -49,6 +49,7 @@ impl Args {
         let mut parsed = Self {
             listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
             data: PathBuf::from("chat-data"),
+            redis: None,
             origins: OriginPolicy::same_origin(),
             tls: None,
             history: 1000,
@@ -64,6 +65,9 @@ impl Args {
                     parsed.listen = text.parse().map_err(wrong)?;
                 }
                 "--data" => parsed.data = value("a directory")?.into(),
+                "--redis" => {
+                    parsed.redis = Some(value("a URL, such as redis://127.0.0.1:6379")?);
+                }
                 "--origin" => {
                     let text = value("an origin, such as https://chat.example.com")?;
                     let policy = origins.take().unwrap_or_default();
@@ -102,6 +106,7 @@ usage: chat [OPTION...]
 
   --listen ADDR     where to listen (127.0.0.1:8080)
   --data DIR        where messages and names are kept (chat-data)
+  --redis URL       keep messages and names in Redis instead, with other servers
   --origin ORIGIN   a page that may connect besides the server's own; may be repeated
   --tls CERT KEY    serve https and wss with this certificate and key (PEM files)
   --history N       messages of a room that can be read (1000)

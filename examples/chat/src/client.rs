@@ -109,6 +109,14 @@ impl Reading {
         }
     }
 
+    /// Returns whether the page was told of a message before, or of what stands for it.
+    pub(crate) fn has_passed(&self, epoch: &str, offset: u64) -> bool {
+        match &self.position {
+            Position::After(since) => since.epoch == epoch && since.offset >= offset,
+            Position::Newest => false,
+        }
+    }
+
     /// Notes up to where the page was told.
     pub(crate) fn told(&mut self, epoch: &str, offset: u64) {
         match &mut self.position {

@@ -15,7 +15,7 @@ use crate::flood::Empty;
 use crate::hub::Seat;
 use crate::log::{LogError, Position};
 use crate::names::{self, Name, Room};
-use crate::protocol::{Command, Event, Limits, Login, Refusal, Said};
+use crate::protocol::{Command, Event, Limits, Login, Refusal, Said, Store};
 
 /// Serves a page until its connection ends.
 pub(crate) async fn serve(mut socket: WebSocket<NetStream>, app: Arc<App>) -> Result<(), Error> {
@@ -150,7 +150,8 @@ impl Page<'_> {
 
     async fn welcome(&self) -> Result<(), End> {
         let name = &self.seat.name;
-        let rooms = self.app.log.rooms().await?;
+        // Without the log, a page has its own list.
+        let rooms = self.app.log.rooms().await.unwrap_or_default();
         let is_own = |room: &&Room| room.pair().is_some_and(|pair| pair.contains(&name));
         let directs = rooms.iter().filter(is_own).map(|room| room.seen_by(name));
         let directs = directs.take(LISTED_DIRECTS).collect();
@@ -173,28 +174,24 @@ impl Page<'_> {
         }
         match command {
             Command::Say { room, id, text } => self.say(&room, id, &text).await,
-            Command::Join { room, since } => match self.find(&room).await? {
-                Ok(found) => {
-                    let position = since.map_or(Position::Newest, Position::After);
-                    let joined = self.app.hub().join(&self.seat, &found, position);
-                    joined.or_else(|why| self.refuse(None, Some(&room), why))
+            Command::Join { room, since } => {
+                let Some(found) = self.find(&room, None).await? else { return Ok(()) };
+                let position = since.map_or(Position::Newest, Position::After);
+                let joined = self.app.hub().join(&self.seat, &found, position);
+                joined.or_else(|why| self.refuse(None, Some(&room), why))
+            }
+            Command::Leave { room } => {
+                let Some(found) = self.find(&room, None).await? else { return Ok(()) };
+                self.app.hub().leave(&self.seat, &found);
+                Ok(())
+            }
+            Command::Typing { room } => {
+                let Some(found) = self.find(&room, None).await? else { return Ok(()) };
+                if self.app.hub().type_in(&self.seat, &found) {
+                    self.app.log.typing(&found, &self.seat.name);
                 }
-                Err(why) => self.refuse(None, Some(&room), why),
-            },
-            Command::Leave { room } => match self.find(&room).await? {
-                Ok(found) => {
-                    self.app.hub().leave(&self.seat, &found);
-                    Ok(())
-                }
-                Err(why) => self.refuse(None, Some(&room), why),
-            },
-            Command::Typing { room } => match self.find(&room).await? {
-                Ok(found) => {
-                    self.app.hub().type_in(&self.seat, &found);
-                    Ok(())
-                }
-                Err(why) => self.refuse(None, Some(&room), why),
-            },
+                Ok(())
+            }
             Command::Ping { at } => Ok(self.app.hub().answer(&self.seat, &Event::Pong { at })?),
         }
     }
@@ -207,10 +204,7 @@ impl Page<'_> {
             Ok(text) => text,
             Err(why) => return self.refuse(Some(&id), Some(room), why),
         };
-        let found = match self.find(room).await? {
-            Ok(found) => found,
-            Err(why) => return self.refuse(Some(&id), Some(room), why),
-        };
+        let Some(found) = self.find(room, Some(&id)).await? else { return Ok(()) };
         if found.pair().is_none() && !self.app.hub().is_in(&self.seat, &found) {
             return self.refuse(Some(&id), Some(room), "join the room first");
         }
@@ -219,16 +213,15 @@ impl Page<'_> {
         let from = self.seat.name.to_string();
         let said = Said { id: id.clone(), from, text: text.to_owned(), at };
         match self.app.log.append(&found, said).await {
-            Ok(appended) if appended.is_new => Ok(()),
+            Ok(None) => Ok(()),
+            Ok(Some(appended)) if appended.is_new => Ok(()),
             // It was said before. The page does not know, or it would not say it again.
-            Ok(appended) => {
+            Ok(Some(appended)) => {
                 let room = found.seen_by(&self.seat.name);
                 let event = Event::message(&room, &appended.epoch, &appended.record);
                 Ok(self.app.hub().answer(&self.seat, &event)?)
             }
-            Err(LogError(_)) => {
-                self.retry(Some(&id), Some(room), "it cannot be kept at present", RETRY_LOG)
-            }
+            Err(LogError(_)) => self.retry(Some(&id), Some(room), NOT_NOW, RETRY_LOG),
         }
     }
 
@@ -236,19 +229,38 @@ impl Page<'_> {
     async fn catch_up(&self) -> Result<(), End> {
         loop {
             let Some(errand) = self.app.hub().errand(&self.seat) else { return Ok(()) };
-            let page = self.app.log.after(&errand.room, &errand.position, CHUNK).await?;
-            self.app.hub().run(&self.seat, &errand, &page)?;
+            match self.app.log.after(&errand.room, &errand.position, CHUNK).await {
+                Ok(page) => self.app.hub().run(&self.seat, &errand, &page)?,
+                Err(LogError(_)) => {
+                    let mut hub = self.app.hub();
+                    // Otherwise it is back, and is asked again.
+                    if self.app.log.store() == Store::Alone {
+                        let (epoch, waiting) = self.app.log.waiting(&errand.room);
+                        hub.run_alone(&self.seat, &errand, &epoch, &waiting)?;
+                    }
+                }
+            }
         }
     }
 
-    /// Finds the room that this page means, or says why there is none.
-    async fn find(&self, room: &str) -> Result<Result<Room, &'static str>, End> {
-        let Some(name) = room.strip_prefix('@') else { return Ok(Room::public(room)) };
-        let Ok(name) = Name::parse(name) else { return Ok(Err("nobody has this name")) };
-        Ok(match self.app.log.owned(&name).await? {
-            Some(other) => Room::direct(self.seat.name.clone(), other),
-            None => Err("nobody has this name"),
-        })
+    /// Finds the room that this page means, to say this in it, or answers why there is none.
+    async fn find(&self, room: &str, id: Option<&str>) -> Result<Option<Room>, End> {
+        let found = match room.strip_prefix('@').map(Name::parse) {
+            None => Room::public(room),
+            Some(Err(_)) => Err("nobody has this name"),
+            Some(Ok(name)) => match self.app.log.owned(&name).await {
+                Ok(Some(other)) => Room::direct(self.seat.name.clone(), other),
+                Ok(None) => Err("nobody has this name"),
+                Err(LogError(_)) => {
+                    self.retry(id, Some(room), NOT_NOW, RETRY_LOG)?;
+                    return Ok(None);
+                }
+            },
+        };
+        match found {
+            Ok(found) => Ok(Some(found)),
+            Err(why) => self.refuse(id, Some(room), why).map(|()| None),
+        }
     }
 
     fn slow_down(&self, command: Command, time: Duration) -> Result<(), End> {
@@ -324,4 +336,5 @@ const LISTED_DIRECTS: usize = 500;
 /// Messages in a chunk of history at most.
 const CHUNK: usize = 100;
 const SLOW_DOWN: &str = "slow down";
+const NOT_NOW: &str = "it cannot be kept at present";
 const RETRY_LOG: Duration = Duration::from_secs(1);

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::log::{Appended, LogError, Page, Position, Update};
+use crate::log::{Appended, LogError, Page, Position, Update, new_epoch};
 use crate::names::{Name, Room};
 use crate::protocol::{Record, Said};
 use crate::shelf::Shelf;
@@ -134,6 +134,10 @@ impl Journal {
         Page { epoch: Arc::clone(&self.epoch), records, end, last, gap }
     }
 
+    pub(crate) fn epoch(&self) -> Arc<str> {
+        Arc::clone(&self.epoch)
+    }
+
     pub(crate) fn rooms(&self) -> Vec<Room> {
         lock(&self.shelf).rooms().cloned().collect()
     }
@@ -222,7 +226,7 @@ impl Writer {
             let _ = reply.send(outcome().map(|()| appended));
             if is_new && written.is_ok() {
                 // It waits while the hub is behind. Nobody listens any more when the server ends.
-                let _ = self.updates.blocking_send(Update { room, epoch, record });
+                let _ = self.updates.blocking_send(Update::Said { room, epoch, record });
             }
         }
     }
@@ -313,12 +317,6 @@ fn rewrite(path: &Path, epoch: &Arc<str>, shelf: &Shelf) -> io::Result<(u64, usi
         File::open(directory)?.sync_all()?;
     }
     Ok((bytes.len() as u64, lines))
-}
-
-fn new_epoch() -> io::Result<Arc<str>> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
-    Ok(format!("{:016x}", u64::from_be_bytes(bytes)).into())
 }
 
 /// Opens a file that one process can have at a time.
@@ -451,7 +449,10 @@ mod tests {
                         assert_eq!((&*appended.record, appended.is_new), (&record, is_new));
                         if is_new {
                             let update = updates.recv().await.unwrap();
-                            assert_eq!((&update.room, &*update.record), (&room, &record));
+                            let Update::Said { room: said_in, record: said, .. } = update else {
+                                panic!("{update:?}");
+                            };
+                            assert_eq!((&said_in, &*said), (&room, &record));
                         }
                     }
                     assert!(updates.try_recv().is_err());

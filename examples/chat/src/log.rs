@@ -11,28 +11,50 @@
 //!   epoch mean nothing. [`after`](Log::after) returns what comes next, or says what is gone.
 //! - Every message is an [`Update`] to all processes that share the log, in the order of its room.
 //!
-//! A second kind of log, which several processes share, is one more variant: its calls may wait
-//! for a network, and its updates also come from the other processes.
+//! A shared log may be out of reach. Then a message waits for it, those who are here see it at once,
+//! and it comes again when it has its offset.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::io;
 use std::sync::Arc;
 
 use crate::journal::Journal;
 use crate::names::{Name, Room};
 use crate::protocol::{Gap, Record, Said, Since, Store};
+use crate::redis::Redis;
 
 /// Where messages and names are kept.
 pub(crate) enum Log {
     /// In a file of this process.
     Local(Journal),
+    /// In Redis, with other processes.
+    Shared(Arc<Redis>),
 }
 
-/// What everybody in a room is to hear, from [`Log`] to the hub.
+/// What those who are here are to hear, from [`Log`] to the hub. All but the first kind come from a
+/// shared log only.
 #[derive(Debug)]
-pub(crate) struct Update {
-    pub(crate) room: Room,
-    pub(crate) epoch: Arc<str>,
-    pub(crate) record: Arc<Record>,
+pub(crate) enum Update {
+    /// A message is in the log.
+    Said { room: Room, epoch: Arc<str>, record: Arc<Record> },
+    /// There is a message of two, which may concern somebody here.
+    Direct { room: Room, offset: u64 },
+    /// A message that has waited was in the log already: its author does not know.
+    Known { room: Room, epoch: Arc<str>, record: Arc<Record> },
+    /// The log is out of reach, or back. It may be another one, and have more.
+    Store(Store),
+    /// Somebody on another server is typing.
+    Typing { room: Room, name: Name },
+    /// A message waits for the log.
+    Waiting { room: Room, epoch: Arc<str>, said: Said },
+}
+
+/// Somebody is in a public room, or, without a room, online.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Present {
+    pub(crate) room: Option<Room>,
+    pub(crate) name: Name,
 }
 
 /// A message that is in the log.
@@ -75,6 +97,7 @@ impl Log {
     pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Option<Name>, LogError> {
         match self {
             Self::Local(journal) => journal.claim(name, key).await,
+            Self::Shared(redis) => redis.claim(name, key).await,
         }
     }
 
@@ -82,13 +105,19 @@ impl Log {
     pub(crate) async fn owned(&self, name: &Name) -> Result<Option<Name>, LogError> {
         match self {
             Self::Local(journal) => Ok(journal.owned(name)),
+            Self::Shared(redis) => redis.owned(name).await,
         }
     }
 
-    /// Appends a message, unless it is there already.
-    pub(crate) async fn append(&self, room: &Room, said: Said) -> Result<Appended, LogError> {
+    /// Appends a message, unless it is there already. Returns `None` if it waits for the log.
+    pub(crate) async fn append(
+        &self,
+        room: &Room,
+        said: Said,
+    ) -> Result<Option<Appended>, LogError> {
         match self {
-            Self::Local(journal) => journal.append(room, said).await,
+            Self::Local(journal) => journal.append(room, said).await.map(Some),
+            Self::Shared(redis) => redis.append(room, said).await,
         }
     }
 
@@ -101,6 +130,7 @@ impl Log {
     ) -> Result<Page, LogError> {
         match self {
             Self::Local(journal) => Ok(journal.after(room, position, limit)),
+            Self::Shared(redis) => redis.after(room, position, limit).await,
         }
     }
 
@@ -108,12 +138,67 @@ impl Log {
     pub(crate) async fn rooms(&self) -> Result<Vec<Room>, LogError> {
         match self {
             Self::Local(journal) => Ok(journal.rooms()),
+            Self::Shared(redis) => redis.rooms().await,
         }
     }
 
-    pub(crate) const fn store(&self) -> Store {
+    pub(crate) fn store(&self) -> Store {
         match self {
             Self::Local(_) => Store::Local,
+            Self::Shared(redis) => redis.store(),
+        }
+    }
+
+    /// Returns the epoch that was seen last, and the newest messages of a room that wait for the log.
+    pub(crate) fn waiting(&self, room: &Room) -> (Arc<str>, Vec<Said>) {
+        match self {
+            Self::Local(journal) => (journal.epoch(), Vec::new()),
+            Self::Shared(redis) => (redis.epoch(), redis.waiting(room)),
+        }
+    }
+
+    /// Has updates of a room come, those after this offset.
+    pub(crate) fn follow(&self, room: &Room, offset: u64) {
+        match self {
+            Self::Local(_) => {}
+            Self::Shared(redis) => redis.follow(room, offset),
+        }
+    }
+
+    /// Has updates of no other rooms come.
+    pub(crate) fn retain(&self, is_needed: impl Fn(&Room) -> bool) {
+        match self {
+            Self::Local(_) => {}
+            Self::Shared(redis) => redis.retain(is_needed),
+        }
+    }
+
+    /// Tells the other processes that somebody is typing.
+    pub(crate) fn typing(&self, room: &Room, name: &Name) {
+        match self {
+            Self::Local(_) => {}
+            Self::Shared(redis) => redis.typing(room, name),
+        }
+    }
+
+    /// Tells the other processes who is here (`mine`; `noted` was told before), for a few seconds.
+    /// Returns who is elsewhere.
+    pub(crate) async fn present(
+        &self,
+        mine: &BTreeSet<Present>,
+        noted: &BTreeSet<Present>,
+    ) -> Result<BTreeSet<Present>, LogError> {
+        match self {
+            Self::Local(_) => Ok(BTreeSet::new()),
+            Self::Shared(redis) => redis.present(mine, noted).await,
+        }
+    }
+
+    /// Waits until others have said that people came or went. Local people are nobody's business.
+    pub(crate) async fn people_changed(&self) {
+        match self {
+            Self::Local(_) => std::future::pending().await,
+            Self::Shared(redis) => redis.people_changed().await,
         }
     }
 }
@@ -144,5 +229,12 @@ impl fmt::Display for LogError {
 
 impl std::error::Error for LogError {}
 
+/// Returns the name of a new log.
+pub(crate) fn new_epoch() -> io::Result<Arc<str>> {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).map_err(io::Error::other)?;
+    Ok(format!("{:016x}", u64::from_be_bytes(bytes)).into())
+}
+
 /// How many messages somebody gets who comes to a room for the first time.
-const NEWEST: u64 = 50;
+pub(crate) const NEWEST: u64 = 50;

@@ -28,6 +28,7 @@ mod log;
 mod names;
 mod prices;
 mod protocol;
+mod redis;
 mod routes;
 mod shelf;
 mod sse;
@@ -45,6 +46,7 @@ use crate::args::{Args, Asked, USAGE};
 use crate::journal::Journal;
 use crate::listener::Listener;
 use crate::log::Log;
+use crate::redis::Redis;
 
 #[tokio::main]
 async fn main() -> ExitCode {
@@ -75,14 +77,22 @@ async fn main() -> ExitCode {
 /// Serves until a signal, then lets everybody go.
 async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let (sender, updates) = mpsc::channel(UPDATES);
-    let journal = Journal::open(&args.data, args.history, sender)
-        .map_err(|error| format!("--data {}: {error}", args.data.display()))?;
-    let log = Log::Local(journal);
+    let log = match &args.redis {
+        Some(url) => Log::Shared(Redis::open(url, args.history, sender).await?),
+        None => Log::Local(
+            Journal::open(&args.data, args.history, sender)
+                .map_err(|error| format!("--data {}: {error}", args.data.display()))?,
+        ),
+    };
     let app = Arc::new(App::new(log, args.rate, prices::begin(), args.origins));
     tokio::spawn({
         let app = Arc::clone(&app);
         async move { app.run(updates).await }
     });
+    if args.redis.is_some() {
+        let app = Arc::clone(&app);
+        tokio::spawn(async move { app.share_presence().await });
+    }
     let tls = match &args.tls {
         Some((certificate, key)) => Some(listener::read_tls(certificate, key)?),
         None => None,

@@ -93,6 +93,9 @@ pub(crate) enum Event<'a> {
         room: &'a str,
         people: usize,
     },
+    Store {
+        state: Store,
+    },
     Typing {
         room: &'a str,
         name: &'a str,
@@ -154,8 +157,12 @@ pub(crate) struct Limits {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub(crate) enum Store {
+    /// By this process alone, until the log that all share is back.
+    Alone,
     /// By this process.
     Local,
+    /// By all servers together.
+    Shared,
 }
 
 impl Login {

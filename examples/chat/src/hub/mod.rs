@@ -14,6 +14,7 @@ use tokio::sync::Notify;
 use crate::client::{Client, Key, limits};
 use crate::flood::{Bucket, Empty};
 use crate::names::{Name, Room};
+use crate::protocol::Store;
 use rooms::Members;
 
 pub(crate) struct Hub {
@@ -22,6 +23,10 @@ pub(crate) struct Hub {
     clients: BTreeMap<Key, Client>,
     persons: BTreeMap<Name, Person>,
     rooms: BTreeMap<Room, Members>,
+    /// Whether the shared log is out of reach, since that has changed.
+    store: Option<Store>,
+    /// Who is present on other servers: in a public room or, without a room, online.
+    elsewhere: BTreeMap<Option<Room>, BTreeSet<Name>>,
     /// Who has lost the connection, and when; the first is first.
     lost: VecDeque<(Instant, Key)>,
     /// The rooms whose number of people has changed since all were told.
@@ -60,6 +65,8 @@ impl Hub {
             clients: BTreeMap::new(),
             persons: BTreeMap::new(),
             rooms: BTreeMap::new(),
+            store: None,
+            elsewhere: BTreeMap::new(),
             lost: VecDeque::new(),
             recounted: BTreeSet::new(),
             rate,
@@ -139,7 +146,7 @@ impl Hub {
         let rooms: Vec<_> = client.rooms.keys().cloned().collect();
         if let Some(person) = self.persons.get_mut(&seat.name) {
             person.present += 1;
-            if person.present == 1 {
+            if person.present == 1 && !self.is_elsewhere(None, &seat.name) {
                 self.tell_of_online(&seat.name);
             }
         }
@@ -185,7 +192,7 @@ impl Hub {
         }
         if let Some(person) = self.persons.get_mut(&name) {
             person.present -= 1;
-            if person.present == 0 {
+            if person.present == 0 && !self.is_elsewhere(None, &name) {
                 self.tell_of_online(&name);
             }
         }

@@ -8,9 +8,9 @@ use tokio::sync::watch;
 
 use super::{Hub, Seat};
 use crate::client::{Key, Pace, Reading};
-use crate::log::Position;
+use crate::log::{Position, Present};
 use crate::names::{Name, Room};
-use crate::protocol::{Count, Event, Since};
+use crate::protocol::{Count, Event};
 
 /// Who has joined a room.
 #[derive(Default)]
@@ -64,24 +64,29 @@ impl Hub {
         self.clients.get(&seat.key).is_some_and(|client| client.rooms.contains_key(room))
     }
 
-    /// Tells the others in a room that somebody is typing.
-    pub(crate) fn type_in(&mut self, seat: &Seat, room: &Room) {
+    /// Tells the others in a room that somebody is typing. Returns `false` if it is too soon.
+    pub(crate) fn type_in(&mut self, seat: &Seat, room: &Room) -> bool {
         let client = self.clients.get_mut(&seat.key);
         let reading = client.and_then(|client| client.rooms.get_mut(room));
-        if reading.is_some_and(|reading| reading.may_type(Instant::now())) {
-            let name = seat.name.as_str();
-            self.tell(room, &seat.name, |room| Event::Typing { room, name }.to_json());
+        let may_type = reading.is_some_and(|reading| reading.may_type(Instant::now()));
+        if may_type {
+            self.tell_typing(room, &seat.name);
         }
+        may_type
+    }
+
+    /// Tells a room that somebody is typing, here or on another server.
+    pub(crate) fn tell_typing(&mut self, room: &Room, name: &Name) {
+        self.tell(room, name, |room| Event::Typing { room, name: name.as_str() }.to_json());
     }
 
     /// Returns the rooms with the most people, of these and of those where there are some.
     pub(crate) fn counts(&self, known: impl IntoIterator<Item = Room>) -> Vec<Count> {
-        let mut rooms: BTreeSet<_> = known.into_iter().chain(self.rooms.keys().cloned()).collect();
+        let elsewhere = self.elsewhere.keys().flatten().cloned();
+        let here = self.rooms.keys().cloned();
+        let mut rooms: BTreeSet<_> = known.into_iter().chain(here).chain(elsewhere).collect();
         rooms.retain(|room| room.pair().is_none());
-        let count = |room: Room| {
-            let people = self.rooms.get(&room).map_or(0, |members| members.people.len());
-            Count { room: room.to_string(), people }
-        };
+        let count = |room: Room| Count { people: self.people(&room).len(), room: room.to_string() };
         let mut counts: Vec<_> = rooms.into_iter().map(count).collect();
         counts.sort_by_key(|count| std::cmp::Reverse(count.people));
         counts.truncate(LISTED_ROOMS);
@@ -108,10 +113,67 @@ impl Hub {
         match room.pair() {
             None => {
                 let members = self.rooms.get(room);
-                members.map(|members| members.people.keys().cloned().collect()).unwrap_or_default()
+                let here = members.into_iter().flat_map(|members| members.people.keys());
+                let elsewhere = self.elsewhere.get(&Some(room.clone()));
+                let people: BTreeSet<_> = here.chain(elsewhere.into_iter().flatten()).collect();
+                people.into_iter().cloned().collect()
             }
             Some(pair) => pair.into_iter().filter(|name| self.is_online(name)).cloned().collect(),
         }
+    }
+
+    /// Returns who is online here, and who in which public room.
+    pub(crate) fn present(&self) -> BTreeSet<Present> {
+        let persons = self.persons.iter().filter(|(_, person)| person.present > 0);
+        let rooms = self.rooms.iter().filter(|(room, _)| room.pair().is_none());
+        let in_room = |(room, members): (&Room, &Members)| {
+            let people = members.people.keys().cloned();
+            let of = |name| Present { room: Some(room.clone()), name };
+            people.map(of).collect::<Vec<_>>()
+        };
+        let online = |name: &Name| Present { room: None, name: name.clone() };
+        persons.map(|(name, _)| online(name)).chain(rooms.flat_map(in_room)).collect()
+    }
+
+    /// Takes note of who is present on other servers, and tells of what has changed.
+    pub(crate) fn set_elsewhere(&mut self, elsewhere: BTreeSet<Present>) {
+        let mut after: BTreeMap<_, BTreeSet<_>> = BTreeMap::new();
+        for Present { room, name } in &elsewhere {
+            after.entry(room.clone()).or_default().insert(name.clone());
+        }
+        let of = |(room, names): (Option<Room>, BTreeSet<Name>)| {
+            let of = move |name| Present { room: room.clone(), name };
+            names.into_iter().map(of)
+        };
+        let before = std::mem::replace(&mut self.elsewhere, after);
+        let before: BTreeSet<_> = before.into_iter().flat_map(of).collect();
+        for Present { room, name } in before.symmetric_difference(&elsewhere).cloned() {
+            let is_there = self.is_elsewhere(room.as_ref(), &name);
+            let Some(room) = room else {
+                if self.persons.get(&name).is_none_or(|person| person.present == 0) {
+                    self.tell_of_online(&name);
+                }
+                continue;
+            };
+            let members = self.rooms.get(&room);
+            if members.is_some_and(|members| members.people.contains_key(&name)) {
+                continue;
+            }
+            self.recounted.insert(room.clone());
+            self.tell(&room, &name, |room| {
+                let name = name.as_str();
+                if is_there { Event::Joined { room, name } } else { Event::Left { room, name } }
+                    .to_json()
+            });
+        }
+    }
+
+    /// Returns whether what is said in a room is to be told to anybody here.
+    pub(crate) fn concerns(&self, room: &Room) -> bool {
+        self.rooms.contains_key(room)
+            || room
+                .pair()
+                .is_some_and(|pair| pair.iter().any(|name| self.persons.contains_key(*name)))
     }
 
     /// Lets one more page of a person be in a room.
@@ -119,7 +181,7 @@ impl Hub {
         let Some(members) = self.rooms.get_mut(room) else { return };
         let pages = members.people.entry(name.clone()).or_default();
         *pages += 1;
-        if *pages == 1 && room.pair().is_none() {
+        if *pages == 1 && room.pair().is_none() && !self.is_elsewhere(Some(room), name) {
             self.recounted.insert(room.clone());
             let joined = |room: &str| Event::Joined { room, name: name.as_str() }.to_json();
             self.tell(room, name, joined);
@@ -135,7 +197,7 @@ impl Hub {
             return;
         }
         members.people.remove(name);
-        if room.pair().is_none() {
+        if room.pair().is_none() && !self.is_elsewhere(Some(room), name) {
             self.recounted.insert(room.clone());
             self.tell(room, name, |room| Event::Left { room, name: name.as_str() }.to_json());
         }
@@ -158,7 +220,7 @@ impl Hub {
     /// Tells everybody of the rooms in which there are more people or fewer than before.
     pub(super) fn tell_counts(&mut self) {
         for room in std::mem::take(&mut self.recounted) {
-            let people = self.rooms.get(&room).map_or(0, |members| members.people.len());
+            let people = self.people(&room).len();
             let event = Event::Room { room: &room.to_string(), people }.to_json();
             let message = Message::text(event);
             for (key, client) in &mut self.clients {
@@ -168,14 +230,13 @@ impl Hub {
         }
     }
 
-    /// Has all pages of a person join a room of two, as if they had read all that came before.
-    pub(super) fn open(&mut self, room: &Room, name: &Name, epoch: &str, offset: u64) {
+    /// Has all pages of a person join a room of two, as if they had read all up to here.
+    pub(super) fn open(&mut self, room: &Room, name: &Name, position: &Position) {
         let Some(person) = self.persons.get(name) else { return };
         for key in &person.keys {
             let Some(client) = self.clients.get_mut(key) else { continue };
             if client.has_begun && !client.rooms.contains_key(room) {
-                let since = Since { epoch: epoch.to_owned(), offset: offset - 1 };
-                let reading = Reading::new(Position::After(since), Pace::Live);
+                let reading = Reading::new(position.clone(), Pace::Live);
                 client.rooms.insert(room.clone(), reading);
                 let members = self.rooms.entry(room.clone()).or_default();
                 members.keys.insert(*key);
@@ -200,6 +261,12 @@ impl Hub {
 
     fn is_online(&self, name: &Name) -> bool {
         self.persons.get(name).is_some_and(|person| person.present > 0)
+            || self.is_elsewhere(None, name)
+    }
+
+    /// Returns whether somebody is in a public room, or, without one, online, on another server.
+    pub(super) fn is_elsewhere(&self, room: Option<&Room>, name: &Name) -> bool {
+        self.elsewhere.get(&room.cloned()).is_some_and(|names| names.contains(name))
     }
 }
 

@@ -6,9 +6,9 @@ use sanswire::Message;
 
 use super::{Hub, Seat};
 use crate::client::{Pace, Reading, Turn, has_caught_up};
-use crate::log::{Page, Position, Update};
+use crate::log::{Page, Position};
 use crate::names::{Name, Room};
-use crate::protocol::{Event, Record, Refusal, Since};
+use crate::protocol::{Count, Event, Record, Refusal, Said, Since, Store};
 
 /// A room of which a page is to be told from the log.
 pub(crate) struct Errand {
@@ -25,11 +25,11 @@ impl Hub {
     }
 
     /// Tells all who are in a room of a message in the log, and the two whom a private one is for.
-    pub(crate) fn deliver(&mut self, update: &Update) {
-        let Update { room, epoch, record } = update;
+    pub(crate) fn deliver(&mut self, room: &Room, epoch: &str, record: &Record) {
         let offset = record.offset;
         for person in room.pair().into_iter().flatten() {
-            self.open(room, person, epoch, offset);
+            let since = Since { epoch: epoch.to_owned(), offset: offset - 1 };
+            self.open(room, person, &Position::After(since));
         }
         let Some(members) = self.rooms.get(room) else { return };
         members.last.send_replace(offset);
@@ -55,6 +55,8 @@ impl Hub {
 
     /// Returns what a page is to be told from the log, if it has room.
     pub(crate) fn errand(&mut self, seat: &Seat) -> Option<Errand> {
+        let is_stale = self.clients.get(&seat.key)?.is_stale;
+        let counts = if is_stale { self.counts([]) } else { Vec::new() };
         let session = self.sessions.get(seat.attachment)?;
         let client = self.clients.get_mut(&seat.key)?;
         if !client.has_begun || !has_caught_up(session) {
@@ -64,8 +66,10 @@ impl Hub {
             for reading in client.rooms.values_mut().filter(|reading| reading.pace == Pace::Live) {
                 reading.pace = Pace::Behind { was_slow: true };
             }
-            for (room, members) in self.rooms.iter().filter(|(room, _)| room.pair().is_none()) {
-                let (room, people) = (room.to_string(), members.people.len());
+            if let Some(state) = self.store {
+                client.offer(session, Message::text(Event::Store { state }.to_json()));
+            }
+            for Count { room, people } in counts {
                 let event = Event::Room { room: &room, people }.to_json();
                 // Of more rooms than there is room for, the rest is told when it changes.
                 client.offer(session, Message::text(event));
@@ -120,6 +124,98 @@ impl Hub {
             reading.pace = if is_whole { Pace::Live } else { Pace::Behind { was_slow: false } };
         }
         Ok(())
+    }
+
+    /// Tells a page that the log is out of reach: it gets the history later, and now what waits.
+    pub(crate) fn run_alone(
+        &mut self,
+        seat: &Seat,
+        errand: &Errand,
+        epoch: &str,
+        waiting: &[Said],
+    ) -> Result<(), Refusal> {
+        let Errand { room, position, .. } = errand;
+        let name = room.seen_by(&seat.name);
+        let (epoch, last) = match position {
+            Position::Newest => (epoch, 0),
+            Position::After(since) => (since.epoch.as_str(), since.offset),
+        };
+        let people = self.people(room);
+        let event = Event::History {
+            room: &name,
+            epoch,
+            messages: &[],
+            last,
+            gap: None,
+            more: false,
+            people: &people.iter().map(Name::as_str).take(LISTED_PEOPLE).collect::<Vec<_>>(),
+        };
+        self.answer(seat, &event)?;
+        let Some(client) = self.clients.get_mut(&seat.key) else { return Ok(()) };
+        let Some(session) = self.sessions.get(seat.attachment) else { return Ok(()) };
+        for said in waiting {
+            // All of it comes again.
+            let event = Event::Message { room: &name, epoch, offset: None, said };
+            client.offer(session, Message::text(event.to_json()));
+        }
+        if let Some(reading) = client.rooms.get_mut(room) {
+            reading.pace = Pace::Live;
+        }
+        Ok(())
+    }
+
+    /// Tells all who are in a room, and the two whom a private one concerns, of a message that waits
+    /// for the log. It comes again.
+    pub(crate) fn show(&mut self, room: &Room, epoch: &str, said: &Said) {
+        for person in room.pair().into_iter().flatten() {
+            self.open(room, person, &Position::Newest);
+        }
+        let Some(members) = self.rooms.get(room) else { return };
+        let event = |room: &str| Event::Message { room, epoch, offset: None, said }.to_json();
+        let message = message_for(room, event);
+        for key in &members.keys {
+            let Some(client) = self.clients.get(key) else { continue };
+            let Some(session) = self.sessions.find(key.page, key.server) else { continue };
+            client.offer(session, message(&client.name));
+        }
+    }
+
+    /// Tells an author that a message is in the log.
+    pub(crate) fn confirm(&mut self, room: &Room, epoch: &str, record: &Record) {
+        let pages =
+            self.clients.iter().filter(|(_, client)| client.name.as_str() == record.said.from);
+        for (key, client) in pages {
+            let Some(session) = self.sessions.find(key.page, key.server) else { continue };
+            // Otherwise, it comes in its turn.
+            let has_passed = |reading: &Reading| reading.has_passed(epoch, record.offset);
+            if client.rooms.get(room).is_some_and(has_passed) {
+                let room = room.seen_by(&client.name);
+                let event = Event::message(&room, epoch, record).to_json();
+                client.offer(session, Message::text(event));
+            }
+        }
+    }
+
+    /// Tells everybody that the log is out of reach, or back. Then all go on from it, where they are.
+    pub(crate) fn tell_store(&mut self, state: Store) {
+        self.store = Some(state);
+        let message = Message::text(Event::Store { state }.to_json());
+        for (key, client) in &mut self.clients {
+            let Some(session) = self.sessions.find(key.page, key.server) else { continue };
+            client.is_stale |= client.has_begun && !client.offer(session, message.clone());
+            if state == Store::Shared {
+                for reading in client.rooms.values_mut() {
+                    reading.pace = Pace::Behind { was_slow: false };
+                }
+                client.wake.notify_one();
+            }
+        }
+        if state == Store::Shared {
+            for members in self.rooms.values() {
+                // The log may be another one.
+                members.last.send_replace(0);
+            }
+        }
     }
 
     /// Tells the others in a room of something that may be left out.
