@@ -2,8 +2,8 @@
 //
 //   node tests/chat/live.mjs OUT SERVER [--redis] [--long] [WORD…]
 //
-// OUT has node_modules with playwright-core; SERVER is the program. Needs nginx and openssl, and with
-// --redis, which adds what several servers do, redis-server. --long adds what takes its time. With
+// OUT has node_modules with playwright-core; SERVER is the program. Needs nginx and openssl, and
+// with --redis, which adds what several servers do, redis-server. --long adds what takes its time. With
 // WORDs, only checks whose name has one of them are done. Ends with `live: N passed, N failed`.
 
 import { createRequire } from 'node:module';

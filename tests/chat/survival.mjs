@@ -131,7 +131,7 @@ export const checks = {
     await (await enter('Eve')).isOnline();
   },
 
-  async 'what is written without a server is sent after a reload, and once'({ server, url, enter }) {
+  async 'what is written without a server is sent after a reload, once'({ server, url, enter }) {
     const ann = await enter('Ann');
     await ann.isOnline();
     await ann.say('before');
@@ -243,7 +243,7 @@ export const shared = {
     await bob.shows(['between us']);
   },
 
-  async 'Redis is away: each server goes on by itself, and then all is caught up'({ share, enter }) {
+  async 'Redis is away: each server goes on by itself, then all is caught up'({ share, enter }) {
     const { redis, places } = await share(2);
     const ann = await enter('Ann', places[0]),
       bob = await enter('Bob', places[1]),

@@ -71,7 +71,7 @@ export class Server {
   }
 }
 
-/** The network between pages and what they talk to. It can break, fall silent, and lead elsewhere. */
+/** The network between pages and what they talk to: it can break, fall silent, lead elsewhere. */
 export class Link {
   #pairs = new Set();
   #isSilent = false;
