@@ -257,6 +257,12 @@ impl Timers {
         Some(payload)
     }
 
+    /// Dates output that the connection has queued itself when the time was told: there is nothing
+    /// left to date, and what is due later is no deadline that has passed.
+    pub(super) fn note_queued(&mut self) {
+        self.stalled = self.stalled.min(self.now);
+    }
+
     /// Notes a Ping of the application's, to be dated; not while another one may still be answered,
     /// or Pings that come faster than Pongs would measure nothing.
     pub(super) fn note_ping(&mut self, payload: &[u8]) {

@@ -31,6 +31,28 @@ fn a_heartbeat_leaves_when_it_is_due_and_is_answered() {
 }
 
 #[test]
+fn a_heartbeat_that_is_due_is_no_deadline_of_a_sender() {
+    for role in BOTH {
+        for write_timeout in [None, Some(secs(60))] {
+            let mut hand = Hand::open(role, &Config::default().write_timeout(write_timeout));
+            // The time comes between the write of a message and the look at whether it was written.
+            hand.driver.commands().send("x").unwrap();
+            hand.write_all();
+            hand.driver.handle_timeout(secs(20));
+            assert!(!hand.driver.is_overdue(), "{role:?}");
+            hand.write_all();
+            assert_eq!(hand.driver.poll_written(), Ok(true), "{role:?}");
+            assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(20)));
+            hand.driver.handle_timeout(secs(20));
+            assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(40)));
+            // Nobody answers it.
+            hand.driver.handle_timeout(secs(40));
+            assert!(hand.driver.is_overdue(), "{role:?}");
+        }
+    }
+}
+
+#[test]
 fn a_deadline_that_has_passed_is_an_event_and_nothing_to_wait_for() {
     let config = Config::default().idle_timeout(secs(10));
     let mut hand = Hand::open(Role::Server, &config);

@@ -186,6 +186,7 @@ impl Endpoint {
             Phase::Open => {
                 if let Some(payload) = timers.poll_ping() {
                     self.output.heartbeat(&payload);
+                    timers.note_queued();
                 }
             }
             // The peer's Close may be in the input.
