@@ -12,21 +12,17 @@ impl Request {
         acceptance: &Acceptance,
     ) -> Result<(Response, Negotiated), HandshakeError> {
         let mut headers = Headers::new();
-        match self.version() {
-            HttpVersion::Http10 | HttpVersion::Http11 => {
-                // §4.2.2: the parts of the server's handshake, in the order of the RFC.
-                headers.push(UPGRADE, "websocket");
-                headers.push(CONNECTION, "Upgrade");
-                headers.push(ACCEPT, encode_accept(self.headers().exactly_once(KEY)?));
-                let negotiated = acceptance.negotiate(self.headers(), &mut headers)?;
-                Ok((Response::new(101).with_headers(headers), negotiated))
-            }
-            HttpVersion::Http2 | HttpVersion::Http3 => {
-                let negotiated = acceptance.negotiate(self.headers(), &mut headers)?;
-                // RFC 8441, §5: success is any status 2xx, not 101.
-                Ok((Response::new(200).with_headers(headers.to_lowercase()), negotiated))
-            }
+        if self.version().is_multiplexed() {
+            let negotiated = acceptance.negotiate(self.headers(), &mut headers)?;
+            // RFC 8441, §5: success is any status 2xx, not 101.
+            return Ok((Response::new(200).with_headers(headers.to_lowercase()), negotiated));
         }
+        // §4.2.2: the parts of the server's handshake, in the order of the RFC.
+        headers.push(UPGRADE, "websocket");
+        headers.push(CONNECTION, "Upgrade");
+        headers.push(ACCEPT, encode_accept(self.headers().exactly_once(KEY)?));
+        let negotiated = acceptance.negotiate(self.headers(), &mut headers)?;
+        Ok((Response::new(101).with_headers(headers), negotiated))
     }
 }
 
@@ -38,16 +34,14 @@ impl Response {
     #[must_use]
     pub fn refusal(error: &HandshakeError, version: HttpVersion) -> Self {
         let response = Self::from(error);
-        match version {
-            HttpVersion::Http10 | HttpVersion::Http11 => response,
-            HttpVersion::Http2 | HttpVersion::Http3 => {
-                let status = if response.status() == 426 { 400 } else { response.status() };
-                let mut headers = response.headers().clone();
-                headers.remove(UPGRADE);
-                headers.remove(CONNECTION);
-                let body = response.content().clone();
-                Self::new(status).with_headers(headers.to_lowercase()).body(body)
-            }
+        if !version.is_multiplexed() {
+            return response;
         }
+        let status = if response.status() == 426 { 400 } else { response.status() };
+        let mut headers = response.headers().clone();
+        headers.remove(UPGRADE);
+        headers.remove(CONNECTION);
+        let body = response.content().clone();
+        Self::new(status).with_headers(headers.to_lowercase()).body(body)
     }
 }

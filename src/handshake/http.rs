@@ -138,6 +138,12 @@ pub enum HttpVersion {
 }
 
 impl HttpVersion {
+    /// Returns whether a connection carries many requests at once, and is upgraded by none: each
+    /// WebSocket is a stream of it.
+    pub(crate) const fn is_multiplexed(self) -> bool {
+        matches!(self, Self::Http2 | Self::Http3)
+    }
+
     /// Parses what stands in a start line.
     pub(super) fn parse(text: &[u8]) -> Result<Self, HandshakeError> {
         match text {

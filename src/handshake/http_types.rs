@@ -78,14 +78,14 @@ fn from_http(
         http::Version::HTTP_3 => HttpVersion::Http3,
         other => return Err(HandshakeError::UnsupportedHttpVersion(format!("{other:?}"))),
     };
-    let pseudo_headers = (uri.scheme_str(), uri.authority(), uri.path_and_query());
-    match (version, pseudo_headers) {
-        (HttpVersion::Http2 | HttpVersion::Http3, (Some(scheme), Some(authority), Some(path))) => {
-            let uri = [scheme, authority.as_str(), path.as_str()];
-            Request::multiplexed(version, method.as_str(), uri, headers)
-        }
-        _ => Request::new(method.as_str(), &uri.to_string(), version, headers),
+    if let (Some(scheme), Some(authority), Some(path)) =
+        (uri.scheme_str(), uri.authority(), uri.path_and_query())
+        && version.is_multiplexed()
+    {
+        let uri = [scheme, authority.as_str(), path.as_str()];
+        return Request::multiplexed(version, method.as_str(), uri, headers);
     }
+    Request::new(method.as_str(), &uri.to_string(), version, headers)
 }
 
 impl TryFrom<&Response> for http::Response<Bytes> {

@@ -110,7 +110,7 @@ impl Request {
         if method != CONNECT {
             return Err(InvalidHeader::error(METHOD, Place(method.as_bytes()), CONNECT));
         }
-        if !matches!(version, HttpVersion::Http2 | HttpVersion::Http3) {
+        if !version.is_multiplexed() {
             let protocol = Place(protocol.as_bytes());
             return Err(InvalidHeader::error(PROTOCOL, protocol, "none over HTTP/1.1"));
         }
@@ -155,8 +155,8 @@ impl Request {
     /// A request that is not a CONNECT of HTTP/2 or HTTP/3 stays as it is.
     #[must_use]
     pub fn with_protocol(self, protocol: &str) -> Self {
-        let is_multiplexed = matches!(self.version, HttpVersion::Http2 | HttpVersion::Http3);
-        let protocol = (is_multiplexed && self.method == CONNECT).then(|| protocol.to_owned());
+        let is_extended = self.version.is_multiplexed() && self.method == CONNECT;
+        let protocol = is_extended.then(|| protocol.to_owned());
         Self { protocol, ..self }
     }
 
@@ -379,27 +379,25 @@ fn host(
             .ok_or_else(|| InvalidHeader::error(HOST, Place(host), "a host with or without a port"))
             .map(Some)?,
     };
-    match (version, authority, host) {
-        // RFC 9113, §8.3.1: Host and :authority that differ are malformed.
-        (HttpVersion::Http2 | HttpVersion::Http3, Some(authority), Some(host))
-            if !host.eq_ignore_ascii_case(authority) =>
-        {
-            Err(InvalidHeader::error(HOST, Place(host.as_bytes()), "the same as :authority"))
-        }
-        // RFC 9112, §3.2.2: "the origin server MUST ignore the received Host header field (if any)
-        // and instead use the host information of the request-target"
-        _ => Ok(authority.or(host).map(ToOwned::to_owned)),
+    // RFC 9113, §8.3.1: Host and :authority that differ are malformed.
+    if let (Some(authority), Some(host)) = (authority, host)
+        && version.is_multiplexed()
+        && !host.eq_ignore_ascii_case(authority)
+    {
+        return Err(InvalidHeader::error(HOST, Place(host.as_bytes()), "the same as :authority"));
     }
+    // RFC 9112, §3.2.2: "the origin server MUST ignore the received Host header field (if any)
+    // and instead use the host information of the request-target"
+    Ok(authority.or(host).map(ToOwned::to_owned))
 }
 
 /// Puts together the cookies that HTTP/2 and HTTP/3 may split.
 fn with_whole_cookies(mut headers: Headers, version: HttpVersion) -> Headers {
-    match version {
-        HttpVersion::Http10 | HttpVersion::Http11 => {}
+    if version.is_multiplexed() {
         // RFC 9113, §8.2.3: "these MUST be concatenated into a single octet string using the
         // two-octet delimiter of 0x3b, 0x20 (the ASCII string "; ") before being passed into a
         // non-HTTP/2 context". RFC 9114, §4.2.1, is the same.
-        HttpVersion::Http2 | HttpVersion::Http3 => headers.join(COOKIE, b"; "),
+        headers.join(COOKIE, b"; ");
     }
     headers
 }
