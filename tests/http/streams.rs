@@ -1,9 +1,15 @@
 //! Which stream is under a socket of an HTTP server.
 
+use core::pin::Pin;
+use core::task::{Context, Poll};
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
 use sanswire::handshake::ClientRequest;
 use sanswire::io::hyper::{OnUpgrade, Rejection, WebSocketUpgrade};
 use sanswire::io::tokio::{NetStream, WebSocket};
-use tokio::io::BufStream;
+use tokio::io::{AsyncRead, AsyncWrite, BufStream, ReadBuf};
 use tokio::net::{TcpListener, TcpStream, UnixStream};
 use tokio_rustls::{TlsAcceptor, TlsConnector};
 
@@ -130,5 +136,69 @@ async fn a_stream_that_nobody_knows_works_as_it_is() {
         let (client, server) = tcp().await;
         let (_client, server) = opened(client, BufStream::new(server), kind).await;
         assert!(server.stream().tcp().is_none());
+    }
+}
+
+/// A socket of a type that nobody knows, which notes how large a single write was.
+struct Noted {
+    inner: TcpStream,
+    largest: Arc<AtomicUsize>,
+}
+
+impl AsyncRead for Noted {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Noted {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.largest.fetch_max(bytes.len(), Ordering::Relaxed);
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[io::IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.inner.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_shutdown(cx)
+    }
+}
+
+#[tokio::test]
+async fn what_a_socket_is_given_is_not_cut_into_frames_of_http_2() {
+    for kind in KINDS {
+        let (client, server) = tcp().await;
+        let largest = Arc::<AtomicUsize>::default();
+        let noted = Noted { inner: server, largest: Arc::clone(&largest) };
+        let (mut client, mut server) = opened(client, noted, kind).await;
+        assert!(server.stream().tcp().is_none());
+        // Compressed or masked messages and those that are copied are one piece.
+        let prepared = sanswire::Prepared::binary(&vec![7; 200_000]);
+        let (sent, received) = tokio::join!(server.send(&prepared), client.recv());
+        sent.unwrap();
+        assert_eq!(received.unwrap().unwrap().len(), 200_000);
+        assert!(largest.load(Ordering::Relaxed) > 16 << 10, "{kind:?}");
     }
 }

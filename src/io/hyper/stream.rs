@@ -135,9 +135,11 @@ impl AsyncWrite for UpgradedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Hyper { stream, .. } => {
-                // A stream of HTTP/2 takes all that it is given, whatever the peer has room for.
-                let bytes = bytes.get(..MAX_WRITE).unwrap_or(bytes);
+            Self::Hyper { stream, is_write_vectored } => {
+                // A stream of HTTP/2, which writes no lists, takes all that it is given, whatever
+                // the peer has room for. TCP does not.
+                let limit = if *is_write_vectored { bytes.len() } else { MAX_WRITE };
+                let bytes = bytes.get(..limit).unwrap_or(bytes);
                 Pin::new(stream.get_mut()).poll_write(cx, bytes)
             }
             #[cfg(feature = "rustls")]
