@@ -31,6 +31,8 @@ mod protocol;
 mod redis;
 mod routes;
 mod shelf;
+#[path = "../../stop.rs"]
+mod signals;
 mod sse;
 mod stop;
 
@@ -39,6 +41,7 @@ use std::io::Write as _;
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use sanswire::CloseCode;
 use tokio::sync::mpsc;
 
 use crate::app::App;
@@ -100,7 +103,13 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let listener = Listener::bind(args.listen, tls)
         .await
         .map_err(|error| format!("--listen {}: {error}", args.listen))?;
-    stop::on_signals(app.shutdown.clone());
+    let shutdown = app.shutdown.clone();
+    signals::on_signals(move |limit| {
+        if limit.is_zero() {
+            std::process::exit(1);
+        }
+        shutdown.begin(CloseCode::GOING_AWAY, "the server stops")
+    });
     writeln!(std::io::stdout(), "listening on {}", listener.url()?)?;
 
     let router = routes::router(Arc::clone(&app));
