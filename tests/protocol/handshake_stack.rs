@@ -194,15 +194,8 @@ fn a_request_of_http_2_that_is_no_extended_connect_is_answered_400() {
 
 #[test]
 fn an_extended_connect_over_http_1_1_is_none() {
-    let pseudo_headers = [
-        (":method", "CONNECT"),
-        (":protocol", "websocket"),
-        (":scheme", "https"),
-        (":authority", "a"),
-        (":path", "/"),
-    ];
     for version in [HttpVersion::Http10, HttpVersion::Http11] {
-        let request = Request::extended_connect(version, pseudo_headers, headers(&[("Host", "a")]));
+        let request = Request::extended_connect(version, PSEUDO_HEADERS, headers(&[("Host", "a")]));
         assert_eq!(invalid_header(request), ":protocol");
     }
 }
@@ -403,15 +396,8 @@ fn cookies_that_http_2_has_split_are_one_header_again() {
     // RFC 9113, §8.2.3, has this example.
     let crumbs = [("cookie", "a=b"), ("x", "y"), ("cookie", "c=d"), ("Cookie", "e=f")];
     for version in MULTIPLEXED {
-        let pseudo_headers = [
-            (":method", "CONNECT"),
-            (":protocol", "websocket"),
-            (":scheme", "https"),
-            (":authority", "a"),
-            (":path", "/"),
-        ];
         let whole = [("x", "y"), ("Cookie", "a=b; c=d; e=f")];
-        let made = Request::extended_connect(version, pseudo_headers, headers(&crumbs)).unwrap();
+        let made = Request::extended_connect(version, PSEUDO_HEADERS, headers(&crumbs)).unwrap();
         assert_eq!(made.headers(), &headers(&whole));
         let made = Request::new("GET", "/", version, headers(&crumbs)).unwrap();
         assert_eq!(made.headers(), &headers(&whole));
@@ -422,3 +408,12 @@ fn cookies_that_http_2_has_split_are_one_header_again() {
     let made = Request::new("GET", "/", HttpVersion::Http11, headers(&fields)).unwrap();
     assert_eq!(made.headers(), &headers(&fields));
 }
+
+/// An extended CONNECT for `https://a/`.
+const PSEUDO_HEADERS: [(&str, &str); 5] = [
+    (":method", "CONNECT"),
+    (":protocol", "websocket"),
+    (":scheme", "https"),
+    (":authority", "a"),
+    (":path", "/"),
+];

@@ -5,6 +5,18 @@ use serde_json::{Value, json};
 use crate::page::Page;
 use crate::reader::Reader;
 use crate::redis::Redis;
+use crate::server::Server;
+
+/// Ann and Bob on a server each, who both have seen the message `a1`.
+async fn two_servers(redis: &Redis) -> [(Reader, Server); 2] {
+    let [one, other] = [redis.server(), redis.server()];
+    let mut ann = Reader::open(&one.address, "Ann").await;
+    let mut bob = Reader::open(&other.address, "Bob").await;
+    ann.say("a1");
+    ann.see("a1").await;
+    bob.see("a1").await;
+    [(ann, one), (bob, other)]
+}
 
 /// Both say something while Redis is away, and again when it is back.
 async fn talk_across(ann: &mut Reader, bob: &mut Reader, back: impl FnOnce()) {
@@ -40,12 +52,7 @@ async fn talk_across(ann: &mut Reader, bob: &mut Reader, back: impl FnOnce()) {
 #[tokio::test]
 async fn what_is_said_while_redis_does_not_answer_comes_when_it_does() {
     let redis = Redis::start();
-    let [one, other] = [redis.server(), redis.server()];
-    let mut ann = Reader::open(&one.address, "Ann").await;
-    let mut bob = Reader::open(&other.address, "Bob").await;
-    ann.say("a1");
-    ann.see("a1").await;
-    bob.see("a1").await;
+    let [(mut ann, _one), (mut bob, _other)] = two_servers(&redis).await;
     // Bob is known to Ann's server.
     ann.page.join("@Bob", Value::Null).await;
     redis.pause();
@@ -66,12 +73,7 @@ async fn what_is_said_while_redis_does_not_answer_comes_when_it_does() {
 #[tokio::test]
 async fn a_redis_that_is_killed_and_has_kept_all_is_gone_on_with() {
     let mut redis = Redis::with(&["--save", "", "--appendonly", "yes", "--appendfsync", "always"]);
-    let [one, other] = [redis.server(), redis.server()];
-    let mut ann = Reader::open(&one.address, "Ann").await;
-    let mut bob = Reader::open(&other.address, "Bob").await;
-    ann.say("a1");
-    ann.see("a1").await;
-    bob.see("a1").await;
+    let [(mut ann, _one), (mut bob, _other)] = two_servers(&redis).await;
     redis.kill();
     ann.see_store("alone").await;
     talk_across(&mut ann, &mut bob, || redis.start_again()).await;
@@ -83,12 +85,7 @@ async fn a_redis_that_is_killed_and_has_kept_all_is_gone_on_with() {
 #[tokio::test]
 async fn a_redis_that_comes_back_empty_is_a_gap() {
     let mut redis = Redis::start();
-    let [one, other] = [redis.server(), redis.server()];
-    let mut ann = Reader::open(&one.address, "Ann").await;
-    let mut bob = Reader::open(&other.address, "Bob").await;
-    ann.say("a1");
-    ann.see("a1").await;
-    bob.see("a1").await;
+    let [(mut ann, one), (mut bob, _other)] = two_servers(&redis).await;
     redis.kill();
     ann.see_store("alone").await;
     talk_across(&mut ann, &mut bob, || redis.start_again()).await;
