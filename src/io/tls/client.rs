@@ -26,7 +26,7 @@ use crate::io::{TlsError, TlsPart};
 /// use sanswire::io::tls::ClientTls;
 ///
 /// # fn f(pem: &[u8]) -> Result<(), sanswire::io::TlsError> {
-/// // Trusts a certificate authority of one's own, and nothing else.
+/// // Trusts your own certificate authority, and nothing else.
 /// let tls = ClientTls::new().root_certificates(pem)?;
 /// # Ok(())
 /// # }
@@ -84,8 +84,8 @@ impl ClientTls {
         Ok(Self { trust: Trust::Roots(certificates), made: Arc::default(), ..self })
     }
 
-    /// Trusts every certificate, whoever has signed it, for whatever name, and expired ones. **Anyone
-    /// on the way can then read and change everything.** For tests on one's own machine.
+    /// Trusts every certificate: any issuer, any name, also an expired one. **Anybody between the two
+    /// ends can then read and change everything.** Use it only for tests on your own machine.
     #[doc(alias = "insecure")]
     #[doc(alias = "self-signed")]
     #[must_use]

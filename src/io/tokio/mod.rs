@@ -24,7 +24,7 @@
 //!
 //! With the features `rustls`, `ring` and `webpki-roots`, [`WebSocket::connect`] takes `wss` URLs.
 //! The module [`tls`](crate::io::tls) says what else can be chosen: another crypto provider, roots of
-//! the operating system or of one's own, client certificates.
+//! the operating system or your own ones, client certificates.
 //!
 //! A server does the TLS handshake by [`NetStream::accept_tls`], and passes the stream to
 //! [`WebSocket::accept`].
