@@ -157,11 +157,11 @@ impl WebSocketUpgrade {
     /// Calls `report` if the socket does not come, or if the handler of [`on_open`](Self::on_open)
     /// fails or panics.
     ///
-    /// By default, a socket that does not come is written to the standard error: it usually means
-    /// that the server is set up in a wrong way. Handlers that fail are not reported by default.
+    /// By default, a socket that does not come is reported on the standard error: usually the server
+    /// is set up wrongly, or the client left. Handlers that fail are not reported by default.
     ///
-    /// If a layer replaces the response by one that opens nothing, the socket does not come over
-    /// HTTP/2. Over HTTP/1.1 it may [come all the same](Self::on_open).
+    /// If a layer replaces the response by a refusal, the socket does not come over HTTP/2. Over
+    /// HTTP/1.1, it may still come: see [`on_open`](Self::on_open).
     #[doc(alias = "log")]
     pub fn on_error(self, report: impl FnMut(UpgradeError) + Send + 'static) -> Self {
         Self { on_error: Some(Box::new(report)), ..self }
@@ -174,10 +174,11 @@ impl WebSocketUpgrade {
     /// has dropped the socket: with 1000 after `Ok`, with 1011 after an error or a panic. A socket
     /// that it has handed on to another task stays open.
     ///
-    /// The response must reach the client as it is. **Decide before you accept**: if a middleware
-    /// replaces it over HTTP/1.1, `handle` is called when that was the last response of the
-    /// connection. A client that sent `Connection: close` then has an open WebSocket in spite of a
-    /// 403, and one that ended its side still gets what `handle` sends.
+    /// **Decide before you accept**: the response must reach the client unchanged. If a middleware
+    /// replaces it by a refusal over HTTP/1.1, and the connection ends with that response, hyper
+    /// still hands out the stream, and `handle` is called. A client that sent `Connection: close`
+    /// then has an open WebSocket although it got a 403. A client that has only ended its own side
+    /// receives what `handle` sends.
     pub fn on_open<H, R>(mut self, handle: H) -> HttpResponse<Full<Bytes>>
     where
         H: FnOnce(WebSocket<NetStream>) -> R + Send + 'static,
@@ -224,8 +225,8 @@ impl WebSocketUpgrade {
 /// # Errors
 ///
 /// - [`Error::Http`]: the client left, the server does not upgrade connections, or the stream did
-///   not come within 10 s, such as after another response. hyper does not tell if another response
-///   was sent: over HTTP/1.1, the socket [may come all the same](WebSocketUpgrade::on_open).
+///   not come within 10 s, for example because another response was sent. Over HTTP/1.1, hyper may
+///   hand out the stream after another response, too: see [`WebSocketUpgrade::on_open`].
 /// - [`HandshakeError::OutOfOrder`]: it was polled again after it was ready.
 ///
 /// # Cancel safety
