@@ -11,6 +11,7 @@ import { mkdir, readFile } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { join, resolve } from 'node:path';
 
+import { care } from './care.mjs';
 import { checks } from './checks.mjs';
 import { assert, modules, SIZES, Stage } from './stage.mjs';
 import { states } from './states.mjs';
@@ -82,7 +83,7 @@ const browser = await chromium.launch({
   executablePath: '/usr/bin/chromium',
   args: ['--no-sandbox'],
 });
-for (const [name, check] of Object.entries(checks)) {
+for (const [name, check] of Object.entries({ ...checks, ...care })) {
   await run(name, async () => {
     const stage = await new Stage().open(browser, {
       permissions: ['clipboard-read', 'clipboard-write'],

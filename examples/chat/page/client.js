@@ -84,7 +84,7 @@ export class Client extends EventTarget {
     this.name = name;
     this.isWelcome = load("name") === name;
     for (const stored of roomStore.all(name))
-      this.rooms.set(stored.name, new Room(stored.name, stored));
+      this.#room(stored.name, stored);
     const order = roomStore.order(name);
     for (const room of [LOBBY, ...order]) this.#room(room);
     this.rooms = new Map([LOBBY, ...order].map((room) => [room, this.rooms.get(room)]));
@@ -165,7 +165,7 @@ export class Client extends EventTarget {
   mute(name, isMuted) {
     const room = this.rooms.get(name);
     room.isMuted = isMuted;
-    this.#touch(room);
+    roomStore.saveMuted(this.name, room);
     this.#changed();
   }
 
@@ -173,7 +173,7 @@ export class Client extends EventTarget {
     const room = this.rooms.get(name);
     if (!room || room.draft === text) return;
     room.draft = text;
-    this.#touch(room);
+    roomStore.saveDraft(this.name, room);
   }
 
   isHere(name) {
@@ -354,6 +354,8 @@ export class Client extends EventTarget {
     }
     roomStore.remove(this.name, room.name);
     room.name = name;
+    roomStore.saveDraft(this.name, room);
+    roomStore.saveMuted(this.name, room);
     this.rooms = new Map([...this.rooms.values()].map((one) => [one.name, one]));
     this.#saveOrder();
     return room;
@@ -416,16 +418,25 @@ export class Client extends EventTarget {
 
   #readElsewhere() {
     if (this.name === null) return;
-    const changed = [...this.rooms.values()].filter((room) =>
-      room.readUpTo(roomStore.read(this.name, room)),
-    );
-    if (changed.length > 0) this.#changed();
+    let isChanged = false;
+    for (const room of this.rooms.values()) {
+      const isMuted = roomStore.muted(this.name, room.name);
+      const isRead = room.readUpTo(roomStore.read(this.name, room));
+      isChanged ||= isRead || isMuted !== room.isMuted;
+      room.isMuted = isMuted;
+    }
+    if (isChanged) this.#changed();
   }
 
   // ---- keeping ----------------------------------------------------------------------------------
 
-  #room(name) {
-    if (!this.rooms.has(name)) this.rooms.set(name, new Room(name));
+  #room(name, stored = null) {
+    if (!this.rooms.has(name)) {
+      const room = new Room(name, stored);
+      room.draft = roomStore.draft(this.name, name);
+      room.isMuted = roomStore.muted(this.name, name);
+      this.rooms.set(name, room);
+    }
     return this.rooms.get(name);
   }
 

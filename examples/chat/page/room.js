@@ -26,8 +26,8 @@ export class Room {
   constructor(name, stored = null) {
     this.name = name;
     if (!stored) return;
-    const { epoch, seen, read, isMuted, draft, items } = stored;
-    Object.assign(this, { epoch, seen, read, isMuted, draft });
+    const { epoch, seen, read, items } = stored;
+    Object.assign(this, { epoch, seen, read });
     this.items = items.map((item) => ({ ...item, era: 0, offset: item.offset ?? PROVISIONAL }));
     for (const item of this.items) if (item.kind === "message") this.#byKey.set(item.key, item);
   }
@@ -43,9 +43,9 @@ export class Room {
 
   // What is kept across a reload. Nothing beyond `seen`: it comes again.
   stored() {
-    const { name, epoch, seen, read, isMuted, draft } = this;
+    const { name, epoch, seen, read } = this;
     const items = this.items.filter(({ era, offset }) => era === this.era && offset <= seen);
-    return { name, epoch, seen, read, isMuted, draft, items };
+    return { name, epoch, seen, read, items };
   }
 
   // ---- from the server --------------------------------------------------------------------------

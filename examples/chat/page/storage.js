@@ -85,7 +85,8 @@ export const rooms = {
       save(key, { ...room, epoch: null, seen: null, items: [] })
     );
   },
-  remove: (name, room) => ["room", "read"].map((kind) => save(owned(kind, name, room), null)),
+  remove: (name, room) =>
+    ["room", "read", "draft", "muted"].map((kind) => save(owned(kind, name, room), null)),
   all: (name) =>
     keys(owned("room", name))
       .map((key) => load(key))
@@ -93,6 +94,11 @@ export const rooms = {
   // Up to where it was read, for the other tabs.
   saveRead: (name, { name: room, epoch, read }) => save(owned("read", name, room), { epoch, read }),
   read: (name, { name: room }) => load(owned("read", name, room)),
+  // By themselves: another tab, which saves the room, knows nothing of them.
+  saveDraft: (name, { name: room, draft }) => save(owned("draft", name, room), draft || null),
+  draft: (name, room) => load(owned("draft", name, room), ""),
+  saveMuted: (name, { name: room, isMuted }) => save(owned("muted", name, room), isMuted),
+  muted: (name, room) => load(owned("muted", name, room), false),
   order: (name) => load(owned("rooms", name), []),
   saveOrder: (name, order) => save(owned("rooms", name), order),
 };
