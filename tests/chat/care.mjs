@@ -28,4 +28,24 @@ export const care = {
     await stage.shows(['meanwhile', 'a whole one']);
     assert(await page.locator('#text').inputValue(), '');
   },
+
+  async 'the notice of the prices stays while an attempt is made'(stage) {
+    const { mock, page } = stage;
+    await page.goto(`${mock.url}prices`);
+    await until(() => mock.prices.clients.size === 1, 'connected');
+    mock.tickPrices(1, [['ABC', 100]]);
+    await page.getByText('Live', { exact: true }).waitFor();
+    mock.isDown = true;
+    mock.cut();
+    await page.locator('#banner').waitFor();
+    await page.locator('#retry').focus();
+    mock.isDown = false;
+    // It is accepted, and no price comes.
+    await until(() => mock.prices.clients.size === 1, 'an attempt');
+    await page.getByText('Reconnecting…').waitFor();
+    assert(await focused(page), 'retry');
+    mock.tickPrices(2, [['ABC', 101]]);
+    await page.locator('#banner').waitFor({ state: 'hidden' });
+    assert(await focused(page), 'pause');
+  },
 };

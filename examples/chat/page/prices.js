@@ -14,6 +14,7 @@ const figures = { ticks: 0, skipped: 0, number: null, at: 0, newest: 0, recent: 
 let chosen = null; // the symbol that is plotted
 let isPaused = false;
 let isDue = false;
+let isTroubled = false; // there was a connection problem, and no tick since
 
 const number = new Intl.NumberFormat("en", { minimumFractionDigits: 2, maximumFractionDigits: 2 });
 const write = (value) => number.format(value);
@@ -185,11 +186,15 @@ function show() {
     $("status-text"),
     { open: isPaused ? "Paused" : "Live", connecting: "Connecting" }[state] ?? "Offline",
   );
-  const isTrouble = state === "waiting" || state === "stopped";
-  if (!isTrouble && $("banner").contains(document.activeElement)) $("pause").focus();
-  $("banner").hidden = !isTrouble;
-  if (!isTrouble) return;
-  setText($("banner-title"), gaveUp ? "No connection, and no more attempts." : "No connection.");
+  // It stays during an attempt: the page would jump with each.
+  if (state === "open") isTroubled = false;
+  if (state === "waiting" || state === "stopped") isTroubled = true;
+  if (!isTroubled && $("banner").contains(document.activeElement)) $("pause").focus();
+  $("banner").hidden = !isTroubled;
+  if (!isTroubled) return;
+  const isTrying = state === "connecting";
+  const title = gaveUp ? "No connection, and no more attempts." : "No connection.";
+  setText($("banner-title"), isTrying ? "Reconnecting…" : title);
   setText(
     $("banner-text"),
     reason?.code === 1013
@@ -201,6 +206,7 @@ function show() {
   const left = Math.ceil((connection.until - Date.now()) / 1000);
   setText($("banner-count"), state === "waiting" && left > 0 ? `Next attempt in ${left} s.` : "");
   setText($("retry"), gaveUp ? "Reconnect" : "Try now");
+  setAttribute($("retry"), "aria-disabled", isTrying ? "true" : null);
 }
 
 $("retry").onclick = () => connection.retry();
