@@ -45,7 +45,11 @@ export class Stage {
 
   async newPage() {
     const page = await this.context.newPage();
-    page.on('pageerror', (error) => this.errors.push(error.stack));
+    page.on('pageerror', (error) => {
+      // Firefox reports a connection that fails as an error of the page.
+      const isOfNetwork = /connection to (the server at )?ws:/.test(error.message);
+      if (!isOfNetwork) this.errors.push(error.stack);
+    });
     page.on('console', (message) => {
       const isOfNetwork = /WebSocket connection|Failed to load resource|ERR_/.test(message.text());
       if (message.type() === 'error' && !isOfNetwork) this.errors.push(message.text());

@@ -52,6 +52,36 @@ async function busy(stage) {
   await until(async () => (await stage.said()).length >= 12, 'the lobby is shown');
 }
 
+const LONG = 'Donaudampfschifffahrtsgesellschaft'.repeat(12);
+const CROWD_TALK = [
+  ['WWWWWWWWWWWWWWWWWWWWWWWW', 'My name is as wide as a name can be.'],
+  ['Bob', LONG],
+  ['Bob', `https://example.com/${'a-path-without-an-end/'.repeat(14)}?q=1`],
+  ['Eve', '<script>alert(1)</script> & <b>bold</b> &amp; "quoted"'],
+  ['Ferris', '🦀🦀🦀 👩‍👩‍👧‍👦 🏳️‍🌈 é̂̃'],
+  ['ياسمين', 'مرحبا https://example.com/a?b=c ثم كلام آخر، 123.'],
+  ['שרה', 'שלום, world! (1 + 2) = 3'],
+  ['Bob', 'fn main() {\n    println!("indented");\n}'],
+  ['Ann', LONG],
+  ['Ann', 'A paragraph of my own, with a link to https://example.com/runs/4411 and more. '.repeat(6)],
+  ['李小龍', '這是一個沒有空格的長句子，看看它會不會在正確的地方換行，而不是跑出畫面之外。'],
+];
+
+/** More rooms and people than fit, and texts that are hard to set. */
+async function crowd(stage) {
+  const { mock } = stage;
+  for (const [index, [from, text]] of CROWD_TALK.entries())
+    mock.say('#lobby', from, text, { at: Date.now() - (20 - index) * MINUTE });
+  const names = CROWD_TALK.map(([from]) => from).filter((name) => name !== 'Ann');
+  const guests = Array.from({ length: 120 }, (_, index) => `Guest ${index + 1}`);
+  mock.present.set('#lobby', [...new Set([...names, ...guests])]);
+  for (let index = 0; index < 30; index += 1) mock.present.set(`#room-${index}`, ['Eve']);
+  await stage.signIn();
+  for (const name of names.slice(0, 4)) mock.say(`@Ann|${name}`, name, 'psst');
+  await stage.page.getByRole('button', { name: /^Ferris/ }).first().waitFor();
+  await until(async () => (await stage.said()).length === CROWD_TALK.length, 'all is shown');
+}
+
 const prices = (mock, from, count) => {
   const names = [
     'ALDER',
@@ -83,6 +113,15 @@ const prices = (mock, from, count) => {
     );
   }
 };
+
+/** The list goes with the width. */
+const showPeople =
+  ({ page }) =>
+  async () => {
+    // The page has seen its new width.
+    await page.evaluate(() => new Promise((done) => requestAnimationFrame(() => setTimeout(done))));
+    if (!(await page.locator('#people').isVisible())) await page.locator('#show-people').click();
+  };
 
 // Each brings the page into a state. What depends on the width, it does again for each: `again`.
 export const states = {
@@ -116,6 +155,43 @@ export const states = {
     await stage.page.clock.install();
     await stage.page.getByText('Dmitri and Bob are typing').waitFor();
   },
+  crowd: async (stage) => {
+    await crowd(stage);
+    for (const name of ['WWWWWWWWWWWWWWWWWWWWWWWW', 'a very long name of 24 c', 'Bob'])
+      stage.mock.broadcast({ t: 'typing', room: '#lobby', name });
+    await stage.page.clock.install();
+  },
+  'crowd-top': async (stage) => {
+    await crowd(stage);
+    stage.again = () =>
+      stage.page.evaluate(() => {
+        document.querySelector('#scroller').scrollTop = 0;
+      });
+  },
+  'crowd-rooms': async (stage) => {
+    await crowd(stage);
+    await stage.page.evaluate(() => {
+      document.querySelector('#app').dataset.pane = 'rooms';
+    });
+  },
+  'crowd-people': async (stage) => {
+    await crowd(stage);
+    stage.again = showPeople(stage);
+  },
+  muted: async (stage) => {
+    await busy(stage);
+    await stage.page.keyboard.press('Alt+ArrowDown');
+    await stage.page.keyboard.press('Alt+m');
+    await stage.page.keyboard.press('Alt+ArrowUp');
+    stage.mock.say('#rust', 'Eve', 'has anybody tried it?');
+    await stage.page.getByRole('button', { name: 'rust 1 unread, muted' }).waitFor({ state: 'attached' });
+  },
+  turns: async (stage) => {
+    await busy(stage);
+    stage.mock.strict = 1000;
+    for (const text of ['one', 'two', 'three']) await stage.say(text);
+    await stage.page.getByText('Waiting its turn').nth(2).waitFor();
+  },
   unread: async (stage) => {
     await busy(stage);
     for (const text of ['New clippy lints', 'and a faster linker'])
@@ -133,10 +209,7 @@ export const states = {
   },
   people: async (stage) => {
     await busy(stage);
-    stage.again = async () => {
-      if (!(await stage.page.locator('#people').isVisible()))
-        await stage.page.locator('#show-people').click();
-    };
+    stage.again = showPeople(stage);
   },
   private: async (stage) => {
     await busy(stage);

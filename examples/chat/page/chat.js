@@ -13,6 +13,7 @@ import { Timeline } from "./timeline.js";
 const client = new Client(new URL("chat", location.href).href.replace(/^http/, "ws"));
 const wide = matchMedia("(min-width: 68.01rem)");
 const narrow = matchMedia("(max-width: 44rem)");
+const KEYBOARD = 100; // pixels; bars of the browser take less
 let current = null; // the room that is shown
 let hasEntered = false; // the views of the chat are shown, not the sign-in
 
@@ -155,8 +156,8 @@ function show(name, { withFocus = true } = {}) {
       room.isDirect ? `Private message to ${room.name.slice(1)}` : `Message to ${room.name}`,
     );
     setText($("room-name"), room.isDirect ? room.name.slice(1) : room.name);
-    if (!wide.matches) people(false);
   }
+  if (!wide.matches) people(false);
   $("app").dataset.pane = "room";
   render();
   // On a phone the keyboard would cover what one came to read.
@@ -181,6 +182,9 @@ function step(by, isUnread = false) {
 function people(isShown) {
   const hadFocus = $("people").contains(document.activeElement);
   $("people").hidden = !isShown;
+  // Over the messages it is the only thing in reach.
+  for (const part of $("app").children)
+    if (part !== $("people")) part.inert = isShown && !wide.matches;
   setAttribute($("show-people"), "aria-expanded", String(isShown));
   if (isShown && !wide.matches) $("hide-people").focus();
   if (!isShown && hadFocus) $("show-people").focus();
@@ -218,6 +222,10 @@ $("write").onclick = () => switcher.show("@");
 $("bell").onclick = () => attention.toggle(current);
 $("show-people").onclick = () => people($("people").hidden);
 $("hide-people").onclick = () => people(false);
+// Beside the list, where nothing else is in reach.
+$("app").onclick = ({ target }) => {
+  if (target === $("app") && !wide.matches) people(false);
+};
 $("show-keys").onclick = () => $("keys").showModal();
 $("leave").onclick = async () => {
   const waiting = client.pending.filter(({ room }) => room === current.name).length;
@@ -253,6 +261,16 @@ $("sign-out").onclick = async () => {
 $("single-keys").checked = load("single-keys", true);
 $("single-keys").onchange = () => save("single-keys", singleKeys());
 wide.addEventListener("change", () => people(wide.matches));
+
+// Where the keyboard covers the page rather than makes it smaller, as on iOS.
+const view = globalThis.visualViewport;
+view?.addEventListener("resize", () => {
+  const { style } = document.documentElement;
+  const isCovered = view.scale < 1.01 && innerHeight - view.height > KEYBOARD;
+  if (!isCovered) return style.removeProperty("--height");
+  style.setProperty("--height", `${view.height}px`);
+  return scrollTo(0, 0);
+});
 
 // ---- keys ---------------------------------------------------------------------------------------
 

@@ -1,6 +1,6 @@
 // The field that messages are written in: it grows, counts what is too long, keeps a draft for each
 // room, says that somebody types. It does not know how a message is sent.
-import { $, setAttribute, setText } from "./dom.js";
+import { $, countOf, setAttribute, setText } from "./dom.js";
 
 const NEAR_LIMIT = 200; // characters that are left when the counter appears
 
@@ -55,9 +55,9 @@ export class Composer {
     setAttribute($("send"), "aria-disabled", isLong || length === 0 ? "true" : null);
     $("text-note").className = isLong ? "note bad" : "note";
     const note = isLong
-      ? `${(-left).toLocaleString("en")} characters too long`
+      ? `${countOf(-left, "character")} too long`
       : left <= NEAR_LIMIT
-        ? `${left.toLocaleString("en")} characters left`
+        ? `${countOf(left, "character")} left`
         : this.isOnline || length === 0
           ? ""
           : "It will wait for the connection.";

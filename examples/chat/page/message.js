@@ -49,21 +49,26 @@ export function makeMessage({ id, from, text, at }, isOwn) {
 export function makeNote(state, why, isOnline) {
   const line = (name, text, ...rest) =>
     element("p", { class: "note-line" }, icon(name), element("span", {}, text), ...rest);
-  const button = (action, label) => element("button", { "data-action": action }, label);
+  const buttons = (actions) =>
+    element(
+      "span",
+      { class: "actions" },
+      ...Object.entries(actions).map(([action, label]) =>
+        element("button", { "data-action": action }, label),
+      ),
+    );
   if (state === "refused") {
     return line(
       "warn",
       `Not sent: ${sentence(why)}`,
-      button("edit", "Edit"),
-      button("retry", "Send again"),
-      button("discard", "Discard"),
+      buttons({ edit: "Edit", retry: "Send again", discard: "Discard" }),
     );
   }
   if (state === "waiting") {
     return line(
       "clock",
       isOnline ? "Waiting its turn" : "Waiting for the connection",
-      button("edit", "Edit"),
+      buttons({ edit: "Edit" }),
     );
   }
   if (state === "provisional") return line("clock", "On this server only, so far");

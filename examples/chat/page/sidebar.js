@@ -3,6 +3,7 @@
 import { $, avatar, countOf, element, reconcile, setAttribute, setText } from "./dom.js";
 
 const MORE = 6; // rooms to join; the others by the dialog
+const { compare } = new Intl.Collator(undefined, { numeric: true });
 
 export class Sidebar {
   constructor(client, choose) {
@@ -33,7 +34,7 @@ export class Sidebar {
     const { client, others } = this;
     const open = [...client.known]
       .filter(([name]) => !client.rooms.has(name))
-      .sort((one, two) => two[1] - one[1] || one[0].localeCompare(two[0]))
+      .sort((one, two) => two[1] - one[1] || compare(one[0], two[0]))
       .slice(0, MORE);
     $("more").hidden = open.length === 0;
     reconcile(
@@ -83,7 +84,7 @@ export class Sidebar {
 
   #people(room) {
     const { client, persons } = this;
-    const names = [...room.people].sort((one, two) => one.localeCompare(two));
+    const names = [...room.people].sort(compare);
     if (room.isDirect)
       for (const name of [client.name, room.name.slice(1)])
         if (!names.includes(name)) names.push(name);

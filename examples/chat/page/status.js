@@ -39,6 +39,7 @@ export class Status {
     setText($("status-text"), word);
     setAttribute($("status"), "aria-label", `Connection: ${word}`);
     this.#banner();
+    this.#events(room);
     $("alone").hidden = !(client.isOnline && client.store === "alone");
     this.#catching(room);
   }
@@ -63,10 +64,12 @@ export class Status {
     $("banner").className = `banner ${kind}`;
     setText($("banner-title"), title);
     setText($("banner-text"), text);
-    $("banner-button").hidden = label === null;
-    setText($("banner-button"), label ?? "");
+    // While it cannot be used it stays where it is, with the focus that it may have.
+    setText($("banner-button"), label);
+    setAttribute($("banner-button"), "aria-disabled", act === null ? "true" : null);
     this.act = act;
-    this.#say(`${title} ${text}`);
+    // Attempts come and go: for the ear, the trouble begins once, and ends once.
+    if (!this.said || connection.state === "stopped") this.#say(`${title} ${text}`);
     this.#count();
   }
 
@@ -123,7 +126,7 @@ export class Status {
       return [
         connection.opened > 0 || reason ? "Reconnecting…" : "Connecting…",
         kept,
-        null,
+        "Try now",
         null,
         "calm",
       ];
@@ -152,6 +155,13 @@ export class Status {
     if (text === null || text === this.said) return;
     setText($("announcer"), text);
     this.said = text === "Connected again." ? null : text;
+  }
+
+  #events(room) {
+    $("events").hidden = room.isDirect;
+    if (room.isDirect) return;
+    setText($("events"), `Events of ${room.name}`);
+    setAttribute($("events"), "href", `rooms/${encodeURIComponent(room.name.slice(1))}/events`);
   }
 
   #catching(room) {

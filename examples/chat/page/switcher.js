@@ -4,6 +4,7 @@ import { $, avatar, countOf, element, setAttribute, setText } from "./dom.js";
 import { goalOf, wrongRoom } from "./names.js";
 
 const MOST = 40;
+const { compare } = new Intl.Collator(undefined, { numeric: true });
 
 export class Switcher {
   constructor(client, choose) {
@@ -106,7 +107,7 @@ export class Switcher {
         : room.toLowerCase().includes(sought);
     const found = [...options.values()]
       .filter(fits)
-      .sort((one, two) => one.rank - two.rank || one.room.localeCompare(two.room))
+      .sort((one, two) => one.rank - two.rank || compare(one.room, two.room))
       .slice(0, MOST);
     const isWhole = typed !== "" && !/^[#@]?$/.test(typed);
     const goal = goalOf(typed, this.sign);

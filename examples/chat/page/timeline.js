@@ -19,7 +19,7 @@ const NEAR = 80; // pixels from the end that count as the end
 export class Timeline {
   // `actions`: copy(text), edit(id), retry(id), discard(id), read(), singleKeys()
   constructor(client, actions) {
-    Object.assign(this, { client, actions, room: null, shown: PAGE, isAtEnd: true, missed: 0 });
+    Object.assign(this, { client, actions, room: null, shown: PAGE, isAtEnd: true, missed: 0, size: "" });
     this.nodes = new Map(); // key → element
     this.scroller = $("scroller");
     this.list = $("messages");
@@ -198,7 +198,15 @@ export class Timeline {
   // ---- scrolling --------------------------------------------------------------------------------
 
   #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
+    const { scrollTop, scrollHeight, clientHeight, clientWidth } = this.scroller;
+    // A window that changes, or a keyboard that comes, scrolls too: nobody wanted to leave the end.
+    const size = `${clientWidth} ${clientHeight}`;
+    const isResized = size !== this.size;
+    this.size = size;
+    if (isResized && this.isAtEnd) {
+      this.toEnd();
+      return;
+    }
     const isAtEnd = scrollHeight - scrollTop - clientHeight < NEAR;
     if (isAtEnd && !this.isAtEnd) {
       this.missed = 0;
