@@ -33,12 +33,14 @@ impl Asked {
     pub(crate) fn parse(mut args: impl Iterator<Item = String>) -> Result<Self, String> {
         let first = args.next();
         match first.as_deref() {
-            Some("--bench") => match args.next() {
-                None => Ok(Self::Bench(10_000)),
-                Some(receivers) => Ok(Self::Bench(number("--bench", &receivers)?)),
-            },
+            Some("--bench") => {
+                let receivers = args.next().map_or(Ok(10_000), |text| number("--bench", &text))?;
+                args.next().map_or(Ok(Self::Bench(receivers)), |other| {
+                    Err(format!("--bench takes no more than a number of receivers, not {other}"))
+                })
+            }
             Some("--bench-raw") => Ok(Self::BenchRaw),
-            Some("--help") => Ok(Self::Help),
+            Some("-h" | "--help") => Ok(Self::Help),
             _ => Ok(Self::Serve(Args::parse(first.into_iter().chain(args))?)),
         }
     }
@@ -60,8 +62,9 @@ impl Args {
             let mut value = |what: &str| args.next().ok_or(format!("{option} needs {what}"));
             match option.as_str() {
                 "--listen" => {
-                    let text = value("an address and a port, such as 127.0.0.1:8080")?;
-                    let wrong = |_| format!("--listen: {text} is no address with a port");
+                    let what = "an address and a port, such as 127.0.0.1:8080";
+                    let text = value(what)?;
+                    let wrong = |_| format!("--listen: {text} is not {what} or [::1]:8080");
                     parsed.listen = text.parse().map_err(wrong)?;
                 }
                 "--data" => parsed.data = value("a directory")?.into(),
@@ -81,6 +84,7 @@ impl Args {
                 }
                 "--history" => parsed.history = number(&option, &value("a number of messages")?)?,
                 "--rate" => parsed.rate = number(&option, &value("a number of messages")?)?,
+                "--bench" => return Err("--bench must be the only option".to_owned()),
                 _ => return Err(format!("unknown option {option}\n\n{USAGE}")),
             }
         }
@@ -102,12 +106,13 @@ fn number<T: std::str::FromStr + Default + PartialOrd>(
 
 pub(crate) const USAGE: &str = "\
 usage: chat [OPTION...]
-       chat --bench [RECEIVERS]
+       chat --bench [RECEIVERS]   measure the prices with so many receivers (10,000)
 
   --listen ADDR     where to listen (127.0.0.1:8080)
   --data DIR        where messages and names are kept (chat-data)
   --redis URL       keep messages and names in Redis instead, with other servers
-  --origin ORIGIN   a page that may connect besides the server's own; may be repeated
+  --origin ORIGIN   a page that may connect besides the server's own, such as
+                    https://chat.example.com behind a proxy; may be repeated
   --tls CERT KEY    serve https and wss with this certificate and key (PEM files)
   --history N       messages of a room that can be read (1000)
   --rate N          messages a second of one person, and four times as many at once (5)";

@@ -323,8 +323,9 @@ fn rewrite(path: &Path, epoch: &Arc<str>, shelf: &Shelf) -> io::Result<(u64, usi
 fn lock_file(path: &Path) -> io::Result<File> {
     let file = File::options().create(true).truncate(false).write(true).open(path)?;
     #[cfg(unix)]
-    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive)
-        .map_err(|_| io::Error::other("another server uses this directory"))?;
+    rustix::fs::flock(&file, rustix::fs::FlockOperation::NonBlockingLockExclusive).map_err(
+        |_| io::Error::other("another server uses this directory: stop it, or choose another"),
+    )?;
     Ok(file)
 }
 

@@ -37,7 +37,7 @@ mod sse;
 mod stop;
 
 use std::error::Error;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -100,9 +100,14 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
         Some((certificate, key)) => Some(listener::read_tls(certificate, key)?),
         None => None,
     };
-    let listener = Listener::bind(args.listen, tls)
-        .await
-        .map_err(|error| format!("--listen {}: {error}", args.listen))?;
+    let listener = Listener::bind(args.listen, tls).await.map_err(|error| {
+        let remedy = match error.kind() {
+            ErrorKind::AddrInUse => ": stop what listens there, or choose another port",
+            ErrorKind::PermissionDenied => ": choose a port above 1023",
+            _ => "",
+        };
+        format!("--listen {}: {error}{remedy}", args.listen)
+    })?;
     let shutdown = app.shutdown.clone();
     signals::on_signals(move |limit| {
         if limit.is_zero() {
