@@ -48,7 +48,12 @@ export function makeMessage({ id, from, text, at }, isOwn) {
 // What is to be said of a message that is not simply there, or null.
 export function makeNote(state, why, isOnline) {
   const line = (name, text, ...rest) =>
-    element("p", { class: "note-line" }, icon(name), element("span", {}, text), ...rest);
+    element(
+      "p",
+      { class: "note-line" },
+      element("span", { class: "why" }, icon(name), element("span", {}, text)),
+      ...rest,
+    );
   const buttons = (actions) =>
     element(
       "span",
