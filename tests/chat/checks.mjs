@@ -47,6 +47,26 @@ export const checks = {
     await stage.has(['one', 'two', 'three']);
   },
 
+  async 'what was sent into a dead network is marked, until it is confirmed'(stage) {
+    const { mock, page } = stage;
+    await stage.signIn();
+    // The server does not get it, and the page does not know.
+    mock.isMute = true;
+    await stage.say('in a tunnel');
+    await stage.shows(['in a tunnel']);
+    assert(await page.locator('.note-line').count(), 0);
+    mock.isDown = true;
+    mock.cut();
+    await page.getByText('Waiting for the connection').waitFor();
+    await stage.banner('No connection.');
+    assert(await page.locator('#banner-text').textContent(), '1 message will be sent later.');
+    // It may have arrived: it cannot be taken back.
+    assert(await page.getByRole('button', { name: 'Edit' }).count(), 0);
+    Object.assign(mock, { isMute: false, isDown: false });
+    await stage.has(['in a tunnel']);
+    await stage.shows(['in a tunnel']);
+  },
+
   async 'what waits outlives a reload, and so do the messages'(stage) {
     const { mock, page } = stage;
     await stage.signIn();
@@ -519,6 +539,25 @@ export const checks = {
     }, 'it is connected again');
   },
 
+  async 'a network that the browser misses is asked for 2 s only'(stage) {
+    const { mock, page } = stage;
+    await page.clock.install();
+    await stage.signIn();
+    await page.clock.pauseAt(Date.now() + 1_000);
+    // An answer comes: the server is on this machine, or the browser errs.
+    await page.evaluate(() => dispatchEvent(new Event('offline')));
+    await until(async () => {
+      await page.clock.runFor(100);
+      return (await page.locator('#status-text').textContent()).endsWith('ms');
+    }, 'an answer');
+    await page.clock.runFor(3_000);
+    assert(await page.locator('#app').getAttribute('data-state'), 'open');
+    mock.isMute = true;
+    await page.evaluate(() => dispatchEvent(new Event('offline')));
+    await page.clock.runFor(2_500);
+    await page.locator('#app:not([data-state=open])').waitFor({ timeout: 1_000 });
+  },
+
   async 'a network that is back, and a page that is seen, do not wait for the timer'(stage) {
     const { mock, page } = stage;
     await page.clock.install();
@@ -540,7 +579,7 @@ export const checks = {
     mock.cut();
     await until(async () => {
       await page.clock.runFor(1_000);
-      return page.getByRole('button', { name: 'Try now' }).isVisible();
+      return page.getByRole('button', { name: 'Try now', disabled: false }).isVisible();
     }, 'the button');
     mock.isDown = false;
     const { logins } = mock;

@@ -31,6 +31,7 @@ export class Connection extends EventTarget {
       isFinal,
       interval: 15_000,
       timeout: 10_000,
+      impatience: 2_000, // instead, where the browser says that there is no network
       shortest: 500,
       longest: 30_000,
       attempts: 16,
@@ -39,7 +40,7 @@ export class Connection extends EventTarget {
     };
     addEventListener("online", () => this.retry());
     addEventListener("offline", () => {
-      if (this.state === "open") this.#ask();
+      if (this.state === "open") this.#ask(true, this.#options.impatience);
     });
     document.addEventListener("visibilitychange", () => {
       if (!document.hidden) this.retry();
@@ -112,8 +113,8 @@ export class Connection extends EventTarget {
   }
 
   // Where this page's timer is late, the answer may wait behind it: ask once more.
-  #ask(isLast = false) {
-    const { probe, timeout, interval } = this.#options;
+  #ask(isLast = false, timeout = this.#options.timeout) {
+    const { probe, interval } = this.#options;
     if (probe === null) {
       // The server talks by itself, and more often than this.
       if (Date.now() - this.#heard < interval || document.hidden) return this.#watch();

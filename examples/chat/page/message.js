@@ -76,6 +76,7 @@ export function makeNote(state, why, isOnline) {
       buttons({ edit: "Edit" }),
     );
   }
+  if (state === "unconfirmed") return line("clock", "Waiting for the connection");
   if (state === "provisional") return line("clock", "On this server only, so far");
   return null;
 }

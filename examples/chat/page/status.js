@@ -79,7 +79,7 @@ export class Status {
       client: { connection, pending },
     } = this;
     const { state, reason, gaveUp } = connection;
-    const unsent = pending.filter((message) => message.state === "waiting").length;
+    const unsent = pending.filter((message) => message.state !== "refused").length;
     const kept =
       unsent > 0
         ? `${countOf(unsent, "message")} will be sent later.`

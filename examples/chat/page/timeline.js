@@ -133,7 +133,9 @@ export class Timeline {
     for (const { id, text, at, state, why } of pending) {
       const item = { key: `${client.name} ${id}`, id, text, at, from: client.name };
       const isFirst = before?.from !== item.from || at - before.at > GROUP;
-      rows.push(this.#message(item, isFirst, state, why));
+      // Without a connection, nobody knows whether it has arrived.
+      const shown = state === "sent" && !client.isOnline ? "unconfirmed" : state;
+      rows.push(this.#message(item, isFirst, shown, why));
       before = item;
     }
     return rows;
