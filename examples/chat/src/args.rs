@@ -112,7 +112,7 @@ usage: chat [OPTION...]
   --data DIR        where messages and names are kept (chat-data)
   --redis URL       keep messages and names in Redis instead, with other servers
   --origin ORIGIN   a page that may connect besides the server's own, such as
-                    https://chat.example.com behind a proxy; may be repeated
+                    https://chat.example.com; may be repeated
   --tls CERT KEY    serve https and wss with this certificate and key (PEM files)
   --history N       messages of a room that can be read (1000)
   --rate N          messages a second of one person, and four times as many at once (5)";
