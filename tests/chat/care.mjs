@@ -25,7 +25,11 @@ const listen = (context) =>
 
 export const care = {
   async 'a draft and a muted room are not undone by another tab'(stage) {
-    const { mock, page } = stage;
+    const { context, mock, page } = stage;
+    // Firefox would wait for somebody to answer.
+    await context.addInitScript(() => {
+      Notification.requestPermission = async () => 'denied';
+    });
     await stage.signIn();
     const other = await stage.newPage();
     await other.goto(mock.url);
