@@ -201,7 +201,8 @@ export const checks = {
     await reader.cancel();
     assert(read.startsWith('event: message'), true, 'at once, and not with the next comment');
     await ann.page.keyboard.press('Alt+i');
-    await ann.page.getByRole('link', { name: 'Live prices' }).click();
+    const card = ann.page.locator('#status-card');
+    await card.getByRole('link', { name: 'Live prices' }).click();
     await ann.page.getByText('Live', { exact: true }).waitFor();
     assert(ann.page.url(), `${url}prices`);
     await ann.page.getByRole('link', { name: 'Chat' }).click();
