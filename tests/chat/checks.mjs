@@ -84,6 +84,49 @@ export const checks = {
     await stage.has(['before', 'meanwhile', 'later']);
   },
 
+  async 'what was written at one moment stays in its order after a reload'(stage) {
+    const { mock, page } = stage;
+    await stage.signIn();
+    mock.isDown = true;
+    mock.cut();
+    await page.locator('#app:not([data-state=open])').waitFor();
+    const texts = Array.from({ length: 15 }, (_, number) => `number ${number}`);
+    await page.evaluate((all) => {
+      for (const text of all) {
+        document.querySelector('#text').value = text;
+        document.querySelector('#composer').requestSubmit();
+      }
+    }, texts);
+    await page.reload();
+    await stage.shows(texts);
+    mock.isDown = false;
+    await page.evaluate(() => dispatchEvent(new Event('online')));
+    await stage.has(texts);
+  },
+
+  async 'half of a character is replaced, and sent'(stage) {
+    await stage.signIn();
+    await stage.page.evaluate(() => {
+      document.querySelector('#text').value = 'cut off: \ud83d';
+      document.querySelector('#composer').requestSubmit();
+    });
+    await stage.has(['cut off: \ufffd']);
+  },
+
+  async 'many conversations are joined some at a time, and all'(stage) {
+    const { mock, page } = stage;
+    mock.delay = 5;
+    for (let number = 0; number < 60; number += 1)
+      mock.say(`@Ann|Bob ${number}`, `Bob ${number}`, `psst ${number}`);
+    await stage.signIn();
+    const joined = () => [...mock.sessions].at(-1).joined.size;
+    await until(() => joined() === 61, 'all are joined');
+    await until(() => mock.joining === 0, 'all histories are sent');
+    holds(mock.mostJoining <= 16, `${mock.mostJoining} at a time`);
+    await page.getByRole('button', { name: /^Bob 59 1 unread/ }).click();
+    await stage.shows(['psst 59']);
+  },
+
   async 'a connection that breaks goes on with its session: nothing lost, nothing twice'(stage) {
     const { mock } = stage;
     await stage.signIn();

@@ -31,6 +31,9 @@ export class Mock {
   closeNext = null; // [code, reason] for the next logins
   refuse = null; // (command) → why
   pace = 0; // milliseconds between two chunks of history
+  delay = 0; // milliseconds before the first
+  joining = 0; // histories that are not sent yet
+  mostJoining = 0;
   isMute = false; // accepts, and never answers
   isAlone = false; // what is said gets no offset
   isDown = false; // serves the pages, and no socket
@@ -339,6 +342,13 @@ export class Mock {
   }
 
   async #history(session, room, name, since) {
+    this.joining += 1;
+    this.mostJoining = Math.max(this.mostJoining, this.joining);
+    if (this.delay)
+      await new Promise((done) => {
+        setTimeout(done, this.delay);
+      });
+    this.joining -= 1;
     const log = this.log(name);
     const isSame = since?.epoch === log.epoch;
     let gap = null;

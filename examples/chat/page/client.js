@@ -17,6 +17,7 @@ const BURST = 4; // times what it allows in a second, at once
 const TYPING_SHOWN = 4_000;
 const TYPING_TOLD = 2_000;
 const MOST_TYPISTS = 20; // a room
+const MOST_JOINING = 16; // rooms at a time: the server counts commands, too
 
 // Close codes after which it is no use to try again by itself.
 export const CLOSED = { elsewhere: 1008, version: 4100, badName: 4101, taken: 4102, flood: 4104 };
@@ -39,6 +40,7 @@ export class Client extends EventTarget {
   #filled = Date.now();
   #pumping = null;
   #typed = 0;
+  #lastSaid = 0;
   #saving = null;
   #touched = new Set();
 
@@ -92,6 +94,7 @@ export class Client extends EventTarget {
       .all(name)
       .map((message) => ({ ...message, state: message.why ? "refused" : "waiting" }));
     for (const { room } of this.pending) this.#room(room);
+    this.#lastSaid = this.pending.at(-1)?.at ?? 0;
     this.#begin();
   }
 
@@ -123,8 +126,11 @@ export class Client extends EventTarget {
     this.#changed();
   }
 
-  say(room, text) {
-    const at = Date.now();
+  say(room, said) {
+    // After a reload, they are sent in the order of their times. Half of a character is not JSON.
+    const at = Math.max(Date.now(), this.#lastSaid + 1);
+    this.#lastSaid = at;
+    const text = said.toWellFormed?.() ?? said;
     const bytes = crypto.getRandomValues(new Uint8Array(8));
     const random = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
     const message = { id: `${at.toString(36)}-${random}`, room, text, at };
@@ -185,19 +191,21 @@ export class Client extends EventTarget {
   #begin() {
     const session = new Delivery();
     this.#session = session;
-    for (const room of this.rooms.values()) room.isJoined = false;
-    for (const message of this.pending) if (message.state === "sent") message.state = "waiting";
+    this.#unjoin();
     session.onmessage = (data) => this.#handle(JSON.parse(data));
     session.onopen = (isResumed) => {
-      if (!isResumed) {
-        for (const room of this.rooms.values()) room.isJoined = false;
-        for (const message of this.pending) if (message.state === "sent") message.state = "waiting";
-      }
+      if (!isResumed) this.#unjoin();
       this.connection.established();
       this.ping();
       this.#pump();
     };
     this.connection.start();
+  }
+
+  // The server knows nothing of this page.
+  #unjoin() {
+    for (const room of this.rooms.values()) room.unjoined();
+    for (const message of this.pending) if (message.state === "sent") message.state = "waiting";
   }
 
   #connectionChanged() {
@@ -223,6 +231,14 @@ export class Client extends EventTarget {
 
   #command(command) {
     return this.isOnline && this.#session.send(JSON.stringify(command));
+  }
+
+  // Joins what is not joined, some at a time. The next ones follow when these have their history.
+  #joinMore() {
+    const rooms = [...this.rooms.values()];
+    const joining = rooms.filter(({ isJoined, catching }) => isJoined && catching !== null).length;
+    const left = rooms.filter(({ isJoined, isRefused }) => !isJoined && !isRefused);
+    for (const room of left.slice(0, Math.max(0, MOST_JOINING - joining))) this.#join(room);
   }
 
   #join(room) {
@@ -267,6 +283,7 @@ export class Client extends EventTarget {
         }
         this.#touch(room);
         this.#tell(room, fresh);
+        if (room.catching === null) this.#joinMore();
         break;
       }
       case "message":
@@ -316,7 +333,7 @@ export class Client extends EventTarget {
     this.known = new Map(rooms.map(({ room, people }) => [room, people]));
     for (const direct of directs) this.#room(direct);
     this.#saveOrder();
-    for (const room of this.rooms.values()) if (!room.isJoined) this.#join(room);
+    this.#joinMore();
     this.#pump();
   }
 
@@ -367,7 +384,7 @@ export class Client extends EventTarget {
       // Too soon: it waits, and the others behind it.
       message.state = "waiting";
       this.#tokens = 0;
-      this.#filled = Date.now() + retry;
+      this.#filled = Math.max(this.#filled, Date.now() + retry);
       this.#pump();
     } else if (message) {
       outbox.add(this.name, { id, room: message.room, text: message.text, at: message.at, why });
@@ -379,7 +396,9 @@ export class Client extends EventTarget {
       };
       if (later) setTimeout(again, retry);
     } else {
+      this.rooms.get(room)?.refused();
       if (this.rooms.get(room)?.epoch === null) this.#unfounded(room, why);
+      this.#joinMore();
       this.dispatchEvent(new CustomEvent("refused", { detail: { room, why } }));
     }
   }

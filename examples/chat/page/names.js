@@ -1,8 +1,12 @@
 // What a name and a room may be, as the server's names.rs has it: the page says so sooner. The
 // server has the last word.
 const RESERVED = /[#@|<>&"'`\\]/u;
-const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u;
+const INVISIBLE = /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{DI}\u2800]/u;
 const lengthOf = (text) => [...text].length;
+
+// A name in the one spelling that the server knows.
+export const spelt = (name) =>
+  name.replaceAll("\ufe0f", "").normalize("NFKC").trim().replace(/ {2,}/g, " ");
 
 // Returns the rule that a name breaks, or "".
 export function wrongName(name, most) {
@@ -12,6 +16,7 @@ export function wrongName(name, most) {
   if (RESERVED.test(name)) return "A name has none of # @ | < > & \" ' ` \\.";
   if (INVISIBLE.test(name)) return "A name has no invisible characters.";
   if (!/[\p{L}\p{N}]/u.test(name)) return "A name has a letter or a digit.";
+  if (/\p{M}{4}/u.test(name)) return "A name has at most three marks on a letter.";
   return "";
 }
 
@@ -19,7 +24,8 @@ export function wrongName(name, most) {
 export function goalOf(typed, sign) {
   const text = typed.trim();
   const goal = /^[#@]/.test(text) ? text : (sign || "#") + text;
-  return goal.startsWith("@") ? goal : goal.toLowerCase().replace(/\s+/gu, "-");
+  if (goal.startsWith("@")) return `@${spelt(goal.slice(1))}`;
+  return goal.normalize("NFKC").toLowerCase().replace(/\s+/gu, "-");
 }
 
 // Returns the rule that a room breaks, or "".

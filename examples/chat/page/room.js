@@ -16,6 +16,7 @@ export class Room {
   read = null; // up to this offset of the present era it was read
   isMuted = false;
   isJoined = false; // in the present session of the server
+  isRefused = false; // in the present session of the server
   catching = null; // until the history is complete: { from, to, at, count }
   draft = "";
   people = new Set();
@@ -50,8 +51,19 @@ export class Room {
 
   // ---- from the server --------------------------------------------------------------------------
 
+  unjoined() {
+    this.isJoined = false;
+    this.isRefused = false;
+  }
+
+  // It is not to be joined.
+  refused() {
+    Object.assign(this, { isJoined: false, isRefused: true, catching: null });
+  }
+
   joining() {
     this.isJoined = true;
+    this.isRefused = false;
     this.catching = { from: this.seen, to: null, at: this.seen, count: 0 };
   }
 

@@ -1,6 +1,6 @@
 // The form that asks for a name, and says why it cannot be used. It does not know what follows.
 import { $, sentence, setAttribute, setText } from "./dom.js";
-import { wrongName } from "./names.js";
+import { spelt, wrongName } from "./names.js";
 
 const UNREACHABLE = "the server cannot be reached";
 
@@ -10,7 +10,7 @@ export class SignIn {
     Object.assign(this, { client, out, isBusy: false });
     $("name-form").onsubmit = (event) => {
       event.preventDefault();
-      if (!this.isBusy) this.#submit($("name").value.trim());
+      if (!this.isBusy) this.#submit(spelt($("name").value));
     };
     client.connection.addEventListener("change", () => this.#connectionChanged());
     client.addEventListener("denied", ({ detail }) => {
