@@ -1,7 +1,8 @@
 //! What all connections share. Knows no request.
 
 use std::collections::BTreeSet;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::net::IpAddr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use sanswire::Prepared;
@@ -10,12 +11,15 @@ use sanswire::io::poll::Shutdown;
 use tokio::sync::{mpsc, watch};
 use tokio::time::{MissedTickBehavior, interval, timeout};
 
+use crate::addresses::Addresses;
 use crate::hub::Hub;
-use crate::log::{Log, LogError, Update};
+use crate::log::{Log, Update};
 
 pub(crate) struct App {
     pub(crate) log: Log,
     hub: Mutex<Hub>,
+    /// From where they come.
+    pub(crate) addresses: Arc<Addresses>,
     /// The newest prices.
     pub(crate) prices: watch::Receiver<Prepared>,
     /// Which pages may connect.
@@ -29,8 +33,16 @@ impl App {
         rate: u32,
         prices: watch::Receiver<Prepared>,
         origins: OriginPolicy,
+        proxies: Vec<IpAddr>,
     ) -> Self {
-        Self { log, hub: Mutex::new(Hub::new(rate)), prices, origins, shutdown: Shutdown::new() }
+        Self {
+            log,
+            hub: Mutex::new(Hub::new(rate)),
+            addresses: Arc::new(Addresses::new(proxies)),
+            prices,
+            origins,
+            shutdown: Shutdown::new(),
+        }
     }
 
     /// Returns everybody who is here. Hold it for a moment only, and never across an `await`.
@@ -57,7 +69,7 @@ impl App {
                     (noted, told) = (mine, Some(Instant::now()));
                 }
                 // Out of reach, they are not here.
-                Err(LogError(_)) => {
+                Err(_) => {
                     self.hub().set_elsewhere(BTreeSet::new());
                     (noted, told) = (BTreeSet::new(), None);
                 }
@@ -87,7 +99,7 @@ impl App {
             Update::Said { room, epoch, record } => hub.deliver(room, epoch, record),
             Update::Direct { room, offset } => {
                 if hub.concerns(room) {
-                    self.log.follow(room, offset - 1);
+                    self.log.follow(room, offset.saturating_sub(1));
                 }
             }
             Update::Known { room, epoch, record } => hub.confirm(room, epoch, record),

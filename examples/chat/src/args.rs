@@ -1,6 +1,6 @@
 //! What the server is asked for on the command line. Does nothing of it.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
 
 use sanswire::handshake::{MissingOrigin, OriginPolicy};
@@ -21,6 +21,8 @@ pub(crate) struct Args {
     /// The URL of a Redis that keeps messages and names instead.
     pub(crate) redis: Option<String>,
     pub(crate) origins: OriginPolicy,
+    /// Proxies besides those on this machine, which say whose requests they pass on.
+    pub(crate) proxies: Vec<IpAddr>,
     /// The files of a certificate and of its key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
     /// Messages of a room that can be read.
@@ -53,6 +55,7 @@ impl Args {
             data: PathBuf::from("chat-data"),
             redis: None,
             origins: OriginPolicy::same_origin(),
+            proxies: Vec::new(),
             tls: None,
             history: 1000,
             rate: 5,
@@ -77,6 +80,11 @@ impl Args {
                     let policy =
                         policy.allow(&text).map_err(|error| format!("--origin: {error}"))?;
                     origins = Some(policy);
+                }
+                "--proxy" => {
+                    let text = value("the address of a proxy, such as 192.0.2.1")?;
+                    let wrong = |_| format!("--proxy: {text} is no address");
+                    parsed.proxies.push(text.parse().map_err(wrong)?);
                 }
                 "--tls" => {
                     let what = "the files of a certificate and of its key";
@@ -113,6 +121,7 @@ usage: chat [OPTION...]
   --redis URL       keep messages and names in Redis instead, with other servers
   --origin ORIGIN   a page that may connect besides the server's own, such as
                     https://chat.example.com; may be repeated
+  --proxy ADDR      a proxy on another machine; may be repeated
   --tls CERT KEY    serve https and wss with this certificate and key (PEM files)
   --history N       messages of a room that can be read (1000)
   --rate N          messages a second of one person, and four times as many at once (5)";

@@ -9,6 +9,7 @@ use sanswire::Message;
 use sanswire::delivery::{Limits, Session, SessionId};
 use tokio::sync::Notify;
 
+use crate::held::Held;
 use crate::log::Position;
 use crate::names::{Name, Room};
 use crate::protocol::Since;
@@ -33,6 +34,8 @@ pub(crate) struct Client {
     pub(crate) lost: Option<Instant>,
     /// Whether something other than a message was left out, for want of room.
     pub(crate) is_stale: bool,
+    /// What it has said and was asked to say again.
+    pub(crate) held: Held,
 }
 
 /// A room that a page has joined.
@@ -74,7 +77,17 @@ impl Client {
             is_present: false,
             lost: None,
             is_stale: false,
+            held: Held::default(),
         }
+    }
+
+    /// Returns whether it may join this room, or has. Others begin conversations, so these are
+    /// counted apart.
+    pub(crate) fn has_room_for(&self, room: &Room) -> bool {
+        let is_public = room.pair().is_none();
+        let limit = if is_public { MAX_JOINED } else { MAX_DIRECTS };
+        let is_such = |other: &&Room| other.pair().is_none() == is_public;
+        self.rooms.contains_key(room) || self.rooms.keys().filter(is_such).count() < limit
     }
 
     /// Sends what may be left out if the page does not read. Returns whether it was sent.
@@ -99,7 +112,7 @@ impl Reading {
         match (&self.pace, &self.position) {
             (Pace::Behind { .. }, _) => Turn::Later,
             (Pace::Live, Position::After(since)) if since.epoch == epoch => {
-                match offset.cmp(&(since.offset + 1)) {
+                match offset.cmp(&since.offset.saturating_add(1)) {
                     std::cmp::Ordering::Less => Turn::Past,
                     std::cmp::Ordering::Equal => Turn::Next,
                     std::cmp::Ordering::Greater => Turn::Unknown,
@@ -151,4 +164,8 @@ pub(crate) fn has_caught_up(session: &Session) -> bool {
 const OFFERED_MESSAGES: usize = 384;
 const OFFERED_BYTES: usize = 192 << 10;
 
+/// How many rooms a page may have joined.
+const MAX_JOINED: usize = 50;
+/// How many conversations it may have open: more than it is told of when it comes.
+const MAX_DIRECTS: usize = 1000;
 const TYPING_INTERVAL: Duration = Duration::from_secs(1);

@@ -1,8 +1,8 @@
-//! One connection of a page: its login, its session, and what it asks for. Knows neither who else
-//! is there nor where messages are kept.
+//! One connection of a page: its login and its session. Knows neither what it asks for, nor who else
+//! is there, nor where messages are kept.
 
 use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use sanswire::delivery::{DeliveryError, Denied, Hello, SessionEvent, SessionId};
 use sanswire::io::tokio::{NetStream, WebSocket};
@@ -10,18 +10,26 @@ use sanswire::{Config, Error, Message};
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 
+use crate::addresses::Entry;
 use crate::app::App;
-use crate::flood::Empty;
+use crate::commands::BROKEN;
 use crate::hub::Seat;
-use crate::log::{LogError, Position};
-use crate::names::{self, Name, Room};
-use crate::protocol::{Command, Event, Limits, Login, Refusal, Said, Store};
+use crate::log::{Claim, LogError};
+use crate::names::{self, LOBBY, Name, Room};
+use crate::protocol::{Event, Limits, Login, Refusal, Store};
 
-/// Serves a page until its connection ends.
-pub(crate) async fn serve(mut socket: WebSocket<NetStream>, app: Arc<App>) -> Result<(), Error> {
-    let opened = match timeout(LOGIN_TIMEOUT, open(&mut socket, &app)).await {
-        Ok(opened) => opened,
-        Err(_) => Err(Refusal::LATE.into()),
+/// Serves a page until its connection ends. Without an entry, its address has too many.
+pub(crate) async fn serve(
+    mut socket: WebSocket<NetStream>,
+    app: Arc<App>,
+    entry: Option<Entry>,
+) -> Result<(), Error> {
+    let opened = match &entry {
+        Some(entry) => match timeout(LOGIN_TIMEOUT, open(&mut socket, &app, entry)).await {
+            Ok(opened) => opened,
+            Err(_) => Err(Refusal::LATE.into()),
+        },
+        None => Err(Refusal::CROWD.into()),
     };
     let ended = match opened {
         Ok(Some((page, hello))) => page.exchange(&mut socket, hello).await,
@@ -45,15 +53,15 @@ pub(crate) fn config() -> Config {
 }
 
 /// Why a connection ends, if not by the page's own wish.
-enum End {
+pub(crate) enum End {
     Failed(Error),
     Refused(Refusal),
 }
 
 /// A page that has logged in, as long as it has this connection.
-struct Page<'a> {
-    app: &'a App,
-    seat: Seat,
+pub(crate) struct Page<'a> {
+    pub(crate) app: &'a App,
+    pub(crate) seat: Seat,
 }
 
 /// Also when the task is aborted: a session that counts as connected is kept forever.
@@ -67,6 +75,7 @@ impl Drop for Page<'_> {
 async fn open<'a>(
     socket: &mut WebSocket<NetStream>,
     app: &'a App,
+    entry: &Entry,
 ) -> Result<Option<(Page<'a>, Message)>, End> {
     let Some(first) = socket.recv().await? else { return Ok(None) };
     let login = Login::parse(first.as_text().unwrap_or_default())?;
@@ -76,7 +85,14 @@ async fn open<'a>(
     }
     let key =
         Sha256::digest(&login.key).iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let name = app.log.claim(&name, &key).await?.ok_or(Refusal::TAKEN)?;
+    if app.log.owned(&name).await?.is_none() && !entry.may_claim() {
+        return Err(Refusal::NAMES.into());
+    }
+    let name = match app.log.claim(&name, &key).await? {
+        Claim::Own(name) => name,
+        Claim::Alike => return Err(Refusal::ALIKE.into()),
+        Claim::Taken => return Err(Refusal::TAKEN.into()),
+    };
     let Some(message) = socket.recv().await? else { return Ok(None) };
     let hello = Hello::parse(&message)?;
     let mut bytes = [0; 16];
@@ -133,11 +149,7 @@ impl Page<'_> {
     async fn handle(&self, event: SessionEvent) -> Result<(), End> {
         match event {
             SessionEvent::Message(message) => {
-                let text = message.as_text().unwrap_or_default();
-                match serde_json::from_str(text) {
-                    Ok(command) => self.obey(command).await,
-                    Err(_) => self.refuse(None, None, "this server does not know this command"),
-                }
+                self.obey(message.as_text().unwrap_or_default()).await
             }
             SessionEvent::Resumed => {
                 self.app.hub().arrive(&self.seat);
@@ -164,74 +176,18 @@ impl Page<'_> {
         Ok(hub.answer(&self.seat, &event)?)
     }
 
-    async fn obey(&self, command: Command) -> Result<(), End> {
-        let is_say = matches!(command, Command::Say { .. });
-        let counted = self.app.hub().count(&self.seat, is_say);
-        match counted {
-            Ok(()) => {}
-            Err(Empty::TooOften) => return Err(Refusal::FLOOD.into()),
-            Err(Empty::Until(time)) => return self.slow_down(command, time),
-        }
-        match command {
-            Command::Say { room, id, text } => self.say(&room, id, &text).await,
-            Command::Join { room, since } => {
-                let Some(found) = self.find(&room, None).await? else { return Ok(()) };
-                let position = since.map_or(Position::Newest, Position::After);
-                let joined = self.app.hub().join(&self.seat, &found, position);
-                joined.or_else(|why| self.refuse(None, Some(&room), why))
-            }
-            Command::Leave { room } => {
-                let Some(found) = self.find(&room, None).await? else { return Ok(()) };
-                self.app.hub().leave(&self.seat, &found);
-                Ok(())
-            }
-            Command::Typing { room } => {
-                let Some(found) = self.find(&room, None).await? else { return Ok(()) };
-                if self.app.hub().type_in(&self.seat, &found) {
-                    self.app.log.typing(&found, &self.seat.name);
-                }
-                Ok(())
-            }
-            Command::Ping { at } => Ok(self.app.hub().answer(&self.seat, &Event::Pong { at })?),
-        }
-    }
-
-    async fn say(&self, room: &str, id: String, text: &str) -> Result<(), End> {
-        if !names::is_id(&id) {
-            return self.refuse(None, Some(room), "an id has 1 to 32 letters, digits, - and _");
-        }
-        let text = match names::text(text) {
-            Ok(text) => text,
-            Err(why) => return self.refuse(Some(&id), Some(room), why),
-        };
-        let Some(found) = self.find(room, Some(&id)).await? else { return Ok(()) };
-        if found.pair().is_none() && !self.app.hub().is_in(&self.seat, &found) {
-            return self.refuse(Some(&id), Some(room), "join the room first");
-        }
-        let at = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        let at = u64::try_from(at.as_millis()).unwrap_or(u64::MAX);
-        let from = self.seat.name.to_string();
-        let said = Said { id: id.clone(), from, text: text.to_owned(), at };
-        match self.app.log.append(&found, said).await {
-            Ok(None) => Ok(()),
-            Ok(Some(appended)) if appended.is_new => Ok(()),
-            // It was said before. The page does not know, or it would not say it again.
-            Ok(Some(appended)) => {
-                let room = found.seen_by(&self.seat.name);
-                let event = Event::message(&room, &appended.epoch, &appended.record);
-                Ok(self.app.hub().answer(&self.seat, &event)?)
-            }
-            Err(LogError(_)) => self.retry(Some(&id), Some(room), NOT_NOW, RETRY_LOG),
-        }
-    }
-
     /// Tells the page what it has not seen of its rooms, as long as it has room for that.
     async fn catch_up(&self) -> Result<(), End> {
         loop {
             let Some(errand) = self.app.hub().errand(&self.seat) else { return Ok(()) };
             match self.app.log.after(&errand.room, &errand.position, CHUNK).await {
                 Ok(page) => self.app.hub().run(&self.seat, &errand, &page)?,
-                Err(LogError(_)) => {
+                Err(LogError::Broken(_)) => {
+                    let room = errand.room.seen_by(&self.seat.name);
+                    self.app.hub().leave(&self.seat, &errand.room);
+                    self.refuse(None, Some(&room), BROKEN)?;
+                }
+                Err(LogError::Away(_)) => {
                     let mut hub = self.app.hub();
                     // Otherwise it is back, and is asked again.
                     if self.app.log.store() == Store::Alone {
@@ -241,53 +197,6 @@ impl Page<'_> {
                 }
             }
         }
-    }
-
-    /// Finds the room that this page means, to say this in it, or answers why there is none.
-    async fn find(&self, room: &str, id: Option<&str>) -> Result<Option<Room>, End> {
-        let found = match room.strip_prefix('@').map(Name::parse) {
-            None => Room::public(room),
-            Some(Err(_)) => Err("nobody has this name"),
-            Some(Ok(name)) => match self.app.log.owned(&name).await {
-                Ok(Some(other)) => Room::direct(self.seat.name.clone(), other),
-                Ok(None) => Err("nobody has this name"),
-                Err(LogError(_)) => {
-                    self.retry(id, Some(room), NOT_NOW, RETRY_LOG)?;
-                    return Ok(None);
-                }
-            },
-        };
-        match found {
-            Ok(found) => Ok(Some(found)),
-            Err(why) => self.refuse(id, Some(room), why).map(|()| None),
-        }
-    }
-
-    fn slow_down(&self, command: Command, time: Duration) -> Result<(), End> {
-        match command {
-            Command::Say { room, id, .. } => self.retry(Some(&id), Some(&room), SLOW_DOWN, time),
-            Command::Join { room, .. } | Command::Leave { room } => {
-                self.retry(None, Some(&room), SLOW_DOWN, time)
-            }
-            Command::Ping { .. } | Command::Typing { .. } => Ok(()),
-        }
-    }
-
-    fn refuse(&self, id: Option<&str>, room: Option<&str>, why: &str) -> Result<(), End> {
-        let event = Event::Refused { id, room, why, retry: None };
-        Ok(self.app.hub().answer(&self.seat, &event)?)
-    }
-
-    fn retry(
-        &self,
-        id: Option<&str>,
-        room: Option<&str>,
-        why: &str,
-        time: Duration,
-    ) -> Result<(), End> {
-        let retry = u64::try_from(time.as_millis()).ok().map(|millis| millis + 1);
-        let event = Event::Refused { id, room, why, retry };
-        Ok(self.app.hub().answer(&self.seat, &event)?)
     }
 }
 
@@ -327,14 +236,9 @@ impl From<LogError> for End {
     }
 }
 
-/// The room that is always there.
-const LOBBY: &str = "#lobby";
 /// Who connects and does not log in is sent away.
 const LOGIN_TIMEOUT: Duration = Duration::from_secs(10);
 /// Conversations that a page is told of when it comes.
 const LISTED_DIRECTS: usize = 500;
 /// Messages in a chunk of history at most.
 const CHUNK: usize = 100;
-const SLOW_DOWN: &str = "slow down";
-const NOT_NOW: &str = "it cannot be kept at present";
-const RETRY_LOG: Duration = Duration::from_secs(1);

@@ -24,25 +24,41 @@ pub(crate) enum Empty {
 }
 
 impl Bucket {
-    pub(crate) fn new(rate: u32, burst: u32, now: Instant) -> Self {
-        let (rate, burst) = (f64::from(rate), f64::from(burst));
+    /// `rate` tokens a second, `burst` at most.
+    pub(crate) fn new(rate: f64, burst: f64, now: Instant) -> Self {
         Self { rate, burst, tokens: burst, filled: now, refused: 0 }
     }
 
     pub(crate) fn take(&mut self, now: Instant) -> Result<(), Empty> {
-        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
-        self.tokens = (self.tokens + passed * self.rate).min(self.burst);
-        self.filled = now;
+        self.fill(now);
         if self.tokens >= 1.0 {
             self.tokens -= 1.0;
             self.refused = 0;
             return Ok(());
         }
+        Err(self.refuse(now))
+    }
+
+    /// Counts as if it were empty.
+    pub(crate) fn refuse(&mut self, now: Instant) -> Empty {
+        self.fill(now);
+        let missing = if self.tokens < 1.0 { 1.0 - self.tokens } else { 1.0 };
         self.refused += 1;
         if self.refused > MAX_REFUSED {
-            return Err(Empty::TooOften);
+            return Empty::TooOften;
         }
-        Err(Empty::Until(Duration::from_secs_f64((1.0 - self.tokens) / self.rate)))
+        Empty::Until(Duration::from_secs_f64(missing / self.rate))
+    }
+
+    pub(crate) fn is_full(&mut self, now: Instant) -> bool {
+        self.fill(now);
+        self.tokens >= self.burst
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let passed = now.saturating_duration_since(self.filled).as_secs_f64();
+        self.tokens = (self.tokens + passed * self.rate).min(self.burst);
+        self.filled = now;
     }
 }
 
@@ -56,7 +72,7 @@ mod tests {
     #[test]
     fn a_burst_then_the_rate_then_warnings_then_the_end() {
         let start = Instant::now();
-        let mut bucket = Bucket::new(5, 20, start);
+        let mut bucket = Bucket::new(5.0, 20.0, start);
         for _ in 0..20 {
             assert_eq!(bucket.take(start), Ok(()));
         }

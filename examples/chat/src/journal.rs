@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 
-use crate::log::{Appended, LogError, Page, Position, Update, new_epoch};
+use crate::log::{Appended, Claim, LogError, Page, Position, Update, new_epoch};
 use crate::names::{Name, Room};
 use crate::protocol::{Record, Said};
 use crate::shelf::Shelf;
@@ -47,7 +47,7 @@ enum Line {
 
 enum Request {
     Append { room: Room, said: Said, reply: Reply<Appended> },
-    Claim { name: Name, key: String, reply: Reply<Option<Name>> },
+    Claim { name: Name, key: String, reply: Reply<Claim> },
 }
 
 type Reply<T> = oneshot::Sender<Result<T, LogError>>;
@@ -117,7 +117,7 @@ impl Journal {
         self.ask(|reply| Request::Append { room: room.clone(), said, reply }).await
     }
 
-    pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Option<Name>, LogError> {
+    pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Claim, LogError> {
         self.ask(|reply| Request::Claim { name: name.clone(), key: key.into(), reply }).await
     }
 
@@ -143,7 +143,7 @@ impl Journal {
     }
 
     async fn ask<T>(&self, request: impl FnOnce(Reply<T>) -> Request) -> Result<T, LogError> {
-        let stopped = || LogError("the journal has stopped".into());
+        let stopped = || LogError::Away("the journal has stopped".into());
         let (reply, answer) = oneshot::channel();
         self.writer.send(request(reply)).await.map_err(|_| stopped())?;
         answer.await.map_err(|_| stopped())?
@@ -161,6 +161,8 @@ impl Writer {
                 && let Err(error) = self.compact()
             {
                 eprintln!("{}: {error}", self.path.display());
+                // Not after each message: it may be for want of room on the disk.
+                self.lines = lock(&self.shelf).len();
             }
         }
     }
@@ -213,7 +215,7 @@ impl Writer {
         drop(shelf);
         let outcome = || match &written {
             Ok(()) => Ok(()),
-            Err(error) => Err(LogError(error.to_string())),
+            Err(error) => Err(LogError::Away(error.to_string())),
         };
         for (owner, reply) in claims {
             // Who asked may be gone.
@@ -275,8 +277,8 @@ fn load(bytes: &[u8], shelf: &mut Shelf) -> Result<Option<(Arc<str>, u64, usize)
             Line::Log { version: VERSION, epoch: found } if count == 1 => epoch = Some(found),
             Line::Log { version, .. } => return Err(broken(&format!("version {version}"))),
             Line::Name { name, key } => {
-                let name = Name::parse(&name).map_err(|rule| broken(&rule))?;
-                shelf.claim(&name, &key);
+                let name = Name::stored(&name).ok_or_else(|| broken(&"name"))?;
+                shelf.restore_name(name, &key);
             }
             Line::Said { room, record } => {
                 let room = Room::of_log(&room).ok_or_else(|| broken(&"room"))?;
@@ -309,10 +311,16 @@ fn rewrite(path: &Path, epoch: &Arc<str>, shelf: &Shelf) -> io::Result<(u64, usi
         add(&Line::Said { room: room.to_string(), record: Arc::clone(record) })?;
     }
     let new = path.with_extension("new");
-    let mut file = File::create(&new)?;
-    file.write_all(&bytes)?;
-    file.sync_all()?;
-    fs::rename(&new, path)?;
+    let write = || {
+        let mut file = File::create(&new)?;
+        file.write_all(&bytes)?;
+        file.sync_all()?;
+        fs::rename(&new, path)
+    };
+    write().inspect_err(|_| {
+        // The disk may be full, and what it has is needed for messages.
+        let _ = fs::remove_file(&new);
+    })?;
     if let Some(directory) = path.parent() {
         File::open(directory)?.sync_all()?;
     }
@@ -465,7 +473,8 @@ mod tests {
                     let owner: u8 = *model.owners[name].get_or_insert(key);
                     let asked = spell(key);
                     let claimed = journal.claim(&asked, &key.to_string()).await.unwrap();
-                    assert_eq!(claimed, (owner == key).then(|| spell(owner)));
+                    let own = || Claim::Own(spell(owner));
+                    assert_eq!(claimed, if owner == key { own() } else { Claim::Taken });
                     assert_eq!(journal.owned(&asked), Some(spell(owner)));
                 }
                 Step::Crash { torn } => {
@@ -578,11 +587,27 @@ mod tests {
         let (appended, claimed, update) = serve(&mut writer);
         let appended = appended.unwrap();
         assert_eq!((appended.record.offset, appended.is_new), (1, true));
-        assert_eq!(claimed.unwrap(), Some(name));
+        assert_eq!(claimed.unwrap(), Claim::Own(name));
         assert!(update.is_some());
         let written = fs::read_to_string(&writer.path).unwrap();
         assert_eq!(written.lines().count(), 2, "{written}");
         assert!(written.lines().all(|line| serde_json::from_str::<Line>(line).is_ok()));
+        fs::remove_dir_all(directory).unwrap();
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_journal_that_cannot_be_written_anew_goes_on_and_leaves_nothing() {
+        let directory = new_directory();
+        let (journal, _updates) = open(&directory);
+        drop(journal);
+        let (path, new) = (directory.join("journal.jsonl"), directory.join("journal.new"));
+        std::os::unix::fs::symlink("/dev/full", &new).unwrap();
+        let before = fs::read(&path).unwrap();
+        let shelf = Shelf::new(HISTORY);
+        assert!(rewrite(&path, &"epoch".into(), &shelf).is_err());
+        assert!(fs::symlink_metadata(&new).is_err());
+        assert_eq!(fs::read(&path).unwrap(), before);
         fs::remove_dir_all(directory).unwrap();
     }
 

@@ -8,6 +8,8 @@ use std::time::Duration;
 
 use sanswire::io::tls::ServerTls;
 use sanswire::io::tokio::NetStream;
+#[cfg(target_os = "linux")]
+use socket2::SockRef;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -32,13 +34,9 @@ impl Listener {
         let scheme = if self.tls.is_some() { "https" } else { "http" };
         Ok(format!("{scheme}://{}", self.tcp.local_addr()?))
     }
-}
 
-impl axum::serve::Listener for Listener {
-    type Io = NetStream;
-    type Addr = SocketAddr;
-
-    async fn accept(&mut self) -> (NetStream, SocketAddr) {
+    /// Returns the next connection.
+    pub(crate) async fn accept(&mut self) -> (NetStream, SocketAddr) {
         loop {
             let (stream, peer) = tokio::select! {
                 Some(ready) = self.ready.recv() => return ready,
@@ -51,8 +49,11 @@ impl axum::serve::Listener for Listener {
                     }
                 },
             };
-            // It fails only for a connection that is gone already.
+            // They fail only for a connection that is gone already.
             let _ = stream.set_nodelay(true);
+            // Who does not read what is sent keeps nothing from those who do.
+            #[cfg(target_os = "linux")]
+            let _ = SockRef::from(&stream).set_tcp_user_timeout(Some(UNREAD_TIMEOUT));
             let Some(tls) = &self.tls else { return (stream.into(), peer) };
             let handshake = NetStream::accept_tls(stream, tls);
             let sender = self.sender.clone();
@@ -64,10 +65,6 @@ impl axum::serve::Listener for Listener {
             });
         }
     }
-
-    fn local_addr(&self) -> io::Result<SocketAddr> {
-        self.tcp.local_addr()
-    }
 }
 
 /// Reads a certificate and its key.
@@ -78,3 +75,8 @@ pub(crate) fn read_tls(certificate: &Path, key: &Path) -> Result<ServerTls, Box<
     let tls = ServerTls::from_pem(&read(certificate)?, &read(key)?);
     Ok(tls.map_err(|error| format!("--tls: {error}"))?)
 }
+
+/// How long the system waits for a peer to take what was sent. The end of a page's connection is
+/// noticed sooner, by its pings.
+#[cfg(target_os = "linux")]
+const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);

@@ -57,6 +57,17 @@ pub(crate) struct Present {
     pub(crate) name: Name,
 }
 
+/// Whose a name is that a key has asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Claim {
+    /// Nobody's, but it looks like one of another key.
+    Alike,
+    /// This key's, which has spelt it like this at first.
+    Own(Name),
+    /// Another key's.
+    Taken,
+}
+
 /// A message that is in the log.
 #[derive(Debug)]
 pub(crate) struct Appended {
@@ -87,14 +98,18 @@ pub(crate) struct Page {
     pub(crate) gap: Option<Gap>,
 }
 
-/// The log is out of reach, or its disk is full.
+/// Why something cannot be read or kept, with what the store says.
 #[derive(Debug)]
-pub(crate) struct LogError(pub(crate) String);
+pub(crate) enum LogError {
+    /// The log is out of reach, or its disk is full.
+    Away(String),
+    /// This room is not what a server has written.
+    Broken(String),
+}
 
 impl Log {
-    /// Gives a name to the first key that asks for it. Returns its spelling, or `None` if it
-    /// belongs to another key.
-    pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Option<Name>, LogError> {
+    /// Gives a name to the first key that asks for it.
+    pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Claim, LogError> {
         match self {
             Self::Local(journal) => journal.claim(name, key).await,
             Self::Shared(redis) => redis.claim(name, key).await,
@@ -223,7 +238,8 @@ impl Position {
 
 impl fmt::Display for LogError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
+        let (Self::Away(text) | Self::Broken(text)) = self;
+        f.write_str(text)
     }
 }
 

@@ -15,12 +15,15 @@
     reason = "an example is an application"
 )]
 
+mod addresses;
 mod app;
 mod args;
 mod bench;
 mod client;
+mod commands;
 mod connection;
 mod flood;
+mod held;
 mod hub;
 mod journal;
 mod listener;
@@ -30,6 +33,7 @@ mod prices;
 mod protocol;
 mod redis;
 mod routes;
+mod serve;
 mod shelf;
 #[path = "../../stop.rs"]
 mod signals;
@@ -87,8 +91,8 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
                 .map_err(|error| format!("--data {}: {error}", args.data.display()))?,
         ),
     };
-    let app = Arc::new(App::new(log, args.rate, prices::begin(), args.origins));
-    tokio::spawn({
+    let app = Arc::new(App::new(log, args.rate, prices::begin(), args.origins, args.proxies));
+    let passing_on = tokio::spawn({
         let app = Arc::clone(&app);
         async move { app.run(updates).await }
     });
@@ -118,8 +122,11 @@ async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     writeln!(std::io::stdout(), "listening on {}", listener.url()?)?;
 
     let router = routes::router(Arc::clone(&app));
-    let serving = axum::serve(listener, router).with_graceful_shutdown(app.shutdown.begun());
-    Ok(stop::bounded(serving.into_future(), &app.shutdown).await?)
+    tokio::select! {
+        () = stop::bounded(serve::serve(listener, router, &app.shutdown), &app.shutdown) => Ok(()),
+        // By a fault of this program. Pages would stay connected, and hear nothing more.
+        _ = passing_on => Err("the server cannot go on: start it again".into()),
+    }
 }
 
 /// Allows as many sockets as the system lets this process have: often it begins with 1024.

@@ -3,6 +3,10 @@
 use std::fmt;
 use std::sync::Arc;
 
+use unicode_normalization::UnicodeNormalization as _;
+use unicode_normalization::char::is_combining_mark;
+use unicode_security::confusable_detection::skeleton;
+
 /// The name of a person: short, visible, and free of what has a meaning elsewhere.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(crate) struct Name(Arc<str>);
@@ -18,10 +22,17 @@ pub(crate) enum Room {
 
 impl Name {
     /// Returns a valid name, or the rule that it breaks, for its owner to read.
+    ///
+    /// What looks the same is spelt in one way: letters with marks, letters of another width, spaces.
     pub(crate) fn parse(text: &str) -> Result<Self, &'static str> {
-        let text = text.trim();
+        let plain = text.chars().filter(|&c| c != EMOJI_STYLE).take(4 * MAX_NAME).nfkc();
+        let plain = plain.collect::<String>();
+        let mut text = plain.trim().to_owned();
+        while text.contains("  ") {
+            text = text.replace("  ", " ");
+        }
         let is_hidden =
-            |c: char| c.is_control() || INVISIBLE.iter().any(|range| range.contains(&c));
+            |c: char| c.is_control() || (c.is_whitespace() && c != ' ') || is_invisible(c);
         if text.is_empty() {
             Err("a name has at least one character")
         } else if text.chars().count() > MAX_NAME {
@@ -32,14 +43,29 @@ impl Name {
             Err("a name has no invisible characters")
         } else if !text.contains(char::is_alphanumeric) {
             Err("a name has a letter or a digit")
+        } else if has_many_marks(&text) {
+            Err("a name has at most three marks on a letter")
         } else {
             Ok(Self(text.into()))
         }
     }
 
+    /// Returns a name that was valid when it was stored: the rules may have changed.
+    pub(crate) fn stored(text: &str) -> Option<Self> {
+        let is_one =
+            !text.is_empty() && !text.contains(RESERVED) && !text.contains(char::is_control);
+        is_one.then(|| Self(text.into()))
+    }
+
     /// Returns what all spellings of this name have in common.
     pub(crate) fn folded(&self) -> String {
         self.0.to_lowercase()
+    }
+
+    /// Returns what this name has in common with those that look like it, such as one with a Cyrillic
+    /// letter in the place of a Latin one.
+    pub(crate) fn look(&self) -> String {
+        skeleton(&self.folded()).collect()
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -57,12 +83,13 @@ impl Room {
     /// Returns the public room of this name, or the rule that it breaks.
     pub(crate) fn public(text: &str) -> Result<Self, &'static str> {
         let Some(name) = text.strip_prefix('#') else { return Err("a room begins with # or @") };
+        let is_letter = |c: char| c.is_alphanumeric() && !is_invisible(c);
         let is_allowed = |c: char| {
-            c == '-' || c == '_' || (c.is_alphanumeric() && c.to_lowercase().eq(std::iter::once(c)))
+            c == '-' || c == '_' || (is_letter(c) && c.to_lowercase().eq(std::iter::once(c)))
         };
         if name.is_empty() || name.chars().count() > MAX_ROOM {
             Err("a room has 1 to 32 characters after the #")
-        } else if !name.chars().all(is_allowed) {
+        } else if !name.chars().all(is_allowed) || !name.nfkc().eq(name.chars()) {
             Err("a room has lower-case letters, digits, - and _ only")
         } else {
             Ok(Self::Public(text.into()))
@@ -83,9 +110,14 @@ impl Room {
         match text.strip_prefix('@') {
             Some(names) => {
                 let (one, other) = names.split_once('|')?;
-                Self::direct(Name::parse(one).ok()?, Name::parse(other).ok()?).ok()
+                Self::direct(Name::stored(one)?, Name::stored(other)?).ok()
             }
-            None => Self::public(text).ok(),
+            None => {
+                // The rules for new ones may have changed.
+                let name = text.strip_prefix('#').filter(|name| !name.is_empty())?;
+                let is_one = !name.contains(RESERVED) && !name.contains(char::is_control);
+                is_one.then(|| Self::Public(text.into()))
+            }
         }
     }
 
@@ -95,6 +127,11 @@ impl Room {
             Self::Public(room) => room.to_string(),
             Self::Direct(one, other) => format!("@{}", if one == person { other } else { one }),
         }
+    }
+
+    /// Returns whether this is the room that is always there.
+    pub(crate) fn is_lobby(&self) -> bool {
+        matches!(self, Self::Public(name) if **name == *LOBBY)
     }
 
     /// Returns the two who share this room, if it is not for all.
@@ -144,6 +181,8 @@ const fn is_base64url(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_'
 }
 
+/// The room that is always there.
+pub(crate) const LOBBY: &str = "#lobby";
 /// Characters of a name at most.
 pub(crate) const MAX_NAME: usize = 24;
 /// Characters of a room at most, after the `#`.
@@ -153,15 +192,25 @@ pub(crate) const MAX_TEXT: usize = 2000;
 
 const RESERVED: [char; 10] = ['#', '@', '|', '<', '>', '&', '"', '\'', '`', '\\'];
 
-/// Joiners, directions and marks, with which one name could look like another.
-const INVISIBLE: [std::ops::RangeInclusive<char>; 6] = [
-    '\u{00ad}'..='\u{00ad}',
-    '\u{200b}'..='\u{200f}',
-    '\u{2028}'..='\u{202e}',
-    '\u{2060}'..='\u{206f}',
-    '\u{feff}'..='\u{feff}',
-    '\u{e0000}'..='\u{e007f}',
-];
+/// Asks for a coloured picture in the place of a plain one. Input methods add it by themselves.
+const EMOJI_STYLE: char = '\u{fe0f}';
+
+/// Letters have three marks at most in any language: more would cover what stands above.
+fn has_many_marks(text: &str) -> bool {
+    let marks = text.chars().map(is_combining_mark).collect::<Vec<_>>();
+    marks.windows(4).any(|marks| marks.iter().all(|&is_mark| is_mark))
+}
+
+/// Returns whether a character shows nothing, so that one name could look like another. Those that
+/// Unicode calls "default ignorable", such as joiners, directions and fillers; and a few more.
+fn is_invisible(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}'..='\u{1160}' | '\u{17b4}'..='\u{17b5}'
+        | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{2800}' | '\u{3164}' | '\u{fe00}'..='\u{fe0f}'
+        | '\u{feff}' | '\u{ffa0}' | '\u{fff0}'..='\u{fffb}' | '\u{1bca0}'..='\u{1bca3}'
+        | '\u{1d159}' | '\u{1d173}'..='\u{1d17a}' | '\u{e0000}'..='\u{e0fff}')
+}
 
 #[cfg(test)]
 mod tests {
@@ -177,6 +226,33 @@ mod tests {
         for name in refused.into_iter().chain(["a\u{200d}b", "-", "\"", "'"]) {
             assert!(Name::parse(name).is_err(), "{name:?}");
         }
+        for hidden in ['\u{61c}', '\u{34f}', '\u{3164}', '\u{ffa0}', '\u{2800}', '\u{e0100}'] {
+            assert!(Name::parse(&format!("Ann{hidden}")).is_err(), "{hidden:?}");
+            assert!(Name::parse(&hidden.to_string()).is_err(), "{hidden:?}");
+            assert!(Room::public(&format!("#a{hidden}")).is_err(), "{hidden:?}");
+        }
+        assert!(Name::parse("Z\u{335}\u{321}\u{347}\u{317}algo").is_err());
+    }
+
+    #[test]
+    fn a_name_that_looks_the_same_is_the_same_or_alike() {
+        let name = |text| Name::parse(text).unwrap();
+        for (one, other) in [
+            ("Ångström", "A\u{30a}ngstro\u{308}m"),
+            ("Ann", "\u{ff21}\u{ff4e}\u{ff4e}"),
+            ("Ann Lee", " Ann\u{a0}  Lee"),
+            ("Ann ❤", "Ann ❤\u{fe0f}"),
+        ] {
+            assert_eq!(name(one), name(other));
+        }
+        for (one, other) in [("Ann", "\u{410}nn"), ("Bill", "Bi11"), ("paypal", "раураl")] {
+            assert_ne!(name(one).folded(), name(other).folded());
+            assert_eq!(name(one).look(), name(other).look());
+        }
+        assert_ne!(name("Ann").look(), name("Anne").look());
+        // What was valid once stays so for those who have it.
+        assert_eq!(Name::stored("Ann\u{3164}").unwrap().as_str(), "Ann\u{3164}");
+        assert_eq!(Name::stored("Ann|Bob"), None);
     }
 
     #[test]
@@ -196,9 +272,17 @@ mod tests {
             assert_eq!(Room::public(room).unwrap().to_string(), room);
             assert_eq!(Room::of_log(room), Room::public(room).ok());
         }
-        for room in
-            ["", "#", "lobby", "#Lobby", "#a b", "#<b>", "@x", &format!("#{}", "x".repeat(33))]
-        {
+        for room in [
+            "",
+            "#",
+            "lobby",
+            "#Lobby",
+            "#a b",
+            "#<b>",
+            "@x",
+            "#\u{fb01}",
+            &format!("#{}", "x".repeat(33)),
+        ] {
             assert!(Room::public(room).is_err(), "{room:?}");
         }
     }

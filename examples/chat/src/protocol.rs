@@ -185,10 +185,16 @@ impl Refusal {
     pub(crate) const VERSION: Self =
         Self::new(4100, "this server speaks version 1: reload the page");
     pub(crate) const TAKEN: Self = Self::new(4102, "this name belongs to somebody else");
+    pub(crate) const ALIKE: Self =
+        Self::new(4102, "this name looks like one that belongs to somebody else");
     pub(crate) const LOGIN: Self = Self::new(4103, "the first message must be a login");
     pub(crate) const LATE: Self = Self::new(4103, "no login within 10 seconds");
     pub(crate) const FLOOD: Self =
         Self::new(4104, "too many messages at once, in spite of warnings");
+    pub(crate) const CROWD: Self =
+        Self::new(1013, "too many connections from this address: close some, or try again later");
+    pub(crate) const NAMES: Self =
+        Self::new(1013, "too many new names from this address: try again in a minute");
     pub(crate) const UNREAD: Self = Self::new(1008, "the answers are not read");
     pub(crate) const REPLACED: Self = Self::new(1001, "the session goes on elsewhere");
     pub(crate) const INTERNAL: Self = Self::new(1011, "the server has no randomness");

@@ -2,16 +2,17 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, get};
+use axum::{Extension, Router};
 use sanswire::delivery::SUBPROTOCOL;
 use sanswire::extension::{DeflateConfig, Takeover};
 use sanswire::io::axum::{Rejection, WebSocketUpgrade};
 
 use crate::app::App;
+use crate::serve::Peer;
 use crate::{connection, prices, sse};
 
 pub(crate) fn router(app: Arc<App>) -> Router {
@@ -27,6 +28,8 @@ pub(crate) fn router(app: Arc<App>) -> Router {
 
 async fn chat(
     State(app): State<Arc<App>>,
+    Extension(Peer(peer)): Extension<Peer>,
+    headers: HeaderMap,
     upgrade: WebSocketUpgrade,
 ) -> Result<Response, Rejection> {
     let upgrade = upgrade.origin(&app.origins)?;
@@ -41,7 +44,9 @@ async fn chat(
         .deflate(&DeflateConfig::default().takeover(Takeover::Reset))
         .config(connection::config())
         .shut_down_on(&app.shutdown);
-    Ok(upgrade.on_open(|socket| connection::serve(socket, app)).into_response())
+    // Only a WebSocket can tell a page why it is closed.
+    let entry = app.addresses.enter(peer, &headers);
+    Ok(upgrade.on_open(|socket| connection::serve(socket, app, entry)).into_response())
 }
 
 async fn live_prices(

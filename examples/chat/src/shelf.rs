@@ -5,6 +5,7 @@
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 
+use crate::log::Claim;
 use crate::names::{Name, Room};
 use crate::protocol::{Record, Said};
 
@@ -13,9 +14,11 @@ pub(crate) struct Shelf {
     history: usize,
     /// By what all spellings of a name have in common.
     owners: HashMap<String, Owner>,
+    /// By what names that look alike have in common: the key of the first.
+    looks: HashMap<String, String>,
     rooms: BTreeMap<Room, Kept>,
     /// What has been put here since all was published.
-    fresh_names: Vec<String>,
+    fresh_names: Vec<Name>,
     fresh_rooms: Vec<Room>,
 }
 
@@ -40,22 +43,33 @@ impl Shelf {
         Self {
             history,
             owners: HashMap::new(),
+            looks: HashMap::new(),
             rooms: BTreeMap::new(),
             fresh_names: Vec::new(),
             fresh_rooms: Vec::new(),
         }
     }
 
-    /// Gives a name to a key if nobody has it. Returns its spelling if it belongs to this key, and
-    /// whether it did not before.
-    pub(crate) fn claim(&mut self, name: &Name, key: &str) -> (Option<Name>, bool) {
-        let folded = name.folded();
-        if let Some(owner) = self.owners.get(&folded) {
-            return ((owner.key == key).then(|| owner.name.clone()), false);
+    /// Gives a name to a key if nobody has it. Returns whether it did not belong to it before, too.
+    pub(crate) fn claim(&mut self, name: &Name, key: &str) -> (Claim, bool) {
+        match self.owners.get(&name.folded()) {
+            Some(owner) if owner.key == key => return (Claim::Own(owner.name.clone()), false),
+            Some(_) => return (Claim::Taken, false),
+            None => {}
         }
-        self.owners.insert(folded.clone(), Owner { name: name.clone(), key: key.into() });
-        self.fresh_names.push(folded);
-        (Some(name.clone()), true)
+        if self.looks.get(&name.look()).is_some_and(|other| other != key) {
+            return (Claim::Alike, false);
+        }
+        self.restore_name(name.clone(), key);
+        self.fresh_names.push(name.clone());
+        (Claim::Own(name.clone()), true)
+    }
+
+    /// Puts a name back that has its owner.
+    pub(crate) fn restore_name(&mut self, name: Name, key: &str) {
+        self.looks.entry(name.look()).or_insert_with(|| key.to_owned());
+        let owner = Owner { name: name.clone(), key: key.to_owned() };
+        self.owners.entry(name.folded()).or_insert(owner);
     }
 
     /// Puts a message at the end of a room, unless it is there already. Returns it, and whether it
@@ -96,8 +110,16 @@ impl Shelf {
 
     /// Takes away what was not published: it could not be written.
     pub(crate) fn take_back(&mut self) {
-        for name in self.fresh_names.drain(..) {
-            self.owners.remove(&name);
+        let names = std::mem::take(&mut self.fresh_names);
+        for name in &names {
+            self.owners.remove(&name.folded());
+            self.looks.remove(&name.look());
+        }
+        if !names.is_empty() {
+            // Names of the same owners may look alike.
+            for Owner { name, key } in self.owners.values() {
+                self.looks.entry(name.look()).or_insert_with(|| key.clone());
+            }
         }
         for room in self.fresh_rooms.drain(..) {
             let Some(kept) = self.rooms.get_mut(&room) else { continue };

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use axum::Extension;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::sse::{Event, KeepAlive, Sse};
@@ -18,10 +19,12 @@ use crate::app::App;
 use crate::log::{LogError, Position};
 use crate::names::Room;
 use crate::protocol::{self, Since};
+use crate::serve::Peer;
 
 /// `GET /rooms/{room}/events`. `Last-Event-ID: EPOCH:OFFSET` says where to go on.
 pub(crate) async fn events(
     State(app): State<Arc<App>>,
+    Extension(Peer(peer)): Extension<Peer>,
     Path(room): Path<String>,
     headers: HeaderMap,
 ) -> Response {
@@ -37,12 +40,17 @@ pub(crate) async fn events(
             return (StatusCode::BAD_REQUEST, why).into_response();
         }
     };
+    let Some(entry) = app.addresses.enter(peer, &headers) else {
+        let why = "too many connections from this address\n";
+        return (StatusCode::TOO_MANY_REQUESTS, why).into_response();
+    };
     let Some(newest) = app.hub().watch(&room) else {
         let why = "there are as many rooms as there may be\n";
         return (StatusCode::SERVICE_UNAVAILABLE, why).into_response();
     };
     let (sender, events) = mpsc::channel(WAITING);
     tokio::spawn(async move {
+        let _entry = entry;
         tokio::select! {
             () = app.shutdown.begun() => {}
             // Without the log, the reader comes again by itself.

@@ -95,12 +95,12 @@ impl Hub {
         client.wake = Arc::default();
         client.lost = None;
         let wake = Arc::clone(&client.wake);
-        let (rate, now) = (self.rate, Instant::now());
+        let (rate, now) = (f64::from(self.rate), Instant::now());
         let person = self.persons.entry(name.clone()).or_insert_with(|| Person {
             keys: BTreeSet::new(),
             present: 0,
-            says: Bucket::new(rate, rate.saturating_mul(4), now),
-            asks: Bucket::new(ASKS, ASKS.saturating_mul(4), now),
+            says: Bucket::new(rate, 4.0 * rate, now),
+            asks: Bucket::new(ASKS, 4.0 * ASKS, now),
         });
         person.keys.insert(key);
         // The new session may have taken the place of another.
@@ -155,11 +155,32 @@ impl Hub {
         }
     }
 
-    /// Takes note of what somebody wants: to say something, or something else.
-    pub(crate) fn count(&mut self, seat: &Seat, is_say: bool) -> Result<(), Empty> {
+    /// Takes note that somebody wants something other than to say a message.
+    pub(crate) fn count(&mut self, seat: &Seat) -> Result<(), Empty> {
         let Some(person) = self.persons.get_mut(&seat.name) else { return Ok(()) };
-        let bucket = if is_say { &mut person.says } else { &mut person.asks };
-        bucket.take(Instant::now())
+        person.asks.take(Instant::now())
+    }
+
+    /// Takes note that somebody wants to say a message. It waits for those before it.
+    pub(crate) fn count_message(&mut self, seat: &Seat, room: &str, id: &str) -> Result<(), Empty> {
+        let Some(person) = self.persons.get_mut(&seat.name) else { return Ok(()) };
+        let Some(client) = self.clients.get_mut(&seat.key) else { return Ok(()) };
+        let now = Instant::now();
+        if client.held.is_before(room, id, now) {
+            return Err(person.says.refuse(now));
+        }
+        let counted = person.says.take(now);
+        if counted.is_err() {
+            client.held.hold(room, id, now);
+        }
+        counted
+    }
+
+    /// Has what a page says in a room wait until it says this again, which was refused for now.
+    pub(crate) fn hold(&mut self, seat: &Seat, room: &str, id: &str) {
+        if let Some(client) = self.clients.get_mut(&seat.key) {
+            client.held.hold(room, id, Instant::now());
+        }
     }
 
     /// Does what is due: call it several times a second.
@@ -232,4 +253,4 @@ const MAX_ABSENCE: Duration = Duration::from_secs(300);
 /// How long a person without a connection is still seen: the time of a reload.
 const GRACE: Duration = Duration::from_secs(5);
 /// Commands of one person a second.
-const ASKS: u32 = 50;
+const ASKS: f64 = 50.0;

@@ -34,8 +34,12 @@ impl Hub {
             return Err("there are as many rooms as there may be");
         }
         let Some(client) = self.clients.get_mut(&seat.key) else { return Ok(()) };
-        if !client.rooms.contains_key(room) && client.rooms.len() >= MAX_JOINED {
-            return Err("you are in 50 rooms already: leave one");
+        if !client.has_room_for(room) {
+            return Err(if room.pair().is_none() {
+                "you are in 50 rooms already: leave one"
+            } else {
+                "you have 1000 conversations already: leave one"
+            });
         }
         let reading = Reading::new(position, Pace::Behind { was_slow: false });
         let is_new = client.rooms.insert(room.clone(), reading).is_none();
@@ -235,7 +239,9 @@ impl Hub {
         let Some(person) = self.persons.get(name) else { return };
         for key in &person.keys {
             let Some(client) = self.clients.get_mut(key) else { continue };
-            if client.has_begun && !client.rooms.contains_key(room) {
+            let is_new = !client.rooms.contains_key(room);
+            // What there is no room for, the page finds when it asks for it.
+            if client.has_begun && is_new && client.has_room_for(room) {
                 let reading = Reading::new(position.clone(), Pace::Live);
                 client.rooms.insert(room.clone(), reading);
                 let members = self.rooms.entry(room.clone()).or_default();
@@ -255,8 +261,15 @@ impl Hub {
         self.tidy(room);
     }
 
+    /// Returns whether there may be this room, too. Conversations do not count: they end with their
+    /// pages.
     fn has_room_for(&self, room: &Room) -> bool {
-        self.rooms.len() < MAX_ROOMS || self.rooms.contains_key(room)
+        let is_public = |room: &&Room| room.pair().is_none();
+        self.rooms.len() < MAX_ROOMS
+            || room.is_lobby()
+            || !is_public(&room)
+            || self.rooms.contains_key(room)
+            || self.rooms.keys().filter(is_public).count() < MAX_ROOMS
     }
 
     fn is_online(&self, name: &Name) -> bool {
@@ -272,7 +285,28 @@ impl Hub {
 
 /// How many rooms a page is told of when it comes.
 const LISTED_ROOMS: usize = 200;
-/// How many rooms a page may have joined.
-const MAX_JOINED: usize = 50;
 /// How many rooms there may be.
 const MAX_ROOMS: usize = 10_000;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_lobby_is_there_when_all_rooms_are_taken() {
+        let mut hub = Hub::new(5);
+        let room = |name: &str| Room::public(name).unwrap();
+        let taken = (0..MAX_ROOMS).map(|number| hub.watch(&room(&format!("#r{number}"))));
+        let taken: Vec<_> = taken.map(Option::unwrap).collect();
+        assert!(hub.watch(&room("#one-more")).is_none());
+        assert!(hub.watch(&room("#r7")).is_some());
+        assert!(hub.watch(&room("#lobby")).is_some());
+        let [ann, bob] = ["Ann", "Bob"].map(|name| Name::parse(name).unwrap());
+        assert!(hub.watch(&Room::direct(ann, bob).unwrap()).is_some());
+        drop(taken);
+        for name in ["#r7", "#lobby"] {
+            hub.tidy(&room(name));
+        }
+        assert!(hub.watch(&room("#one-more")).is_some());
+    }
+}

@@ -28,7 +28,7 @@ impl Hub {
     pub(crate) fn deliver(&mut self, room: &Room, epoch: &str, record: &Record) {
         let offset = record.offset;
         for person in room.pair().into_iter().flatten() {
-            let since = Since { epoch: epoch.to_owned(), offset: offset - 1 };
+            let since = Since { epoch: epoch.to_owned(), offset: offset.saturating_sub(1) };
             self.open(room, person, &Position::After(since));
         }
         let Some(members) = self.rooms.get(room) else { return };
@@ -97,8 +97,9 @@ impl Hub {
             return Ok(());
         }
         let name = room.seen_by(&seat.name);
-        if let Position::After(Since { offset, .. }) = position
+        if let Position::After(Since { epoch, offset }) = position
             && *was_slow
+            && *epoch == *page.epoch
             && page.last > *offset
         {
             self.answer(seat, &Event::Missed { room: &name, count: page.last - offset })?;

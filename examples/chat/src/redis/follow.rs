@@ -1,5 +1,4 @@
-//! Keeps the connection to Redis: passes on what the streams say, and after a break appends what
-//! has waited. Knows no page.
+//! Keeps the connection to Redis, and passes on what the streams say. Knows no page.
 //!
 //! ```text
 //!   keep: ── follow ──(an error, another epoch)──► alone ──► connect ──► flush ──┐
@@ -12,12 +11,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::aio::MultiplexedConnection;
-use redis::streams::{StreamRangeReply, StreamReadReply};
+use redis::streams::{StreamId, StreamRangeReply, StreamReadReply};
 use redis::{AsyncCommands as _, ErrorKind, RedisError, RedisResult};
 use tokio::time::sleep;
 
 use super::{PATIENCE, Redis, config, record, scripts};
-use crate::log::{Update, new_epoch};
+use crate::log::Update;
 use crate::names::{Name, Room};
 use crate::protocol::Store;
 
@@ -29,31 +28,22 @@ pub(super) struct Followed {
 }
 
 impl Redis {
-    /// Connects for the first time.
-    pub(super) async fn connect_first(&mut self) -> RedisResult<()> {
-        let mut connection = self.connect().await?;
-        let epoch = self.agree(&mut connection).await?;
-        let mut state = self.state();
-        state.epoch = epoch;
-        state.connection = Some(connection);
-        Ok(())
-    }
-
     /// Follows, and begins again after each break, forever.
     pub(super) async fn keep(&self) {
         loop {
             if let Err(error) = self.follow_until_lost().await {
-                eprintln!("Redis: {error}; this server goes on alone");
+                self.report(&format!("Redis: {error}; this server goes on alone"));
             }
             self.state().connection = None;
             self.tell(Update::Store(Store::Alone)).await;
             loop {
                 sleep(RETRY).await;
-                if self.come_back().await.is_ok() {
-                    break;
+                match self.come_back().await {
+                    Ok(()) => break,
+                    Err(error) => self.report(&format!("Redis: {error}")),
                 }
             }
-            eprintln!("Redis is back");
+            self.report("Redis is back");
             self.tell(Update::Store(Store::Shared)).await;
         }
     }
@@ -72,107 +62,6 @@ impl Redis {
                 }
             }
         }
-    }
-
-    /// Connects again, and appends what waits. Then the log is shared.
-    async fn come_back(&self) -> RedisResult<()> {
-        let mut connection = self.connect().await?;
-        let epoch = self.agree(&mut connection).await?;
-        if *epoch != *self.epoch() {
-            self.begin_epoch(&mut connection, &epoch).await?;
-        }
-        loop {
-            let (room, said) = {
-                let mut state = self.state();
-                let Some(first) = state.waiting.front().cloned() else {
-                    state.connection = Some(connection);
-                    return Ok(());
-                };
-                first
-            };
-            let appended = self.try_append(&mut connection, &epoch, &room, &said).await?;
-            let appended = appended.ok_or_else(another_epoch)?;
-            self.state().waiting.pop_front();
-            self.follow(&room, appended.record.offset - 1);
-            if !appended.is_new {
-                // It is behind what is followed, but its author does not know.
-                let record = appended.record;
-                self.tell(Update::Known { room, epoch: Arc::clone(&epoch), record }).await;
-            }
-        }
-    }
-
-    async fn connect(&self) -> RedisResult<MultiplexedConnection> {
-        self.client.get_multiplexed_async_connection_with_config(&config(PATIENCE)).await
-    }
-
-    /// Returns the log's epoch. If the log has lost what was seen of it, it becomes another one.
-    async fn agree(&self, connection: &mut MultiplexedConnection) -> RedisResult<Arc<str>> {
-        let fresh = new_epoch().map_err(RedisError::from)?;
-        let _: bool = connection.set_nx(scripts::EPOCH, &*fresh).await?;
-        let epoch: String = connection.get(scripts::EPOCH).await?;
-        let epoch: Arc<str> = epoch.into();
-        if epoch == self.epoch() && self.is_behind(connection).await? {
-            let script = scripts::renew();
-            let mut asked = script.key(scripts::EPOCH);
-            let epoch: String = asked.arg(&*epoch).arg(&*fresh).invoke_async(connection).await?;
-            return Ok(epoch.into());
-        }
-        Ok(epoch)
-    }
-
-    /// Returns whether the log lacks something that was seen, or has something else in its place.
-    async fn is_behind(&self, connection: &mut MultiplexedConnection) -> RedisResult<bool> {
-        let seen: Vec<_> = {
-            let state = self.state();
-            let seen = state.followed.iter().filter(|(_, followed)| followed.offset > 0);
-            seen.map(|(room, followed)| {
-                (scripts::stream(room), followed.offset, followed.said.clone())
-            })
-            .collect()
-        };
-        for (stream, offset, said) in seen {
-            let reply: StreamRangeReply = connection.xrange(&stream, offset, offset).await?;
-            match reply.ids.first().and_then(record) {
-                Some((record, _)) => {
-                    let found = (record.said.from, record.said.id);
-                    if said.is_some_and(|said| said != found) {
-                        return Ok(true);
-                    }
-                }
-                None => {
-                    let newest: StreamRangeReply =
-                        connection.xrevrange_count(&stream, "+", "-", 1).await?;
-                    let last = newest.ids.first().and_then(record);
-                    if last.is_none_or(|(record, _)| record.offset < offset) {
-                        return Ok(true);
-                    }
-                }
-            }
-        }
-        Ok(false)
-    }
-
-    /// Goes on with another log. The names that are used here stay with their owners.
-    async fn begin_epoch(
-        &self,
-        connection: &mut MultiplexedConnection,
-        epoch: &Arc<str>,
-    ) -> RedisResult<()> {
-        let owners: Vec<_> = {
-            let state = self.state();
-            let owners = state.owners.iter();
-            owners.map(|(folded, (name, key))| (folded.clone(), format!("{key} {name}"))).collect()
-        };
-        for (folded, owner) in owners {
-            let _: bool = connection.hset_nx(scripts::NAMES, folded, owner).await?;
-        }
-        let mut state = self.state();
-        state.epoch = Arc::clone(epoch);
-        // Each page asks for its rooms again, and lets them be followed.
-        state.followed.clear();
-        state.signs = Some("0".into());
-        Ok(())
     }
 
     /// Passes on what the streams say, until something is wrong.
@@ -232,7 +121,7 @@ impl Redis {
                 } else if stream.key == wake {
                     woken = stream.ids.last().map_or(woken, |entry| entry.id.clone());
                 } else if let Some(index) = streams.iter().position(|key| *key == stream.key) {
-                    self.pass_on(&rooms[index].0, &stream.ids, &epoch).await?;
+                    self.pass_on(&rooms[index].0, &stream.ids, &epoch).await;
                 }
             }
             is_late &= is_full;
@@ -240,17 +129,10 @@ impl Redis {
     }
 
     /// Tells of messages.
-    async fn pass_on(
-        &self,
-        room: &Room,
-        entries: &[redis::streams::StreamId],
-        epoch: &Arc<str>,
-    ) -> RedisResult<()> {
+    async fn pass_on(&self, room: &Room, entries: &[StreamId], epoch: &Arc<str>) {
         for entry in entries {
-            let Some((record, its_epoch)) = record(entry) else { continue };
-            if *its_epoch != **epoch {
-                return Err(another_epoch());
-            }
+            // It may be of an earlier epoch, if that has become this one.
+            let Some(record) = record(entry) else { continue };
             let offset = record.offset;
             let said = Some((record.said.from.clone(), record.said.id.clone()));
             let (to, epoch, record) = (room.clone(), Arc::clone(epoch), Arc::new(record));
@@ -259,7 +141,6 @@ impl Redis {
                 *followed = Followed { offset, said };
             }
         }
-        Ok(())
     }
 
     /// Understands a sign of a server, by its fields.
@@ -271,7 +152,7 @@ impl Redis {
                 self.tell(Update::Direct { room, offset }).await;
             }
         } else if let Some(room) = room("typing") {
-            let name = field("name").and_then(|name| Name::parse(&name).ok());
+            let name = field("name").and_then(|name| Name::stored(&name));
             let is_foreign = field("server").is_some_and(|server| server != self.server);
             if let Some(name) = name.filter(|_| is_foreign && !is_late) {
                 self.tell(Update::Typing { room, name }).await;
@@ -281,7 +162,7 @@ impl Redis {
         }
     }
 
-    async fn tell(&self, update: Update) {
+    pub(super) async fn tell(&self, update: Update) {
         // Nobody listens any more when the server ends.
         let _ = self.updates.send(update).await;
     }
@@ -300,7 +181,7 @@ async fn wake_up(connection: &mut MultiplexedConnection, wake: &str) -> RedisRes
     sign.query_async(connection).await
 }
 
-fn another_epoch() -> RedisError {
+pub(super) fn another_epoch() -> RedisError {
     (ErrorKind::Client, "the log has become another one").into()
 }
 

@@ -2,13 +2,16 @@
 //! socket.
 //!
 //! While Redis is out of reach, the server is *alone*: what is said waits here, in order, and is
-//! appended when Redis is back. [`follow`] does that, and passes on what the streams say.
+//! appended when Redis is back. [`connecting`] does that; [`follow`] passes on what the streams say.
 //!
 //! An append of which the answer is lost may have happened or not. It is repeated; the script knows
 //! the message again.
 
+mod connecting;
 mod follow;
+mod names;
 mod presence;
+mod reading;
 mod scripts;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -21,9 +24,9 @@ use redis::{AsyncConnectionConfig, Client, RedisError, RedisResult};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::timeout;
 
-use crate::log::{Appended, LogError, NEWEST, Page, Position, Update};
+use crate::log::{Appended, LogError, Update};
 use crate::names::{Name, Room};
-use crate::protocol::{Record, Said, Since, Store};
+use crate::protocol::{Record, Said, Store};
 use follow::Followed;
 
 pub(crate) struct Redis {
@@ -53,6 +56,8 @@ struct State {
     signs: Option<String>,
     /// The names that were asked for here, folded, and to whom they belong.
     owners: HashMap<String, (Name, String)>,
+    /// What was said last to those who run the server.
+    reported: String,
 }
 
 impl Redis {
@@ -78,6 +83,7 @@ impl Redis {
                 followed: BTreeMap::new(),
                 signs: None,
                 owners: HashMap::new(),
+                reported: String::new(),
             }),
             refollow: Notify::new(),
             lost: Notify::new(),
@@ -95,40 +101,6 @@ impl Redis {
             async move { redis.keep().await }
         });
         Ok(redis)
-    }
-
-    pub(crate) async fn claim(&self, name: &Name, key: &str) -> Result<Option<Name>, LogError> {
-        let folded = name.folded();
-        let Some(mut connection) = self.connection() else {
-            let state = self.state();
-            let (owner, its_key) = state.owners.get(&folded).ok_or_else(alone)?;
-            return Ok((its_key == key).then(|| owner.clone()));
-        };
-        let mut asked = redis::pipe();
-        asked.atomic().hset_nx(scripts::NAMES, &folded, format!("{key} {name}")).ignore();
-        asked.hget(scripts::NAMES, &folded);
-        let answer: RedisResult<(String,)> = asked.query_async(&mut connection).await;
-        let (owner,) = answer.map_err(|error| self.fail(&error))?;
-        let Some((its_key, owner)) = parse_owner(&owner) else { return Ok(None) };
-        let is_own = its_key == key;
-        self.state().owners.insert(folded, (owner.clone(), its_key));
-        Ok(is_own.then_some(owner))
-    }
-
-    pub(crate) async fn owned(&self, name: &Name) -> Result<Option<Name>, LogError> {
-        let folded = name.folded();
-        // A name is nobody else's later.
-        if let Some((owner, _)) = self.state().owners.get(&folded) {
-            return Ok(Some(owner.clone()));
-        }
-        let mut connection = self.connection().ok_or_else(alone)?;
-        let mut asked = redis::cmd("HGET");
-        asked.arg(scripts::NAMES).arg(&folded);
-        let answer: RedisResult<Option<String>> = asked.query_async(&mut connection).await;
-        let Some(owner) = answer.map_err(|error| self.fail(&error))? else { return Ok(None) };
-        let Some((key, owner)) = parse_owner(&owner) else { return Ok(None) };
-        self.state().owners.insert(folded, (owner.clone(), key));
-        Ok(Some(owner))
     }
 
     /// Returns `None` if the message waits here for Redis.
@@ -150,6 +122,7 @@ impl Redis {
                     }
                     // The log has become another one.
                     Ok(None) => self.lose(&epoch),
+                    Err(error) if is_broken(&error) => return Err(self.fail(&error)),
                     Err(error) => drop(self.fail(&error)),
                 }
             }
@@ -158,44 +131,6 @@ impl Redis {
                 return Ok(None);
             }
         }
-    }
-
-    pub(crate) async fn after(
-        &self,
-        room: &Room,
-        position: &Position,
-        limit: usize,
-    ) -> Result<Page, LogError> {
-        let mut connection = self.connection().ok_or_else(alone)?;
-        let (since, offset) = match position {
-            Position::Newest => ("", 0),
-            Position::After(Since { epoch, offset }) => (epoch.as_str(), *offset),
-        };
-        let script = scripts::after();
-        let mut asked = script.key(scripts::stream(room));
-        asked.key(scripts::EPOCH).arg(since).arg(offset).arg(NEWEST).arg(limit);
-        let answer: RedisResult<(String, u64, u64, redis::streams::StreamRangeReply)> =
-            asked.invoke_async(&mut connection).await;
-        let (epoch, first, last, entries) = answer.map_err(|error| self.fail(&error))?;
-        if *epoch != *self.epoch() {
-            self.lose(&self.epoch());
-            return Err(alone());
-        }
-        let records: Vec<_> =
-            entries.ids.iter().filter_map(record).map(|(record, _)| Arc::new(record)).collect();
-        let (start, gap) = position.begin(&epoch, first, last);
-        let end = records.last().map_or(start, |record| record.offset);
-        self.follow(room, last);
-        Ok(Page { epoch: epoch.into(), records, end, last, gap })
-    }
-
-    pub(crate) async fn rooms(&self) -> Result<Vec<Room>, LogError> {
-        let Some(mut connection) = self.connection() else { return Ok(Vec::new()) };
-        let mut asked = redis::cmd("SMEMBERS");
-        let answer: RedisResult<Vec<String>> =
-            asked.arg(scripts::ROOMS).query_async(&mut connection).await;
-        let rooms = answer.map_err(|error| self.fail(&error))?;
-        Ok(rooms.iter().filter_map(|room| Room::of_log(room)).collect())
     }
 
     /// Tells the other servers that somebody is typing. It does not matter if they do not hear it.
@@ -304,11 +239,25 @@ impl Redis {
         }
     }
 
+    /// Goes on alone, unless it is only this that is broken.
     fn fail(&self, error: &RedisError) -> LogError {
+        if is_broken(error) {
+            self.report(&format!("Redis: {error}"));
+            return LogError::Broken(error.to_string());
+        }
         if self.state().connection.take().is_some() {
             self.lost.notify_one();
         }
-        LogError(error.to_string())
+        LogError::Away(error.to_string())
+    }
+
+    /// Tells those who run the server, but not the same again and again.
+    fn report(&self, text: &str) {
+        let mut state = self.state();
+        if state.reported != text {
+            eprintln!("{text}");
+            text.clone_into(&mut state.reported);
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -317,25 +266,24 @@ impl Redis {
 }
 
 fn alone() -> LogError {
-    LogError("Redis is out of reach".into())
+    LogError::Away("Redis is out of reach".into())
 }
 
-/// Returns the hash of a secret, and the name that belongs to it.
-fn parse_owner(text: &str) -> Option<(String, Name)> {
-    let (key, name) = text.split_once(' ')?;
-    Some((key.to_owned(), Name::parse(name).ok()?))
+/// Returns whether a key is not what a server has written. Others may be.
+fn is_broken(error: &RedisError) -> bool {
+    error.to_string().contains("WRONGTYPE")
 }
 
-/// Returns a message as it is in a stream, and its epoch.
-fn record(entry: &StreamId) -> Option<(Record, String)> {
-    let (offset, _) = entry.id.split_once('-')?;
+/// Returns a message as it is in a stream.
+fn record(entry: &StreamId) -> Option<Record> {
+    let offset = entry.id.strip_suffix("-0")?.parse().ok().filter(|&offset| offset > 0)?;
     let said = Said {
         id: entry.get("id")?,
         from: entry.get("from")?,
         text: entry.get("text")?,
         at: entry.get("at")?,
     };
-    Some((Record { offset: offset.parse().ok()?, said }, entry.get("epoch")?))
+    Some(Record { offset, said })
 }
 
 fn config(response: Duration) -> AsyncConnectionConfig {

@@ -41,7 +41,7 @@ fn to_text(Present { room, name }: &Present) -> String {
 
 fn from_text(text: &str) -> Option<Present> {
     let (room, name) = text.split_once('\n')?;
-    let name = Name::parse(name).ok()?;
+    let name = Name::stored(name)?;
     let room = if room.is_empty() { None } else { Some(Room::of_log(room)?) };
     Some(Present { room, name })
 }

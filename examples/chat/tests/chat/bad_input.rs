@@ -81,6 +81,9 @@ async fn a_name_that_is_none_is_refused_with_the_rule_that_it_breaks() {
         ("#lobby", "none of # @ | < > &"),
         ("E\u{0}ve", "invisible"),
         ("\u{202e}evE", "invisible"),
+        ("Ann\u{3164}", "invisible"),
+        ("\u{3164}", "invisible"),
+        ("A\u{335}\u{321}\u{347}\u{317}nn", "three marks"),
         ("---", "a letter or a digit"),
     ] {
         let (code, reason) = others.refused(login(name, KEY)).await;
@@ -96,6 +99,22 @@ async fn a_name_belongs_to_the_first_key_in_whatever_case() {
         let taken = (4102, "this name belongs to somebody else".to_owned());
         assert_eq!(others.refused(login(name, KEY)).await, taken);
     }
+}
+
+#[tokio::test]
+async fn a_name_that_looks_like_anothers_is_refused() {
+    let mut others = Others::new().await;
+    // Full width, which is another spelling; and a Cyrillic letter, which is another name.
+    let taken = (4102, "this name belongs to somebody else".to_owned());
+    assert_eq!(others.refused(login("\u{ff21}nn", KEY)).await, taken);
+    let alike = (4102, "this name looks like one that belongs to somebody else".to_owned());
+    assert_eq!(others.refused(login("\u{410}nn", KEY)).await, alike);
+    // Still after a restart.
+    others.server.kill();
+    others.server.start_again();
+    let mut socket = socket(&others.server.address).await;
+    socket.send(login("\u{410}nn", KEY)).await.unwrap();
+    assert_eq!(refusal(&mut socket).await, alike);
 }
 
 #[tokio::test]

@@ -11,6 +11,7 @@
 mod bad_input;
 mod end;
 mod events;
+mod limits;
 mod page;
 mod prices;
 mod restart;

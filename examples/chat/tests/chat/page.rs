@@ -97,6 +97,16 @@ impl Page {
         self.socket.closed().unwrap()
     }
 
+    /// Receives until it is welcome, or the connection is closed.
+    pub(crate) async fn is_welcome(&mut self) -> bool {
+        while self.events.is_empty() {
+            if !self.receive().await {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Comes back on another connection, with the same session.
     /// Returns the old one, which it no longer uses.
     pub(crate) async fn reconnect(&mut self) -> WebSocket<NetStream> {
@@ -131,10 +141,19 @@ impl Page {
 
 /// Opens a connection that has said nothing.
 pub(crate) async fn socket(address: &str) -> WebSocket<NetStream> {
+    WebSocket::connect_with(&request(address), &Config::default()).await.unwrap()
+}
+
+/// The same behind a proxy, from somebody with this address.
+pub(crate) async fn socket_from(address: &str, client: &str) -> WebSocket<NetStream> {
+    let request = request(address).header("X-Forwarded-For", client).unwrap();
+    WebSocket::connect_with(&request, &Config::default()).await.unwrap()
+}
+
+fn request(address: &str) -> ClientRequest {
     let request = ClientRequest::from_url(&format!("ws://{address}/chat")).unwrap();
     let request = request.subprotocol(SUBPROTOCOL).unwrap();
-    let request = request.origin(&format!("http://{address}")).unwrap();
-    WebSocket::connect_with(&request, &Config::default()).await.unwrap()
+    request.origin(&format!("http://{address}")).unwrap()
 }
 
 fn id() -> SessionId {

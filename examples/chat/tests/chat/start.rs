@@ -15,6 +15,7 @@ fn a_wrong_option_is_named_with_what_is_wrong() {
         (&["--rate", "9", "--bench"], "--bench must be the only option"),
         (&["--data"], "--data needs a directory"),
         (&["--origin", "example.com"], "--origin:"),
+        (&["--proxy", "here"], "--proxy: here is no address"),
         (&["--tls", "cert.pem"], "--tls needs the files of a certificate and of its key"),
         (&["--history", "0"], "--history: 0 is no number above 0"),
         (&["--rate", "-1"], "--rate: -1 is no number above 0"),

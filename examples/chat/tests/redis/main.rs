@@ -9,6 +9,7 @@
 )]
 
 mod away;
+mod broken;
 #[path = "../chat/page.rs"]
 #[expect(dead_code, reason = "the other tests use the rest")]
 mod page;

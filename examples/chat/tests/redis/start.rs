@@ -52,3 +52,12 @@ fn a_redis_that_does_not_answer_is_told() {
     let port = listener.local_addr().unwrap().port();
     check(&format!("redis://:hunter2@127.0.0.1:{port}"), &port.to_string());
 }
+
+#[test]
+fn a_database_or_a_key_that_is_not_to_be_used_is_told() {
+    let redis = Redis::start();
+    check(&format!("{}/99", redis.url()), "DB index");
+    check(&redis.url().replace("redis:", "rediss:"), "TLS");
+    redis.command("SET chat:signs x");
+    check(&redis.url(), "chat:signs");
+}
