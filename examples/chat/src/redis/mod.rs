@@ -92,6 +92,12 @@ impl Redis {
         };
         match timeout(OPENING, redis.connect_first()).await {
             Ok(Ok(())) => {}
+            // Of a pipeline, the error has no code of its own.
+            Ok(Err(error)) if error.to_string().contains("NOAUTH") => {
+                return Err(format!(
+                    "--redis {address}: a password is needed: redis://:PASSWORD@{address}"
+                ));
+            }
             Ok(Err(error)) => return Err(format!("--redis {address}: {error}")),
             Err(_) => return Err(format!("--redis {address}: no answer")),
         }

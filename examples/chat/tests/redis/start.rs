@@ -33,7 +33,7 @@ fn a_wrong_url_is_told() {
 fn a_wrong_password_is_told_and_not_shown() {
     let redis = Redis::with(&["--save", "", "--requirepass", "secret"]);
     check(&format!("redis://:hunter2@127.0.0.1:{}", redis.port), "assword");
-    check(&redis.url(), "NOAUTH");
+    check(&redis.url(), "a password is needed: redis://:PASSWORD@127.0.0.1");
 }
 
 #[test]
