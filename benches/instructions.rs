@@ -15,13 +15,13 @@ mod ideal;
 
 use core::hint::black_box;
 use core::time::Duration;
-use std::io::{self, Read, Write};
+use std::io::{Read, Write};
 
 use bytes::{Buf, Bytes};
 use ideal::{REPEAT, Stream};
 use sanswire::frame::{Header, Opcode};
-use sanswire::io::{Plain, Transport, blocking};
-use sanswire::{Config, Connection, Event, Message};
+use sanswire::io::{self, Plain, Transport, blocking};
+use sanswire::{Config, Connection, Event, Message, Prepared};
 
 /// A path, and what it does so many times.
 type Path = (&'static str, fn(usize));
@@ -47,10 +47,18 @@ const PATHS: &[Path] = &[
     ("receive_byte_by_byte", receive_byte_by_byte),
     ("receive_one_per_read", receive_one_per_read),
     ("send_server_16", |count| send(false, 16, count)),
+    ("send_server_125", |count| send(false, 125, count)),
     ("send_server_1024", |count| send(false, 1024, count)),
+    ("send_server_bytes_16", |count| send_bytes(false, 16, count)),
     ("send_server_shared_16384", send_shared),
+    ("send_server_prepared_16", |count| send_prepared(16, count)),
+    ("send_server_prepared_1024", |count| send_prepared(1024, count)),
+    ("send_server_single_16", send_single),
     ("send_client_16", |count| send(true, 16, count)),
+    ("send_client_125", |count| send(true, 125, count)),
     ("send_client_1024", |count| send(true, 1024, count)),
+    ("send_client_bytes_16", |count| send_bytes(true, 16, count)),
+    ("send_tokio_bytes_16", |count| send_tokio(16, count)),
     ("echo_16", echo),
     ("echo_16_blocking", |count| echo_blocking(&Stream::binary(16), count)),
     ("echo_1024_blocking", |count| echo_blocking(&Stream::binary(1024), count)),
@@ -186,6 +194,57 @@ fn send(client: bool, size: usize, count: usize) {
     }
 }
 
+/// As who holds a message that is not to be copied.
+fn send_bytes(client: bool, size: usize, count: usize) {
+    let mut connection = open(client);
+    let payload = Bytes::from(vec![7; size]);
+    for _ in 0..count.div_ceil(REPEAT) {
+        for _ in 0..REPEAT {
+            connection.commands().send(black_box(&payload)).unwrap();
+        }
+        write(&mut connection);
+    }
+}
+
+/// One message in each write, as on a quiet socket.
+fn send_single(count: usize) {
+    let mut connection = open(false);
+    let payload = [7; 16];
+    for _ in 0..count {
+        connection.commands().send(black_box(&payload)).unwrap();
+        write(&mut connection);
+    }
+}
+
+fn send_prepared(size: usize, count: usize) {
+    let mut connection = open(false);
+    let prepared = Prepared::binary(&vec![7; size]);
+    for _ in 0..count.div_ceil(REPEAT) {
+        for _ in 0..REPEAT {
+            connection.commands().send(black_box(&prepared)).unwrap();
+        }
+        write(&mut connection);
+    }
+}
+
+/// Queues messages by the adapter, and writes them to a sink.
+fn send_tokio(size: usize, count: usize) {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    runtime.block_on(async {
+        // Nothing ever comes of the peer, which stays.
+        let (input, _peer) = tokio::io::duplex(1);
+        let stream = tokio::io::join(input, tokio::io::sink());
+        let mut socket = io::tokio::WebSocket::from_driver(stream, open(false));
+        let payload = Bytes::from(vec![7; size]);
+        for _ in 0..count.div_ceil(REPEAT) {
+            for _ in 0..REPEAT {
+                socket.feed(black_box(&payload).clone()).await.unwrap();
+            }
+            socket.flush().await.unwrap();
+        }
+    });
+}
+
 fn send_shared(count: usize) {
     let mut connection = open(false);
     let payload = Bytes::from(vec![7; 16_384]);
@@ -252,7 +311,7 @@ impl<'a> Repeated<'a> {
 }
 
 impl Read for Repeated<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
         let len = buf.len().min(self.size).min(self.bytes.len() - self.at).min(self.left);
         buf[..len].copy_from_slice(&self.bytes[self.at..self.at + len]);
         self.at = (self.at + len) % self.bytes.len();
@@ -262,22 +321,22 @@ impl Read for Repeated<'_> {
 }
 
 impl Write for Repeated<'_> {
-    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
         Ok(black_box(buf).len())
     }
 
-    fn flush(&mut self) -> io::Result<()> {
+    fn flush(&mut self) -> std::io::Result<()> {
         Ok(())
     }
 }
 
 impl Transport for Repeated<'_> {
-    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+    fn set_read_timeout(&mut self, timeout: Duration) -> std::io::Result<()> {
         black_box(timeout);
         Ok(())
     }
 
-    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+    fn set_write_timeout(&mut self, timeout: Duration) -> std::io::Result<()> {
         black_box(timeout);
         Ok(())
     }
