@@ -50,6 +50,7 @@ mod reconnect;
 #[cfg(feature = "handshake")]
 mod reconnect_client;
 mod sending;
+mod short_way;
 mod swapping;
 mod text;
 mod timestamp;
