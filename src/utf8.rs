@@ -155,6 +155,12 @@ impl Utf8Bytes {
         validated_str(&self.bytes)
     }
 
+    /// Lends the text as shared bytes.
+    #[inline]
+    pub(crate) const fn as_shared(&self) -> &Bytes {
+        &self.bytes
+    }
+
     /// Lends the text as shared bytes, to be taken as they are or left.
     pub(crate) const fn as_shared_mut(&mut self) -> &mut Bytes {
         &mut self.bytes

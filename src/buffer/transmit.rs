@@ -79,6 +79,11 @@ struct Note {
 }
 
 impl Note {
+    /// A stretch that begins, and has nothing yet.
+    const fn at(position: u64) -> Self {
+        Self { begin: position, end: position, payload: 0 }
+    }
+
     /// How much of the payload is not written, once `written` bytes of the output are. The payload
     /// comes last; where it was compressed, it falls evenly.
     fn left(&self, written: u64) -> usize {
@@ -185,6 +190,20 @@ impl TransmitBuf {
         self.len += self.packed.len() - before;
     }
 
+    /// Makes room for `len` more packed bytes.
+    pub(crate) fn reserve(&mut self, len: usize) {
+        self.packed.reserve(len);
+    }
+
+    /// As [`append_with`](Self::append_with); returns what `write` returns.
+    #[inline(always)]
+    pub(crate) fn try_append_with(&mut self, write: impl FnOnce(&mut Vec<u8>) -> bool) -> bool {
+        let before = self.packed.len();
+        let is_written = write(&mut self.packed);
+        self.len += self.packed.len() - before;
+        is_written
+    }
+
     /// Appends `bytes` by reference.
     #[inline]
     pub(crate) fn splice(&mut self, bytes: Bytes) {
@@ -218,6 +237,39 @@ impl TransmitBuf {
             extra.newest.payload += payload;
         } else {
             extra.note(Note { begin, end, payload }, self.written);
+        }
+    }
+
+    /// Begins a note, unless the newest has room for `frame` more bytes; returns how many may be
+    /// appended that are to be noted by [`note_more`](Self::note_more).
+    #[inline(always)]
+    pub(crate) fn begin_note(&mut self, frame: usize) -> usize {
+        let end = self.written + self.len as u64;
+        let extra = match &mut self.extra {
+            Some(extra) => extra,
+            none => {
+                // Many more small ones may follow.
+                self.packed.reserve(frame.max(FIRST_ROOM));
+                none.insert(Box::default())
+            }
+        };
+        // As in `note_payload`.
+        if extra.newest.begin >= self.written {
+            let covered = end - extra.newest.begin;
+            if covered + (frame as u64) < MERGE_BELOW {
+                return usize::try_from(MERGE_BELOW - 1 - covered).unwrap_or_default();
+            }
+        }
+        extra.note(Note::at(end), self.written);
+        usize::try_from(MERGE_BELOW - 1).unwrap_or_default()
+    }
+
+    /// Notes that what was appended since the last note carries `payload` bytes of messages, too.
+    #[inline]
+    pub(crate) fn note_more(&mut self, payload: usize) {
+        if let Some(extra) = &mut self.extra {
+            extra.newest.end = self.written + self.len as u64;
+            extra.newest.payload += payload;
         }
     }
 
@@ -287,6 +339,9 @@ impl TransmitBuf {
     pub(crate) fn reuse(&mut self, spare: &mut Self) {
         if self.is_empty() && self.packed.capacity() < spare.packed.capacity() {
             *self = Self { written: self.written, ..core::mem::take(spare) };
+            if let Some(extra) = &mut self.extra {
+                extra.newest = Note::at(self.written);
+            }
         }
     }
 
@@ -303,6 +358,8 @@ impl TransmitBuf {
             extra.passed = 0;
             extra.notes.clear();
             extra.payload = 0;
+            // What comes next is noted here, without a look at what is there.
+            extra.newest = Note::at(self.written);
         }
     }
 

@@ -6,20 +6,55 @@ use rand::{Rng, SeedableRng};
 /// An endless supply of masking keys, expanded from a seed.
 ///
 /// §10.3: "Clients MUST choose a new masking key for each frame, using an algorithm that cannot be
-/// predicted by end applications that provide data." The generator is cryptographically secure and
-/// works in blocks, so that most keys cost a load.
+/// predicted by end applications that provide data." The generator is cryptographically secure. Keys
+/// are made so many at a time that most of them cost a load.
 pub(super) struct MaskingKeys {
     rng: StdRng,
+    keys: [[u8; 4]; BATCH],
+    /// How many of `keys` were used.
+    used: usize,
 }
 
 impl MaskingKeys {
     pub(super) fn new(seed: [u8; 32]) -> Self {
-        Self { rng: StdRng::from_seed(seed) }
+        Self { rng: StdRng::from_seed(seed), keys: [[0; 4]; BATCH], used: BATCH }
     }
 
+    /// Returns a key that was never used.
     #[inline]
     pub(super) fn next(&mut self) -> [u8; 4] {
-        self.rng.next_u32().to_ne_bytes()
+        self.refill();
+        let key = self.peek().unwrap_or_default();
+        self.pass();
+        key
+    }
+
+    /// Returns the next key, which is to be [passed](Self::pass) once it is used; `None` if more have
+    /// to be [made](Self::refill) before.
+    #[inline(always)]
+    pub(super) fn peek(&self) -> Option<[u8; 4]> {
+        self.keys.get(self.used).copied()
+    }
+
+    /// Notes that the next key was used.
+    #[inline(always)]
+    pub(super) const fn pass(&mut self) {
+        self.used += 1;
+    }
+
+    /// Makes more keys if there are none.
+    #[inline]
+    pub(super) fn refill(&mut self) {
+        if self.used >= BATCH {
+            self.make();
+        }
+    }
+
+    #[cold]
+    #[inline(never)]
+    fn make(&mut self) {
+        self.rng.fill_bytes(self.keys.as_flattened_mut());
+        self.used = 0;
     }
 }
 
@@ -29,3 +64,6 @@ impl core::fmt::Debug for MaskingKeys {
         f.debug_struct("MaskingKeys").finish_non_exhaustive()
     }
 }
+
+/// How many keys are made at a time: a line of the cache.
+const BATCH: usize = 16;

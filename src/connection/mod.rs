@@ -14,6 +14,7 @@
 //! | `timers` | heartbeats and deadlines |
 //! | `config` | what an application may choose |
 
+mod allowance;
 mod backlog;
 mod commands;
 mod config;

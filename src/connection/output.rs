@@ -2,6 +2,7 @@
 //! connection is open.
 
 mod accounting;
+mod allowed;
 
 use alloc::boxed::Box;
 use alloc::vec::Vec;
@@ -18,7 +19,7 @@ use crate::buffer::{SpareBuffers, TransmitBuf};
 use crate::error::SendError;
 use crate::extension::Deflater;
 use crate::frame::{MAX_CONTROL_LEN, Opcode, RSV1};
-use crate::message::{MessageKind, Prepared};
+use crate::message::{Framed, MessageKind, Prepared};
 use crate::utf8::Utf8Validator;
 #[cfg(feature = "split")]
 pub(crate) use accounting::Mark;
@@ -83,11 +84,7 @@ impl Output {
     #[inline]
     pub(super) fn short_message(&mut self, kind: MessageKind, payload: Source<'_>) -> bool {
         let before = self.output.len();
-        let is_short = self.part.is_none()
-            && self.backlog.is_none()
-            && self.deflater.is_none()
-            && self.fragment_size.is_none()
-            && self.marks.has_room(before);
+        let is_short = self.is_clear() && self.marks.has_room(before);
         if is_short {
             let flags = Flags { opcode: kind.opcode(), rsv: 0, fin: true };
             let amount = payload.len();
@@ -140,6 +137,12 @@ impl Output {
 
     /// Sends a whole message that was framed before.
     pub(super) fn prepared(&mut self, prepared: &Prepared) -> Result<(), SendError> {
+        let before = self.output.len();
+        if self.is_clear() && self.keys.is_none() && self.marks.has_room(before) {
+            self.put_framed(prepared.plain(), prepared.len());
+            self.marks.note_added(before, self.output.len());
+            return Ok(());
+        }
         if self.part.is_some() {
             return Err(SendError::MessageInProgress);
         }
@@ -162,19 +165,23 @@ impl Output {
             deflater.note_passed();
             framed = compressed;
         }
-        let bytes = framed.as_shared();
         if self.keys.is_some() || self.is_queued(framed.payload().len()) {
             let flags = Flags { opcode: prepared.kind().opcode(), rsv: framed.rsv(), fin: true };
             self.data(flags, Source::Owned(&mut framed.shared_payload()), prepared.len());
         } else {
-            let before = self.output.len();
-            if bytes.len() >= SHARE_FROM {
-                self.output.splice(bytes.clone());
-            } else {
-                self.output.extend_from_slice(bytes);
-            }
-            self.output.note_payload(before, prepared.len());
+            self.put_framed(framed, prepared.len());
         }
+    }
+
+    /// Puts a frame to the output as it is, which carries `amount` bytes of a message.
+    fn put_framed(&mut self, framed: &Framed, amount: usize) {
+        let (before, bytes) = (self.output.len(), framed.as_shared());
+        if bytes.len() >= SHARE_FROM {
+            self.output.splice(bytes.clone());
+        } else {
+            self.output.extend_from_slice(bytes);
+        }
+        self.output.note_payload(before, amount);
     }
 
     /// Returns whether a message waits where it can be dropped for newer ones.
@@ -343,6 +350,12 @@ impl Output {
             self.move_backlog();
         }
         &mut self.output
+    }
+
+    /// Returns whether the buffer holds nothing. Something may wait for room in it.
+    #[inline]
+    pub(super) fn is_written(&self) -> bool {
+        self.output.is_empty()
     }
 
     /// Goes on in memory of `spare`, if there is less here.

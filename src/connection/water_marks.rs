@@ -47,6 +47,15 @@ impl WaterMarks {
         waiting < self.high.max(1)
     }
 
+    /// Returns how much more may wait than `waiting` bytes without anything to be noted.
+    #[inline]
+    pub(super) fn left(&self, waiting: usize) -> usize {
+        match self.level {
+            Level::Writable | Level::High => 0,
+            Level::Low => self.high.saturating_sub(waiting).saturating_sub(1),
+        }
+    }
+
     /// As [`has_room`](Self::has_room); what has none is refused.
     #[inline]
     pub(super) fn check(&mut self, waiting: usize) -> Result<(), SendError> {

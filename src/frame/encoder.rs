@@ -2,7 +2,7 @@
 
 use alloc::vec::Vec;
 
-use super::header::{Header, MASKED, Opcode};
+use super::header::{FIN, Header, MASKED, Opcode};
 use super::mask;
 
 /// A frame to encode.
@@ -51,7 +51,7 @@ impl Frame<'_> {
 
 /// Appends a frame to `output`: the header, then `payload`, masked in the copy if the header has a
 /// key. The length on the wire is that of `payload`.
-#[inline]
+#[inline(always)]
 pub(crate) fn encode(output: &mut Vec<u8>, header: Header, payload: &[u8]) {
     encode_header(output, &header, payload.len() as u64);
     match header.mask {
@@ -80,4 +80,24 @@ pub(crate) fn encode_header(output: &mut Vec<u8>, header: &Header, len: u64) {
             output.extend_from_slice(&header.encode());
         }
     }
+}
+
+/// Appends a message that is one frame, with a payload of 1 to 125 bytes, if there is room for it;
+/// returns whether there was.
+#[inline(always)]
+pub(crate) fn encode_small(output: &mut Vec<u8>, opcode: Opcode, payload: &[u8]) -> bool {
+    let [len, ..] = payload.len().to_le_bytes();
+    mask::append_small::<false>(output, [FIN | opcode as u8, len], payload, [0; 4])
+}
+
+/// As [`encode_small`], masked.
+#[inline(always)]
+pub(crate) fn encode_small_masked(
+    output: &mut Vec<u8>,
+    opcode: Opcode,
+    payload: &[u8],
+    key: [u8; 4],
+) -> bool {
+    let [len, ..] = payload.len().to_le_bytes();
+    mask::append_small::<true>(output, [FIN | opcode as u8, MASKED | len], payload, key)
 }

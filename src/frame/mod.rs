@@ -44,7 +44,7 @@ mod reader;
 
 pub use decoder::{Decoder, Piece};
 pub use encoder::Frame;
-pub(crate) use encoder::{encode, encode_header};
+pub(crate) use encoder::{encode, encode_header, encode_small, encode_small_masked};
 pub use header::{EncodedHeader, Header, MAX_CONTROL_LEN, MAX_HEADER_LEN, Opcode};
 pub(crate) use header::{FIN, RSV1, Rest};
 pub(crate) use reader::{FrameReader, Part};

@@ -15,6 +15,7 @@ use crate::utf8::Utf8Bytes;
 pub(crate) use outgoing::Content;
 pub use outgoing::Outgoing;
 pub use payload::{Chunk, Payload, Text};
+pub(crate) use prepared::Framed;
 pub use prepared::Prepared;
 
 /// A whole message that owns its payload: what `recv` of the adapters returns.
@@ -91,6 +92,7 @@ impl Message {
     }
 
     /// Returns the type of the message.
+    #[inline]
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         match self {
@@ -100,6 +102,7 @@ impl Message {
     }
 
     /// Returns the payload.
+    #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         match self {
@@ -117,6 +120,23 @@ impl Message {
         let payload = self.as_shared_mut();
         *payload = Bytes::copy_from_slice(payload);
         self
+    }
+
+    /// Makes a message of a payload, which is valid UTF-8 if it is a text.
+    pub(crate) const fn shared(kind: MessageKind, payload: Bytes) -> Self {
+        match kind {
+            MessageKind::Binary => Self::Binary(payload),
+            MessageKind::Text => Self::Text(Utf8Bytes::from_validated(payload)),
+        }
+    }
+
+    /// Lends the payload as shared bytes.
+    #[inline]
+    pub(crate) const fn as_shared(&self) -> &Bytes {
+        match self {
+            Self::Binary(bytes) => bytes,
+            Self::Text(text) => text.as_shared(),
+        }
     }
 
     /// Lends the payload as shared bytes, to be taken as they are or left.

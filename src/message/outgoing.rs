@@ -42,12 +42,25 @@ pub(crate) enum Content<'a> {
     Borrowed(MessageKind, &'a [u8]),
     Owned(Message),
     Prepared(&'a Prepared),
+    /// Cloned only where the payload is not copied. The bytes of a text are valid UTF-8.
+    Shared(MessageKind, &'a Bytes),
 }
 
 impl<'a> Outgoing<'a> {
     #[inline(always)]
     pub(crate) fn into_content(self) -> Content<'a> {
         self.content
+    }
+
+    /// Returns type and payload.
+    #[inline(always)]
+    pub(crate) fn as_data(&self) -> (MessageKind, &[u8]) {
+        match &self.content {
+            Content::Borrowed(kind, payload) => (*kind, payload),
+            Content::Owned(message) => (message.kind(), message.as_bytes()),
+            Content::Prepared(prepared) => (prepared.kind(), prepared.as_bytes()),
+            Content::Shared(kind, payload) => (*kind, payload),
+        }
     }
 
     /// Takes the message out, to try to send it. If it is refused, give
@@ -77,6 +90,7 @@ impl<'a> Outgoing<'a> {
             Content::Borrowed(kind, payload) => Content::Borrowed(kind, payload),
             Content::Owned(_) => Content::Borrowed(MessageKind::Binary, &[]),
             Content::Prepared(prepared) => Content::Prepared(prepared),
+            Content::Shared(kind, payload) => Content::Shared(kind, payload),
         };
         Self { content: core::mem::replace(&mut self.content, left) }
     }
@@ -94,6 +108,7 @@ impl<'a> Outgoing<'a> {
     pub fn into_message(self) -> Option<Message> {
         match self.content {
             Content::Owned(message) => Some(message),
+            Content::Shared(kind, payload) => Some(Message::shared(kind, payload.clone())),
             Content::Borrowed(..) | Content::Prepared(_) => None,
         }
     }
@@ -101,6 +116,11 @@ impl<'a> Outgoing<'a> {
     #[inline(always)]
     const fn borrowed(kind: MessageKind, payload: &'a [u8]) -> Self {
         Self { content: Content::Borrowed(kind, payload) }
+    }
+
+    #[inline(always)]
+    const fn shared(kind: MessageKind, payload: &'a Bytes) -> Self {
+        Self { content: Content::Shared(kind, payload) }
     }
 
     #[inline(always)]
@@ -195,9 +215,10 @@ impl From<Message> for Outgoing<'_> {
     }
 }
 
-impl From<&Message> for Outgoing<'_> {
-    fn from(message: &Message) -> Self {
-        Self::owned(message.clone())
+impl<'a> From<&'a Message> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(message: &'a Message) -> Self {
+        Self::shared(message.kind(), message.as_shared())
     }
 }
 
@@ -208,9 +229,10 @@ impl From<Bytes> for Outgoing<'_> {
     }
 }
 
-impl From<&Bytes> for Outgoing<'_> {
-    fn from(payload: &Bytes) -> Self {
-        Self::owned(payload.clone().into())
+impl<'a> From<&'a Bytes> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(payload: &'a Bytes) -> Self {
+        Self::shared(MessageKind::Binary, payload)
     }
 }
 
@@ -227,9 +249,10 @@ impl From<Utf8Bytes> for Outgoing<'_> {
     }
 }
 
-impl From<&Utf8Bytes> for Outgoing<'_> {
-    fn from(text: &Utf8Bytes) -> Self {
-        Self::owned(text.clone().into())
+impl<'a> From<&'a Utf8Bytes> for Outgoing<'a> {
+    #[inline(always)]
+    fn from(text: &'a Utf8Bytes) -> Self {
+        Self::shared(MessageKind::Text, text.as_shared())
     }
 }
 

@@ -80,12 +80,14 @@ impl Prepared {
     }
 
     /// Returns the type of the message.
+    #[inline]
     #[must_use]
     pub const fn kind(&self) -> MessageKind {
         self.kind
     }
 
     /// Returns the payload.
+    #[inline]
     #[must_use]
     pub fn as_bytes(&self) -> &[u8] {
         self.plain.payload()
@@ -138,6 +140,7 @@ impl Framed {
         self.rsv
     }
 
+    #[inline]
     pub(crate) fn payload(&self) -> &[u8] {
         self.bytes.get(self.header_len..).unwrap_or_default()
     }

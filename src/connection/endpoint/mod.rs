@@ -10,6 +10,7 @@ use core::time::Duration;
 pub(super) use self::sending::Full;
 use crate::buffer::{SpareBuffers, TransmitBuf};
 use crate::close::{CloseCode, Closed, MAX_REASON_LEN};
+use crate::connection::allowance::Allowance;
 use crate::connection::config::{Config, PongMode, WhenFull};
 use crate::connection::event::{Discarded, Writable};
 use crate::connection::life::{Life, Phase, ReadyState, SendClose};
@@ -38,6 +39,9 @@ pub(super) struct Endpoint {
     has_noted: bool,
     /// Whether a message was sent that the timers do not know of.
     has_sent: bool,
+    /// What the short way to send may do.
+    allowance: Allowance,
+    /// Touched by the short way alone; all others take it from [`Self::output`].
     output: Output,
     rare: Box<Rare>,
 }
@@ -79,6 +83,7 @@ impl Endpoint {
             has_received: false,
             has_noted: false,
             has_sent: false,
+            allowance: Allowance::default(),
             output: Output::new(config, keys),
             rare: Box::new(Rare {
                 timers: Timers::new(config),
@@ -92,7 +97,7 @@ impl Endpoint {
     /// Opens this end, whose handshake may have left bytes that are to be written first.
     pub(super) fn open(&mut self, output: TransmitBuf) {
         self.life.open();
-        self.output.begin_with(output);
+        self.output().begin_with(output);
     }
 
     pub(super) fn set_negotiated(&mut self, protocol: &str, extensions: &str) {
@@ -103,14 +108,14 @@ impl Endpoint {
 
     #[cfg(feature = "deflate")]
     pub(super) fn set_deflater(&mut self, deflater: Deflater) {
-        self.output.set_deflater(deflater);
+        self.output().set_deflater(deflater);
     }
 
     // What the peer did.
 
     pub(super) fn receive_ping(&mut self, payload: &[u8]) {
         if self.pong == PongMode::Automatic {
-            self.output.answer_ping(payload);
+            self.output().answer_ping(payload);
         }
     }
 
@@ -136,7 +141,7 @@ impl Endpoint {
         if self.life.receive_close(code, reason) == SendClose::Yes {
             // §5.5.1: "When sending a Close frame in response, the endpoint typically echos the
             // status code it received." With the reason, as the field does.
-            self.output.close_now(body);
+            self.output().close_now(body);
         }
         Ok(())
     }
@@ -150,11 +155,12 @@ impl Endpoint {
     /// Fails the connection (§7.1.7).
     #[cold]
     pub(super) fn fail(&mut self, error: ConnectionError) -> ConnectionError {
+        self.end_allowance();
         if self.life.fail(error) == SendClose::Yes {
             let reason = self.rare.close_reason.map(|make| make(error)).unwrap_or_default();
             let most = (0..=MAX_REASON_LEN).rev().find_map(|len| reason.get(..len));
             let (body, len) = close_body(error.close_code(), most.unwrap_or_default());
-            self.output.close_now(body.get(..len).unwrap_or_default());
+            self.output().close_now(body.get(..len).unwrap_or_default());
         }
         error
     }
@@ -170,12 +176,13 @@ impl Endpoint {
 
     /// Reports that there is room in the output again.
     pub(super) fn poll_writable(&mut self) -> Option<Writable> {
-        if self.life.is_open() { self.output.poll_writable() } else { None }
+        if self.life.is_open() { self.output().poll_writable() } else { None }
     }
 
     // What the clock did.
 
     pub(super) fn handle_timeout(&mut self, now: Timestamp) {
+        self.end_allowance();
         let timers = &mut self.rare.timers;
         if let Phase::Connecting = self.life.phase() {
             return timers.note_now(now);
@@ -294,22 +301,29 @@ impl Endpoint {
 
     #[inline]
     pub(super) fn poll_transmit(&mut self) -> Option<&mut TransmitBuf> {
-        let output = self.output.output();
+        // What has been sent the short way is in the buffer: it ends only when that is lent.
+        if self.output.is_empty() {
+            return None;
+        }
+        let output = self.output().output();
         if output.is_empty() { None } else { Some(output) }
     }
 
     pub(super) fn reuse_memory(&mut self, spare: &mut SpareBuffers) {
-        self.output.reuse(spare);
+        // Or small messages that follow one another would all take the long way.
+        if self.output.is_written() {
+            self.output().reuse(spare);
+        }
     }
 
     pub(super) fn release_memory_to(&mut self, spare: &mut SpareBuffers) {
-        self.output.release_to(spare);
+        self.output().release_to(spare);
     }
 
     /// Reports what was accepted and is never sent, once; at the end of the transport all that
     /// waits.
     pub(super) fn poll_discarded(&mut self, is_over: bool) -> Option<Discarded> {
-        self.output.poll_discarded(is_over)
+        self.output().poll_discarded(is_over)
     }
 
     // What can be asked.
@@ -328,7 +342,7 @@ impl Endpoint {
     }
 
     pub(super) fn buffered_amount(&self) -> usize {
-        self.output.buffered_amount()
+        self.output.buffered_amount() + self.allowance.payload()
     }
 
     pub(super) fn protocol(&self) -> &str {
@@ -386,6 +400,23 @@ impl Endpoint {
     #[inline]
     pub(super) fn wants_read(&self) -> bool {
         !self.life.is_open() || !self.output.is_high()
+    }
+
+    /// Lends the output to what may change it, or what stands in the way of messages: the short way
+    /// is closed.
+    #[inline]
+    fn output(&mut self) -> &mut Output {
+        self.end_allowance();
+        &mut self.output
+    }
+
+    /// Closes the short way, and notes what has passed it.
+    #[inline]
+    fn end_allowance(&mut self) {
+        let payload = self.allowance.end();
+        if payload > 0 {
+            self.output.note_allowed(payload);
+        }
     }
 }
 
