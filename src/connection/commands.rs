@@ -89,6 +89,12 @@ impl<'a> Commands<'a> {
         self.endpoint.send(message.into(), Compress::Auto, Full::GiveBack)
     }
 
+    /// Sends a small message if nothing is in the way; returns whether it did.
+    #[inline]
+    pub(crate) fn send_small(&mut self, message: &Outgoing<'_>) -> bool {
+        self.endpoint.send_small_of(message)
+    }
+
     /// Sends a message without compression, even if permessage-deflate was negotiated.
     ///
     /// Use it for messages that contain both a secret and text that an attacker can choose: the

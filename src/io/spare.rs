@@ -31,7 +31,10 @@ pub(super) fn queue<R, E>(
     driver: &mut Driver,
     work: impl FnOnce(&mut Driver) -> Result<R, E>,
 ) -> Result<R, E> {
-    reuse(driver);
+    // A driver whose output waits has memory for more of it.
+    if !driver.has_output() {
+        reuse(driver);
+    }
     work(driver).inspect_err(|_| release(driver))
 }
 

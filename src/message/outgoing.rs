@@ -63,6 +63,12 @@ impl<'a> Outgoing<'a> {
         }
     }
 
+    /// Forgets a message that was sent.
+    #[inline(always)]
+    pub(crate) fn clear(&mut self) {
+        self.content = Content::Borrowed(MessageKind::Binary, &[]);
+    }
+
     /// Takes the message out, to try to send it. If it is refused, give
     /// [`Refused::message`](crate::Refused::message) to [`put_back`](Self::put_back) and try again.
     ///

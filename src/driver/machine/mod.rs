@@ -276,6 +276,11 @@ impl Driver {
     /// and nothing can be written any more, and [`SendError::Full`] if a deadline passed before
     /// there was room.
     pub fn feed(&mut self, message: &mut Outgoing<'_>) -> Result<bool, Refused> {
+        // Nearly everything is small, and need not be moved for it.
+        if self.pressure != Pressure::Full && self.commands().send_small(message) {
+            message.clear();
+            return Ok(true);
+        }
         let sent = match self.pressure {
             Pressure::None | Pressure::Some => self.commands().try_send(message.offer()),
             Pressure::Full => {

@@ -168,7 +168,8 @@ impl Driver {
         }
     }
 
-    pub(super) fn has_output(&self) -> bool {
+    #[inline]
+    pub(crate) fn has_output(&self) -> bool {
         match &self.opening {
             Some(opening) => opening.has_output(),
             None => self.connection.has_output(),
