@@ -275,12 +275,19 @@ impl Driver {
     /// The reasons that [`Commands::send`] lists. Also [`SendError::Closed`] if the output is full
     /// and nothing can be written any more, and [`SendError::Full`] if a deadline passed before
     /// there was room.
+    #[inline]
     pub fn feed(&mut self, message: &mut Outgoing<'_>) -> Result<bool, Refused> {
         // Nearly everything is small, and need not be moved for it.
         if self.pressure != Pressure::Full && self.commands().send_small(message) {
             message.clear();
             return Ok(true);
         }
+        self.feed_any(message)
+    }
+
+    /// As [`feed`](Self::feed), the long way.
+    #[inline(never)]
+    fn feed_any(&mut self, message: &mut Outgoing<'_>) -> Result<bool, Refused> {
         let sent = match self.pressure {
             Pressure::None | Pressure::Some => self.commands().try_send(message.offer()),
             Pressure::Full => {
