@@ -17,8 +17,8 @@ use core::hint::black_box;
 use core::time::Duration;
 use std::io::{Read, Write};
 
-use bytes::{Buf, Bytes};
-use ideal::{REPEAT, Stream};
+use bytes::{Buf, BufMut, Bytes};
+use ideal::{READ, REPEAT, Stream};
 use sanswire::frame::{Header, Opcode};
 use sanswire::io::{self, Plain, Transport, blocking};
 use sanswire::{Config, Connection, Event, Message, Prepared};
@@ -36,9 +36,23 @@ const PATHS: &[Path] = &[
     ("receive_text_1024", |count| receive(&Stream::text(1024), count, lent)),
     ("receive_segments_125", |count| receive_segments(&Stream::binary(125), count)),
     ("receive_segments_1024", |count| receive_segments(&Stream::binary(1024), count)),
+    ("receive_segments_4096", |count| receive_segments(&Stream::binary(4096), count)),
     ("receive_segments_65536", |count| receive_segments(&Stream::binary(65_536), count)),
     ("receive_segments_text_1024", |count| receive_segments(&Stream::text(1024), count)),
     ("receive_segments_text_65536", |count| receive_segments(&Stream::text(65_536), count)),
+    ("read_4096", |count| read(&Stream::binary(4096), READ, count)),
+    ("read_16384", |count| read(&Stream::binary(16_384), READ, count)),
+    ("read_multi_1024", |count| read(&Stream::multi_byte(1024), READ, count)),
+    ("read_multi_65536", |count| read(&Stream::multi_byte(65_536), READ, count)),
+    ("read_segments_1024", |count| read(&Stream::binary(1024), SEGMENT, count)),
+    ("read_segments_4096", |count| read(&Stream::binary(4096), SEGMENT, count)),
+    ("read_segments_65536", |count| read(&Stream::binary(65_536), SEGMENT, count)),
+    ("read_segments_text_4096", |count| read(&Stream::text(4096), SEGMENT, count)),
+    ("read_segments_multi_125", |count| read(&Stream::multi_byte(125), SEGMENT, count)),
+    ("read_segments_multi_1024", |count| read(&Stream::multi_byte(1024), SEGMENT, count)),
+    ("read_segments_multi_65536", |count| read(&Stream::multi_byte(65_536), SEGMENT, count)),
+    ("read_fragments_4096", |count| read_fragments(0x02, count)),
+    ("read_fragments_text_4096", |count| read_fragments(0x01, count)),
     ("receive_owned_16", |count| receive(&Stream::binary(16), count, owned)),
     ("receive_owned_1024", |count| receive(&Stream::binary(1024), count, owned)),
     ("receive_owned_65536", |count| receive(&Stream::binary(65_536), count, owned)),
@@ -101,7 +115,44 @@ fn receive(stream: &Stream, count: usize, take: fn(Event<'_>)) {
 
 /// As [`receive`], in reads of what a segment of TCP carries.
 fn receive_segments(stream: &Stream, count: usize) {
-    receive_reads(stream.reads_of(1460), count, lent);
+    receive_reads(stream.reads_of(SEGMENT), count, lent);
+}
+
+/// Receives so many messages from a transport that delivers `size` bytes at most, as a run loop
+/// does: into the room that was prepared.
+fn read(stream: &Stream, size: usize, count: usize) {
+    let bytes = stream.reads_of(usize::MAX).next().unwrap();
+    read_bytes(bytes, size, count);
+}
+
+/// The same, of text or binary messages of four fragments with 1 KiB each.
+fn read_fragments(opcode: u8, count: usize) {
+    let mut bytes = Vec::new();
+    for index in 0..128 {
+        let first = [opcode, 0x00, 0x00, 0x80][index % 4];
+        bytes.extend([first, 0x80 | 126, 4, 0, 0, 0, 0, 0]);
+        bytes.resize(bytes.len() + 1024, b'a');
+    }
+    read_bytes(&bytes, SEGMENT, count);
+}
+
+fn read_bytes(bytes: &[u8], size: usize, count: usize) {
+    let mut connection = Connection::server(&Config::default());
+    let (mut at, mut left) = (0, count);
+    loop {
+        let mut input = connection.input();
+        input.prepare(16 << 10);
+        let len = input.chunk_mut().len().min(size).min(bytes.len() - at);
+        input.put_slice(&bytes[at..at + len]);
+        at = if at + len == bytes.len() { 0 } else { at + len };
+        while let Some((event, _)) = connection.poll_event().unwrap() {
+            lent(event);
+            left -= 1;
+            if left == 0 {
+                return;
+            }
+        }
+    }
 }
 
 fn receive_reads<'a>(
@@ -356,6 +407,9 @@ fn header(count: usize) {
         black_box(Header::parse(&encoded).unwrap());
     }
 }
+
+/// What a segment of TCP carries.
+const SEGMENT: usize = 1460;
 
 fn write(connection: &mut Connection) {
     while let Some(output) = connection.poll_transmit() {

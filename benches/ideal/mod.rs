@@ -36,6 +36,13 @@ impl Stream {
         })
     }
 
+    /// Makes text messages of `size` bytes, with characters of two to four bytes among the others.
+    pub(crate) fn multi_byte(size: usize) -> Self {
+        let text = MULTI_BYTE.as_bytes();
+        let whole = size - size % text.len();
+        Self::new(0x81, size, |index| if index < whole { text[index % text.len()] } else { b'x' })
+    }
+
     fn new(first: u8, size: usize, byte_at: impl Fn(usize) -> u8) -> Self {
         let count = (TOTAL / (size + 8)).max(4);
         let mut wire = Vec::new();
@@ -241,6 +248,9 @@ pub(crate) fn xor(payload: &mut [u8], key: [u8; 4]) {
         *byte ^= key;
     }
 }
+
+/// Two, three and four bytes, as people write.
+const MULTI_BYTE: &str = "Zürich 東京都 😀 привет ";
 
 /// About how many bytes a stream of messages has: with the buffer they fill, they fit a
 /// second-level cache, so that the loops are measured and not the memory.
