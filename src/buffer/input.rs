@@ -123,16 +123,19 @@ impl<'a> Input<'a> {
 #[expect(unsafe_code, reason = "BufMut, for reads without a zero-fill, is an unsafe trait")]
 // SAFETY: every method is that of the buffer, which keeps the trait's promises itself.
 unsafe impl BufMut for Input<'_> {
+    #[inline]
     fn remaining_mut(&self) -> usize {
         self.buf.remaining_mut()
     }
 
+    #[inline]
     unsafe fn advance_mut(&mut self, len: usize) {
         self.is_prepared = false;
         // SAFETY: the caller wrote `len` bytes to what chunk_mut lent, as the trait demands.
         unsafe { self.buf.advance_mut(len) }
     }
 
+    #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
         self.buf.chunk_mut()
     }

@@ -41,11 +41,15 @@ pub(crate) struct ReceiveBuf {
     /// Bytes of the allocation, counted from where `storage` begins, that were written at least
     /// once; 0 when nothing is known. initialised <= storage.capacity()
     initialised: usize,
-    /// The size of the allocation that `storage` is, or is what is left of.
-    allocation: usize,
+    /// The size of the allocation that `storage` is, or is what is left of, as far as it matters.
+    allocation: u32,
     /// Whether the allocation may be another's, too: messages were taken out of it, or it came from
     /// outside.
     is_shared: bool,
+    /// Whether what is lent has room for the rest of the frame that waits here, and a header behind
+    /// it: until that is whole, there is nothing to prepare. Said by `prepare`; whatever moves bytes
+    /// or changes the room in another way takes it back.
+    is_roomy: bool,
     /// How much another message like the last that was taken needs, if that was a large one; else
     /// 0.
     like_last: u32,
@@ -73,7 +77,7 @@ impl ReceiveBuf {
     #[must_use]
     pub(crate) fn with_capacity(capacity: usize) -> Self {
         let storage = BytesMut::with_capacity(capacity);
-        let allocation = storage.capacity();
+        let allocation = size_of_allocation(&storage);
         Self { allocation, storage, lent_end: usize::MAX, ..Self::default() }
     }
 
@@ -140,6 +144,7 @@ impl ReceiveBuf {
     /// meanwhile. Then there is none here: what is appended before it comes back is copied.
     pub(crate) fn split_spare(&mut self) -> BytesMut {
         self.initialised = 0;
+        self.is_roomy = false;
         self.storage.split_off(self.storage.len())
     }
 
@@ -148,15 +153,16 @@ impl ReceiveBuf {
     pub(crate) fn append(&mut self, memory: BytesMut) {
         self.received += memory.len() as u64;
         self.initialised = 0;
+        self.is_roomy = false;
         self.lent_end = usize::MAX;
         self.rewind();
         if self.storage.is_empty() {
             self.is_shared = true;
-            self.allocation = memory.capacity();
+            self.allocation = size_of_allocation(&memory);
             self.storage = memory;
         } else {
             self.storage.unsplit(memory);
-            self.allocation = self.storage.capacity();
+            self.allocation = size_of_allocation(&self.storage);
         }
     }
 
@@ -164,10 +170,11 @@ impl ReceiveBuf {
     /// and keeps nothing, and most of it if it holds little in much.
     pub(crate) fn release_to(&mut self, spare: &mut BytesMut) {
         let (held, is_shared) = (self.held(), self.is_shared);
+        let allocation = self.allocation as usize;
         let mut unused = if held == 0 {
             let emptied = Self { received: self.received, ..Self::new() };
             core::mem::replace(self, emptied).storage
-        } else if self.allocation > MUCH && held <= self.allocation / MUCH_LESS {
+        } else if allocation > MUCH && held <= allocation / MUCH_LESS {
             self.move_to(BytesMut::with_capacity(held))
         } else {
             return;
@@ -223,6 +230,7 @@ impl ReceiveBuf {
     }
 
     /// Returns how many bytes were appended since the buffer was made.
+    #[inline]
     pub(crate) const fn received(&self) -> u64 {
         self.received
     }
@@ -245,6 +253,7 @@ impl ReceiveBuf {
     pub(crate) fn expect(&mut self, missing: u64, len: u64) {
         self.expected = self.received.saturating_add(missing);
         self.expected_len = u32::try_from(len).unwrap_or(u32::MAX);
+        self.is_roomy = false;
     }
 
     /// Consumes the next `len` bytes, and returns their positions, or `None` if there are not so
@@ -317,9 +326,10 @@ impl ReceiveBuf {
                 .map_or(LIKE_LAST_AT_MOST, |len| len.min(LIKE_LAST_AT_MOST)),
         };
         let is_apart = self.kept.is_empty() && end <= self.cursor;
-        if len < COPY_BELOW || len < self.allocation / MOST_PINNED || !is_apart {
+        if len < COPY_BELOW || len < self.allocation as usize / MOST_PINNED || !is_apart {
             return Bytes::copy_from_slice(self.range(range));
         }
+        self.is_roomy = false;
         let behind = self.storage.as_ptr().wrapping_add(end);
         let mut taken = self.storage.split_to(end).freeze();
         taken.advance(range.start);
@@ -335,10 +345,12 @@ impl ReceiveBuf {
 // SAFETY: every method is BytesMut's own, but that a chunk may be shorter than its; the positions
 // and `initialised` stay within their bounds when bytes are appended.
 unsafe impl BufMut for ReceiveBuf {
+    #[inline]
     fn remaining_mut(&self) -> usize {
         self.storage.remaining_mut()
     }
 
+    #[inline]
     unsafe fn advance_mut(&mut self, len: usize) {
         // SAFETY: the caller wrote `len` bytes to what chunk_mut lent, as the trait demands.
         unsafe { self.storage.advance_mut(len) }
@@ -346,15 +358,14 @@ unsafe impl BufMut for ReceiveBuf {
         self.initialised = self.initialised.max(self.storage.len());
     }
 
+    #[inline]
     fn chunk_mut(&mut self) -> &mut UninitSlice {
-        let mut lent = self.lent_len();
-        if lent == 0 {
-            self.prepare(UNASKED);
-            lent = self.lent_len();
+        if self.lent_len() == 0 {
+            self.prepare_anew(UNASKED);
         }
-        let chunk = self.storage.chunk_mut();
-        let lent = lent.min(chunk.len());
-        &mut chunk[..lent]
+        let lent = self.lent_len();
+        let spare = self.storage.spare_capacity_mut().get_mut(..lent);
+        UninitSlice::uninit(spare.unwrap_or_default())
     }
 }
 
@@ -362,6 +373,11 @@ impl fmt::Debug for ReceiveBuf {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ReceiveBuf").field("len", &self.len()).finish_non_exhaustive()
     }
+}
+
+/// Returns how much memory was allocated for a buffer of which nothing was taken.
+fn size_of_allocation(storage: &BytesMut) -> u32 {
+    u32::try_from(storage.capacity()).unwrap_or(u32::MAX)
 }
 
 /// A payload below this is copied out: cheaper than sharing the allocation.
@@ -444,7 +460,7 @@ mod tests {
     #[test]
     fn a_buffer_is_small() {
         // With 8 bytes more, each of 10,000 tokio tasks touches more lines of the cache.
-        assert!(size_of::<ReceiveBuf>() <= 112, "{}", size_of::<ReceiveBuf>());
+        assert!(size_of::<ReceiveBuf>() <= 104, "{}", size_of::<ReceiveBuf>());
     }
 
     #[test]

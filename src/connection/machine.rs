@@ -238,7 +238,10 @@ impl Connection {
     /// Never.
     #[inline(always)]
     pub fn poll_event(&mut self) -> Result<Option<(Event<'_>, Commands<'_>)>, ConnectionError> {
-        // Nearly everything that arrives is a whole message in one frame.
+        // Nearly everything that arrives is a whole message in one frame, or a part of one.
+        if self.is_waiting() {
+            return Ok(None);
+        }
         if let Some(received) = self.poll_short()? {
             return Ok(Some(self.lend_short(received)));
         }
@@ -265,6 +268,13 @@ impl Connection {
             }
             Err(error) => Err(self.fail(error)),
         }
+    }
+
+    /// Returns whether there is nothing to find out before more arrives or the application does
+    /// something: the short way of a part of a frame.
+    #[inline]
+    fn is_waiting(&mut self) -> bool {
+        self.receiver.is_waiting() && self.endpoint.is_waiting(self.receiver.received())
     }
 
     /// Finds out what comes next, without lending it; [`Ready::Paused`] when `budget`, counted in

@@ -119,7 +119,7 @@ impl FrameReader {
     /// Takes what has arrived of the payload of the frame, at most `most` bytes, or `None` if that
     /// is too little, and between two frames.
     pub(crate) fn poll_payload(&mut self, input: &mut ReceiveBuf, most: usize) -> Option<Part> {
-        if self.is_waiting(input) {
+        if self.missing(input.len()) > 0 {
             return None;
         }
         let frame = self.frame.as_mut()?;
@@ -135,12 +135,13 @@ impl FrameReader {
         Some(Part { payload, is_last, is_ascii })
     }
 
-    /// Returns whether too little has arrived of the payload of the frame.
+    /// Returns how much has to arrive, behind `arrived` unread bytes, before any of the payload of
+    /// the frame is taken. 0 between frames.
     #[inline]
-    pub(crate) fn is_waiting(&self, input: &ReceiveBuf) -> bool {
+    pub(crate) fn missing(&self, arrived: usize) -> u64 {
         self.frame
             .as_ref()
-            .is_some_and(|frame| (input.len() as u64) < frame.left.min(self.least.into()))
+            .map_or(0, |frame| frame.left.min(self.least.into()).saturating_sub(arrived as u64))
     }
 
     /// Forgets the frame whose payload has not been consumed.

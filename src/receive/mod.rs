@@ -46,6 +46,9 @@ pub(crate) struct Receiver {
     /// What has arrived of a message that does not stay in the input; else empty.
     assembly: Assembly,
     inflater: Option<Box<Inflater>>,
+    /// How many bytes will have arrived when there is something to decide. Nothing is looked at before
+    /// that: a part of a frame that says nothing costs one comparison.
+    due: u64,
     /// Messages of less than so many bytes may go the short way: 0 within a message or a frame, else
     /// `short_limit`.
     short_below: u16,
@@ -81,6 +84,7 @@ impl Receiver {
             message: Progress::new(&limits),
             assembly: Assembly::new(),
             inflater: None,
+            due: 0,
             short_below: short_limit,
             short_limit,
             chunks: limits.chunks,
@@ -139,6 +143,21 @@ impl Receiver {
         if self.is_waiting() {
             return Ok(None);
         }
+        self.due = 0;
+        let polled = self.poll_arrived(budget);
+        if matches!(polled, Ok(None)) {
+            self.due = self.input.received().saturating_add(self.missing());
+        }
+        polled
+    }
+
+    /// Returns whether nothing is to be done before more arrives, as the last poll has found.
+    #[inline]
+    pub(crate) const fn is_waiting(&self) -> bool {
+        self.input.received() < self.due
+    }
+
+    fn poll_arrived(&mut self, budget: &mut usize) -> Result<Option<Received>, ConnectionError> {
         if self.may_join() {
             if self.join_fragments(budget)? {
                 let source = Source::Input(self.input.take_kept());
@@ -164,6 +183,7 @@ impl Receiver {
     /// Forgets everything that has arrived.
     pub(crate) fn clear(&mut self) {
         self.input.clear();
+        self.due = 0;
         self.assembly.clear();
         self.message.finish();
         self.frames.forget();
@@ -241,15 +261,17 @@ impl Receiver {
         self.message.is_within() || self.frames.is_within()
     }
 
-    /// Returns whether nothing is to be done before more arrives.
+    /// Returns how much has to arrive before there is something to do, now that all that could be
+    /// done is done. At least 1.
     #[inline]
-    fn is_waiting(&self) -> bool {
-        if self.frames.is_within() {
-            self.frames.is_waiting(&self.input)
+    fn missing(&self) -> u64 {
+        let missing = if self.frames.is_within() {
+            self.frames.missing(self.input.len())
         } else {
-            // A frame that was left as it is.
-            self.input.is_empty() || self.input.missing() > 0
-        }
+            // Of a frame that was left as it is.
+            self.input.missing() as u64
+        };
+        missing.max(1)
     }
 
     #[inline(never)]

@@ -5,7 +5,7 @@ use core::ops::Range;
 
 use bytes::{Buf, BytesMut};
 
-use super::{MOST_BEFORE, ReceiveBuf};
+use super::{MOST_BEFORE, ReceiveBuf, size_of_allocation};
 
 impl ReceiveBuf {
     /// Makes room for at least `additional` bytes behind those that are there.
@@ -13,6 +13,7 @@ impl ReceiveBuf {
     /// Dead bytes are reclaimed first; the allocation grows only when that is not enough.
     pub(crate) fn reserve(&mut self, additional: usize) {
         self.rewind();
+        self.is_roomy = false;
         self.lent_end = usize::MAX;
         if self.spare_len() < additional {
             self.make_room(additional);
@@ -22,7 +23,15 @@ impl ReceiveBuf {
     /// Reserves room for the next read: `size`; at least `size / 4` while bytes are held; for a large
     /// partial frame, only the rest and one header; after a large message, room for another. An
     /// announced length alone reserves no more than has arrived.
+    #[inline]
     pub(crate) fn prepare(&mut self, size: usize) {
+        if !self.is_roomy || self.received >= self.expected {
+            self.prepare_anew(size);
+        }
+    }
+
+    #[inline(never)]
+    pub(super) fn prepare_anew(&mut self, size: usize) {
         self.rewind();
         let held = self.held();
         let missing = self.missing();
@@ -48,6 +57,7 @@ impl ReceiveBuf {
         if self.spare_len() < least {
             self.make_room(room);
         }
+        self.is_roomy = self.spare_len() >= missing.saturating_add(MOST_BEFORE);
     }
 
     /// Goes on behind what is kept, if nothing is unread: at the front, if nothing is kept either.
@@ -87,10 +97,12 @@ impl ReceiveBuf {
         }
     }
 
+    #[inline]
     pub(super) const fn like_last(&self) -> usize {
         self.like_last as usize
     }
 
+    #[inline]
     fn spare_len(&self) -> usize {
         // A promise of `BytesMut`, not of ours.
         self.storage.capacity() - self.storage.len()
@@ -131,9 +143,11 @@ impl ReceiveBuf {
             }
         }
         self.lent_end = self.storage.len().saturating_add(rest);
+        self.is_roomy = self.spare_len() >= rest;
     }
 
     /// Returns how much of the spare memory is lent for a read.
+    #[inline]
     pub(super) fn lent_len(&self) -> usize {
         self.storage.capacity().min(self.lent_end).saturating_sub(self.storage.len())
     }
@@ -161,7 +175,7 @@ impl ReceiveBuf {
         self.initialised = 0;
         if !self.is_shared && dead < held {
             self.storage.reserve(additional);
-            self.allocation = self.storage.capacity();
+            self.allocation = size_of_allocation(&self.storage);
             return;
         }
         let front = if self.kept.is_empty() { self.cursor } else { self.kept.start };
@@ -183,7 +197,8 @@ impl ReceiveBuf {
         self.cursor = self.kept.end;
         // Nobody sees what may have been there before.
         self.initialised = 0;
-        self.allocation = storage.capacity();
+        self.is_roomy = false;
+        self.allocation = size_of_allocation(&storage);
         self.is_shared = false;
         core::mem::replace(&mut self.storage, storage)
     }

@@ -285,6 +285,18 @@ impl Endpoint {
         self.rare.timers.is_started()
     }
 
+    /// Returns whether nothing can come of an open connection of which all input is processed. Where
+    /// the time was told, deadlines are to be [settled](Self::settle) instead.
+    #[inline(never)]
+    pub(super) fn is_waiting(&mut self, received: u64) -> bool {
+        let is_idle = self.life.is_open() && !self.life.is_eof();
+        if !is_idle || self.is_timed() || self.output.is_writable() {
+            return false;
+        }
+        self.note_processed(received);
+        true
+    }
+
     /// Notes that all input was processed before the time was told.
     #[inline]
     pub(super) fn note_processed(&mut self, received: u64) {
