@@ -56,7 +56,16 @@ impl Utf8Validator {
         if !is_utf8(whole) {
             return Err(InvalidUtf8);
         }
-        if partial.is_empty() { Ok(()) } else { self.extend_partial(partial) }
+        if partial.is_empty() { Ok(()) } else { self.begin_partial(partial) }
+    }
+
+    /// As [`push`](Self::push), of the bytes behind the first `known` of a text, where these are the
+    /// ones that were pushed before: a character that they leave unfinished is looked at where it
+    /// lies, in one go with what follows.
+    pub(crate) fn push_behind(&mut self, text: &[u8], known: usize) -> Result<(), InvalidUtf8> {
+        let known = known.saturating_sub(self.partial_len.into());
+        *self = Self::new();
+        self.push(text.get(known..).unwrap_or_default())
     }
 
     /// Returns whether the text may end here, which means that no character is unfinished.
@@ -71,6 +80,18 @@ impl Utf8Validator {
         let (rest, behind) = bytes.split_at(missing.min(bytes.len()));
         self.extend_partial(rest)?;
         if self.is_complete() { self.push(behind) } else { Ok(()) }
+    }
+
+    /// Begins a character with its first bytes, of which more are missing.
+    fn begin_partial(&mut self, bytes: &[u8]) -> Result<(), InvalidUtf8> {
+        if !begins_character(bytes) {
+            return Err(InvalidUtf8);
+        }
+        for (known, byte) in self.partial.iter_mut().zip(bytes) {
+            *known = *byte;
+            self.partial_len += 1;
+        }
+        Ok(())
     }
 
     /// Adds the next bytes of a character, at most all that are missing of it.
@@ -94,6 +115,30 @@ fn unfinished_len(bytes: &[u8]) -> usize {
     let len = behind + 1;
     let first = bytes.get(bytes.len() - len).copied().unwrap_or_default();
     if len < char_len(first) { len } else { 0 }
+}
+
+/// Returns whether a character begins with these bytes and has more: the first bytes of each line
+/// of table 3-7 of the Unicode standard.
+const fn begins_character(bytes: &[u8]) -> bool {
+    match *bytes {
+        [first] => matches!(first, 0xc2..=0xf4),
+        [first, second] => begins_long_character(first, second),
+        [first @ 0xf0..=0xff, second, 0x80..=0xbf] => begins_long_character(first, second),
+        _ => false,
+    }
+}
+
+/// Returns whether a character of three or four bytes begins with these two.
+const fn begins_long_character(first: u8, second: u8) -> bool {
+    match first {
+        0xe0 => matches!(second, 0xa0..=0xbf),
+        0xed => matches!(second, 0x80..=0x9f),
+        0xe1..=0xef => matches!(second, 0x80..=0xbf),
+        0xf0 => matches!(second, 0x90..=0xbf),
+        0xf1..=0xf3 => matches!(second, 0x80..=0xbf),
+        0xf4 => matches!(second, 0x80..=0x8f),
+        _ => false,
+    }
 }
 
 /// Returns how many bytes a character has that begins like this, if any does.
@@ -303,9 +348,10 @@ pub(crate) fn validated_str(bytes: &[u8]) -> &str {
     debug_assert!(core::str::from_utf8(bytes).is_ok());
     // SAFETY: a message that is one frame was accepted as a whole, by `is_utf8` or by `mask`, which
     // looked at each bit and found ASCII. Of any other, `Progress` has one `Utf8Validator` for each
-    // byte that `Receiver` keeps or assembles: it accepts what is fresh before that is joined to
-    // the rest, what is seen to be ASCII counts where the text so far is complete, and the message
-    // is lent only if it is at its end. The `Receiver` owns its buffers, and nobody else changes
+    // byte that `Receiver` keeps or assembles: it accepts what is fresh, before that is joined to
+    // the rest or where it was joined to it, what is seen to be ASCII counts where the text so far
+    // is complete, what it refuses is no text any more, and the message is lent only if it is at its
+    // end. The `Receiver` owns its buffers, and nobody else changes
     // them: they are appended to behind the bytes that it keeps, which are moved as they are; and
     // what is lent borrows the buffer, or was taken out of it.
     unsafe { core::str::from_utf8_unchecked(bytes) }
@@ -338,6 +384,26 @@ mod tests {
         proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
     }
 
+    #[test]
+    fn what_may_begin_a_character_is_what_the_standard_library_waits_for() {
+        let is_begun = |bytes: &[u8]| {
+            core::str::from_utf8(bytes).is_err_and(|error| error.error_len().is_none())
+                && unfinished_len(bytes) == bytes.len()
+        };
+        assert!(!begins_character(b""));
+        for first in 0..=255 {
+            assert_eq!(begins_character(&[first]), is_begun(&[first]), "{first:x}");
+            for second in 0..=255 {
+                let two = [first, second];
+                assert_eq!(begins_character(&two), is_begun(&two), "{two:x?}");
+                for third in [0, 0x7f, 0x80, 0xa5, 0xbf, 0xc0, 0xff] {
+                    let three = [first, second, third];
+                    assert_eq!(begins_character(&three), is_begun(&three), "{three:x?}");
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn pieces_of_any_size_agree_with_the_standard_library(
@@ -345,12 +411,18 @@ mod tests {
             sizes in proptest::collection::vec(1..9_usize, 0..200),
         ) {
             let mut validator = Utf8Validator::new();
+            let mut joined = Utf8Validator::new();
             let mut rest = &bytes[..];
             let mut result = Ok(());
             for size in sizes.into_iter().chain(core::iter::once(usize::MAX)) {
                 let (piece, behind) = rest.split_at(size.min(rest.len()));
                 let arrived = bytes.len() - behind.len();
                 result = validator.push(piece);
+                let known = arrived - piece.len();
+                prop_assert_eq!(joined.push_behind(&bytes[..arrived], known), result);
+                if result.is_ok() {
+                    prop_assert_eq!(joined, validator);
+                }
                 // It fails with the piece that holds the first bad byte, not later.
                 let bad = first_bad_byte(&bytes).is_some_and(|bad| bad < arrived);
                 prop_assert_eq!(result.is_err(), bad);

@@ -297,7 +297,7 @@ impl ReceiveBuf {
     }
 
     /// Returns the positions of all that is kept.
-    #[cfg(test)]
+    #[inline]
     pub(crate) fn kept(&self) -> Range<usize> {
         self.kept.clone()
     }

@@ -118,6 +118,7 @@ impl FrameReader {
 
     /// Takes what has arrived of the payload of the frame, at most `most` bytes, or `None` if that
     /// is too little, and between two frames.
+    #[inline]
     pub(crate) fn poll_payload(&mut self, input: &mut ReceiveBuf, most: usize) -> Option<Part> {
         if self.missing(input.len()) > 0 {
             return None;
@@ -175,6 +176,18 @@ impl FrameReader {
     #[inline]
     pub(crate) const fn is_within(&self) -> bool {
         self.frame.is_some()
+    }
+
+    /// Returns whether the header of a data frame has been consumed and its payload has not.
+    #[inline]
+    pub(crate) fn is_within_data(&self) -> bool {
+        self.frame.as_ref().is_some_and(|frame| !frame.header.opcode.is_control())
+    }
+
+    /// Returns whether that frame is the last one of its message.
+    #[inline]
+    pub(crate) fn is_final(&self) -> bool {
+        self.frame.as_ref().is_some_and(|frame| frame.header.fin)
     }
 
     #[inline]

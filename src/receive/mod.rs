@@ -4,6 +4,7 @@
 //! | file | what it has |
 //! |---|---|
 //! | `short` | the way of a message that is one frame and lies whole in the input |
+//! | `rest` | the way of what continues a frame whose message stays in the input |
 //! | `progress` | what is known of the message in progress, and its limits |
 //! | `assembly` | the message in progress, where it does not stay in the input |
 //! | `received` | what is accepted, and what is found |
@@ -11,6 +12,7 @@
 mod assembly;
 mod progress;
 mod received;
+mod rest;
 mod short;
 
 use alloc::boxed::Box;
@@ -158,10 +160,17 @@ impl Receiver {
     }
 
     fn poll_arrived(&mut self, budget: &mut usize) -> Result<Option<Received>, ConnectionError> {
+        if self.is_within_kept() && *budget > 0 {
+            if self.keep_rest(budget)? {
+                return Ok(self.deliver_kept(budget));
+            }
+            if self.input.is_empty() {
+                return Ok(None);
+            }
+        }
         if self.may_join() {
             if self.join_fragments(budget)? {
-                let source = Source::Input(self.input.take_kept());
-                return Ok(self.deliver(source, false, true, budget));
+                return Ok(self.deliver_kept(budget));
             }
         } else if let Some((len, missing)) =
             short::begun(self.input.unread(), self.frames.sender(), self.short_below)
@@ -323,7 +332,7 @@ impl Receiver {
                     self.accept(part, is_first, is_last, budget)?
                 }
             };
-            if received.is_some() {
+            if received.is_some() || self.input.is_empty() {
                 return Ok(received);
             }
         }
@@ -391,15 +400,21 @@ impl Receiver {
         budget: &mut usize,
     ) -> Result<Option<Received>, ConnectionError> {
         let Part { payload, is_ascii, .. } = part;
+        let is_text = self.message.kind() == MessageKind::Text;
         if self.place == Place::Inflated {
             self.inflate(payload.clone(), is_last, budget)?;
-        } else if self.message.kind() == MessageKind::Text {
+        } else if is_text && self.place != Place::Input {
             self.message.validate(self.input.range(payload.clone()), is_ascii, is_last)?;
         }
         let is_due = is_last || self.chunks;
         let source = match self.place {
             Place::Input => {
+                let known = self.input.kept().len();
                 self.input.keep(payload);
+                if is_text {
+                    let text = self.input.range(self.input.kept());
+                    self.message.validate_behind(text, known, is_ascii, is_last)?;
+                }
                 if !is_last {
                     return Ok(None);
                 }
@@ -450,6 +465,13 @@ impl Receiver {
             return None;
         }
         self.deliver(Source::Input(0..0), true, false, &mut 0)
+    }
+
+    /// Returns the message that is kept in the input.
+    #[inline]
+    fn deliver_kept(&mut self, budget: &mut usize) -> Option<Received> {
+        let source = Source::Input(self.input.take_kept());
+        self.deliver(source, false, true, budget)
     }
 
     /// Returns a message, or a chunk unless there is nothing in it.

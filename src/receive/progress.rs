@@ -5,7 +5,7 @@ use super::Limits;
 use crate::error::ConnectionError;
 use crate::frame::{Header, Opcode};
 use crate::message::MessageKind;
-use crate::utf8::Utf8Validator;
+use crate::utf8::{InvalidUtf8, Utf8Validator};
 
 /// The message in progress, if there is one.
 ///
@@ -134,15 +134,40 @@ impl Progress {
         is_ascii: bool,
         is_end: bool,
     ) -> Result<(), ConnectionError> {
-        if is_ascii && self.utf8.is_complete() { Ok(()) } else { self.push_text(bytes, is_end) }
+        if is_ascii && self.utf8.is_complete() {
+            return Ok(());
+        }
+        let pushed = self.utf8.push(bytes);
+        self.judge(pushed, is_end)
     }
 
-    #[inline(never)]
-    fn push_text(&mut self, bytes: &[u8], is_end: bool) -> Result<(), ConnectionError> {
+    /// As [`validate`](Self::validate), of the bytes of `text` behind the first `known`, which are
+    /// all that has been validated of it.
+    #[inline]
+    pub(super) fn validate_behind(
+        &mut self,
+        text: &[u8],
+        known: usize,
+        is_ascii: bool,
+        is_end: bool,
+    ) -> Result<(), ConnectionError> {
+        if is_ascii && self.utf8.is_complete() {
+            return Ok(());
+        }
+        let pushed = self.utf8.push_behind(text, known);
+        self.judge(pushed, is_end)
+    }
+
+    #[inline]
+    fn judge(
+        &mut self,
+        pushed: Result<(), InvalidUtf8>,
+        is_end: bool,
+    ) -> Result<(), ConnectionError> {
         // §8.1: "When an endpoint is to interpret a byte stream as UTF-8 but finds that the byte
         // stream is not, in fact, a valid UTF-8 stream, that endpoint MUST _Fail the WebSocket
         // Connection_."
-        if self.utf8.push(bytes).is_err() || (is_end && !self.utf8.is_complete()) {
+        if pushed.is_err() || (is_end && !self.utf8.is_complete()) {
             // Whatever else is made of it, it is no text any more.
             self.kind = MessageKind::Binary;
             return Err(ConnectionError::InvalidUtf8);
