@@ -316,7 +316,22 @@ impl fmt::Display for Utf8Bytes {
 /// Returns whether `bytes` are a whole valid text.
 #[inline(never)]
 pub(crate) fn is_utf8(bytes: &[u8]) -> bool {
-    (bytes.len() <= SHORT && is_ascii(bytes)) || simdutf8::basic::from_utf8(bytes).is_ok()
+    (bytes.len() <= SHORT && is_ascii(bytes)) || is_multi_byte_utf8(bytes)
+}
+
+/// As [`is_utf8`], of bytes that are known not to be all ASCII.
+#[inline(never)]
+pub(crate) fn is_multi_byte_utf8(bytes: &[u8]) -> bool {
+    let mut block = [0; BLOCK];
+    // The library looks at less than a block byte by byte: with zeros behind it, it is one. A
+    // character that they cut short is as invalid as one that ends too early.
+    match block.get_mut(..bytes.len()) {
+        Some(begin) => {
+            begin.copy_from_slice(bytes);
+            simdutf8::basic::from_utf8(&block).is_ok()
+        }
+        None => simdutf8::basic::from_utf8(bytes).is_ok(),
+    }
 }
 
 /// Returns whether `bytes` are ASCII. That of the standard library stops at the first that is not,
@@ -327,6 +342,9 @@ fn is_ascii(bytes: &[u8]) -> bool {
     let seen = words.iter().fold(0, |seen, word| seen | u64::from_ne_bytes(*word));
     seen & 0x8080_8080_8080_8080 == 0 && rest.is_ascii()
 }
+
+/// How many bytes are validated at once.
+const BLOCK: usize = 64;
 
 /// Of a text up to this length, it costs next to nothing to see first whether it is ASCII.
 const SHORT: usize = 256;

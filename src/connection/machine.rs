@@ -239,11 +239,11 @@ impl Connection {
     #[inline(always)]
     pub fn poll_event(&mut self) -> Result<Option<(Event<'_>, Commands<'_>)>, ConnectionError> {
         // Nearly everything that arrives is a whole message in one frame, or a part of one.
-        if self.is_waiting() {
-            return Ok(None);
-        }
         if let Some(received) = self.poll_short()? {
             return Ok(Some(self.lend_short(received)));
+        }
+        if self.is_waiting() {
+            return Ok(None);
         }
         let mut unlimited = usize::MAX;
         let Some(ready) = self.poll_ready(&mut unlimited)? else { return Ok(None) };

@@ -4,7 +4,7 @@
 //! | file | what it has |
 //! |---|---|
 //! | `short` | the way of a message that is one frame and lies whole in the input |
-//! | `rest` | the way of what continues a frame whose message stays in the input |
+//! | `rest` | the way of a frame that arrives in parts, where its message stays in the input |
 //! | `progress` | what is known of the message in progress, and its limits |
 //! | `assembly` | the message in progress, where it does not stay in the input |
 //! | `received` | what is accepted, and what is found |
@@ -28,12 +28,10 @@ use crate::extension::Inflater;
 use crate::frame::{FrameReader, Header, Opcode, Part, RSV1};
 use crate::message::{MessageKind, Payload};
 use crate::role::Role;
-use crate::utf8::is_utf8;
 use assembly::Assembly;
 use progress::{Progress, check_rsv};
 pub(crate) use received::{Arriving, Limits, Received, Source};
 pub(crate) use short::Short;
-use short::{Content, Whole};
 
 /// Takes messages and control frames out of what arrives.
 ///
@@ -120,17 +118,7 @@ impl Receiver {
     /// everything as it is.
     #[inline(always)]
     pub(crate) fn poll_short(&mut self) -> Result<Option<Short>, ConnectionError> {
-        let (sender, below) = (self.frames.sender(), self.short_below);
-        let Some(Whole { content, payload }) = short::take(&mut self.input, sender, below) else {
-            return Ok(None);
-        };
-        if content == Content::Binary {
-            return Ok(Some(Short { kind: MessageKind::Binary, payload }));
-        }
-        if content == Content::Text && !is_utf8(self.input.range(payload.clone())) {
-            return Err(ConnectionError::InvalidUtf8);
-        }
-        Ok(Some(Short { kind: MessageKind::Text, payload }))
+        short::take(&mut self.input, self.frames.sender(), self.short_below)
     }
 
     /// Takes the next message, chunk or control frame, or returns `Ok(None)` if the input does not
@@ -146,7 +134,7 @@ impl Receiver {
             return Ok(None);
         }
         self.due = 0;
-        let polled = self.poll_arrived(budget);
+        let polled = if self.input.is_empty() { Ok(None) } else { self.poll_arrived(budget) };
         if matches!(polled, Ok(None)) {
             self.due = self.input.received().saturating_add(self.missing());
         }
@@ -159,7 +147,14 @@ impl Receiver {
         self.input.received() < self.due
     }
 
+    #[inline(always)]
     fn poll_arrived(&mut self, budget: &mut usize) -> Result<Option<Received>, ConnectionError> {
+        if self.may_join() && self.join_fragments(budget)? {
+            return Ok(self.deliver_kept(budget));
+        }
+        if !self.frames.is_within() && self.leave_or_begin()? {
+            return Ok(None);
+        }
         if self.is_within_kept() && *budget > 0 {
             if self.keep_rest(budget)? {
                 return Ok(self.deliver_kept(budget));
@@ -167,16 +162,6 @@ impl Receiver {
             if self.input.is_empty() {
                 return Ok(None);
             }
-        }
-        if self.may_join() {
-            if self.join_fragments(budget)? {
-                return Ok(self.deliver_kept(budget));
-            }
-        } else if let Some((len, missing)) =
-            short::begun(self.input.unread(), self.frames.sender(), self.short_below)
-        {
-            self.input.expect(missing, len);
-            return Ok(None);
         }
         self.poll_frames(budget)
     }
@@ -250,6 +235,10 @@ impl Receiver {
         let arrived = match (self.frames.unfinished(), self.message.is_within()) {
             (Some((opcode, left)), true) if !opcode.is_control() => {
                 self.message.announced().saturating_sub(left).saturating_add(unread)
+            }
+            // A fragment that was left as it is.
+            (None, true) if self.input.missing() > 0 => {
+                self.message.announced().saturating_add(unread)
             }
             (_, true) => self.message.announced(),
             (Some(_), false) => return None,

@@ -10,30 +10,13 @@ use crate::error::ConnectionError;
 use crate::frame::{FIN, Opcode, Rest, mask};
 use crate::message::MessageKind;
 use crate::role::Role;
+use crate::utf8::{is_multi_byte_utf8, is_utf8};
 
 /// A validated message that is lent where it lies.
 #[derive(Debug)]
 pub(crate) struct Short {
     pub(crate) kind: MessageKind,
     pub(crate) payload: Range<usize>,
-}
-
-/// A message that was taken out of the input.
-#[derive(Debug)]
-pub(super) struct Whole {
-    pub(super) content: Content,
-    /// Positions in the input.
-    pub(super) payload: Range<usize>,
-}
-
-/// What is known of a payload.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Content {
-    /// Text that is ASCII, as far as it was looked at.
-    Ascii,
-    Binary,
-    /// Text that is not validated yet.
-    Text,
 }
 
 impl Receiver {
@@ -46,17 +29,22 @@ impl Receiver {
             && (self.place == Place::Input || !self.message.is_within())
     }
 
+    /// Returns how much the message may grow by fragments that stay in the input.
+    #[inline]
+    pub(super) fn room_for_fragments(&self) -> Room {
+        let mut room = self.message.room();
+        let stays = STAYS_UP_TO.saturating_sub(self.message.announced());
+        room.bytes = room.bytes.min(stays).min(self.frames.max_frame_size());
+        room
+    }
+
     /// Joins the fragments that lie whole at the front of the input; returns whether the message is
     /// whole.
     #[inline(always)]
     pub(super) fn join_fragments(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
         let announced = self.message.announced();
-        let mut room = self.message.room();
-        for limit in
-            [STAYS_UP_TO.saturating_sub(announced), self.frames.max_frame_size(), *budget as u64]
-        {
-            room.bytes = room.bytes.min(limit);
-        }
+        let mut room = self.room_for_fragments();
+        room.bytes = room.bytes.min(*budget as u64);
         let sender = self.frames.sender();
         let is_whole = join(&mut self.input, &mut self.message, sender, room)?;
         let joined = self.message.announced().saturating_sub(announced);
@@ -67,41 +55,70 @@ impl Receiver {
     }
 }
 
-/// Takes a message of less than `below` bytes, and unmasks it.
+/// Takes a message of less than `below` bytes, unmasks it, and validates it if it is text.
 #[inline(always)]
-pub(super) fn take(input: &mut ReceiveBuf, sender: Role, below: u16) -> Option<Whole> {
+pub(super) fn take(
+    input: &mut ReceiveBuf,
+    sender: Role,
+    below: u16,
+) -> Result<Option<Short>, ConnectionError> {
     // Ways that do not meet again are shorter than one.
-    match (*input.unread().first()?, sender) {
-        (BINARY_MESSAGE, Role::Client) => take_as(Content::Binary, input, Role::Client, below),
-        (BINARY_MESSAGE, Role::Server) => take_as(Content::Binary, input, Role::Server, below),
-        (TEXT_MESSAGE, Role::Client) => take_as(Content::Ascii, input, Role::Client, below),
-        (TEXT_MESSAGE, Role::Server) => take_as(Content::Ascii, input, Role::Server, below),
-        _ => None,
+    match (input.unread().first(), sender) {
+        (Some(&BINARY_MESSAGE), Role::Client) => {
+            take_as(MessageKind::Binary, input, Role::Client, below)
+        }
+        (Some(&BINARY_MESSAGE), Role::Server) => {
+            take_as(MessageKind::Binary, input, Role::Server, below)
+        }
+        (Some(&TEXT_MESSAGE), Role::Client) => {
+            take_as(MessageKind::Text, input, Role::Client, below)
+        }
+        (Some(&TEXT_MESSAGE), Role::Server) => {
+            take_as(MessageKind::Text, input, Role::Server, below)
+        }
+        _ => Ok(None),
     }
 }
 
 #[inline(always)]
-fn take_as(content: Content, input: &mut ReceiveBuf, sender: Role, below: u16) -> Option<Whole> {
-    let Rest { start, payload_len } = Rest::parse(input.unread(), sender)?;
-    if payload_len >= u64::from(below) {
-        return None;
+fn take_as(
+    kind: MessageKind,
+    input: &mut ReceiveBuf,
+    sender: Role,
+    below: u16,
+) -> Result<Option<Short>, ConnectionError> {
+    let Some(rest) = Rest::parse(input.unread(), sender) else { return Ok(None) };
+    if rest.payload_len >= u64::from(below) {
+        return Ok(None);
     }
+    let Some((positions, header, payload)) = consume(input, rest) else { return Ok(None) };
+    let is_valid = match (sender, kind) {
+        (Role::Client, MessageKind::Binary) => {
+            mask::apply(payload, Rest::key(header), 0);
+            true
+        }
+        (Role::Client, MessageKind::Text) => {
+            mask::apply_to_text(payload, Rest::key(header), 0) || is_multi_byte_utf8(payload)
+        }
+        (Role::Server, MessageKind::Binary) => true,
+        (Role::Server, MessageKind::Text) => is_utf8(payload),
+    };
+    if is_valid {
+        Ok(Some(Short { kind, payload: positions }))
+    } else {
+        Err(ConnectionError::InvalidUtf8)
+    }
+}
+
+/// Consumes a frame, if it is whole; returns the positions of its payload, its header, and its
+/// payload.
+#[inline(always)]
+fn consume(input: &mut ReceiveBuf, rest: Rest) -> Option<(Range<usize>, &[u8], &mut [u8])> {
+    let Rest { start, payload_len } = rest;
     let len = start.checked_add(usize::try_from(payload_len).ok()?)?;
     let (positions, frame) = input.consume_mut(len)?;
     let (header, payload) = frame.split_at_mut_checked(start)?;
-    let content = match (sender, content) {
-        (Role::Client, Content::Binary) => {
-            mask::apply(payload, Rest::key(header), 0);
-            Content::Binary
-        }
-        (Role::Client, Content::Ascii | Content::Text) => {
-            let is_ascii = mask::apply_to_text(payload, Rest::key(header), 0);
-            if is_ascii { Content::Ascii } else { Content::Text }
-        }
-        (Role::Server, Content::Binary) => Content::Binary,
-        (Role::Server, Content::Ascii | Content::Text) => Content::Text,
-    };
-    Some(Whole { content, payload: positions.start + start..positions.end })
+    Some((positions.start + start..positions.end, header, payload))
 }
 
 /// Takes fragments that lie whole at the front, up to the end of the message or of `room`, and keeps
@@ -199,25 +216,9 @@ fn begins_fragment(bytes: &[u8], sender: Role) -> bool {
         && bytes.len() >= 2 + key_len + usize::from(second & 0x7f)
 }
 
-/// Returns the length of a message of less than `below` bytes that is one frame and lies at the
-/// front but for the end of it, and how much of it is missing. It is left as it is until it is
-/// whole, if it is binary: nobody can look at its beginning.
-#[inline]
-pub(super) fn begun(bytes: &[u8], sender: Role, below: u16) -> Option<(u64, u64)> {
-    if *bytes.first()? != BINARY_MESSAGE {
-        return None;
-    }
-    let Rest { start, payload_len } = Rest::parse(bytes, sender)?;
-    let arrived = bytes.len().checked_sub(start)?;
-    if payload_len >= below.into() || payload_len <= arrived as u64 {
-        return None;
-    }
-    Some((payload_len, payload_len - arrived as u64))
-}
-
-const CONTINUATION: u8 = Opcode::Continuation as u8;
-const LAST_FRAGMENT: u8 = FIN | CONTINUATION;
-const BINARY_FRAGMENT: u8 = Opcode::Binary as u8;
-const TEXT_FRAGMENT: u8 = Opcode::Text as u8;
-const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;
-const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
+pub(super) const CONTINUATION: u8 = Opcode::Continuation as u8;
+pub(super) const LAST_FRAGMENT: u8 = FIN | CONTINUATION;
+pub(super) const BINARY_FRAGMENT: u8 = Opcode::Binary as u8;
+pub(super) const TEXT_FRAGMENT: u8 = Opcode::Text as u8;
+pub(super) const BINARY_MESSAGE: u8 = FIN | Opcode::Binary as u8;
+pub(super) const TEXT_MESSAGE: u8 = FIN | Opcode::Text as u8;
