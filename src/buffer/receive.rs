@@ -458,6 +458,30 @@ mod tests {
     }
 
     #[test]
+    fn room_for_a_frame_that_waits_is_made_once() {
+        for (len, sizes) in [(5_000, [16 << 10, 1]), (20_000, [16 << 10, 72 << 10])] {
+            let mut input = ReceiveBuf::new();
+            input.spare_mut(16 << 10)[..100].fill(7);
+            input.commit(100);
+            input.expect(len - 100, len);
+            let end = input.spare_mut(sizes[0]).as_ptr_range().end;
+            let address = input.unread().as_ptr();
+            while input.missing() > 0 {
+                // Whatever size is asked for, the same memory is lent but for what was read.
+                let lent = input.spare_mut(sizes[1]);
+                assert_eq!(lent.as_ptr_range().end, end);
+                assert!(input.lent_len() >= input.missing() + MOST_BEFORE);
+                let len = input.missing().min(700);
+                input.commit(len);
+                assert_eq!(input.unread().as_ptr(), address);
+            }
+            // Behind it, there is room for what is asked for.
+            input.consume(input.len());
+            assert!(input.spare_mut(sizes[1]).len() >= sizes[1]);
+        }
+    }
+
+    #[test]
     fn a_buffer_is_small() {
         // With 8 bytes more, each of 10,000 tokio tasks touches more lines of the cache.
         assert!(size_of::<ReceiveBuf>() <= 104, "{}", size_of::<ReceiveBuf>());

@@ -873,6 +873,43 @@ mod tests {
     }
 
     #[test]
+    fn a_frame_that_says_nothing_before_it_is_whole_is_waited_for() {
+        let message = Sent { opcode: Opcode::Binary, fin: true, rsv: 0, payload: vec![1; 900] };
+        let first = Sent { fin: false, ..message.clone() };
+        let last = Sent { opcode: Opcode::Continuation, ..message.clone() };
+        for (before, frame) in [(vec![], message), (vec![first], last)] {
+            for key in [None, Some([1, 2, 3, 4])] {
+                let sender = if key.is_some() { Role::Client } else { Role::Server };
+                let mut receiver = Receiver::new(sender, LIMITS);
+                receiver.input().extend_from_slice(&wire(&before, key));
+                assert!(receiver.poll(&mut 10_000).unwrap().is_none());
+                let bytes = wire(&[frame.clone()], key);
+                let (end, rest) = bytes.split_last().unwrap();
+                let before_it = receiver.arriving().map_or(0, |arriving| arriving.arrived);
+                let (begin, rest) = rest.split_at(300);
+                receiver.input().extend_from_slice(begin);
+                assert!(!receiver.is_waiting());
+                assert!(receiver.poll(&mut 10_000).unwrap().is_none());
+                for piece in rest.chunks(100) {
+                    assert!(receiver.is_waiting());
+                    receiver.input().extend_from_slice(piece);
+                    assert!(receiver.is_waiting());
+                    assert!(receiver.poll(&mut 10_000).unwrap().is_none());
+                }
+                // As much has arrived of it as was appended.
+                let now = receiver.arriving().unwrap().arrived;
+                assert_eq!(now - before_it, (bytes.len() - 1) as u64);
+                receiver.input().extend_from_slice(&[*end]);
+                let Ok(Some(Received::Message(_, source))) = receiver.poll(&mut 10_000) else {
+                    panic!("no message")
+                };
+                assert_eq!(receiver.lend(source).len(), 900 * (before.len() + 1));
+                assert!(receiver.poll(&mut 10_000).unwrap().is_none() && receiver.is_waiting());
+            }
+        }
+    }
+
+    #[test]
     fn what_is_released_is_all_but_what_waits() {
         let mut receiver = Receiver::new(Role::Server, LIMITS);
         receiver.prepared_input(1 << 20);
