@@ -53,6 +53,7 @@ const PATHS: &[Path] = &[
     ("read_segments_multi_65536", |count| read(&Stream::multi_byte(65_536), SEGMENT, count)),
     ("read_fragments_4096", |count| read_fragments(0x02, count)),
     ("read_fragments_text_4096", |count| read_fragments(0x01, count)),
+    ("read_blocking_4096", |count| read_blocking(&Stream::binary(4096), count)),
     ("receive_owned_16", |count| receive(&Stream::binary(16), count, owned)),
     ("receive_owned_1024", |count| receive(&Stream::binary(1024), count, owned)),
     ("receive_owned_65536", |count| receive(&Stream::binary(65_536), count, owned)),
@@ -333,6 +334,18 @@ fn echo_blocking(stream: &Stream, count: usize) {
 fn turn_blocking(stream: &Stream, count: usize) {
     let frame = stream.reads_of(usize::MAX).next().unwrap().len() / stream.payloads.len();
     echo_over(Repeated::new(stream, frame, count));
+}
+
+/// Only receives, in reads of what a segment of TCP carries.
+fn read_blocking(stream: &Stream, count: usize) {
+    let stream = Plain(Repeated::new(stream, SEGMENT, count));
+    let mut socket = blocking::WebSocket::from_driver(stream, open(false));
+    let end = socket.run(|event, _| {
+        if let Event::Binary(payload) = event {
+            black_box(&*payload);
+        }
+    });
+    black_box(end.unwrap_err());
 }
 
 fn echo_over(stream: impl Transport) {

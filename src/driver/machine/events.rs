@@ -93,7 +93,8 @@ impl Driver {
         }
         if self.ending.is_none() {
             let found = self.advance_machine();
-            if !matches!(found, Found::Wait) {
+            // The end may have begun.
+            if self.ending.is_none() || !matches!(found, Found::Wait) {
                 return Ok(found);
             }
         }
