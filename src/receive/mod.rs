@@ -883,7 +883,7 @@ mod tests {
                 let mut receiver = Receiver::new(sender, LIMITS);
                 receiver.input().extend_from_slice(&wire(&before, key));
                 assert!(receiver.poll(&mut 10_000).unwrap().is_none());
-                let bytes = wire(&[frame.clone()], key);
+                let bytes = wire(core::slice::from_ref(&frame), key);
                 let (end, rest) = bytes.split_last().unwrap();
                 let before_it = receiver.arriving().map_or(0, |arriving| arriving.arrived);
                 let (begin, rest) = rest.split_at(300);
