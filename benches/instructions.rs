@@ -13,15 +13,19 @@
 
 mod ideal;
 
+use core::cell::Cell;
 use core::hint::black_box;
+use core::pin::{Pin, pin};
+use core::task::{Context, Poll, Waker};
 use core::time::Duration;
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use bytes::{Buf, BufMut, Bytes};
 use ideal::{READ, REPEAT, Stream};
 use sanswire::frame::{Header, Opcode};
-use sanswire::io::{self, Plain, Transport, blocking};
-use sanswire::{Config, Connection, Event, Message, Prepared};
+use sanswire::io::{Plain, Transport, blocking, tokio as adapter};
+use sanswire::{Commands, Config, Connection, Event, Message, Prepared};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// A path, and what it does so many times.
 type Path = (&'static str, fn(usize));
@@ -78,6 +82,11 @@ const PATHS: &[Path] = &[
     ("echo_16_blocking", |count| echo_blocking(&Stream::binary(16), count)),
     ("echo_1024_blocking", |count| echo_blocking(&Stream::binary(1024), count)),
     ("turn_16_blocking", |count| turn_blocking(&Stream::binary(16), count)),
+    ("echo_16_tokio", |count| echo_tokio(&Stream::binary(16), count)),
+    ("echo_1024_tokio", |count| echo_tokio(&Stream::binary(1024), count)),
+    ("turn_16_tokio", |count| turn_tokio(&Stream::binary(16), count)),
+    ("turn_1024_tokio", |count| turn_tokio(&Stream::binary(1024), count)),
+    ("segments_1024_tokio", |count| segments_tokio(&Stream::binary(1024), count)),
     ("header", header),
 ];
 
@@ -286,7 +295,7 @@ fn send_tokio(size: usize, count: usize) {
         // Nothing ever comes of the peer, which stays.
         let (input, _peer) = tokio::io::duplex(1);
         let stream = tokio::io::join(input, tokio::io::sink());
-        let mut socket = io::tokio::WebSocket::from_driver(stream, open(false));
+        let mut socket = adapter::WebSocket::from_driver(stream, open(false));
         let payload = Bytes::from(vec![7; size]);
         for _ in 0..count.div_ceil(REPEAT) {
             for _ in 0..REPEAT {
@@ -350,12 +359,51 @@ fn read_blocking(stream: &Stream, count: usize) {
 
 fn echo_over(stream: impl Transport) {
     let mut socket = blocking::WebSocket::from_driver(stream, open(false));
-    let end = socket.run(|event, commands| {
-        if let Event::Binary(payload) = event {
-            commands.send(&payload).unwrap();
+    black_box(socket.run(answer).unwrap_err());
+}
+
+fn answer(event: Event<'_>, commands: &mut Commands<'_>) {
+    if let Event::Binary(payload) = event {
+        commands.send(&payload).unwrap();
+    }
+}
+
+/// The same with an asynchronous adapter.
+fn echo_tokio(stream: &Stream, count: usize) {
+    let stream = Ready { repeated: Repeated::new(stream, usize::MAX, count), waits: None };
+    let mut socket = adapter::WebSocket::from_driver(stream, open(false));
+    black_box(complete(socket.run(answer), &Cell::default()).unwrap_err());
+}
+
+/// One message in each turn of a task, as on a quiet socket.
+fn turn_tokio(stream: &Stream, count: usize) {
+    let frame = stream.reads_of(usize::MAX).next().unwrap().len() / stream.payloads.len();
+    let can_read = Cell::default();
+    let stream = Ready { repeated: Repeated::new(stream, frame, count), waits: Some(&can_read) };
+    let mut socket = adapter::WebSocket::from_driver(stream, open(false));
+    black_box(complete(socket.run(answer), &can_read).unwrap_err());
+}
+
+/// Receives messages in reads of what a segment of TCP carries.
+fn segments_tokio(stream: &Stream, count: usize) {
+    let stream = Ready { repeated: Repeated::new(stream, 1460, count), waits: None };
+    let mut socket = adapter::WebSocket::from_driver(stream, open(false));
+    let received = async { while socket.recv().await.is_ok_and(|message| message.is_some()) {} };
+    complete(received, &Cell::default());
+}
+
+/// Completes a future that nobody wakes. Whenever it is polled, its stream can be read once.
+fn complete<R>(future: impl Future<Output = R>, can_read: &Cell<bool>) -> R {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
+    let _entered = runtime.enter();
+    let mut future = pin!(future);
+    let mut cx = Context::from_waker(Waker::noop());
+    loop {
+        can_read.set(true);
+        if let Poll::Ready(done) = future.as_mut().poll(&mut cx) {
+            return done;
         }
-    });
-    black_box(end.unwrap_err());
+    }
 }
 
 /// Bytes that come over and over, and a sink.
@@ -372,37 +420,84 @@ impl<'a> Repeated<'a> {
         let bytes = stream.reads_of(usize::MAX).next().unwrap();
         Self { bytes, size, at: 0, left: bytes.len() / stream.payloads.len() * count }
     }
+
+    /// The next bytes, as many as fit into `room`.
+    fn next(&mut self, room: usize) -> &'a [u8] {
+        let len = room.min(self.size).min(self.bytes.len() - self.at).min(self.left);
+        let bytes = &self.bytes[self.at..self.at + len];
+        self.at = (self.at + len) % self.bytes.len();
+        self.left -= len;
+        bytes
+    }
 }
 
 impl Read for Repeated<'_> {
-    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
-        let len = buf.len().min(self.size).min(self.bytes.len() - self.at).min(self.left);
-        buf[..len].copy_from_slice(&self.bytes[self.at..self.at + len]);
-        self.at = (self.at + len) % self.bytes.len();
-        self.left -= len;
-        Ok(len)
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let bytes = self.next(buf.len());
+        buf[..bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
     }
 }
 
 impl Write for Repeated<'_> {
-    fn write(&mut self, buf: &[u8]) -> std::io::Result<usize> {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         Ok(black_box(buf).len())
     }
 
-    fn flush(&mut self) -> std::io::Result<()> {
+    fn flush(&mut self) -> io::Result<()> {
         Ok(())
     }
 }
 
 impl Transport for Repeated<'_> {
-    fn set_read_timeout(&mut self, timeout: Duration) -> std::io::Result<()> {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         black_box(timeout);
         Ok(())
     }
 
-    fn set_write_timeout(&mut self, timeout: Duration) -> std::io::Result<()> {
+    fn set_write_timeout(&mut self, timeout: Duration) -> io::Result<()> {
         black_box(timeout);
         Ok(())
+    }
+}
+
+/// What a task sees of a stream.
+struct Ready<'a> {
+    repeated: Repeated<'a>,
+    /// Whether it can be read, if it has to be waited for.
+    waits: Option<&'a Cell<bool>>,
+}
+
+impl AsyncRead for Ready<'_> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        if self.waits.is_some_and(|can_read| !can_read.replace(false)) {
+            return Poll::Pending;
+        }
+        let bytes = self.repeated.next(buf.remaining());
+        buf.put_slice(bytes);
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Ready<'_> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Poll::Ready(self.repeated.write(buf))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
     }
 }
 

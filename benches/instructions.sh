@@ -25,7 +25,7 @@ if ! command -v valgrind >/dev/null; then
         apt-get install -qy --no-install-recommends valgrind
 fi
 
-binary=$(cargo bench -p benches --bench instructions --no-run --message-format=json 2>/dev/null |
+binary=$(cargo bench -p benches --bench instructions --features adapters --no-run --message-format=json 2>/dev/null |
     sed -n 's/.*"executable":"\([^"]*instructions-[^"]*\)".*/\1/p')
 [ -x "$binary" ] || { echo "the bench was not built" >&2; exit 1; }
 
