@@ -172,8 +172,9 @@ impl ReceiveBuf {
         let (held, is_shared) = (self.held(), self.is_shared);
         let allocation = self.allocation as usize;
         let mut unused = if held == 0 {
-            let emptied = Self { received: self.received, ..Self::new() };
-            core::mem::replace(self, emptied).storage
+            let storage = core::mem::take(&mut self.storage);
+            *self = Self { received: self.received, ..Self::new() };
+            storage
         } else if allocation > MUCH && held <= allocation / MUCH_LESS {
             self.move_to(BytesMut::with_capacity(held))
         } else {
@@ -192,7 +193,11 @@ impl ReceiveBuf {
     /// Goes on in the memory of `spare`, if that is larger and what is held here is little beside it.
     pub(crate) fn reuse(&mut self, spare: &mut BytesMut) {
         let room = spare.capacity();
-        if room > self.storage.capacity() && self.held() <= room / MUCH_LESS {
+        if self.storage.capacity() == 0 {
+            core::mem::swap(&mut self.storage, spare);
+            self.allocation = size_of_allocation(&self.storage);
+            (self.initialised, self.is_shared, self.is_roomy) = (0, false, false);
+        } else if room > self.storage.capacity() && self.held() <= room / MUCH_LESS {
             self.move_to(core::mem::take(spare));
         }
     }

@@ -304,41 +304,39 @@ impl TransmitBuf {
     /// Gives the memory that holds nothing to `spare`, or frees it: all of it if everything has been
     /// written, and most of it if little waits in much.
     pub(crate) fn release_to(&mut self, spare: &mut Self) {
-        let mut unused = Self::new();
-        if self.is_empty() {
-            unused.written = self.written;
-            core::mem::swap(self, &mut unused);
+        let (mut packed, mut extra) = if self.is_empty() {
+            (core::mem::take(&mut self.packed), self.extra.take())
         } else {
-            self.shrink_to(&mut unused.packed);
+            (self.shrink(), None)
+        };
+        if !(spare.packed.capacity()..=KEEP_AT_MOST).contains(&packed.capacity()) {
+            return;
         }
-        if unused.packed.capacity() >= spare.packed.capacity() {
-            unused.packed.clear();
-            if let Some(extra) = &mut unused.extra {
-                extra.newest = Note::default();
-            }
-            unused.extra.take_if(|extra| extra.is_large());
-            if unused.packed.capacity() <= KEEP_AT_MOST {
-                *spare = unused;
-            }
+        packed.clear();
+        if let Some(extra) = &mut extra {
+            extra.newest = Note::default();
         }
+        (spare.packed, spare.extra) = (packed, extra.filter(|extra| !extra.is_large()));
     }
 
     /// Moves to memory of its own what is left of the packed bytes, if that is little in much.
-    fn shrink_to(&mut self, unused: &mut Vec<u8>) {
+    /// Returns what it lay in.
+    fn shrink(&mut self) -> Vec<u8> {
         let left = self.packed.get(self.head()..).unwrap_or_default();
         if self.packed.capacity() > MUCH && left.len() <= self.packed.capacity() / MUCH_LESS {
             let left = left.to_vec();
-            *unused = core::mem::replace(&mut self.packed, left);
             if let Some(extra) = &mut self.extra {
                 extra.forget_head();
             }
+            return core::mem::replace(&mut self.packed, left);
         }
+        Vec::new()
     }
 
     /// Goes on in the memory of `spare`, if that is larger and nothing waits here.
     pub(crate) fn reuse(&mut self, spare: &mut Self) {
         if self.is_empty() && self.packed.capacity() < spare.packed.capacity() {
-            *self = Self { written: self.written, ..core::mem::take(spare) };
+            (self.packed, self.extra) = (core::mem::take(&mut spare.packed), spare.extra.take());
             if let Some(extra) = &mut self.extra {
                 extra.newest = Note::at(self.written);
             }

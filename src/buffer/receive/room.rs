@@ -33,6 +33,12 @@ impl ReceiveBuf {
     #[inline(never)]
     pub(super) fn prepare_anew(&mut self, size: usize) {
         self.rewind();
+        let is_between = self.storage.is_empty() && self.expected <= self.received;
+        if is_between && self.storage.capacity() >= size.max(self.like_last()) {
+            // Nearly every read begins like that.
+            self.lent_end = usize::MAX;
+            return;
+        }
         let held = self.held();
         let missing = self.missing();
         if missing > 0 && self.expected_len as usize >= size - size / 8 {

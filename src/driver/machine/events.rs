@@ -217,6 +217,9 @@ impl Driver {
 
     /// Tells a close once the peer was told, and the end once the transport is done.
     fn advance_ending(&mut self) -> Result<Found, DriverError> {
+        if self.ending.is_none() {
+            return Ok(Found::Wait);
+        }
         let (is_told, is_done) = (self.is_peer_told(), self.is_done());
         let Some(ending) = &mut self.ending else { return Ok(Found::Wait) };
         if is_told && let Some(closed) = ending.tell_closed() {
