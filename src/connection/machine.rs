@@ -206,6 +206,9 @@ impl Connection {
     /// for an example.
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
+        if self.endpoint.is_behind() {
+            self.endpoint.catch_up(now, self.receiver.received());
+        }
         self.endpoint.handle_timeout(now);
     }
 
@@ -340,17 +343,24 @@ impl Connection {
         if self.endpoint.life().is_eof() {
             return Err(self.fail(ConnectionError::UnexpectedEof));
         }
+        if self.endpoint.is_behind() {
+            self.endpoint.note_unjudged();
+            return Ok(self.endpoint.poll_writable().map(Ready::Writable));
+        }
         // Nothing is due before the time was told first.
         if !self.endpoint.is_timed() {
             self.endpoint.note_processed(self.receiver.received());
             return Ok(self.endpoint.poll_writable().map(Ready::Writable));
         }
-        let processed =
-            Processed { received: self.receiver.received(), arriving: self.receiver.arriving() };
-        match self.endpoint.settle(processed) {
+        match self.endpoint.settle(self.processed()) {
             Some(error) => Err(self.fail(error)),
             None => Ok(self.endpoint.poll_writable().map(Ready::Writable)),
         }
+    }
+
+    #[inline(always)]
+    fn processed(&self) -> Processed {
+        Processed { received: self.receiver.received(), arriving: self.receiver.arriving() }
     }
 
     /// Fails the connection (§7.1.7). Nothing more is made of what has arrived.
@@ -462,6 +472,21 @@ impl Connection {
     /// Notes that something has arrived, although nobody asks for events: the peer lives.
     pub(crate) fn note_input(&mut self) {
         self.endpoint.note_input(self.receiver.received());
+    }
+
+    /// Notes that something has arrived at a time that is told later.
+    pub(crate) const fn note_behind(&mut self) {
+        self.endpoint.note_behind();
+    }
+
+    /// Returns whether something has arrived that is not dated.
+    pub(crate) const fn is_behind(&self) -> bool {
+        self.endpoint.is_behind()
+    }
+
+    /// Dates what has arrived at a time that is told now, when all of it was processed.
+    pub(crate) fn catch_up_processed(&mut self, now: Timestamp) {
+        self.endpoint.catch_up_processed(now, self.processed());
     }
 
     /// Notes that nobody reads from the transport: the peer's silence means nothing.

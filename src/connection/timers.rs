@@ -72,6 +72,8 @@ enum Heartbeat {
 #[derive(Clone, Copy, Debug)]
 struct Probe {
     digest: u32,
+    /// Whether its Pong has come, which is not dated.
+    is_answered: bool,
     /// `NEVER` until it is dated.
     sent: Time,
 }
@@ -83,6 +85,15 @@ pub(super) struct Progress {
     pub(super) written: u64,
     /// Whether nothing waits.
     pub(super) is_empty: bool,
+}
+
+/// When something happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Dated {
+    /// At a time that is told later.
+    Later,
+    /// At the time that was told last.
+    Now,
 }
 
 /// What a connection knows when nothing is left to process.
@@ -127,6 +138,14 @@ impl Timers {
             probe: None,
             round_trip: Time::NEVER,
             pings: 0,
+        }
+    }
+
+    /// Takes the time, and dates a Pong that has come before it was told.
+    pub(super) fn catch_up(&mut self, now: Timestamp) {
+        self.note_now(now);
+        if let Some(probe) = self.probe.take_if(|probe| probe.is_answered) {
+            self.round_trip = self.now.since(probe.sent);
         }
     }
 
@@ -190,6 +209,7 @@ impl Timers {
     }
 
     /// Notes what has arrived by now; returns whether anything has since the last time.
+    #[inline(always)]
     pub(super) fn settle(&mut self, settled: Settled) -> bool {
         let Settled { received, is_noted, delivered, arriving } = settled;
         let is_fresh = received != self.received || is_noted;
@@ -233,6 +253,13 @@ impl Timers {
         self.unjudged.is_multiple_of(READS_UNJUDGED)
     }
 
+    /// Notes that all input is processed, which is not dated: deadlines are looked at when it is.
+    pub(super) const fn note_unjudged(&mut self) {
+        if !(self.unjudged + 1).is_multiple_of(READS_UNJUDGED) {
+            self.unjudged += 1;
+        }
+    }
+
     /// Judges what such a look has found. When something had come, it must be found again by the
     /// next look: what arrived in time has been read by then.
     pub(super) fn judge(&mut self, overdue: Option<ConnectionError>) -> Option<ConnectionError> {
@@ -253,7 +280,7 @@ impl Timers {
         }
         self.pings = self.pings.wrapping_add(1);
         let payload = self.pings.to_be_bytes();
-        self.probe = Some(Probe { digest: digest(&payload), sent: self.now });
+        self.probe = Some(Probe { digest: digest(&payload), is_answered: false, sent: self.now });
         Some(payload)
     }
 
@@ -268,18 +295,20 @@ impl Timers {
     pub(super) fn note_ping(&mut self, payload: &[u8]) {
         let is_awaited = |probe: &Probe| self.now < probe.sent.after(PROBE_TIMEOUT);
         if !self.probe.as_ref().is_some_and(is_awaited) {
-            self.probe = Some(Probe { digest: digest(payload), sent: Time::NEVER });
+            self.probe =
+                Some(Probe { digest: digest(payload), is_answered: false, sent: Time::NEVER });
         }
     }
 
-    /// Notes a Pong: if it answers the Ping that was noted, the way there and back is known.
-    pub(super) fn note_pong(&mut self, payload: &[u8]) {
-        if let Some(Probe { digest: wanted, sent }) = self.probe
-            && sent != Time::NEVER
-            && wanted == digest(payload)
-        {
-            self.round_trip = self.now.since(sent);
-            self.probe = None;
+    /// Notes a Pong: if it answers the Ping that was noted, the way there and back is known, or will
+    /// be when the time is told that it came at.
+    pub(super) fn note_pong(&mut self, payload: &[u8], dated: Dated) {
+        let answers = |probe: &mut Probe| {
+            probe.is_answered |= probe.sent != Time::NEVER && probe.digest == digest(payload);
+            probe.is_answered
+        };
+        if self.probe.as_mut().is_some_and(answers) && dated == Dated::Now {
+            self.catch_up(self.now.into());
         }
     }
 

@@ -13,6 +13,7 @@
 //!   [`handle_write_error`](Driver::handle_write_error).
 //! - [`want_read`](Driver::want_read): a buffer to read into. Report by
 //!   [`handle_read`](Driver::handle_read), [`handle_read_error`](Driver::handle_read_error).
+//!   [`handle_read_with`](Driver::handle_read_with) looks at the clock less often.
 //!
 //! If the transport would block, report nothing, and ask again when the transport is ready. Wait
 //! until the time of [`poll_timeout`](Driver::poll_timeout) at most, and call

@@ -6,6 +6,7 @@ use sanswire::driver::DriverError;
 use sanswire::{Config, ConnectionError, PingWhen, Role};
 
 use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, secs};
+use crate::numbers::Random;
 
 const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
@@ -123,6 +124,100 @@ fn what_is_read_ahead_is_dated_when_it_is_read() {
     hand.now = secs(15);
     hand.read(&hand.by_peer(TEXT, b"x"));
     assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(35)));
+}
+
+/// Something that a peer may send, which may end within a frame or begin there.
+fn anything(random: &mut Random, hand: &Hand, last_ping: &[u8]) -> Vec<u8> {
+    match random.below(6) {
+        0 => hand.by_peer(PING, b"x"),
+        1 => hand.by_peer(PONG, last_ping),
+        2 => hand.by_peer(BINARY, &[7; 3_000]),
+        _ => hand.by_peer(TEXT, b"0123456789"),
+    }
+}
+
+#[test]
+fn what_is_read_without_the_time_is_dated_by_the_next_one() {
+    let base = Config::default().message_timeout(secs(11)).hold_timeout(secs(900));
+    for seed in 0..300 {
+        let mut random = Random::new(seed);
+        let config = match seed % 3 {
+            0 => base.clone().idle_timeout(secs(13)),
+            1 => base.clone().ping_when(PingWhen::Silent),
+            _ => base.clone(),
+        };
+        let mut hands = [false, true].map(|is_lazy| {
+            let mut hand = Hand::open(Role::Server, &config);
+            hand.is_lazy = is_lazy;
+            hand
+        });
+        let (mut sent, mut last_ping) = (Vec::new(), Vec::new());
+        for step in 0..40 {
+            let now = hands[0].now + Duration::from_millis(1 + random.next() % 9_000);
+            let reads: Vec<_> = (0..random.below(5))
+                .map(|_| {
+                    if sent.is_empty() || random.below(3) == 0 {
+                        sent.extend(anything(&mut random, &hands[0], &last_ping));
+                    }
+                    let len = 1 + random.below(sent.len());
+                    sent.drain(..len).collect::<Vec<_>>()
+                })
+                .collect();
+            let outcomes = hands.each_mut().map(|hand| {
+                let mut told = hand.pass_until(now);
+                for read in &reads {
+                    hand.read_ahead(read);
+                    told.extend(hand.take());
+                }
+                told.extend(hand.settle());
+                let round_trip = hand.connection().round_trip_time();
+                (told, hand.frames(), hand.driver.poll_timeout(), round_trip)
+            });
+            assert_eq!(outcomes[0], outcomes[1], "seed {seed}, step {step}");
+            let [(told, frames, ..), _] = outcomes;
+            if let Some((_, payload)) = frames.into_iter().rfind(|(first, _)| *first == PING) {
+                last_ping = payload;
+            }
+            if matches!(told.last(), Some(Told::Failed(_) | Told::Over)) {
+                break;
+            }
+        }
+    }
+}
+
+#[test]
+fn a_read_that_follows_at_once_asks_for_the_time_later() {
+    let silent = Config::default().ping_when(PingWhen::Silent);
+    let mut hand = Hand::open(Role::Server, &silent);
+    hand.is_lazy = true;
+    hand.read(&hand.by_peer(TEXT, b"x"));
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(20)));
+    hand.now = secs(19);
+    hand.read(&hand.by_peer(TEXT, b"x"));
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(0)));
+    assert_eq!(hand.take(), [Told::Text("x".into()), Told::Text("x".into())]);
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(0)));
+    hand.driver.handle_timeout(secs(19));
+    assert!(hand.take().is_empty() && !hand.driver.wants_write());
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(39)));
+}
+
+#[test]
+fn a_driver_that_is_handed_over_with_undated_input_has_not_failed() {
+    let config = Config::default().message_timeout(secs(10));
+    let mut hand = Hand::open(Role::Server, &config);
+    hand.is_lazy = true;
+    hand.read(&hand.by_peer(TEXT, b"x"));
+    assert_eq!(hand.take(), [Told::Text("x".into())]);
+    // Another follows at once, which is not dated.
+    hand.read(&hand.by_peer(TEXT, b"xyz")[..7]);
+    assert!(hand.take().is_empty());
+    hand.driver.handle_pause(secs(60));
+    assert!(hand.take().is_empty() && !hand.driver.is_ending());
+    let mut connection = hand.driver.into_connection().unwrap();
+    assert!(connection.poll_event().unwrap().is_none());
+    // The next is a heartbeat: the message has just begun.
+    assert_eq!(connection.poll_timeout().map(Duration::from), Some(secs(20)));
 }
 
 #[test]

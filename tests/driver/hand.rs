@@ -55,6 +55,8 @@ pub(crate) enum Did {
 pub(crate) struct Hand {
     pub(crate) driver: Driver,
     pub(crate) now: Duration,
+    /// Whether reads tell the time only where it is asked for.
+    pub(crate) is_lazy: bool,
     pub(crate) request: Option<Box<Request>>,
     pub(crate) written: Vec<u8>,
     /// The answer to each message, if there is one.
@@ -67,6 +69,7 @@ impl Hand {
         Self {
             driver,
             now: Duration::ZERO,
+            is_lazy: false,
             request: None,
             written: Vec::new(),
             answer: None,
@@ -176,7 +179,11 @@ impl Hand {
         let len = spare.len().min(bytes.len());
         spare[..len].copy_from_slice(&bytes[..len]);
         input.commit(len);
-        self.driver.handle_read(len, self.now);
+        if self.is_lazy {
+            self.driver.handle_read_with(len, || self.now);
+        } else {
+            self.driver.handle_read(len, self.now);
+        }
         len
     }
 

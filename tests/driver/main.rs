@@ -9,6 +9,9 @@ mod app;
 mod closing;
 mod deadlines;
 mod hand;
+#[path = "../support/random.rs"]
+#[allow(dead_code, reason = "other tests need all of it")]
+mod numbers;
 mod opening;
 mod order;
 mod random;

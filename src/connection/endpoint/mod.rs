@@ -18,7 +18,7 @@ use crate::connection::masking_keys::MaskingKeys;
 #[cfg(feature = "split")]
 use crate::connection::output::Mark;
 use crate::connection::output::Output;
-use crate::connection::timers::{Settled, Timers};
+use crate::connection::timers::{Dated, Settled, Timers};
 use crate::error::{ConnectionError, SendError};
 #[cfg(feature = "deflate")]
 use crate::extension::Deflater;
@@ -39,6 +39,9 @@ pub(super) struct Endpoint {
     has_noted: bool,
     /// Whether a message was sent that the timers do not know of.
     has_sent: bool,
+    /// Whether something has arrived at a time that is told later. Until then, the timers do not know
+    /// of it.
+    is_behind: bool,
     /// What the short way to send may do.
     allowance: Allowance,
     /// Touched by the short way alone; all others take it from [`Self::output`].
@@ -83,6 +86,7 @@ impl Endpoint {
             has_received: false,
             has_noted: false,
             has_sent: false,
+            is_behind: false,
             allowance: Allowance::default(),
             output: Output::new(config, keys),
             rare: Box::new(Rare {
@@ -120,7 +124,8 @@ impl Endpoint {
     }
 
     pub(super) fn receive_pong(&mut self, payload: &[u8]) {
-        self.rare.timers.note_pong(payload);
+        let dated = if self.is_behind { Dated::Later } else { Dated::Now };
+        self.rare.timers.note_pong(payload, dated);
     }
 
     /// Takes the peer's Close frame, and answers it if ours has not been sent.
@@ -210,6 +215,7 @@ impl Endpoint {
 
     pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
         match self.life.phase() {
+            Phase::Open if self.is_behind => Some(self.now()),
             Phase::Open => self.rare.timers.next(self.output.progress(), self.has_sent),
             Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) => {
                 if self.ready_state() == ReadyState::Closed {
@@ -226,6 +232,7 @@ impl Endpoint {
     /// messages, because the rest of a message may wait in the input.
     pub(super) fn poll_timeout_unread(&self) -> Option<Timestamp> {
         match self.life.phase() {
+            Phase::Open if self.is_behind => Some(self.now()),
             Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
             Phase::Connecting
             | Phase::CloseSent
@@ -253,6 +260,38 @@ impl Endpoint {
         self.has_noted |= self.rare.timers.note_input(received);
     }
 
+    /// Notes that something has arrived at a time that is told later.
+    pub(super) const fn note_behind(&mut self) {
+        self.is_behind = true;
+    }
+
+    /// Returns whether something has arrived that is not dated.
+    #[inline]
+    pub(super) const fn is_behind(&self) -> bool {
+        self.is_behind
+    }
+
+    /// Notes that all input is processed, which is not dated.
+    pub(super) fn note_unjudged(&mut self) {
+        self.rare.timers.note_unjudged();
+    }
+
+    /// Dates what has arrived since the time was told last, when it was not all processed.
+    #[inline(never)]
+    pub(super) fn catch_up(&mut self, now: Timestamp, received: u64) {
+        self.is_behind = false;
+        self.rare.timers.catch_up(now);
+        self.note_input(received);
+    }
+
+    /// As [`catch_up`](Self::catch_up), when all of it was processed.
+    #[inline(never)]
+    pub(super) fn catch_up_processed(&mut self, now: Timestamp, processed: Processed) {
+        self.is_behind = false;
+        self.rare.timers.catch_up(now);
+        self.date(processed);
+    }
+
     /// Notes that nobody reads from the transport: the peer's silence means nothing.
     pub(super) fn note_not_reading(&mut self) {
         self.rare.timers.note_heard();
@@ -260,11 +299,8 @@ impl Endpoint {
 
     /// Returns what was waited for too long, now that all input is processed.
     pub(super) fn settle(&mut self, processed: Processed) -> Option<ConnectionError> {
+        let is_fresh = self.date(processed);
         let timers = &mut self.rare.timers;
-        let delivered = core::mem::take(&mut self.has_received);
-        let Processed { received, arriving } = processed;
-        let is_noted = core::mem::take(&mut self.has_noted);
-        let is_fresh = timers.settle(Settled { received, is_noted, delivered, arriving });
         match self.life.phase() {
             Phase::Open if timers.is_look_due(is_fresh) => {
                 let overdue = timers.overdue(self.has_sent);
@@ -277,6 +313,15 @@ impl Endpoint {
             | Phase::Failed(_)
             | Phase::Closed(_) => None,
         }
+    }
+
+    /// Dates all input, which is processed. Returns whether anything has come since the last time.
+    #[inline(always)]
+    fn date(&mut self, processed: Processed) -> bool {
+        let delivered = core::mem::take(&mut self.has_received);
+        let Processed { received, arriving } = processed;
+        let is_noted = core::mem::take(&mut self.has_noted);
+        self.rare.timers.settle(Settled { received, is_noted, delivered, arriving })
     }
 
     /// Returns whether the time was ever told.

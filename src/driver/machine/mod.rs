@@ -102,6 +102,8 @@ pub struct Driver {
     /// How much may be done before others get a turn: messages, and KiB that are processed.
     credit: i32,
     reads: Reads,
+    /// How many reads there were since one told the time and nobody waited.
+    burst: u8,
     /// What [`Self::want_write`] has asked for last.
     asked: Asked,
     writing: Writing,
@@ -209,6 +211,7 @@ impl Driver {
             ending: None,
             credit: CREDIT,
             reads: Reads::default(),
+            burst: 0,
             asked: Asked::Nothing,
             writing: Writing::Open,
             answers: Answers::None,
@@ -352,6 +355,7 @@ impl Driver {
 
     /// Releases unused memory. Call it before a wait.
     pub fn release_memory(&mut self) {
+        self.burst = 0;
         self.connection.release_memory();
     }
 
@@ -359,6 +363,7 @@ impl Driver {
     /// Call it before a wait, in place of [`release_memory`](Self::release_memory). What `spare`
     /// does not keep is freed.
     pub fn release_memory_to(&mut self, spare: &mut SpareBuffers) {
+        self.burst = 0;
         self.connection.release_memory_to(spare);
     }
 

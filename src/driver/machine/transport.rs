@@ -95,7 +95,34 @@ impl Driver {
     /// Reports that `len` bytes were read into the buffer of [`want_read`](Self::want_read), at the
     /// time `now`. A `len` of 0 is the end of the stream.
     pub fn handle_read(&mut self, len: usize, now: impl Into<Timestamp>) {
-        let now = now.into();
+        self.note_read(len);
+        self.set_time(now.into());
+        if !self.is_quiet {
+            self.connection.note_input();
+        }
+        self.is_quiet = false;
+    }
+
+    /// Reports a read as [`handle_read`](Self::handle_read) does, and calls `clock` only if the time
+    /// is needed.
+    ///
+    /// The time is needed for the first read after a wait, which is one after
+    /// [`release_memory`](Self::release_memory) or [`handle_timeout`](Self::handle_timeout), and then
+    /// for every eighth read. The other reads count as made at the time of the next `handle_timeout`.
+    /// Until that call, [`poll_timeout`](Self::poll_timeout) returns a time in the past. Reading a
+    /// clock takes as long as receiving several small messages.
+    pub fn handle_read_with<T: Into<Timestamp>>(&mut self, len: usize, clock: impl FnOnce() -> T) {
+        let is_first = self.burst == 0;
+        self.burst = (self.burst + 1) % READS_AT_ONCE;
+        if is_first {
+            return self.handle_read(len, clock());
+        }
+        self.note_read(len);
+        self.connection.note_behind();
+        self.is_quiet = false;
+    }
+
+    fn note_read(&mut self, len: usize) {
         if len == 0 {
             self.handle_read_error();
         } else {
@@ -110,11 +137,6 @@ impl Driver {
                 ending.note_read(len);
             }
         }
-        self.set_time(now);
-        if !self.is_quiet {
-            self.connection.note_input();
-        }
-        self.is_quiet = false;
     }
 
     /// Reports that nothing more can be read. What arrived before is delivered; then the connection
@@ -250,6 +272,10 @@ impl Driver {
     #[doc(alias = "heartbeat")]
     pub fn handle_timeout(&mut self, now: impl Into<Timestamp>) {
         let now = now.into();
+        self.burst = 0;
+        if self.connection.is_behind() && self.is_quiet {
+            self.connection.catch_up_processed(now);
+        }
         if !self.is_readable() {
             self.connection.note_not_reading();
         }
@@ -283,6 +309,9 @@ impl Driver {
         }
     }
 }
+
+/// How many reads in a row have one time.
+const READS_AT_ONCE: u8 = 8;
 
 /// What is read while no event is taken, to see that the peer lives.
 const READ_AHEAD: usize = 64 << 10;
