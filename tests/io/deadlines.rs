@@ -15,7 +15,7 @@ use std::time::Duration;
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits, Request};
 use sanswire::io::Timeout;
 use sanswire::io::tokio::WebSocket;
-use sanswire::{AfterClose, Config, Connection, ConnectionError, Error};
+use sanswire::{AfterClose, Config, Connection, ConnectionError, Error, PingWhen};
 use tokio::io::{
     AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf, duplex,
 };
@@ -65,6 +65,52 @@ async fn a_quiet_peer_that_answers_pings_lives_on() {
     assert!(server.connection().round_trip_time().is_some());
     server.close(1000, "").await.unwrap();
     assert_eq!(client.await.unwrap().unwrap(), None);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_busy_peer_that_falls_silent_is_pinged_and_given_up_in_time() {
+    for (when, begin_of_ping) in [(PingWhen::Silent, 49), (PingWhen::Always, 40)] {
+        let (mut server, mut peer) = server(1000, &Config::default().ping_when(when));
+        let begin = Instant::now();
+        let peer = tokio::spawn(async move {
+            for _ in 0..29 {
+                sleep(millis(1_000)).await;
+                peer.write_all(&masked(0x82, b"x")).await.unwrap();
+            }
+            let mut pings = Vec::new();
+            let mut seen = [0; 6];
+            while peer.read_exact(&mut seen).await.is_ok() && seen[0] == 0x89 {
+                pings.push(begin.elapsed().as_secs());
+            }
+            pings
+        });
+        let handled = server.run(|_, _| {}).await;
+        let limit = Duration::from_secs(20);
+        assert_failed(handled, ConnectionError::PongTimeout { limit });
+        assert_eq!(begin.elapsed(), Duration::from_secs(begin_of_ping + 20));
+        drop(server);
+        // The first ones waited in the pipe until the peer read.
+        assert_eq!(peer.await.unwrap().last(), Some(&begin_of_ping));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_timer_wakes_the_task_that_waits_last() {
+    let (mut server, _peer) = server(1000, &Config::default());
+    let begin = Instant::now();
+    assert!(timeout(millis(5_000), server.recv()).await.is_err());
+    // The timer was set by another task, and fires no earlier for this one.
+    let mut server = tokio::spawn(async move {
+        let other = timeout(millis(5_000), server.recv());
+        assert!(other.await.is_err());
+        server
+    })
+    .await
+    .unwrap();
+    let failed = tokio::spawn(async move { server.recv().await });
+    let limit = Duration::from_secs(20);
+    assert_failed(failed.await.unwrap(), ConnectionError::PongTimeout { limit });
+    assert_eq!(begin.elapsed(), Duration::from_secs(40));
 }
 
 #[tokio::test(start_paused = true)]

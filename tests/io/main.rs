@@ -46,3 +46,5 @@ mod smol;
 mod spare;
 #[cfg(feature = "tokio")]
 mod tokio;
+#[cfg(any(feature = "futures-io", feature = "tokio"))]
+mod turns;

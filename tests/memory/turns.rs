@@ -15,6 +15,9 @@ use std::rc::Rc;
 
 use bytes::BufMut;
 use sanswire::io::poll::WebSocket;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpListener, TcpStream};
+
 use sanswire::{Config, Connection, Error, Event, Input, Role, TransmitBuf};
 
 use crate::heap::{Heap, heap_of};
@@ -218,4 +221,37 @@ fn what_is_refused_leaves_nothing_behind() {
     let heap = heap_of(|| assert!(poll(other.send(&[7; 60_000][..])).is_ready()));
     assert!(heap.bytes < 1_000, "{heap:?}");
     assert!(Heap::now().live - before < 1_000);
+}
+
+/// Over a socket, timers and wake-ups included.
+#[tokio::test]
+async fn a_turn_on_tokio_asks_for_nothing() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut server =
+        sanswire::io::tokio::WebSocket::from_driver(stream, Connection::server(&Config::default()));
+    let serving = tokio::spawn(async move {
+        let answer = |event: Event<'_>, commands: &mut sanswire::Commands<'_>| {
+            if let Event::Binary(payload) = event {
+                commands.send(&payload).unwrap();
+            }
+        };
+        server.run(answer).await
+    });
+    let message = frame(FIN | BINARY, &[7; 1_000]);
+    let (sent, mut read) = (from(Role::Client, &message), vec![0; message.len()]);
+    let mut live = Vec::with_capacity(2);
+    for rounds in [10, 200] {
+        let before = Heap::now().allocations;
+        for _ in 0..rounds {
+            client.write_all(&sent).await.unwrap();
+            client.read_exact(&mut read).await.unwrap();
+        }
+        assert!(rounds == 10 || Heap::now().allocations == before);
+        live.push(Heap::now().live);
+    }
+    assert_eq!((live[0], read), (live[1], message));
+    drop(client);
+    serving.await.unwrap().unwrap_err();
 }

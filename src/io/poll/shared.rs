@@ -53,15 +53,6 @@ struct Sleepers {
     is_loose: AtomicBool,
 }
 
-/// What becomes of a wait that is not wanted any more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Given {
-    /// Nobody knows.
-    Away,
-    /// It is given up, and the other side is woken.
-    Up,
-}
-
 struct Readable(Arc<Sleepers>);
 
 struct Writable(Arc<Sleepers>);
@@ -109,7 +100,7 @@ impl<T: PollTransport> Side<T> {
         mut poll: impl FnMut(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
     ) -> R {
         let mut wait = Wait { side: self, is_over: false };
-        let done = poll_fn(|cx| self.poll_for(Given::Up, cx, &mut poll)).await;
+        let done = poll_fn(|cx| self.poll_for(false, cx, &mut poll)).await;
         wait.is_over = true;
         done
     }
@@ -121,12 +112,13 @@ impl<T: PollTransport> Side<T> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
     ) -> Poll<R> {
-        self.poll_for(Given::Away, cx, poll)
+        self.poll_for(true, cx, poll)
     }
 
+    /// Polls, for a wait that the other side hears of when it is given up, unless it `is_loose`.
     fn poll_for<R>(
         &self,
-        given: Given,
+        is_loose: bool,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Shell<T>, Wakers<'_>) -> Poll<R>,
     ) -> Poll<R> {
@@ -134,7 +126,7 @@ impl<T: PollTransport> Side<T> {
         // Before the poll, or what happens meanwhile would wake nobody.
         sleepers.register(self.half, cx.waker());
         if self.half == Half::Receiver {
-            sleepers.is_loose.store(given == Given::Away, Ordering::Relaxed);
+            sleepers.is_loose.store(is_loose, Ordering::Relaxed);
         }
         let wakers = Wakers { read: readable, write: writable };
         let polled = self.with(|shell| {
@@ -207,11 +199,7 @@ impl Half {
 
 impl Sleepers {
     fn register(&self, half: Half, waker: &Waker) {
-        let mut slot = self.slot(half);
-        match &mut *slot {
-            Some(registered) => registered.clone_from(waker),
-            None => *slot = Some(waker.clone()),
-        }
+        self.slot(half).get_or_insert_with(|| waker.clone()).clone_from(waker);
     }
 
     fn waits(&self, half: Half) -> bool {

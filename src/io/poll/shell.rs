@@ -247,7 +247,8 @@ impl<T: PollTransport> Shell<T> {
         } else if self.driver.is_over() {
             io::Error::from(io::ErrorKind::BrokenPipe).into()
         } else {
-            return self.poll_io(wakers).map(Ok);
+            let moved = self.poll_io(wakers);
+            return if self.has_sent() { Poll::Ready(Ok(())) } else { moved.map(Ok) };
         }))
     }
 
@@ -260,14 +261,15 @@ impl<T: PollTransport> Shell<T> {
         Poll::Pending
     }
 
-    /// Writes and reads what can be, and tells the time; ready when anything has happened.
+    /// Writes and reads what can be, and tells the time; ready when an event may have come of it. If
+    /// not, there is somebody to wake for all that can come.
     fn poll_io(&mut self, wakers: Wakers<'_>) -> Poll<()> {
         let mut write = Context::from_waker(wakers.write);
         self.armed = Armed::default();
         if Attached::shut_down(&mut self.attached, &mut self.driver, wakers.write) {
             return Poll::Ready(());
         }
-        let mut has_moved = false;
+        let mut has_written = false;
         spare::reuse(&mut self.driver);
         while let Some(wanted) = self.driver.want_write() {
             let written = match wanted {
@@ -286,16 +288,17 @@ impl<T: PollTransport> Shell<T> {
                     break;
                 }
             }
-            has_moved = true;
+            has_written = true;
         }
         // Behind a write there may be an event: a closing handshake is complete, or there is room.
-        if has_moved && self.driver.has_event() {
+        if has_written && self.driver.has_event() {
             return Poll::Ready(());
         }
         if let Some(mut input) = self.driver.want_read() {
             match self.transport.poll_read(&mut Context::from_waker(wakers.read), &mut input) {
                 Poll::Ready(Ok(len)) => {
-                    self.driver.handle_read(len, self.transport.now().saturating_add(self.base));
+                    let clock = || self.transport.now().saturating_add(self.base);
+                    self.driver.handle_read_with(len, clock);
                 }
                 Poll::Ready(Err(error)) => {
                     self.failure.note(error, &self.driver);
@@ -307,16 +310,22 @@ impl<T: PollTransport> Shell<T> {
                 return Poll::Ready(());
             }
         }
-        if let Some(at) = self.driver.poll_timeout() {
-            if self.transport.poll_timer(&mut write, at.saturating_sub(self.base)).is_ready() {
-                self.driver.handle_timeout(self.transport.now().saturating_add(self.base));
+        while let Some(at) = self.driver.poll_timeout() {
+            // The time of what was read or sent is asked for at once.
+            let is_later = at > self.driver.now();
+            let at_transport = at.saturating_sub(self.base);
+            if is_later && self.transport.poll_timer(&mut write, at_transport).is_pending() {
+                self.armed.until = Some(at);
+                break;
+            }
+            self.driver.handle_timeout(self.transport.now().saturating_add(self.base));
+            if self.driver.has_event() || self.driver.wants_write() {
                 return Poll::Ready(());
             }
-            self.armed.until = Some(at);
         }
         // An idle connection holds no memory, and nobody may come back for more than this.
         spare::release(&mut self.driver);
-        if has_moved || self.driver.is_over() { Poll::Ready(()) } else { Poll::Pending }
+        if self.driver.is_over() { Poll::Ready(()) } else { Poll::Pending }
     }
 
     /// Has the transport wake somebody for all there is to do, and does what can be done at once.
