@@ -215,7 +215,10 @@ impl Driven {
         let text = String::from_utf8(payload.clone()).unwrap();
         match passed {
             Passed::Bytes => commands.send(Bytes::from(payload)),
-            Passed::BytesByReference => commands.send(&Bytes::from(payload)),
+            Passed::BytesByReference => {
+                let bytes = Bytes::from(payload);
+                commands.send(&bytes)
+            }
             Passed::Prepared => commands.send(&Prepared::text(&text)),
             Passed::Shared => {
                 let bytes = Bytes::from(payload);
