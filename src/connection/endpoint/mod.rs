@@ -32,7 +32,6 @@ use crate::utf8::Utf8Bytes;
 #[derive(Debug)]
 pub(super) struct Endpoint {
     life: Life,
-    pong: PongMode,
     /// Whether a message has come to its end that the timers do not know of.
     has_received: bool,
     /// Whether input was noted that has not been processed.
@@ -53,6 +52,7 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 struct Rare {
     timers: Timers,
+    pong: PongMode,
     when_full: WhenFull,
     /// What makes the reason in the Close frame of a failure.
     close_reason: Option<fn(ConnectionError) -> Cow<'static, str>>,
@@ -82,7 +82,6 @@ impl Endpoint {
         let keys = seed.map(|seed| Box::new(MaskingKeys::new(seed)));
         Self {
             life: Life::new(role, config.after_close),
-            pong: config.pong,
             has_received: false,
             has_noted: false,
             has_sent: false,
@@ -91,6 +90,7 @@ impl Endpoint {
             output: Output::new(config, keys),
             rare: Box::new(Rare {
                 timers: Timers::new(config),
+                pong: config.pong,
                 when_full: config.when_full,
                 close_reason: config.close_reason.function(),
                 negotiated: None,
@@ -118,7 +118,7 @@ impl Endpoint {
     // What the peer did.
 
     pub(super) fn receive_ping(&mut self, payload: &[u8]) {
-        if self.pong == PongMode::Automatic {
+        if self.rare.pong == PongMode::Automatic {
             self.output().answer_ping(payload);
         }
     }
