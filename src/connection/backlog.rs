@@ -36,6 +36,10 @@ pub(super) struct Backlog {
     pub(super) dropped: Writable,
     /// What was accepted and is never sent, since that was last reported.
     pub(super) discarded: Option<Discarded>,
+    /// For each of the last that left the backlog: how many had left it then, and where it ends in
+    /// the output. `None` until somebody asks by a mark.
+    #[cfg(feature = "split")]
+    ends: Option<VecDeque<(u64, u64)>>,
 }
 
 /// A frame or message, of which fragments are taken from the front.
@@ -161,16 +165,41 @@ impl Backlog {
         self.count += 1;
     }
 
-    /// Returns how many messages and parts have been queued.
+    /// Returns how many messages and parts have been queued, and notes from now on where they end.
     #[cfg(feature = "split")]
-    pub(super) const fn queued_ever(&self) -> u64 {
+    pub(super) fn mark(&mut self) -> u64 {
+        self.ends.get_or_insert_default();
         self.count
     }
 
-    /// Returns how many of those wait here no more.
+    /// Notes that the last one that left ends there in the output, of which so much is written.
+    #[cfg(feature = "split")]
+    pub(super) fn note_end(&mut self, end: u64, written: u64) {
+        let passed = self.passed();
+        let Some(ends) = &mut self.ends else { return };
+        while ends.front().is_some_and(|(_, end)| *end <= written) {
+            ends.pop_front();
+        }
+        ends.push_back((passed, end));
+    }
+
+    /// Returns where the last of the first `count` that left ends in the output. 0 if it has been
+    /// written, or left before the first [`mark`](Self::mark).
+    #[cfg(feature = "split")]
+    pub(super) fn end_of(&self, count: u64) -> u64 {
+        let ends = self.ends.iter().flatten();
+        ends.rev().find(|(passed, _)| *passed <= count).map_or(0, |(_, end)| *end)
+    }
+
+    /// Returns how many of those that were queued wait here no more.
     #[cfg(feature = "split")]
     pub(super) fn passed(&self) -> u64 {
-        self.count.saturating_sub((self.queue.len() + self.loose.len()) as u64)
+        self.count.saturating_sub(self.waiting_count() as u64)
+    }
+
+    /// Returns how many messages and parts wait.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.queue.len() + self.loose.len()
     }
 
     /// Returns whether nothing of it is to be written.
@@ -181,6 +210,10 @@ impl Backlog {
     /// Returns whether nothing of it is to be written, counted or reported, nor needed for what
     /// comes.
     pub(super) fn is_forgettable(&self) -> bool {
+        #[cfg(feature = "split")]
+        if self.ends.is_some() {
+            return false;
+        }
         self.is_empty()
             && !self.drops_oldest
             && self.unsent == 0

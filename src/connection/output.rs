@@ -213,8 +213,14 @@ impl Output {
 
     /// Frames what waits: behind it comes what is compressed in its turn.
     fn settle_loose(&mut self) {
-        while let Some(message) = self.backlog.as_mut().and_then(|backlog| backlog.next_loose()) {
+        loop {
+            let waiting = self.waiting_count();
+            let Some(message) = self.backlog.as_mut().and_then(|backlog| backlog.next_loose())
+            else {
+                return;
+            };
             self.put_loose(message);
+            self.note_moved(waiting);
         }
     }
 
@@ -417,6 +423,7 @@ impl Output {
     fn move_backlog(&mut self) {
         let room = self.room();
         while self.output.len() < room {
+            let waiting = self.waiting_count();
             let Some(backlog) = &mut self.backlog else { return };
             if let Some(payload) = backlog.pong.take() {
                 self.frame(Flags::control(Opcode::Pong), Source::Borrowed(&payload));
@@ -430,6 +437,7 @@ impl Output {
             } else {
                 return;
             }
+            self.note_moved(waiting);
         }
     }
 

@@ -431,12 +431,12 @@ impl Endpoint {
     }
 
     #[cfg(feature = "split")]
-    pub(super) fn mark(&self) -> Mark {
-        self.output.mark()
+    pub(super) fn mark(&mut self) -> Mark {
+        self.output().mark()
     }
 
     #[cfg(feature = "split")]
-    pub(super) fn has_written(&self, mark: &mut Mark) -> bool {
+    pub(super) fn has_written(&self, mark: &Mark) -> bool {
         self.output.has_written(mark)
     }
 

@@ -143,13 +143,13 @@ impl Connection {
 
     /// Notes the place behind everything that is queued.
     #[cfg(feature = "split")]
-    pub(crate) fn mark(&self) -> Mark {
+    pub(crate) fn mark(&mut self) -> Mark {
         self.endpoint.mark()
     }
 
     /// Returns whether everything before the place has been written, whatever waits behind it.
     #[cfg(feature = "split")]
-    pub(crate) fn has_written(&self, mark: &mut Mark) -> bool {
+    pub(crate) fn has_written(&self, mark: &Mark) -> bool {
         self.endpoint.has_written(mark)
     }
 

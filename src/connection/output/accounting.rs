@@ -9,11 +9,10 @@ use crate::error::SendError;
 #[cfg(feature = "split")]
 #[derive(Debug)]
 pub(crate) struct Mark {
-    /// As `Backlog::passed` counts. A backlog that was empty meanwhile may have begun anew: then it
-    /// is reached late.
+    /// How many messages and parts had been queued in the backlog.
     queued: u64,
-    /// As `TransmitBuf::written` counts, once all before it is in the output.
-    end: Option<u64>,
+    /// Where the output ended, as `TransmitBuf::written` counts.
+    end: u64,
 }
 
 impl Output {
@@ -50,22 +49,47 @@ impl Output {
 
     /// Notes the place behind everything that is queued.
     #[cfg(feature = "split")]
-    pub(in crate::connection) fn mark(&self) -> Mark {
-        let queued = self.backlog.as_ref().map_or(0, |backlog| backlog.queued_ever());
-        Mark { queued, end: None }
+    pub(in crate::connection) fn mark(&mut self) -> Mark {
+        let queued = self.backlog.as_mut().map_or(0, |backlog| backlog.mark());
+        Mark { queued, end: self.end() }
     }
 
     /// Returns whether everything before the place has been written, whatever waits behind it.
     #[cfg(feature = "split")]
-    pub(in crate::connection) fn has_written(&self, mark: &mut Mark) -> bool {
+    pub(in crate::connection) fn has_written(&self, mark: &Mark) -> bool {
+        let Some(backlog) = &self.backlog else { return mark.end <= self.output.written() };
         // Nothing comes behind a Close.
-        if self.backlog.as_ref().is_some_and(|backlog| {
-            backlog.close.is_some() || backlog.has_messages() && backlog.passed() < mark.queued
-        }) {
+        if backlog.close.is_some() || backlog.has_messages() && backlog.passed() < mark.queued {
             return false;
         }
-        let end = self.output.written() + self.output.len() as u64;
-        *mark.end.get_or_insert(end) <= self.output.written()
+        mark.end.max(backlog.end_of(mark.queued)) <= self.output.written()
+    }
+
+    /// Notes where the output ends if one of `waiting` messages and parts has left the backlog.
+    #[cfg(feature = "split")]
+    pub(super) fn note_moved(&mut self, waiting: usize) {
+        let (end, written) = (self.end(), self.output.written());
+        if let Some(backlog) = &mut self.backlog
+            && backlog.waiting_count() < waiting
+        {
+            backlog.note_end(end, written);
+        }
+    }
+
+    /// Nobody asks where a message ends.
+    #[cfg(not(feature = "split"))]
+    #[expect(clippy::unused_self, reason = "as with the feature `split`")]
+    pub(super) const fn note_moved(&self, _: usize) {}
+
+    /// Returns how many messages and parts wait in the backlog.
+    pub(super) fn waiting_count(&self) -> usize {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.waiting_count())
+    }
+
+    /// Returns where the output ends, as `TransmitBuf::written` counts.
+    #[cfg(feature = "split")]
+    fn end(&self) -> u64 {
+        self.output.written() + self.output.len() as u64
     }
 
     /// Returns the payload bytes of messages that wait.
@@ -143,5 +167,46 @@ impl Output {
             self.move_backlog();
         }
         self.marks.note_added(before, self.waiting_len());
+    }
+}
+
+#[cfg(all(test, feature = "split"))]
+mod tests {
+    use alloc::vec;
+    use core::num::NonZeroUsize;
+
+    use bytes::Buf;
+
+    use crate::connection::{Config, Connection, WhenFull};
+
+    #[test]
+    fn a_mark_is_reached_before_anything_of_what_is_queued_later() {
+        let room = Config::default().max_buffered(32 << 20);
+        let configs = [
+            (room.clone(), 1 << 20),
+            (room.clone().when_full(WhenFull::DropOldest), 1 << 20),
+            (room.fragment_size(NonZeroUsize::new(50_000)), 50_000),
+        ];
+        for (config, fragment) in configs {
+            for steps in [1, 999, 50_000, 3 << 20] {
+                let mut connection = Connection::server(&config);
+                for byte in [1, 2] {
+                    connection.commands().send(vec![byte; 1 << 20]).unwrap();
+                }
+                let mark = connection.mark();
+                connection.commands().send(vec![3; 8 << 20]).unwrap();
+                let mut written = 0;
+                while !connection.has_written(&mark) {
+                    let output = connection.poll_transmit().unwrap();
+                    let len = output.chunk().len().min(steps);
+                    output.advance(len);
+                    written += len;
+                }
+                let frames = 2 * ((1_usize << 20).div_ceil(fragment));
+                // A header has 4 or 10 bytes.
+                let most = (2 << 20) + frames * 10 + steps - 1;
+                assert!((2 << 20..=most).contains(&written), "{written} of {fragment}, by {steps}");
+            }
+        }
     }
 }

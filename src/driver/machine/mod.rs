@@ -404,9 +404,11 @@ impl Driver {
             return Ok(true);
         }
         // Until the connection is open, nobody sends.
-        let connection = &self.connection;
-        Ok(self.opening.is_none()
-            && connection.has_written(mark.get_or_insert_with(|| connection.mark())))
+        if self.opening.is_some() {
+            return Ok(false);
+        }
+        let mark = mark.get_or_insert_with(|| self.connection.mark());
+        Ok(self.connection.has_written(mark))
     }
 
     /// Checks that all accepted messages were written. An adapter calls it at the end, before it
