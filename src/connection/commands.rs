@@ -90,6 +90,7 @@ impl<'a> Commands<'a> {
     }
 
     /// Sends a small message if nothing is in the way; returns whether it did.
+    #[cfg(feature = "handshake")]
     #[inline]
     pub(crate) fn send_small(&mut self, message: &Outgoing<'_>) -> bool {
         self.endpoint.send_small_of(message)

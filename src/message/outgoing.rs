@@ -64,6 +64,7 @@ impl<'a> Outgoing<'a> {
     }
 
     /// Forgets a message that was sent.
+    #[cfg(feature = "handshake")]
     #[inline(always)]
     pub(crate) fn clear(&mut self) {
         self.content = Content::Borrowed(MessageKind::Binary, &[]);
