@@ -1,56 +1,58 @@
 //! The load of an echo server, in a process of its own: prepared bytes out, replies counted. Knows
 //! frames only as bytes that it has prepared.
 
-use core::cell::{Cell, RefCell};
-use core::future::poll_fn;
-use core::pin::Pin;
-use core::task::Poll;
 use core::time::Duration;
-use std::io::Read;
-use std::rc::Rc;
+use std::collections::VecDeque;
+use std::io::{ErrorKind, Read, Write};
+use std::path::PathBuf;
 use std::time::Instant;
 
-use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
-use tokio::net::TcpStream;
-use tokio::task::{LocalSet, spawn_local};
-use tokio::time::sleep;
+use hdrhistogram::Histogram;
+use mio::net::TcpStream;
+use mio::{Events, Interest, Poll, Token};
+use serde::{Deserialize, Serialize};
 
-use crate::ideal::put_header;
-use crate::process::cpu_ticks;
-use crate::wire::{Content, push_masked};
+use crate::contestant::Role;
+use crate::process::Usage;
+use crate::wire::{Content, push};
 
 /// What is asked of a server.
-#[derive(Clone, Copy, Debug)]
-pub struct Load {
-    pub port: u16,
-    /// The server's process.
-    pub pid: u32,
-    pub connections: usize,
-    pub size: usize,
+#[derive(Clone, Default, Serialize, Deserialize)]
+pub(crate) struct Load {
+    /// The server's port and process, and whether it echoes bytes and knows no frames.
+    pub(crate) port: u16,
+    pub(crate) pid: u32,
+    pub(crate) is_raw: bool,
+    pub(crate) connections: usize,
+    pub(crate) size: usize,
     /// How many messages of a connection are under way at once.
-    pub window: usize,
-    pub time: Duration,
-    /// Whether the server echoes bytes and knows no frames.
-    pub is_raw: bool,
+    pub(crate) window: usize,
+    /// So many messages a second are sent by schedule, whether replies have come or not.
+    pub(crate) rate: Option<f64>,
+    pub(crate) seconds: f64,
+    /// A file with a line for each call that is traced.
+    pub(crate) trace: Option<PathBuf>,
 }
 
 /// What came of it.
-#[derive(Clone, Copy, Debug)]
-pub struct Outcome {
+#[derive(Clone, Serialize, Deserialize)]
+pub(crate) struct Outcome {
     /// Parts of messages count, too.
-    pub messages: f64,
-    pub seconds: f64,
-    /// Of the server.
-    pub cpu_ticks: u64,
+    pub(crate) messages: f64,
+    pub(crate) seconds: f64,
+    /// What the server used.
+    pub(crate) usage: [f64; 3],
+    /// Microseconds from when a message was due until its reply was there, by [`QUANTILES`].
+    pub(crate) latencies: [f64; 3],
 }
 
-/// Messages as they are sent, and as they come back.
+pub(crate) const QUANTILES: [f64; 3] = [0.5, 0.99, 0.999];
+
+/// Messages as they are sent, and as they come back; all have one length.
 struct Exchange {
     sent: Vec<u8>,
-    /// The length of each sent frame.
     frame_len: usize,
     echoed: Vec<u8>,
-    /// The length of each reply.
     reply_len: usize,
 }
 
@@ -59,12 +61,9 @@ impl Exchange {
         let (mut sent, mut echoed) = (Vec::new(), Vec::new());
         for index in 0..load.window {
             let payload = Content::Binary.payload(load.size, index);
-            let key = (index as u32 + 1).wrapping_mul(0x9e37_79b9).to_le_bytes();
-            push_masked(&mut sent, 0x82, &payload, key);
-            if !load.is_raw {
-                put_header(&mut echoed, 0x82, payload.len(), None);
-                echoed.extend_from_slice(&payload);
-            }
+            let key = (index as u32 + 1).wrapping_mul(0x9e37_79b9);
+            push(&mut sent, Role::Client, 0x82, &payload, key);
+            push(&mut echoed, Role::Server, 0x82, &payload, key);
         }
         if load.is_raw {
             echoed.clone_from(&sent);
@@ -74,142 +73,220 @@ impl Exchange {
     }
 }
 
+struct Connection {
+    stream: TcpStream,
+    /// Where in `sent` to go on, and how much is to be sent.
+    at: usize,
+    left: usize,
+    /// How many bytes have come back.
+    received: usize,
+    /// When the messages that are under way were due, if there is a schedule.
+    due: VecDeque<Instant>,
+}
+
+struct Driver {
+    poll: Poll,
+    events: Events,
+    exchange: Exchange,
+    connections: Vec<Connection>,
+    buf: Vec<u8>,
+    received: u64,
+    /// Compares what comes back, until each connection has had all messages once.
+    unchecked: usize,
+    /// Whether a reply lets the next message go.
+    is_closed: bool,
+    latencies: Histogram<u64>,
+}
+
 /// Checks the server byte by byte, then loads it.
-#[must_use]
-pub fn run(load: Load) -> Outcome {
-    local(async move {
-        let exchange = Rc::new(Exchange::new(&load));
-        let streams = connect(&load).await;
-        let checks: Vec<_> = streams
-            .into_iter()
-            .map(|stream| spawn_local(check(stream, Rc::clone(&exchange))))
-            .collect();
-        let reply_len = exchange.reply_len as f64;
-        let count = Rc::new(Cell::new(0));
-        let buf = Rc::new(RefCell::new(vec![0; 256 << 10]));
-        let mut checked = Vec::new();
-        for check in checks {
-            checked.push(check.await.expect("a reply is not what was sent"));
-        }
-        for stream in checked {
-            let (exchange, count, buf) = (Rc::clone(&exchange), Rc::clone(&count), Rc::clone(&buf));
-            spawn_local(pump(stream, exchange, load.window, count, buf));
-        }
-        // Buffers grow, windows open.
-        sleep(load.time / 5).await;
-        let (begin, before, ticks) = (Instant::now(), count.get(), cpu_ticks(load.pid));
-        sleep(load.time).await;
-        Outcome {
-            messages: (count.get() - before) as f64 / reply_len,
-            seconds: begin.elapsed().as_secs_f64(),
-            cpu_ticks: cpu_ticks(load.pid) - ticks,
-        }
-    })
-}
-
-/// Opens connections, has one message echoed on each, and keeps them until the standard input ends.
-pub fn hold(load: Load) {
-    local(async move {
-        let exchange = Rc::new(Exchange::new(&load));
-        let mut idle = Vec::new();
-        for _ in 0..load.connections {
-            let stream = connect_one(&load).await;
-            idle.push(check(stream, Rc::clone(&exchange)).await);
-        }
-        println!("idle");
-        let mut rest = Vec::new();
-        let _ = std::io::stdin().read_to_end(&mut rest);
-    });
-}
-
-fn local<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
-    LocalSet::new().block_on(&runtime, future)
-}
-
-async fn connect(load: &Load) -> Vec<TcpStream> {
-    let mut streams = Vec::new();
-    for _ in 0..load.connections {
-        streams.push(connect_one(load).await);
+pub(crate) fn run(load: &Load) -> Outcome {
+    let mut driver = Driver::new(load);
+    driver.check();
+    driver.is_closed = load.rate.is_none();
+    if driver.is_closed {
+        driver.send_window();
     }
-    streams
+    // Buffers grow, windows open.
+    driver.go(load, load.seconds / 5.0);
+    driver.latencies.reset();
+    let usage = || Usage::of(load.pid, load.trace.as_deref()).0;
+    let (received, before, begin) = (driver.received, usage(), Instant::now());
+    driver.go(load, load.seconds);
+    let (seconds, after) = (begin.elapsed().as_secs_f64(), usage());
+    let messages = (driver.received - received) as f64 / driver.exchange.reply_len as f64;
+    // What is late is waited for, or else the slowest replies would not count.
+    let deadline = Instant::now() + PATIENCE;
+    while driver.connections.iter().any(|connection| !connection.due.is_empty()) {
+        assert!(Instant::now() < deadline, "replies are missing");
+        driver.react(Duration::from_millis(100));
+    }
+    let latency = |quantile| driver.latencies.value_at_quantile(quantile) as f64 / 1e3;
+    Outcome {
+        messages,
+        seconds,
+        usage: core::array::from_fn(|index| after[index] - before[index]),
+        latencies: QUANTILES.map(latency),
+    }
 }
 
-async fn connect_one(load: &Load) -> TcpStream {
-    let mut stream = TcpStream::connect(("127.0.0.1", load.port)).await.unwrap();
+/// Opens connections, has the messages echoed on each, and keeps them until the standard input
+/// ends.
+pub(crate) fn hold(load: &Load) {
+    let mut driver = Driver::new(load);
+    driver.check();
+    println!("idle");
+    let _ = std::io::stdin().read_to_end(&mut Vec::new());
+}
+
+impl Driver {
+    fn new(load: &Load) -> Self {
+        let poll = Poll::new().unwrap();
+        let connections = (0..load.connections).map(|index| {
+            let mut stream = TcpStream::from_std(connect(load));
+            let interest = Interest::READABLE | Interest::WRITABLE;
+            poll.registry().register(&mut stream, Token(index), interest).unwrap();
+            Connection { stream, at: 0, left: 0, received: 0, due: VecDeque::new() }
+        });
+        Self {
+            connections: connections.collect(),
+            poll,
+            events: Events::with_capacity(1024),
+            exchange: Exchange::new(load),
+            buf: vec![0; 256 << 10],
+            received: 0,
+            unchecked: 0,
+            is_closed: false,
+            latencies: Histogram::new(3).unwrap(),
+        }
+    }
+
+    /// Sends all messages once on each connection; what comes back must be the same.
+    fn check(&mut self) {
+        let deadline = Instant::now() + PATIENCE;
+        self.unchecked = self.connections.len();
+        self.send_window();
+        while self.unchecked > 0 {
+            assert!(Instant::now() < deadline, "replies are missing");
+            self.react(Duration::from_millis(100));
+        }
+    }
+
+    fn send_window(&mut self) {
+        for index in 0..self.connections.len() {
+            self.connections[index].left = self.exchange.sent.len();
+            self.turn(index);
+        }
+    }
+
+    fn go(&mut self, load: &Load, seconds: f64) {
+        let time = Duration::from_secs_f64(seconds);
+        if let Some(rate) = load.rate {
+            return self.follow(rate, time);
+        }
+        let end = Instant::now() + time;
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            self.react(left);
+        }
+    }
+
+    /// Sends a message whenever one is due, on one connection after the other. The core is this
+    /// process's: it does not sleep, so that nothing is sent late.
+    fn follow(&mut self, rate: f64, time: Duration) {
+        let begin = Instant::now();
+        let mut sent = 0_u32;
+        loop {
+            let due = begin + Duration::from_secs_f64(f64::from(sent) / rate);
+            let now = Instant::now();
+            if now >= begin + time {
+                return;
+            }
+            if now >= due {
+                let index = sent as usize % self.connections.len();
+                self.connections[index].due.push_back(due);
+                self.connections[index].left += self.exchange.frame_len;
+                self.turn(index);
+                sent += 1;
+            } else {
+                self.react(Duration::ZERO);
+            }
+        }
+    }
+
+    fn react(&mut self, timeout: Duration) {
+        let mut events = core::mem::replace(&mut self.events, Events::with_capacity(0));
+        self.poll.poll(&mut events, Some(timeout)).unwrap();
+        for event in &events {
+            self.turn(event.token().0);
+        }
+        self.events = events;
+    }
+
+    /// Writes and reads as much as there is on one connection.
+    fn turn(&mut self, index: usize) {
+        let Self { exchange, connections, buf, latencies, .. } = self;
+        let connection = &mut connections[index];
+        loop {
+            while connection.left > 0 {
+                let end = exchange.sent.len().min(connection.at + connection.left);
+                let bytes = &exchange.sent[connection.at..end];
+                let Some(len) = ready(connection.stream.write(bytes)) else { break };
+                connection.at = (connection.at + len) % exchange.sent.len();
+                connection.left -= len;
+            }
+            let Some(len) = ready(connection.stream.read(buf)) else { return };
+            assert!(len > 0, "the server closed the connection");
+            if self.unchecked > 0 {
+                let expected = exchange.echoed[connection.received..].get(..len);
+                assert!(expected == Some(&buf[..len]), "a reply is not what was sent");
+            }
+            let before = connection.received / exchange.reply_len;
+            connection.received += len;
+            let replies = connection.received / exchange.reply_len - before;
+            self.received += len as u64;
+            if self.unchecked > 0 && connection.received == exchange.echoed.len() {
+                self.unchecked -= 1;
+            }
+            for due in connection.due.drain(..replies.min(connection.due.len())) {
+                latencies.record(due.elapsed().as_nanos() as u64).unwrap();
+            }
+            if self.is_closed {
+                connection.left += replies * exchange.frame_len;
+            }
+            // What comes after a read that was not filled is announced.
+            if connection.left == 0 && len < buf.len() {
+                return;
+            }
+        }
+    }
+}
+
+/// Returns `None` when it would block.
+fn ready(done: std::io::Result<usize>) -> Option<usize> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::WouldBlock => None,
+        done => Some(done.unwrap()),
+    }
+}
+
+fn connect(load: &Load) -> std::net::TcpStream {
+    let mut stream = std::net::TcpStream::connect(("127.0.0.1", load.port)).unwrap();
     stream.set_nodelay(true).unwrap();
     if !load.is_raw {
-        let request = format!(
-            "GET / HTTP/1.1\r\nHost: 127.0.0.1:{}\r\nUpgrade: websocket\r\n\
-             Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-             Sec-WebSocket-Version: 13\r\n\r\n",
-            load.port
-        );
-        stream.write_all(request.as_bytes()).await.unwrap();
-        let mut head = Vec::new();
+        stream.write_all(REQUEST.as_bytes()).unwrap();
+        let (mut head, mut byte) = (Vec::new(), [0]);
         while !head.ends_with(b"\r\n\r\n") {
-            assert!(stream.read_buf(&mut head).await.unwrap() > 0, "the handshake failed");
+            stream.read_exact(&mut byte).expect("the handshake failed");
+            head.extend_from_slice(&byte);
         }
         assert!(head.starts_with(b"HTTP/1.1 101 "), "the handshake failed");
     }
+    stream.set_nonblocking(true).unwrap();
     stream
 }
 
-/// Sends all messages once; what comes back must be the same.
-async fn check(mut stream: TcpStream, exchange: Rc<Exchange>) -> TcpStream {
-    let mut echoed = vec![0; exchange.echoed.len()];
-    let (mut reader, mut writer) = stream.split();
-    let (written, read) =
-        tokio::join!(writer.write_all(&exchange.sent), reader.read_exact(&mut echoed));
-    written.unwrap();
-    let _ = read.unwrap();
-    assert!(echoed == exchange.echoed, "a reply is not what was sent");
-    stream
-}
+const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
+    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
+    Sec-WebSocket-Version: 13\r\n\r\n";
 
-/// Keeps a window of messages under way, for ever, and counts the bytes that come back.
-async fn pump(
-    mut stream: TcpStream,
-    exchange: Rc<Exchange>,
-    window: usize,
-    count: Rc<Cell<u64>>,
-    buf: Rc<RefCell<Vec<u8>>>,
-) {
-    // Where in `sent` to go on, and how much there is to send.
-    let (mut at, mut left) = (0, window * exchange.frame_len);
-    // What has come of the next reply.
-    let mut partial = 0;
-    poll_fn(|cx| {
-        loop {
-            let mut is_stuck = true;
-            while left > 0 {
-                let end = exchange.sent.len().min(at + left);
-                match Pin::new(&mut stream).poll_write(cx, &exchange.sent[at..end]) {
-                    Poll::Ready(written) => {
-                        let len = written.unwrap();
-                        at = (at + len) % exchange.sent.len();
-                        left -= len;
-                        is_stuck = false;
-                    }
-                    Poll::Pending => break,
-                }
-            }
-            let mut buf = buf.borrow_mut();
-            let mut buf = ReadBuf::new(&mut buf);
-            if let Poll::Ready(read) = Pin::new(&mut stream).poll_read(cx, &mut buf) {
-                read.unwrap();
-                assert!(!buf.filled().is_empty(), "the server closed the connection");
-                count.set(count.get() + buf.filled().len() as u64);
-                partial += buf.filled().len();
-                let replies = partial / exchange.reply_len;
-                partial %= exchange.reply_len;
-                left += replies * exchange.frame_len;
-                is_stuck = false;
-            }
-            if is_stuck {
-                return Poll::<()>::Pending;
-            }
-        }
-    })
-    .await;
-}
+/// How long all replies may take to the check.
+const PATIENCE: Duration = Duration::from_secs(20);

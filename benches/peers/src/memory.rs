@@ -1,5 +1,5 @@
-//! A transport without a socket: reads repeat a prepared stream, without end or so much in each
-//! turn; writes are taken whole. Knows nothing of WebSockets.
+//! A transport without a socket: reads repeat a prepared stream, without end, once, or so much in
+//! each turn; writes are taken whole. Knows nothing of WebSockets.
 
 use core::hint::black_box;
 use core::pin::{Pin, pin};
@@ -13,27 +13,21 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The transport. Clones read the same from where they are, and write to the same tap.
 #[derive(Clone, Debug)]
-pub struct Memory {
+pub(crate) struct Memory {
     input: Bytes,
-    /// `at < input.len()`, unless there is no input.
+    /// `at < input.len()`, unless the input is over.
     at: usize,
     /// The most that one read delivers.
     read_size: usize,
-    /// Where reads wait for the next turn.
-    pace: Option<Pace>,
+    /// The turn, and what is left of it, where reads wait for the next.
+    pace: Option<(u64, usize)>,
+    repeats: bool,
     tap: Arc<Tap>,
-}
-
-/// How much of a turn was read.
-#[derive(Clone, Copy, Debug)]
-struct Pace {
-    turn: u64,
-    left: usize,
 }
 
 /// What was written.
 #[derive(Debug, Default)]
-pub struct Tap {
+pub(crate) struct Tap {
     turn: AtomicU64,
     writes: AtomicU64,
     keeps: AtomicBool,
@@ -41,33 +35,35 @@ pub struct Tap {
 }
 
 impl Memory {
-    #[must_use]
-    pub fn new(input: &Bytes, read_size: usize) -> Self {
-        Self { input: input.clone(), at: 0, read_size, pace: None, tap: Arc::default() }
+    pub(crate) fn new(input: &Bytes, read_size: usize) -> Self {
+        let tap = Arc::default();
+        Self { input: input.clone(), at: 0, read_size, pace: None, repeats: true, tap }
     }
 
     /// Makes a transport that is only written to.
-    #[must_use]
-    pub fn sink() -> Self {
+    pub(crate) fn sink() -> Self {
         Self::new(&Bytes::new(), 1)
+    }
+
+    /// Makes a transport that delivers its input once, and then its end.
+    pub(crate) fn once(input: &[u8], read_size: usize) -> Self {
+        Self { repeats: false, ..Self::new(&Bytes::copy_from_slice(input), read_size) }
     }
 
     /// Makes a transport that delivers so many bytes in each [turn](Tap::begin_turn), and then lets
     /// its reader wait.
-    #[must_use]
-    pub fn paced(input: &Bytes, in_turn: usize) -> Self {
-        Self { pace: Some(Pace { turn: 0, left: 0 }), ..Self::new(input, in_turn) }
+    pub(crate) fn paced(input: &Bytes, in_turn: usize) -> Self {
+        Self { pace: Some((0, 0)), ..Self::new(input, in_turn) }
     }
 
     /// Reads into memory that need not be initialised; `None` when nothing is there.
-    pub fn read_into(&mut self, buf: &mut impl BufMut, room: usize) -> Option<usize> {
-        let bytes = self.next(room)?;
+    pub(crate) fn read_into(&mut self, buf: &mut impl BufMut) -> Option<usize> {
+        let bytes = self.next(buf.chunk_mut().len())?;
         buf.put_slice(bytes);
         Some(bytes.len())
     }
 
-    #[must_use]
-    pub fn tap(&self) -> Arc<Tap> {
+    pub(crate) fn tap(&self) -> Arc<Tap> {
         Arc::clone(&self.tap)
     }
 
@@ -75,7 +71,7 @@ impl Memory {
     fn next(&mut self, room: usize) -> Option<&[u8]> {
         let from = self.at;
         let mut len = room.min(self.read_size).min(self.input.len() - from);
-        if let Some(Pace { turn, left }) = &mut self.pace {
+        if let Some((turn, left)) = &mut self.pace {
             let now = self.tap.turn.load(Ordering::Relaxed);
             if *turn != now {
                 (*turn, *left) = (now, self.read_size);
@@ -86,29 +82,29 @@ impl Memory {
             len = len.min(*left);
             *left -= len;
         }
-        self.at = if from + len == self.input.len() { 0 } else { from + len };
+        self.at = if self.repeats && from + len == self.input.len() { 0 } else { from + len };
         Some(&self.input[from..from + len])
     }
 }
 
 impl Tap {
     /// Lets all who wait read.
-    pub fn begin_turn(&self) {
+    pub(crate) fn begin_turn(&self) {
         self.turn.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Keeps what is written from now on, or stops to.
-    pub fn keep(&self, keeps: bool) {
+    pub(crate) fn keep(&self, keeps: bool) {
         self.keeps.store(keeps, Ordering::Relaxed);
     }
 
     /// Returns what was kept, and forgets it.
-    pub fn take_kept(&self) -> Vec<u8> {
+    pub(crate) fn take_kept(&self) -> Vec<u8> {
         core::mem::take(&mut self.kept.lock().unwrap())
     }
 
     /// Returns how many calls wrote.
-    pub fn writes(&self) -> u64 {
+    pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
     }
 
@@ -126,9 +122,8 @@ impl Tap {
 impl Read for Memory {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let bytes = self.next(buf.len()).ok_or(io::ErrorKind::WouldBlock)?;
-        let len = bytes.len();
-        buf[..len].copy_from_slice(bytes);
-        Ok(len)
+        buf[..bytes.len()].copy_from_slice(bytes);
+        Ok(bytes.len())
     }
 }
 
@@ -152,7 +147,7 @@ impl AsyncRead for Memory {
         _: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        // Nobody is woken: who waits is polled in the next turn.
+        // Nobody is woken: a reader that waits is polled in the next turn.
         let Some(bytes) = self.next(buf.remaining()) else { return Poll::Pending };
         buf.put_slice(bytes);
         Poll::Ready(Ok(()))
@@ -190,7 +185,7 @@ impl AsyncWrite for Memory {
 }
 
 /// Runs a future over this transport, which never makes it wait.
-pub fn run<T>(future: impl Future<Output = T>) -> T {
+pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
     let mut cx = Context::from_waker(Waker::noop());
     for _ in 0..PATIENCE {

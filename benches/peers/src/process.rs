@@ -1,93 +1,100 @@
 //! Processes of their own for servers and load, each on a core of its own; knows /proc.
 
 use core::time::Duration;
-use std::io::{BufRead, BufReader, Write};
-use std::path::PathBuf;
+use std::io::{BufRead, BufReader, Read, Write};
+use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 use std::{env, fs};
 
+use sanswire::handshake::encode_accept;
+
+use crate::contestant::{Row, Start, Tuning};
 use crate::load::{Load, Outcome};
-use crate::peer::{Row, Start, Tuning};
+use crate::peers::all;
+use crate::rounds::Effort;
 
 /// A server that can be started.
-#[derive(Clone, Debug)]
-pub struct Program {
-    pub row: Row,
-    pub is_raw: bool,
+pub(crate) struct Program {
+    pub(crate) row: Row,
+    pub(crate) is_raw: bool,
+    /// Whether it is a server of this package.
+    pub(crate) is_ours: bool,
     command: Vec<String>,
 }
 
 /// A process that ends with its standard input.
-#[derive(Debug)]
-pub struct Process {
+pub(crate) struct Process {
     child: Child,
     input: Option<ChildStdin>,
     output: BufReader<ChildStdout>,
 }
 
 impl Program {
-    /// Returns the servers of this package: for speed, or those that count their heap.
-    #[must_use]
-    pub fn ours(tuning: Tuning) -> Vec<Self> {
-        let bin = match tuning {
-            Tuning::Memory => "idle",
-            Tuning::Speed => "peers",
-        };
-        let bin = env::current_exe().unwrap().with_file_name(bin);
-        crate::serve::servers()
-            .iter()
-            .map(|server| Self {
-                row: server.row,
-                is_raw: matches!(server.start, Start::RawBlocking(_) | Start::RawTokio(_)),
-                command: vec![bin.display().to_string(), "serve".into(), server.row.name.into()],
-            })
-            .collect()
+    /// Returns the servers that are asked for; at the end those that are no crates.
+    pub(crate) fn asked(verb: &str, effort: &Effort) -> Vec<Self> {
+        let servers = all().filter_map(|contestant| {
+            let class = match contestant.server? {
+                Start::Blocking(_) => "blocking",
+                Start::Tokio(_) => "async",
+            };
+            let row = Row { name: contestant.name, class };
+            let command = vec![this(), verb.into(), contestant.name.into()];
+            Some(Self { row, is_raw: contestant.is_raw, is_ours: true, command })
+        });
+        let asked = |program: &Self| effort.includes(program.row.name);
+        servers.chain(outside()).filter(asked).collect()
     }
 
-    /// Returns the servers that are no crates, if they are installed.
-    #[must_use]
-    pub fn outside() -> Vec<Self> {
-        let Some(place) = env::var_os("PEERS_OUTSIDE").map(PathBuf::from) else {
-            println!("!! no npm: `ws` and `bun` are left out");
-            return Vec::new();
-        };
-        let bun = place.join("node_modules/.bin/bun").display().to_string();
-        [("ws", "node".into(), "ws.mjs"), ("bun (uWebSockets)", bun, "bun.mjs")]
-            .into_iter()
-            .filter_map(|(name, program, script)| {
-                let package = name.split(' ').next()?;
-                if !place.join("node_modules").join(package).exists() {
-                    println!("!! npm did not install {name}: it is left out");
-                    return None;
-                }
-                let script = place.join(script).display().to_string();
-                let row = Row { name, class: "async" };
-                Some(Self { row, is_raw: false, command: vec![program, script] })
-            })
-            .collect()
+    /// Starts the server on its core, under another program if there is one; returns its port.
+    pub(crate) fn start(&self, under: &[&str]) -> (Process, u16) {
+        let under = under.iter().map(|&argument| argument.to_owned());
+        let mut process = Process::start("0", under.chain(self.command.iter().cloned()));
+        let port = process.line().parse();
+        (process, port.unwrap_or_else(|_| panic!("{} gave no port", self.row.name)))
     }
 
-    /// Has the server run by another program.
-    #[must_use]
-    pub fn under(mut self, program: &[&str]) -> Self {
-        self.command.splice(..0, program.iter().map(|&argument| argument.to_owned()));
-        self
+    /// Returns the same load for this server.
+    pub(crate) fn load(&self, process: &Process, port: u16, load: &Load) -> Load {
+        Load { port, pid: process.child.id(), is_raw: self.is_raw, ..load.clone() }
     }
 
-    /// Starts the server on its core; returns its port, too.
-    #[must_use]
-    pub fn start(&self) -> (Process, u16) {
-        let mut process = Process::start(SERVER_CORE, &self.command);
-        let port =
-            process.line().parse().unwrap_or_else(|_| panic!("{} gave no port", self.row.name));
-        (process, port)
+    /// Starts the server, and the load on its core; says so when the server fails its check.
+    pub(crate) fn run(&self, under: &[&str], load: &Load) -> Option<Outcome> {
+        let (process, port) = self.start(under);
+        let load = self.load(&process, port, load);
+        let outcome = serde_json::from_str(&load.process("load").line()).ok();
+        let outcome = outcome.filter(|outcome: &Outcome| outcome.messages > 0.0);
+        if outcome.is_none() {
+            println!("!! {} did not pass its check, or broke off", self.row.name);
+        }
+        outcome
     }
 }
 
+fn this() -> String {
+    env::current_exe().unwrap().display().to_string()
+}
+
+/// Returns the servers that are no crates, if they are installed.
+fn outside() -> Vec<Program> {
+    let place = env::var_os("PEERS_OUTSIDE").map(PathBuf::from).unwrap_or_default();
+    let path = |path: &str| place.join(path).display().to_string();
+    let bun = path("node_modules/.bin/bun");
+    let programs = [("ws", "node".into(), "ws.mjs"), ("bun (uWebSockets)", bun, "bun.mjs")];
+    let program = |(name, program, script): (&'static str, String, &str)| {
+        let package = name.split(' ').next().unwrap_or(name);
+        let is_there = place.join("node_modules").join(package).exists();
+        let command = vec![program, path(script)];
+        let row = Row { name, class: "async" };
+        is_there.then_some(Program { row, is_raw: false, is_ours: false, command })
+    };
+    programs.into_iter().filter_map(program).collect()
+}
+
 impl Process {
-    fn start(core: usize, command: &[String]) -> Self {
+    fn start(core: &str, command: impl Iterator<Item = String>) -> Self {
         let mut child = Command::new("taskset")
-            .args(["-c", &core.to_string()])
+            .args(["-c", core])
             .args(command)
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
@@ -98,19 +105,14 @@ impl Process {
         Self { child, input, output }
     }
 
-    #[must_use]
-    pub fn pid(&self) -> u32 {
-        self.child.id()
-    }
-
     /// Asks with an empty line.
-    pub fn ask(&mut self) -> String {
+    pub(crate) fn ask(&mut self) -> String {
         writeln!(self.input.as_mut().unwrap()).unwrap();
         self.line()
     }
 
     /// Waits for a line.
-    pub fn line(&mut self) -> String {
+    pub(crate) fn line(&mut self) -> String {
         let mut line = String::new();
         self.output.read_line(&mut line).unwrap();
         line.trim().to_owned()
@@ -132,84 +134,107 @@ impl Drop for Process {
 }
 
 impl Load {
-    /// Runs the load in a process on its core.
-    #[must_use]
-    pub fn start(&self) -> Option<Outcome> {
-        let mut process = self.process("load");
-        let line = process.line();
-        let mut fields = line.split(' ');
-        Some(Outcome {
-            messages: fields.next()?.parse().ok()?,
-            seconds: fields.next()?.parse().ok()?,
-            cpu_ticks: fields.next()?.parse().ok()?,
-        })
-    }
-
-    /// Opens connections that stay idle for as long as the process lives.
-    #[must_use]
-    pub fn start_idle(&self) -> Process {
-        let mut process = self.process("hold");
-        assert_eq!(process.line(), "idle");
-        process
-    }
-
-    fn process(&self, verb: &str) -> Process {
-        let bin = env::current_exe().unwrap().display().to_string();
-        let Self { port, pid, connections, size, window, time, is_raw } = self;
-        let mut command = vec![bin, verb.into()];
-        command.extend([
-            port.to_string(),
-            pid.to_string(),
-            connections.to_string(),
-            size.to_string(),
-            window.to_string(),
-            time.as_millis().to_string(),
-            is_raw.to_string(),
-        ]);
-        Process::start(LOAD_CORE, &command)
-    }
-
-    /// Takes arguments apart as [`process`](Self::process) put them together.
-    #[must_use]
-    pub fn parse(arguments: &[String]) -> Option<Self> {
-        let [port, pid, connections, size, window, time, is_raw] = arguments else { return None };
-        Some(Self {
-            port: port.parse().ok()?,
-            pid: pid.parse().ok()?,
-            connections: connections.parse().ok()?,
-            size: size.parse().ok()?,
-            window: window.parse().ok()?,
-            time: Duration::from_millis(time.parse().ok()?),
-            is_raw: is_raw.parse().ok()?,
-        })
+    /// Starts a process with the load on its core.
+    pub(crate) fn process(&self, verb: &str) -> Process {
+        let load = serde_json::json!(self).to_string();
+        Process::start("1", [this(), verb.into(), load].into_iter())
     }
 }
 
-/// Returns the time a process has used, in ticks.
-#[must_use]
-pub fn cpu_ticks(pid: u32) -> u64 {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server is gone");
-    // The name of the command may have blanks in it; the state follows its parenthesis.
-    let fields: Vec<_> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    // utime and stime are the fields 14 and 15, the state is the third.
-    fields[11].parse::<u64>().unwrap() + fields[12].parse::<u64>().unwrap()
+/// What a process has used: seconds on a processor, of all threads that live; page faults that
+/// needed no disk; and calls that were traced.
+#[derive(Clone, Copy)]
+pub(crate) struct Usage(pub(crate) [f64; 3]);
+
+impl Usage {
+    pub(crate) fn of(pid: u32, trace: Option<&Path>) -> Self {
+        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the server is gone");
+        let nanos = tasks.flatten().filter_map(|task| {
+            let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
+            stat.split(' ').next()?.parse::<f64>().ok()
+        });
+        let cpu = nanos.sum::<f64>() / 1e9;
+        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server is gone");
+        // The name of the command may have blanks in it; the state, which is the third field,
+        // follows its parenthesis. `minflt` is the tenth.
+        let fields = stat.rsplit(')').next().unwrap_or_default();
+        let faults = fields.split_whitespace().nth(7).unwrap().parse().unwrap();
+        let calls = trace.map_or(0, |trace| fs::read_to_string(trace).unwrap().lines().count());
+        Self([cpu, faults, calls as f64])
+    }
 }
 
 /// Returns the memory of a process that is in core, in bytes.
-#[must_use]
-pub fn resident(pid: u32) -> u64 {
+pub(crate) fn resident(pid: u32) -> f64 {
     let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server is gone");
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size");
-    line.split_whitespace().nth(1).unwrap().parse::<u64>().unwrap() << 10
+    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
 }
 
-/// Returns seconds per tick.
-#[must_use]
-pub fn tick() -> f64 {
-    let output = Command::new("getconf").arg("CLK_TCK").output().map(|output| output.stdout);
-    let text = String::from_utf8(output.unwrap_or_default()).unwrap_or_default();
-    1.0 / text.trim().parse().unwrap_or(100.0)
+/// Returns how much the allocator has given out, with its own overhead.
+#[expect(unsafe_code, reason = "the C library has no safe interface")]
+fn heap() -> usize {
+    // SAFETY: the function only reads the state of the allocator, under the allocator's locks.
+    let info = unsafe { libc::mallinfo2() };
+    info.uordblks + info.hblkhd
 }
 
-const SERVER_CORE: usize = 0;
-const LOAD_CORE: usize = 1;
+/// Runs a server until the standard input ends. Tells its port on the standard output, and how much
+/// is on the heap whenever a line comes in. The handshake is the same for all; tasks run in one
+/// thread, since the server has one core.
+pub(crate) fn serve(name: &str, tuning: Tuning) {
+    let mut servers = all().filter(|contestant| contestant.name == name);
+    let server = servers.find(|contestant| contestant.server.is_some()).expect("a server");
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    println!("{}", listener.local_addr().unwrap().port());
+    std::thread::spawn(|| {
+        std::io::stdin().lock().lines().for_each(|_| println!("{}", heap()));
+        std::process::exit(0);
+    });
+    let opens = |stream: &mut std::net::TcpStream| {
+        stream.set_nodelay(true).unwrap();
+        server.is_raw || handshake(stream).is_some()
+    };
+    match server.server {
+        Some(Start::Blocking(start)) => {
+            for stream in listener.incoming() {
+                let mut stream = stream.unwrap();
+                if opens(&mut stream) {
+                    let thread = std::thread::Builder::new().stack_size(256 << 10);
+                    thread.spawn(move || start(stream)).unwrap();
+                }
+            }
+        }
+        Some(Start::Tokio(start)) => {
+            let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+            runtime.unwrap().block_on(async {
+                listener.set_nonblocking(true).unwrap();
+                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
+                loop {
+                    let (stream, _) = listener.accept().await.unwrap();
+                    // All waits while a connection opens, which is before the clock runs.
+                    let mut stream = stream.into_std().unwrap();
+                    stream.set_nonblocking(false).unwrap();
+                    if opens(&mut stream) {
+                        stream.set_nonblocking(true).unwrap();
+                        start(tokio::net::TcpStream::from_std(stream).unwrap(), tuning);
+                    }
+                }
+            });
+        }
+        None => {}
+    }
+}
+
+fn handshake(stream: &mut std::net::TcpStream) -> Option<()> {
+    let (mut head, mut buf) = (Vec::new(), [0; 512]);
+    while !head.ends_with(b"\r\n\r\n") {
+        let len = stream.read(&mut buf).ok()?;
+        head.extend_from_slice(buf.get(..len).filter(|read| !read.is_empty())?);
+    }
+    let headers = core::str::from_utf8(&head).ok()?.lines().filter_map(|line| line.split_once(':'));
+    let mut keys = headers.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
+    let accept = encode_accept(keys.next()?.1.trim());
+    let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
+    write!(stream, "{response}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").ok()
+}

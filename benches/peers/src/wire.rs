@@ -3,12 +3,12 @@
 
 use bytes::{Bytes, BytesMut};
 
+use crate::contestant::Role;
 use crate::ideal::put_header;
-use crate::peer::Role;
 
 /// What is in a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Content {
+pub(crate) enum Content {
     Binary,
     Ascii,
     MultiByte,
@@ -16,21 +16,26 @@ pub enum Content {
 
 /// What a message says it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
+pub(crate) enum Kind {
     Binary,
     Text,
 }
 
 /// Frames as a client sends them, masked, or as a server, and what is in them.
 #[derive(Debug)]
-pub struct Stream {
-    pub bytes: Bytes,
-    pub messages: Vec<(Kind, Vec<u8>)>,
+pub(crate) struct Stream {
+    pub(crate) bytes: Bytes,
+    pub(crate) messages: Vec<(Kind, Vec<u8>)>,
+}
+
+impl Kind {
+    pub(crate) const fn text_if(is_text: bool) -> Self {
+        if is_text { Self::Text } else { Self::Binary }
+    }
 }
 
 impl Content {
-    #[must_use]
-    pub const fn kind(self) -> Kind {
+    pub(crate) const fn kind(self) -> Kind {
         match self {
             Self::Binary => Kind::Binary,
             Self::Ascii | Self::MultiByte => Kind::Text,
@@ -38,8 +43,7 @@ impl Content {
     }
 
     /// Makes a payload of exactly `size` bytes.
-    #[must_use]
-    pub fn payload(self, size: usize, seed: usize) -> Vec<u8> {
+    pub(crate) fn payload(self, size: usize, seed: usize) -> Vec<u8> {
         match self {
             Self::Binary => (0..size).map(|at| ((at * 7 + seed) % 251) as u8).collect(),
             Self::Ascii => (0..size).map(|at| b'0' + ((at + seed) % 64) as u8).collect(),
@@ -60,21 +64,19 @@ impl Content {
 }
 
 impl Stream {
-    /// Makes about half a megabyte of messages, or four.
-    #[must_use]
-    pub fn new(content: Content, size: usize, fragments: usize) -> Self {
-        Self::of((TOTAL / (size + 8)).max(4), Role::Client, content, size, fragments)
-    }
-
-    /// As [`new`](Self::new), as a server sends it.
-    #[must_use]
-    pub fn from_server(content: Content, size: usize) -> Self {
-        Self::of((TOTAL / (size + 8)).max(4), Role::Server, content, size, 1)
+    /// Makes about half a megabyte of messages, or four, as `sender` sends them.
+    pub(crate) fn new(sender: Role, content: Content, size: usize, fragments: usize) -> Self {
+        Self::of((TOTAL / (size + 8)).max(4), sender, content, size, fragments)
     }
 
     /// Makes so many messages.
-    #[must_use]
-    pub fn of(count: usize, sender: Role, content: Content, size: usize, fragments: usize) -> Self {
+    pub(crate) fn of(
+        count: usize,
+        sender: Role,
+        content: Content,
+        size: usize,
+        fragments: usize,
+    ) -> Self {
         let mut bytes = Vec::new();
         let mut messages = Vec::new();
         for index in 0..count {
@@ -89,28 +91,16 @@ impl Stream {
                 };
                 let fin = if fragment + 1 == fragments { 0x80 } else { 0 };
                 key = key.wrapping_mul(0x0019_660d).wrapping_add(0x3c6e_f35f);
-                let fragment = &payload[cut[0]..cut[1]];
-                match sender {
-                    Role::Client => {
-                        push_masked(&mut bytes, fin | opcode, fragment, key.to_le_bytes());
-                    }
-                    Role::Server => {
-                        put_header(&mut bytes, fin | opcode, fragment.len(), None);
-                        bytes.extend_from_slice(fragment);
-                    }
-                }
+                push(&mut bytes, sender, fin | opcode, &payload[cut[0]..cut[1]], key);
             }
             messages.push((content.kind(), payload));
         }
         Self { bytes: bytes.into(), messages }
     }
-}
 
-impl Stream {
     /// Moves the bytes by `offset`. Where in its page the source of a copy lies, seen from its
     /// destination, can matter more than anything that is measured here.
-    #[must_use]
-    pub fn moved_by(self, offset: usize) -> Self {
+    pub(crate) fn moved_by(self, offset: usize) -> Self {
         // What is allocated behind it must not move along.
         let mut moved = BytesMut::zeroed(PAGE + self.bytes.len());
         let range = offset % PAGE..offset % PAGE + self.bytes.len();
@@ -119,10 +109,19 @@ impl Stream {
     }
 }
 
-/// Appends a masked frame.
-pub fn push_masked(bytes: &mut Vec<u8>, first: u8, payload: &[u8], key: [u8; 4]) {
-    put_header(bytes, first, payload.len(), Some(key));
-    bytes.extend(payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]));
+/// Appends a frame, masked if a client sends it.
+pub(crate) fn push(bytes: &mut Vec<u8>, sender: Role, first: u8, payload: &[u8], key: u32) {
+    let key = key.to_le_bytes();
+    match sender {
+        Role::Client => {
+            put_header(bytes, first, payload.len(), Some(key));
+            bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+        }
+        Role::Server => {
+            put_header(bytes, first, payload.len(), None);
+            bytes.extend_from_slice(payload);
+        }
+    }
 }
 
 /// Returns the messages in `bytes`, which are whole frames, all masked or none.
@@ -130,8 +129,7 @@ pub fn push_masked(bytes: &mut Vec<u8>, first: u8, payload: &[u8], key: [u8; 4])
 /// # Panics
 ///
 /// On anything else.
-#[must_use]
-pub fn read(mut bytes: &[u8], masked: bool) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn read(mut bytes: &[u8], masked: bool) -> Vec<(u8, Vec<u8>)> {
     let mut messages: Vec<(u8, Vec<u8>)> = Vec::new();
     let mut open = false;
     while let [first, second, rest @ ..] = bytes {

@@ -2,73 +2,50 @@
 
 use bytes::Bytes;
 
+use super::{contest, rows};
+use crate::contestant::{Row, Takeover};
 use crate::memory::Memory;
-use crate::parts::size_text;
-use crate::peer::{Deflater, Row, Takeover};
 use crate::peers::asked;
-use crate::peers::limit::{compress, decompress};
-use crate::rounds::{Effort, take_turns};
-use crate::table::{Better, Table};
-
-pub(super) const ABOUT: &str = "A server in memory receives compressed JSON of 1 KiB, and sends it \
-back compressed: with context takeover, and without. The limit is zlib-rs with nothing around it \
-but headers and the mask. Everybody compresses at level 6, and by zlib-rs. What was sent is inflated \
-and compared.";
+use crate::peers::zlib::{compress, decompress};
+use crate::rounds::{Effort, Turn, time};
+use crate::table::{Beside, Table};
 
 pub(super) fn measure(effort: &Effort) -> Vec<Table> {
-    let mut table = Table::new("JSON of 1 KiB", "ns per message", Better::Lower);
-    let mut sizes = Table::new("JSON of 1 KiB: size", "bytes sent per message", Better::Lower);
-    for takeover in [Takeover::Reset, Takeover::Keep] {
-        let texts: Vec<_> = (0..COUNT).map(|index| json(SIZE, index)).collect();
-        let frames: Bytes = compress(&texts, takeover).into();
-        let (mut deflaters, lengths) = checked(&frames, &texts, takeover, effort);
-        let rows: Vec<Row> = deflaters.iter().map(|deflater| deflater.row).collect();
-        let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
-        for deflater in &mut deflaters {
-            turns.push(Box::new(|| deflater.run.echo(COUNT)));
-        }
-        let mut times = take_turns(&mut turns, effort.rounds);
-        times.iter_mut().flatten().for_each(|time| *time /= COUNT as f64);
-        let column = match takeover {
-            Takeover::Keep => "context takeover",
-            Takeover::Reset => "no context takeover",
-        };
-        table.add(column, &rows, &times);
-        sizes.add_values(column, &rows, &lengths);
+    let mut table = Table::new("JSON of 1 KiB", "ns per message");
+    let mut sizes = Table::new("JSON of 1 KiB: size", "bytes sent per message");
+    for (takeover, column) in
+        [(Takeover::Reset, "no context takeover"), (Takeover::Keep, "context takeover")]
+    {
+        let (mut turns, lengths) = checked(takeover, effort);
+        contest(&mut table, column, &mut turns, effort.rounds);
+        sizes.add(column, &rows(&turns), &lengths, Beside::Nothing);
     }
-    table.print();
-    sizes.print();
-    vec![table, sizes]
+    vec![table.print(), sizes.print()]
 }
 
-/// Returns all servers, each of which has sent back every text, and how much they sent.
-fn checked(
-    frames: &Bytes,
-    texts: &[Vec<u8>],
-    takeover: Takeover,
-    effort: &Effort,
-) -> (Vec<Deflater>, Vec<f64>) {
-    let mut checked = Vec::new();
+/// Returns the turns of all servers, each of which has sent back every text, and how much they
+/// sent.
+fn checked(takeover: Takeover, effort: &Effort) -> (Vec<Turn>, Vec<Vec<f64>>) {
+    let texts: Vec<_> = (0..COUNT).map(|index| json(SIZE, index)).collect();
+    let frames: Bytes = compress(&texts, takeover).into();
+    let mut turns: Vec<Turn> = Vec::new();
     let mut lengths = Vec::new();
-    for peer in asked(effort) {
-        let taps = core::cell::RefCell::new(Vec::new());
-        let transport = || {
-            let transport = Memory::new(frames, 64 << 10);
-            taps.borrow_mut().push(transport.tap());
-            transport
-        };
-        let deflaters = peer.deflaters(&transport, takeover);
-        for (mut deflater, tap) in deflaters.into_iter().zip(taps.into_inner()) {
-            tap.keep(true);
-            deflater.run.echo(texts.len());
-            tap.keep(false);
-            let (echoed, len) = decompress(&tap, takeover);
-            assert!(echoed == texts, "{} echoes something else", deflater.row.name);
-            lengths.push(len as f64 / texts.len() as f64);
-            checked.push(deflater);
-        }
+    for contestant in asked(effort) {
+        let Some(open) = contestant.deflate else { continue };
+        let memory = Memory::new(&frames, 64 << 10);
+        let tap = memory.tap();
+        let mut run = open(memory, takeover);
+        tap.keep(true);
+        run.echo(COUNT);
+        tap.keep(false);
+        let sent = tap.take_kept();
+        let is_same = decompress(&sent, takeover) == texts;
+        assert!(is_same, "{} echoes something else", contestant.name);
+        lengths.push(vec![sent.len() as f64 / COUNT as f64]);
+        let row = Row { name: contestant.name, class: "level 6" };
+        turns.push((row, Box::new(move || time(|| run.echo(COUNT)) / COUNT as f64)));
     }
-    (checked, lengths)
+    (turns, lengths)
 }
 
 /// Text of exactly `size` bytes such as applications exchange: the same names again and again,
@@ -94,7 +71,6 @@ fn json(size: usize, index: usize) -> Vec<u8> {
         );
     }
     text.truncate(size);
-    assert_eq!(size_text(text.len()), "1 KiB");
     text.into_bytes()
 }
 

@@ -1,107 +1,90 @@
 //! What it costs to receive messages that are in memory already.
 
+use super::{QUICK_SIZES, SIZES, rows, size_text};
+use crate::contestant::{Role, Row, Tuning};
 use crate::memory::Memory;
-use crate::parts::{size_text, sizes};
-use crate::peer::{Receiver, Role, Row};
 use crate::peers::asked;
-use crate::rounds::{Effort, take_turns};
-use crate::table::{Better, Table};
+use crate::rounds::{Effort, Turn, take_turns, time};
+use crate::table::{Beside, Table};
 use crate::wire::{Content, Stream};
-
-pub(super) const ABOUT: &str = "A server receives masked messages from memory; a read delivers 64 \
-KiB or 1,460 bytes at most. A client receives the same unmasked. *Lent*: the application looks at the payload where it lies, or in a \
-buffer that is used again. *Owned*: it gets a message that it could keep. Text is validated by \
-everybody. The limit is a loop that only parses the header, unmasks in place and calls a closure.";
 
 pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     let mut tables = Vec::new();
     for content in [Content::Binary, Content::Ascii, Content::MultiByte] {
         for fragments in [1, 4] {
             for read_size in READS {
-                let title = title(content, fragments, read_size);
-                let is_plotted = read_size != 1460
-                    && (fragments == 1) == (content == Content::Binary)
-                    || content == Content::MultiByte && fragments == 1 && read_size != 1460;
-                let stream = |size| Stream::new(content, size, fragments);
-                let mut table = table(&title, &stream, read_size, Role::Server, effort);
-                table.is_plotted = is_plotted;
+                let mut table = table(Role::Server, content, fragments, read_size, effort);
+                let is_whole = fragments == 1;
+                table.is_plotted = read_size != 1460 && is_whole == (content != Content::Ascii);
                 tables.push(table);
             }
         }
     }
     for content in [Content::Binary, Content::Ascii] {
-        let title = format!("As a client: {}", title(content, 1, READS[0]));
-        let stream = |size| Stream::from_server(content, size);
-        tables.push(table(&title, &stream, READS[0], Role::Client, effort));
+        tables.push(table(Role::Client, content, 1, READS[0], effort));
     }
     tables
 }
 
-fn title(content: Content, fragments: usize, read_size: usize) -> String {
+fn table(
+    role: Role,
+    content: Content,
+    fragments: usize,
+    read_size: usize,
+    effort: &Effort,
+) -> Table {
     let what = match content {
         Content::Ascii => "ASCII text",
         Content::Binary => "Binary",
         Content::MultiByte => "Multi-byte text",
     };
+    let who = if role == Role::Client { "As a client: " } else { "" };
     let how = if fragments == 1 { "whole" } else { "in 4 fragments" };
     let reads = if read_size == 1460 { "1,460 B" } else { "64 KiB" };
-    format!("{what}, {how}, reads of {reads}")
-}
-
-fn table(
-    title: &str,
-    stream: &dyn Fn(usize) -> Stream,
-    read_size: usize,
-    role: Role,
-    effort: &Effort,
-) -> Table {
-    let mut table = Table::new(title, "ns per message", Better::Lower);
-    for &size in sizes(effort) {
-        let mut rows: Vec<Row> = Vec::new();
-        let mut times: Vec<Vec<f64>> = Vec::new();
-        let layouts = LAYOUTS.min(effort.rounds);
+    let title = format!("{who}{what}, {how}, reads of {reads}");
+    let mut table = Table::new(title, "ns per message");
+    let sender = if role == Role::Client { Role::Server } else { Role::Client };
+    for &size in effort.sizes(&SIZES, &QUICK_SIZES) {
+        let mut costs: Vec<Vec<f64>> = Vec::new();
+        let mut contestants = Vec::new();
+        let layouts = if effort.is_quick { 1 } else { LAYOUTS };
         for layout in 0..layouts {
-            let stream = stream(size).moved_by(layout * SHIFT);
-            let mut receivers = checked(&stream, read_size, role, effort);
-            rows = receivers.iter().map(|receiver| receiver.row).collect();
-            times.resize(rows.len(), Vec::new());
-            let messages = stream.messages.len();
-            let mut turns: Vec<Box<dyn FnMut() + '_>> = Vec::new();
-            for receiver in &mut receivers {
-                turns.push(Box::new(|| receiver.run.turn(messages)));
-            }
+            let stream = Stream::new(sender, content, size, fragments).moved_by(layout * SHIFT);
+            let mut turns = checked(&stream, read_size, role, effort);
+            contestants = rows(&turns);
+            costs.resize(turns.len(), Vec::new());
             let more = take_turns(&mut turns, effort.rounds.div_ceil(layouts));
-            for (times, more) in times.iter_mut().zip(more) {
-                times.extend(more.into_iter().map(|time| time / messages as f64));
-            }
+            costs.iter_mut().zip(more).for_each(|(costs, more)| costs.extend(more));
         }
-        table.add(&size_text(size), &rows, &times);
+        table.add(&size_text(size), &contestants, &costs, Beside::Limit);
     }
-    table.print();
-    table
+    table.print()
 }
 
-/// Returns all receivers, each of which has shown that it receives every byte, twice over.
-pub(crate) fn checked(
-    stream: &Stream,
-    read_size: usize,
-    role: Role,
-    effort: &Effort,
-) -> Vec<Receiver> {
-    let mut receivers = all(stream, read_size, role, effort);
-    for receiver in &mut receivers {
+/// Returns turns with whole binary messages, and how many these are.
+pub(super) fn turns(size: usize, read_size: usize, effort: &Effort) -> (Vec<Turn>, usize) {
+    let stream = Stream::new(Role::Client, Content::Binary, size, 1);
+    (checked(&stream, read_size, Role::Server, effort), stream.messages.len())
+}
+
+/// Returns the turns of all receivers, each of which has shown that it receives every byte, twice
+/// over.
+fn checked(stream: &Stream, read_size: usize, role: Role, effort: &Effort) -> Vec<Turn> {
+    let mut turns: Vec<Turn> = Vec::new();
+    for contestant in asked(effort) {
+        let Some((open, class)) = contestant.open.zip(contestant.receives) else { continue };
+        let mut run = open(Memory::new(&stream.bytes, read_size), role, Tuning::Speed);
+        let count = stream.messages.len();
         for _ in 0..2 {
-            let collected = receiver.run.collect(stream.messages.len());
-            assert!(collected == stream.messages, "{} receives something else", receiver.row.name);
+            let mut seen = Vec::new();
+            let end = run.receive(count, Some(&mut seen));
+            let is_same = end.is_ok() && seen == stream.messages;
+            assert!(is_same, "{} receives something else", contestant.name);
         }
+        let turn = move || time(|| run.receive(count, None).unwrap()) / count as f64;
+        turns.push((Row { name: contestant.name, class }, Box::new(turn)));
     }
-    receivers
-}
-
-/// Returns all receivers that take part.
-pub(super) fn all(stream: &Stream, read_size: usize, role: Role, effort: &Effort) -> Vec<Receiver> {
-    let transport = || Memory::new(&stream.bytes, read_size);
-    asked(effort).flat_map(|peer| peer.receivers(&transport, role)).collect()
+    turns
 }
 
 /// In how many places the stream lies, and how far from each other.

@@ -1,71 +1,60 @@
 //! How the cost of a message grows with the number of connections.
 
-use core::pin::Pin;
 use core::task::{Context, Waker};
 use std::sync::Arc;
 
+use super::{rows, size_text};
+use crate::contestant::{Role, Row, Task};
 use crate::memory::{Memory, Tap};
-use crate::parts::size_text;
-use crate::peer::{Role, Row};
 use crate::peers::asked;
-use crate::rounds::{Effort, Timed, take_timed_turns, time};
-use crate::table::{Better, Table};
+use crate::rounds::{Effort, Turn, take_turns, time};
+use crate::table::{Beside, Table};
 use crate::wire::{self, Content, Stream};
 
-pub(super) const ABOUT: &str = "So many server connections in memory are served one after the \
-other, over and over: a read delivers one message, or 16, which are echoed; what is to be written goes \
-to a sink; then there is nothing more to read, and what of memory is not needed any more is given \
-back, where a crate does that. In parentheses is the ratio to the cost with 1 connection in the same \
-round: with more, what a connection consists of is no longer in the nearest cache when its turn \
-comes. The limit is an event loop written by hand, whose connections are a socket and what is left of \
-a message, and share their buffers. Settings are those for many connections.";
-
 pub(super) fn measure(effort: &Effort) -> Vec<Table> {
-    // The timers of those who have any belong to a runtime.
+    // The timers of those that have any belong to a runtime.
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build().unwrap();
     let _context = runtime.enter();
     let mut tables = Vec::new();
-    for &size in effort.sizes(&SIZES) {
-        tables.extend(BATCHES.map(|batch| table(size, batch, effort)));
+    for &size in effort.sizes(&[16, 1 << 10], &[16, 1 << 10]) {
+        tables.extend([1, 16].map(|batch| table(size, batch, effort)));
     }
     tables
 }
 
 fn table(size: usize, batch: usize, effort: &Effort) -> Table {
-    let messages = if batch == 1 { "1 message".into() } else { format!("{batch} messages") };
-    let title = format!("{messages} of {} in a turn", size_text(size));
-    let unit = "ns per message, and the ratio to 1 connection";
-    let mut table = Table::new(&title, unit, Better::Lower);
+    let plural = if batch == 1 { "" } else { "s" };
+    let title = format!("{batch} message{plural} of {} in a turn", size_text(size));
+    let mut table = Table::new(title, "ns per message, and the ratio to 1 connection");
     table.is_plotted = true;
     let counts = if effort.is_quick { &COUNTS[..4] } else { &COUNTS };
-    let mut groups: Vec<Vec<Group>> =
-        counts.iter().map(|&count| checked(count, size, batch, effort)).collect();
-    let rows: Vec<Row> = groups[0].iter().map(|group| group.row).collect();
-    let mut turns: Vec<Timed<'_>> = Vec::new();
-    for group in groups.iter_mut().flatten() {
-        let count = group.connections.len();
-        let rounds = if effort.is_quick { 1 } else { SERVED / count };
-        turns.push(Box::new(move || {
-            // Others have had the caches.
-            group.serve();
-            time(|| (0..rounds).for_each(|_| group.serve())) / (rounds * count * batch) as f64
-        }));
+    let mut turns: Vec<Turn> = Vec::new();
+    for &count in counts {
+        for mut group in checked(count, size, batch, effort) {
+            let row = group.row;
+            let rounds = if effort.is_quick { 1 } else { SERVED / count };
+            let turn = move || {
+                // The other contestants have had the caches.
+                group.serve();
+                time(|| (0..rounds).for_each(|_| group.serve())) / (rounds * count * batch) as f64
+            };
+            turns.push((row, Box::new(turn)));
+        }
     }
-    let times = take_timed_turns(&mut turns, effort.rounds);
-    let mut columns = times.chunks(rows.len()).zip(counts);
-    let one = &times[..rows.len()];
-    for (times, count) in &mut columns {
-        table.add_beside(&count.to_string(), &rows, times, one);
+    let costs = take_turns(&mut turns, effort.rounds);
+    let len = turns.len() / counts.len();
+    for (costs_of, count) in costs.chunks(len).zip(counts) {
+        let one = Beside::These(&costs[..len]);
+        table.add(&count.to_string(), &rows(&turns[..len]), costs_of, one);
     }
-    table.print();
-    table
+    table.print()
 }
 
 /// All connections of one contestant.
 struct Group {
     row: Row,
     tap: Arc<Tap>,
-    connections: Vec<Pin<Box<dyn Future<Output = ()>>>>,
+    connections: Vec<Task>,
 }
 
 impl Group {
@@ -75,7 +64,7 @@ impl Group {
     }
 }
 
-fn serve(connection: &mut Pin<Box<dyn Future<Output = ()>>>) {
+fn serve(connection: &mut Task) {
     let polled = connection.as_mut().poll(&mut Context::from_waker(Waker::noop()));
     assert!(polled.is_pending(), "a connection is over");
 }
@@ -86,13 +75,12 @@ fn checked(count: usize, size: usize, batch: usize, effort: &Effort) -> Vec<Grou
     let transport = Memory::paced(&stream.bytes, stream.bytes.len() / TURNS);
     let tap = transport.tap();
     let mut groups: Vec<Group> = Vec::new();
-    for peer in asked(effort) {
-        let tasks = || peer.tasks(&|| transport.clone()).into_iter();
-        for (index, row) in tasks().map(|task| task.row).enumerate() {
-            // One behind the other, so that they lie together.
-            let connections = (0..count).filter_map(|_| Some(tasks().nth(index)?.run)).collect();
-            groups.push(Group { row, tap: Arc::clone(&tap), connections });
-        }
+    for contestant in asked(effort) {
+        let Some(task) = contestant.task else { continue };
+        // One behind the other, so that they lie together.
+        let connections = (0..count).map(|_| task(transport.clone())).collect();
+        let row = Row { name: contestant.name, class: "echo" };
+        groups.push(Group { row, tap: Arc::clone(&tap), connections });
     }
     tap.keep(true);
     for group in &mut groups {
@@ -114,11 +102,6 @@ fn checked(count: usize, size: usize, batch: usize, effort: &Effort) -> Vec<Grou
 }
 
 const COUNTS: [usize; 5] = [1, 10, 100, 1_000, 10_000];
-
-const SIZES: [usize; 2] = [16, 1 << 10];
-
-/// How many messages a read delivers.
-const BATCHES: [usize; 2] = [1, 16];
 
 /// After how many turns a connection receives the same again.
 const TURNS: usize = 2;

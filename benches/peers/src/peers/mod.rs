@@ -1,37 +1,43 @@
-//! One adapter file for each peer.
+//! The contestants: one file for each peer, and the limits.
 
 mod fastwebsockets;
-pub(crate) mod limit;
+mod limit;
+mod nexus_web;
 mod raw;
 pub(crate) mod sanswire;
 mod sockudo_ws;
 mod soketto;
-mod streams;
 mod tokio_tungstenite;
 mod tokio_websockets;
 mod tungstenite;
 mod web_socket;
 mod yawc;
+pub(crate) mod zlib;
 
-use crate::peer::{Peer, Row};
+use crate::contestant::Contestant;
 use crate::rounds::Effort;
 
-/// Returns those who are asked for; the limits come first.
-pub fn asked(effort: &Effort) -> impl Iterator<Item = &'static dyn Peer> {
-    PEERS.into_iter().filter(|peer| effort.includes(&Row { name: peer.name(), class: "" }))
+/// Returns those that are asked for; the limits come first.
+pub(crate) fn asked(effort: &Effort) -> impl Iterator<Item = &'static Contestant> {
+    all().filter(|contestant| effort.includes(contestant.name))
 }
 
-/// All who take part.
-pub const PEERS: [&dyn Peer; 11] = [
-    &limit::Limit,
-    &raw::Raw,
-    &sanswire::Sanswire,
-    &tungstenite::Tungstenite,
-    &tokio_tungstenite::TokioTungstenite,
-    &fastwebsockets::FastWebSockets,
-    &tokio_websockets::TokioWebSockets,
-    &yawc::Yawc,
-    &sockudo_ws::SockudoWs,
-    &web_socket::WebSocket,
-    &soketto::Soketto,
-];
+/// Returns all that take part.
+pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
+    let peers: [&[Contestant]; 13] = [
+        &limit::ROWS,
+        &zlib::ROWS,
+        &raw::ROWS,
+        &sanswire::ROWS,
+        &tungstenite::ROWS,
+        &tokio_tungstenite::ROWS,
+        &fastwebsockets::ROWS,
+        &tokio_websockets::ROWS,
+        &yawc::ROWS,
+        &sockudo_ws::ROWS,
+        &nexus_web::ROWS,
+        &web_socket::ROWS,
+        &soketto::ROWS,
+    ];
+    peers.into_iter().flatten()
+}

@@ -3,38 +3,35 @@
 use std::io::{Read, Write};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
+use crate::contestant::{Contestant, Start};
 use crate::ideal::{parse, put_header, xor};
-use crate::peer::{Peer, Row, Server, Start};
 
-pub(super) struct Raw;
+pub(super) static ROWS: [Contestant; 4] = [
+    Contestant {
+        server: Some(Start::Tokio(|stream, _| drop(tokio::spawn(bytes(stream))))),
+        is_raw: true,
+        ..Contestant::new("limit: raw TCP, tokio")
+    },
+    Contestant {
+        server: Some(Start::Blocking(blocking_bytes)),
+        is_raw: true,
+        ..Contestant::new("limit: raw TCP, blocking")
+    },
+    Contestant {
+        server: Some(Start::Tokio(|stream, _| drop(tokio::spawn(frames(stream))))),
+        ..Contestant::new("limit: frames, tokio")
+    },
+    Contestant {
+        server: Some(Start::Blocking(blocking_frames)),
+        ..Contestant::new("limit: frames, blocking")
+    },
+];
 
-impl Peer for Raw {
-    fn name(&self) -> &'static str {
-        "raw TCP"
-    }
-
-    fn servers(&self) -> Vec<Server> {
-        vec![
-            Server {
-                row: Row { name: "limit: raw TCP, tokio", class: "async" },
-                start: Start::RawTokio(|stream| drop(tokio::spawn(tokio(stream)))),
-            },
-            Server {
-                row: Row { name: "limit: raw TCP, blocking", class: "blocking" },
-                start: Start::RawBlocking(blocking),
-            },
-            Server::tokio("limit: frames, tokio", |stream, _| {
-                drop(tokio::spawn(tokio_frames(stream)));
-            }),
-            Server::blocking("limit: frames, blocking", blocking_frames),
-        ]
-    }
-}
-
-async fn tokio(mut stream: tokio::net::TcpStream) {
+/// An idle connection holds no buffer.
+async fn bytes(mut stream: TcpStream) {
     while stream.readable().await.is_ok() {
-        // An idle connection holds no buffer.
         let mut buf = Vec::with_capacity(READ);
         match stream.read_buf(&mut buf).await {
             Ok(1..) if stream.write_all(&buf).await.is_ok() => {}
@@ -43,7 +40,7 @@ async fn tokio(mut stream: tokio::net::TcpStream) {
     }
 }
 
-fn blocking(mut stream: std::net::TcpStream) {
+fn blocking_bytes(mut stream: std::net::TcpStream) {
     let mut buf = vec![0; READ];
     while let Ok(len @ 1..) = stream.read(&mut buf) {
         if stream.write_all(&buf[..len]).is_err() {
@@ -52,49 +49,43 @@ fn blocking(mut stream: std::net::TcpStream) {
     }
 }
 
-async fn tokio_frames(mut stream: tokio::net::TcpStream) {
-    let mut input = Vec::new();
-    while stream.readable().await.is_ok() {
+async fn frames(mut stream: TcpStream) {
+    let (mut input, mut output) = (Vec::new(), Vec::new());
+    loop {
         input.reserve(READ);
         let Ok(1..) = stream.read_buf(&mut input).await else { return };
-        let output = reply(&mut input);
+        reply(&mut input, &mut output);
         if stream.write_all(&output).await.is_err() {
             return;
         }
-        if input.is_empty() {
-            input = Vec::new();
-        }
+        output.clear();
     }
 }
 
 fn blocking_frames(mut stream: std::net::TcpStream) {
-    let mut buf = vec![0; READ];
-    let mut input = Vec::new();
+    let (mut buf, mut input, mut output) = (vec![0; READ], Vec::new(), Vec::new());
     while let Ok(len @ 1..) = stream.read(&mut buf) {
         input.extend_from_slice(&buf[..len]);
-        if stream.write_all(&reply(&mut input)).is_err() {
+        reply(&mut input, &mut output);
+        if stream.write_all(&output).is_err() {
             return;
         }
+        output.clear();
     }
 }
 
-/// Takes all frames that are whole out of `input`, and returns the answers.
-fn reply(input: &mut Vec<u8>) -> Vec<u8> {
-    let mut output = Vec::new();
+/// Takes all frames that are whole out of `input`, and appends the answers.
+fn reply(input: &mut Vec<u8>, output: &mut Vec<u8>) {
     let mut from = 0;
     while let Some((header, len, key)) = parse(&input[from..]) {
         let first = input[from];
         let Some(payload) = input.get_mut(from + header..from + header + len) else { break };
-        if output.capacity() == 0 {
-            output.reserve(len.max(READ));
-        }
         xor(payload, key);
-        put_header(&mut output, first, len, None);
+        put_header(output, first, len, None);
         output.extend_from_slice(payload);
         from += header + len;
     }
     input.drain(..from);
-    output
 }
 
 /// How much is read at once.

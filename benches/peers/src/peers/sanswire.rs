@@ -1,332 +1,249 @@
 //! sanswire: its core in a loop of one's own, and both adapters.
 
 use core::time::Duration;
-use std::io::Write;
 
 use bytes::{Buf, BufMut, Bytes};
 use sanswire::extension::{self, Deflate, DeflateConfig};
 use sanswire::io::{self, blocking};
 use sanswire::{Commands, Config, Connection, Event, Message, Prepared};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 
-use crate::memory::{self, Memory};
-use crate::peer::{
-    Deflater, Echo, Peer, Receive, Receiver, Role, Sender, Server, Takeover, Task, Transmit, Tuning,
+use crate::contestant::{
+    Contestant, End, Pull, Role, Run, Seen, Start, Takeover, Transport, Tuning,
 };
+use crate::machine::{Driven, Machine, machine};
+use crate::memory::{self, Memory};
 use crate::wire::Kind;
 
-pub(super) struct Sanswire;
-
-impl Peer for Sanswire {
-    fn name(&self) -> &'static str {
-        "sanswire"
-    }
-
-    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
-        let tokio = || io::tokio::WebSocket::from_driver(transport(), connection(role));
-        let blocking = || {
-            let stream = io::Plain(transport());
-            blocking::WebSocket::from_driver(stream, connection(role))
-        };
-        vec![
-            Receiver::new("sanswire", "lent", Core::<Lends>::new(transport(), role)),
-            Receiver::new("sanswire", "owned", Core::<Owns>::new(transport(), role)),
-            Receiver::new("sanswire, tokio", "lent", Tokio(tokio(), Lends)),
-            Receiver::new("sanswire, tokio", "owned", Tokio(tokio(), Owns)),
-            Receiver::new("sanswire, blocking", "lent", Blocking(blocking(), Lends)),
-            Receiver::new("sanswire, blocking", "owned", Blocking(blocking(), Owns)),
-        ]
-    }
-
-    fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
-        let sending = |send| Sending { transport: transport(), connection: connection(role), send };
-        vec![
-            Sender::new(
-                "sanswire",
-                "slice",
-                sending(|commands, payload| commands.send(&payload[..]).is_ok()),
-            ),
-            Sender::new(
-                "sanswire",
-                "bytes",
-                sending(|commands, payload| commands.send(payload).is_ok()),
-            ),
-        ]
-    }
-
-    fn deflaters(&self, transport: &dyn Fn() -> Memory, takeover: Takeover) -> Vec<Deflater> {
-        let takeover = match takeover {
-            Takeover::Keep => extension::Takeover::Keep,
-            Takeover::Reset => extension::Takeover::Reset,
-        };
-        let config = DeflateConfig::default().takeover(takeover).peer_takeover(takeover);
-        let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
-        let connection = server().with_deflate(agreed);
-        let echo = Echoing { transport: transport(), connection };
-        vec![Deflater::new("sanswire", "level 6", echo)]
-    }
-
-    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
-        let mut core = Serving { transport: transport(), connection: server() };
-        let tokio = gathered(transport());
-        vec![
-            Task::called("sanswire", move || core.serve()),
-            Task::new("sanswire, tokio", async { tokio.await.unwrap() }),
-        ]
-    }
-
-    fn servers(&self) -> Vec<Server> {
-        vec![
-            Server::tokio("sanswire", |stream, _| drop(tokio::spawn(plain(stream)))),
-            Server::tokio("sanswire, gathered", |stream, _| drop(tokio::spawn(gathered(stream)))),
-            Server::blocking("sanswire, blocking", blocking),
-        ]
-    }
-}
-
-fn server() -> Connection {
-    Connection::server(&Config::default())
-}
+pub(super) static ROWS: [Contestant; 7] = [
+    Contestant {
+        deflate: Some(|memory, takeover| Box::new(deflating(memory, takeover))),
+        server: Some(Start::Tokio(|stream, _| drop(tokio::spawn(plain(stream))))),
+        ..machine::<Core<false>>("sanswire", "lent", "slice")
+    },
+    Contestant { task: None, ..machine::<Core<true>>("sanswire", "owned", "bytes") },
+    Contestant {
+        server: Some(Start::Tokio(|stream, _| drop(tokio::spawn(gathered(stream))))),
+        ..Contestant::new("sanswire, gathered")
+    },
+    Contestant {
+        open: Some(|memory, role, _| Box::new(Tokio::<false>(open(memory, role)))),
+        receives: Some("lent"),
+        ..Contestant::new("sanswire, tokio")
+    },
+    Contestant {
+        open: Some(|memory, role, _| Box::new(Tokio::<true>(open(memory, role)))),
+        receives: Some("owned"),
+        sends: Some("bytes"),
+        task: Some(|memory| Box::pin(async { gathered(memory).await.unwrap() })),
+        ..Contestant::new("sanswire, tokio")
+    },
+    Contestant {
+        open: Some(|memory, role, _| Box::new(Blocking::<false>::new(memory, role))),
+        receives: Some("lent"),
+        server: Some(Start::Blocking(|stream| {
+            let _ = blocking::WebSocket::from_driver(stream, connection(Role::Server)).run(reply);
+        })),
+        ..Contestant::new("sanswire, blocking")
+    },
+    Contestant {
+        open: Some(|memory, role, _| Box::new(Blocking::<true>::new(memory, role))),
+        receives: Some("owned"),
+        ..Contestant::new("sanswire, blocking")
+    },
+];
 
 fn connection(role: Role) -> Connection {
     match role {
         Role::Client => Connection::client(&Config::default(), [7; 32]),
-        Role::Server => server(),
+        Role::Server => Connection::server(&Config::default()),
     }
 }
 
-/// What is made of an event.
-trait Takes {
-    fn take(event: Event<'_>, call: impl FnMut(Kind, &[u8])) -> bool;
-}
-
-struct Lends;
-
-impl Takes for Lends {
-    fn take(event: Event<'_>, mut call: impl FnMut(Kind, &[u8])) -> bool {
-        match event {
-            Event::Binary(payload) => call(Kind::Binary, &payload),
-            Event::Text(text) => call(Kind::Text, text.as_bytes()),
-            Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => {
-                return false;
-            }
-        }
-        true
+/// Shows an event if it is a message; returns whether it is one.
+fn lend(event: Event<'_>, mut take: impl FnMut(Kind, &[u8])) -> bool {
+    match event {
+        Event::Binary(payload) => take(Kind::Binary, &payload),
+        Event::Text(text) => take(Kind::Text, text.as_bytes()),
+        Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => return false,
     }
+    true
 }
 
-struct Owns;
-
-impl Takes for Owns {
-    fn take(event: Event<'_>, mut call: impl FnMut(Kind, &[u8])) -> bool {
-        match event.into_message() {
-            Some(Message::Binary(payload)) => call(Kind::Binary, &payload),
-            Some(Message::Text(text)) => call(Kind::Text, text.as_bytes()),
-            None => return false,
-        }
-        true
+fn show(message: &Message) -> (Kind, &[u8]) {
+    match message {
+        Message::Binary(payload) => (Kind::Binary, payload),
+        Message::Text(text) => (Kind::Text, text.as_bytes()),
     }
 }
 
 /// The run loop of the documentation.
-struct Core<T> {
-    transport: Memory,
-    connection: Connection,
-    takes: core::marker::PhantomData<T>,
-}
+struct Core<const OWNED: bool>(Connection);
 
-impl<T> Core<T> {
-    fn new(transport: Memory, role: Role) -> Self {
-        let takes = core::marker::PhantomData;
-        Self { transport, connection: connection(role), takes }
+impl<const OWNED: bool> Machine for Core<OWNED> {
+    fn new(role: Role, _: Tuning) -> Self {
+        Self(connection(role))
     }
-}
 
-impl<T: Takes> Receive for Core<T> {
-    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
-        let mut left = messages;
-        while left > 0 {
-            match self.connection.poll_event().unwrap() {
-                Some((event, _)) => left -= usize::from(T::take(event, &mut take)),
-                None => {
-                    read(&mut self.transport, &mut self.connection).unwrap();
-                }
+    fn input(&mut self) -> impl BufMut + Send {
+        let mut input = self.0.input();
+        input.prepare(READ);
+        input
+    }
+
+    fn receive(&mut self, most: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<usize, End> {
+        let mut count = 0;
+        while count < most
+            && let Some((event, _)) = self.0.poll_event().map_err(|_| End::Failed)?
+        {
+            if OWNED {
+                let Some(message) = event.into_message() else { continue };
+                let (kind, payload) = show(&message);
+                take(kind, payload);
+                count += 1;
+            } else {
+                count += usize::from(lend(event, &mut take));
             }
         }
+        Ok(count)
+    }
+
+    fn echo(&mut self) -> Result<usize, End> {
+        let mut count = 0;
+        while let Some((event, mut commands)) = self.0.poll_event().map_err(|_| End::Failed)? {
+            reply(event, &mut commands);
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    fn send(&mut self, payload: &Bytes) -> bool {
+        let mut commands = self.0.commands();
+        if OWNED { commands.send(payload).is_ok() } else { commands.send(&payload[..]).is_ok() }
+    }
+
+    fn output(&mut self) -> Option<impl Buf + Send> {
+        self.0.poll_transmit()
+    }
+
+    fn idle(&mut self) {
+        // An event loop reads its clock once for all that are ready.
+        self.0.handle_timeout(NOW);
+        assert!(self.0.poll_timeout() > Some(NOW.into()));
+        self.0.release_memory();
     }
 }
 
-struct Tokio<T>(io::tokio::WebSocket<Memory>, T);
+fn open<S: Transport>(stream: S, role: Role) -> io::tokio::WebSocket<S> {
+    io::tokio::WebSocket::from_driver(stream, connection(role))
+}
 
-impl Receive for Tokio<Lends> {
-    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+struct Tokio<const OWNED: bool>(io::tokio::WebSocket<Memory>);
+
+impl<const OWNED: bool> Pull for Tokio<OWNED> {
+    fn pull(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<(), End> {
         memory::run(async {
             let mut left = messages;
             while left > 0 {
-                let taken = self.0.recv_with(|event, _| Lends::take(event, &mut take)).await;
-                left -= usize::from(taken.unwrap().unwrap());
+                if OWNED {
+                    let message = self.0.recv().await.map_err(|_| End::Failed)?;
+                    let message = message.ok_or(End::Closed)?;
+                    let (kind, payload) = show(&message);
+                    take(kind, payload);
+                    left -= 1;
+                } else {
+                    let is_message = self.0.recv_with(|event, _| lend(event, &mut take)).await;
+                    left -= usize::from(is_message.map_err(|_| End::Failed)?.ok_or(End::Closed)?);
+                }
             }
-        });
+            Ok(())
+        })
     }
 }
 
-impl Receive for Tokio<Owns> {
-    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+impl<const OWNED: bool> Run for Tokio<OWNED> {
+    fn receive(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
+        self.pull_to(messages, seen)
+    }
+
+    fn send(&mut self, payload: &Bytes, messages: usize) {
         memory::run(async {
             for _ in 0..messages {
-                match self.0.recv().await.unwrap().unwrap() {
-                    Message::Binary(payload) => take(Kind::Binary, &payload),
-                    Message::Text(text) => take(Kind::Text, text.as_bytes()),
-                }
+                self.0.feed(payload).await.unwrap();
             }
+            self.0.flush().await.unwrap();
         });
     }
 }
 
-struct Blocking<T>(blocking::WebSocket<io::Plain<Memory>>, T);
+struct Blocking<const OWNED: bool>(blocking::WebSocket<io::Plain<Memory>>);
 
-impl Receive for Blocking<Lends> {
-    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
+impl<const OWNED: bool> Blocking<OWNED> {
+    fn new(memory: Memory, role: Role) -> Self {
+        Self(blocking::WebSocket::from_driver(io::Plain(memory), connection(role)))
+    }
+}
+
+impl<const OWNED: bool> Run for Blocking<OWNED> {
+    fn receive(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
+        self.pull_to(messages, seen)
+    }
+}
+
+impl<const OWNED: bool> Pull for Blocking<OWNED> {
+    fn pull(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<(), End> {
         let mut left = messages;
         while left > 0 {
-            let taken = self.0.recv_with(|event, _| Lends::take(event, &mut take));
-            left -= usize::from(taken.unwrap().unwrap());
-        }
-    }
-}
-
-impl Receive for Blocking<Owns> {
-    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
-        for _ in 0..messages {
-            match self.0.recv().unwrap().unwrap() {
-                Message::Binary(payload) => take(Kind::Binary, &payload),
-                Message::Text(text) => take(Kind::Text, text.as_bytes()),
+            if OWNED {
+                let message = self.0.recv().map_err(|_| End::Failed)?.ok_or(End::Closed)?;
+                let (kind, payload) = show(&message);
+                take(kind, payload);
+                left -= 1;
+            } else {
+                let is_message = self.0.recv_with(|event, _| lend(event, &mut take));
+                left -= usize::from(is_message.map_err(|_| End::Failed)?.ok_or(End::Closed)?);
             }
         }
+        Ok(())
     }
 }
 
-struct Sending {
-    transport: Memory,
-    connection: Connection,
-    /// Returns whether there was room.
-    send: fn(&mut Commands<'_>, &Bytes) -> bool,
-}
-
-impl Transmit for Sending {
-    fn send(&mut self, payload: &Bytes, messages: usize) {
-        for _ in 0..messages {
-            if !(self.send)(&mut self.connection.commands(), payload) {
-                write(&mut self.transport, &mut self.connection);
-                assert!((self.send)(&mut self.connection.commands(), payload));
-            }
-        }
-        write(&mut self.transport, &mut self.connection);
-    }
-}
-
-/// Servers that all send one message that was framed before.
-pub(crate) fn prepared(payload: &Bytes, count: usize) -> Vec<Sender> {
+/// Returns what makes servers that send one message that was framed before.
+pub(crate) fn prepared(payload: &Bytes) -> Box<dyn Fn() -> Box<dyn Run>> {
     let prepared = Prepared::binary(payload);
-    let sender = || {
-        let prepared = prepared.clone();
-        let run = SendingPrepared { transport: Memory::sink(), connection: server(), prepared };
-        Sender::new("sanswire, prepared", "bytes", run)
-    };
-    (0..count).map(|_| sender()).collect()
+    Box::new(move || {
+        let driven = Driven::new(Memory::sink(), Role::Server, Tuning::Memory);
+        Box::new(Preparing(driven, prepared.clone()))
+    })
 }
 
-struct SendingPrepared {
-    transport: Memory,
-    connection: Connection,
-    prepared: Prepared,
-}
+struct Preparing(Driven<Core<false>>, Prepared);
 
-impl Transmit for SendingPrepared {
+impl Run for Preparing {
     fn send(&mut self, payload: &Bytes, messages: usize) {
-        assert_eq!(payload.len(), self.prepared.len());
+        assert_eq!(payload.len(), self.1.len());
         for _ in 0..messages {
-            self.connection.commands().send(&self.prepared).unwrap();
+            self.0.machine.0.commands().send(&self.1).unwrap();
         }
-        write(&mut self.transport, &mut self.connection);
+        self.0.write();
     }
 }
 
-struct Echoing {
-    transport: Memory,
-    connection: Connection,
-}
-
-impl Echo for Echoing {
-    fn echo(&mut self, messages: usize) {
-        let mut left = messages;
-        while left > 0 {
-            match self.connection.poll_event().unwrap() {
-                Some((Event::Text(text), mut commands)) => {
-                    commands.send(&text).unwrap();
-                    left -= 1;
-                }
-                Some((event, _)) => panic!("{event:?}"),
-                None => {
-                    write(&mut self.transport, &mut self.connection);
-                    read(&mut self.transport, &mut self.connection).unwrap();
-                }
-            }
-        }
-        write(&mut self.transport, &mut self.connection);
-    }
-}
-
-/// Writes all that waits, with vectored writes where it is in pieces, as the adapters do.
-fn write(transport: &mut Memory, connection: &mut Connection) {
-    while let Some(output) = connection.poll_transmit() {
-        let len = if output.chunk().len() == output.len() {
-            transport.write(output.chunk()).unwrap()
-        } else {
-            let mut slices = [std::io::IoSlice::new(&[]); 16];
-            let count = output.chunks_vectored(&mut slices);
-            transport.write_vectored(&slices[..count]).unwrap()
-        };
-        output.advance(len);
-    }
-}
-
-/// The run loop as an event loop of many connections has it: it is entered when there is something
-/// to read, and holds no memory when there is not.
-struct Serving {
-    transport: Memory,
-    connection: Connection,
-}
-
-impl Serving {
-    fn serve(&mut self) {
-        loop {
-            while let Some((event, mut commands)) = self.connection.poll_event().unwrap() {
-                reply(event, &mut commands);
-            }
-            write(&mut self.transport, &mut self.connection);
-            if read(&mut self.transport, &mut self.connection).is_none() {
-                break;
-            }
-            // An event loop reads its clock once for all who are ready.
-            self.connection.handle_timeout(NOW);
-        }
-        assert!(self.connection.poll_timeout() > Some(NOW.into()));
-        self.connection.release_memory();
-    }
-}
-
-/// Reads once, as much as there is room for; `None` when nothing is there.
-fn read(transport: &mut Memory, connection: &mut Connection) -> Option<usize> {
-    let mut input = connection.input();
-    input.prepare(READ);
-    let room = input.chunk_mut().len();
-    transport.read_into(&mut input, room)
+fn deflating(memory: Memory, takeover: Takeover) -> Driven<Core<false>> {
+    let takeover = match takeover {
+        Takeover::Keep => extension::Takeover::Keep,
+        Takeover::Reset => extension::Takeover::Reset,
+    };
+    let config = DeflateConfig::default().takeover(takeover).peer_takeover(takeover);
+    let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
+    let mut driven = Driven::<Core<false>>::new(memory, Role::Server, Tuning::Speed);
+    driven.machine = Core(connection(Role::Server).with_deflate(agreed));
+    driven
 }
 
 /// The loop that everybody writes first.
-async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::Error> {
-    let mut socket = io::tokio::WebSocket::from_driver(stream, server());
+async fn plain(stream: TcpStream) -> Result<(), sanswire::Error> {
+    let mut socket = open(stream, Role::Server);
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
     }
@@ -334,17 +251,8 @@ async fn plain(stream: tokio::net::TcpStream) -> Result<(), sanswire::Error> {
 }
 
 /// Replies are queued while the event is held, and leave together before a read would wait.
-async fn gathered<S>(stream: S) -> Result<(), sanswire::Error>
-where
-    S: AsyncRead + AsyncWrite + Unpin,
-{
-    let mut socket = io::tokio::WebSocket::from_driver(stream, server());
-    socket.run(reply).await
-}
-
-fn blocking(stream: std::net::TcpStream) {
-    let mut socket = blocking::WebSocket::from_driver(stream, server());
-    let _ = socket.run(reply);
+async fn gathered<S: Transport>(stream: S) -> Result<(), sanswire::Error> {
+    open(stream, Role::Server).run(reply).await
 }
 
 /// Answers a message while it is lent: small ones are copied, large ones handed on. There is room

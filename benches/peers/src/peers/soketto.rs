@@ -4,75 +4,60 @@
 
 use bytes::Bytes;
 use futures_util::io::{BufReader, BufWriter};
-use soketto::connection::{Builder, Receiver as Receiving, Sender as Sending};
+use soketto::connection::{Builder, Error, Receiver, Sender};
 use soketto::{Data, Mode};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
-use crate::memory::{self, Memory};
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
+use crate::contestant::{
+    Contestant, End, Endpoint, Role, Transport, Tuning, endpoint, flushing, plain,
+};
+use crate::memory::Memory;
 use crate::wire::Kind;
 
-pub(super) struct Soketto;
-
-impl Peer for Soketto {
-    fn name(&self) -> &'static str {
-        "soketto"
-    }
-
-    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
-        let socket = Socket::new(transport(), role, Tuning::Speed);
-        vec![Receiver::new("soketto", "lent", socket)]
-    }
-
-    fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, tuning: Tuning) -> Vec<Sender> {
-        vec![Sender::new("soketto", "slice", Socket::new(transport(), role, tuning))]
-    }
-
-    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
-        vec![Task::new("soketto", echo(transport(), Tuning::Memory))]
-    }
-
-    fn servers(&self) -> Vec<Server> {
-        vec![Server::tokio("soketto", |stream, tuning| drop(tokio::spawn(echo(stream, tuning))))]
-    }
-}
+pub(super) static ROWS: [Contestant; 1] = [Contestant {
+    task: Some(|memory| Box::pin(plain::<_, Socket<_>>(memory, Tuning::Memory))),
+    server: flushing::<Socket<TcpStream>>(),
+    ..endpoint::<Socket<Memory>>("soketto", "lent", "slice")
+}];
 
 struct Socket<S> {
-    sender: Sending<BufReader<BufWriter<Compat<S>>>>,
-    receiver: Receiving<BufReader<BufWriter<Compat<S>>>>,
+    sender: Sender<BufReader<BufWriter<Compat<S>>>>,
+    receiver: Receiver<BufReader<BufWriter<Compat<S>>>>,
     message: Vec<u8>,
+    tuning: Tuning,
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
-    fn new(stream: S, role: Role, tuning: Tuning) -> Self {
-        let capacity = match tuning {
-            Tuning::Memory => 8 << 10,
-            Tuning::Speed => 64 << 10,
-        };
-        let mode = match role {
-            Role::Client => Mode::Client,
-            Role::Server => Mode::Server,
-        };
+impl<S: Transport> Endpoint<S> for Socket<S> {
+    type Message = Kind;
+
+    fn open(stream: S, role: Role, tuning: Tuning) -> Self {
+        let capacity = if tuning == Tuning::Memory { 8 << 10 } else { 64 << 10 };
+        let mode = role.pick(Mode::Client, Mode::Server);
         let stream = BufWriter::with_capacity(capacity, stream.compat());
         let stream = BufReader::with_capacity(capacity, stream);
         let (sender, receiver) = Builder::new(stream, mode).finish();
-        Self { sender, receiver, message: Vec::new() }
+        Self { sender, receiver, message: Vec::new(), tuning }
     }
 
-    /// Receives a message into `message`.
-    async fn next(&mut self) -> Option<Kind> {
+    async fn next(&mut self) -> Result<Kind, End> {
         self.message.clear();
-        match self.receiver.receive_data(&mut self.message).await.ok()? {
-            Data::Binary(_) => Some(Kind::Binary),
-            Data::Text(_) => {
-                simdutf8::basic::from_utf8(&self.message).is_ok().then_some(Kind::Text)
-            }
+        let data = self.receiver.receive_data(&mut self.message).await;
+        let is_closed = |error: &_| matches!(error, Error::Closed);
+        let data =
+            data.map_err(|error| if is_closed(&error) { End::Closed } else { End::Failed })?;
+        let is_bad = |message| simdutf8::basic::from_utf8(message).is_err();
+        if data.is_text() && self.tuning != Tuning::Bare && is_bad(&self.message) {
+            return Err(End::Failed);
         }
+        Ok(Kind::text_if(matches!(data, Data::Text(_))))
     }
 
-    /// Sends `message` back.
-    async fn reply(&mut self, kind: Kind) -> Option<()> {
+    fn show<'a>(&'a self, kind: &'a Kind) -> (Kind, &'a [u8]) {
+        (*kind, &self.message)
+    }
+
+    async fn feed(&mut self, kind: Kind) -> Option<()> {
         match kind {
             Kind::Binary => self.sender.send_binary(&self.message).await.ok(),
             Kind::Text => {
@@ -80,39 +65,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Socket<S> {
             }
         }
     }
-}
 
-impl Receive for Socket<Memory> {
-    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
-        memory::run(async {
-            for _ in 0..messages {
-                let kind = self.next().await.unwrap();
-                take(kind, &self.message);
-            }
-        });
+    async fn send(&mut self, payload: &Bytes) -> Option<()> {
+        self.sender.send_binary(payload).await.ok()
     }
-}
 
-impl Transmit for Socket<Memory> {
-    fn send(&mut self, payload: &Bytes, messages: usize) {
-        memory::run(async {
-            for _ in 0..messages {
-                self.sender.send_binary(payload).await.unwrap();
-            }
-            self.sender.flush().await.unwrap();
-        });
-    }
-}
-
-async fn echo<S: AsyncRead + AsyncWrite + Unpin>(stream: S, tuning: Tuning) {
-    let mut socket = Socket::new(stream, Role::Server, tuning);
-    while let Some(kind) = socket.next().await {
-        if socket.reply(kind).await.is_none() || socket.sender.flush().await.is_err() {
-            return;
-        }
-        if tuning == Tuning::Memory {
+    async fn flush(&mut self) -> Option<()> {
+        if self.tuning == Tuning::Memory {
             // The buffer is the caller's: it need not be kept.
-            socket.message = Vec::new();
+            self.message = Vec::new();
         }
+        self.sender.flush().await.ok()
     }
 }

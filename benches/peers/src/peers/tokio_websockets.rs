@@ -3,81 +3,52 @@
 //! message, so that to gather replies one has to gather messages first.
 
 use bytes::Bytes;
-use futures_util::{SinkExt, StreamExt};
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
 
-use super::streams;
-use crate::memory::{self, Memory};
-use crate::peer::{Peer, Receive, Receiver, Role, Sender, Server, Task, Transmit, Tuning};
+use crate::contestant::{
+    Contestant, Data, Open, Role, Sinking, Start, Transport, Tuning, batched, endpoint, flushing,
+};
+use crate::memory::Memory;
 use crate::wire::Kind;
 
-pub(super) struct TokioWebSockets;
+type Socket<S> = Sinking<WebSocketStream<S>>;
 
-impl Peer for TokioWebSockets {
-    fn name(&self) -> &'static str {
-        "tokio-websockets"
-    }
+pub(super) static ROWS: [Contestant; 2] = [
+    Contestant {
+        task: Some(|memory| Box::pin(batched::<_, Socket<_>>(memory, Tuning::Memory))),
+        server: flushing::<Socket<TcpStream>>(),
+        ..endpoint::<Socket<Memory>>("tokio-websockets", "owned", "bytes")
+    },
+    Contestant {
+        server: Some(Start::Tokio(|stream, tuning| {
+            drop(tokio::spawn(batched::<_, Socket<_>>(stream, tuning)));
+        })),
+        ..Contestant::new("tokio-websockets, gathered")
+    },
+];
 
-    fn receivers(&self, transport: &dyn Fn() -> Memory, role: Role) -> Vec<Receiver> {
-        vec![Receiver::new("tokio-websockets", "owned", Socket(open(transport(), role)))]
-    }
-
-    fn senders(&self, transport: &dyn Fn() -> Memory, role: Role, _: Tuning) -> Vec<Sender> {
-        vec![Sender::new("tokio-websockets", "bytes", Socket(open(transport(), role)))]
-    }
-
-    fn tasks(&self, transport: &dyn Fn() -> Memory) -> Vec<Task> {
-        let socket = open(transport(), Role::Server);
-        vec![Task::new("tokio-websockets", streams::batched(socket, is_data))]
-    }
-
-    fn servers(&self) -> Vec<Server> {
-        vec![
-            Server::tokio("tokio-websockets", |stream, _| {
-                drop(tokio::spawn(streams::plain(open(stream, Role::Server), is_data)));
-            }),
-            Server::tokio("tokio-websockets, gathered", |stream, _| {
-                drop(tokio::spawn(streams::batched(open(stream, Role::Server), is_data)));
-            }),
-        ]
+impl<S: Transport> Open<S> for WebSocketStream<S> {
+    fn open(stream: S, role: Role, _: Tuning) -> Self {
+        let config = Config::default().flush_threshold(64 << 10);
+        match role {
+            Role::Client => ClientBuilder::new().config(config).take_over(stream),
+            Role::Server => ServerBuilder::new().config(config).serve(stream),
+        }
     }
 }
 
-fn open<S: AsyncRead + AsyncWrite + Unpin>(stream: S, role: Role) -> WebSocketStream<S> {
-    let config = Config::default().flush_threshold(64 << 10);
-    match role {
-        Role::Client => ClientBuilder::new().config(config).take_over(stream),
-        Role::Server => ServerBuilder::new().config(config).serve(stream),
+impl Data for Message {
+    fn data(&self) -> Option<(Kind, &[u8])> {
+        let kind = Kind::text_if(self.is_text());
+        (self.is_text() || self.is_binary()).then(|| (kind, &self.as_payload()[..]))
     }
-}
 
-fn is_data(message: &Message) -> bool {
-    message.is_binary() || message.is_text()
-}
-
-struct Socket(WebSocketStream<Memory>);
-
-impl Receive for Socket {
-    fn receive(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) {
-        memory::run(async {
-            for _ in 0..messages {
-                let message = self.0.next().await.unwrap().unwrap();
-                let kind = if message.is_text() { Kind::Text } else { Kind::Binary };
-                assert!(is_data(&message));
-                take(kind, message.as_payload());
-            }
-        });
+    fn is_close(&self) -> bool {
+        self.is_close()
     }
-}
 
-impl Transmit for Socket {
-    fn send(&mut self, payload: &Bytes, messages: usize) {
-        memory::run(async {
-            for _ in 0..messages {
-                self.0.feed(Message::binary(payload.clone())).await.unwrap();
-            }
-            self.0.flush().await.unwrap();
-        });
+    fn binary(payload: Bytes) -> Self {
+        Self::binary(payload)
     }
 }

@@ -1,0 +1,127 @@
+//! What a peer does not check (`checks.json`): each is fed bytes that RFC 6455 forbids, and seen to
+//! take them. Knows the rules, and no crate.
+
+use std::collections::BTreeMap;
+use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
+use std::sync::OnceLock;
+
+use crate::contestant::{Contestant, End, Role, Tuning};
+use crate::memory::Memory;
+use crate::peers::all;
+use crate::wire::push;
+
+/// Rules: a letter, what is taken, and cases of it, which are how frames are delivered, and first
+/// bytes and payloads of frames.
+type Rules = Vec<(String, String, Vec<String>)>;
+
+/// Returns the letters of the rules that a contestant does not check, or `?` if it has nothing
+/// that receives in memory. Other interfaces of its crate speak for one that has not.
+pub(crate) fn unchecked(name: &str) -> &'static str {
+    static FOUND: OnceLock<BTreeMap<&'static str, String>> = OnceLock::new();
+    let found = FOUND.get_or_init(|| {
+        // A panic is a result here.
+        let hook = take_hook();
+        set_hook(Box::new(|_| {}));
+        let mut found: BTreeMap<_, String> = BTreeMap::new();
+        for contestant in receivers() {
+            let letters = found.entry(contestant.name).or_default();
+            for (letter, _, cases) in rules() {
+                let is_new = !letters.contains(&letter);
+                if is_new && cases.iter().any(|case| is_taken(case, contestant)) {
+                    letters.push_str(&letter);
+                }
+            }
+        }
+        set_hook(hook);
+        found
+    });
+    let peer = name.split(',').next().unwrap_or(name);
+    match found.get(name).or_else(|| found.get(peer)) {
+        _ if name.starts_with("limit") => "",
+        Some(letters) if letters.is_empty() => "–",
+        Some(letters) => letters,
+        None => "?",
+    }
+}
+
+/// Returns all rules as Markdown, with the peers that do not check them.
+pub(crate) fn legend() -> String {
+    let mut text = String::from("| | what is taken | by |\n|---|---|---|\n");
+    for (letter, about, _) in rules() {
+        let mut names: Vec<_> = receivers().map(|contestant| contestant.name).collect();
+        names.retain(|name| unchecked(name).contains(&letter));
+        names.dedup();
+        text += &format!("| {letter} | {about} | {} |\n", names.join("; "));
+    }
+    text
+}
+
+/// Returns all that receive but the limits, which know neither ends nor control frames.
+fn receivers() -> impl Iterator<Item = &'static Contestant> {
+    let is_limit = |contestant: &Contestant| contestant.name.starts_with("limit");
+    all().filter(move |contestant| contestant.receives.is_some() && !is_limit(contestant))
+}
+
+fn rules() -> Rules {
+    serde_json::from_str(include_str!("../checks.json")).expect("rules")
+}
+
+/// Returns whether a contestant takes what is forbidden: hands out a message, or ends as if all
+/// were well.
+fn is_taken(case: &str, contestant: &Contestant) -> bool {
+    let hex = |text: &str| -> Vec<u8> {
+        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
+        (0..text.len()).step_by(2).map(byte).collect()
+    };
+    let words: Vec<_> = case.split(' ').collect();
+    let (sender, receiver, read_size) = match words[0] {
+        "pieces" => (Role::Client, Role::Server, 8),
+        "unmasked" => (Role::Server, Role::Server, 1 << 16),
+        "to-client" => (Role::Client, Role::Client, 1 << 16),
+        _ => (Role::Client, Role::Server, 1 << 16),
+    };
+    let mut bytes = Vec::new();
+    match words[1..] {
+        [word] => bytes = hex(word),
+        _ => words[1..].chunks(2).for_each(|frame| {
+            push(&mut bytes, sender, hex(frame[0])[0], &hex(frame[1]), 0x1234_5678);
+        }),
+    }
+    let memory = Memory::once(&bytes, read_size);
+    let tap = memory.tap();
+    tap.keep(true);
+    let mut messages = Vec::new();
+    let receive = || {
+        let open = contestant.open.expect("an endpoint");
+        open(memory, receiver, Tuning::Bare).receive(1, Some(&mut messages))
+    };
+    let Ok(end) = catch_unwind(AssertUnwindSafe(receive)) else { return true };
+    // After a Close there is no message: whether it was taken shows in the answer.
+    let answer = tap.take_kept();
+    let has = |code: u16| answer.windows(2).any(|pair| pair == code.to_be_bytes());
+    let is_close = bytes[0] == 0x88 && end == Err(End::Closed) && !has(1002) && !has(1007);
+    !messages.is_empty() || is_close
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_checked_is_seen() {
+        for name in ["sanswire", "sanswire, gathered", "sanswire, tokio", "sanswire, blocking"] {
+            assert_eq!(unchecked(name), "–", "{name}");
+        }
+        assert!(unchecked("web-socket").contains('t'));
+        assert!(unchecked("nexus-web").contains('s'));
+        assert_eq!(unchecked("ws"), "?");
+    }
+
+    #[test]
+    fn what_is_allowed_is_taken_by_all() {
+        for contestant in receivers() {
+            let is_taken = is_taken("masked 01 68c3a9 89 70696e67 80 6c6c6f", contestant);
+            assert!(is_taken, "{}", contestant.name);
+        }
+    }
+}
