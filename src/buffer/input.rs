@@ -60,7 +60,8 @@ impl<'a> Input<'a> {
     /// It may reserve another amount:
     ///
     /// - While bytes wait to be processed, at least `size / 4`.
-    /// - While a large frame is arriving, only the missing rest of it and one header.
+    /// - While a frame is arriving that was made room for, or a large one, only the missing rest of
+    ///   it and one header.
     /// - After a large message, enough for another one like it.
     ///
     /// A length that a header announces never reserves more than has arrived so far.

@@ -193,8 +193,8 @@ impl ReceiveBuf {
     /// Goes on in the memory of `spare`, if that is larger and what is held here is little beside it.
     pub(crate) fn reuse(&mut self, spare: &mut BytesMut) {
         let room = spare.capacity();
-        if self.storage.capacity() == 0 {
-            core::mem::swap(&mut self.storage, spare);
+        if self.storage.capacity() == 0 && room > 0 {
+            self.storage = core::mem::take(spare);
             self.allocation = size_of_allocation(&self.storage);
             (self.initialised, self.is_shared, self.is_roomy) = (0, false, false);
         } else if room > self.storage.capacity() && self.held() <= room / MUCH_LESS {

@@ -18,7 +18,7 @@ pub(super) struct Backlog {
     queue: VecDeque<Queued>,
     /// Payload bytes in the queue.
     queued: usize,
-    /// How many messages and parts have been queued since the backlog was made.
+    /// Counts the messages and parts that were queued, and the Close.
     count: u64,
     /// Messages behind the queue, which can be dropped: no frame was begun, nothing compressed.
     loose: VecDeque<Loose>,
@@ -29,7 +29,7 @@ pub(super) struct Backlog {
     /// The payload of the newest Ping, when Pongs pile up.
     pub(super) pong: Option<Bytes>,
     /// The body of a Close that must leave behind the messages.
-    pub(super) close: Option<Bytes>,
+    close: Option<Bytes>,
     /// Payload bytes of messages that came too late to be sent, or were discarded at the end.
     pub(super) unsent: usize,
     /// Messages for which there was no room, since that was last reported.
@@ -38,7 +38,6 @@ pub(super) struct Backlog {
     pub(super) discarded: Option<Discarded>,
     /// For each of the last that left the backlog: how many had left it then, and where it ends in
     /// the output. `None` until somebody asks by a mark.
-    #[cfg(feature = "split")]
     ends: Option<VecDeque<(u64, u64)>>,
 }
 
@@ -60,6 +59,12 @@ pub(super) enum Loose {
 }
 
 impl Backlog {
+    /// Creates a backlog behind an output that ends at `end`. It counts on from there, so that no
+    /// earlier one has counted as far: each message has at least a byte.
+    pub(super) fn behind(end: u64) -> Self {
+        Self { count: end, ..Self::default() }
+    }
+
     /// Creates a backlog in which messages wait so that the oldest can be dropped.
     pub(super) fn dropping_oldest() -> Self {
         Self { drops_oldest: true, ..Self::default() }
@@ -68,6 +73,17 @@ impl Backlog {
     pub(super) fn push(&mut self, frame: Queued) {
         self.queued += frame.amount;
         self.queue.push_back(frame);
+    }
+
+    /// Holds back a Close, which comes behind everything.
+    pub(super) fn hold_close(&mut self, body: Bytes) {
+        self.close = Some(body);
+        self.count += 1;
+    }
+
+    /// Takes the Close, when nothing else waits.
+    pub(super) const fn next_close(&mut self) -> Option<Bytes> {
+        self.close.take()
     }
 
     /// Takes at most `size` bytes off the front of the first message.
@@ -173,7 +189,6 @@ impl Backlog {
     }
 
     /// Notes that the last one that left ends there in the output, of which so much is written.
-    #[cfg(feature = "split")]
     pub(super) fn note_end(&mut self, end: u64, written: u64) {
         let passed = self.passed();
         let Some(ends) = &mut self.ends else { return };
@@ -191,15 +206,23 @@ impl Backlog {
         ends.rev().find(|(passed, _)| *passed <= count).map_or(0, |(_, end)| *end)
     }
 
-    /// Returns how many of those that were queued wait here no more.
-    #[cfg(feature = "split")]
+    /// Forgets where messages end, once so much of the output is written that nobody can ask.
+    pub(super) fn forget_ends(&mut self, written: u64) {
+        let is_written =
+            |ends: &VecDeque<(u64, u64)>| ends.back().is_none_or(|(_, end)| *end <= written);
+        if self.is_empty() {
+            self.ends.take_if(|ends| is_written(ends));
+        }
+    }
+
+    /// Counts those that were queued and wait here no more.
     pub(super) fn passed(&self) -> u64 {
         self.count.saturating_sub(self.waiting_count() as u64)
     }
 
-    /// Returns how many messages and parts wait.
+    /// Returns how many messages and parts wait, and the Close.
     pub(super) fn waiting_count(&self) -> usize {
-        self.queue.len() + self.loose.len()
+        self.queue.len() + self.loose.len() + usize::from(self.close.is_some())
     }
 
     /// Returns whether nothing of it is to be written.
@@ -210,11 +233,8 @@ impl Backlog {
     /// Returns whether nothing of it is to be written, counted or reported, nor needed for what
     /// comes.
     pub(super) fn is_forgettable(&self) -> bool {
-        #[cfg(feature = "split")]
-        if self.ends.is_some() {
-            return false;
-        }
         self.is_empty()
+            && self.ends.is_none()
             && !self.drops_oldest
             && self.unsent == 0
             && self.dropped == Writable::default()

@@ -192,7 +192,7 @@ impl Output {
     }
 
     fn hold_back(&mut self, message: Loose) {
-        self.backlog.get_or_insert_default().push_loose(message);
+        self.backlog().push_loose(message);
     }
 
     /// Sends a message for which there is no room in place of the oldest that can be dropped. Where
@@ -323,7 +323,7 @@ impl Output {
             self.frame(Flags::control(Opcode::Pong), Source::Borrowed(payload));
             self.note_added(waiting);
         } else {
-            self.backlog.get_or_insert_default().pong = Some(Bytes::copy_from_slice(payload));
+            self.backlog().pong = Some(Bytes::copy_from_slice(payload));
         }
     }
 
@@ -335,7 +335,7 @@ impl Output {
         self.deflater = None;
         match &mut self.backlog {
             Some(backlog) if backlog.has_messages() => {
-                backlog.close = Some(Bytes::copy_from_slice(body));
+                backlog.hold_close(Bytes::copy_from_slice(body));
             }
             _ => self.frame(Flags::control(Opcode::Close), Source::Borrowed(body)),
         }
@@ -374,6 +374,9 @@ impl Output {
         self.output.release_to(&mut spare.output);
         if let Some(deflater) = &mut self.deflater {
             deflater.release();
+        }
+        if let Some(backlog) = &mut self.backlog {
+            backlog.forget_ends(self.output.written());
         }
         self.backlog.take_if(|backlog| backlog.is_forgettable());
     }
@@ -416,7 +419,7 @@ impl Output {
     #[cold]
     fn queue(&mut self, flags: Flags, payload: Source<'_>, amount: usize) {
         let frame = Queued { flags, payload: payload.into_shared(), amount };
-        self.backlog.get_or_insert_default().push(frame);
+        self.backlog().push(frame);
     }
 
     /// Moves what waits to the output as far as there is room.
@@ -432,7 +435,7 @@ impl Output {
                 self.put_frame(fragment.flags, payload, fragment.amount);
             } else if let Some(message) = backlog.next_loose() {
                 self.put_loose(message);
-            } else if let Some(body) = backlog.close.take() {
+            } else if let Some(body) = backlog.next_close() {
                 self.frame(Flags::control(Opcode::Close), Source::Borrowed(&body));
             } else {
                 return;

@@ -28,7 +28,8 @@ use crate::message::Message;
 pub struct Refused<E = SendError, M = Option<Message>> {
     /// Why the message was refused.
     pub error: E,
-    /// The message as it was passed. From a connection, `None` if it was borrowed.
+    /// The message as it was passed. From a connection, as
+    /// [`Outgoing::into_message`](crate::Outgoing::into_message) returns it.
     pub message: M,
 }
 

@@ -63,11 +63,13 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Forgets a message that was sent.
+    /// Leaves what [`offer`](Self::offer) leaves, of a message that was sent where it lies.
     #[cfg(feature = "handshake")]
     #[inline(always)]
-    pub(crate) fn clear(&mut self) {
-        self.content = Content::Borrowed(MessageKind::Binary, &[]);
+    pub(crate) fn note_sent(&mut self) {
+        if let Content::Owned(_) = self.content {
+            self.content = Content::Borrowed(MessageKind::Binary, &[]);
+        }
     }
 
     /// Takes the message out, to try to send it. If it is refused, give
@@ -110,7 +112,8 @@ impl<'a> Outgoing<'a> {
         }
     }
 
-    /// Returns the message if it was passed by value, or `None` if it is borrowed.
+    /// Returns the message, of `&Message`, `&Bytes` or `&Utf8Bytes` a clone. `None` for other
+    /// borrowed messages.
     #[must_use]
     pub fn into_message(self) -> Option<Message> {
         match self.content {

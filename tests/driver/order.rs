@@ -2,12 +2,12 @@
 
 use core::time::Duration;
 
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
 use sanswire::driver::{Driver, DriverError, Next};
 use sanswire::handshake::Acceptance;
-use sanswire::{Config, Connection, ConnectionError, Role, SpareBuffers};
+use sanswire::{Config, Connection, ConnectionError, Outgoing, Prepared, Role, SpareBuffers};
 
-use crate::hand::{CLOSE, Hand, REQUEST, TEXT, Told, close_body, secs};
+use crate::hand::{BINARY, CLOSE, Hand, REQUEST, TEXT, Told, close_body, secs};
 
 /// A driver in each state.
 fn all() -> Vec<Hand> {
@@ -45,6 +45,31 @@ fn another() -> SpareBuffers {
     other.handle_written(usize::MAX);
     other.release_memory_to(&mut spare);
     spare
+}
+
+#[test]
+fn what_is_borrowed_can_be_fed_again_and_what_is_owned_is_gone() {
+    for len in [1, 16, 125, 126, 5_000] {
+        let bytes = Bytes::from(vec![b'a'; len]);
+        let prepared = Prepared::binary(&bytes);
+        let borrowed =
+            [Outgoing::from(&bytes[..]), Outgoing::from(&bytes), Outgoing::from(&prepared)];
+        for mut message in borrowed {
+            for _ in 0..3 {
+                let mut hand = Hand::open(Role::Server, &Config::default());
+                assert_eq!(hand.driver.feed(&mut message), Ok(true));
+                hand.write_all();
+                assert_eq!(hand.frames(), [(BINARY, bytes.to_vec())]);
+            }
+        }
+        let mut owned = Outgoing::from(bytes.to_vec());
+        let mut hand = Hand::open(Role::Server, &Config::default());
+        for _ in 0..2 {
+            assert_eq!(hand.driver.feed(&mut owned), Ok(true));
+        }
+        hand.write_all();
+        assert_eq!(hand.frames(), [(BINARY, bytes.to_vec()), (BINARY, vec![])]);
+    }
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! How much of the output waits, was discarded or has been written; frames nothing.
 
+use alloc::boxed::Box;
+
 use super::Output;
+use crate::connection::backlog::Backlog;
 use crate::connection::event::{Discarded, Writable};
 use crate::connection::timers::Progress;
 use crate::error::SendError;
@@ -9,7 +12,7 @@ use crate::error::SendError;
 #[cfg(feature = "split")]
 #[derive(Debug)]
 pub(crate) struct Mark {
-    /// How many messages and parts had been queued in the backlog.
+    /// As `Backlog::passed` counts.
     queued: u64,
     /// Where the output ended, as `TransmitBuf::written` counts.
     end: u64,
@@ -27,7 +30,7 @@ impl Output {
         let left = self.output.noted_payload() + self.queued();
         let has_left = self.output.holds_message() || self.has_messages();
         if is_over && has_left {
-            self.backlog.get_or_insert_default().note_discarded(left);
+            self.backlog().note_discarded(left);
         }
         self.backlog.as_mut()?.discarded.take()
     }
@@ -57,16 +60,16 @@ impl Output {
     /// Returns whether everything before the place has been written, whatever waits behind it.
     #[cfg(feature = "split")]
     pub(in crate::connection) fn has_written(&self, mark: &Mark) -> bool {
-        let Some(backlog) = &self.backlog else { return mark.end <= self.output.written() };
-        // Nothing comes behind a Close.
-        if backlog.close.is_some() || backlog.has_messages() && backlog.passed() < mark.queued {
-            return false;
-        }
-        mark.end.max(backlog.end_of(mark.queued)) <= self.output.written()
+        let end = match &self.backlog {
+            Some(backlog) if backlog.passed() < mark.queued => return false,
+            Some(backlog) => mark.end.max(backlog.end_of(mark.queued)),
+            // One that was there is forgotten when all of it is written.
+            None => mark.end,
+        };
+        end <= self.output.written()
     }
 
     /// Notes where the output ends if one of `waiting` messages and parts has left the backlog.
-    #[cfg(feature = "split")]
     pub(super) fn note_moved(&mut self, waiting: usize) {
         let (end, written) = (self.end(), self.output.written());
         if let Some(backlog) = &mut self.backlog
@@ -76,18 +79,18 @@ impl Output {
         }
     }
 
-    /// Nobody asks where a message ends.
-    #[cfg(not(feature = "split"))]
-    #[expect(clippy::unused_self, reason = "as with the feature `split`")]
-    pub(super) const fn note_moved(&self, _: usize) {}
-
     /// Returns how many messages and parts wait in the backlog.
     pub(super) fn waiting_count(&self) -> usize {
         self.backlog.as_ref().map_or(0, |backlog| backlog.waiting_count())
     }
 
+    /// Returns the backlog, and makes one if there is none.
+    pub(super) fn backlog(&mut self) -> &mut Backlog {
+        let end = self.end();
+        self.backlog.get_or_insert_with(|| Box::new(Backlog::behind(end)))
+    }
+
     /// Returns where the output ends, as `TransmitBuf::written` counts.
-    #[cfg(feature = "split")]
     fn end(&self) -> u64 {
         self.output.written() + self.output.len() as u64
     }
@@ -102,14 +105,14 @@ impl Output {
     /// forever.
     #[cold]
     pub(in crate::connection) fn note_unsent(&mut self, len: usize) {
-        let backlog = self.backlog.get_or_insert_default();
+        let backlog = self.backlog();
         backlog.unsent = backlog.unsent.saturating_add(len);
     }
 
     /// Notes a message for which there was no room.
     #[cold]
     pub(in crate::connection) fn note_dropped(&mut self, len: usize) {
-        self.backlog.get_or_insert_default().note_dropped(len);
+        self.backlog().note_dropped(len);
     }
 
     /// Returns whether the output has been too full, and has not fallen to the low mark since.
@@ -172,11 +175,12 @@ impl Output {
 
 #[cfg(all(test, feature = "split"))]
 mod tests {
-    use alloc::vec;
+    use alloc::{format, vec};
     use core::num::NonZeroUsize;
 
     use bytes::Buf;
 
+    use super::Mark;
     use crate::connection::{Config, Connection, WhenFull};
 
     #[test]
@@ -195,18 +199,58 @@ mod tests {
                 }
                 let mark = connection.mark();
                 connection.commands().send(vec![3; 8 << 20]).unwrap();
-                let mut written = 0;
-                while !connection.has_written(&mark) {
-                    let output = connection.poll_transmit().unwrap();
-                    let len = output.chunk().len().min(steps);
-                    output.advance(len);
-                    written += len;
-                }
+                connection.commands().close(1000, "").unwrap();
+                let written = write_to(&mut connection, &mark, steps);
                 let frames = 2 * ((1_usize << 20).div_ceil(fragment));
                 // A header has 4 or 10 bytes.
                 let most = (2 << 20) + frames * 10 + steps - 1;
                 assert!((2 << 20..=most).contains(&written), "{written} of {fragment}, by {steps}");
             }
         }
+    }
+
+    #[test]
+    fn a_mark_behind_a_close_is_reached_with_it() {
+        let fragments = Config::default().fragment_size(NonZeroUsize::new(1000));
+        for config in [fragments, Config::default().when_full(WhenFull::DropOldest)] {
+            for steps in [1, 504, 1004, 2000] {
+                let mut connection = Connection::server(&config);
+                connection.commands().send(vec![1; 1500]).unwrap();
+                connection.commands().close(1000, "").unwrap();
+                let mark = connection.mark();
+                write_to(&mut connection, &mark, steps);
+                assert!(connection.poll_transmit().is_none(), "by {steps}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_backlog_that_was_marked_is_forgotten_and_the_next_counts_on() {
+        let config = Config::default().fragment_size(NonZeroUsize::new(1000));
+        let mut connection = Connection::server(&config);
+        for _ in 0..3 {
+            connection.commands().send(vec![1; 20_000]).unwrap();
+            let mark = connection.mark();
+            write_to(&mut connection, &mark, 1000);
+            connection.release_memory();
+            connection.commands().send(vec![2; 100_000]).unwrap();
+            assert!(connection.has_written(&mark), "what was reached stays reached");
+            let mark = connection.mark();
+            write_to(&mut connection, &mark, 1000);
+            connection.release_memory();
+            assert!(format!("{connection:?}").contains("backlog: None"), "it is kept");
+        }
+    }
+
+    /// Writes up to the mark; returns how much.
+    fn write_to(connection: &mut Connection, mark: &Mark, steps: usize) -> usize {
+        let mut written = 0;
+        while !connection.has_written(mark) {
+            let output = connection.poll_transmit().unwrap();
+            let len = output.chunk().len().min(steps);
+            output.advance(len);
+            written += len;
+        }
+        written
     }
 }

@@ -273,6 +273,9 @@ impl Driver {
     /// [`handle_stuck`](Self::handle_stuck). A refused message is moved out of `message` into the
     /// error if it was passed by value.
     ///
+    /// After `Ok(true)`, a borrowed message can be fed again, also to another driver. An owned one is
+    /// gone: an empty message is left.
+    ///
     /// # Errors
     ///
     /// The reasons that [`Commands::send`] lists. Also [`SendError::Closed`] if the output is full
@@ -282,7 +285,7 @@ impl Driver {
     pub fn feed(&mut self, message: &mut Outgoing<'_>) -> Result<bool, Refused> {
         // Nearly everything is small, and need not be moved for it.
         if self.pressure != Pressure::Full && self.commands().send_small(message) {
-            message.clear();
+            message.note_sent();
             return Ok(true);
         }
         self.feed_any(message)

@@ -106,11 +106,12 @@ impl Driver {
     /// Reports a read as [`handle_read`](Self::handle_read) does, and calls `clock` only if the time
     /// is needed.
     ///
-    /// The time is needed for the first read after a wait, which is one after
-    /// [`release_memory`](Self::release_memory) or [`handle_timeout`](Self::handle_timeout), and then
-    /// for every eighth read. The other reads count as made at the time of the next `handle_timeout`.
-    /// Until that call, [`poll_timeout`](Self::poll_timeout) returns a time in the past. Reading a
-    /// clock takes as long as receiving several small messages.
+    /// Reading a clock takes as long as receiving several small messages. `clock` is called for the
+    /// first read after [`release_memory`](Self::release_memory),
+    /// [`release_memory_to`](Self::release_memory_to) or [`handle_timeout`](Self::handle_timeout), and
+    /// then for every eighth read. Other reads count as made at the time that is told next. While the
+    /// connection is open, [`poll_timeout`](Self::poll_timeout) then returns a time in the past: call
+    /// `handle_timeout` before you wait for the transport.
     pub fn handle_read_with<T: Into<Timestamp>>(&mut self, len: usize, clock: impl FnOnce() -> T) {
         let is_first = self.burst == 0;
         self.burst = (self.burst + 1) % READS_AT_ONCE;
