@@ -310,9 +310,12 @@ impl Service {
             self.end(at);
             return Ok(());
         };
-        let event = session.handle_message(message);
-        let event = event.map_err(|error| format!("server, of {client}: {error}"))?;
-        take(event, &mut self.to_server[client], &mut self.to_client[client]);
+        match session.handle_message(message) {
+            Ok(event) => take(event, &mut self.to_server[client], &mut self.to_client[client]),
+            // A late Hello may expect less than was acknowledged meanwhile on a later connection.
+            Err(_) if self.clients[client].connection != Some(at) => self.end(at),
+            Err(error) => return Err(format!("server, of {client}: {error}")),
+        }
         Ok(())
     }
 
