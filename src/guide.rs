@@ -10,6 +10,7 @@
 //!   and back?
 //! - [`http_servers`]: How does a server of hyper or axum open WebSockets, over HTTP/1.1 and HTTP/2, and
 //!   behind haproxy, nginx, Apache and Caddy?
+//! - [`many_connections`]: What does an idle connection cost, and how many does a machine carry?
 //! - [`proxy`]: How do I connect through a proxy, to another address, after a redirect, or over
 //!   another stream?
 //! - [`reconnecting`]: How does a client come back by itself, with a fresh token and its
@@ -94,6 +95,16 @@ pub mod http_servers {}
 #[doc(alias = "deadline")]
 #[doc(alias = "hold_timeout")]
 pub mod limits {}
+
+#[doc = include_str!("../docs/guide/many-connections.md")]
+///
+/// # Items of this page
+///
+/// [`Config::ping_interval`](crate::Config::ping_interval), [`Prepared`](crate::Prepared)
+#[doc(alias = "C10K")]
+#[doc(alias = "scale")]
+#[doc(alias = "memory")]
+pub mod many_connections {}
 
 #[doc = include_str!("../docs/guide/proxy.md")]
 ///
