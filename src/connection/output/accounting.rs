@@ -173,7 +173,8 @@ impl Output {
     }
 }
 
-#[cfg(all(test, feature = "split"))]
+#[cfg(feature = "split")]
+#[cfg(test)]
 mod tests {
     use alloc::{format, vec};
     use core::num::NonZeroUsize;
