@@ -1,6 +1,7 @@
 //! One end of an open connection (§5.5, §6.1, §7): what its application, its peer and the clock do
 //! to it. Knows nothing of how bytes become messages.
 
+mod clock;
 mod sending;
 
 use alloc::borrow::Cow;
@@ -13,12 +14,12 @@ use crate::close::{CloseCode, Closed, MAX_REASON_LEN};
 use crate::connection::allowance::Allowance;
 use crate::connection::config::{Config, PongMode, WhenFull};
 use crate::connection::event::{Discarded, Writable};
-use crate::connection::life::{Life, Phase, ReadyState, SendClose};
+use crate::connection::life::{Life, ReadyState, SendClose};
 use crate::connection::masking_keys::MaskingKeys;
 #[cfg(feature = "split")]
 use crate::connection::output::Mark;
 use crate::connection::output::Output;
-use crate::connection::timers::{Dated, Settled, Timers};
+use crate::connection::timers::{Dated, Timers};
 use crate::error::{ConnectionError, SendError};
 #[cfg(feature = "deflate")]
 use crate::extension::Deflater;
@@ -182,176 +183,6 @@ impl Endpoint {
     /// Reports that there is room in the output again.
     pub(super) fn poll_writable(&mut self) -> Option<Writable> {
         if self.life.is_open() { self.output().poll_writable() } else { None }
-    }
-
-    // What the clock did.
-
-    pub(super) fn handle_timeout(&mut self, now: Timestamp) {
-        self.end_allowance();
-        let timers = &mut self.rare.timers;
-        if let Phase::Connecting = self.life.phase() {
-            return timers.note_now(now);
-        }
-        timers.advance(now, self.output.progress(), self.has_sent);
-        self.has_sent = false;
-        match self.life.phase() {
-            Phase::Open => {
-                if let Some(payload) = timers.poll_ping() {
-                    self.output.heartbeat(&payload);
-                    timers.note_queued();
-                }
-            }
-            // The peer's Close may be in the input.
-            Phase::CloseSent => timers.begin_close(),
-            Phase::AwaitingEof(_) | Phase::Failed(_) => {
-                timers.begin_close();
-                if timers.close_overdue().is_some() {
-                    self.life.note_eof();
-                }
-            }
-            Phase::Connecting | Phase::Closed(_) => {}
-        }
-    }
-
-    pub(super) fn poll_timeout(&self) -> Option<Timestamp> {
-        match self.life.phase() {
-            Phase::Open if self.is_behind => Some(self.now()),
-            Phase::Open => self.rare.timers.next(self.output.progress(), self.has_sent),
-            Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) => {
-                if self.ready_state() == ReadyState::Closed {
-                    None
-                } else {
-                    self.rare.timers.next_closing()
-                }
-            }
-            Phase::Connecting | Phase::Closed(_) => None,
-        }
-    }
-
-    /// Returns the next deadline while received input is not processed. Leaves out the deadlines of
-    /// messages, because the rest of a message may wait in the input.
-    pub(super) fn poll_timeout_unread(&self) -> Option<Timestamp> {
-        match self.life.phase() {
-            Phase::Open if self.is_behind => Some(self.now()),
-            Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
-            Phase::Connecting
-            | Phase::CloseSent
-            | Phase::AwaitingEof(_)
-            | Phase::Failed(_)
-            | Phase::Closed(_) => self.poll_timeout(),
-        }
-    }
-
-    /// Returns the next deadline of what happened before the time was told last. What happened since
-    /// then is due later.
-    pub(super) fn next_dated(&self) -> Option<Timestamp> {
-        match self.life.phase() {
-            Phase::Open => self.rare.timers.next_dated(self.output.progress(), self.has_sent),
-            Phase::Connecting
-            | Phase::CloseSent
-            | Phase::AwaitingEof(_)
-            | Phase::Failed(_)
-            | Phase::Closed(_) => self.poll_timeout().filter(|at| *at > self.now()),
-        }
-    }
-
-    /// Notes how much input has arrived although nobody asks for events: the peer lives.
-    pub(super) fn note_input(&mut self, received: u64) {
-        self.has_noted |= self.rare.timers.note_input(received);
-    }
-
-    /// Notes that something has arrived at a time that is told later.
-    pub(super) const fn note_behind(&mut self) {
-        self.is_behind = true;
-    }
-
-    /// Returns whether something has arrived that is not dated.
-    #[inline]
-    pub(super) const fn is_behind(&self) -> bool {
-        self.is_behind
-    }
-
-    /// Notes that all input is processed, which is not dated.
-    pub(super) fn note_unjudged(&mut self) {
-        self.rare.timers.note_unjudged();
-    }
-
-    /// Dates what has arrived since the time was told last, when it was not all processed.
-    #[inline(never)]
-    pub(super) fn catch_up(&mut self, now: Timestamp, received: u64) {
-        self.is_behind = false;
-        self.rare.timers.catch_up(now);
-        self.note_input(received);
-    }
-
-    /// As [`catch_up`](Self::catch_up), when all of it was processed.
-    #[inline(never)]
-    pub(super) fn catch_up_processed(&mut self, now: Timestamp, processed: Processed) {
-        self.is_behind = false;
-        self.rare.timers.catch_up(now);
-        self.date(processed);
-    }
-
-    /// Notes that nobody reads from the transport: the peer's silence means nothing.
-    pub(super) fn note_not_reading(&mut self) {
-        self.rare.timers.note_heard();
-    }
-
-    /// Returns what was waited for too long, now that all input is processed.
-    pub(super) fn settle(&mut self, processed: Processed) -> Option<ConnectionError> {
-        let is_fresh = self.date(processed);
-        let timers = &mut self.rare.timers;
-        match self.life.phase() {
-            Phase::Open if timers.is_look_due(is_fresh) => {
-                let overdue = timers.overdue(self.has_sent);
-                timers.judge(overdue)
-            }
-            Phase::CloseSent => timers.close_overdue(),
-            Phase::Connecting
-            | Phase::Open
-            | Phase::AwaitingEof(_)
-            | Phase::Failed(_)
-            | Phase::Closed(_) => None,
-        }
-    }
-
-    /// Dates all input, which is processed. Returns whether anything has come since the last time.
-    #[inline(always)]
-    fn date(&mut self, processed: Processed) -> bool {
-        let delivered = core::mem::take(&mut self.has_received);
-        let Processed { received, arriving } = processed;
-        let is_noted = core::mem::take(&mut self.has_noted);
-        self.rare.timers.settle(Settled { received, is_noted, delivered, arriving })
-    }
-
-    /// Returns whether the time was ever told.
-    #[inline]
-    pub(super) fn is_timed(&self) -> bool {
-        self.rare.timers.is_started()
-    }
-
-    /// Returns whether nothing can come of an open connection of which all input is processed. Where
-    /// the time was told, deadlines are to be [settled](Self::settle) instead.
-    #[inline(never)]
-    pub(super) fn is_waiting(&mut self, received: u64) -> bool {
-        let is_idle = self.life.is_open() && !self.life.is_eof();
-        if !is_idle || self.is_timed() || self.output.is_writable() {
-            return false;
-        }
-        self.note_processed(received);
-        true
-    }
-
-    /// Notes that all input was processed before the time was told.
-    #[inline]
-    pub(super) fn note_processed(&mut self, received: u64) {
-        self.has_noted = false;
-        self.rare.timers.note_processed(received);
-    }
-
-    /// Returns until when the end of the connection may take, all in all.
-    pub(super) fn close_deadline(&self) -> Option<Timestamp> {
-        self.rare.timers.close_deadline()
     }
 
     // What is to be written.
