@@ -10,8 +10,8 @@
 pub(super) struct Allowance {
     /// How many bytes of frames are left.
     left: u16,
-    /// How many bytes of payload were queued that the output has not noted; less than what is left
-    /// at the beginning.
+    /// How many bytes of payload were queued that the output has not noted: at most those that were
+    /// taken from what was left, so that it cannot overflow.
     payload: u16,
 }
 
@@ -44,4 +44,7 @@ impl Allowance {
 }
 
 /// The largest payload of a message that is small: its length is in the second byte of the header.
-pub(super) const LARGEST: usize = 125;
+pub(super) const LARGEST_SMALL: usize = 125;
+
+/// The largest payload that an allowance covers together with its header, whoever sends it.
+pub(super) const LARGEST: usize = 4000;

@@ -129,28 +129,19 @@ impl Receiver {
         is_last: bool,
         budget: &mut usize,
     ) -> Result<Option<Received>, ConnectionError> {
+        if self.place == Place::Input {
+            self.keep(part, is_last)?;
+            return Ok(if is_last { self.deliver_kept(budget) } else { None });
+        }
         let Part { payload, is_ascii, .. } = part;
-        let is_text = self.message.kind() == MessageKind::Text;
         if self.place == Place::Inflated {
             self.inflate(payload.clone(), is_last, budget)?;
-        } else if is_text && self.place != Place::Input {
+        } else if self.message.kind() == MessageKind::Text {
             self.message.validate(self.input.range(payload.clone()), is_ascii, is_last)?;
         }
         let is_due = is_last || self.chunks;
         let source = match self.place {
-            Place::Input => {
-                let known = self.input.kept().len();
-                self.input.keep(payload);
-                if is_text {
-                    let text = self.input.range(self.input.kept());
-                    self.message.validate_behind(text, known, is_ascii, is_last)?;
-                }
-                if !is_last {
-                    return Ok(None);
-                }
-                Source::Input(self.input.take_kept())
-            }
-            Place::Chunks => Source::Input(payload),
+            Place::Chunks | Place::Input => Source::Input(payload),
             Place::Assembly if is_last && self.assembly.is_empty() => Source::Input(payload),
             Place::Assembly => {
                 self.assembly.append(self.input.range(payload));
@@ -163,6 +154,19 @@ impl Receiver {
             Place::Inflated => return Ok(None),
         };
         Ok(self.deliver(source, is_first, is_last, budget))
+    }
+
+    /// Joins a part to what is kept in the input, and validates it if it is text, together with the
+    /// character that it may begin within.
+    #[inline(always)]
+    pub(super) fn keep(&mut self, part: Part, is_last: bool) -> Result<(), ConnectionError> {
+        let known = self.input.kept().len();
+        self.input.keep(part.payload);
+        if self.message.kind() == MessageKind::Text {
+            let text = self.input.range(self.input.kept());
+            self.message.validate_behind(text, known, part.is_ascii, is_last)?;
+        }
+        Ok(())
     }
 
     /// Decompresses a part of the message in progress.

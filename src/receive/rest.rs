@@ -81,9 +81,8 @@ impl Receiver {
         self.place == Place::Input && self.frames.is_within_data()
     }
 
-    /// Takes what has arrived of that frame: unmasks it where it lies, joins it to what is kept, and
-    /// validates it if it is text, together with the character that it may begin within. Returns
-    /// whether the message is whole.
+    /// Takes what has arrived of that frame: unmasks it where it lies, and [keeps](Self::keep) it.
+    /// Returns whether the message is whole.
     #[inline(always)]
     pub(super) fn keep_rest(&mut self, budget: &mut usize) -> Result<bool, ConnectionError> {
         let is_final = self.frames.is_final();
@@ -92,12 +91,7 @@ impl Receiver {
         };
         spend(budget, part.payload.len());
         let is_whole = is_final && part.is_last;
-        let known = self.input.kept().len();
-        self.input.keep(part.payload);
-        if self.message.kind() == MessageKind::Text {
-            let text = self.input.range(self.input.kept());
-            self.message.validate_behind(text, known, part.is_ascii, is_whole)?;
-        }
+        self.keep(part, is_whole)?;
         self.short_below = if is_whole { self.short_limit } else { 0 };
         Ok(is_whole)
     }

@@ -47,6 +47,7 @@ impl Receiver {
         room.bytes = room.bytes.min(*budget as u64);
         let sender = self.frames.sender();
         let is_whole = join(&mut self.input, &mut self.message, sender, room)?;
+        // Also where none was whole: a fragment begins the input, which goes the same way.
         let joined = self.message.announced().saturating_sub(announced);
         spend(budget, usize::try_from(joined).unwrap_or(usize::MAX));
         self.place = Place::Input;

@@ -240,16 +240,17 @@ impl<T: PollTransport> Shell<T> {
     /// Waits with a sender that lacks something.
     fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
         self.lacks = lacks;
-        Poll::Ready(Err(if self.driver.is_broken() {
-            self.failure.report().into()
-        } else if self.driver.is_overdue() {
-            Timeout::Deadline.into()
-        } else if self.driver.is_over() {
-            io::Error::from(io::ErrorKind::BrokenPipe).into()
-        } else {
-            let moved = self.poll_io(wakers);
-            return if self.has_sent() { Poll::Ready(Ok(())) } else { moved.map(Ok) };
-        }))
+        if self.driver.is_broken() {
+            return Poll::Ready(Err(self.failure.report().into()));
+        }
+        if self.driver.is_overdue() {
+            return Poll::Ready(Err(Timeout::Deadline.into()));
+        }
+        if self.driver.is_over() {
+            return Poll::Ready(Err(io::Error::from(io::ErrorKind::BrokenPipe).into()));
+        }
+        let moved = self.poll_io(wakers);
+        if self.has_sent() { Poll::Ready(Ok(())) } else { moved.map(Ok) }
     }
 
     /// Lets others run. What can be written is written before, so that they get the memory.
