@@ -3,7 +3,7 @@
 use sanswire::handshake::{Acceptance, HeadLimits, ServerHandshake};
 
 use crate::Extent;
-use crate::headers::{self, Header};
+use crate::enumerate::headers::{self, Header};
 use crate::tally::Tally;
 
 pub(crate) fn ask(tally: &mut Tally, _: Extent) {

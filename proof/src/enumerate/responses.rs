@@ -4,7 +4,7 @@ use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{ClientHandshake, ClientRequest, HandshakeError};
 
 use crate::Extent;
-use crate::headers::{self, Header};
+use crate::enumerate::headers::{self, Header};
 use crate::tally::Tally;
 
 pub(crate) fn ask(tally: &mut Tally, _: Extent) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use bytes::Buf;
 use sanswire::{Config, Connection, Event, MessageKind, ReadyState, Timestamp};
 
-use crate::explorer::{Model, hash_debug};
+use super::explorer::{Model, hash_debug};
 
 pub(crate) struct Pair {
     /// The client, then the server.

@@ -10,7 +10,7 @@ use sanswire::delivery::{
     Attachment, Hello, Limits, Retention, Session, SessionEvent, SessionId, Sessions,
 };
 
-use crate::explorer::{Model, hash_debug};
+use super::explorer::{Model, hash_debug};
 
 pub(crate) struct Service {
     clients: [Client; 2],

@@ -8,6 +8,9 @@ use std::fmt::Debug;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::thread;
 
+use crate::Extent;
+use crate::tally::Tally;
+
 /// Machines of the crate, what lies between them, and what their users remember.
 pub(crate) trait Model: Sized {
     type Action: Copy + Debug + Send + Sync;
@@ -35,18 +38,12 @@ pub(crate) trait Model: Sized {
     fn settle(self) -> Result<(), String>;
 }
 
-/// What was seen.
-#[derive(Debug, Default)]
-pub(crate) struct Explored {
-    pub(crate) states: u64,
-    /// Actions that were done, also those that led to a state that was known.
-    pub(crate) steps: u64,
-    pub(crate) failed: u64,
-}
-
-/// Explores all orders of at most `depth` actions. Prints the first failures.
-pub(crate) fn explore<M: Model>(name: &str, depth: usize) -> Explored {
-    let mut explored = Explored { states: 1, ..Explored::default() };
+/// Explores all orders of as many actions as is worth its time.
+pub(crate) fn explore<M: Model>(tally: &mut Tally, extent: Extent) {
+    let depth = match extent {
+        Extent::Full => 8,
+        Extent::Short => 6,
+    };
     let mut known = HashSet::from([fingerprint(&M::new())]);
     let mut paths: Vec<Vec<M::Action>> = vec![Vec::new()];
     for _ in 0..depth {
@@ -63,25 +60,22 @@ pub(crate) fn explore<M: Model>(name: &str, depth: usize) -> Explored {
         });
         paths = Vec::new();
         for Found { path, result, state } in found {
-            explored.steps += 1;
-            if let Err(fault) = result {
-                explored.failed += 1;
-                if explored.failed <= SHOWN {
-                    println!("{name}: {fault}, after {path:?}");
-                }
-            } else if state.is_some_and(|state| known.insert(state)) {
-                explored.states += 1;
+            match result {
+                Ok(()) => tally.pass(),
+                Err(fault) => tally.fail(|| format!("{fault}, after {path:?}")),
+            }
+            if state.is_some_and(|state| known.insert(state)) {
                 paths.push(path);
             }
         }
     }
-    explored
+    println!("{} states, {depth} steps deep", known.len());
 }
 
 struct Found<M: Model> {
     path: Vec<M::Action>,
     result: Result<(), String>,
-    /// Nothing if it was known.
+    /// Nothing if it was known, or must not be.
     state: Option<u64>,
 }
 
@@ -134,6 +128,3 @@ pub(crate) fn hash_debug(value: &impl Debug, state: &mut impl Hasher) {
 
     std::fmt::write(&mut Sink(state), format_args!("{value:?}")).expect("nothing fails here");
 }
-
-/// How many failures are shown.
-const SHOWN: u64 = 5;

@@ -21,12 +21,21 @@ impl Tally {
         case: impl FnOnce() -> String,
     ) {
         if is == expected {
-            self.passed += 1;
-            return;
+            self.pass();
+        } else {
+            self.fail(|| format!("{}: {is:?}, and not {expected:?}", case()));
         }
+    }
+
+    pub(crate) const fn pass(&mut self) {
+        self.passed += 1;
+    }
+
+    /// Counts a case that failed; `fault` tells which it was, and how.
+    pub(crate) fn fail(&mut self, fault: impl FnOnce() -> String) {
         self.failed += 1;
         if self.failed <= SHOWN {
-            println!("{}: {}: {is:?}, and not {expected:?}", self.name, case());
+            println!("{}: {}", self.name, fault());
         }
     }
 

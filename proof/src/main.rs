@@ -1,7 +1,8 @@
-//! Asks about every case where there are finitely many, and compares each answer with an oracle.
+//! Asks about every case where there are finitely many, and explores all orders of what can happen
+//! to the real machines, up to a depth.
 //!
 //! ```text
-//! cargo run --release -p proof --bin enumerate -- [--short] [NAME...]
+//! cargo run --release -p proof -- [--short] [NAME...]
 //! ```
 //!
 //! `--short` leaves out what takes minutes. Each line ends with how many cases passed and failed.
@@ -9,22 +10,20 @@
     clippy::disallowed_methods,
     clippy::expect_used,
     clippy::panic,
+    clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
+    clippy::wildcard_enum_match_arm,
     reason = "a program of its own, which fails where the crate does"
 )]
 
-mod close_codes;
-mod headers;
-mod heads;
-mod offers;
-mod requests;
-mod responses;
+mod enumerate;
+mod model;
 mod tally;
-mod utf8;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
+use enumerate::{close_codes, heads, offers, requests, responses, utf8};
 use tally::Tally;
 
 fn main() -> ExitCode {
@@ -64,7 +63,7 @@ enum Extent {
 
 type Question = (&'static str, &'static str, fn(&mut Tally, Extent));
 
-const ALL: [Question; 6] = [
+const ALL: [Question; 9] = [
     (
         "heads",
         "frame headers: all first two bytes, lengths at boundaries, roles, splits",
@@ -79,4 +78,11 @@ const ALL: [Question; 6] = [
     ),
     ("responses", "responses: the same, and all status codes", responses::ask),
     ("offers", "permessage-deflate: one or two offers of up to two parameters", offers::ask),
+    ("pair", "a client and a server", model::explore::<model::Pair>),
+    (
+        "delivery",
+        "the sessions of two clients, from the first connection",
+        model::explore::<model::Service>,
+    ),
+    ("begun", "the sessions of two clients that have begun", model::explore::<model::Begun>),
 ];
