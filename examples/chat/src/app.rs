@@ -5,7 +5,6 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use sanswire::Prepared;
 use sanswire::handshake::OriginPolicy;
 use sanswire::io::poll::Shutdown;
 use tokio::sync::{mpsc, watch};
@@ -14,6 +13,7 @@ use tokio::time::{MissedTickBehavior, interval, timeout};
 use crate::addresses::Addresses;
 use crate::hub::Hub;
 use crate::log::{Log, Update};
+use crate::prices::Ticks;
 
 pub(crate) struct App {
     pub(crate) log: Log,
@@ -21,7 +21,7 @@ pub(crate) struct App {
     /// From where they come.
     pub(crate) addresses: Arc<Addresses>,
     /// The newest prices.
-    pub(crate) prices: watch::Receiver<Prepared>,
+    pub(crate) prices: watch::Receiver<Ticks>,
     /// Which pages may connect.
     pub(crate) origins: OriginPolicy,
     pub(crate) shutdown: Shutdown,
@@ -31,7 +31,7 @@ impl App {
     pub(crate) fn new(
         log: Log,
         rate: u32,
-        prices: watch::Receiver<Prepared>,
+        prices: watch::Receiver<Ticks>,
         origins: OriginPolicy,
         proxies: Vec<IpAddr>,
     ) -> Self {

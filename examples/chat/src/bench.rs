@@ -8,20 +8,30 @@ use std::net::SocketAddr;
 use std::process::{Child, Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::thread;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sanswire::handshake::ClientRequest;
 use sanswire::io::tokio::{NetStream, WebSocket};
-use sanswire::{Config, Connection, Event, Prepared};
+use sanswire::{Closed, Config, Connection, Event, Prepared};
 use tokio::io::AsyncWriteExt as _;
 use tokio::net::{TcpListener, TcpStream};
+use tokio::runtime::Builder;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::prices;
 
 /// Measures both servers, each in a process of its own, and prints what came of it.
-pub(crate) async fn run(receivers: usize) -> Result<(), Box<dyn Error>> {
+pub(crate) fn run(receivers: usize) -> Result<(), Box<dyn Error>> {
+    // The receivers share one thread, which looks for new bytes every few milliseconds and not for
+    // each message: as where they come through a network, the server need not wake it for each.
+    let runtime = Builder::new_current_thread()
+        .enable_all()
+        .event_interval(u32::MAX)
+        .max_io_events_per_tick(16_384)
+        .on_thread_park(|| thread::sleep(NAP))
+        .build()?;
     println!(
         "{receivers} receivers, {TICKS} ticks, one each 100 ms. Latencies are from the time in the"
     );
@@ -36,7 +46,7 @@ pub(crate) async fn run(receivers: usize) -> Result<(), Box<dyn Error>> {
     let mut is_fast = true;
     for (name, options) in [("sanswire, axum", &chat[..]), ("plain TCP", &["--bench-raw"])] {
         let mut server = Server::start(options)?;
-        let measured = measure(&server, receivers).await;
+        let measured = runtime.block_on(measure(&server, receivers));
         server.process.kill()?;
         server.process.wait()?;
         let measured = measured?;
@@ -48,6 +58,7 @@ pub(crate) async fn run(receivers: usize) -> Result<(), Box<dyn Error>> {
 }
 
 /// Writes each tick to all who connect, as the frames of a WebSocket.
+#[tokio::main]
 pub(crate) async fn serve_raw() -> Result<(), Box<dyn Error>> {
     let listener = TcpListener::bind("127.0.0.1:0").await?;
     println!("listening on tcp://{}", listener.local_addr()?);
@@ -57,9 +68,11 @@ pub(crate) async fn serve_raw() -> Result<(), Box<dyn Error>> {
         stream.set_nodelay(true)?;
         let mut newest = newest.clone();
         tokio::spawn(async move {
+            let mut told = None;
             while newest.changed().await.is_ok() {
-                let frame = frame(&newest.borrow_and_update());
-                if stream.write_all(&frame).await.is_err() {
+                let (missed, prices) = newest.borrow_and_update().since(&mut told);
+                let frames: Vec<_> = missed.iter().chain([&prices]).flat_map(frame).collect();
+                if stream.write_all(&frames).await.is_err() {
                     return;
                 }
             }
@@ -70,8 +83,14 @@ pub(crate) async fn serve_raw() -> Result<(), Box<dyn Error>> {
 /// A server in a process of its own.
 struct Server {
     process: Child,
+    address: Address,
+}
+
+/// Where a server listens.
+#[derive(Clone, Copy)]
+struct Address {
+    tcp: SocketAddr,
     is_raw: bool,
-    address: SocketAddr,
 }
 
 impl Server {
@@ -82,18 +101,8 @@ impl Server {
         let mut line = String::new();
         BufReader::new(stdout).read_line(&mut line)?;
         let (kind, address) = line.trim().split_once("://").ok_or("the server does not start")?;
-        Ok(Self { process, is_raw: kind.ends_with("tcp"), address: address.parse()? })
-    }
-
-    /// Opens a connection that receives ticks.
-    async fn connect(&self) -> Result<WebSocket<NetStream>, sanswire::Error> {
-        let config = Config::default();
-        if self.is_raw {
-            let stream = TcpStream::connect(self.address).await?;
-            return Ok(WebSocket::from_driver(stream.into(), Connection::client(&config, [0; 32])));
-        }
-        let request = ClientRequest::from_url(&format!("ws://{}/prices/live", self.address))?;
-        WebSocket::connect_with(&request, &config).await
+        let address = Address { tcp: address.parse()?, is_raw: kind.ends_with("tcp") };
+        Ok(Self { process, address })
     }
 
     /// Returns how much processor time it has had.
@@ -113,8 +122,23 @@ impl Server {
     }
 }
 
+impl Address {
+    /// Opens a connection that receives ticks.
+    async fn connect(self) -> Result<WebSocket<NetStream>, sanswire::Error> {
+        let config = Config::default();
+        if self.is_raw {
+            let stream = TcpStream::connect(self.tcp).await?;
+            return Ok(WebSocket::from_driver(stream.into(), Connection::client(&config, [0; 32])));
+        }
+        let request = ClientRequest::from_url(&format!("ws://{}/prices/live", self.tcp))?;
+        WebSocket::connect_with(&request, &config).await
+    }
+}
+
 /// What all receivers have seen.
 struct Seen {
+    /// The newest tick.
+    newest: AtomicU64,
     /// The first tick that counts; `u64::MAX` while none does.
     first: AtomicU64,
     /// For each tick, how many receivers got it after so many hundredths of a second.
@@ -137,31 +161,26 @@ struct Measured {
 async fn measure(server: &Server, receivers: usize) -> Result<Measured, Box<dyn Error>> {
     let slots = || std::array::from_fn(|_| AtomicU32::new(0));
     let latencies = (0..TICKS).map(|_| slots()).collect();
-    let seen = Arc::new(Seen { first: AtomicU64::new(u64::MAX), latencies });
-    let newest = Arc::new(AtomicU64::new(0));
-    let mut tasks = JoinSet::<Result<_, sanswire::Error>>::new();
-    for _ in 0..receivers {
-        let mut socket = server.connect().await?;
-        let (seen, newest) = (Arc::clone(&seen), Arc::clone(&newest));
-        tasks.spawn(async move {
-            loop {
-                let received = socket.recv_with(|event, _| match event {
-                    Event::Text(text) => parse(&text),
-                    _ => None,
-                });
-                let Some(received) = received.await? else { return Ok(socket.closed()) };
-                let Some((at, tick)) = received else { continue };
-                newest.fetch_max(tick, Ordering::Relaxed);
-                seen.note(at, tick);
-            }
-        });
+    let [newest, first] = [AtomicU64::new(0), AtomicU64::new(u64::MAX)];
+    let seen = Arc::new(Seen { newest, first, latencies });
+    let mut tasks = JoinSet::new();
+    let mut connecting = JoinSet::new();
+    for number in 0..receivers + CONNECTING {
+        if number >= CONNECTING
+            && let Some(socket) = connecting.join_next().await
+        {
+            tasks.spawn(receive(socket??, Arc::clone(&seen)));
+        }
+        if number < receivers {
+            connecting.spawn(server.address.connect());
+        }
     }
     // The first seconds are for those who have just come.
     sleep(Duration::from_secs(3)).await;
-    let first = newest.load(Ordering::Relaxed) + 10;
+    let first = seen.newest.load(Ordering::Relaxed) + 10;
     seen.first.store(first, Ordering::Relaxed);
     let before = (server.cpu()?, now());
-    while newest.load(Ordering::Relaxed) < first + TICKS as u64 {
+    while seen.newest.load(Ordering::Relaxed) < first + TICKS as u64 {
         sleep(Duration::from_millis(100)).await;
     }
     let (cpu, time) = (server.cpu()? - before.0, Duration::from_millis(now() - before.1));
@@ -183,8 +202,26 @@ async fn measure(server: &Server, receivers: usize) -> Result<Measured, Box<dyn 
     })
 }
 
+/// Receives ticks to the end of a connection.
+async fn receive(
+    mut socket: WebSocket<NetStream>,
+    seen: Arc<Seen>,
+) -> Result<Option<Closed>, sanswire::Error> {
+    loop {
+        let received = socket.recv_with(|event, _| match event {
+            Event::Text(text) => parse(&text),
+            _ => None,
+        });
+        let Some(received) = received.await? else { return Ok(socket.closed()) };
+        if let Some((at, tick)) = received {
+            seen.note(at, tick);
+        }
+    }
+}
+
 impl Seen {
     fn note(&self, at: u64, tick: u64) {
+        self.newest.fetch_max(tick, Ordering::Relaxed);
         let number = tick.checked_sub(self.first.load(Ordering::Relaxed));
         let slots = number.and_then(|number| self.latencies.get(usize::try_from(number).ok()?));
         let slot = usize::try_from(now().saturating_sub(at) / SLOT_MILLIS).unwrap_or(SLOTS);
@@ -250,6 +287,10 @@ impl fmt::Display for Measured {
     }
 }
 
+/// How many connections are opened at once.
+const CONNECTING: usize = 100;
+/// Between two looks of the receivers.
+const NAP: Duration = Duration::from_millis(5);
 /// How many ticks are measured.
 const TICKS: usize = 100;
 /// What latencies are told apart, up to two seconds. Later ones count as two.

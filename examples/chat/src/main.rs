@@ -55,8 +55,7 @@ use crate::listener::Listener;
 use crate::log::Log;
 use crate::redis::Redis;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let args: Vec<_> = std::env::args().skip(1).collect();
     let asked = match Asked::parse(args.into_iter()) {
         Ok(asked) => asked,
@@ -67,10 +66,10 @@ async fn main() -> ExitCode {
     };
     raise_limit();
     let done = match asked {
-        Asked::Bench(receivers) => bench::run(receivers).await,
-        Asked::BenchRaw => bench::serve_raw().await,
+        Asked::Bench(receivers) => bench::run(receivers),
+        Asked::BenchRaw => bench::serve_raw(),
         Asked::Help => writeln!(std::io::stdout(), "{USAGE}").map_err(Into::into),
-        Asked::Serve(args) => serve(args).await,
+        Asked::Serve(args) => serve(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -82,6 +81,7 @@ async fn main() -> ExitCode {
 }
 
 /// Serves until a signal, then lets everybody go.
+#[tokio::main]
 async fn serve(args: Args) -> Result<(), Box<dyn Error>> {
     let (sender, updates) = mpsc::channel(UPDATES);
     let log = match &args.redis {
