@@ -466,6 +466,25 @@ fn a_sender_that_is_stuck_is_told_that_the_peer_is_gone() {
 }
 
 #[test]
+fn a_sender_that_waits_for_room_is_told_that_the_other_half_closes() {
+    let config = Config::default().close_timeout(None).write_timeout(None);
+    let ((sender, mut receiver), peer) = half(&config);
+    let senders: Vec<_> = (0..3)
+        .map(|_| {
+            let sender = sender.clone();
+            thread::spawn(move || while sender.feed(vec![7; 1 << 20]).is_ok() {})
+        })
+        .collect();
+    while sender.buffered_amount() == 0 {
+        thread::yield_now();
+    }
+    thread::sleep(millis(20));
+    receiver.with_commands(|commands| commands.close(1000, "")).unwrap();
+    within_limits(move || senders.into_iter().for_each(|sender| sender.join().unwrap()));
+    drop(peer);
+}
+
+#[test]
 fn each_half_works_while_the_other_is_dropped() {
     let ((sender, receiver), (far_sender, mut far_receiver)) = pair(&Config::default());
     drop(receiver);

@@ -51,7 +51,10 @@ mod combinators;
 pub(in crate::io) mod connecting;
 mod getters;
 mod halves;
+mod locks;
 mod opening;
+#[cfg(test)]
+mod orders;
 #[cfg(feature = "tokio")]
 mod salvage;
 mod shared;

@@ -5,12 +5,11 @@ use alloc::sync::Arc;
 use alloc::task::Wake;
 use core::future::poll_fn;
 use core::panic::AssertUnwindSafe;
-use core::sync::atomic::{AtomicBool, Ordering};
 use core::task::{Context, Poll, Waker};
 use std::panic::{catch_unwind, resume_unwind};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::attached::Kept;
+use super::locks::{AtomicBool, Mutex, MutexGuard, Ordering, PoisonError};
 use super::shell::{Shell, Wakers};
 use super::transport::PollTransport;
 

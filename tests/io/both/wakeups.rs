@@ -15,7 +15,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_core::Stream;
-use sanswire::{Config, Message};
+use sanswire::{Config, Error, Message, SendError};
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 use tokio::task::unconstrained;
 
@@ -139,6 +139,23 @@ async fn a_receiver_that_waits_is_not_woken_for_what_is_sent() {
             assert_eq!(read(&mut stream), unmasked(0x82, &[i; 10]));
         }
         assert_eq!((receives.woken(), sends.woken()), (0, 0));
+    })
+    .await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_sender_that_waits_for_room_is_woken_when_the_other_half_closes() {
+    by_hand(|| {
+        let (socket, _stream) = server(10, &Config::default().max_buffered(20).close_timeout(None));
+        let (mut sender, mut receiver) = socket.split();
+        sender.try_send(vec![7; 30]).unwrap();
+        let task = Task::new();
+        let mut feeding = pin!(sender.feed(vec![7; 30]));
+        while task.poll(feeding.as_mut()).is_pending() && task.woken() > 0 {}
+        receiver.with_commands(|commands| commands.close(1000, "")).unwrap();
+        assert_eq!(task.woken(), 1);
+        let Poll::Ready(fed) = task.poll(feeding) else { panic!("it still waits for room") };
+        assert!(matches!(fed, Err(Error::Send { error: SendError::Closed, .. })), "{fed:?}");
     })
     .await;
 }
