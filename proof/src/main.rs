@@ -8,6 +8,7 @@
 //! `--short` leaves out what takes minutes. Each line ends with how many cases passed and failed.
 #![expect(
     clippy::disallowed_methods,
+    clippy::disallowed_types,
     clippy::expect_used,
     clippy::panic,
     clippy::std_instead_of_alloc,
@@ -18,6 +19,7 @@
 
 mod enumerate;
 mod model;
+mod simulation;
 mod tally;
 
 use std::process::ExitCode;
@@ -63,7 +65,7 @@ enum Extent {
 
 type Question = (&'static str, &'static str, fn(&mut Tally, Extent));
 
-const ALL: [Question; 9] = [
+const ALL: [Question; 10] = [
     (
         "heads",
         "frame headers: all first two bytes, lengths at boundaries, roles, splits",
@@ -85,4 +87,5 @@ const ALL: [Question; 9] = [
         model::explore::<model::Service>,
     ),
     ("begun", "the sessions of two clients that have begun", model::explore::<model::Begun>),
+    ("room", "a chat room over a simulated network, by seeds", simulation::ask),
 ];

@@ -1,0 +1,171 @@
+//! A chat room over a simulated network: clients that reconnect, a proxy and a server with sessions
+//! of `delivery`, while links fail, are slow or hold back what is under way, and hosts crash.
+//!
+//! Time is simulated, too. All that happens follows from a seed.
+
+mod client;
+mod records;
+mod server;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use rand::rngs::StdRng;
+use rand::{RngExt, SeedableRng};
+use turmoil::{Builder, Sim};
+
+use self::records::Records;
+use crate::Extent;
+use crate::tally::Tally;
+
+/// What a server knows after a crash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Disk {
+    /// All sessions: they are saved before anything of them is told.
+    Keeps,
+    /// Nothing.
+    Forgets,
+}
+
+/// Runs many worlds, each by a seed of its own.
+pub(crate) fn ask(tally: &mut Tally, extent: Extent) {
+    let worlds = match extent {
+        Extent::Full => 2000,
+        Extent::Short => 40,
+    };
+    let mut counts = SEEN.map(|event| (event, 0));
+    for seed in 0..worlds {
+        let (fault, records) = run(seed);
+        match fault {
+            None => tally.pass(),
+            Some(fault) => tally.fail(|| format!("seed {seed}: {fault}")),
+        }
+        let trace = records.trace();
+        for (event, count) in &mut counts {
+            *count += trace.iter().filter(|(.., told)| told.contains(*event)).count();
+        }
+        // A seed that does not tell all could not be replayed.
+        if seed < 3 {
+            tally.check(&run(seed).1.trace(), &trace, || format!("seed {seed}, once more"));
+        }
+    }
+    for (event, count) in counts {
+        println!("{count} times: {event}");
+        tally.check(&(count > 0), &true, || format!("{event}, in all worlds"));
+    }
+}
+
+/// Returns what went wrong, if anything did, and all that happened.
+fn run(seed: u64) -> (Option<String>, Arc<Records>) {
+    let mut random = StdRng::seed_from_u64(seed);
+    let disk = if random.random_bool(0.7) { Disk::Keeps } else { Disk::Forgets };
+    let mut sim = Builder::new()
+        .rng_seed(seed)
+        .simulation_duration(CHAOS + PEACE * 2)
+        .tick_duration(TICK)
+        .min_message_latency(Duration::from_millis(1))
+        .max_message_latency(Duration::from_millis(random.random_range(2..200)))
+        .build();
+    let records = Arc::new(Records::new(disk, CLIENTS));
+    sim.host(SERVER, {
+        let records = Arc::clone(&records);
+        move || server::run(Arc::clone(&records))
+    });
+    sim.host(PROXY, server::forward);
+    for number in 0..CLIENTS {
+        let (records, seed) = (Arc::clone(&records), random.random());
+        sim.client(client(number), client::run(number, seed, records));
+    }
+    let fault = play(&mut sim, &mut random, &records);
+    drop(sim);
+    (fault, records)
+}
+
+/// Does harm for a while, makes all whole, and waits until everything has arrived.
+fn play(sim: &mut Sim<'_>, random: &mut StdRng, records: &Records) -> Option<String> {
+    let mut down: Option<(&str, Duration)> = None;
+    let mut next = Duration::ZERO;
+    while sim.elapsed() < CHAOS {
+        if let Err(error) = sim.step() {
+            return Some(error.to_string());
+        }
+        if let Some((host, until)) = down
+            && sim.elapsed() >= until
+        {
+            sim.bounce(host);
+            down = None;
+        }
+        if sim.elapsed() < next {
+            continue;
+        }
+        next = sim.elapsed() + Duration::from_millis(random.random_range(0..4000));
+        let peer = client(random.random_range(0..CLIENTS));
+        let (a, b) = if random.random_bool(0.6) { (&*peer, PROXY) } else { (PROXY, SERVER) };
+        match random.random_range(0..12) {
+            0 | 1 => sim.partition(a, b),
+            2 => sim.partition_oneway(a, b),
+            3 => sim.partition_oneway(b, a),
+            4 | 5 => sim.hold(a, b),
+            6..=8 => {
+                sim.release(a, b);
+                sim.repair(a, b);
+            }
+            9 => sim.set_link_latency(a, b, Duration::from_millis(random.random_range(1..3000))),
+            _ if down.is_some() => {}
+            _ => {
+                let host = if random.random_bool(0.7) { SERVER } else { PROXY };
+                sim.crash(host);
+                records.note_crash(host == SERVER);
+                down = Some((
+                    host,
+                    sim.elapsed() + Duration::from_millis(random.random_range(10..5000)),
+                ));
+            }
+        }
+    }
+    if let Some((host, _)) = down {
+        sim.bounce(host);
+    }
+    for number in 0..CLIENTS {
+        make_whole(sim, &client(number), PROXY);
+    }
+    make_whole(sim, PROXY, SERVER);
+    while sim.elapsed() < CHAOS + PEACE {
+        if let Err(error) = sim.step() {
+            return Some(error.to_string());
+        }
+        if records.is_complete() {
+            break;
+        }
+    }
+    records.fault()
+}
+
+fn make_whole(sim: &Sim<'_>, a: &str, b: &str) {
+    sim.release(a, b);
+    sim.repair(a, b);
+    sim.set_link_latency(a, b, Duration::from_millis(1));
+}
+
+fn client(number: usize) -> String {
+    format!("client-{number}")
+}
+
+/// What clients tell that shows that the harm was some.
+const SEEN: [&str; 5] = [
+    "connected",
+    "session resumed",
+    "session is unknown to the peer",
+    "nothing arrived within 2s of a Ping (",
+    "session started",
+];
+
+const SERVER: &str = "server";
+const PROXY: &str = "proxy";
+const CLIENTS: usize = 3;
+
+const TICK: Duration = Duration::from_millis(10);
+/// How long there is harm.
+const CHAOS: Duration = Duration::from_secs(40);
+/// How long everything may take that was not possible meanwhile.
+const PEACE: Duration = Duration::from_secs(300);
