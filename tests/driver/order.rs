@@ -103,10 +103,13 @@ fn a_read_that_brought_nothing_changes_nothing() {
     }
 }
 
+/// More than a machine has memory, or most of it.
+const MUCH: usize = usize::MAX >> 3;
+
 #[test]
 fn reads_that_claim_anything_do_not_panic() {
     for mut hand in all() {
-        for len in [usize::MAX, usize::MAX >> 1, 1 << 41, 1 << 40, 1 << 40, 1 << 40, 1] {
+        for len in [usize::MAX, usize::MAX >> 1, MUCH << 1, MUCH, MUCH, MUCH, 1] {
             hand.driver.handle_read(len, Duration::MAX);
         }
         hand.take();

@@ -350,7 +350,7 @@ fn a_message_of_which_little_is_held_may_last() {
 #[test]
 fn a_stream_that_is_delivered_in_chunks_may_last() {
     let config = Config::default()
-        .max_message_size(1 << 40)
+        .max_message_size(usize::MAX)
         .reassembly(sanswire::Reassembly::Chunks)
         .ping_interval(None)
         .hold_timeout(secs(1));
