@@ -100,6 +100,29 @@ fn main() {
     let lengths = b"HTTP/1.1 403 Forbidden\r\nContent-Length: 2, 2\r\nContent-Length: 02\r\n\r\nno";
     write("response_head", "lengths", &[&[0, 0, 0, 0, 0, 1, 9, 0], lengths]);
 
+    // Limits; connect, run, send and run, break, send, connect, run, restart.
+    let plan = [0, 14, 4, 5, 14, 2, 36, 37, 0, 6, 7, 8, 9, 14, 12, 13, 0, 14];
+    let hello = [&[0, 0, 5, 33, 1][..], &[9; 16], &[0; 16]].concat();
+    let len = [u8::try_from(plan.len()).unwrap()];
+    write("delivery", "breaks", &[&[0, 0, 0], &len, &plan, &[1], &hello]);
+    write("delivery", "narrow", &[&[2, 2, 2], &len, &plan, &[0], &hello]);
+
+    // Policy, outbox, seed; start, steps, connected, message, transmit, end, steps.
+    let calls =
+        [0, 10, 10, 10, 5, 10, 6, 2, 1, 2, 8, 3, 1, 65, 7, 0, 0, 0, 10, 10, 4, 60, 10, 1, 10];
+    write("reconnect", "queue", &[&[0, 0, 0, 0, 1, 0, 0, 0, 1], &calls]);
+    write("reconnect", "session", &[&[3, 3, 1, 3, 1, 2, 1, 1, 1], &calls]);
+
+    for (name, parts) in [
+        ("plain", [&b"X-Name"[..], b"a value", b"https://example.com", b"/a?b"]),
+        ("split", [b"X", b"a\r\nB: c", b"chat\r\nB: c", b"/ HTTP/1.1\r\nA: b"]),
+        ("reserved", [b"Connection", b"close", b"", b""]),
+        ("body", [b"Content-Length", b"4", b"null", b"*"]),
+    ] {
+        let part = |part: &&[u8]| [&[u8::try_from(part.len()).unwrap()], *part].concat();
+        write("header_value", name, &[&[0], &parts.iter().map(part).collect::<Vec<_>>().concat()]);
+    }
+
     let bits = [15, 15, 0, 0, 15, 15, 0, 0];
     for (name, value) in [
         ("offers", &b"permessage-deflate; client_max_window_bits; server_max_window_bits=10"[..]),
