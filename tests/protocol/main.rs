@@ -49,6 +49,8 @@ mod ready_state;
 mod reconnect;
 #[cfg(feature = "handshake")]
 mod reconnect_client;
+#[cfg(feature = "handshake")]
+mod security_page;
 mod sending;
 mod short_way;
 mod swapping;
