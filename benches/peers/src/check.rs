@@ -66,8 +66,8 @@ fn rules() -> Rules {
     serde_json::from_str(include_str!("../checks.json")).expect("rules")
 }
 
-/// Returns whether a contestant takes what is forbidden: hands out a message, or ends as if all
-/// were well.
+/// Returns whether a contestant takes what is forbidden: hands out a message, ends as if all were
+/// well, or waits for the rest of a frame whose beginning is wrong.
 fn is_taken(case: &str, contestant: &Contestant) -> bool {
     let hex = |text: &str| -> Vec<u8> {
         let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
@@ -83,6 +83,13 @@ fn is_taken(case: &str, contestant: &Contestant) -> bool {
     let mut bytes = Vec::new();
     match words[1..] {
         [word] => bytes = hex(word),
+        [first, payload] if words[0] == "begun" => {
+            let begin = hex(payload);
+            let mut whole = begin.clone();
+            whole.resize(4096, b'0');
+            push(&mut bytes, sender, hex(first)[0], &whole, 0x1234_5678);
+            bytes.truncate(bytes.len() - whole.len() + begin.len());
+        }
         _ => words[1..].chunks(2).for_each(|frame| {
             push(&mut bytes, sender, hex(frame[0])[0], &hex(frame[1]), 0x1234_5678);
         }),
@@ -100,7 +107,9 @@ fn is_taken(case: &str, contestant: &Contestant) -> bool {
     let answer = tap.take_kept();
     let has = |code: u16| answer.windows(2).any(|pair| pair == code.to_be_bytes());
     let is_close = bytes[0] == 0x88 && end == Err(End::Closed) && !has(1002) && !has(1007);
-    !messages.is_empty() || is_close
+    // What has been refused is not waited for, but that its sender goes.
+    let waits = words[0] == "begun" && tap.has_ended() && !has(1007);
+    !messages.is_empty() || is_close || waits
 }
 
 #[cfg(test)]
@@ -114,6 +123,7 @@ mod tests {
         }
         assert!(unchecked("web-socket").contains('t'));
         assert!(unchecked("nexus-web").contains('s'));
+        assert!(unchecked("fastwebsockets").contains('w'));
         assert_eq!(unchecked("ws"), "?");
     }
 

@@ -30,6 +30,8 @@ pub(crate) struct Memory {
 pub(crate) struct Tap {
     turn: AtomicU64,
     writes: AtomicU64,
+    /// Whether a read found the end of what is delivered once.
+    has_ended: AtomicBool,
     keeps: AtomicBool,
     kept: Mutex<Vec<u8>>,
 }
@@ -82,6 +84,9 @@ impl Memory {
             len = len.min(*left);
             *left -= len;
         }
+        if from == self.input.len() && !self.repeats {
+            self.tap.has_ended.store(true, Ordering::Relaxed);
+        }
         self.at = if self.repeats && from + len == self.input.len() { 0 } else { from + len };
         Some(&self.input[from..from + len])
     }
@@ -101,6 +106,11 @@ impl Tap {
     /// Returns what was kept, and forgets it.
     pub(crate) fn take_kept(&self) -> Vec<u8> {
         core::mem::take(&mut self.kept.lock().unwrap())
+    }
+
+    /// Returns whether more was asked for than was there to be delivered once.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.load(Ordering::Relaxed)
     }
 
     /// Returns how many calls wrote.
