@@ -190,6 +190,12 @@ impl TransmitBuf {
         self.len += self.packed.len() - before;
     }
 
+    /// Returns whether there is room for `len` more packed bytes.
+    #[inline(always)]
+    pub(crate) fn has_room(&self, len: usize) -> bool {
+        self.packed.capacity() - self.packed.len() >= len
+    }
+
     /// Makes room for `len` more packed bytes.
     pub(crate) fn reserve(&mut self, len: usize) {
         self.packed.reserve(len);

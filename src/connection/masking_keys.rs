@@ -24,22 +24,21 @@ impl MaskingKeys {
     #[inline]
     pub(super) fn next(&mut self) -> [u8; 4] {
         self.refill();
-        let key = self.peek().unwrap_or_default();
-        self.pass();
-        key
+        self.take().unwrap_or_default()
     }
 
-    /// Returns the next key, which is to be [passed](Self::pass) once it is used; `None` if more have
-    /// to be [made](Self::refill) before.
+    /// Returns a key that was never used; `None` if more have to be [made](Self::refill) before.
     #[inline(always)]
-    pub(super) fn peek(&self) -> Option<[u8; 4]> {
-        self.keys.get(self.used).copied()
-    }
-
-    /// Notes that the next key was used.
-    #[inline(always)]
-    pub(super) const fn pass(&mut self) {
+    pub(super) fn take(&mut self) -> Option<[u8; 4]> {
+        let key = self.keys.get(self.used).copied()?;
         self.used += 1;
+        Some(key)
+    }
+
+    /// Returns whether there is a key to [take](Self::take).
+    #[inline(always)]
+    pub(super) const fn has_next(&self) -> bool {
+        self.used < BATCH
     }
 
     /// Makes more keys if there are none.

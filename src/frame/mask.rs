@@ -89,10 +89,10 @@ pub(super) fn append_small<const MASKED: bool>(
     let len = if MASKED { 6 } else { 2 } + payload.len();
     let Some(room) = output.spare_capacity_mut().get_mut(..len) else { return false };
     let Some((head, mut body)) = room.split_first_chunk_mut() else { return false };
-    *head = header.map(MaybeUninit::new);
+    put(head, header);
     if MASKED {
         let Some((head, rest)) = body.split_first_chunk_mut() else { return false };
-        *head = key.map(MaybeUninit::new);
+        put(head, key);
         body = rest;
     }
     if !copy_small::<MASKED>(body, payload, key) {
@@ -150,15 +150,31 @@ fn copy_ends<const N: usize, const MASKED: bool>(
         mask_chunk(&mut last, rotated(key, payload.len() - N));
     }
     let Some(slot) = output.first_chunk_mut() else { return false };
-    *slot = first.map(MaybeUninit::new);
+    put(slot, first);
     let Some(slot) = output.last_chunk_mut() else { return false };
-    *slot = last.map(MaybeUninit::new);
+    put(slot, last);
     true
 }
 
-/// Masks a chunk of a size that is known, so that this is no loop.
+/// Writes bytes where nothing is initialised. `map` of an array may be a call, for which registers
+/// are saved in front of all else.
+#[inline(always)]
+fn put<const N: usize>(slot: &mut [MaybeUninit<u8>; N], bytes: [u8; N]) {
+    for (slot, byte) in slot.iter_mut().zip(&bytes) {
+        slot.write(*byte);
+    }
+}
+
+/// Masks a chunk of a size that is known, so that this is no loop: two words of four bytes would take
+/// more registers than one of eight; what is larger is a vector anyhow.
 #[inline(always)]
 fn mask_chunk<const N: usize>(chunk: &mut [u8; N], key: [u8; 4]) {
+    if N == 8 {
+        for word in chunk.as_chunks_mut().0 {
+            *word = (u64::from_ne_bytes(*word) ^ widened(key)).to_ne_bytes();
+        }
+        return;
+    }
     let (words, rest) = chunk.as_chunks_mut::<4>();
     for word in words {
         *word = (u32::from_ne_bytes(*word) ^ u32::from_ne_bytes(key)).to_ne_bytes();

@@ -107,43 +107,45 @@ impl Endpoint {
 
     /// Sends a small message if the connection is open and nothing is in the way; returns whether it
     /// did.
-    #[inline(never)]
+    #[inline(always)]
     fn send_small(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+        let opcode = kind.opcode();
         match self.role() {
             // Apart: to mask takes more registers, which a server would save for nothing (a tenth).
-            Role::Client => self.send_small_as::<true>(kind, payload),
-            Role::Server => {
-                self.send_allowed::<false>(kind, payload)
-                    || self.allow_and_send::<false>(kind, payload)
-            }
+            Role::Client => self.send_small_as::<true>(opcode, payload),
+            Role::Server => self.send_small_as::<false>(opcode, payload),
         }
     }
 
     #[inline(never)]
-    fn send_small_as<const MASKED: bool>(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
-        self.send_allowed::<MASKED>(kind, payload) || self.allow_and_send::<MASKED>(kind, payload)
+    fn send_small_as<const MASKED: bool>(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
+        self.send_allowed::<MASKED>(opcode, payload)
+            || self.allow_and_send::<MASKED>(opcode, payload)
     }
 
     /// Sends a small message for which all has been decided and made ready before; returns whether
     /// that is so. Calls nothing, so that this needs no stack.
     #[inline(always)]
-    fn send_allowed<const MASKED: bool>(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+    fn send_allowed<const MASKED: bool>(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
         let frame = payload.len() + if MASKED { 6 } else { 2 };
         let Some(left) = self.allowance.without(frame, payload.len()) else { return false };
-        debug_assert!(self.life.is_open() && self.output.is_clear(), "{self:?}");
-        let is_sent = self.output.put_small::<MASKED>(kind, payload);
-        if is_sent {
-            self.allowance = left;
-            self.has_sent = true;
+        if !self.output.is_ready::<MASKED>(frame) {
+            return false;
         }
-        is_sent
+        debug_assert!(self.life.is_open() && self.output.is_clear(), "{self:?}");
+        self.allowance = left;
+        self.has_sent = true;
+        // Last: what is kept until then would take registers that have to be saved (a tenth).
+        let is_put = self.output.put_small::<MASKED>(opcode, payload);
+        debug_assert!(is_put, "{self:?}");
+        is_put
     }
 
     /// Decides whether small messages may be sent without more ado, and sends one.
     #[inline(never)]
-    fn allow_and_send<const MASKED: bool>(&mut self, kind: MessageKind, payload: &[u8]) -> bool {
+    fn allow_and_send<const MASKED: bool>(&mut self, opcode: Opcode, payload: &[u8]) -> bool {
         self.allow(payload.len() + if MASKED { 6 } else { 2 });
-        self.send_allowed::<MASKED>(kind, payload)
+        self.send_allowed::<MASKED>(opcode, payload)
     }
 
     /// As [`send_small`](Self::send_small), for larger messages that are copied.

@@ -1,7 +1,7 @@
 //! Messages that nothing is in the way of, and how many of them may come; decides nothing but that.
 
 use super::{Flags, Output};
-use crate::frame::{encode, encode_small, encode_small_masked};
+use crate::frame::{Opcode, encode, encode_small, encode_small_masked};
 use crate::message::MessageKind;
 
 impl Output {
@@ -30,26 +30,28 @@ impl Output {
         u16::try_from(left.min(noted)).unwrap_or(u16::MAX)
     }
 
-    /// Sends a small message where nothing is in the way, if all is ready for it; returns whether it
-    /// is. The payload is to be [noted](Self::note_allowed).
+    /// Returns whether there is room for a frame of so many bytes, and a key for it.
+    #[inline(always)]
+    pub(in crate::connection) fn is_ready<const MASKED: bool>(&self, frame: usize) -> bool {
+        self.output.has_room(frame)
+            && (!MASKED || self.keys.as_ref().is_some_and(|keys| keys.has_next()))
+    }
+
+    /// Sends a message of 1 to 125 bytes where nothing is in the way, if all is
+    /// [ready](Self::is_ready) for it; returns whether it is. The payload is to be
+    /// [noted](Self::note_allowed).
     #[inline(always)]
     pub(in crate::connection) fn put_small<const MASKED: bool>(
         &mut self,
-        kind: MessageKind,
+        opcode: Opcode,
         payload: &[u8],
     ) -> bool {
-        let opcode = kind.opcode();
         if !MASKED {
             return self.output.try_append_with(|packed| encode_small(packed, opcode, payload));
         }
         let Some(keys) = &mut self.keys else { return false };
-        let Some(key) = keys.peek() else { return false };
-        let is_put =
-            self.output.try_append_with(|packed| encode_small_masked(packed, opcode, payload, key));
-        if is_put {
-            keys.pass();
-        }
-        is_put
+        let Some(key) = keys.take() else { return false };
+        self.output.try_append_with(|packed| encode_small_masked(packed, opcode, payload, key))
     }
 
     /// Sends a message that is copied, for which there is room, and nothing is in the way. The payload
