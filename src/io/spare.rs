@@ -14,11 +14,13 @@ thread_local! {
 }
 
 /// Has a driver take the unused buffers of this thread. For the beginning of a turn.
+#[inline(never)]
 pub(super) fn reuse(driver: &mut Driver) {
     with(|spare| driver.reuse_memory(spare));
 }
 
 /// Has a driver leave what it does not use to the next one of this thread. For a wait.
+#[inline(never)]
 pub(super) fn release(driver: &mut Driver) {
     if with(|spare| driver.release_memory_to(spare)).is_none() {
         driver.release_memory();
@@ -27,6 +29,7 @@ pub(super) fn release(driver: &mut Driver) {
 
 /// Has a driver queue something in the unused buffers of this thread; if that is refused, they stay
 /// here.
+#[inline(always)]
 pub(super) fn queue<R, E>(
     driver: &mut Driver,
     work: impl FnOnce(&mut Driver) -> Result<R, E>,

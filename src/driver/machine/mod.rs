@@ -281,7 +281,7 @@ impl Driver {
     /// The reasons that [`Commands::send`] lists. Also [`SendError::Closed`] if the output is full
     /// and nothing can be written any more, and [`SendError::Full`] if a deadline passed before
     /// there was room.
-    #[inline]
+    #[inline(always)]
     pub fn feed(&mut self, message: &mut Outgoing<'_>) -> Result<bool, Refused> {
         // Nearly everything is small, and need not be moved for it.
         if self.pressure != Pressure::Full && self.commands().send_small(message) {

@@ -237,7 +237,8 @@ impl<T: PollTransport> Shell<T> {
         Poll::Ready(self.driver.check_end().map_err(Error::from))
     }
 
-    /// Waits with a sender that lacks something.
+    /// Waits with a sender that lacks something. Apart from those that lack nothing.
+    #[inline(never)]
     fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
         self.lacks = lacks;
         if self.driver.is_broken() {
