@@ -467,7 +467,7 @@ fn a_sender_that_is_stuck_is_told_that_the_peer_is_gone() {
 
 #[test]
 fn a_sender_that_waits_for_room_is_told_that_the_other_half_closes() {
-    let config = Config::default().close_timeout(None).write_timeout(None);
+    let config = Config::default().close_timeout(None).write_timeout(None).ping_interval(None);
     let ((sender, mut receiver), peer) = half(&config);
     let senders: Vec<_> = (0..3)
         .map(|_| {
@@ -475,10 +475,12 @@ fn a_sender_that_waits_for_room_is_told_that_the_other_half_closes() {
             thread::spawn(move || while sender.feed(vec![7; 1 << 20]).is_ok() {})
         })
         .collect();
-    while sender.buffered_amount() == 0 {
-        thread::yield_now();
+    // Until the system takes nothing more, and the senders wait.
+    let mut before = 0;
+    while sender.buffered_amount() == 0 || sender.buffered_amount() != before {
+        before = sender.buffered_amount();
+        thread::sleep(millis(100));
     }
-    thread::sleep(millis(20));
     receiver.with_commands(|commands| commands.close(1000, "")).unwrap();
     within_limits(move || senders.into_iter().for_each(|sender| sender.join().unwrap()));
     drop(peer);

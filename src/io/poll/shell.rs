@@ -346,9 +346,8 @@ impl<T: PollTransport> Shell<T> {
     /// Returns whether a sender that waits may go on.
     pub(super) fn has_sent(&mut self) -> bool {
         let has_it = match self.lacks {
-            Lacks::Room => {
-                self.commands().ready_state() != ReadyState::Open || self.commands().has_room()
-            }
+            Lacks::Room if self.driver.connection().ready_state() != ReadyState::Open => true,
+            Lacks::Room => self.commands().has_room(),
             Lacks::Written => self.driver.is_written() || self.driver.connection().has_discarded(),
         };
         has_it || self.driver.is_broken() || self.driver.is_overdue() || self.driver.is_over()

@@ -9,7 +9,7 @@ use std::thread;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fd::{AsFd, OwnedFd};
 
-use crate::connection::Connection;
+use crate::connection::{Connection, ReadyState};
 use crate::driver::Driver;
 use crate::io::blocking::clock::{Clock, NEVER};
 use crate::io::failure::Failure;
@@ -57,6 +57,7 @@ struct News {
     writes: u64,
     has_discarded: bool,
     is_broken: bool,
+    is_closing: bool,
     is_ending: bool,
     is_over: bool,
     is_overdue: bool,
@@ -109,13 +110,8 @@ impl<S: Transport + AsFd> Shared<S> {
         rustix::io::ioctl_fionbio(&fd, true)?;
         let (watch, waiting, writes, told) = (None, [0; 2], 0, News::default());
         let state = State { stream, driver, clock, failure, watch, waiting, writes, told };
-        Ok(Self {
-            state: Mutex::new(state),
-            came: Condvar::new(),
-            sent: Condvar::new(),
-            stream: fd,
-            bell,
-        })
+        let (state, came, sent) = (Mutex::new(state), Condvar::new(), Condvar::new());
+        Ok(Self { state, came, sent, stream: fd, bell })
     }
 
     pub(super) fn into_state(self) -> State<S> {
@@ -306,6 +302,7 @@ impl<S: Transport> State<S> {
             writes: self.writes,
             has_discarded: driver.connection().has_discarded(),
             is_broken: driver.is_broken(),
+            is_closing: driver.connection().ready_state() != ReadyState::Open,
             is_ending: driver.is_ending(),
             is_over: driver.is_over(),
             is_overdue: driver.is_overdue(),
