@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use sanswire::driver::DriverError;
-use sanswire::{Config, ConnectionError, PingWhen, Role};
+use sanswire::{Config, ConnectionError, PingWhen, ReadyState, Role};
 
 use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, secs};
 use crate::numbers::Random;
@@ -383,5 +383,17 @@ fn what_was_read_ahead_does_not_hide_that_more_came_in_time() {
             told = hand.take();
         }
         assert!(matches!(told.as_slice(), [Told::Binary(_)]), "{ahead} reads: {told:?}");
+    }
+}
+
+#[test]
+fn a_connection_whose_failure_is_told_is_closed_although_its_output_never_left() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default());
+        hand.driver.commands().send("does not leave").unwrap();
+        let told = hand.pass_stuck_until(secs(300));
+        assert!(matches!(told[..], [Told::Failed(_)]), "{told:?}");
+        assert_eq!(hand.connection().ready_state(), ReadyState::Closed);
+        assert_eq!(hand.connection().buffered_amount(), "does not leave".len());
     }
 }

@@ -221,6 +221,10 @@ impl Driver {
             return Ok(Found::Wait);
         }
         let (is_told, is_done) = (self.is_peer_told(), self.is_done());
+        if is_done {
+            // What waits will not leave any more: a connection that has failed is closed.
+            self.connection.handle_eof();
+        }
         let Some(ending) = &mut self.ending else { return Ok(Found::Wait) };
         if is_told && let Some(closed) = ending.tell_closed() {
             return Ok(Found::Ready(Ready::Closed(closed)));
