@@ -2,10 +2,12 @@
 //! to the real machines, up to a depth.
 //!
 //! ```text
-//! cargo run --release -p proof -- [--short] [NAME...]
+//! cargo run --release -p proof -- [--short] [--embedded] [--seed N] [NAME...]
 //! ```
 //!
-//! `--short` leaves out what takes minutes. Each line ends with how many cases passed and failed.
+//! `--short` leaves out what takes minutes, `--embedded` the implementations that are no part of this
+//! program. The seeds of random cases begin with `N`. Each question ends with how many cases passed
+//! and failed.
 #![expect(
     clippy::disallowed_methods,
     clippy::disallowed_types,
@@ -17,26 +19,40 @@
     reason = "a program of its own, which fails where the crate does"
 )]
 
+mod differential;
 mod enumerate;
 mod model;
+#[path = "../../tests/support/random.rs"]
+#[allow(clippy::unwrap_used, reason = "numbers that fit")]
+mod random;
 mod simulation;
 mod tally;
 
 use std::process::ExitCode;
 use std::time::Instant;
 
+use differential::{Inquiry, Peers};
 use enumerate::{close_codes, heads, offers, requests, responses, utf8};
 use tally::Tally;
 
 fn main() -> ExitCode {
-    let mut names: Vec<String> = std::env::args().skip(1).collect();
-    let extent = match names.iter().position(|name| name == "--short") {
-        Some(index) => {
-            names.remove(index);
-            Extent::Short
+    let mut names = Vec::new();
+    let mut asked = Asked { extent: Extent::Full, peers: Peers::All, seed: 1 };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match &arg[..] {
+            "--embedded" => asked.peers = Peers::Embedded,
+            "--seed" => match args.next().and_then(|seed| seed.parse().ok()) {
+                Some(seed) => asked.seed = seed,
+                None => {
+                    eprintln!("--seed is followed by a number");
+                    return ExitCode::from(2);
+                }
+            },
+            "--short" => asked.extent = Extent::Short,
+            _ => names.push(arg),
         }
-        None => Extent::Full,
-    };
+    }
     if let Some(unknown) = names.iter().find(|name| ALL.iter().all(|(known, ..)| known != name)) {
         eprintln!("there is no {unknown}; there are: {}", ALL.map(|(name, ..)| name).join(" "));
         return ExitCode::from(2);
@@ -46,7 +62,7 @@ fn main() -> ExitCode {
         if names.is_empty() || names.iter().any(|asked| asked == name) {
             let begun = Instant::now();
             let mut tally = Tally::new(name);
-            ask(&mut tally, extent);
+            ask(&mut tally, asked);
             println!("{about}; {:.1} s", begun.elapsed().as_secs_f64());
             is_sound &= tally.print();
         }
@@ -63,29 +79,77 @@ enum Extent {
     Short,
 }
 
-type Question = (&'static str, &'static str, fn(&mut Tally, Extent));
+/// The options.
+#[derive(Clone, Copy)]
+struct Asked {
+    extent: Extent,
+    peers: Peers,
+    seed: u64,
+}
 
-const ALL: [Question; 10] = [
+impl Asked {
+    /// What is asked of other implementations.
+    const fn inquiry(self) -> Inquiry {
+        let factor = match self.extent {
+            Extent::Full => 25,
+            Extent::Short => 1,
+        };
+        Inquiry { seed: self.seed, factor, peers: self.peers }
+    }
+}
+
+type Question = (&'static str, &'static str, fn(&mut Tally, Asked));
+
+const ALL: [Question; 13] = [
     (
         "heads",
         "frame headers: all first two bytes, lengths at boundaries, roles, splits",
-        heads::ask,
+        |tally, asked| heads::ask(tally, asked.extent),
     ),
-    ("utf8", "text: all sequences of four bytes, in all pieces, beside core::str", utf8::ask),
-    ("codes", "close codes: all numbers, sent and received by both roles", close_codes::ask),
+    (
+        "utf8",
+        "text: all sequences of four bytes, in all pieces, beside core::str",
+        |tally, asked| utf8::ask(tally, asked.extent),
+    ),
+    ("codes", "close codes: all numbers, sent and received by both roles", |tally, asked| {
+        close_codes::ask(tally, asked.extent)
+    }),
     (
         "requests",
         "requests: each header missing, doubled, empty or wrong, and all pairs",
-        requests::ask,
+        |tally, asked| requests::ask(tally, asked.extent),
     ),
-    ("responses", "responses: the same, and all status codes", responses::ask),
-    ("offers", "permessage-deflate: one or two offers of up to two parameters", offers::ask),
-    ("pair", "a client and a server", model::explore::<model::Pair>),
+    ("responses", "responses: the same, and all status codes", |tally, asked| {
+        responses::ask(tally, asked.extent)
+    }),
+    ("offers", "permessage-deflate: one or two offers of up to two parameters", |tally, asked| {
+        offers::ask(tally, asked.extent)
+    }),
     (
-        "delivery",
-        "the sessions of two clients, from the first connection",
-        model::explore::<model::Service>,
+        "frames",
+        "streams of frames, random and broken, beside four other implementations",
+        |tally, asked| differential::frames::ask(tally, asked.inquiry()),
     ),
-    ("begun", "the sessions of two clients that have begun", model::explore::<model::Begun>),
-    ("room", "a chat room over a simulated network, by seeds", simulation::ask),
+    (
+        "http",
+        "heads of requests and responses, random and broken, beside four parsers",
+        |tally, asked| differential::heads::ask(tally, asked.inquiry()),
+    ),
+    (
+        "deflate",
+        "DEFLATE beside miniz_oxide and zlib, both directions, all windows",
+        |tally, asked| differential::deflate::ask(tally, asked.inquiry()),
+    ),
+    ("pair", "a client and a server", |tally, asked| {
+        model::explore::<model::Pair>(tally, asked.extent)
+    }),
+    ("delivery", "the sessions of two clients, from the first connection", |tally, asked| {
+        model::explore::<model::Service>(tally, asked.extent)
+    }),
+    ("begun", "the sessions of two clients that have begun", |tally, asked| {
+        model::explore::<model::Begun>(tally, asked.extent)
+    }),
+    ("room", "a chat room over a simulated network, by seeds", |tally, asked| {
+        simulation::ask(tally, asked.extent, asked.seed)
+    }),
 ];

@@ -1,0 +1,214 @@
+//! How others may differ in what they tell of a stream of frames.
+
+use crate::differential::rules::Rule;
+use crate::differential::scan::{Fault, Scan};
+use crate::differential::told::{Class, Told};
+
+/// The first events that differ, and all that both tell from there on.
+pub(crate) struct Difference {
+    pub(crate) scan: Scan,
+    /// What this crate tells.
+    pub(crate) ours: Vec<Told>,
+    pub(crate) theirs: Vec<Told>,
+}
+
+impl Difference {
+    /// How both failed, if they did.
+    fn classes(&self) -> Option<(Class, Class)> {
+        match (&self.ours[..], &self.theirs[..]) {
+            ([Told::Failed(ours)], [Told::Failed(theirs)]) => Some((*ours, *theirs)),
+            _ => None,
+        }
+    }
+
+    fn fails_with(&self, class: Class) -> bool {
+        self.ours == [Told::Failed(class)]
+    }
+
+    /// A frame that is not all there has a fault already.
+    fn is_late(&self) -> bool {
+        self.classes().is_some_and(|(ours, theirs)| {
+            theirs == Class::End && self.scan.has_class(ours) && !self.scan.is_whole
+        })
+    }
+
+    /// A frame has two faults.
+    fn is_other_fault(&self) -> bool {
+        self.classes()
+            .is_some_and(|(ours, theirs)| self.scan.has_class(ours) && self.scan.has_class(theirs))
+    }
+
+    fn closed(told: &[Told]) -> Option<u16> {
+        match told {
+            [Told::Closed(code, _)] => Some(*code),
+            _ => None,
+        }
+    }
+}
+
+/// What those who take longer lengths may find wrong besides, or not.
+const OF_PAYLOAD: [Fault; 4] = [Fault::Deflate, Fault::NotMinimal, Fault::Text, Fault::Unfinished];
+
+pub(crate) const RULES: &[Rule<Difference>] = &[
+    Rule {
+        name: "late",
+        peers: &["tungstenite", "tokio-websockets", "websockets", "wsproto"],
+        section: "§5.2, §8.1",
+        reason: "it judges a frame, or a part of it, when more of it is there",
+        permits: Difference::is_late,
+    },
+    Rule {
+        name: "early",
+        peers: &["tokio-websockets"],
+        section: "§5.2",
+        reason: "it judges a header before all of it is there",
+        permits: |difference| {
+            difference.classes().is_some_and(|(ours, theirs)| {
+                ours == Class::End && difference.scan.has_class(theirs) && !difference.scan.is_whole
+            })
+        },
+    },
+    Rule {
+        name: "another fault",
+        peers: &["tungstenite", "tokio-websockets", "websockets", "wsproto"],
+        section: "§7.1.7",
+        reason: "a frame has two faults, of which it names the other",
+        permits: Difference::is_other_fault,
+    },
+    Rule {
+        name: "longer lengths",
+        peers: &["tungstenite", "websockets"],
+        section: "§5.2",
+        reason: "it takes lengths that are not in the shortest form, which is a MUST for the sender",
+        permits: |difference| {
+            difference.fails_with(Class::Protocol)
+                && difference.scan.has(Fault::NotMinimal)
+                && difference.scan.has_only(&OF_PAYLOAD)
+        },
+    },
+    Rule {
+        name: "text at its end",
+        peers: &["websockets"],
+        section: "§8.1",
+        reason: "it decodes a text when all of the message is there",
+        permits: |difference| {
+            let told = difference.theirs.split_last();
+            difference.fails_with(Class::Data)
+                && difference.scan.has_only(&[Fault::Text])
+                && told.is_some_and(|(last, before)| {
+                    let is_control = |told: &Told| matches!(told, Told::Ping(_) | Told::Pong(_));
+                    before.iter().all(is_control) && matches!(last, Told::Failed(_))
+                })
+        },
+    },
+    Rule {
+        name: "empty last fragment",
+        peers: &["tokio-websockets"],
+        section: "§8.1",
+        reason: "a text that ends inside a character passes if its last fragment is empty",
+        permits: |difference| {
+            difference.fails_with(Class::Data)
+                && difference.scan.has_only(&[Fault::Text])
+                && matches!(&difference.theirs[..], [Told::Text(text), ..] if core::str::from_utf8(text).is_err())
+        },
+    },
+    Rule {
+        name: "own answer",
+        peers: &["tungstenite"],
+        section: "§7.4",
+        reason: "it does not fail by a wrong code, but tells what it answers",
+        permits: |difference| {
+            difference.fails_with(Class::Protocol)
+                && difference.scan.has(Fault::CloseCode)
+                && Difference::closed(&difference.theirs) == Some(1002)
+        },
+    },
+    Rule {
+        name: "no 1014",
+        peers: &["tungstenite", "wsproto"],
+        section: "IANA registry",
+        reason: "it does not know the code 1014, which was registered later",
+        permits: |difference| {
+            let theirs = &difference.theirs[..];
+            difference.scan.code == Some(1014)
+                && (theirs == [Told::Failed(Class::Protocol)]
+                    || Difference::closed(theirs) == Some(1002))
+        },
+    },
+    Rule {
+        name: "Close within a message",
+        peers: &["websockets"],
+        section: "§5.4, §5.5.1",
+        reason: "it takes a Close between fragments for an error; control frames may stand there",
+        permits: |difference| {
+            matches!(difference.ours[..], [Told::Closed(..)])
+                && difference.scan.is_within
+                && difference.theirs == [Told::Failed(Class::Protocol)]
+        },
+    },
+    Rule {
+        name: "1002 for DEFLATE",
+        peers: &["websockets"],
+        section: "RFC 7692, §7.2.2",
+        reason: "it fails by 1002 where a message is no DEFLATE; no code is demanded",
+        permits: |difference| {
+            difference.fails_with(Class::Data)
+                && difference.scan.has(Fault::Deflate)
+                && difference.theirs == [Told::Failed(Class::Protocol)]
+        },
+    },
+    Rule {
+        name: "no limit",
+        peers: &["wsproto"],
+        section: "§10.4",
+        reason: "limits are left to the application",
+        permits: |difference| {
+            difference.fails_with(Class::Size) && difference.scan.has_only(&[Fault::Large])
+        },
+    },
+    Rule {
+        name: "interrupted compression",
+        peers: &["wsproto"],
+        section: "RFC 7692, §6.2",
+        reason: "it forgets at a control frame that the message around it is compressed",
+        permits: |difference| {
+            difference.scan.has_interrupted && !difference.is_late() && !difference.is_other_fault()
+        },
+    },
+    Rule {
+        name: "compressed out of order",
+        peers: &["wsproto"],
+        section: "§5.4",
+        reason: "it decompresses a frame before it finds that it stands in the wrong place",
+        permits: |difference| {
+            difference.scan.has(Fault::Order)
+                && difference.classes() == Some((Class::Protocol, Class::Data))
+        },
+    },
+    Rule {
+        name: "final block",
+        peers: &["websockets", "wsproto"],
+        section: "RFC 7692, §7.2.3.4",
+        reason: "it reads nothing behind a block that is marked as the last",
+        permits: |difference| difference.scan.has_final_block,
+    },
+    Rule {
+        name: "inside a block",
+        peers: &["websockets", "wsproto"],
+        section: "RFC 7692, §7.2.1",
+        reason: "it does not see that a compressed message ends inside a block",
+        permits: |difference| {
+            difference.fails_with(Class::Data) && difference.scan.has(Fault::Unfinished)
+        },
+    },
+    Rule {
+        name: "what is left",
+        peers: &["websockets"],
+        section: "§10.4",
+        reason: "within a message, it compares each frame, of whatever kind, with what the message may \
+                 grow by",
+        permits: |difference| {
+            difference.scan.is_within && difference.theirs == [Told::Failed(Class::Size)]
+        },
+    },
+];
