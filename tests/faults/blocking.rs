@@ -1,0 +1,225 @@
+//! The blocking adapter. The other end lives on its thread, and runs where this one would wait.
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::io::{self, ErrorKind, Read, Write};
+use std::pin::Pin;
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use sanswire::handshake::ClientRequest;
+use sanswire::io::Transport;
+use sanswire::io::blocking::WebSocket;
+use sanswire::{Error, Role};
+
+use crate::fault::{Act, Faults, KINDS, Kind, Op};
+use crate::faulty::Faulty;
+use crate::log::{End, MESSAGES, Shared, message};
+use crate::play::{Deadlines, Plan, note_end, play};
+use crate::poll;
+use crate::world::{Clock, PipeEnd, pipes};
+
+/// Nothing when it has ended.
+type Task = Rc<RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>>;
+
+/// A pipe that has faults; as a `TcpStream` that is non-blocking, it takes bounds and ignores them.
+struct Stream {
+    pipe: PipeEnd,
+    faults: Faults,
+    far: Task,
+}
+
+impl Stream {
+    /// Returns how much the operation may move.
+    fn begin(&self, op: Op) -> io::Result<usize> {
+        match self.faults.act(op) {
+            Act::Block | Act::Never => Err(ErrorKind::WouldBlock.into()),
+            Act::End => Ok(0),
+            Act::Fail(kind) => Err(kind.into()),
+            Act::Go => Ok(usize::MAX),
+            Act::Short => Ok(1),
+        }
+    }
+
+    /// Tries, and once more when the other end has done what it can.
+    fn attempt<T>(
+        &self,
+        operation: impl Fn(&PipeEnd, &mut Context<'_>) -> Poll<T>,
+    ) -> io::Result<T> {
+        for _ in 0..2 {
+            let cx = &mut Context::from_waker(Waker::noop());
+            if let Poll::Ready(done) = operation(&self.pipe, cx) {
+                return Ok(done);
+            }
+            run(&self.far);
+        }
+        Err(ErrorKind::WouldBlock.into())
+    }
+}
+
+/// Polls a task while it may do more. Returns whether it has ended.
+fn run(task: &Task) -> bool {
+    let mut task = task.borrow_mut();
+    // It yields now and then.
+    for _ in 0..10 {
+        let Some(future) = &mut *task else { return true };
+        if future.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready() {
+            *task = None;
+        }
+    }
+    task.is_none()
+}
+
+impl Read for Stream {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let most = self.begin(Op::Read)?.min(buf.len());
+        if most == 0 {
+            return Ok(0);
+        }
+        let buf = RefCell::new(&mut buf[..most]);
+        self.attempt(|pipe, cx| pipe.poll_read(cx, &mut buf.borrow_mut()))
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let most = self.begin(Op::Write)?.min(bytes.len());
+        if most == 0 {
+            return Ok(0);
+        }
+        let written = self.attempt(|pipe, cx| pipe.poll_write(cx, &bytes[..most]))?;
+        written.ok_or_else(|| ErrorKind::BrokenPipe.into())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.begin(Op::Flush).map(|_| ())
+    }
+}
+
+impl Transport for Stream {
+    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        self.begin(Op::Shutdown)?;
+        self.pipe.shut_down();
+        Ok(())
+    }
+}
+
+/// What an application does at the near end.
+fn play_near(stream: Stream, plan: Plan, log: &Shared) {
+    let socket = match plan.near {
+        Role::Client => {
+            let request = ClientRequest::new("server.example.com", "/chat").unwrap();
+            let request = request.head_limits(plan.limits());
+            WebSocket::connect_over(stream, &request, &plan.config())
+        }
+        Role::Server => {
+            WebSocket::accept_with_limits(stream, &plan.limits(), &plan.config(), |_| {
+                Ok(Default::default())
+            })
+        }
+    };
+    let mut socket = match socket {
+        Ok(socket) => socket,
+        Err(error) => return log.borrow_mut().ends.push(End::from(&error)),
+    };
+    log.borrow_mut().opened = true;
+    for number in 0..MESSAGES {
+        let sent = match number {
+            3 => socket.feed(message(number)).and_then(|()| socket.flush()),
+            _ => socket.send(message(number)),
+        };
+        if sent.is_ok() {
+            log.borrow_mut().sent.push(number);
+        }
+        if number == 1 {
+            let _ = socket.ping(b"there?");
+        }
+    }
+    loop {
+        let received = socket.recv();
+        let Ok(Some(received)) = received else {
+            note_end(log, received);
+            break;
+        };
+        log.borrow_mut().receive(&received);
+        if plan.closer == plan.near && log.borrow().received.len() == usize::from(MESSAGES) {
+            let _ = socket.close(1000, "bye");
+        }
+    }
+    for _ in 0..2 {
+        note_end(log, socket.recv());
+    }
+    assert!(socket.send("late").is_err(), "sent behind the end");
+    let _: Result<(), Error> = socket.flush();
+    let mut log = log.borrow_mut();
+    (log.closed, log.state) = (socket.closed(), Some(socket.ready_state()));
+}
+
+/// Plays a plan with a fault, and returns how many operations the near end's transport had.
+fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
+    let case = format!("{plan:?}, {fault:?}");
+    let (clock, faults) = (Clock::default(), Faults::new(fault));
+    let (near, far) = pipes();
+    let (near_log, far_log) = (Shared::default(), Shared::default());
+    let far = poll::Stream { pipe: Faulty::new(far, &Faults::new(None)), clock: clock.clone() };
+    let far = play::<poll::Transport>(far, plan.near.peer(), plan, far_log.clone());
+    let far: Task = Rc::new(RefCell::new(Some(Box::pin(far))));
+    let near = Stream { pipe: near, faults: faults.clone(), far: Rc::clone(&far) };
+    play_near(near, plan, &near_log);
+    while !run(&far) {
+        assert!(clock.advance(), "{case}: the other end waits for nothing");
+    }
+    let (near, far) = (near_log.borrow(), far_log.borrow());
+    near.check(&far, &case);
+    far.check(&near, &case);
+    // The far end's transport is sound.
+    far.check_delivered(&near, &case);
+    if plan.deadlines == Deadlines::Usual {
+        near.check_whole(&case);
+        far.check_whole(&case);
+    }
+    (faults.count(), faults.has_struck())
+}
+
+fn suffer_all(deadlines: Deadlines, kinds: impl Fn(Kind) -> bool) {
+    for plan in Plan::all(deadlines) {
+        // Here, nobody sends and receives at once; and what takes real time is played half as often.
+        let is_slow = deadlines == Deadlines::Short;
+        if plan.is_split || is_slow && plan.closer == Role::Server {
+            continue;
+        }
+        let (count, _) = suffer(plan, None);
+        assert!(count > 15, "{plan:?} has {count} operations");
+        for kind in KINDS.into_iter().filter(|kind| kinds(*kind)) {
+            for at in 0..count {
+                let (_, has_struck) = suffer(plan, Some((at, kind)));
+                assert!(has_struck, "{plan:?}, {kind:?} at {at} of {count}");
+            }
+        }
+    }
+}
+
+#[test]
+fn each_fault_of_a_blocking_stream_that_it_gets_over() {
+    suffer_all(Deadlines::Usual, |kind| goes_on(kind) && kind != Kind::AlwaysReady);
+}
+
+/// In real time, so that deadlines are short.
+#[test]
+fn each_fault_at_each_operation_of_a_blocking_stream() {
+    suffer_all(Deadlines::Short, |kind| !goes_on(kind) && !kind.is_of_clock());
+}
+
+/// Here, an operation that is interrupted is made again.
+fn goes_on(kind: Kind) -> bool {
+    kind.is_harmless() || kind == Kind::Interrupted
+}

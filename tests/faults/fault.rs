@@ -1,0 +1,159 @@
+//! Counts the operations of a transport, and says which of them fails, and how.
+
+use std::cell::RefCell;
+use std::io::ErrorKind;
+use std::rc::Rc;
+
+/// What a transport is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Op {
+    Flush,
+    Read,
+    Shutdown,
+    Write,
+}
+
+impl Op {
+    const fn is_read(self) -> bool {
+        matches!(self, Self::Read)
+    }
+}
+
+/// What goes wrong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
+    /// From the operation on, whoever would have to wait is woken at once, a hundred times.
+    AlwaysReady,
+    /// The operation would block, once.
+    Block,
+    /// The clock leaps by an hour.
+    ClockAhead,
+    /// The clock goes back by a minute.
+    ClockBack,
+    /// The stream is at its end, or takes nothing, from the operation on.
+    End,
+    /// The operation fails, and so does each later one in its direction.
+    Error,
+    /// The operation fails, and later ones do not.
+    ErrorOnce,
+    /// A signal interrupts the operation.
+    Interrupted,
+    /// The operation and each later one in its direction is never ready.
+    NeverReady,
+    /// From the operation on, one byte each.
+    Short,
+}
+
+pub(crate) const KINDS: [Kind; 10] = [
+    Kind::AlwaysReady,
+    Kind::Block,
+    Kind::ClockAhead,
+    Kind::ClockBack,
+    Kind::End,
+    Kind::Error,
+    Kind::ErrorOnce,
+    Kind::Interrupted,
+    Kind::NeverReady,
+    Kind::Short,
+];
+
+impl Kind {
+    /// Whether an adapter goes on as if nothing had happened.
+    pub(crate) const fn is_harmless(self) -> bool {
+        matches!(self, Self::AlwaysReady | Self::Block | Self::Short)
+    }
+
+    /// Whether it is one of the clock, and not of the stream.
+    pub(crate) const fn is_of_clock(self) -> bool {
+        matches!(self, Self::ClockAhead | Self::ClockBack)
+    }
+}
+
+/// What an operation is to do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Act {
+    /// To wait, and be woken at once.
+    Block,
+    /// To report that nothing comes or goes any more.
+    End,
+    Fail(ErrorKind),
+    Go,
+    Never,
+    Short,
+}
+
+/// The plan for one transport, and how far it is.
+#[derive(Clone, Debug)]
+pub(crate) struct Faults(Rc<RefCell<State>>);
+
+#[derive(Debug)]
+struct State {
+    plan: Option<(usize, Kind)>,
+    count: usize,
+    /// The operation that the fault came at.
+    struck: Option<Op>,
+    wakes: usize,
+}
+
+impl Faults {
+    pub(crate) fn new(plan: Option<(usize, Kind)>) -> Self {
+        Self(Rc::new(RefCell::new(State { plan, count: 0, struck: None, wakes: 0 })))
+    }
+
+    /// How many operations there were.
+    pub(crate) fn count(&self) -> usize {
+        self.0.borrow().count
+    }
+
+    /// Whether the fault came.
+    pub(crate) fn has_struck(&self) -> bool {
+        self.0.borrow().struck.is_some()
+    }
+
+    /// Whether it comes with the next operation.
+    pub(crate) fn is_next(&self) -> Option<Kind> {
+        let state = self.0.borrow();
+        state
+            .plan
+            .filter(|(at, _)| state.struck.is_none() && state.count == *at)
+            .map(|(_, kind)| kind)
+    }
+
+    /// Counts an operation and says what it does.
+    pub(crate) fn act(&self, op: Op) -> Act {
+        let mut state = self.0.borrow_mut();
+        let now = state.count;
+        state.count += 1;
+        let Some((at, kind)) = state.plan else { return Act::Go };
+        let is_now = now == at;
+        if is_now {
+            state.struck = Some(op);
+        }
+        let goes_on = state.struck.is_some_and(|struck| struck.is_read() == op.is_read());
+        match kind {
+            Kind::AlwaysReady | Kind::ClockAhead | Kind::ClockBack => Act::Go,
+            Kind::Block if is_now => Act::Block,
+            Kind::End if goes_on => Act::End,
+            Kind::Error if goes_on => Act::Fail(ErrorKind::ConnectionReset),
+            Kind::ErrorOnce if is_now => Act::Fail(ErrorKind::ConnectionReset),
+            Kind::Interrupted if is_now => Act::Fail(ErrorKind::Interrupted),
+            Kind::NeverReady if goes_on => Act::Never,
+            Kind::Short if now >= at => Act::Short,
+            Kind::Block
+            | Kind::End
+            | Kind::Error
+            | Kind::ErrorOnce
+            | Kind::Interrupted
+            | Kind::NeverReady
+            | Kind::Short => Act::Go,
+        }
+    }
+
+    /// Whether an operation that waits is to be woken at once.
+    pub(crate) fn wakes(&self) -> bool {
+        let mut state = self.0.borrow_mut();
+        let wakes = matches!(state.plan, Some((at, Kind::AlwaysReady)) if state.count > at);
+        state.wakes += usize::from(wakes);
+        wakes && state.wakes <= 100
+    }
+}

@@ -1,0 +1,88 @@
+//! The adapter for futures-io. Its timers take real time, so that nothing has a deadline here: where
+//! nothing comes, it waits.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use futures_io::{AsyncRead, AsyncWrite};
+use sanswire::io::futures_io::Stream;
+
+use crate::fault::{Faults, KINDS, Kind};
+use crate::faulty::Faulty;
+use crate::log::Shared;
+use crate::play::{Deadlines, Plan, play};
+use crate::world::{Clock, pipes, run};
+
+impl AsyncRead for Faulty {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        Self::poll_read(&self, cx, buf)
+    }
+}
+
+impl AsyncWrite for Faulty {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Self::poll_write(&self, cx, bytes)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_flush(&self, cx)
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Self::poll_shutdown(&self, cx)
+    }
+}
+
+/// Plays a plan with a fault, and returns how many operations the near end's transport had.
+fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
+    let case = format!("{plan:?}, {fault:?}");
+    let faults = Faults::new(fault);
+    let (near, far) = pipes();
+    let (near, far) = (Faulty::new(near, &faults), Faulty::new(far, &Faults::new(None)));
+    let (near_log, far_log) = (Shared::default(), Shared::default());
+    let is_over = run(
+        &Clock::default(),
+        [
+            Box::pin(play::<Stream<Faulty>>(near, plan.near, plan, near_log.clone())),
+            Box::pin(play::<Stream<Faulty>>(far, plan.near.peer(), plan, far_log.clone())),
+        ],
+        &case,
+    );
+    let (near, far) = (near_log.borrow(), far_log.borrow());
+    near.check_received(&case);
+    far.check_received(&case);
+    if is_over {
+        near.check(&far, &case);
+        far.check(&near, &case);
+        // The far end's transport is sound.
+        far.check_delivered(&near, &case);
+    }
+    if fault.is_none_or(|(_, kind)| kind.is_harmless()) {
+        near.check_whole(&case);
+        far.check_whole(&case);
+    }
+    (faults.count(), faults.has_struck())
+}
+
+#[test]
+fn each_fault_at_each_operation_on_futures_io() {
+    for plan in Plan::all(Deadlines::None) {
+        let (count, _) = suffer(plan, None);
+        assert!(count > 15, "{plan:?} has {count} operations");
+        for kind in KINDS.into_iter().filter(|kind| !kind.is_of_clock()) {
+            for at in 0..count {
+                let (_, has_struck) = suffer(plan, Some((at, kind)));
+                assert!(has_struck, "{plan:?}, {kind:?} at {at} of {count}");
+            }
+        }
+    }
+}

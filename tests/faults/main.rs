@@ -1,0 +1,25 @@
+//! A fault of the transport at each of its operations: nobody waits forever, nothing is delivered
+//! twice, what was said to be sent has arrived, and an end is an end.
+//!
+//! An allocation that fails is no part of it: it ends the process.
+#![cfg(any(feature = "futures-io", feature = "tokio"))]
+#![expect(
+    clippy::std_instead_of_alloc,
+    clippy::std_instead_of_core,
+    clippy::panic,
+    clippy::unwrap_used,
+    clippy::wildcard_enum_match_arm,
+    reason = "a test is an application, and ends at what it did not expect"
+)]
+
+mod blocking;
+mod fault;
+mod faulty;
+#[cfg(feature = "futures-io")]
+mod futures_io;
+mod log;
+mod play;
+mod poll;
+#[cfg(feature = "tokio")]
+mod tokio;
+mod world;
