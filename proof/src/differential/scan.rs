@@ -276,6 +276,8 @@ struct Inflater {
     resets: bool,
     /// Whether a final block has come.
     has_ended: bool,
+    /// Whether something came of the tail, which is an empty block.
+    has_eaten_tail: bool,
 }
 
 impl Inflater {
@@ -291,14 +293,23 @@ impl Inflater {
             len: 0,
             resets,
             has_ended: false,
+            has_eaten_tail: false,
         }
     }
 
     /// Returns whether it is DEFLATE.
     fn inflate(&mut self, payload: &[u8], is_last: bool, got: &mut Vec<u8>) -> bool {
-        let tail: &[u8] = if is_last { &[0, 0, 0xFF, 0xFF] } else { &[] };
-        let payload = [payload, tail].concat();
-        let mut rest = &payload[..];
+        if !self.inflate_part(payload, got) {
+            return false;
+        }
+        let before = got.len();
+        let is_sound = !is_last || self.inflate_part(&[0, 0, 0xFF, 0xFF], got);
+        self.has_eaten_tail = got.len() > before;
+        is_sound
+    }
+
+    fn inflate_part(&mut self, payload: &[u8], got: &mut Vec<u8>) -> bool {
+        let mut rest = payload;
         while !self.has_ended {
             self.output.resize(self.len + (64 << 10), 0);
             let (status, read, written) =
@@ -319,8 +330,8 @@ impl Inflater {
     /// Returns whether a block may begin where it stands: one that is empty and final ends the stream.
     fn ends_a_block(&self) -> bool {
         const EMPTY: [u8; 5] = [1, 0, 0, 0xFF, 0xFF];
-        if self.has_ended {
-            return true;
+        if self.has_ended || self.has_eaten_tail {
+            return self.has_ended;
         }
         let (mut state, mut output) = (self.state.clone(), self.output.clone());
         output.resize(self.len + 1_000, 0);
