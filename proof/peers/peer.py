@@ -206,19 +206,19 @@ def llhttp_head(kind, data):
     try:
         while data:
             used = parser.execute(data)
-            if parser.is_done and kind == "response" and 100 <= parser.status < 200:
-                if parser.status != 101:
-                    parser.is_done = False
-                    parser.unpause()
-                    data = data[used:]
-                    continue
+            status = parser.status if parser.is_done and kind == "response" else None
+            if status is not None and 100 <= status < 200 and status != 101:
+                parser.is_done = False
+                parser.unpause()
+                data = data[used:]
+                continue
             break
     except llhttp.Error as error:
         if not parser.is_done:
             return "malformed " + encoded(f"{type(error).__name__} {error}".encode())
     if not parser.is_done:
         return "incomplete"
-    words = [parser.method, parser.url] if kind == "request" else [b"%d" % parser.status]
+    words = [parser.method, parser.url] if kind == "request" else [b"%03d" % (parser.status or 0)]
     words = [word.encode() if isinstance(word, str) else word for word in words]
     return parsed(words, zip(parser.names, parser.values))
 

@@ -40,12 +40,16 @@ impl Difference {
         }
     }
 
-    /// The head that counts, behind interim responses and empty lines.
+    /// The first line of the head that counts, behind interim responses and empty lines.
     fn start_line(&self) -> &[u8] {
-        let interim = b"HTTP/1.1 103 Early Hints\r\nLink: a\r\n\r\n";
-        let head = self.head.strip_prefix(interim).unwrap_or(&self.head);
-        let line = head.split(|byte| *byte == b'\n').find(|line| !line.trim_ascii().is_empty());
-        line.unwrap_or_default().trim_ascii_end()
+        let mut lines = self.head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
+        let is_interim = |line: &[u8]| line.starts_with(b"HTTP/1.1 103 ");
+        let mut start = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+        while is_interim(start) {
+            lines.find(|line| line.is_empty());
+            start = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+        }
+        start
     }
 
     fn has(&self, pieces: &[&[u8]]) -> bool {
@@ -152,7 +156,10 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         reason: "it does not skip empty lines before a request, or does so before a response",
         permits: |difference| match difference.kind {
             Kind::Request => difference.is_lenient() && difference.head.starts_with(b"\r\n"),
-            Kind::Response => difference.is_strict() && difference.has(&[b"\r\n\r\n\r\n"]),
+            Kind::Response => {
+                let is_first = difference.head.starts_with(b"\r\n");
+                difference.is_strict() && (is_first || difference.has(&[b"\r\n\r\n\r\n"]))
+            }
         },
     },
     Rule {

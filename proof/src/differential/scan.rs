@@ -21,6 +21,8 @@ pub(crate) struct Scan {
     pub(crate) has_final_block: bool,
     /// Whether a frame within a message was larger than what the message may grow by.
     pub(crate) has_outgrown: bool,
+    /// Whether a compressed message was of no bytes at all.
+    pub(crate) has_nothing: bool,
     /// The code of a Close.
     pub(crate) code: Option<u16>,
 }
@@ -88,6 +90,7 @@ impl Scan {
             has_interrupted: false,
             has_final_block: false,
             has_outgrown: false,
+            has_nothing: false,
             code: None,
         };
         let mut inflater = Inflater::new(stream);
@@ -117,6 +120,8 @@ impl Scan {
                     let is_last = first & 0x80 != 0 && frame.is_whole;
                     if message.is_compressed {
                         scan.has_final_block |= inflater.has_ended;
+                        scan.has_nothing |=
+                            frame.opcode != 0 && is_last && frame.payload.is_empty();
                         let inflated = inflater.inflate(&frame.payload, is_last, &mut message.got);
                         scan.add(!inflated, Fault::Deflate);
                         let ends = !is_last || !inflated || inflater.ends_a_block();

@@ -59,7 +59,7 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
     },
     Rule {
         name: "early",
-        peers: &["tokio-websockets"],
+        peers: &["tokio-websockets", "websockets", "wsproto"],
         section: "§5.2",
         reason: "it judges a header before all of it is there",
         permits: |difference| {
@@ -191,6 +191,14 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         section: "RFC 7692, §7.2.3.4",
         reason: "it reads nothing behind a block that is marked as the last",
         permits: |difference| difference.scan.has_final_block,
+    },
+    Rule {
+        name: "nothing compressed",
+        peers: &["websockets", "wsproto"],
+        section: "RFC 7692, §7.2.3.6",
+        reason: "it takes a compressed message without any byte for the beginning of a block, and \
+                 fails at the next one; here it is an empty message",
+        permits: |difference| difference.scan.has_nothing,
     },
     Rule {
         name: "inside a block",
