@@ -3,40 +3,45 @@
 
 use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind, set_hook, take_hook};
-use std::sync::OnceLock;
+use std::sync::LazyLock;
 
-use crate::contestant::{Contestant, End, Role, Tuning};
+use crate::contestant::{Contestant, End, Role, Seen, Tuning};
 use crate::memory::Memory;
 use crate::peers::all;
+use crate::table::markdown;
 use crate::wire::push;
 
-/// Rules: a letter, what is taken, and cases of it, which are how frames are delivered, and first
+/// A rule: a letter, what is taken, and cases of it, which are how frames are delivered, and first
 /// bytes and payloads of frames.
-type Rules = Vec<(String, String, Vec<String>)>;
+type Rule = (String, String, Vec<String>);
+
+static RULES: LazyLock<Vec<Rule>> =
+    LazyLock::new(|| serde_json::from_str(include_str!("../checks.json")).expect("rules"));
+
+/// The letters of the rules that a contestant does not check.
+static UNCHECKED: LazyLock<BTreeMap<&str, String>> = LazyLock::new(|| {
+    // A panic is a result here.
+    let hook = take_hook();
+    set_hook(Box::new(|_| {}));
+    let mut unchecked: BTreeMap<_, String> = BTreeMap::new();
+    for contestant in receivers() {
+        let letters = unchecked.entry(contestant.name).or_default();
+        for (letter, _, cases) in &*RULES {
+            let is_new = !letters.contains(letter);
+            if is_new && cases.iter().any(|case| is_taken(case, contestant)) {
+                letters.push_str(letter);
+            }
+        }
+    }
+    set_hook(hook);
+    unchecked
+});
 
 /// Returns the letters of the rules that a contestant does not check, or `?` if it has nothing
 /// that receives in memory. Other interfaces of its crate speak for one that has not.
 pub(crate) fn unchecked(name: &str) -> &'static str {
-    static FOUND: OnceLock<BTreeMap<&'static str, String>> = OnceLock::new();
-    let found = FOUND.get_or_init(|| {
-        // A panic is a result here.
-        let hook = take_hook();
-        set_hook(Box::new(|_| {}));
-        let mut found: BTreeMap<_, String> = BTreeMap::new();
-        for contestant in receivers() {
-            let letters = found.entry(contestant.name).or_default();
-            for (letter, _, cases) in rules() {
-                let is_new = !letters.contains(&letter);
-                if is_new && cases.iter().any(|case| is_taken(case, contestant)) {
-                    letters.push_str(&letter);
-                }
-            }
-        }
-        set_hook(hook);
-        found
-    });
     let peer = name.split(',').next().unwrap_or(name);
-    match found.get(name).or_else(|| found.get(peer)) {
+    match UNCHECKED.get(name).or_else(|| UNCHECKED.get(peer)) {
         _ if name.starts_with("limit") => "",
         Some(letters) if letters.is_empty() => "–",
         Some(letters) => letters,
@@ -45,15 +50,14 @@ pub(crate) fn unchecked(name: &str) -> &'static str {
 }
 
 /// Returns all rules as Markdown, with the peers that do not check them.
-pub(crate) fn legend() -> String {
-    let mut text = String::from("| | what is taken | by |\n|---|---|---|\n");
-    for (letter, about, _) in rules() {
+pub(crate) fn legend() -> comfy_table::Table {
+    let lines = RULES.iter().map(|(letter, about, _)| {
         let mut names: Vec<_> = receivers().map(|contestant| contestant.name).collect();
-        names.retain(|name| unchecked(name).contains(&letter));
+        names.retain(|name| unchecked(name).contains(letter));
         names.dedup();
-        text += &format!("| {letter} | {about} | {} |\n", names.join("; "));
-    }
-    text
+        vec![letter.clone(), about.clone(), names.join("; ")]
+    });
+    markdown(["", "what is taken", "by"], lines)
 }
 
 /// Returns all that receive but the limits, which know neither ends nor control frames.
@@ -62,17 +66,10 @@ fn receivers() -> impl Iterator<Item = &'static Contestant> {
     all().filter(move |contestant| contestant.receives.is_some() && !is_limit(contestant))
 }
 
-fn rules() -> Rules {
-    serde_json::from_str(include_str!("../checks.json")).expect("rules")
-}
-
 /// Returns whether a contestant takes what is forbidden: hands out a message, ends as if all were
 /// well, or waits for the rest of a frame whose beginning is wrong.
 fn is_taken(case: &str, contestant: &Contestant) -> bool {
-    let hex = |text: &str| -> Vec<u8> {
-        let byte = |at| u8::from_str_radix(&text[at..at + 2], 16).expect("hex");
-        (0..text.len()).step_by(2).map(byte).collect()
-    };
+    let hex = |text: &str| hex::decode(text).expect("hex");
     let words: Vec<_> = case.split(' ').collect();
     let (sender, receiver, read_size) = match words[0] {
         "pieces" => (Role::Client, Role::Server, 8),
@@ -96,20 +93,18 @@ fn is_taken(case: &str, contestant: &Contestant) -> bool {
     }
     let memory = Memory::once(&bytes, read_size);
     let tap = memory.tap();
-    tap.keep(true);
-    let mut messages = Vec::new();
-    let receive = || {
-        let open = contestant.open.expect("an endpoint");
-        open(memory, receiver, Tuning::Bare).receive(1, Some(&mut messages))
-    };
-    let Ok(end) = catch_unwind(AssertUnwindSafe(receive)) else { return true };
+    let mut seen = Seen(Some(Vec::new()));
+    let open = contestant.open.expect("an endpoint");
+    let receive = || open(memory, receiver, Tuning::Bare).receive(1, &mut seen);
     // After a Close there is no message: whether it was taken shows in the answer.
-    let answer = tap.take_kept();
+    let mut end = Ok(Ok(()));
+    let answer = tap.record(|| end = catch_unwind(AssertUnwindSafe(receive)));
+    let Ok(end) = end else { return true };
     let has = |code: u16| answer.windows(2).any(|pair| pair == code.to_be_bytes());
     let is_close = bytes[0] == 0x88 && end == Err(End::Closed) && !has(1002) && !has(1007);
     // What has been refused is not waited for, but that its sender goes.
     let waits = words[0] == "begun" && tap.has_ended() && !has(1007);
-    !messages.is_empty() || is_close || waits
+    seen.0.is_some_and(|messages| !messages.is_empty()) || is_close || waits
 }
 
 #[cfg(test)]

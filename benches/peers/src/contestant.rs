@@ -2,9 +2,11 @@
 
 use core::hint::black_box;
 use core::pin::Pin;
+use std::borrow::Cow;
 
 use bytes::Bytes;
 use futures_util::{FutureExt, Sink, SinkExt, Stream, StreamExt};
+use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
@@ -23,17 +25,15 @@ pub(crate) struct Contestant {
     pub(crate) sends: Option<&'static str>,
     /// A server in memory that echoes until its transport lets it wait.
     pub(crate) task: Option<fn(Memory) -> Task>,
-    /// A server in memory with compression.
-    pub(crate) deflate: Option<Deflating>,
+    /// The same with compression.
+    pub(crate) deflate: Option<fn(Memory, Takeover) -> Task>,
     /// A server that echoes over a socket, behind the handshake.
     pub(crate) server: Option<Start>,
     /// Whether the server echoes bytes and has no handshake.
     pub(crate) is_raw: bool,
 }
 
-/// Makes an endpoint; or one with compression.
 pub(crate) type Opening = fn(Memory, Role, Tuning) -> Box<dyn Run>;
-pub(crate) type Deflating = fn(Memory, Takeover) -> Box<dyn Run>;
 
 /// Starts a server for a connection: in a thread of its own, or as a task.
 #[derive(Clone, Copy)]
@@ -42,25 +42,19 @@ pub(crate) enum Start {
     Tokio(fn(TcpStream, Tuning)),
 }
 
-pub(crate) type Task = Pin<Box<dyn Future<Output = ()>>>;
+pub(crate) type Task = Pin<Box<dyn Future<Output = Result<(), End>>>>;
 
 /// What can be told apart in a table. Rows are compared within their class.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Row {
-    pub(crate) name: &'static str,
-    pub(crate) class: &'static str,
+    pub(crate) name: Cow<'static, str>,
+    pub(crate) class: Cow<'static, str>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Role {
     Client,
     Server,
-}
-
-impl Role {
-    pub(crate) fn pick<T>(self, client: T, server: T) -> T {
-        if self == Self::Client { client } else { server }
-    }
 }
 
 /// What the settings are good for, where a peer has settings for it.
@@ -79,11 +73,27 @@ pub(crate) enum Takeover {
     Reset,
 }
 
-/// Why there is no message.
+/// Why there is no message, or none can be sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum End {
     Closed,
     Failed,
+}
+
+/// What is done with messages that are received: they are kept, or only looked at.
+#[derive(Default)]
+pub(crate) struct Seen(pub(crate) Option<Vec<(Kind, Vec<u8>)>>);
+
+/// An endpoint in memory that can be timed; what is checked is the same.
+pub(crate) trait Run {
+    fn receive(&mut self, _messages: usize, _seen: &mut Seen) -> Result<(), End> {
+        unimplemented!()
+    }
+
+    /// Sends binary messages with this payload, and has all of them written at the end.
+    fn send(&mut self, _payload: &Bytes, _messages: usize) {
+        unimplemented!()
+    }
 }
 
 impl Contestant {
@@ -93,39 +103,55 @@ impl Contestant {
     }
 }
 
-/// Where messages are kept that are received; otherwise they are only looked at.
-pub(crate) type Seen<'a> = Option<&'a mut Vec<(Kind, Vec<u8>)>>;
+impl Row {
+    pub(crate) fn new(name: &'static str, class: &'static str) -> Self {
+        Self { name: name.into(), class: class.into() }
+    }
 
-/// Receives by one interface. The code is the same whether messages are kept or not, but compiled
-/// for either, so that none pays for the choice.
-pub(crate) trait Pull {
-    /// Receives so many messages and shows each to `take`.
-    fn pull(&mut self, messages: usize, take: impl FnMut(Kind, &[u8])) -> Result<(), End>;
+    pub(crate) fn is_ours(&self) -> bool {
+        self.name.starts_with("sanswire")
+    }
 
-    fn pull_to(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
-        match seen {
-            Some(seen) => self.pull(messages, |kind, payload| seen.push((kind, payload.to_vec()))),
-            None => self.pull(messages, |kind, payload| {
-                black_box((kind, payload));
-            }),
+    pub(crate) fn is_limit(&self) -> bool {
+        self.name.starts_with("limit")
+    }
+}
+
+impl Role {
+    pub(crate) fn pick<T>(self, client: T, server: T) -> T {
+        if self == Self::Client { client } else { server }
+    }
+}
+
+impl Tuning {
+    /// Returns the capacity of buffers, where the adapter has to choose one.
+    pub(crate) fn capacity(self) -> usize {
+        if self == Self::Memory { 8 << 10 } else { 64 << 10 }
+    }
+}
+
+impl Seen {
+    #[inline]
+    pub(crate) fn take(&mut self, kind: Kind, payload: &[u8]) {
+        match &mut self.0 {
+            Some(kept) => kept.push((kind, payload.to_vec())),
+            None => drop(black_box((kind, payload))),
         }
     }
 }
 
-/// An endpoint that can be timed; what is checked is the same.
-pub(crate) trait Run {
-    fn receive(&mut self, _messages: usize, _seen: Seen<'_>) -> Result<(), End> {
-        unimplemented!()
+/// Whatever goes wrong has one name here, but the end that was agreed upon.
+impl<E: core::error::Error> From<E> for End {
+    fn from(_: E) -> Self {
+        Self::Failed
     }
+}
 
-    /// Sends binary messages with this payload, and has all of them written at the end.
-    fn send(&mut self, _payload: &Bytes, _messages: usize) {
-        unimplemented!()
-    }
-
-    fn echo(&mut self, _messages: usize) {
-        unimplemented!()
-    }
+/// What a crate hands out.
+pub(crate) enum Look<'a> {
+    Close,
+    Control,
+    Message(Kind, &'a [u8]),
 }
 
 /// An endpoint over a stream. What is sent may wait for the next flush.
@@ -133,12 +159,31 @@ pub(crate) trait Endpoint<S>: Sized + Send + 'static {
     type Message: Send;
 
     fn open(stream: S, role: Role, tuning: Tuning) -> Self;
-    /// Waits for the next message; control frames are passed over.
+    /// Waits for what comes next, whatever it is.
     fn next(&mut self) -> impl Future<Output = Result<Self::Message, End>> + Send;
-    fn show<'a>(&'a self, message: &'a Self::Message) -> (Kind, &'a [u8]);
-    fn feed(&mut self, message: Self::Message) -> impl Future<Output = Option<()>> + Send;
-    fn send(&mut self, payload: &Bytes) -> impl Future<Output = Option<()>> + Send;
-    fn flush(&mut self) -> impl Future<Output = Option<()>> + Send;
+    fn look<'a>(&'a self, message: &'a Self::Message) -> Look<'a>;
+    fn feed(&mut self, message: Self::Message) -> impl Future<Output = Result<(), End>> + Send;
+    fn send(&mut self, payload: &Bytes) -> impl Future<Output = Result<(), End>> + Send;
+    fn flush(&mut self) -> impl Future<Output = Result<(), End>> + Send;
+
+    /// Waits for the next message; control frames are passed over.
+    fn message(&mut self) -> impl Future<Output = Result<Self::Message, End>> + Send {
+        async {
+            loop {
+                let message = self.next().await?;
+                match self.look(&message) {
+                    Look::Close => return Err(End::Closed),
+                    Look::Control => {}
+                    Look::Message(..) => return Ok(message),
+                }
+            }
+        }
+    }
+
+    /// Returns the next message if it is there.
+    fn ready(&mut self) -> impl Future<Output = Option<Result<Self::Message, End>>> + Send {
+        async { self.message().now_or_never() }
+    }
 }
 
 /// Returns the contestant that receives, sends and serves in memory.
@@ -151,67 +196,79 @@ pub(crate) const fn endpoint<T: Endpoint<Memory>>(
         open: Some(|memory, role, tuning| Box::new(Over(T::open(memory, role, tuning)))),
         receives: Some(receives),
         sends: Some(sends),
-        task: Some(|memory| Box::pin(gathered::<_, T>(memory, Tuning::Memory))),
+        task: Some(|memory| Box::pin(gathered(T::open(memory, Role::Server, Tuning::Memory)))),
         ..Contestant::new(name)
     }
 }
 
 /// Returns the server that flushes each reply.
 pub(crate) const fn flushing<T: Endpoint<TcpStream>>() -> Option<Start> {
-    Some(Start::Tokio(|stream, tuning| drop(tokio::spawn(plain::<_, T>(stream, tuning)))))
+    Some(Start::Tokio(|stream, tuning| {
+        tokio::spawn(plain(T::open(stream, Role::Server, tuning)));
+    }))
 }
 
 /// Returns the server that answers all that is ready before it flushes.
 pub(crate) const fn gathering<T: Endpoint<TcpStream>>(name: &'static str) -> Contestant {
-    let start = |stream, tuning| drop(tokio::spawn(gathered::<_, T>(stream, tuning)));
+    let start = |stream, tuning| {
+        tokio::spawn(gathered(T::open(stream, Role::Server, tuning)));
+    };
     Contestant { server: Some(Start::Tokio(start)), ..Contestant::new(name) }
 }
 
-/// An endpoint over memory.
-pub(crate) struct Over<T>(pub(crate) T);
+/// Echoes each message, which has left before the next is taken.
+pub(crate) async fn plain<S, T: Endpoint<S>>(mut endpoint: T) -> Result<(), End> {
+    loop {
+        let message = endpoint.message().await?;
+        endpoint.feed(message).await?;
+        endpoint.flush().await?;
+    }
+}
 
-impl<T: Endpoint<Memory>> Pull for Over<T> {
-    fn pull(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<(), End> {
+/// Echoes all that is there before anything is flushed.
+pub(crate) async fn gathered<S, T: Endpoint<S>>(mut endpoint: T) -> Result<(), End> {
+    loop {
+        let message = match endpoint.ready().await {
+            Some(message) => message?,
+            None => {
+                endpoint.flush().await?;
+                endpoint.message().await?
+            }
+        };
+        endpoint.feed(message).await?;
+    }
+}
+
+/// An endpoint over memory.
+struct Over<T>(T);
+
+impl<T: Endpoint<Memory>> Run for Over<T> {
+    fn receive(&mut self, messages: usize, seen: &mut Seen) -> Result<(), End> {
         memory::run(async {
             for _ in 0..messages {
-                match self.0.next().await {
-                    Ok(message) => {
-                        let (kind, payload) = self.0.show(&message);
-                        take(kind, payload);
-                    }
+                let message = match self.0.message().await {
+                    Ok(message) => message,
                     Err(end) => {
                         let _ = self.0.flush().await;
                         return Err(end);
                     }
+                };
+                if let Look::Message(kind, payload) = self.0.look(&message) {
+                    seen.take(kind, payload);
                 }
             }
             Ok(())
         })
     }
-}
-
-impl<T: Endpoint<Memory>> Run for Over<T> {
-    fn receive(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
-        self.pull_to(messages, seen)
-    }
 
     fn send(&mut self, payload: &Bytes, messages: usize) {
-        memory::run(async {
+        let sent: Result<(), End> = memory::run(async {
             for _ in 0..messages {
-                self.0.send(payload).await.unwrap();
+                self.0.send(payload).await?;
             }
-            self.0.flush().await.unwrap();
+            self.0.flush().await
         });
-    }
-
-    fn echo(&mut self, messages: usize) {
-        memory::run(async {
-            for _ in 0..messages {
-                let message = self.0.next().await.unwrap();
-                self.0.feed(message).await.unwrap();
-            }
-            self.0.flush().await.unwrap();
-        });
+        sent.unwrap();
     }
 }
 
@@ -219,52 +276,6 @@ impl<T: Endpoint<Memory>> Run for Over<T> {
 pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for S {}
-
-/// Echoes each message, which has left before the next is taken.
-pub(crate) async fn plain<S: Transport, T: Endpoint<S>>(stream: S, tuning: Tuning) {
-    let mut endpoint = T::open(stream, Role::Server, tuning);
-    while let Ok(message) = endpoint.next().await {
-        if endpoint.feed(message).await.is_none() || endpoint.flush().await.is_none() {
-            return;
-        }
-    }
-}
-
-/// Echoes all that is there before anything is flushed.
-pub(crate) async fn gathered<S: Transport, T: Endpoint<S>>(stream: S, tuning: Tuning) {
-    let mut endpoint = T::open(stream, Role::Server, tuning);
-    loop {
-        let mut next = endpoint.next().now_or_never();
-        if next.is_none() && endpoint.flush().await.is_some() {
-            next = Some(endpoint.next().await);
-        }
-        let Some(Ok(message)) = next else { return };
-        if endpoint.feed(message).await.is_none() {
-            return;
-        }
-    }
-}
-
-/// Takes up to 64 messages that are there, and then answers all of them.
-pub(crate) async fn batched<S: Transport, T: Endpoint<S>>(stream: S, tuning: Tuning) {
-    let mut endpoint = T::open(stream, Role::Server, tuning);
-    while let Ok(message) = endpoint.next().await {
-        let mut batch = vec![message];
-        while batch.len() < 64
-            && let Some(Ok(message)) = endpoint.next().now_or_never()
-        {
-            batch.push(message);
-        }
-        for message in batch {
-            if endpoint.feed(message).await.is_none() {
-                return;
-            }
-        }
-        if endpoint.flush().await.is_none() {
-            return;
-        }
-    }
-}
 
 /// A crate's stream and sink of its messages.
 pub(crate) struct Sinking<W>(pub(crate) W);
@@ -274,16 +285,14 @@ pub(crate) trait Open<S> {
 }
 
 /// A crate's message.
-pub(crate) trait Data: Send + 'static {
-    /// Returns `None` for control frames.
-    fn data(&self) -> Option<(Kind, &[u8])>;
-    fn is_close(&self) -> bool;
+pub(crate) trait Message: Send + 'static {
+    fn look(&self) -> Look<'_>;
     fn binary(payload: Bytes) -> Self;
 }
 
-impl<S, W, M: Data, E: Send> Endpoint<S> for Sinking<W>
+impl<S, W, M: Message, E: core::error::Error> Endpoint<S> for Sinking<W>
 where
-    W: Open<S> + Stream<Item = Result<M, E>> + Sink<M> + Send + Unpin + 'static,
+    W: Open<S> + Stream<Item = Result<M, E>> + Sink<M, Error = E> + Send + Unpin + 'static,
 {
     type Message = M;
 
@@ -292,30 +301,22 @@ where
     }
 
     async fn next(&mut self) -> Result<M, End> {
-        loop {
-            let message = self.0.next().await.ok_or(End::Closed)?.map_err(|_| End::Failed)?;
-            if message.data().is_some() {
-                return Ok(message);
-            }
-            if message.is_close() {
-                return Err(End::Closed);
-            }
-        }
+        Ok(self.0.next().await.ok_or(End::Closed)??)
     }
 
-    fn show<'a>(&'a self, message: &'a M) -> (Kind, &'a [u8]) {
-        message.data().unwrap()
+    fn look<'a>(&'a self, message: &'a M) -> Look<'a> {
+        message.look()
     }
 
-    async fn feed(&mut self, message: M) -> Option<()> {
-        self.0.feed(message).await.ok()
+    async fn feed(&mut self, message: M) -> Result<(), End> {
+        Ok(self.0.feed(message).await?)
     }
 
-    async fn send(&mut self, payload: &Bytes) -> Option<()> {
-        self.0.feed(M::binary(payload.clone())).await.ok()
+    async fn send(&mut self, payload: &Bytes) -> Result<(), End> {
+        Ok(self.0.feed(M::binary(payload.clone())).await?)
     }
 
-    async fn flush(&mut self) -> Option<()> {
-        self.0.flush().await.ok()
+    async fn flush(&mut self) -> Result<(), End> {
+        Ok(self.0.flush().await?)
     }
 }

@@ -13,7 +13,7 @@ use mio::{Events, Interest, Poll, Token};
 use serde::{Deserialize, Serialize};
 
 use crate::contestant::Role;
-use crate::process::Usage;
+use crate::process;
 use crate::wire::{Content, push};
 
 /// What is asked of a server.
@@ -109,24 +109,16 @@ pub(crate) fn run(load: &Load) -> Outcome {
     // Buffers grow, windows open.
     driver.go(load, load.seconds / 5.0);
     driver.latencies.reset();
-    let usage = || Usage::of(load.pid, load.trace.as_deref()).0;
+    let usage = || process::usage(load.pid, load.trace.as_deref());
     let (received, before, begin) = (driver.received, usage(), Instant::now());
     driver.go(load, load.seconds);
     let (seconds, after) = (begin.elapsed().as_secs_f64(), usage());
     let messages = (driver.received - received) as f64 / driver.exchange.reply_len as f64;
     // What is late is waited for, or else the slowest replies would not count.
-    let deadline = Instant::now() + PATIENCE;
-    while driver.connections.iter().any(|connection| !connection.due.is_empty()) {
-        assert!(Instant::now() < deadline, "replies are missing");
-        driver.react(Duration::from_millis(100));
-    }
+    driver.wait(|driver| driver.connections.iter().all(|connection| connection.due.is_empty()));
     let latency = |quantile| driver.latencies.value_at_quantile(quantile) as f64 / 1e3;
-    Outcome {
-        messages,
-        seconds,
-        usage: core::array::from_fn(|index| after[index] - before[index]),
-        latencies: QUANTILES.map(latency),
-    }
+    let usage = core::array::from_fn(|index| after[index] - before[index]);
+    Outcome { messages, seconds, usage, latencies: QUANTILES.map(latency) }
 }
 
 /// Opens connections, has the messages echoed on each, and keeps them until the standard input
@@ -162,10 +154,14 @@ impl Driver {
 
     /// Sends all messages once on each connection; what comes back must be the same.
     fn check(&mut self) {
-        let deadline = Instant::now() + PATIENCE;
         self.unchecked = self.connections.len();
         self.send_window();
-        while self.unchecked > 0 {
+        self.wait(|driver| driver.unchecked == 0);
+    }
+
+    fn wait(&mut self, is_done: impl Fn(&Self) -> bool) {
+        let deadline = Instant::now() + PATIENCE;
+        while !is_done(self) {
             assert!(Instant::now() < deadline, "replies are missing");
             self.react(Duration::from_millis(100));
         }
@@ -178,37 +174,28 @@ impl Driver {
         }
     }
 
+    /// Lets replies let messages go; or sends a message whenever one is due, on one connection
+    /// after the other. The core is this process's: it does not sleep then, so that nothing is sent
+    /// late.
     fn go(&mut self, load: &Load, seconds: f64) {
-        let time = Duration::from_secs_f64(seconds);
-        if let Some(rate) = load.rate {
-            return self.follow(rate, time);
-        }
-        let end = Instant::now() + time;
-        while let Some(left) = end.checked_duration_since(Instant::now()) {
-            self.react(left);
-        }
-    }
-
-    /// Sends a message whenever one is due, on one connection after the other. The core is this
-    /// process's: it does not sleep, so that nothing is sent late.
-    fn follow(&mut self, rate: f64, time: Duration) {
         let begin = Instant::now();
+        let end = begin + Duration::from_secs_f64(seconds);
         let mut sent = 0_u32;
-        loop {
+        while let Some(left) = end.checked_duration_since(Instant::now()) {
+            let Some(rate) = load.rate else {
+                self.react(left);
+                continue;
+            };
             let due = begin + Duration::from_secs_f64(f64::from(sent) / rate);
-            let now = Instant::now();
-            if now >= begin + time {
-                return;
-            }
-            if now >= due {
-                let index = sent as usize % self.connections.len();
-                self.connections[index].due.push_back(due);
-                self.connections[index].left += self.exchange.frame_len;
-                self.turn(index);
-                sent += 1;
-            } else {
+            if Instant::now() < due {
                 self.react(Duration::ZERO);
+                continue;
             }
+            let index = sent as usize % self.connections.len();
+            self.connections[index].due.push_back(due);
+            self.connections[index].left += self.exchange.frame_len;
+            self.turn(index);
+            sent += 1;
         }
     }
 
@@ -269,24 +256,14 @@ fn ready(done: std::io::Result<usize>) -> Option<usize> {
 }
 
 fn connect(load: &Load) -> std::net::TcpStream {
-    let mut stream = std::net::TcpStream::connect(("127.0.0.1", load.port)).unwrap();
+    let stream = std::net::TcpStream::connect(("127.0.0.1", load.port)).unwrap();
     stream.set_nodelay(true).unwrap();
     if !load.is_raw {
-        stream.write_all(REQUEST.as_bytes()).unwrap();
-        let (mut head, mut byte) = (Vec::new(), [0]);
-        while !head.ends_with(b"\r\n\r\n") {
-            stream.read_exact(&mut byte).expect("the handshake failed");
-            head.extend_from_slice(&byte);
-        }
-        assert!(head.starts_with(b"HTTP/1.1 101 "), "the handshake failed");
+        tungstenite::client("ws://localhost/", &stream).expect("the handshake succeeds");
     }
     stream.set_nonblocking(true).unwrap();
     stream
 }
-
-const REQUEST: &str = "GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\n\
-    Connection: Upgrade\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
-    Sec-WebSocket-Version: 13\r\n\r\n";
 
 /// How long all replies may take to the check.
 const PATIENCE: Duration = Duration::from_secs(20);

@@ -7,9 +7,8 @@ use std::io::{IoSlice, Write};
 use bytes::{Buf, BufMut, Bytes};
 use tokio::net::TcpStream;
 
-use crate::contestant::{Contestant, End, Pull, Role, Run, Seen, Start, Tuning};
+use crate::contestant::{Contestant, End, Role, Run, Seen, Start, Task, Tuning};
 use crate::memory::Memory;
-use crate::wire::Kind;
 
 /// A state machine and its buffers.
 pub(crate) trait Machine: Sized + Send + 'static {
@@ -19,15 +18,13 @@ pub(crate) trait Machine: Sized + Send + 'static {
     /// So much was read into [`input`](Self::input).
     fn filled(&mut self, _len: usize) {}
     /// Shows messages that are there, at most so many; returns how many.
-    fn receive(&mut self, most: usize, take: impl FnMut(Kind, &[u8])) -> Result<usize, End>;
-    /// Answers all messages that are there; returns how many.
-    fn echo(&mut self) -> Result<usize, End>;
+    fn receive(&mut self, most: usize, seen: &mut Seen) -> Result<usize, End>;
+    /// Answers all messages that are there.
+    fn echo(&mut self) -> Result<(), End>;
     /// Queues a message; returns whether there was room.
     fn send(&mut self, payload: &Bytes) -> bool;
-    /// Returns what is to be written, if there is anything.
+    /// Returns what is to be written, if there is anything: all of it will be.
     fn output(&mut self) -> Option<impl Buf + Send>;
-    /// So much of the output was written.
-    fn written(&mut self, _len: usize) {}
     /// Gives memory back that is not needed before the next read.
     fn idle(&mut self) {}
 }
@@ -43,8 +40,7 @@ pub(crate) const fn machine<T: Machine>(
         receives: Some(receives),
         sends: Some(sends),
         task: Some(|memory| {
-            let mut driven = Driven::<T>::new(memory, Role::Server, Tuning::Memory);
-            Box::pin(poll_fn(move |_| driven.serve()))
+            Driven::<T>::new(memory, Role::Server, Tuning::Memory).task(Machine::idle)
         }),
         ..Contestant::new(name)
     }
@@ -52,18 +48,33 @@ pub(crate) const fn machine<T: Machine>(
 
 /// Returns a server over tokio's TCP.
 pub(crate) const fn server<T: Machine>() -> Option<Start> {
-    Some(Start::Tokio(|stream, tuning| drop(tokio::spawn(serve::<T>(stream, tuning)))))
+    Some(Start::Tokio(|stream, tuning| {
+        tokio::spawn(serve(stream, T::new(Role::Server, tuning)));
+    }))
 }
 
 /// A machine and its transport.
 pub(crate) struct Driven<T> {
-    memory: Memory,
+    pub(crate) memory: Memory,
     pub(crate) machine: T,
 }
 
 impl<T: Machine> Driven<T> {
     pub(crate) fn new(memory: Memory, role: Role, tuning: Tuning) -> Self {
         Self { memory, machine: T::new(role, tuning) }
+    }
+
+    /// Serves as an event loop of many connections does: it is entered when there is something to
+    /// read.
+    pub(crate) fn task(mut self, idle: fn(&mut T)) -> Task {
+        Box::pin(poll_fn(move |_| {
+            while self.read().is_some() {
+                self.machine.echo()?;
+                self.write();
+            }
+            idle(&mut self.machine);
+            Poll::Pending
+        }))
     }
 
     /// Reads once; `None` when nothing is there.
@@ -75,8 +86,7 @@ impl<T: Machine> Driven<T> {
 
     /// Writes all that waits, with vectored writes where it is in pieces.
     pub(crate) fn write(&mut self) {
-        loop {
-            let Some(mut output) = self.machine.output() else { return };
+        while let Some(mut output) = self.machine.output() {
             let len = if output.chunk().len() == output.remaining() {
                 self.memory.write(output.chunk()).unwrap()
             } else {
@@ -85,28 +95,15 @@ impl<T: Machine> Driven<T> {
                 self.memory.write_vectored(&slices[..count]).unwrap()
             };
             output.advance(len);
-            drop(output);
-            self.machine.written(len);
         }
-    }
-
-    /// Serves as an event loop of many connections does: it is entered when there is something to
-    /// read.
-    fn serve(&mut self) -> Poll<()> {
-        while self.read().is_some() {
-            self.machine.echo().unwrap();
-            self.write();
-        }
-        self.machine.idle();
-        Poll::Pending
     }
 }
 
-impl<T: Machine> Pull for Driven<T> {
-    fn pull(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<(), End> {
+impl<T: Machine> Run for Driven<T> {
+    fn receive(&mut self, messages: usize, seen: &mut Seen) -> Result<(), End> {
         let mut left = messages;
         loop {
-            left -= self.machine.receive(left, &mut take)?;
+            left -= self.machine.receive(left, seen)?;
             if left == 0 {
                 return Ok(());
             }
@@ -114,12 +111,6 @@ impl<T: Machine> Pull for Driven<T> {
                 return Err(End::Closed);
             }
         }
-    }
-}
-
-impl<T: Machine> Run for Driven<T> {
-    fn receive(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
-        self.pull_to(messages, seen)
     }
 
     fn send(&mut self, payload: &Bytes, messages: usize) {
@@ -131,35 +122,21 @@ impl<T: Machine> Run for Driven<T> {
         }
         self.write();
     }
-
-    fn echo(&mut self, messages: usize) {
-        let mut left = messages;
-        while left > 0 {
-            self.read().unwrap();
-            left -= self.machine.echo().unwrap();
-            self.write();
-        }
-    }
 }
 
-async fn serve<T: Machine>(mut stream: TcpStream, tuning: Tuning) {
+async fn serve<T: Machine>(mut stream: TcpStream, mut machine: T) -> Result<(), End> {
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-    let mut machine = T::new(Role::Server, tuning);
-    while stream.readable().await.is_ok() {
-        let Ok(len @ 1..) = stream.read_buf(&mut machine.input()).await else { return };
-        machine.filled(len);
-        if machine.echo().is_err() {
-            return;
+    loop {
+        stream.readable().await?;
+        let len = stream.read_buf(&mut machine.input()).await?;
+        if len == 0 {
+            return Err(End::Closed);
         }
-        loop {
-            let Some(mut output) = machine.output() else { break };
-            let len = output.remaining();
-            if stream.write_all_buf(&mut output).await.is_err() {
-                return;
-            }
-            drop(output);
-            machine.written(len);
+        machine.filled(len);
+        machine.echo()?;
+        while let Some(mut output) = machine.output() {
+            stream.write_all_buf(&mut output).await?;
         }
         machine.idle();
     }

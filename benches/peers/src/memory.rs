@@ -4,11 +4,12 @@
 use core::hint::black_box;
 use core::pin::{Pin, pin};
 use core::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use core::task::{Context, Poll, Waker};
+use core::task::{Context, Poll};
 use std::io::{self, IoSlice, Read, Write};
 use std::sync::{Arc, Mutex};
 
 use bytes::{BufMut, Bytes};
+use futures_util::FutureExt;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
 /// The transport. Clones read the same from where they are, and write to the same tap.
@@ -98,13 +99,11 @@ impl Tap {
         self.turn.fetch_add(1, Ordering::Relaxed);
     }
 
-    /// Keeps what is written from now on, or stops to.
-    pub(crate) fn keep(&self, keeps: bool) {
-        self.keeps.store(keeps, Ordering::Relaxed);
-    }
-
-    /// Returns what was kept, and forgets it.
-    pub(crate) fn take_kept(&self) -> Vec<u8> {
+    /// Returns what is written meanwhile.
+    pub(crate) fn record(&self, act: impl FnOnce()) -> Vec<u8> {
+        self.keeps.store(true, Ordering::Relaxed);
+        act();
+        self.keeps.store(false, Ordering::Relaxed);
         core::mem::take(&mut self.kept.lock().unwrap())
     }
 
@@ -194,17 +193,10 @@ impl AsyncWrite for Memory {
     }
 }
 
-/// Runs a future over this transport, which never makes it wait.
+/// Runs a future over this transport, which never makes it wait; but it may give way to others, of
+/// which there are none.
 pub(crate) fn run<T>(future: impl Future<Output = T>) -> T {
     let mut future = pin!(future);
-    let mut cx = Context::from_waker(Waker::noop());
-    for _ in 0..PATIENCE {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut cx) {
-            return output;
-        }
-    }
-    panic!("a future waits for something that is not the transport");
+    let mut polls = (0..1 << 20).filter_map(|_| future.as_mut().now_or_never());
+    polls.next().expect("nothing is waited for but the transport")
 }
-
-/// How often a future may give way to others, of which there are none.
-const PATIENCE: usize = 1 << 20;

@@ -1,17 +1,16 @@
 //! Processes of their own for servers and load, each on a core of its own; knows /proc.
 
-use core::time::Duration;
-use std::io::{BufRead, BufReader, Read, Write};
+use std::future::pending;
+use std::io::{BufRead, BufReader, Lines, Write};
+use std::net::{TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
-use std::{env, fs};
-
-use sanswire::handshake::encode_accept;
+use std::process::{Child, ChildStdout, Command, Stdio};
+use std::{env, fs, thread};
 
 use crate::contestant::{Row, Start, Tuning};
+use crate::effort::Effort;
 use crate::load::{Load, Outcome};
 use crate::peers::all;
-use crate::rounds::Effort;
 
 /// A server that can be started.
 pub(crate) struct Program {
@@ -25,8 +24,7 @@ pub(crate) struct Program {
 /// A process that ends with its standard input.
 pub(crate) struct Process {
     child: Child,
-    input: Option<ChildStdin>,
-    output: BufReader<ChildStdout>,
+    output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Program {
@@ -37,11 +35,11 @@ impl Program {
                 Start::Blocking(_) => "blocking",
                 Start::Tokio(_) => "async",
             };
-            let row = Row { name: contestant.name, class };
+            let row = Row::new(contestant.name, class);
             let command = vec![this(), verb.into(), contestant.name.into()];
             Some(Self { row, is_raw: contestant.is_raw, is_ours: true, command })
         });
-        let asked = |program: &Self| effort.includes(program.row.name);
+        let asked = |program: &Self| effort.includes(&program.row.name);
         servers.chain(outside()).filter(asked).collect()
     }
 
@@ -85,7 +83,7 @@ fn outside() -> Vec<Program> {
         let package = name.split(' ').next().unwrap_or(name);
         let is_there = place.join("node_modules").join(package).exists();
         let command = vec![program, path(script)];
-        let row = Row { name, class: "async" };
+        let row = Row::new(name, "async");
         is_there.then_some(Program { row, is_raw: false, is_ours: false, command })
     };
     programs.into_iter().filter_map(program).collect()
@@ -100,35 +98,25 @@ impl Process {
             .stdout(Stdio::piped())
             .spawn()
             .expect("taskset (of util-linux) is needed");
-        let input = child.stdin.take();
-        let output = BufReader::new(child.stdout.take().unwrap());
-        Self { child, input, output }
+        let output = BufReader::new(child.stdout.take().unwrap()).lines();
+        Self { child, output }
     }
 
     /// Asks with an empty line.
     pub(crate) fn ask(&mut self) -> String {
-        writeln!(self.input.as_mut().unwrap()).unwrap();
+        writeln!(self.child.stdin.as_mut().unwrap()).unwrap();
         self.line()
     }
 
     /// Waits for a line.
     pub(crate) fn line(&mut self) -> String {
-        let mut line = String::new();
-        self.output.read_line(&mut line).unwrap();
-        line.trim().to_owned()
+        self.output.next().map_or_else(String::new, Result::unwrap)
     }
 }
 
 impl Drop for Process {
     fn drop(&mut self) {
-        self.input = None;
-        for _ in 0..100 {
-            if matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        let _ = self.child.kill();
+        // This closes its standard input.
         let _ = self.child.wait();
     }
 }
@@ -141,34 +129,23 @@ impl Load {
     }
 }
 
-/// What a process has used: seconds on a processor, of all threads that live; page faults that
-/// needed no disk; and calls that were traced.
-#[derive(Clone, Copy)]
-pub(crate) struct Usage(pub(crate) [f64; 3]);
-
-impl Usage {
-    pub(crate) fn of(pid: u32, trace: Option<&Path>) -> Self {
-        let tasks = fs::read_dir(format!("/proc/{pid}/task")).expect("the server is gone");
-        let nanos = tasks.flatten().filter_map(|task| {
-            let stat = fs::read_to_string(task.path().join("schedstat")).ok()?;
-            stat.split(' ').next()?.parse::<f64>().ok()
-        });
-        let cpu = nanos.sum::<f64>() / 1e9;
-        let stat = fs::read_to_string(format!("/proc/{pid}/stat")).expect("the server is gone");
-        // The name of the command may have blanks in it; the state, which is the third field,
-        // follows its parenthesis. `minflt` is the tenth.
-        let fields = stat.rsplit(')').next().unwrap_or_default();
-        let faults = fields.split_whitespace().nth(7).unwrap().parse().unwrap();
-        let calls = trace.map_or(0, |trace| fs::read_to_string(trace).unwrap().lines().count());
-        Self([cpu, faults, calls as f64])
-    }
+/// Returns what a process has used: seconds on a processor, of all threads that live; page faults
+/// that needed no disk; and calls that were traced.
+pub(crate) fn usage(pid: u32, trace: Option<&Path>) -> [f64; 3] {
+    let tasks = process(pid).tasks().expect("the server is gone").flatten();
+    let nanos = tasks.filter_map(|task| Some(task.schedstat().ok()?.sum_exec_runtime as f64));
+    let faults = process(pid).stat().expect("the server is gone").minflt;
+    let calls = trace.map_or(0, |trace| fs::read_to_string(trace).unwrap().lines().count());
+    [nanos.sum::<f64>() / 1e9, faults as f64, calls as f64]
 }
 
 /// Returns the memory of a process that is in core, in bytes.
 pub(crate) fn resident(pid: u32) -> f64 {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).expect("the server is gone");
-    let line = status.lines().find(|line| line.starts_with("VmRSS:")).expect("a resident size");
-    line.split_whitespace().nth(1).unwrap().parse::<f64>().unwrap() * 1024.0
+    process(pid).status().ok().and_then(|status| status.vmrss).expect("a size") as f64 * 1024.0
+}
+
+fn process(pid: u32) -> procfs::process::Process {
+    procfs::process::Process::new(pid.cast_signed()).expect("the server is gone")
 }
 
 /// Returns how much the allocator has given out, with its own overhead.
@@ -180,61 +157,45 @@ fn heap() -> usize {
 }
 
 /// Runs a server until the standard input ends. Tells its port on the standard output, and how much
-/// is on the heap whenever a line comes in. The handshake is the same for all; tasks run in one
-/// thread, since the server has one core.
+/// is on the heap whenever a line comes in. The handshake is the same for all, and over before the
+/// clock runs; tasks run in one thread, since the server has one core.
 pub(crate) fn serve(name: &str, tuning: Tuning) {
     let mut servers = all().filter(|contestant| contestant.name == name);
     let server = servers.find(|contestant| contestant.server.is_some()).expect("a server");
-    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     println!("{}", listener.local_addr().unwrap().port());
-    std::thread::spawn(|| {
+    thread::spawn(|| {
         std::io::stdin().lock().lines().for_each(|_| println!("{}", heap()));
         std::process::exit(0);
     });
-    let opens = |stream: &mut std::net::TcpStream| {
-        stream.set_nodelay(true).unwrap();
-        server.is_raw || handshake(stream).is_some()
-    };
-    match server.server {
-        Some(Start::Blocking(start)) => {
-            for stream in listener.incoming() {
-                let mut stream = stream.unwrap();
-                if opens(&mut stream) {
-                    let thread = std::thread::Builder::new().stack_size(256 << 10);
-                    thread.spawn(move || start(stream)).unwrap();
-                }
+    let accept = move |start: &dyn Fn(TcpStream)| {
+        for stream in listener.incoming().map(Result::unwrap) {
+            stream.set_nodelay(true).unwrap();
+            if server.is_raw || tungstenite::accept(&stream).is_ok() {
+                start(stream);
             }
         }
+    };
+    match server.server {
+        Some(Start::Blocking(start)) => accept(&|stream| {
+            let thread = thread::Builder::new().stack_size(256 << 10);
+            thread.spawn(move || start(stream)).unwrap();
+        }),
         Some(Start::Tokio(start)) => {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
-            runtime.unwrap().block_on(async {
-                listener.set_nonblocking(true).unwrap();
-                let listener = tokio::net::TcpListener::from_std(listener).unwrap();
-                loop {
-                    let (stream, _) = listener.accept().await.unwrap();
-                    // All waits while a connection opens, which is before the clock runs.
-                    let mut stream = stream.into_std().unwrap();
-                    stream.set_nonblocking(false).unwrap();
-                    if opens(&mut stream) {
-                        stream.set_nonblocking(true).unwrap();
+            let runtime = runtime.unwrap();
+            let handle = runtime.handle().clone();
+            thread::spawn(move || {
+                accept(&|stream| {
+                    stream.set_nonblocking(true).unwrap();
+                    // What belongs to the connection is allocated in the thread that is measured.
+                    handle.spawn(async move {
                         start(tokio::net::TcpStream::from_std(stream).unwrap(), tuning);
-                    }
-                }
+                    });
+                });
             });
+            runtime.block_on(pending())
         }
         None => {}
     }
-}
-
-fn handshake(stream: &mut std::net::TcpStream) -> Option<()> {
-    let (mut head, mut buf) = (Vec::new(), [0; 512]);
-    while !head.ends_with(b"\r\n\r\n") {
-        let len = stream.read(&mut buf).ok()?;
-        head.extend_from_slice(buf.get(..len).filter(|read| !read.is_empty())?);
-    }
-    let headers = core::str::from_utf8(&head).ok()?.lines().filter_map(|line| line.split_once(':'));
-    let mut keys = headers.filter(|(name, _)| name.eq_ignore_ascii_case("sec-websocket-key"));
-    let accept = encode_accept(keys.next()?.1.trim());
-    let response = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\nConnection: Upgrade";
-    write!(stream, "{response}\r\nSec-WebSocket-Accept: {accept}\r\n\r\n").ok()
 }

@@ -1,11 +1,12 @@
 //! The bars: what this crate is to reach (`bars.json`), and whether what was measured does; knows
 //! tables and not how they came about.
 
-use std::fmt::Write as _;
-
 use serde::Deserialize;
 
-use crate::table::{Cell, Results, Table, Values, number};
+use crate::check::unchecked;
+use crate::contestant::Row;
+use crate::table::{Cell, Results, Table, markdown, number};
+use itertools::Itertools;
 
 /// What is to be reached.
 #[derive(Deserialize)]
@@ -59,26 +60,21 @@ enum Beside {
 }
 
 /// Returns a table of all bars for which something was measured.
-pub(crate) fn summary(parts: &[(&str, Results)]) -> String {
+pub(crate) fn summary(parts: &[(&str, Results)]) -> comfy_table::Table {
     let bars: Vec<Bar> = serde_json::from_str(BARS).expect("bars");
-    let mut text = String::from("| | bar | worst case | |\n|---|---|---|---|\n");
-    for bar in bars {
-        let Some((part, Results { tables, .. })) = parts.iter().find(|(name, _)| *name == bar.part)
-        else {
-            continue;
-        };
+    let lines = bars.into_iter().filter_map(|bar| {
+        let (_, Results { tables, .. }) = parts.iter().find(|(name, _)| *name == bar.part)?;
         let cases: Vec<_> = tables.iter().flat_map(|table| bar.cases(table, tables)).collect();
-        let Some((worst, at)) = cases.iter().max_by(|a, b| a.0.total_cmp(&b.0)) else { continue };
+        let (worst, at) = cases.iter().max_by(|a, b| a.0.total_cmp(&b.0))?;
         let missed = cases.iter().filter(|(value, _)| *value > bar.most).count();
         let value = if bar.unit == "×" { format!("{worst:.2}") } else { number(*worst) };
         let verdict = match missed {
             0 => "met".to_owned(),
             _ => format!("**missed** in {missed} of {}", cases.len()),
         };
-        let Bar { demand, unit, .. } = &bar;
-        let _ = writeln!(text, "| {part} | {demand} | {value}{unit}: {at} | {verdict} |");
-    }
-    text
+        Some(vec![bar.part, bar.demand, format!("{value}{}: {at}", bar.unit), verdict])
+    });
+    markdown(["", "bar", "worst case", ""], lines)
 }
 
 impl Bar {
@@ -88,70 +84,62 @@ impl Bar {
         if !self.titles.iter().all(has) || self.without.iter().any(has) {
             return Vec::new();
         }
-        let mut cases = Vec::new();
-        let is_asked = |column: &&String| self.columns.is_empty() || self.columns.contains(column);
-        for column in table.columns.iter().filter(is_asked) {
-            let ours = table.rows.iter().filter(|row| {
-                let is_asked = self.name.as_ref().is_none_or(|name| row.name == *name);
-                let is_in = self.class.as_ref().is_none_or(|class| row.class == *class);
-                row.is_ours() && is_asked && is_in
-            });
-            let values = ours.filter_map(|row| {
-                let (value, beside) = self.value(table, all, row, column)?;
-                let (name, class) = (&row.name, &row.class);
-                Some((value, format!("{column}, {}: {name}, {class}{beside}", table.title)))
-            });
-            if self.is_each {
-                cases.extend(values);
-            } else {
-                cases.extend(values.min_by(|a, b| a.0.total_cmp(&b.0)));
-            }
+        let is_or_any =
+            |asked: &Option<String>, is: &str| asked.as_deref().is_none_or(|asked| asked == is);
+        let is_judged = |cell: &&Cell| {
+            let is_asked = self.columns.is_empty() || self.columns.contains(&cell.column);
+            let Row { name, class } = &cell.row;
+            let is_in = is_or_any(&self.name, name) && is_or_any(&self.class, class);
+            cell.row.is_ours() && is_asked && is_in
+        };
+        let cases = table.cells.iter().filter(is_judged).filter_map(|cell| {
+            let (value, beside) = self.value(table, all, cell)?;
+            let (Row { name, class }, column) = (&cell.row, &cell.column);
+            Some((column, value, format!("{column}, {}: {name}, {class}{beside}", table.title)))
+        });
+        // The best of each column, unless each row is judged.
+        let columns = cases.chunk_by(|(column, ..)| *column);
+        let columns = columns.into_iter().map(|(_, cases)| cases.map(|(_, value, at)| (value, at)));
+        if self.is_each {
+            columns.flatten().collect()
+        } else {
+            columns.filter_map(|cases| cases.min_by(|a, b| a.0.total_cmp(&b.0))).collect()
         }
-        cases
     }
 
     /// Returns the value of one of our cells, and the name of the peer that it is beside.
-    fn value(
-        &self,
-        table: &Table,
-        all: &[Table],
-        row: &Values,
-        column: &str,
-    ) -> Option<(f64, String)> {
-        let Cell { value, ratio } = table.cell(row, column)?;
+    fn value(&self, table: &Table, all: &[Table], cell: &Cell) -> Option<(f64, String)> {
+        let Cell { row, column, value, ratio } = cell;
         let beside = |other: f64| {
             if table.is_higher_better { other / value } else { value / other }
         };
         let other = |prefix: &String| {
-            let is_other = |other: &&Values| {
-                other.name.starts_with(prefix.as_str()) && other.class == row.class
-            };
-            Some(table.cell(table.rows.iter().find(is_other)?, column)?.value)
+            let is_other =
+                |other: &&Row| other.name.starts_with(prefix.as_str()) && other.class == row.class;
+            Some(table.cell(table.rows().find(is_other)?, column)?.value)
         };
         let value = match &self.beside {
-            Beside::Ratio => ratio?,
-            Beside::Nothing => value,
+            Beside::Ratio => (*ratio)?,
+            Beside::Nothing => *value,
             Beside::Row(prefix) => beside(other(prefix)?),
             Beside::Above(prefix) => value - other(prefix)?,
-            Beside::Title(from, to) => {
+            Beside::Title(from, to) if table.title.contains(from) => {
                 let title = table.title.replace(from, to);
-                let other =
-                    all.iter().find(|other| other.title == title && title != table.title)?;
-                let is_same = |other: &&Values| other.name == row.name && other.class == row.class;
-                value / other.cell(other.rows.iter().find(is_same)?, column)?.value
+                value / all.iter().find(|other| other.title == title)?.cell(row, column)?.value
             }
+            Beside::Title(..) => return None,
             Beside::Peers { is_any_class, checks_all, only, without } => {
-                let is_in = |list: &[String], row: &Values| {
+                let is_in = |list: &[String], row: &Row| {
                     list.iter().any(|name| row.name.starts_with(name.as_str()))
                 };
-                let (best, rival) = table.best(column, |rival| {
+                let best = table.best(column, |rival| {
                     let is_in_class = *is_any_class || rival.class == row.class;
                     let is_asked = only.is_empty() || is_in(only, rival);
-                    let checks = rival.unchecked == row.unchecked || !checks_all;
+                    let checks = unchecked(&rival.name) == unchecked(&row.name) || !checks_all;
                     let is_peer = !rival.is_ours() && !is_in(without, rival);
                     is_peer && is_in_class && is_asked && checks
                 })?;
-                return Some((beside(best), format!(", beside {}", rival.name)));
+                return Some((beside(best.value), format!(", beside {}", best.row.name)));
             }
         };
         Some((value, String::new()))
@@ -163,24 +151,31 @@ const BARS: &str = include_str!("../bars.json");
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::contestant::Row;
     use crate::table;
 
     #[test]
     fn the_worst_case_is_told() {
-        let rows = [("limit", "lent"), ("sanswire", "lent"), ("sanswire, tokio", "lent")];
-        let rows = [&rows[..], &[("soketto", "owned")]].concat();
-        let rows: Vec<_> = rows.into_iter().map(|(name, class)| Row { name, class }).collect();
         let mut table = Table::new("Binary, whole, reads of 64 KiB", "ns");
-        let beside = table::Beside::Limit;
-        table.add("16 B", &rows, &[vec![10.0], vec![14.0], vec![20.0], vec![50.0]], beside);
-        table.add("125 B", &rows, &[vec![10.0], vec![20.0], vec![19.0], vec![30.0]], beside);
+        let mut add = |column, costs: [f64; 4]| {
+            let rows = [("limit", "lent"), ("sanswire", "lent"), ("sanswire, tokio", "lent")];
+            let rows = rows.into_iter().chain([("soketto", "owned")]);
+            let rows = rows.map(|(name, class)| Row::new(name, class));
+            let costs = rows.zip(costs.map(|cost| vec![cost])).collect();
+            table.add(column, &costs, table::Beside::Limit);
+        };
+        add("16 B", [10.0, 14.0, 20.0, 50.0]);
+        add("125 B", [10.0, 20.0, 19.0, 30.0]);
         let results = Results { is_quick: false, tables: vec![table] };
-        let text = summary(&[("receive", results)]);
+        let text = summary(&[("receive", results)]).to_string();
         let at = "125 B, Binary, whole, reads of 64 KiB: sanswire, tokio, lent";
-        assert!(text.contains(&format!("| 1.90×: {at} | **missed** in 1 of 2 |")), "{text}");
-        assert!(text.contains(&format!("| 0.63×: {at}, beside soketto | met |")), "{text}");
-        assert!(text.contains("| 6.00 ns: 16 B, "), "{text}");
-        assert!(!text.contains("| echo"), "{text}");
+        let has = |cells: &str| {
+            text.lines().any(|line| {
+                line.split('|').map(str::trim).collect::<Vec<_>>().join("|").contains(cells)
+            })
+        };
+        assert!(has(&format!("|1.90×: {at}|**missed** in 1 of 2|")), "{text}");
+        assert!(has(&format!("|0.63×: {at}, beside soketto|met|")), "{text}");
+        assert!(has("|6.00 ns: 16 B, "), "{text}");
+        assert!(!has("|echo|"), "{text}");
     }
 }

@@ -4,11 +4,11 @@
 use std::path::Path;
 use std::{fs, io};
 
+use itertools::Itertools;
 use serde::{Deserialize, Serialize};
 
 use crate::check::unchecked;
 use crate::contestant::Row;
-use crate::rounds::median;
 
 /// The tables of a part.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -26,28 +26,23 @@ pub(crate) struct Table {
     pub(crate) unit: String,
     pub(crate) is_higher_better: bool,
     pub(crate) is_plotted: bool,
-    pub(crate) columns: Vec<String>,
-    pub(crate) rows: Vec<Values>,
+    /// Column by column.
+    pub(crate) cells: Vec<Cell>,
 }
 
-/// One contestant's values.
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
-pub(crate) struct Values {
-    pub(crate) name: String,
-    pub(crate) class: String,
-    /// The letters of the rules that it does not check.
-    pub(crate) unchecked: String,
-    /// As many as there are columns.
-    pub(crate) cells: Vec<Option<Cell>>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Cell {
+    #[serde(flatten)]
+    pub(crate) row: Row,
+    pub(crate) column: String,
     /// The median over the rounds.
     pub(crate) value: f64,
     /// The median of the ratios to something else in the same round.
     pub(crate) ratio: Option<f64>,
 }
+
+/// What each contestant's turns cost.
+pub(crate) type Costs = Vec<(Row, Vec<f64>)>;
 
 /// What the ratios of a column are to.
 #[derive(Clone, Copy)]
@@ -55,8 +50,8 @@ pub(crate) enum Beside<'a> {
     /// The limit of the same class, or of any.
     Limit,
     Nothing,
-    /// Other values of the same contestants.
-    These(&'a [Vec<f64>]),
+    /// Other costs of the same contestants.
+    These(&'a Costs),
 }
 
 impl Table {
@@ -64,106 +59,70 @@ impl Table {
         Self { title: title.into(), unit: unit.into(), ..Self::default() }
     }
 
-    /// Adds a column: for each contestant the values of all rounds.
-    pub(crate) fn add(
-        &mut self,
-        column: &str,
-        rows: &[Row],
-        rounds: &[Vec<f64>],
-        beside: Beside<'_>,
-    ) {
-        let index = self.columns.len();
-        self.columns.push(column.into());
-        self.rows.iter_mut().for_each(|row| row.cells.push(None));
-        for (at, (row, values)) in rows.iter().zip(rounds).enumerate() {
-            if values.is_empty() {
-                continue;
-            }
+    /// Adds a column.
+    pub(crate) fn add(&mut self, column: &str, costs: &Costs, beside: Beside<'_>) {
+        let limits = || costs.iter().filter(|(row, _)| row.is_limit());
+        for (row, values) in costs.iter().filter(|(_, values)| !values.is_empty()) {
             let other = match beside {
                 Beside::Limit => {
-                    let is_limit = |limit: &Row| limit.name.starts_with("limit");
-                    let is_same = |limit: &Row| limit.class == row.class && is_limit(limit);
-                    let limit = rows.iter().position(is_same);
-                    limit.or_else(|| rows.iter().position(is_limit)).map(|limit| &rounds[limit])
+                    limits().find(|limit| limit.0.class == row.class).or_else(|| limits().next())
                 }
                 Beside::Nothing => None,
-                Beside::These(others) => others.get(at),
+                Beside::These(others) => others.iter().find(|other| other.0 == *row),
             };
-            let ratio = other.and_then(|other| ratio(values, other));
-            self.row(row, index).cells[index] = Some(Cell { value: median(values), ratio });
+            let ratio = other.and_then(|(_, other)| ratio(values, other));
+            let (row, column) = (row.clone(), column.to_owned());
+            self.cells.push(Cell { row, column, value: median(values), ratio });
         }
     }
 
-    fn row(&mut self, row: &Row, index: usize) -> &mut Values {
-        let is_same = |other: &Values| other.name == row.name && other.class == row.class;
-        let at = self.rows.iter().position(is_same).unwrap_or_else(|| {
-            self.rows.push(Values {
-                name: row.name.into(),
-                class: row.class.into(),
-                unchecked: unchecked(row.name).into(),
-                cells: vec![None; index + 1],
-            });
-            self.rows.len() - 1
-        });
-        &mut self.rows[at]
+    pub(crate) fn rows(&self) -> impl Iterator<Item = &Row> {
+        self.cells.iter().map(|cell| &cell.row).unique()
     }
 
-    /// Returns the cell of a row in a column.
-    pub(crate) fn cell(&self, row: &Values, column: &str) -> Option<Cell> {
-        row.cells[self.columns.iter().position(|name| name == column)?]
+    pub(crate) fn columns(&self) -> impl Iterator<Item = &String> {
+        self.cells.iter().map(|cell| &cell.column).unique()
     }
 
-    /// Returns the best value of a column of some rows that are no limits, and whose it is.
-    pub(crate) fn best(
-        &self,
-        column: &str,
-        is_in: impl Fn(&Values) -> bool,
-    ) -> Option<(f64, &Values)> {
-        let rows = self.rows.iter().filter(|row| !row.is_limit() && is_in(row));
-        let values = rows.filter_map(|row| Some((self.cell(row, column)?.value, row)));
-        let order = |a: &(f64, _), b: &(f64, _)| a.0.total_cmp(&b.0);
-        if self.is_higher_better { values.max_by(order) } else { values.min_by(order) }
+    pub(crate) fn cell(&self, row: &Row, column: &str) -> Option<&Cell> {
+        self.cells.iter().find(|cell| cell.row == *row && cell.column == column)
     }
 
-    /// Returns what is shown, the head first. The best of its class is bold.
-    pub(crate) fn lines(&self) -> Vec<Vec<String>> {
-        let mut lines = vec![["who", "class", "takes"].map(str::to_owned).to_vec()];
-        lines[0].extend_from_slice(&self.columns);
-        for row in &self.rows {
-            let mut line = vec![row.name.clone(), row.class.clone(), row.unchecked.clone()];
-            for column in &self.columns {
+    /// Returns the best cell in a column of some rows that are no limits.
+    pub(crate) fn best(&self, column: &str, is_in: impl Fn(&Row) -> bool) -> Option<&Cell> {
+        let is_in =
+            |cell: &&Cell| cell.column == column && !cell.row.is_limit() && is_in(&cell.row);
+        let cells = self.cells.iter().filter(is_in);
+        let order = |a: &&Cell, b: &&Cell| a.value.total_cmp(&b.value);
+        if self.is_higher_better { cells.max_by(order) } else { cells.min_by(order) }
+    }
+
+    /// Returns what is shown. The best of its class is bold.
+    pub(crate) fn markdown(&self) -> comfy_table::Table {
+        let lines = self.rows().map(|row| {
+            let cells = self.columns().map(|column| {
                 let best = self.best(column, |other| other.class == row.class);
-                let cell = self.cell(row, column).map_or_else(|| "–".into(), Cell::text);
-                let is_best = best.is_some_and(|(_, best)| core::ptr::eq(best, row));
-                line.push(if is_best { format!("**{cell}**") } else { cell });
-            }
-            lines.push(line);
-        }
-        lines
+                let cell = self.cell(row, column);
+                match cell.map(Cell::text) {
+                    Some(text) if best == cell => format!("**{text}**"),
+                    text => text.unwrap_or_else(|| "–".into()),
+                }
+            });
+            let row = [&row.name, &row.class, unchecked(&row.name)].map(str::to_owned);
+            row.into_iter().chain(cells).collect()
+        });
+        markdown(["who", "class", "takes"].into_iter().chain(self.columns().map(|c| &c[..])), lines)
     }
 
-    /// Prints the table for a terminal.
     pub(crate) fn print(self) -> Self {
-        let mut table = comfy_table::Table::new();
-        table.load_style(comfy_table::presets::NOTHING).add_rows(self.lines());
-        println!("\n{}: {}\n{table}", self.title, self.unit);
+        println!("\n{}: {}\n{}", self.title, self.unit, self.markdown());
         self
-    }
-}
-
-impl Values {
-    pub(crate) fn is_ours(&self) -> bool {
-        self.name.starts_with("sanswire")
-    }
-
-    pub(crate) fn is_limit(&self) -> bool {
-        self.name.starts_with("limit")
     }
 }
 
 impl Cell {
     /// Writes value and ratio.
-    fn text(self) -> String {
+    fn text(&self) -> String {
         let value = number(self.value);
         self.ratio.map_or(value.clone(), |ratio| format!("{value} ({ratio:.2}×)"))
     }
@@ -179,6 +138,23 @@ impl Results {
     pub(crate) fn load(path: &Path) -> Self {
         serde_json::from_slice(&fs::read(path).unwrap_or_default()).unwrap_or_default()
     }
+}
+
+/// Makes a table of Markdown.
+pub(crate) fn markdown<'a>(
+    head: impl IntoIterator<Item = &'a str>,
+    lines: impl IntoIterator<Item = Vec<String>>,
+) -> comfy_table::Table {
+    let mut table = comfy_table::Table::new();
+    table.load_style(comfy_table::presets::ASCII_MARKDOWN);
+    table.set_header(head).add_rows(lines);
+    table
+}
+
+pub(crate) fn median(values: &[f64]) -> f64 {
+    let mut values = values.to_vec();
+    values.sort_by(f64::total_cmp);
+    values[values.len() / 2]
 }
 
 /// Returns the median of the ratios in the same round.
@@ -206,15 +182,16 @@ mod tests {
 
     #[test]
     fn what_is_saved_can_be_loaded() {
-        let rows = [("limit", "a"), ("one", "a"), ("two", "b")];
-        let rows = rows.map(|(name, class)| Row { name, class });
+        let cost = |name, class, costs: &[f64]| (Row::new(name, class), costs.to_vec());
         let mut table = Table::new("title", "ns");
-        let values = [vec![1.0, 2.0, 4.0], vec![2.0, 4.0, 12.0], vec![]];
-        table.add("16 B", &rows, &values, Beside::Limit);
-        table.add("1 KiB", &rows[1..], &[vec![3.0], vec![5.0]], Beside::Limit);
-        assert_eq!(table.rows[1].cells[0], Some(Cell { value: 4.0, ratio: Some(2.0) }));
-        assert_eq!(table.rows[2].cells, [None, Some(Cell { value: 5.0, ratio: None })]);
-        assert_eq!(table.lines()[2][3..], ["**4.00 (2.00×)**", "**3.00**"]);
+        let costs = vec![cost("limit", "a", &[1.0, 2.0, 4.0]), cost("one", "a", &[2.0, 4.0, 12.0])];
+        table.add("16 B", &costs, Beside::Limit);
+        let costs = vec![cost("one", "a", &[3.0]), cost("two", "b", &[5.0])];
+        table.add("1 KiB", &costs, Beside::Limit);
+        let values = table.cells.iter().map(|cell| (cell.value, cell.ratio)).collect_vec();
+        assert_eq!(values, [(2.0, Some(1.0)), (4.0, Some(2.0)), (3.0, None), (5.0, None)]);
+        let line = "| one   | a     | ?     | **4.00 (2.00×)** | **3.00** |";
+        assert_eq!(table.markdown().lines().nth(3).as_deref(), Some(line));
         let path = std::env::temp_dir().join(format!("peers-table-{}", std::process::id()));
         let results = Results { is_quick: true, tables: vec![table] };
         results.save(&path).unwrap();

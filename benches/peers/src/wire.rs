@@ -1,7 +1,7 @@
 //! Prepared byte streams, and an oracle that reads what was sent; slow, plain code that none of the
 //! contestants has a part in.
 
-use bytes::{Bytes, BytesMut};
+use bytes::{Buf, Bytes, BytesMut};
 
 use crate::contestant::Role;
 use crate::ideal::put_header;
@@ -48,15 +48,10 @@ impl Content {
             Self::Binary => (0..size).map(|at| ((at * 7 + seed) % 251) as u8).collect(),
             Self::Ascii => (0..size).map(|at| b'0' + ((at + seed) % 64) as u8).collect(),
             Self::MultiByte => {
-                let mut text = String::with_capacity(size);
-                let mut words = MULTI_BYTE.chars().cycle().skip(seed % 7);
-                while let Some(next) =
-                    words.next().filter(|next| text.len() + next.len_utf8() <= size)
-                {
-                    text.push(next);
-                }
-                let missing = size - text.len();
-                text.extend(core::iter::repeat_n('x', missing));
+                let words = MULTI_BYTE.chars().cycle().skip(seed % 7);
+                let mut text: String = words.take(size).collect();
+                text.truncate(text.floor_char_boundary(size));
+                text.extend(core::iter::repeat_n('x', size - text.len()));
                 text.into_bytes()
             }
         }
@@ -111,48 +106,31 @@ impl Stream {
 
 /// Appends a frame, masked if a client sends it.
 pub(crate) fn push(bytes: &mut Vec<u8>, sender: Role, first: u8, payload: &[u8], key: u32) {
-    let key = key.to_le_bytes();
-    match sender {
-        Role::Client => {
-            put_header(bytes, first, payload.len(), Some(key));
-            bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-        }
-        Role::Server => {
-            put_header(bytes, first, payload.len(), None);
-            bytes.extend_from_slice(payload);
-        }
-    }
+    let key = sender.pick(Some(key.to_le_bytes()), None);
+    put_header(bytes, first, payload.len(), key);
+    let key = key.unwrap_or_default();
+    bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
-/// Returns the messages in `bytes`, which are whole frames, all masked or none.
+/// Returns the messages in `bytes`, which are whole frames as `sender` sends them.
 ///
 /// # Panics
 ///
 /// On anything else.
-pub(crate) fn read(mut bytes: &[u8], masked: bool) -> Vec<(u8, Vec<u8>)> {
+pub(crate) fn read(mut bytes: &[u8], sender: Role) -> Vec<(u8, Vec<u8>)> {
     let mut messages: Vec<(u8, Vec<u8>)> = Vec::new();
     let mut open = false;
-    while let [first, second, rest @ ..] = bytes {
-        assert_eq!(second & 0x80 != 0, masked, "the mask bit is wrong");
-        let (len, rest) = match second & 0x7f {
-            126 => {
-                let (len, rest) = rest.split_first_chunk().expect("a length");
-                (usize::from(u16::from_be_bytes(*len)), rest)
-            }
-            127 => {
-                let (len, rest) = rest.split_first_chunk().expect("a length");
-                (u64::from_be_bytes(*len) as usize, rest)
-            }
-            len => (usize::from(len), rest),
+    while bytes.has_remaining() {
+        let (first, second) = (bytes.get_u8(), bytes.get_u8());
+        assert_eq!(second & 0x80 != 0, sender == Role::Client, "the mask bit is wrong");
+        let len = match second & 0x7f {
+            126 => usize::from(bytes.get_u16()),
+            127 => bytes.get_u64() as usize,
+            len => usize::from(len),
         };
-        let (key, rest) = if masked {
-            let (key, rest) = rest.split_first_chunk().expect("a key");
-            (*key, rest)
-        } else {
-            ([0; 4], rest)
-        };
-        let (payload, rest) = rest.split_at(len);
-        let payload = payload.iter().enumerate().map(|(at, byte)| byte ^ key[at % 4]);
+        let key = if sender == Role::Client { bytes.get_u32().to_be_bytes() } else { [0; 4] };
+        let payload = bytes.split_off(..len).expect("a whole frame");
+        let payload = payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key);
         if open {
             assert_eq!(first & 0x7f, 0, "a fragment has an opcode");
             messages.last_mut().expect("a message").1.extend(payload);
@@ -160,9 +138,8 @@ pub(crate) fn read(mut bytes: &[u8], masked: bool) -> Vec<(u8, Vec<u8>)> {
             messages.push((first & 0x7f, payload.collect()));
         }
         open = first & 0x80 == 0;
-        bytes = rest;
     }
-    assert!(bytes.is_empty() && !open, "half a message");
+    assert!(!open, "half a message");
     messages
 }
 

@@ -3,25 +3,26 @@
 use core::time::Duration;
 use std::thread::sleep;
 
-use crate::contestant::Row;
+use super::count_text;
+use crate::effort::Effort;
 use crate::load::Load;
 use crate::process::{Program, resident};
-use crate::rounds::Effort;
-use crate::table::{Beside, Table};
+use crate::table::{Beside, Costs, Table};
 
 pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     let mut programs = Program::asked("serve-idle", effort);
     programs.retain(|program| program.row.class == "async");
-    let rows: Vec<Row> = programs.iter().map(|program| program.row).collect();
     let mut heap = Table::new("Heap", "bytes per connection");
     let mut rss = Table::new("Resident memory", "bytes per connection");
-    let counts: &[usize] = if effort.is_quick { &[1_000] } else { &[1_000, 5_000] };
-    for &connections in counts {
-        let idle = programs.iter().map(|program| idle(program, connections, effort));
-        let (heaps, sizes): (Vec<_>, Vec<_>) = idle.unzip();
-        let column = format!("{connections} connections");
-        heap.add(&column, &rows, &heaps, Beside::Limit);
-        rss.add(&column, &rows, &sizes, Beside::Limit);
+    for &connections in effort.pick(&[1_000, 5_000][..], &[1_000]) {
+        let idle = programs.iter().map(|program| {
+            let (heap, resident) = idle(program, connections, effort);
+            ((program.row.clone(), heap), (program.row.clone(), resident))
+        });
+        let (heaps, sizes): (Costs, Costs) = idle.unzip();
+        let column = count_text(connections, "connection");
+        heap.add(&column, &heaps, Beside::Limit);
+        rss.add(&column, &sizes, Beside::Limit);
     }
     vec![heap.print(), rss.print()]
 }
@@ -29,13 +30,12 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 /// Returns bytes of heap, if the server counts them, and of resident memory.
 fn idle(program: &Program, connections: usize, effort: &Effort) -> (Vec<f64>, Vec<f64>) {
     let (mut server, port) = program.start(&[]);
-    let size = 64 << 10;
-    let load = Load { connections, size, window: 1, ..Load::default() };
+    let load = Load { connections, size: 64 << 10, window: 1, ..Load::default() };
     let load = program.load(&server, port, &load);
     let hold = |load: &Load| {
         let mut process = load.process("hold");
         assert_eq!(process.line(), "idle");
-        sleep(Duration::from_millis(if effort.is_quick { 200 } else { 1000 }));
+        sleep(Duration::from_millis(effort.pick(1000, 200)));
         process
     };
     let mut now = || (server.ask().parse::<f64>().ok(), resident(load.pid));

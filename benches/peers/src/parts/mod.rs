@@ -1,4 +1,5 @@
-//! What is measured: parts in memory and parts over sockets.
+//! What is measured: parts in memory and parts over sockets. In each round every contestant has a
+//! turn, so that a noisy machine is noisy for all of them alike.
 
 mod deflate;
 mod memory;
@@ -7,9 +8,14 @@ mod scale;
 mod send;
 mod sockets;
 
-use crate::contestant::Row;
-use crate::rounds::{Effort, Turn, take_turns};
-use crate::table::{Beside, Table};
+use std::time::Instant;
+
+use futures_util::FutureExt;
+
+use crate::contestant::{Contestant, Role, Row, Task};
+use crate::effort::Effort;
+use crate::peers;
+use crate::table::{Costs, Table};
 
 /// The name of a part, and how to measure it.
 type Part = (&'static str, fn(&Effort) -> Vec<Table>);
@@ -28,21 +34,51 @@ pub(crate) const PARTS: [Part; 10] = [
     ("broadcast", send::broadcast),
 ];
 
+/// What a contestant does in its turn; returns what it cost.
+struct Turn {
+    row: Row,
+    act: Box<dyn FnMut() -> f64>,
+}
+
+impl Turn {
+    fn new(row: Row, act: impl FnMut() -> f64 + 'static) -> Self {
+        Self { row, act: Box::new(act) }
+    }
+}
+
+/// Runs all turns in each round, each time in another order.
+fn take_turns(turns: &mut [Turn], rounds: usize) -> Costs {
+    let mut costs: Costs = turns.iter().map(|turn| (turn.row.clone(), Vec::new())).collect();
+    let mut order: Vec<usize> = (0..turns.len()).collect();
+    let mut random = fastrand::Rng::with_seed(1);
+    for round in 0..=rounds {
+        random.shuffle(&mut order);
+        for &index in &order {
+            let cost = (turns[index].act)();
+            // Buffers grow in the first turn.
+            if round > 0 {
+                costs[index].1.push(cost);
+            }
+        }
+    }
+    costs
+}
+
 /// Takes turns of one contestant, without the clock: to be looked at by a profiler.
 pub(crate) fn turn(part: &str, size: &str, name: &str, class: &str) {
     // Others do things when they are made.
     let only = name.split(',').take(1).map(str::to_owned).collect();
     let effort = Effort { only, ..Effort::default() };
     let size = size.parse().expect("a size");
-    let (turns, messages) = match part {
+    let turns = match part {
         "receive" => receive::turns(size, 64 << 10, &effort),
         "receive-1460" => receive::turns(size, 1460, &effort),
-        "send" => send::turns(crate::contestant::Role::Server, size, &effort),
-        _ => send::turns(crate::contestant::Role::Client, size, &effort),
+        "send" => send::turns(Role::Server, size, &effort),
+        _ => send::turns(Role::Client, size, &effort),
     };
-    let is_asked = |(row, _): &Turn| (row.name, row.class) == (name, class);
-    let (_, mut turn) = turns.into_iter().find(is_asked).expect("a contestant of that name");
-    println!("{messages} messages in each of 100 turns");
+    let is_asked = |turn: &Turn| turn.row.name == name && turn.row.class == class;
+    let mut turn = turns.into_iter().find(is_asked).expect("a contestant of that name");
+    println!("100 turns");
     (0..100).for_each(|_| RunOnce::run(&mut turn));
 }
 
@@ -51,19 +87,30 @@ struct RunOnce;
 
 impl RunOnce {
     #[inline(never)]
-    fn run(turn: &mut Box<dyn FnMut() -> f64>) {
-        let _ = turn();
+    fn run(turn: &mut Turn) {
+        let _ = (turn.act)();
     }
 }
 
-/// Takes all turns, and adds what they cost as a column, set beside the limit.
-fn contest(table: &mut Table, column: &str, turns: &mut [Turn], rounds: usize) {
-    let costs = take_turns(turns, rounds);
-    table.add(column, &rows(turns), &costs, Beside::Limit);
+/// Returns those that are asked for, and have what `pick` picks; the limits come first.
+fn asked<T>(
+    effort: &Effort,
+    pick: impl Fn(&Contestant) -> Option<T>,
+) -> impl Iterator<Item = (&'static str, T)> {
+    let asked = peers::all().filter(|contestant| effort.includes(contestant.name));
+    asked.filter_map(move |contestant| Some((contestant.name, pick(contestant)?)))
 }
 
-fn rows(turns: &[Turn]) -> Vec<Row> {
-    turns.iter().map(|(row, _)| *row).collect()
+/// Returns how long it takes for each message, in nanoseconds.
+fn time(messages: usize, act: impl FnOnce()) -> f64 {
+    let begin = Instant::now();
+    act();
+    begin.elapsed().as_nanos() as f64 / messages as f64
+}
+
+/// Lets a server in memory answer what is there.
+fn serve(task: &mut Task) {
+    assert!(task.as_mut().now_or_never().is_none(), "a connection is over");
 }
 
 /// The payload sizes of the parts without sockets, and what of them is enough for a look.
@@ -77,4 +124,9 @@ fn size_text(size: usize) -> String {
         0x400.. => format!("{} KiB", size >> 10),
         _ => format!("{size} B"),
     }
+}
+
+/// Writes a number of things.
+fn count_text(count: usize, what: &str) -> String {
+    format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -1,11 +1,10 @@
 //! What it costs to receive messages that are in memory already.
 
-use super::{QUICK_SIZES, SIZES, rows, size_text};
-use crate::contestant::{Role, Row, Tuning};
+use super::{QUICK_SIZES, SIZES, Turn, asked, size_text, take_turns, time};
+use crate::contestant::{Role, Row, Seen, Tuning};
+use crate::effort::Effort;
 use crate::memory::Memory;
-use crate::peers::asked;
-use crate::rounds::{Effort, Turn, take_turns, time};
-use crate::table::{Beside, Table};
+use crate::table::{Beside, Costs, Table};
 use crate::wire::{Content, Stream};
 
 pub(super) fn measure(effort: &Effort) -> Vec<Table> {
@@ -20,9 +19,8 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
             }
         }
     }
-    for content in [Content::Binary, Content::Ascii] {
-        tables.push(table(Role::Client, content, 1, READS[0], effort));
-    }
+    let client = |content| table(Role::Client, content, 1, READS[0], effort);
+    tables.extend([Content::Binary, Content::Ascii].map(client));
     tables
 }
 
@@ -38,53 +36,53 @@ fn table(
         Content::Binary => "Binary",
         Content::MultiByte => "Multi-byte text",
     };
-    let who = if role == Role::Client { "As a client: " } else { "" };
+    let who = role.pick("As a client: ", "");
     let how = if fragments == 1 { "whole" } else { "in 4 fragments" };
     let reads = if read_size == 1460 { "1,460 B" } else { "64 KiB" };
     let title = format!("{who}{what}, {how}, reads of {reads}");
     let mut table = Table::new(title, "ns per message");
-    let sender = if role == Role::Client { Role::Server } else { Role::Client };
+    let sender = role.pick(Role::Server, Role::Client);
+    let layouts = effort.pick(LAYOUTS, 1);
     for &size in effort.sizes(&SIZES, &QUICK_SIZES) {
-        let mut costs: Vec<Vec<f64>> = Vec::new();
-        let mut contestants = Vec::new();
-        let layouts = if effort.is_quick { 1 } else { LAYOUTS };
+        let mut costs = Costs::new();
         for layout in 0..layouts {
             let stream = Stream::new(sender, content, size, fragments).moved_by(layout * SHIFT);
             let mut turns = checked(&stream, read_size, role, effort);
-            contestants = rows(&turns);
-            costs.resize(turns.len(), Vec::new());
-            let more = take_turns(&mut turns, effort.rounds.div_ceil(layouts));
-            costs.iter_mut().zip(more).for_each(|(costs, more)| costs.extend(more));
+            let more = take_turns(&mut turns, effort.rounds().div_ceil(layouts));
+            if layout == 0 {
+                costs = more;
+            } else {
+                costs.iter_mut().zip(more).for_each(|(costs, more)| costs.1.extend(more.1));
+            }
         }
-        table.add(&size_text(size), &contestants, &costs, Beside::Limit);
+        table.add(&size_text(size), &costs, Beside::Limit);
     }
     table.print()
 }
 
-/// Returns turns with whole binary messages, and how many these are.
-pub(super) fn turns(size: usize, read_size: usize, effort: &Effort) -> (Vec<Turn>, usize) {
+/// Returns turns with whole binary messages.
+pub(super) fn turns(size: usize, read_size: usize, effort: &Effort) -> Vec<Turn> {
     let stream = Stream::new(Role::Client, Content::Binary, size, 1);
-    (checked(&stream, read_size, Role::Server, effort), stream.messages.len())
+    checked(&stream, read_size, Role::Server, effort)
 }
 
 /// Returns the turns of all receivers, each of which has shown that it receives every byte, twice
 /// over.
 fn checked(stream: &Stream, read_size: usize, role: Role, effort: &Effort) -> Vec<Turn> {
-    let mut turns: Vec<Turn> = Vec::new();
-    for contestant in asked(effort) {
-        let Some((open, class)) = contestant.open.zip(contestant.receives) else { continue };
+    let receivers = asked(effort, |contestant| contestant.open.zip(contestant.receives));
+    let turns = receivers.map(|(name, (open, class))| {
         let mut run = open(Memory::new(&stream.bytes, read_size), role, Tuning::Speed);
         let count = stream.messages.len();
         for _ in 0..2 {
-            let mut seen = Vec::new();
-            let end = run.receive(count, Some(&mut seen));
-            let is_same = end.is_ok() && seen == stream.messages;
-            assert!(is_same, "{} receives something else", contestant.name);
+            let mut seen = Seen(Some(Vec::new()));
+            let end = run.receive(count, &mut seen);
+            let is_same = end.is_ok() && seen.0.as_ref() == Some(&stream.messages);
+            assert!(is_same, "{name} receives something else");
         }
-        let turn = move || time(|| run.receive(count, None).unwrap()) / count as f64;
-        turns.push((Row { name: contestant.name, class }, Box::new(turn)));
-    }
-    turns
+        let receive = move || time(count, || run.receive(count, &mut Seen(None)).unwrap());
+        Turn::new(Row::new(name, class), receive)
+    });
+    turns.collect()
 }
 
 /// In how many places the stream lies, and how far from each other.

@@ -1,13 +1,11 @@
 //! How the cost of a message grows with the number of connections.
 
-use core::task::{Context, Waker};
 use std::sync::Arc;
 
-use super::{rows, size_text};
+use super::{Turn, asked, count_text, size_text, take_turns, time};
 use crate::contestant::{Role, Row, Task};
+use crate::effort::Effort;
 use crate::memory::{Memory, Tap};
-use crate::peers::asked;
-use crate::rounds::{Effort, Turn, take_turns, time};
 use crate::table::{Beside, Table};
 use crate::wire::{self, Content, Stream};
 
@@ -23,29 +21,26 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 }
 
 fn table(size: usize, batch: usize, effort: &Effort) -> Table {
-    let plural = if batch == 1 { "" } else { "s" };
-    let title = format!("{batch} message{plural} of {} in a turn", size_text(size));
+    let messages = count_text(batch, "message");
+    let title = format!("{messages} of {} in a turn", size_text(size));
     let mut table = Table::new(title, "ns per message, and the ratio to 1 connection");
     table.is_plotted = true;
-    let counts = if effort.is_quick { &COUNTS[..4] } else { &COUNTS };
-    let mut turns: Vec<Turn> = Vec::new();
+    let counts = effort.pick(&COUNTS[..], &COUNTS[..4]);
+    let mut turns = Vec::new();
     for &count in counts {
         for mut group in checked(count, size, batch, effort) {
-            let row = group.row;
-            let rounds = if effort.is_quick { 1 } else { SERVED / count };
-            let turn = move || {
+            let rounds = effort.pick(SERVED / count, 1);
+            turns.push(Turn::new(group.row.clone(), move || {
                 // The other contestants have had the caches.
                 group.serve();
-                time(|| (0..rounds).for_each(|_| group.serve())) / (rounds * count * batch) as f64
-            };
-            turns.push((row, Box::new(turn)));
+                time(rounds * count * batch, || (0..rounds).for_each(|_| group.serve()))
+            }));
         }
     }
-    let costs = take_turns(&mut turns, effort.rounds);
-    let len = turns.len() / counts.len();
-    for (costs_of, count) in costs.chunks(len).zip(counts) {
-        let one = Beside::These(&costs[..len]);
-        table.add(&count.to_string(), &rows(&turns[..len]), costs_of, one);
+    let costs = take_turns(&mut turns, effort.rounds());
+    let costs: Vec<_> = costs.chunks(turns.len() / counts.len()).map(<[_]>::to_vec).collect();
+    for (costs_of, count) in costs.iter().zip(counts) {
+        table.add(&count.to_string(), costs_of, Beside::These(&costs[0]));
     }
     table.print()
 }
@@ -60,13 +55,8 @@ struct Group {
 impl Group {
     fn serve(&mut self) {
         self.tap.begin_turn();
-        self.connections.iter_mut().for_each(serve);
+        self.connections.iter_mut().for_each(super::serve);
     }
-}
-
-fn serve(connection: &mut Task) {
-    let polled = connection.as_mut().poll(&mut Context::from_waker(Waker::noop()));
-    assert!(polled.is_pending(), "a connection is over");
 }
 
 /// Returns the connections of all contestants, each of which has echoed what it received.
@@ -74,30 +64,23 @@ fn checked(count: usize, size: usize, batch: usize, effort: &Effort) -> Vec<Grou
     let stream = Stream::of(batch * TURNS, Role::Client, Content::Binary, size, 1);
     let transport = Memory::paced(&stream.bytes, stream.bytes.len() / TURNS);
     let tap = transport.tap();
-    let mut groups: Vec<Group> = Vec::new();
-    for contestant in asked(effort) {
-        let Some(task) = contestant.task else { continue };
+    let groups = asked(effort, |contestant| contestant.task).map(|(name, task)| {
         // One behind the other, so that they lie together.
         let connections = (0..count).map(|_| task(transport.clone())).collect();
-        let row = Row { name: contestant.name, class: "echo" };
-        groups.push(Group { row, tap: Arc::clone(&tap), connections });
-    }
-    tap.keep(true);
-    for group in &mut groups {
+        Group { row: Row::new(name, "echo"), tap: Arc::clone(&tap), connections }
+    });
+    let mut groups: Vec<_> = groups.collect();
+    for Group { row, connections, .. } in &mut groups {
         for sent in stream.messages.chunks(batch) {
             tap.begin_turn();
-            for connection in &mut group.connections {
-                serve(connection);
-                let echoed = wire::read(&tap.take_kept(), false);
-                let is_same = echoed
-                    .iter()
-                    .map(|(opcode, payload)| (*opcode, payload))
-                    .eq(sent.iter().map(|(_, payload)| (2, payload)));
-                assert!(is_same, "{} echoes something else", group.row.name);
+            for connection in &mut *connections {
+                let echoed = tap.record(|| super::serve(connection));
+                let echoed = wire::read(&echoed, Role::Server).into_iter();
+                let is_same = echoed.eq(sent.iter().map(|(_, payload)| (2, payload.clone())));
+                assert!(is_same, "{} echoes something else", row.name);
             }
         }
     }
-    tap.keep(false);
     groups
 }
 

@@ -2,12 +2,12 @@
 
 use bytes::Bytes;
 
-use super::{QUICK_SIZES, SIZES, contest, rows, size_text};
+use super::{QUICK_SIZES, SIZES, Turn, asked, size_text, take_turns, time};
 use crate::contestant::{Role, Row, Run, Tuning};
+use crate::effort::Effort;
 use crate::memory::Memory;
-use crate::peers::{asked, sanswire};
-use crate::rounds::{Effort, Turn, time};
-use crate::table::{Beside, Table};
+use crate::peers::sanswire;
+use crate::table::{Beside, Costs, Table};
 use crate::wire::{self, Content};
 
 pub(super) fn measure(effort: &Effort) -> Vec<Table> {
@@ -18,87 +18,75 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
         let title = format!("{role:?}: calls that write");
         let mut writes = Table::new(title, "writes per message");
         for &size in effort.sizes(&SIZES, &QUICK_SIZES) {
-            let (mut turns, counts) = checked(role, size, effort);
-            contest(&mut times, &size_text(size), &mut turns, effort.rounds);
-            writes.add(&size_text(size), &rows(&turns), &counts, Beside::Nothing);
+            let (mut turns, counts): (Vec<_>, Costs) = checked(role, size, effort).unzip();
+            let costs = take_turns(&mut turns, effort.rounds());
+            times.add(&size_text(size), &costs, Beside::Limit);
+            writes.add(&size_text(size), &counts, Beside::Nothing);
         }
         tables.extend([times.print(), writes.print()]);
     }
     tables
 }
 
-/// Returns the turns, and how many messages are sent before a flush.
-pub(super) fn turns(role: Role, size: usize, effort: &Effort) -> (Vec<Turn>, usize) {
-    (checked(role, size, effort).0, batch(size))
+pub(super) fn turns(role: Role, size: usize, effort: &Effort) -> Vec<Turn> {
+    checked(role, size, effort).map(|(turn, _)| turn).collect()
 }
 
 /// Returns the turns of all senders, each of which has shown what it writes, and how many calls
 /// write for each message.
-fn checked(role: Role, size: usize, effort: &Effort) -> (Vec<Turn>, Vec<Vec<f64>>) {
+fn checked(
+    role: Role,
+    size: usize,
+    effort: &Effort,
+) -> impl Iterator<Item = (Turn, (Row, Vec<f64>))> {
     let payload = Bytes::from(Content::Binary.payload(size, 1));
-    let batch = batch(size);
-    let mut turns: Vec<Turn> = Vec::new();
-    let mut counts = Vec::new();
-    for contestant in asked(effort) {
-        let Some((open, class)) = contestant.open.zip(contestant.sends) else { continue };
-        let memory = Memory::sink();
+    // About 32 KiB are sent before they are flushed.
+    let batch = ((32 << 10) / (size + 14)).max(1);
+    let senders = asked(effort, |contestant| contestant.open.zip(contestant.sends));
+    senders.map(move |(name, (open, class))| {
+        let (row, memory) = (Row::new(name, class), Memory::sink());
         let tap = memory.tap();
         let mut run = open(memory, role, Tuning::Speed);
-        tap.keep(true);
-        run.send(&payload, batch);
-        tap.keep(false);
-        let messages = wire::read(&tap.take_kept(), role == Role::Client);
-        let is_same = |(opcode, sent): &(u8, Vec<u8>)| *opcode == 2 && *sent == payload;
-        let is_all = messages.len() == batch && messages.iter().all(is_same);
-        assert!(is_all, "{} sends something else", contestant.name);
+        let sent = tap.record(|| run.send(&payload, batch));
+        let is_all = wire::read(&sent, role) == vec![(2, payload.to_vec()); batch];
+        assert!(is_all, "{name} sends something else");
         let before = tap.writes();
         run.send(&payload, batch);
-        counts.push(vec![(tap.writes() - before) as f64 / batch as f64]);
+        let writes = (tap.writes() - before) as f64 / batch as f64;
         let payload = payload.clone();
-        let turn = move || {
-            let nanos = time(|| (0..REPEAT).for_each(|_| run.send(&payload, batch)));
-            nanos / (REPEAT * batch) as f64
-        };
-        turns.push((Row { name: contestant.name, class }, Box::new(turn)));
-    }
-    (turns, counts)
+        let send =
+            move || time(REPEAT * batch, || (0..REPEAT).for_each(|_| run.send(&payload, batch)));
+        (Turn::new(row.clone(), send), (row, vec![writes]))
+    })
 }
 
 /// Sends one message to many connections.
 pub(super) fn broadcast(effort: &Effort) -> Vec<Table> {
     let mut table = Table::new("10,000 receivers", "ns per receiver");
-    let count = if effort.is_quick { 1_000 } else { 10_000 };
+    let count = effort.pick(10_000, 1_000);
     // With more, the buffers of those that copy would not fit a small machine.
     let sizes = [125, 1 << 10, 4 << 10];
     for &size in effort.sizes(&sizes, &sizes) {
         let payload = Bytes::from(Content::Binary.payload(size, 1));
-        let mut turns: Vec<Turn> = Vec::new();
-        let mut add = |row: Row, open: &dyn Fn() -> Box<dyn Run>| {
+        let turn = |name, class, open: &dyn Fn() -> Box<dyn Run>| {
             let payload = payload.clone();
             // Side by side in memory.
             let mut group: Vec<_> = (0..count).map(|_| open()).collect();
-            let send = move || {
-                time(|| group.iter_mut().for_each(|run| run.send(&payload, 1))) / f64::from(count)
-            };
-            turns.push((row, Box::new(send)));
+            let send =
+                move || time(count, || group.iter_mut().for_each(|run| run.send(&payload, 1)));
+            Turn::new(Row::new(name, class), send)
         };
-        for contestant in asked(effort) {
-            let Some((open, class)) = contestant.open.zip(contestant.sends) else { continue };
-            let open = || open(Memory::sink(), Role::Server, Tuning::Memory);
-            add(Row { name: contestant.name, class }, &open);
-        }
+        let senders = asked(effort, |contestant| contestant.open.zip(contestant.sends));
+        let turns = senders.map(|(name, (open, class))| {
+            turn(name, class, &|| open(Memory::sink(), Role::Server, Tuning::Memory))
+        });
+        let mut turns: Vec<_> = turns.collect();
         if effort.includes("sanswire") {
-            let row = Row { name: "sanswire, prepared", class: "bytes" };
-            add(row, &*sanswire::prepared(&payload));
+            turns.push(turn("sanswire, prepared", "bytes", &*sanswire::prepared(&payload)));
         }
-        contest(&mut table, &size_text(size), &mut turns, effort.rounds);
+        table.add(&size_text(size), &take_turns(&mut turns, effort.rounds()), Beside::Limit);
     }
     vec![table.print()]
-}
-
-/// Returns how many messages are sent before they are flushed: about 32 KiB.
-fn batch(size: usize) -> usize {
-    ((32 << 10) / (size + 14)).max(1)
 }
 
 /// How many batches are sent in a turn.

@@ -3,12 +3,12 @@
 
 use std::process::Command;
 
-use super::size_text;
+use super::{count_text, size_text};
 use crate::contestant::Row;
+use crate::effort::Effort;
 use crate::load::{Load, Outcome, QUANTILES};
 use crate::process::Program;
-use crate::rounds::{Effort, median};
-use crate::table::{Beside, Table};
+use crate::table::{Beside, Costs, Table, median};
 
 /// A window of messages is under way on each connection.
 pub(super) fn echo(effort: &Effort) -> Vec<Table> {
@@ -41,14 +41,10 @@ fn tables(
     programs: Vec<Program>,
     effort: &Effort,
 ) -> Vec<Table> {
-    let rows: Vec<Row> = programs.iter().map(|program| program.row).collect();
-    let connections = &connections[..if effort.is_quick { 1 } else { connections.len() }];
     let mut tables = Vec::new();
-    for &connections in connections {
-        let plural = if connections == 1 { "" } else { "s" };
-        let table = |what: &str, unit| {
-            Table::new(format!("{connections} connection{plural}: {what}"), unit)
-        };
+    for &connections in effort.pick(connections, &connections[..1]) {
+        let count = count_text(connections, "connection");
+        let table = |what: &str, unit| Table::new(format!("{count}: {what}"), unit);
         let mut cpu = table("CPU time", "µs per message");
         cpu.is_plotted = true;
         let mut speed = table("throughput", "messages per second");
@@ -57,45 +53,48 @@ fn tables(
         let mut brks = table("calls of brk", "per message");
         for &size in effort.sizes(sizes, &sizes[..sizes.len().min(2)]) {
             for window in windows.iter().map(|window| window(size)) {
-                let seconds = if effort.is_quick { 0.2 } else { 0.4 };
+                let seconds = effort.pick(0.4, 0.2);
                 let load = Load { connections, size, window, seconds, ..Load::default() };
-                let rounds = if effort.is_quick { 1 } else { effort.rounds.div_ceil(3) };
-                let outcomes = run(&programs, &load, rounds);
-                let column = match windows {
-                    [_] => size_text(size),
-                    _ => format!("{}, {window} at once", size_text(size)),
-                };
+                let outcomes = run(&programs, &load, effort.pick(effort.rounds().div_ceil(3), 1));
+                let mut column = size_text(size);
+                if windows.len() > 1 {
+                    column += &format!(", {window} at once");
+                }
                 let add = |table: &mut Table, beside, value: fn(&Outcome) -> f64| {
-                    let of = |outcomes: &Vec<Outcome>| outcomes.iter().map(value).collect();
-                    let values: Vec<_> = outcomes.iter().map(of).collect();
-                    table.add(&column, &rows, &values, beside);
+                    table.add(&column, &costs(&outcomes, value), beside);
                 };
                 add(&mut cpu, Beside::Limit, |outcome| outcome.usage[0] * 1e6 / outcome.messages);
                 add(&mut speed, Beside::Limit, |outcome| outcome.messages / outcome.seconds);
                 add(&mut faults, Beside::Nothing, |outcome| outcome.usage[1] / outcome.messages);
                 // With many connections it would take longer than all the rest.
                 if connections <= 256 {
-                    let traced = programs.iter().map(|program| traced(program, &load));
-                    let traced: Vec<_> = traced.map(|count| count.into_iter().collect()).collect();
-                    brks.add(&column, &rows, &traced, Beside::Nothing);
+                    let traced = |program| traced(program, &load).into_iter().collect();
+                    let traced =
+                        programs.iter().map(|program| (program.row.clone(), traced(program)));
+                    brks.add(&column, &traced.collect(), Beside::Nothing);
                 }
             }
         }
         let measured = [cpu, speed, faults, brks].into_iter();
-        tables.extend(measured.filter(|table| !table.rows.is_empty()).map(Table::print));
+        tables.extend(measured.filter(|table| !table.cells.is_empty()).map(Table::print));
     }
     tables
 }
 
 /// Runs all servers in turns; returns what came of it in each round.
-fn run(programs: &[Program], load: &Load, rounds: usize) -> Vec<Vec<Outcome>> {
-    let mut outcomes = vec![Vec::new(); programs.len()];
+fn run(programs: &[Program], load: &Load, rounds: usize) -> Vec<(Row, Vec<Outcome>)> {
+    let mut outcomes: Vec<_> =
+        programs.iter().map(|program| (program.row.clone(), Vec::new())).collect();
     for _ in 0..rounds {
-        for (outcomes, program) in outcomes.iter_mut().zip(programs) {
+        for ((_, outcomes), program) in outcomes.iter_mut().zip(programs) {
             outcomes.extend(program.run(&[], load));
         }
     }
     outcomes
+}
+
+fn costs(outcomes: &[(Row, Vec<Outcome>)], value: impl Fn(&Outcome) -> f64) -> Costs {
+    outcomes.iter().map(|(row, of)| (row.clone(), of.iter().map(&value).collect())).collect()
 }
 
 /// Counts the calls of `brk` for each message, in a run that is not timed: strace writes a line for
@@ -117,25 +116,21 @@ fn traced(program: &Program, load: &Load) -> Option<f64> {
 /// lets the next message go: the same rate for all.
 pub(super) fn latency(effort: &Effort) -> Vec<Table> {
     let programs = Program::asked("serve", effort);
-    let rows: Vec<Row> = programs.iter().map(|program| program.row).collect();
-    let (rounds, seconds) = if effort.is_quick { (1, 0.5) } else { (5, 2.0) };
     let mut tables = Vec::new();
     for &size in effort.sizes(&[16, 1 << 10], &[16]) {
         let load = Load { connections: 100, size, window: 1, seconds: 0.4, ..Load::default() };
         let raw = programs.iter().position(|program| program.is_raw).expect("a raw echo");
-        let speeds = run(&programs[raw..=raw], &load, 3).concat();
-        let speeds = speeds.iter().map(|outcome| outcome.messages / outcome.seconds);
-        let rate = median(&speeds.collect::<Vec<_>>()) / 2.0;
+        let speeds = run(&programs[raw..=raw], &load, 3);
+        let speeds = costs(&speeds, |outcome| outcome.messages / outcome.seconds);
+        let rate = median(&speeds[0].1) / 2.0;
+        let seconds = effort.pick(2.0, 0.5);
         let load = Load { rate: Some(rate), window: 16, seconds, ..load };
-        let outcomes = run(&programs, &load, rounds);
+        let outcomes = run(&programs, &load, effort.pick(5, 1));
         let title = format!("{}, 100 connections, {rate:.0} messages a second", size_text(size));
         let mut table = Table::new(title, "µs");
         for (index, quantile) in QUANTILES.iter().enumerate() {
-            let of = |outcomes: &Vec<Outcome>| {
-                outcomes.iter().map(|outcome| outcome.latencies[index]).collect()
-            };
-            let values: Vec<_> = outcomes.iter().map(of).collect();
-            table.add(&format!("p{}", quantile * 100.0), &rows, &values, Beside::Limit);
+            let costs = costs(&outcomes, |outcome| outcome.latencies[index]);
+            table.add(&format!("p{}", quantile * 100.0), &costs, Beside::Limit);
         }
         tables.push(table.print());
     }

@@ -6,13 +6,13 @@ use fastwebsockets::{FragmentCollector, Frame, OpCode, Payload, Role as TheirRol
 use tokio::net::TcpStream;
 
 use crate::contestant::{
-    Contestant, End, Endpoint, Role, Transport, Tuning, endpoint, flushing, plain,
+    Contestant, End, Endpoint, Look, Role, Transport, Tuning, endpoint, flushing, plain,
 };
 use crate::memory::Memory;
 use crate::wire::Kind;
 
 pub(super) static ROWS: [Contestant; 1] = [Contestant {
-    task: Some(|memory| Box::pin(plain::<_, Socket<_>>(memory, Tuning::Memory))),
+    task: Some(|memory| Box::pin(plain(Socket::open(memory, Role::Server, Tuning::Memory)))),
     server: flushing::<Socket<TcpStream>>(),
     ..endpoint::<Socket<Memory>>("fastwebsockets", "owned", "slice")
 }];
@@ -28,29 +28,27 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
     }
 
     async fn next(&mut self) -> Result<Frame<'static>, End> {
-        loop {
-            let frame = self.0.read_frame().await.map_err(|_| End::Failed)?;
-            match frame.opcode {
-                OpCode::Binary | OpCode::Text => return Ok(frame),
-                OpCode::Close => return Err(End::Closed),
-                OpCode::Continuation | OpCode::Ping | OpCode::Pong => {}
-            }
+        Ok(self.0.read_frame().await?)
+    }
+
+    fn look<'a>(&'a self, frame: &'a Frame<'static>) -> Look<'a> {
+        match frame.opcode {
+            OpCode::Binary => Look::Message(Kind::Binary, &frame.payload),
+            OpCode::Text => Look::Message(Kind::Text, &frame.payload),
+            OpCode::Close => Look::Close,
+            OpCode::Continuation | OpCode::Ping | OpCode::Pong => Look::Control,
         }
     }
 
-    fn show<'a>(&'a self, frame: &'a Frame<'static>) -> (Kind, &'a [u8]) {
-        (Kind::text_if(frame.opcode == OpCode::Text), &frame.payload)
+    async fn feed(&mut self, frame: Frame<'static>) -> Result<(), End> {
+        Ok(self.0.write_frame(frame).await?)
     }
 
-    async fn feed(&mut self, frame: Frame<'static>) -> Option<()> {
-        self.0.write_frame(frame).await.ok()
+    async fn send(&mut self, payload: &Bytes) -> Result<(), End> {
+        Ok(self.0.write_frame(Frame::binary(Payload::Borrowed(payload))).await?)
     }
 
-    async fn send(&mut self, payload: &Bytes) -> Option<()> {
-        self.0.write_frame(Frame::binary(Payload::Borrowed(payload))).await.ok()
-    }
-
-    async fn flush(&mut self) -> Option<()> {
-        Some(())
+    async fn flush(&mut self) -> Result<(), End> {
+        Ok(())
     }
 }

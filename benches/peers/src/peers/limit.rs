@@ -8,49 +8,51 @@ use std::io::{IoSlice, Write};
 
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use crate::contestant::{Contestant, End, Pull, Role, Run, Seen, Task};
+use crate::contestant::{Contestant, End, Role, Run, Seen, Task, Tuning};
 use crate::ideal::{Output, parse, put_header, xor};
 use crate::memory::Memory;
 use crate::wire::Kind;
 
 pub(super) static ROWS: [Contestant; 2] = [
     Contestant {
-        open: Some(|memory, role, _| match role {
-            Role::Client => Loops::<Lent<false>>::open(memory, Large::Mask),
-            Role::Server => Loops::<Lent<true>>::open(memory, Large::Write),
-        }),
+        open: Some(open::<false>),
         receives: Some("lent"),
         sends: Some("slice"),
-        task: Some(serve),
+        task: Some(|memory| {
+            serve(memory, |output, first, payload| {
+                put_header(output, first, payload.len(), None);
+                output.extend_from_slice(payload);
+            })
+        }),
         ..Contestant::new("limit")
     },
     Contestant {
-        open: Some(|memory, role, _| match role {
-            Role::Client => Loops::<Owned<false>>::open(memory, Large::Mask),
-            Role::Server => Loops::<Owned<true>>::open(memory, Large::Refer),
-        }),
+        open: Some(open::<true>),
         receives: Some("owned"),
         sends: Some("bytes"),
         ..Contestant::new("limit")
     },
 ];
 
-/// A receive buffer and the loop that empties it: parse the header, unmask in place, call.
-pub(super) trait Frames {
-    /// Whether a message is given away.
-    const OWNED: bool;
-
-    /// Reads; returns whether anything came.
-    fn fill(&mut self, memory: &mut Memory) -> bool;
-
-    /// Calls with the first byte and the payload of each frame, for as long as it is asked to.
-    fn receive(&mut self, call: impl FnMut(u8, &[u8]) -> bool);
+fn open<const OWNED: bool>(memory: Memory, role: Role, _: Tuning) -> Box<dyn Run> {
+    let (message, output) = (Vec::new(), Output::default());
+    let large = if OWNED { Large::Refer } else { Large::Write };
+    match role {
+        Role::Client => {
+            let (input, large) = (Input::<OWNED, false>::default(), Large::Mask);
+            Box::new(Loops { memory, input, message, output, large })
+        }
+        Role::Server => {
+            let input = Input::<OWNED, true>::default();
+            Box::new(Loops { memory, input, message, output, large })
+        }
+    }
 }
 
 /// The loops, and where fragments are put together.
-struct Loops<F> {
+struct Loops<const OWNED: bool, const MASKED: bool> {
     memory: Memory,
-    frames: F,
+    input: Input<OWNED, MASKED>,
     message: Vec<u8>,
     output: Output,
     large: Large,
@@ -67,12 +69,12 @@ enum Large {
     Write,
 }
 
-impl<F: Frames> Pull for Loops<F> {
-    fn pull(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<(), End> {
-        let Self { memory, frames, message, .. } = self;
+impl<const OWNED: bool, const MASKED: bool> Run for Loops<OWNED, MASKED> {
+    fn receive(&mut self, messages: usize, seen: &mut Seen) -> Result<(), End> {
+        let Self { memory, input, message, .. } = self;
         let (mut left, mut kind) = (messages, Kind::Binary);
         loop {
-            frames.receive(|first, payload| {
+            input.receive(|first, payload| {
                 if first & 0xf != 0 {
                     kind = Kind::text_if(first & 0xf == 1);
                 }
@@ -89,8 +91,8 @@ impl<F: Frames> Pull for Loops<F> {
                 if kind == Kind::Text {
                     simdutf8::basic::from_utf8(payload).unwrap();
                 }
-                take(kind, payload);
-                if F::OWNED && message.capacity() > 0 {
+                seen.take(kind, payload);
+                if OWNED && message.capacity() > 0 {
                     *message = Vec::new();
                 }
                 message.clear();
@@ -100,14 +102,8 @@ impl<F: Frames> Pull for Loops<F> {
             if left == 0 {
                 return Ok(());
             }
-            assert!(frames.fill(memory));
+            assert!(input.fill(memory));
         }
-    }
-}
-
-impl<F: Frames + Default + 'static> Run for Loops<F> {
-    fn receive(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
-        self.pull_to(messages, seen)
     }
 
     fn send(&mut self, payload: &Bytes, messages: usize) {
@@ -131,12 +127,7 @@ impl<F: Frames + Default + 'static> Run for Loops<F> {
     }
 }
 
-impl<F: Frames + Default + 'static> Loops<F> {
-    fn open(memory: Memory, large: Large) -> Box<dyn Run> {
-        let (frames, message, output) = (F::default(), Vec::new(), Output::default());
-        Box::new(Self { memory, frames, message, output, large })
-    }
-
+impl<const OWNED: bool, const MASKED: bool> Loops<OWNED, MASKED> {
     fn write(&mut self) {
         let mut from = 0;
         for (at, shared) in &self.output.shared {
@@ -153,8 +144,12 @@ impl<F: Frames + Default + 'static> Loops<F> {
 }
 
 /// Serves a connection as an event loop does that was written by hand: its buffers are the loop's,
-/// and a connection holds the beginning of a message that is not whole.
-fn serve(mut memory: Memory) -> Task {
+/// and a connection holds the beginning of a message that is not whole. Each frame is answered by
+/// what `reply` appends.
+pub(super) fn serve(
+    mut memory: Memory,
+    mut reply: impl FnMut(&mut Vec<u8>, u8, &[u8]) + 'static,
+) -> Task {
     let mut rest = Vec::new();
     Box::pin(poll_fn(move |_| {
         BUFFERS.with_borrow_mut(|(input, output)| {
@@ -162,8 +157,7 @@ fn serve(mut memory: Memory) -> Task {
             rest.clear();
             while input.fill(&mut memory) {
                 input.receive(|first, payload| {
-                    put_header(output, first, payload.len(), None);
-                    output.extend_from_slice(payload);
+                    reply(output, first, payload);
                     true
                 });
             }
@@ -177,27 +171,28 @@ fn serve(mut memory: Memory) -> Task {
     }))
 }
 
-/// The payload is shown where it lies.
+/// A receive buffer and the loop that empties it: parse the header, unmask in place, call. The
+/// payload is shown where it lies, or is owned: split off the buffer, without a copy.
 #[derive(Default)]
-pub(super) struct Lent<const MASKED: bool> {
-    bytes: Vec<u8>,
-    /// `start <= bytes.len()`
+struct Input<const OWNED: bool, const MASKED: bool> {
+    bytes: BytesMut,
+    /// Where frames begin that are lent; `start <= bytes.len()`.
     start: usize,
 }
 
-impl<const MASKED: bool> Frames for Lent<MASKED> {
-    const OWNED: bool = false;
-
+impl<const OWNED: bool, const MASKED: bool> Input<OWNED, MASKED> {
+    /// Reads; returns whether anything came.
     fn fill(&mut self, memory: &mut Memory) -> bool {
         let room = room::<MASKED>(&self.bytes[self.start..]);
         if self.bytes.capacity() - self.bytes.len() < room {
-            self.bytes.drain(..self.start);
+            self.bytes.advance(self.start);
             self.start = 0;
             self.bytes.reserve(room);
         }
         memory.read_into(&mut (&mut self.bytes).limit(room)).is_some()
     }
 
+    /// Calls with the first byte and the payload of each frame, for as long as it is asked to.
     fn receive(&mut self, mut call: impl FnMut(u8, &[u8]) -> bool) {
         while let Some((header, len, key)) = head::<MASKED>(&self.bytes[self.start..]) {
             let first = self.bytes[self.start];
@@ -206,48 +201,20 @@ impl<const MASKED: bool> Frames for Lent<MASKED> {
             if MASKED {
                 xor(payload, key);
             }
-            self.start = from + len;
-            if !call(first, payload) {
+            let goes_on = if OWNED {
+                self.bytes.advance(header);
+                call(first, &self.bytes.split_to(len).freeze())
+            } else {
+                self.start = from + len;
+                call(first, payload)
+            };
+            if !goes_on {
                 return;
             }
         }
         if self.start == self.bytes.len() {
             self.bytes.clear();
             self.start = 0;
-        }
-    }
-}
-
-/// Messages own their payload: it is split off the buffer, without a copy.
-#[derive(Default)]
-struct Owned<const MASKED: bool> {
-    bytes: BytesMut,
-}
-
-impl<const MASKED: bool> Frames for Owned<MASKED> {
-    const OWNED: bool = true;
-
-    fn fill(&mut self, memory: &mut Memory) -> bool {
-        let room = room::<MASKED>(&self.bytes);
-        self.bytes.reserve(room);
-        memory.read_into(&mut (&mut self.bytes).limit(room)).is_some()
-    }
-
-    fn receive(&mut self, mut call: impl FnMut(u8, &[u8]) -> bool) {
-        while let Some((header, len, key)) = head::<MASKED>(&self.bytes) {
-            if self.bytes.len() < header + len {
-                self.bytes.reserve(header + len - self.bytes.len());
-                return;
-            }
-            let first = self.bytes[0];
-            self.bytes.advance(header);
-            let mut payload = self.bytes.split_to(len);
-            if MASKED {
-                xor(&mut payload, key);
-            }
-            if !call(first, &payload.freeze()) {
-                return;
-            }
         }
     }
 }
@@ -278,7 +245,7 @@ fn room<const MASKED: bool>(bytes: &[u8]) -> usize {
 
 thread_local! {
     /// What is received and what is sent, of the connection that is being served.
-    static BUFFERS: RefCell<(Lent<true>, Vec<u8>)> = RefCell::default();
+    static BUFFERS: RefCell<(Input<false, true>, Vec<u8>)> = RefCell::default();
 }
 
 /// How much is read at once, and how much waits before it is written.

@@ -15,14 +15,8 @@ mod yawc;
 pub(crate) mod zlib;
 
 use crate::contestant::Contestant;
-use crate::rounds::Effort;
 
-/// Returns those that are asked for; the limits come first.
-pub(crate) fn asked(effort: &Effort) -> impl Iterator<Item = &'static Contestant> {
-    all().filter(|contestant| effort.includes(contestant.name))
-}
-
-/// Returns all that take part.
+/// Returns all that take part; the limits come first.
 pub(crate) fn all() -> impl Iterator<Item = &'static Contestant> {
     let peers: [&[Contestant]; 13] = [
         &limit::ROWS,

@@ -4,7 +4,7 @@
 use bytes::{Buf, BufMut, Bytes};
 use nexus_web::ws::{FrameReader, FrameWriter, Message, Role as TheirRole};
 
-use crate::contestant::{Contestant, End, Role, Tuning};
+use crate::contestant::{Contestant, End, Role, Seen, Tuning};
 use crate::machine::{Machine, machine, server};
 use crate::wire::Kind;
 
@@ -14,32 +14,16 @@ pub(super) static ROWS: [Contestant; 1] =
 struct Nexus {
     reader: FrameReader,
     writer: FrameWriter,
-    output: Output,
-}
-
-/// What was encoded; the memory stays initialised.
-#[derive(Default)]
-struct Output {
-    bytes: Vec<u8>,
+    /// What was encoded, up to `end`; the memory stays initialised.
+    output: Vec<u8>,
     end: usize,
-}
-
-impl Output {
-    /// Returns room for so many bytes, of which `put` takes some.
-    fn put(&mut self, room: usize, put: impl FnOnce(&mut [u8]) -> usize) {
-        if self.bytes.len() - self.end < room {
-            self.bytes.resize((self.end + room).next_power_of_two(), 0);
-        }
-        self.end += put(&mut self.bytes[self.end..]);
-    }
 }
 
 impl Machine for Nexus {
     fn new(role: Role, tuning: Tuning) -> Self {
         let role = role.pick(TheirRole::Client, TheirRole::Server);
-        let capacity = if tuning == Tuning::Memory { 8 << 10 } else { 64 << 10 };
-        let reader = FrameReader::builder().role(role).buffer_capacity(capacity).build();
-        Self { reader, writer: FrameWriter::new(role), output: Output::default() }
+        let reader = FrameReader::builder().role(role).buffer_capacity(tuning.capacity()).build();
+        Self { reader, writer: FrameWriter::new(role), output: Vec::new(), end: 0 }
     }
 
     fn input(&mut self) -> impl BufMut + Send {
@@ -53,14 +37,14 @@ impl Machine for Nexus {
         self.reader.filled(len);
     }
 
-    fn receive(&mut self, most: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<usize, End> {
+    fn receive(&mut self, most: usize, seen: &mut Seen) -> Result<usize, End> {
         let mut count = 0;
         while count < most
-            && let Some(message) = self.reader.next().map_err(|_| End::Failed)?
+            && let Some(message) = self.reader.next()?
         {
             match message {
-                Message::Binary(payload) => take(Kind::Binary, payload),
-                Message::Text(text) => take(Kind::Text, text.as_bytes()),
+                Message::Binary(payload) => seen.take(Kind::Binary, payload),
+                Message::Text(text) => seen.take(Kind::Text, text.as_bytes()),
                 Message::Close(_) => return Err(End::Closed),
                 Message::Ping(_) | Message::Pong(_) => continue,
             }
@@ -69,43 +53,41 @@ impl Machine for Nexus {
         Ok(count)
     }
 
-    fn echo(&mut self) -> Result<usize, End> {
-        let Self { reader, writer, output } = self;
-        let mut count = 0;
-        while let Some(message) = reader.next().map_err(|_| End::Failed)? {
-            let room = writer.max_encoded_len(message.as_bytes().len());
-            match message {
-                Message::Binary(payload) => {
-                    output.put(room, |room| writer.encode_binary(payload, room));
-                }
-                Message::Text(text) => {
-                    output.put(room, |room| writer.encode_text(text.as_bytes(), room));
-                }
+    fn echo(&mut self) -> Result<(), End> {
+        while let Some(message) = self.reader.next()? {
+            let len = message.as_bytes().len();
+            let room = room(&mut self.output, self.end, self.writer.max_encoded_len(len));
+            self.end += match message {
+                Message::Binary(payload) => self.writer.encode_binary(payload, room),
+                Message::Text(text) => self.writer.encode_text(text.as_bytes(), room),
                 Message::Close(_) => return Err(End::Closed),
-                Message::Ping(_) | Message::Pong(_) => {}
-            }
-            count += 1;
+                Message::Ping(_) | Message::Pong(_) => 0,
+            };
         }
-        Ok(count)
+        Ok(())
     }
 
     fn send(&mut self, payload: &Bytes) -> bool {
-        if self.output.end >= WRITE {
-            return false;
+        let has_room = self.end < WRITE;
+        if has_room {
+            let len = self.writer.max_encoded_len(payload.len());
+            self.end += self.writer.encode_binary(payload, room(&mut self.output, self.end, len));
         }
-        let room = self.writer.max_encoded_len(payload.len());
-        self.output.put(room, |room| self.writer.encode_binary(payload, room));
-        true
+        has_room
     }
 
     fn output(&mut self) -> Option<impl Buf + Send> {
-        let output = &self.output.bytes[..self.output.end];
-        (!output.is_empty()).then_some(output)
+        let end = core::mem::take(&mut self.end);
+        (end > 0).then_some(&self.output[..end])
     }
+}
 
-    fn written(&mut self, _: usize) {
-        self.output.end = 0;
+/// Returns what follows what was encoded: at least so many bytes.
+fn room(output: &mut Vec<u8>, end: usize, len: usize) -> &mut [u8] {
+    if output.len() - end < len {
+        output.resize((end + len).next_power_of_two(), 0);
     }
+    &mut output[end..]
 }
 
 /// How much waits before it is written.

@@ -1,6 +1,6 @@
 //! The limits over sockets: bytes for bytes without frames, and frames without anything else.
 
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -15,7 +15,7 @@ pub(super) static ROWS: [Contestant; 4] = [
         ..Contestant::new("limit: raw TCP, tokio")
     },
     Contestant {
-        server: Some(Start::Blocking(blocking_bytes)),
+        server: Some(Start::Blocking(|stream| drop(blocking_bytes(stream)))),
         is_raw: true,
         ..Contestant::new("limit: raw TCP, blocking")
     },
@@ -24,58 +24,54 @@ pub(super) static ROWS: [Contestant; 4] = [
         ..Contestant::new("limit: frames, tokio")
     },
     Contestant {
-        server: Some(Start::Blocking(blocking_frames)),
+        server: Some(Start::Blocking(|stream| drop(blocking_frames(stream)))),
         ..Contestant::new("limit: frames, blocking")
     },
 ];
 
 /// An idle connection holds no buffer.
-async fn bytes(mut stream: TcpStream) {
-    while stream.readable().await.is_ok() {
-        let mut buf = Vec::with_capacity(READ);
-        match stream.read_buf(&mut buf).await {
-            Ok(1..) if stream.write_all(&buf).await.is_ok() => {}
-            _ => return,
-        }
-    }
-}
-
-fn blocking_bytes(mut stream: std::net::TcpStream) {
-    let mut buf = vec![0; READ];
-    while let Ok(len @ 1..) = stream.read(&mut buf) {
-        if stream.write_all(&buf[..len]).is_err() {
-            return;
-        }
-    }
-}
-
-async fn frames(mut stream: TcpStream) {
-    let (mut input, mut output) = (Vec::new(), Vec::new());
+async fn bytes(mut stream: TcpStream) -> io::Result<()> {
     loop {
-        input.reserve(READ);
-        let Ok(1..) = stream.read_buf(&mut input).await else { return };
-        reply(&mut input, &mut output);
-        if stream.write_all(&output).await.is_err() {
-            return;
+        stream.readable().await?;
+        let mut buf = Vec::with_capacity(READ);
+        if stream.read_buf(&mut buf).await? == 0 {
+            return Ok(());
         }
-        output.clear();
+        stream.write_all(&buf).await?;
     }
 }
 
-fn blocking_frames(mut stream: std::net::TcpStream) {
+fn blocking_bytes(mut stream: std::net::TcpStream) -> io::Result<()> {
+    let mut buf = vec![0; READ];
+    while let len @ 1.. = stream.read(&mut buf)? {
+        stream.write_all(&buf[..len])?;
+    }
+    Ok(())
+}
+
+async fn frames(mut stream: TcpStream) -> io::Result<()> {
+    let (mut input, mut output) = (Vec::with_capacity(READ), Vec::new());
+    while let 1.. = stream.read_buf(&mut input).await? {
+        reply(&mut input, &mut output);
+        stream.write_all(&output).await?;
+        input.reserve(READ);
+    }
+    Ok(())
+}
+
+fn blocking_frames(mut stream: std::net::TcpStream) -> io::Result<()> {
     let (mut buf, mut input, mut output) = (vec![0; READ], Vec::new(), Vec::new());
-    while let Ok(len @ 1..) = stream.read(&mut buf) {
+    while let len @ 1.. = stream.read(&mut buf)? {
         input.extend_from_slice(&buf[..len]);
         reply(&mut input, &mut output);
-        if stream.write_all(&output).is_err() {
-            return;
-        }
-        output.clear();
+        stream.write_all(&output)?;
     }
+    Ok(())
 }
 
-/// Takes all frames that are whole out of `input`, and appends the answers.
+/// Takes all frames that are whole out of `input`, and puts the answers in `output`.
 fn reply(input: &mut Vec<u8>, output: &mut Vec<u8>) {
+    output.clear();
     let mut from = 0;
     while let Some((header, len, key)) = parse(&input[from..]) {
         let first = input[from];

@@ -9,7 +9,7 @@ use sanswire::{Commands, Config, Connection, Event, Message, Prepared};
 use tokio::net::TcpStream;
 
 use crate::contestant::{
-    Contestant, End, Pull, Role, Run, Seen, Start, Takeover, Transport, Tuning,
+    Contestant, End, Role, Run, Seen, Start, Takeover, Task, Transport, Tuning,
 };
 use crate::machine::{Driven, Machine, machine};
 use crate::memory::{self, Memory};
@@ -17,7 +17,7 @@ use crate::wire::Kind;
 
 pub(super) static ROWS: [Contestant; 7] = [
     Contestant {
-        deflate: Some(|memory, takeover| Box::new(deflating(memory, takeover))),
+        deflate: Some(deflating),
         server: Some(Start::Tokio(|stream, _| drop(tokio::spawn(plain(stream))))),
         ..machine::<Core<false>>("sanswire", "lent", "slice")
     },
@@ -35,7 +35,7 @@ pub(super) static ROWS: [Contestant; 7] = [
         open: Some(|memory, role, _| Box::new(Tokio::<true>(open(memory, role)))),
         receives: Some("owned"),
         sends: Some("bytes"),
-        task: Some(|memory| Box::pin(async { gathered(memory).await.unwrap() })),
+        task: Some(|memory| Box::pin(gathered(memory))),
         ..Contestant::new("sanswire, tokio")
     },
     Contestant {
@@ -61,19 +61,20 @@ fn connection(role: Role) -> Connection {
 }
 
 /// Shows an event if it is a message; returns whether it is one.
-fn lend(event: Event<'_>, mut take: impl FnMut(Kind, &[u8])) -> bool {
+fn lend(event: Event<'_>, seen: &mut Seen) -> bool {
     match event {
-        Event::Binary(payload) => take(Kind::Binary, &payload),
-        Event::Text(text) => take(Kind::Text, text.as_bytes()),
+        Event::Binary(payload) => seen.take(Kind::Binary, &payload),
+        Event::Text(text) => seen.take(Kind::Text, text.as_bytes()),
         Event::Chunk(_) | Event::Closed(_) | Event::Ping(_) | Event::Pong(_) | _ => return false,
     }
     true
 }
 
-fn show(message: &Message) -> (Kind, &[u8]) {
+/// Shows a message that was given away.
+fn take(message: &Message, seen: &mut Seen) {
     match message {
-        Message::Binary(payload) => (Kind::Binary, payload),
-        Message::Text(text) => (Kind::Text, text.as_bytes()),
+        Message::Binary(payload) => seen.take(Kind::Binary, payload),
+        Message::Text(text) => seen.take(Kind::Text, text.as_bytes()),
     }
 }
 
@@ -91,30 +92,26 @@ impl<const OWNED: bool> Machine for Core<OWNED> {
         input
     }
 
-    fn receive(&mut self, most: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<usize, End> {
+    fn receive(&mut self, most: usize, seen: &mut Seen) -> Result<usize, End> {
         let mut count = 0;
         while count < most
-            && let Some((event, _)) = self.0.poll_event().map_err(|_| End::Failed)?
+            && let Some((event, _)) = self.0.poll_event()?
         {
-            if OWNED {
-                let Some(message) = event.into_message() else { continue };
-                let (kind, payload) = show(&message);
-                take(kind, payload);
+            if !OWNED {
+                count += usize::from(lend(event, seen));
+            } else if let Some(message) = event.into_message() {
+                take(&message, seen);
                 count += 1;
-            } else {
-                count += usize::from(lend(event, &mut take));
             }
         }
         Ok(count)
     }
 
-    fn echo(&mut self) -> Result<usize, End> {
-        let mut count = 0;
-        while let Some((event, mut commands)) = self.0.poll_event().map_err(|_| End::Failed)? {
+    fn echo(&mut self) -> Result<(), End> {
+        while let Some((event, mut commands)) = self.0.poll_event()? {
             reply(event, &mut commands);
-            count += 1;
         }
-        Ok(count)
+        Ok(())
     }
 
     fn send(&mut self, payload: &Bytes) -> bool {
@@ -140,30 +137,21 @@ fn open<S: Transport>(stream: S, role: Role) -> io::tokio::WebSocket<S> {
 
 struct Tokio<const OWNED: bool>(io::tokio::WebSocket<Memory>);
 
-impl<const OWNED: bool> Pull for Tokio<OWNED> {
-    fn pull(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<(), End> {
+impl<const OWNED: bool> Run for Tokio<OWNED> {
+    fn receive(&mut self, messages: usize, seen: &mut Seen) -> Result<(), End> {
         memory::run(async {
             let mut left = messages;
             while left > 0 {
                 if OWNED {
-                    let message = self.0.recv().await.map_err(|_| End::Failed)?;
-                    let message = message.ok_or(End::Closed)?;
-                    let (kind, payload) = show(&message);
-                    take(kind, payload);
+                    take(&self.0.recv().await?.ok_or(End::Closed)?, seen);
                     left -= 1;
                 } else {
-                    let is_message = self.0.recv_with(|event, _| lend(event, &mut take)).await;
-                    left -= usize::from(is_message.map_err(|_| End::Failed)?.ok_or(End::Closed)?);
+                    let is_message = self.0.recv_with(|event, _| lend(event, seen)).await?;
+                    left -= usize::from(is_message.ok_or(End::Closed)?);
                 }
             }
             Ok(())
         })
-    }
-}
-
-impl<const OWNED: bool> Run for Tokio<OWNED> {
-    fn receive(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
-        self.pull_to(messages, seen)
     }
 
     fn send(&mut self, payload: &Bytes, messages: usize) {
@@ -185,23 +173,15 @@ impl<const OWNED: bool> Blocking<OWNED> {
 }
 
 impl<const OWNED: bool> Run for Blocking<OWNED> {
-    fn receive(&mut self, messages: usize, seen: Seen<'_>) -> Result<(), End> {
-        self.pull_to(messages, seen)
-    }
-}
-
-impl<const OWNED: bool> Pull for Blocking<OWNED> {
-    fn pull(&mut self, messages: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<(), End> {
+    fn receive(&mut self, messages: usize, seen: &mut Seen) -> Result<(), End> {
         let mut left = messages;
         while left > 0 {
             if OWNED {
-                let message = self.0.recv().map_err(|_| End::Failed)?.ok_or(End::Closed)?;
-                let (kind, payload) = show(&message);
-                take(kind, payload);
+                take(&self.0.recv()?.ok_or(End::Closed)?, seen);
                 left -= 1;
             } else {
-                let is_message = self.0.recv_with(|event, _| lend(event, &mut take));
-                left -= usize::from(is_message.map_err(|_| End::Failed)?.ok_or(End::Closed)?);
+                let is_message = self.0.recv_with(|event, _| lend(event, seen))?;
+                left -= usize::from(is_message.ok_or(End::Closed)?);
             }
         }
         Ok(())
@@ -229,20 +209,19 @@ impl Run for Preparing {
     }
 }
 
-fn deflating(memory: Memory, takeover: Takeover) -> Driven<Core<false>> {
+fn deflating(memory: Memory, takeover: Takeover) -> Task {
     let takeover = match takeover {
         Takeover::Keep => extension::Takeover::Keep,
         Takeover::Reset => extension::Takeover::Reset,
     };
     let config = DeflateConfig::default().takeover(takeover).peer_takeover(takeover);
     let (agreed, _) = Deflate::accept(&config, &[Deflate::offer(&config)]).unwrap();
-    let mut driven = Driven::<Core<false>>::new(memory, Role::Server, Tuning::Speed);
-    driven.machine = Core(connection(Role::Server).with_deflate(agreed));
-    driven
+    let machine = Core::<false>(connection(Role::Server).with_deflate(agreed));
+    Driven { memory, machine }.task(|_| {})
 }
 
 /// The loop that everybody writes first.
-async fn plain(stream: TcpStream) -> Result<(), sanswire::Error> {
+async fn plain(stream: TcpStream) -> Result<(), End> {
     let mut socket = open(stream, Role::Server);
     while let Some(message) = socket.recv().await? {
         socket.send(message).await?;
@@ -251,8 +230,8 @@ async fn plain(stream: TcpStream) -> Result<(), sanswire::Error> {
 }
 
 /// Replies are queued while the event is held, and leave together before a read would wait.
-async fn gathered<S: Transport>(stream: S) -> Result<(), sanswire::Error> {
-    open(stream, Role::Server).run(reply).await
+async fn gathered<S: Transport>(stream: S) -> Result<(), End> {
+    Ok(open(stream, Role::Server).run(reply).await?)
 }
 
 /// Answers a message while it is lent: small ones are copied, large ones handed on. There is room

@@ -9,8 +9,8 @@ use sockudo_ws::{
 use tokio::net::TcpStream;
 
 use crate::contestant::{
-    Contestant, Data, End, Open, Over, Role, Sinking, Takeover, Transport, Tuning, endpoint,
-    flushing, gathering,
+    self, Contestant, End, Look, Open, Role, Seen, Sinking, Takeover, Task, Transport, Tuning,
+    endpoint, flushing, gathered, gathering,
 };
 use crate::machine::{Machine, machine, server};
 use crate::memory::Memory;
@@ -20,7 +20,7 @@ type Socket<S> = Sinking<WebSocketStream<S>>;
 
 pub(super) static ROWS: [Contestant; 3] = [
     Contestant {
-        deflate: Some(|memory, takeover| Box::new(Over(deflating(memory, takeover)))),
+        deflate: Some(deflating),
         server: flushing::<Socket<TcpStream>>(),
         ..endpoint::<Socket<Memory>>("sockudo-ws", "owned", "bytes")
     },
@@ -44,17 +44,14 @@ impl<S: Transport> Open<S> for WebSocketStream<S> {
     }
 }
 
-impl Data for Message {
-    fn data(&self) -> Option<(Kind, &[u8])> {
+impl contestant::Message for Message {
+    fn look(&self) -> Look<'_> {
         match self {
-            Self::Binary(payload) => Some((Kind::Binary, payload)),
-            Self::Text(text) => Some((Kind::Text, text)),
-            Self::Close(_) | Self::Ping(_) | Self::Pong(_) => None,
+            Self::Binary(payload) => Look::Message(Kind::Binary, payload),
+            Self::Text(text) => Look::Message(Kind::Text, text),
+            Self::Close(_) => Look::Close,
+            Self::Ping(_) | Self::Pong(_) => Look::Control,
         }
-    }
-
-    fn is_close(&self) -> bool {
-        self.is_close()
     }
 
     fn binary(payload: Bytes) -> Self {
@@ -68,14 +65,14 @@ impl Open<Memory> for CompressedWebSocketStream<Memory> {
     }
 }
 
-fn deflating(memory: Memory, takeover: Takeover) -> Sinking<CompressedWebSocketStream<Memory>> {
+fn deflating(memory: Memory, takeover: Takeover) -> Task {
     let deflate = DeflateConfig {
         server_no_context_takeover: takeover == Takeover::Reset,
         client_no_context_takeover: takeover == Takeover::Reset,
         compression_level: 6,
         ..DeflateConfig::default()
     };
-    Sinking(CompressedWebSocketStream::server(memory, config(), deflate))
+    Box::pin(gathered(Sinking(CompressedWebSocketStream::server(memory, config(), deflate))))
 }
 
 /// The machine with its buffers, and messages that wait.
@@ -92,7 +89,7 @@ impl Bare {
     fn process(&mut self) -> Result<(), End> {
         self.messages.clear();
         self.shown = 0;
-        self.protocol.process_into(&mut self.input, &mut self.messages).map_err(|_| End::Failed)
+        Ok(self.protocol.process_into(&mut self.input, &mut self.messages)?)
     }
 }
 
@@ -109,35 +106,33 @@ impl Machine for Bare {
         &mut self.input
     }
 
-    fn receive(&mut self, most: usize, mut take: impl FnMut(Kind, &[u8])) -> Result<usize, End> {
+    fn receive(&mut self, most: usize, seen: &mut Seen) -> Result<usize, End> {
         if self.shown == self.messages.len() {
             self.process()?;
         }
         let mut count = 0;
-        for message in &self.messages[self.shown..] {
-            if count == most {
-                break;
-            }
+        while count < most
+            && let Some(message) = self.messages.get(self.shown)
+        {
             self.shown += 1;
-            match message.data() {
-                Some((kind, payload)) => {
-                    take(kind, payload);
+            match contestant::Message::look(message) {
+                Look::Close => return Err(End::Closed),
+                Look::Control => {}
+                Look::Message(kind, payload) => {
+                    seen.take(kind, payload);
                     count += 1;
                 }
-                None if message.is_close() => return Err(End::Closed),
-                None => {}
             }
         }
         Ok(count)
     }
 
-    fn echo(&mut self) -> Result<usize, End> {
+    fn echo(&mut self) -> Result<(), End> {
         self.process()?;
-        let count = self.messages.len();
         for message in self.messages.drain(..) {
-            self.protocol.encode_message(&message, &mut self.output).map_err(|_| End::Failed)?;
+            self.protocol.encode_message(&message, &mut self.output)?;
         }
-        Ok(count)
+        Ok(())
     }
 
     fn send(&mut self, payload: &Bytes) -> bool {
@@ -148,11 +143,6 @@ impl Machine for Bare {
 
     fn output(&mut self) -> Option<impl Buf + Send> {
         (!self.output.is_empty()).then_some(&mut self.output)
-    }
-
-    fn written(&mut self, _: usize) {
-        // Its memory can be used again.
-        self.output.clear();
     }
 
     fn idle(&mut self) {

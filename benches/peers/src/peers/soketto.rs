@@ -10,13 +10,13 @@ use tokio::net::TcpStream;
 use tokio_util::compat::{Compat, TokioAsyncReadCompatExt};
 
 use crate::contestant::{
-    Contestant, End, Endpoint, Role, Transport, Tuning, endpoint, flushing, plain,
+    Contestant, End, Endpoint, Look, Role, Transport, Tuning, endpoint, flushing, plain,
 };
 use crate::memory::Memory;
 use crate::wire::Kind;
 
 pub(super) static ROWS: [Contestant; 1] = [Contestant {
-    task: Some(|memory| Box::pin(plain::<_, Socket<_>>(memory, Tuning::Memory))),
+    task: Some(|memory| Box::pin(plain(Socket::open(memory, Role::Server, Tuning::Memory)))),
     server: flushing::<Socket<TcpStream>>(),
     ..endpoint::<Socket<Memory>>("soketto", "lent", "slice")
 }];
@@ -32,49 +32,49 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
     type Message = Kind;
 
     fn open(stream: S, role: Role, tuning: Tuning) -> Self {
-        let capacity = if tuning == Tuning::Memory { 8 << 10 } else { 64 << 10 };
-        let mode = role.pick(Mode::Client, Mode::Server);
-        let stream = BufWriter::with_capacity(capacity, stream.compat());
-        let stream = BufReader::with_capacity(capacity, stream);
-        let (sender, receiver) = Builder::new(stream, mode).finish();
+        let stream = BufWriter::with_capacity(tuning.capacity(), stream.compat());
+        let stream = BufReader::with_capacity(tuning.capacity(), stream);
+        let builder = Builder::new(stream, role.pick(Mode::Client, Mode::Server));
+        let (sender, receiver) = builder.finish();
         Self { sender, receiver, message: Vec::new(), tuning }
     }
 
     async fn next(&mut self) -> Result<Kind, End> {
         self.message.clear();
-        let data = self.receiver.receive_data(&mut self.message).await;
-        let is_closed = |error: &_| matches!(error, Error::Closed);
-        let data =
-            data.map_err(|error| if is_closed(&error) { End::Closed } else { End::Failed })?;
-        let is_bad = |message| simdutf8::basic::from_utf8(message).is_err();
-        if data.is_text() && self.tuning != Tuning::Bare && is_bad(&self.message) {
-            return Err(End::Failed);
-        }
-        Ok(Kind::text_if(matches!(data, Data::Text(_))))
-    }
-
-    fn show<'a>(&'a self, kind: &'a Kind) -> (Kind, &'a [u8]) {
-        (*kind, &self.message)
-    }
-
-    async fn feed(&mut self, kind: Kind) -> Option<()> {
-        match kind {
-            Kind::Binary => self.sender.send_binary(&self.message).await.ok(),
-            Kind::Text => {
-                self.sender.send_text(core::str::from_utf8(&self.message).ok()?).await.ok()
+        match self.receiver.receive_data(&mut self.message).await {
+            Ok(Data::Binary(_)) => Ok(Kind::Binary),
+            Ok(Data::Text(_)) => {
+                if self.tuning != Tuning::Bare {
+                    simdutf8::basic::from_utf8(&self.message)?;
+                }
+                Ok(Kind::Text)
             }
+            Err(Error::Closed) => Err(End::Closed),
+            Err(_) => Err(End::Failed),
         }
     }
 
-    async fn send(&mut self, payload: &Bytes) -> Option<()> {
-        self.sender.send_binary(payload).await.ok()
+    fn look<'a>(&'a self, kind: &'a Kind) -> Look<'a> {
+        Look::Message(*kind, &self.message)
     }
 
-    async fn flush(&mut self) -> Option<()> {
+    async fn feed(&mut self, kind: Kind) -> Result<(), End> {
+        match kind {
+            Kind::Binary => self.sender.send_binary(&self.message).await?,
+            Kind::Text => self.sender.send_text(core::str::from_utf8(&self.message)?).await?,
+        }
+        Ok(())
+    }
+
+    async fn send(&mut self, payload: &Bytes) -> Result<(), End> {
+        Ok(self.sender.send_binary(payload).await?)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
         if self.tuning == Tuning::Memory {
             // The buffer is the caller's: it need not be kept.
             self.message = Vec::new();
         }
-        self.sender.flush().await.ok()
+        Ok(self.sender.flush().await?)
     }
 }

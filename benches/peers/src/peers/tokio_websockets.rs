@@ -7,7 +7,8 @@ use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
 
 use crate::contestant::{
-    Contestant, Data, Open, Role, Sinking, Start, Transport, Tuning, batched, endpoint, flushing,
+    self, Contestant, End, Endpoint, Look, Open, Role, Sinking, Start, Transport, Tuning, endpoint,
+    flushing,
 };
 use crate::memory::Memory;
 use crate::wire::Kind;
@@ -16,14 +17,12 @@ type Socket<S> = Sinking<WebSocketStream<S>>;
 
 pub(super) static ROWS: [Contestant; 2] = [
     Contestant {
-        task: Some(|memory| Box::pin(batched::<_, Socket<_>>(memory, Tuning::Memory))),
+        task: Some(|memory| Box::pin(batched(memory))),
         server: flushing::<Socket<TcpStream>>(),
         ..endpoint::<Socket<Memory>>("tokio-websockets", "owned", "bytes")
     },
     Contestant {
-        server: Some(Start::Tokio(|stream, tuning| {
-            drop(tokio::spawn(batched::<_, Socket<_>>(stream, tuning)));
-        })),
+        server: Some(Start::Tokio(|stream, _| drop(tokio::spawn(batched(stream))))),
         ..Contestant::new("tokio-websockets, gathered")
     },
 ];
@@ -38,17 +37,35 @@ impl<S: Transport> Open<S> for WebSocketStream<S> {
     }
 }
 
-impl Data for Message {
-    fn data(&self) -> Option<(Kind, &[u8])> {
-        let kind = Kind::text_if(self.is_text());
-        (self.is_text() || self.is_binary()).then(|| (kind, &self.as_payload()[..]))
-    }
-
-    fn is_close(&self) -> bool {
-        self.is_close()
+impl contestant::Message for Message {
+    fn look(&self) -> Look<'_> {
+        if self.is_text() || self.is_binary() {
+            Look::Message(Kind::text_if(self.is_text()), self.as_payload())
+        } else if self.is_close() {
+            Look::Close
+        } else {
+            Look::Control
+        }
     }
 
     fn binary(payload: Bytes) -> Self {
         Self::binary(payload)
+    }
+}
+
+/// Takes up to 64 messages that are there, and then answers all of them.
+async fn batched<S: Transport>(stream: S) -> Result<(), End> {
+    let mut socket = Socket::open(stream, Role::Server, Tuning::Speed);
+    loop {
+        let mut batch = vec![socket.message().await?];
+        while batch.len() < 64
+            && let Some(Ok(message)) = socket.ready().await
+        {
+            batch.push(message);
+        }
+        for message in batch {
+            socket.feed(message).await?;
+        }
+        socket.flush().await?;
     }
 }

@@ -3,18 +3,22 @@
 
 use core::future::poll_fn;
 use core::task::Poll;
+use std::io::ErrorKind;
 
 use bytes::Bytes;
 use tungstenite::protocol::{Role as TheirRole, WebSocketConfig};
 use tungstenite::{Error, Message, WebSocket};
 
-use crate::contestant::{Contestant, Data, End, Endpoint, Role, Start, Tuning, endpoint};
+use crate::contestant::{self, Contestant, End, Endpoint, Look, Role, Start, Tuning, endpoint};
 use crate::memory::Memory;
 use crate::wire::Kind;
 
 pub(super) static ROWS: [Contestant; 2] = [
     endpoint::<Socket>("tungstenite", "owned", "bytes"),
-    Contestant { server: Some(Start::Blocking(echo)), ..Contestant::new("tungstenite, blocking") },
+    Contestant {
+        server: Some(Start::Blocking(|stream| drop(echo(stream)))),
+        ..Contestant::new("tungstenite, blocking")
+    },
 ];
 
 struct Socket(WebSocket<Memory>);
@@ -27,50 +31,41 @@ impl Endpoint<Memory> for Socket {
     }
 
     async fn next(&mut self) -> Result<Message, End> {
-        poll_fn(|_| {
-            loop {
-                return match self.0.read() {
-                    Ok(message) if message.data().is_some() => Poll::Ready(Ok(message)),
-                    Ok(message) if !message.is_close() => continue,
-                    Ok(_) | Err(Error::ConnectionClosed) => Poll::Ready(Err(End::Closed)),
-                    Err(Error::Io(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
-                        Poll::Pending
-                    }
-                    Err(_) => Poll::Ready(Err(End::Failed)),
-                };
-            }
-        })
-        .await
-    }
-
-    fn show<'a>(&'a self, message: &'a Message) -> (Kind, &'a [u8]) {
-        message.data().unwrap()
-    }
-
-    async fn feed(&mut self, message: Message) -> Option<()> {
-        self.0.write(message).ok()
-    }
-
-    async fn send(&mut self, payload: &Bytes) -> Option<()> {
-        self.0.write(Message::Binary(payload.clone())).ok()
-    }
-
-    async fn flush(&mut self) -> Option<()> {
-        self.0.flush().ok()
-    }
-}
-
-impl Data for Message {
-    fn data(&self) -> Option<(Kind, &[u8])> {
-        match self {
-            Self::Binary(payload) => Some((Kind::Binary, payload)),
-            Self::Text(text) => Some((Kind::Text, text.as_bytes())),
-            Self::Close(_) | Self::Frame(_) | Self::Ping(_) | Self::Pong(_) => None,
+        let read = poll_fn(|_| match self.0.read() {
+            Err(Error::Io(error)) if error.kind() == ErrorKind::WouldBlock => Poll::Pending,
+            read => Poll::Ready(read),
+        });
+        match read.await {
+            Err(Error::ConnectionClosed) => Err(End::Closed),
+            read => Ok(read?),
         }
     }
 
-    fn is_close(&self) -> bool {
-        self.is_close()
+    fn look<'a>(&'a self, message: &'a Message) -> Look<'a> {
+        contestant::Message::look(message)
+    }
+
+    async fn feed(&mut self, message: Message) -> Result<(), End> {
+        Ok(self.0.write(message)?)
+    }
+
+    async fn send(&mut self, payload: &Bytes) -> Result<(), End> {
+        Ok(self.0.write(Message::Binary(payload.clone()))?)
+    }
+
+    async fn flush(&mut self) -> Result<(), End> {
+        Ok(self.0.flush()?)
+    }
+}
+
+impl contestant::Message for Message {
+    fn look(&self) -> Look<'_> {
+        match self {
+            Self::Binary(payload) => Look::Message(Kind::Binary, payload),
+            Self::Text(text) => Look::Message(Kind::Text, text.as_bytes()),
+            Self::Close(_) => Look::Close,
+            Self::Frame(_) | Self::Ping(_) | Self::Pong(_) => Look::Control,
+        }
     }
 
     fn binary(payload: Bytes) -> Self {
@@ -92,12 +87,13 @@ pub(super) fn config(tuning: Tuning) -> WebSocketConfig {
 }
 
 /// A blocking read cannot tell that it is about to wait: each reply is flushed.
-fn echo(stream: std::net::TcpStream) {
+fn echo(stream: std::net::TcpStream) -> Result<(), Error> {
     let config = Some(config(Tuning::Speed));
     let mut socket = WebSocket::from_raw_socket(stream, TheirRole::Server, config);
-    while let Ok(message) = socket.read() {
-        if message.data().is_some() && socket.send(message).is_err() {
-            return;
+    loop {
+        let message = socket.read()?;
+        if message.is_binary() || message.is_text() {
+            socket.send(message)?;
         }
     }
 }

@@ -9,21 +9,17 @@ use tokio::net::TcpStream;
 use web_socket::{DataType, Event, MessageType, WebSocket};
 
 use crate::contestant::{
-    Contestant, End, Endpoint, Role, Start, Transport, Tuning, endpoint, flushing,
+    Contestant, End, Endpoint, Look, Role, Transport, Tuning, endpoint, flushing, gathering,
 };
 use crate::memory::Memory;
 use crate::wire::Kind;
 
 pub(super) static ROWS: [Contestant; 2] = [
     Contestant {
-        task: Some(|memory| Box::pin(gathered(memory, Tuning::Memory))),
         server: flushing::<Socket<TcpStream>>(),
         ..endpoint::<Socket<Memory>>("web-socket", "owned", "slice")
     },
-    Contestant {
-        server: Some(Start::Tokio(|stream, tuning| drop(tokio::spawn(gathered(stream, tuning))))),
-        ..Contestant::new("web-socket, gathered")
-    },
+    gathering::<Socket<TcpStream>>("web-socket, gathered"),
 ];
 
 struct Socket<S> {
@@ -36,8 +32,8 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
     type Message = (MessageType, Box<[u8]>);
 
     fn open(stream: S, role: Role, tuning: Tuning) -> Self {
-        let capacity = if tuning == Tuning::Memory { 8 << 10 } else { 64 << 10 };
-        let stream = BufReader::with_capacity(capacity, BufWriter::with_capacity(capacity, stream));
+        let stream = BufWriter::with_capacity(tuning.capacity(), stream);
+        let stream = BufReader::with_capacity(tuning.capacity(), stream);
         let socket = match role {
             Role::Client => WebSocket::client(stream),
             Role::Server => WebSocket::server(stream),
@@ -47,7 +43,7 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
 
     async fn next(&mut self) -> Result<Self::Message, End> {
         let (kind, data) = loop {
-            match self.socket.recv().await.map_err(|_| End::Failed)? {
+            match self.socket.recv().await? {
                 Event::Data { ty: DataType::Complete(kind), data } => break (kind, data),
                 Event::Data { ty: DataType::Stream(stream), data } => {
                     self.fragments.extend_from_slice(&data);
@@ -55,48 +51,39 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
                         break (kind, core::mem::take(&mut self.fragments).into_boxed_slice());
                     }
                 }
-                Event::Ping(data) => {
-                    self.socket.send_pong(data).await.map_err(|_| End::Failed)?;
-                }
+                Event::Ping(data) => self.socket.send_pong(data).await?,
                 Event::Pong(_) => {}
                 Event::Close { .. } => return Err(End::Closed),
                 Event::Error(_) => return Err(End::Failed),
             }
         };
-        if self.validates && kind.is_text() && simdutf8::basic::from_utf8(&data).is_err() {
-            return Err(End::Failed);
+        if self.validates && kind.is_text() {
+            simdutf8::basic::from_utf8(&data)?;
         }
         Ok((kind, data))
     }
 
-    fn show<'a>(&'a self, (kind, data): &'a Self::Message) -> (Kind, &'a [u8]) {
-        (Kind::text_if(kind.is_text()), data)
+    async fn ready(&mut self) -> Option<Result<Self::Message, End>> {
+        if self.socket.stream.buffer().is_empty() { None } else { Some(self.message().await) }
     }
 
-    async fn feed(&mut self, (kind, data): Self::Message) -> Option<()> {
+    fn look<'a>(&'a self, (kind, data): &'a Self::Message) -> Look<'a> {
+        Look::Message(Kind::text_if(kind.is_text()), data)
+    }
+
+    async fn feed(&mut self, (kind, data): Self::Message) -> Result<(), End> {
         match kind {
-            MessageType::Binary => self.socket.send(&data[..]).await.ok(),
-            MessageType::Text => self.socket.send(core::str::from_utf8(&data).ok()?).await.ok(),
+            MessageType::Binary => self.socket.send(&data[..]).await?,
+            MessageType::Text => self.socket.send(core::str::from_utf8(&data)?).await?,
         }
+        Ok(())
     }
 
-    async fn send(&mut self, payload: &Bytes) -> Option<()> {
-        self.socket.send(&payload[..]).await.ok()
+    async fn send(&mut self, payload: &Bytes) -> Result<(), End> {
+        Ok(self.socket.send(&payload[..]).await?)
     }
 
-    async fn flush(&mut self) -> Option<()> {
-        self.socket.stream.flush().await.ok()
-    }
-}
-
-async fn gathered<S: Transport>(stream: S, tuning: Tuning) {
-    let mut socket = Socket::open(stream, Role::Server, tuning);
-    while let Ok(message) = socket.next().await {
-        if socket.feed(message).await.is_none() {
-            return;
-        }
-        if socket.socket.stream.buffer().is_empty() && socket.flush().await.is_none() {
-            return;
-        }
+    async fn flush(&mut self) -> Result<(), End> {
+        Ok(self.socket.stream.flush().await?)
     }
 }

@@ -4,18 +4,20 @@
 use bytes::Bytes;
 use futures_util::SinkExt;
 use tokio::net::TcpStream;
-use yawc::{CompressionLevel, DeflateOptions, Frame, OpCode, Options, WebSocket};
+use yawc::{
+    CompressionLevel, DeflateOptions, Frame, OpCode, Options, Role as TheirRole, WebSocket,
+};
 
 use crate::contestant::{
-    Contestant, End, Endpoint, Over, Role, Takeover, Transport, Tuning, endpoint, flushing,
-    gathering,
+    Contestant, End, Endpoint, Look, Role, Takeover, Task, Transport, Tuning, endpoint, flushing,
+    gathered, gathering,
 };
 use crate::memory::Memory;
 use crate::wire::Kind;
 
 pub(super) static ROWS: [Contestant; 2] = [
     Contestant {
-        deflate: Some(|memory, takeover| Box::new(Over(deflating(memory, takeover)))),
+        deflate: Some(deflating),
         server: flushing::<Socket<TcpStream>>(),
         ..endpoint::<Socket<Memory>>("yawc", "owned", "bytes")
     },
@@ -34,7 +36,7 @@ fn options(tuning: Tuning) -> Options {
     }
 }
 
-fn deflating(memory: Memory, takeover: Takeover) -> Socket<Memory> {
+fn deflating(memory: Memory, takeover: Takeover) -> Task {
     let deflate = DeflateOptions { level: CompressionLevel::new(6), ..DeflateOptions::default() };
     let options = Options { compression: Some(deflate), ..options(Tuning::Speed) };
     let extensions = Some(match takeover {
@@ -43,42 +45,41 @@ fn deflating(memory: Memory, takeover: Takeover) -> Socket<Memory> {
             "permessage-deflate; server_no_context_takeover; client_no_context_takeover"
         }
     });
-    let role = yawc::Role::Server;
-    Socket(WebSocket::from_stream_with_extensions(memory, role, extensions, options).unwrap())
+    let role = TheirRole::Server;
+    let socket = WebSocket::from_stream_with_extensions(memory, role, extensions, options);
+    Box::pin(gathered(Socket(socket.unwrap())))
 }
 
 impl<S: Transport> Endpoint<S> for Socket<S> {
     type Message = Frame;
 
     fn open(stream: S, role: Role, tuning: Tuning) -> Self {
-        let role = role.pick(yawc::Role::Client, yawc::Role::Server);
+        let role = role.pick(TheirRole::Client, TheirRole::Server);
         Self(WebSocket::from_stream(stream, role, options(tuning)).unwrap())
     }
 
     async fn next(&mut self) -> Result<Frame, End> {
-        loop {
-            let frame = self.0.next_frame().await.map_err(|_| End::Failed)?;
-            match frame.opcode() {
-                OpCode::Binary | OpCode::Text => return Ok(frame),
-                OpCode::Close => return Err(End::Closed),
-                OpCode::Continuation | OpCode::Ping | OpCode::Pong => {}
-            }
+        Ok(self.0.next_frame().await?)
+    }
+
+    fn look<'a>(&'a self, frame: &'a Frame) -> Look<'a> {
+        match frame.opcode() {
+            OpCode::Binary => Look::Message(Kind::Binary, frame.payload()),
+            OpCode::Text => Look::Message(Kind::Text, frame.payload()),
+            OpCode::Close => Look::Close,
+            OpCode::Continuation | OpCode::Ping | OpCode::Pong => Look::Control,
         }
     }
 
-    fn show<'a>(&'a self, frame: &'a Frame) -> (Kind, &'a [u8]) {
-        (Kind::text_if(frame.opcode() == OpCode::Text), frame.payload())
+    async fn feed(&mut self, frame: Frame) -> Result<(), End> {
+        Ok(self.0.feed(frame).await?)
     }
 
-    async fn feed(&mut self, frame: Frame) -> Option<()> {
-        self.0.feed(frame).await.ok()
+    async fn send(&mut self, payload: &Bytes) -> Result<(), End> {
+        Ok(self.0.feed(Frame::binary(payload.clone())).await?)
     }
 
-    async fn send(&mut self, payload: &Bytes) -> Option<()> {
-        self.0.feed(Frame::binary(payload.clone())).await.ok()
-    }
-
-    async fn flush(&mut self) -> Option<()> {
-        self.0.flush().await.ok()
+    async fn flush(&mut self) -> Result<(), End> {
+        Ok(self.0.flush().await?)
     }
 }

@@ -1,58 +1,25 @@
 //! The limit of compression: zlib-rs with nothing around it but headers and the mask; and both ends
 //! that feed and check the contestants.
 
-use std::io::Write;
-
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush};
 
-use super::limit::{Frames, Lent};
-use crate::contestant::{Contestant, Role, Run, Takeover};
+use super::limit::serve;
+use crate::contestant::{Contestant, Role, Takeover};
 use crate::ideal::put_header;
-use crate::memory::Memory;
 use crate::wire::{push, read};
 
 pub(super) static ROWS: [Contestant; 1] = [Contestant {
     deflate: Some(|memory, takeover| {
-        Box::new(Raw {
-            memory,
-            input: Lent::default(),
-            inflate: Inflating::new(takeover),
-            deflate: Deflating::new(takeover),
-            output: Vec::new(),
+        let (mut inflate, mut deflate) = (Inflating::new(takeover), Deflating::new(takeover));
+        serve(memory, move |output, _, payload| {
+            let text = simdutf8::basic::from_utf8(inflate.run(payload)).unwrap();
+            let deflated = deflate.run(text.as_bytes());
+            put_header(output, 0xc1, deflated.len(), None);
+            output.extend_from_slice(deflated);
         })
     }),
     ..Contestant::new("limit: zlib-rs")
 }];
-
-struct Raw {
-    memory: Memory,
-    input: Lent<true>,
-    inflate: Inflating,
-    deflate: Deflating,
-    output: Vec<u8>,
-}
-
-impl Run for Raw {
-    fn echo(&mut self, messages: usize) {
-        let Self { memory, input, inflate, deflate, output } = self;
-        let mut left = messages;
-        while left > 0 {
-            input.receive(|_, payload| {
-                let text = simdutf8::basic::from_utf8(inflate.run(payload)).unwrap();
-                let deflated = deflate.run(text.as_bytes());
-                put_header(output, 0xc1, deflated.len(), None);
-                output.extend_from_slice(deflated);
-                left -= 1;
-                left > 0
-            });
-            let _ = memory.write(output).unwrap();
-            output.clear();
-            if left > 0 {
-                assert!(input.fill(memory));
-            }
-        }
-    }
-}
 
 struct Deflating {
     deflate: Deflate,
@@ -121,7 +88,7 @@ pub(crate) fn decompress(sent: &[u8], takeover: Takeover) -> Vec<Vec<u8>> {
         assert_eq!(first, 0x41, "a reply is not compressed text");
         inflate.run(&payload).to_vec()
     };
-    read(sent, false).into_iter().map(is_compressed_text).collect()
+    read(sent, Role::Server).into_iter().map(is_compressed_text).collect()
 }
 
 const TAIL: [u8; 4] = [0, 0, 0xff, 0xff];
