@@ -13,9 +13,9 @@ use sanswire::io::Transport;
 use sanswire::io::blocking::WebSocket;
 use sanswire::{Error, Role};
 
-use crate::fault::{Act, Faults, KINDS, Kind, Op};
+use crate::fault::{Act, Faults, KINDS, Kind, Op, at_each_operation};
 use crate::faulty::Faulty;
-use crate::log::{End, MESSAGES, Shared, message};
+use crate::log::{End, Log, MESSAGES, Shared, message};
 use crate::play::{Deadlines, Plan, note_end, play};
 use crate::poll;
 use crate::world::{Clock, PipeEnd, pipes};
@@ -179,14 +179,7 @@ fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
         assert!(clock.advance(), "{case}: the other end waits for nothing");
     }
     let (near, far) = (near_log.borrow(), far_log.borrow());
-    near.check(&far, &case);
-    far.check(&near, &case);
-    // The far end's transport is sound.
-    far.check_delivered(&near, &case);
-    if plan.deadlines == Deadlines::Usual {
-        near.check_whole(&case);
-        far.check_whole(&case);
-    }
+    Log::check_both(&near, &far, plan.deadlines == Deadlines::Usual, &case);
     (faults.count(), faults.has_struck())
 }
 
@@ -197,14 +190,7 @@ fn suffer_all(deadlines: Deadlines, kinds: impl Fn(Kind) -> bool) {
         if plan.is_split || is_slow && plan.closer == Role::Server {
             continue;
         }
-        let (count, _) = suffer(plan, None);
-        assert!(count > 15, "{plan:?} has {count} operations");
-        for kind in KINDS.into_iter().filter(|kind| kinds(*kind)) {
-            for at in 0..count {
-                let (_, has_struck) = suffer(plan, Some((at, kind)));
-                assert!(has_struck, "{plan:?}, {kind:?} at {at} of {count}");
-            }
-        }
+        at_each_operation(plan, KINDS.into_iter().filter(|kind| kinds(*kind)), suffer);
     }
 }
 

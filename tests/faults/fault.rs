@@ -4,6 +4,8 @@ use std::cell::RefCell;
 use std::io::ErrorKind;
 use std::rc::Rc;
 
+use crate::play::Plan;
+
 /// What a transport is asked for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Op {
@@ -67,6 +69,29 @@ impl Kind {
     pub(crate) const fn is_of_clock(self) -> bool {
         matches!(self, Self::ClockAhead | Self::ClockBack)
     }
+}
+
+/// Has `suffer` play a plan without a fault, and then with each of these at each operation. It
+/// returns how many operations there were, and whether the fault came.
+#[track_caller]
+pub(crate) fn at_each_operation(
+    plan: Plan,
+    kinds: impl Iterator<Item = Kind>,
+    suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool),
+) {
+    let (count, _) = suffer(plan, None);
+    assert!(count > 15, "{plan:?} has {count} operations");
+    for kind in kinds {
+        for at in 0..count {
+            let (_, has_struck) = suffer(plan, Some((at, kind)));
+            assert!(has_struck, "{plan:?}, {kind:?} at {at} of {count}");
+        }
+    }
+}
+
+/// Whether a transport with this fault is as good as one without.
+pub(crate) fn is_sound(fault: Option<(usize, Kind)>) -> bool {
+    fault.is_none_or(|(_, kind)| kind.is_harmless())
 }
 
 /// What an operation is to do.

@@ -66,7 +66,7 @@ impl Log {
 
     /// Checks that all has arrived of which the other end was told that it had left.
     #[track_caller]
-    pub(crate) fn check_delivered(&self, other: &Self, case: &str) {
+    fn check_delivered(&self, other: &Self, case: &str) {
         let Self { received, .. } = self;
         for number in &other.sent {
             assert!(received.contains(number), "{case}: {number} was sent, of {received:?}");
@@ -75,7 +75,7 @@ impl Log {
 
     /// Checks what an end was told.
     #[track_caller]
-    pub(crate) fn check(&self, other: &Self, case: &str) {
+    fn check(&self, other: &Self, case: &str) {
         self.check_received(case);
         let ends = &self.ends;
         if !self.opened {
@@ -100,6 +100,19 @@ impl Log {
         }
     }
 
+    /// Checks both ends when they are over. The far end's transport is sound; `is_sound` says
+    /// whether the near one's is as good, too.
+    #[track_caller]
+    pub(crate) fn check_both(near: &Self, far: &Self, is_sound: bool, case: &str) {
+        near.check(far, case);
+        far.check(near, case);
+        far.check_delivered(near, case);
+        if is_sound {
+            near.check_whole(case);
+            far.check_whole(case);
+        }
+    }
+
     /// Checks that nothing came twice or out of order.
     #[track_caller]
     pub(crate) fn check_received(&self, case: &str) {
@@ -108,7 +121,7 @@ impl Log {
 
     /// Checks that all went well.
     #[track_caller]
-    pub(crate) fn check_whole(&self, case: &str) {
+    fn check_whole(&self, case: &str) {
         let all: Vec<u8> = (0..MESSAGES).collect();
         assert_eq!((&self.sent, &self.received), (&all, &all), "{case}");
         assert_eq!(self.ends[0], End::Closed, "{case}");

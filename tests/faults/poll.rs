@@ -9,9 +9,9 @@ use bytes::Buf;
 use sanswire::io::poll::PollTransport;
 use sanswire::{Input, Timestamp, TransmitBuf};
 
-use crate::fault::{Faults, KINDS, Kind};
+use crate::fault::{Faults, KINDS, Kind, at_each_operation, is_sound};
 use crate::faulty::Faulty;
-use crate::log::Shared;
+use crate::log::{Log, Shared};
 use crate::play::{Deadlines, Plan, play};
 use crate::world::{Clock, pipes, run};
 
@@ -115,27 +115,13 @@ fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     );
     let (near, far) = (near_log.borrow(), far_log.borrow());
     assert!(is_over, "{case}: nobody wakes anybody, near {near:?}, far {far:?}");
-    near.check(&far, &case);
-    far.check(&near, &case);
-    // The far end's transport is sound.
-    far.check_delivered(&near, &case);
-    if fault.is_none_or(|(_, kind)| kind.is_harmless()) {
-        near.check_whole(&case);
-        far.check_whole(&case);
-    }
+    Log::check_both(&near, &far, is_sound(fault), &case);
     (faults.count(), faults.has_struck())
 }
 
 #[test]
 fn each_fault_at_each_operation_of_any_transport() {
     for plan in Plan::all(Deadlines::Usual) {
-        let (count, _) = suffer(plan, None);
-        assert!(count > 15, "{plan:?} has {count} operations");
-        for kind in KINDS {
-            for at in 0..count {
-                let (_, has_struck) = suffer(plan, Some((at, kind)));
-                assert!(has_struck, "{plan:?}, {kind:?} at {at} of {count}");
-            }
-        }
+        at_each_operation(plan, KINDS.into_iter(), suffer);
     }
 }
