@@ -240,6 +240,27 @@ async fn closures_that_return_futures_serve_as_well() {
 }
 
 #[tokio::test]
+async fn a_report_names_the_deadline_that_has_passed() {
+    let config = Config::default()
+        .write_timeout(Duration::from_millis(50))
+        .close_timeout(Duration::from_millis(50));
+    let server = Running::start(|server| {
+        server.config(config).serve(async |mut socket| {
+            loop {
+                socket.send(vec![7; 1 << 20]).await?;
+            }
+        })
+    })
+    .await;
+    let mut stream = server.stream().await;
+    stream.write_all(REQUEST).await.unwrap();
+    server.until(|stats| stats.failed == 1).await;
+    let errors = server.errors.take();
+    assert!(matches!(&*errors, [error] if error.contains("Config::write_timeout")), "{errors:?}");
+    drop(stream);
+}
+
+#[tokio::test]
 async fn a_page_is_an_answer() {
     let server = Running::start(|server| {
         server.serve_with(

@@ -9,8 +9,8 @@ use super::{NetStream, Stream, WebSocket};
 use crate::close::CloseCode;
 use crate::connection::ReadyState;
 use crate::error::SendError;
-use crate::io::Error;
 use crate::io::poll::Salvage;
+use crate::io::{Error, Timeout};
 
 /// Why a connection has ended badly.
 #[derive(Debug)]
@@ -43,7 +43,7 @@ pub(in crate::io) async fn serve<R: Future<Output = Result<(), Error>>>(
         Err(panic) => Err(panic),
     };
     // Boxed, as few need it: the task would hold the place of the socket all along.
-    let socket = salvage.take().map(Box::new);
+    let mut socket = salvage.take().map(Box::new);
     let ended = match ended {
         Ok(Ok(())) => Ended::Well,
         // It was closed under the handler: what counts is how that comes out.
@@ -53,7 +53,7 @@ pub(in crate::io) async fn serve<R: Future<Output = Result<(), Error>>>(
             Ended::ShutDown
         }
         Ok(Err(error)) => {
-            report(Failure::Error(error));
+            report(Failure::Error(Box::pin(explain(error, socket.as_deref_mut())).await));
             Ended::Badly
         }
         Err(panic) => {
@@ -67,6 +67,16 @@ pub(in crate::io) async fn serve<R: Future<Output = Result<(), Error>>>(
         && ended != Ended::Badly
     {
         report(Failure::Error(error));
+    }
+}
+
+/// Returns the connection's own error instead of one that does not name the deadline that has passed.
+async fn explain(error: Error, socket: Option<&mut WebSocket<NetStream>>) -> Error {
+    match (error, socket) {
+        (error @ Error::Timeout(Timeout::Deadline), Some(socket)) => {
+            socket.run(|_, _| {}).await.err().unwrap_or(error)
+        }
+        (error, _) => error,
     }
 }
 
