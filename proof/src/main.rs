@@ -50,6 +50,14 @@ fn main() -> ExitCode {
                 }
             },
             "--short" => asked.extent = Extent::Short,
+            // For `room` alone.
+            "--world" => match args.next().and_then(|seed| seed.parse().ok()) {
+                Some(seed) => {
+                    simulation::print(seed);
+                    return ExitCode::SUCCESS;
+                }
+                None => return ExitCode::from(2),
+            },
             _ => names.push(arg),
         }
     }

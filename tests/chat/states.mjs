@@ -389,7 +389,11 @@ export const states = {
     for (let count = 1; count <= 40; count += 1) stage.mock.say('#lobby', 'Bob', `Line ${count}`);
     await stage.page.getByText('Line 40').waitFor();
     stage.again = async () => {
-      await stage.page.evaluate(() => {
+      // Nobody scrolls in the moment in which a window changes.
+      await stage.page.evaluate(async () => {
+        const frame = () => new Promise((resolve) => requestAnimationFrame(resolve));
+        await frame();
+        await frame();
         document.querySelector('#scroller').scrollTop = 100;
       });
       await stage.page.waitForFunction(() => !document.querySelector('#jump').hidden);

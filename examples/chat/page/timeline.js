@@ -25,6 +25,7 @@ export class Timeline {
     this.list = $("messages");
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => {
+      this.#isResized(); // What scrolls from here on is somebody's wish.
       if (this.isAtEnd) this.toEnd();
     }).observe(this.scroller);
     $("jump").onclick = () => {
@@ -200,12 +201,9 @@ export class Timeline {
   // ---- scrolling --------------------------------------------------------------------------------
 
   #scrolled() {
-    const { scrollTop, scrollHeight, clientHeight, clientWidth } = this.scroller;
+    const { scrollTop, scrollHeight, clientHeight } = this.scroller;
     // A window that changes, or a keyboard that comes, scrolls too: nobody wanted to leave the end.
-    const size = `${clientWidth} ${clientHeight}`;
-    const isResized = size !== this.size;
-    this.size = size;
-    if (isResized && this.isAtEnd) {
+    if (this.#isResized() && this.isAtEnd) {
       this.toEnd();
       return;
     }
@@ -216,6 +214,14 @@ export class Timeline {
     }
     this.isAtEnd = isAtEnd;
     this.#jump();
+  }
+
+  // Since the last call.
+  #isResized() {
+    const { clientHeight, clientWidth } = this.scroller;
+    const before = this.size;
+    this.size = `${clientWidth} ${clientHeight}`;
+    return this.size !== before;
   }
 
   #jump() {
