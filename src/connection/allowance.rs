@@ -8,9 +8,10 @@
 /// ends it: [`Endpoint`](super::endpoint::Endpoint) does before it touches its output.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Allowance {
-    /// In the upper half, how many bytes of frames are left. In the lower half, how many bytes of
-    /// payload were queued that the output has not noted: at most those that were taken from what was
-    /// left, so that they cannot overflow. In one, they take one register and one store.
+    /// Two numbers of 16 bits in one word, so that both change by one store. The upper half says how
+    /// many bytes of frames may still be queued. The lower half says how many bytes of payload were
+    /// queued that the output does not count yet. It cannot overflow: each payload is part of a frame
+    /// that was subtracted from the upper half.
     counts: u32,
 }
 
@@ -21,8 +22,8 @@ impl Allowance {
         Self { counts: (left as u32) << 16 }
     }
 
-    /// Returns what is left behind a frame of so many bytes, `payload` of which are its payload;
-    /// `None` if there is too little.
+    /// Returns the allowance after a frame of `frame` bytes, of which `payload` are its payload, or
+    /// `None` if not so many bytes are left.
     #[inline(always)]
     pub(super) fn without(self, frame: usize, payload: usize) -> Option<Self> {
         let (frame, payload) = (u16::try_from(frame).ok()?, u16::try_from(payload).ok()?);
@@ -47,7 +48,8 @@ impl Allowance {
 /// The largest payload of a message that is small: its length is in the second byte of the header.
 pub(super) const LARGEST_SMALL: usize = 125;
 
-/// The largest payload that an allowance covers together with its header, whoever sends it.
+/// The largest payload that may be sent by an allowance. With the header of either role, its frame is
+/// at most 4,008 bytes long.
 pub(super) const LARGEST: usize = 4000;
 
 #[cfg(test)]

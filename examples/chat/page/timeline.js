@@ -25,7 +25,7 @@ export class Timeline {
     this.list = $("messages");
     this.scroller.addEventListener("scroll", () => this.#scrolled(), { passive: true });
     new ResizeObserver(() => {
-      this.#isResized(); // What scrolls from here on is somebody's wish.
+      this.#isResized(); // The next scroll event is the user's, not the window's.
       if (this.isAtEnd) this.toEnd();
     }).observe(this.scroller);
     $("jump").onclick = () => {

@@ -37,9 +37,9 @@ impl Output {
             && (!MASKED || self.keys.as_ref().is_some_and(|keys| keys.has_next()))
     }
 
-    /// Sends a message of 1 to 125 bytes where nothing is in the way, if all is
-    /// [ready](Self::is_ready) for it; returns whether it is. The payload is to be
-    /// [noted](Self::note_allowed).
+    /// Queues a message of 1 to 125 bytes under an allowance. Returns whether it did: it does if
+    /// [`is_ready`](Self::is_ready) is true for its frame. The caller counts the payload by
+    /// [`note_allowed`](Self::note_allowed).
     #[inline(always)]
     pub(in crate::connection) fn put_small<const MASKED: bool>(
         &mut self,

@@ -1,5 +1,5 @@
-//! The locks of the halves. The crate's own tests have those of a scheduler that tries many orders;
-//! they work nowhere else.
+//! The locks that the halves of a socket share. In the crate's unit tests they are those of
+//! `shuttle`, which runs the threads in many orders, and work only within its functions.
 
 #[cfg(not(test))]
 pub(super) use core::sync::atomic::AtomicBool;

@@ -237,7 +237,7 @@ impl<T: PollTransport> Shell<T> {
         Poll::Ready(self.driver.check_end().map_err(Error::from))
     }
 
-    /// Waits with a sender that lacks something. Apart from those that lack nothing.
+    /// Waits until a sender has what it `lacks`. Not inlined: most messages are sent without a wait.
     #[inline(never)]
     fn poll_stuck(&mut self, wakers: Wakers<'_>, lacks: Lacks) -> Poll<Result<(), Error>> {
         self.lacks = lacks;
