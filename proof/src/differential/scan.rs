@@ -19,8 +19,11 @@ pub(crate) struct Scan {
     pub(crate) has_interrupted: bool,
     /// Whether a compressed message had a final block, behind which more may come.
     pub(crate) has_final_block: bool,
-    /// Whether a frame within a message was larger than what the message may grow by.
+    /// Whether a frame within a message was larger than what the message may grow by, as it came or
+    /// decompressed.
     pub(crate) has_outgrown: bool,
+    /// Whether the text ends in the first two bytes of a surrogate.
+    pub(crate) has_half_surrogate: bool,
     /// Whether a compressed message was of no bytes at all.
     pub(crate) has_nothing: bool,
     /// The code of a Close.
@@ -90,6 +93,7 @@ impl Scan {
             has_interrupted: false,
             has_final_block: false,
             has_outgrown: false,
+            has_half_surrogate: false,
             has_nothing: false,
             code: None,
         };
@@ -109,6 +113,7 @@ impl Scan {
                 scan.has_interrupted |=
                     message.as_ref().is_some_and(|message| message.is_compressed);
             } else {
+                let within = message.as_ref().map_or(0, |message| message.got.len());
                 if frame.opcode != 0 || message.is_none() {
                     if inflater.resets {
                         inflater = Inflater::new(stream);
@@ -128,6 +133,10 @@ impl Scan {
                         scan.add(!ends, Fault::Unfinished);
                         scan.add(message.got.len() as u64 > LIMIT, Fault::Large);
                         scan.has_final_block |= inflater.has_ended;
+                        // A frame in the wrong place begins anew.
+                        let begun = if frame.opcode == 0 { 0 } else { within };
+                        scan.has_outgrown |=
+                            scan.is_within && (begun + message.got.len()) as u64 > LIMIT;
                     } else {
                         message.got.extend(&frame.payload);
                     }
@@ -135,6 +144,7 @@ impl Scan {
                     let is_text =
                         message.frame == 1 && !(message.is_compressed && scan.has_final_block);
                     scan.add(is_text && is_invalid(&message.got, is_last), Fault::Text);
+                    scan.has_half_surrogate = matches!(message.got[..], [.., 0xED, 0xA0..=0xBF]);
                 }
                 if first & 0x80 != 0 {
                     message = None;

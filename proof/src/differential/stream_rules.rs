@@ -46,6 +46,10 @@ impl Difference {
     }
 }
 
+fn is_control(told: &Told) -> bool {
+    matches!(told, Told::Ping(_) | Told::Pong(_))
+}
+
 /// What those who take longer lengths may find wrong besides, or not.
 const OF_PAYLOAD: [Fault; 4] = [Fault::Deflate, Fault::NotMinimal, Fault::Text, Fault::Unfinished];
 
@@ -96,8 +100,21 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
             difference.fails_with(Class::Data)
                 && difference.scan.has_only(&[Fault::Text])
                 && told.is_some_and(|(last, before)| {
-                    let is_control = |told: &Told| matches!(told, Told::Ping(_) | Told::Pong(_));
                     before.iter().all(is_control) && matches!(last, Told::Failed(_))
+                })
+        },
+    },
+    Rule {
+        name: "half a surrogate",
+        peers: &["wsproto"],
+        section: "§8.1",
+        reason: "of a surrogate, it waits for the third byte: so does the decoder of Python",
+        permits: |difference| {
+            let told = difference.theirs.split_last();
+            difference.fails_with(Class::Data)
+                && difference.scan.has_half_surrogate
+                && told.is_some_and(|(last, before)| {
+                    before.iter().all(is_control) && *last == Told::Failed(Class::Data)
                 })
         },
     },
