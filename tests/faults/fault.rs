@@ -1,8 +1,7 @@
 //! Counts the operations of a transport, and says which of them fails, and how.
 
-use std::cell::RefCell;
 use std::io::ErrorKind;
-use std::rc::Rc;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::play::Plan;
 
@@ -109,7 +108,7 @@ pub(crate) enum Act {
 
 /// The plan for one transport, and how far it is.
 #[derive(Clone, Debug)]
-pub(crate) struct Faults(Rc<RefCell<State>>);
+pub(crate) struct Faults(Arc<Mutex<State>>);
 
 #[derive(Debug)]
 struct State {
@@ -122,22 +121,26 @@ struct State {
 
 impl Faults {
     pub(crate) fn new(plan: Option<(usize, Kind)>) -> Self {
-        Self(Rc::new(RefCell::new(State { plan, count: 0, struck: None, wakes: 0 })))
+        Self(Arc::new(Mutex::new(State { plan, count: 0, struck: None, wakes: 0 })))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.0.lock().unwrap()
     }
 
     /// How many operations there were.
     pub(crate) fn count(&self) -> usize {
-        self.0.borrow().count
+        self.state().count
     }
 
     /// Whether the fault came.
     pub(crate) fn has_struck(&self) -> bool {
-        self.0.borrow().struck.is_some()
+        self.state().struck.is_some()
     }
 
     /// Whether it comes with the next operation.
     pub(crate) fn is_next(&self) -> Option<Kind> {
-        let state = self.0.borrow();
+        let state = self.state();
         state
             .plan
             .filter(|(at, _)| state.struck.is_none() && state.count == *at)
@@ -146,7 +149,7 @@ impl Faults {
 
     /// Counts an operation and says what it does.
     pub(crate) fn act(&self, op: Op) -> Act {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state();
         let now = state.count;
         state.count += 1;
         let Some((at, kind)) = state.plan else { return Act::Go };
@@ -176,7 +179,7 @@ impl Faults {
 
     /// Whether an operation that waits is to be woken at once.
     pub(crate) fn wakes(&self) -> bool {
-        let mut state = self.0.borrow_mut();
+        let mut state = self.state();
         let wakes = matches!(state.plan, Some((at, Kind::AlwaysReady)) if state.count > at);
         state.wakes += usize::from(wakes);
         wakes && state.wakes <= 100

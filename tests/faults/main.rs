@@ -6,6 +6,7 @@
 #![expect(
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
+    clippy::disallowed_types,
     clippy::panic,
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
@@ -17,6 +18,8 @@ mod fault;
 mod faulty;
 #[cfg(feature = "futures-io")]
 mod futures_io;
+#[cfg(feature = "http2")]
+mod hyper;
 mod log;
 #[cfg_attr(not(feature = "futures-io"), allow(dead_code, reason = "one adapter has no deadlines"))]
 mod play;

@@ -92,6 +92,16 @@ pub(crate) async fn play<T: PollTransport>(stream: T::Stream, role: Role, plan: 
             return;
         }
     };
+    live(socket, role, plan, log).await;
+}
+
+/// Plays one end from where it is open.
+pub(crate) async fn live<T: PollTransport>(
+    socket: WebSocket<T>,
+    role: Role,
+    plan: Plan,
+    log: Shared,
+) {
     log.borrow_mut().opened = true;
     let closes = plan.closer == role;
     if plan.is_split {

@@ -5,8 +5,8 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
@@ -26,20 +26,20 @@ const CAPACITY: usize = 4 << 10;
 /// One end of two pipes.
 #[derive(Debug)]
 pub(crate) struct PipeEnd {
-    incoming: Rc<RefCell<Pipe>>,
-    outgoing: Rc<RefCell<Pipe>>,
+    incoming: Arc<Mutex<Pipe>>,
+    outgoing: Arc<Mutex<Pipe>>,
 }
 
 pub(crate) fn pipes() -> (PipeEnd, PipeEnd) {
-    let (one, other) = (Rc::default(), Rc::default());
-    let near = PipeEnd { incoming: Rc::clone(&one), outgoing: Rc::clone(&other) };
+    let (one, other) = (Arc::default(), Arc::default());
+    let near = PipeEnd { incoming: Arc::clone(&one), outgoing: Arc::clone(&other) };
     (near, PipeEnd { incoming: other, outgoing: one })
 }
 
 impl PipeEnd {
     /// 0 is the end.
     pub(crate) fn poll_read(&self, cx: &mut Context<'_>, buf: &mut [u8]) -> Poll<usize> {
-        let mut pipe = self.incoming.borrow_mut();
+        let mut pipe = self.incoming.lock().unwrap();
         if pipe.bytes.is_empty() && !pipe.is_ended {
             pipe.reader = Some(cx.waker().clone());
             return Poll::Pending;
@@ -54,7 +54,7 @@ impl PipeEnd {
 
     /// Nothing if the other end is gone.
     pub(crate) fn poll_write(&self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Option<usize>> {
-        let mut pipe = self.outgoing.borrow_mut();
+        let mut pipe = self.outgoing.lock().unwrap();
         if pipe.is_broken {
             return Poll::Ready(None);
         }
@@ -69,7 +69,7 @@ impl PipeEnd {
     }
 
     pub(crate) fn shut_down(&self) {
-        let mut pipe = self.outgoing.borrow_mut();
+        let mut pipe = self.outgoing.lock().unwrap();
         pipe.is_ended = true;
         pipe.reader.take().into_iter().for_each(Waker::wake);
     }
@@ -78,7 +78,7 @@ impl PipeEnd {
 impl Drop for PipeEnd {
     fn drop(&mut self) {
         self.shut_down();
-        let mut pipe = self.incoming.borrow_mut();
+        let mut pipe = self.incoming.lock().unwrap();
         pipe.is_broken = true;
         pipe.writer.take().into_iter().for_each(Waker::wake);
     }

@@ -100,8 +100,8 @@
 //!   answer.
 //! - Up to 64 KiB of what was sent is in hyper, beside what
 //!   [`buffered_amount`](crate::io::poll::WebSocket::buffered_amount) counts. A `send` that has returned
-//!   has not reached the network yet. A client that drops its socket resets the stream, and what is
-//!   still in hyper is lost: [`close`](crate::io::poll::WebSocket::close) it.
+//!   has not reached the network yet. After a socket was dropped, the stream of a client is kept
+//!   until that has been sent and the server has ended it, for 5 s at most.
 //! - On a server, hyper keeps what was sent for a peer that does not read, also after its socket
 //!   has given it up and is gone: up to 64 KiB for each of `max_concurrent_streams`, until the peer
 //!   reads, resets the stream, or the connection ends. Choose that number by the memory that one
@@ -140,6 +140,7 @@
 
 mod client;
 mod error;
+mod held;
 mod rejection;
 mod stream;
 mod upgrade;

@@ -292,7 +292,8 @@ impl Future for OnUpgrade {
             }
         };
         let Opened { mut connection, watched, limit: _ } = *opened;
-        let (stream, read) = NetStream::of_upgraded(upgraded.map_err(HttpError::Upgrade)?);
+        let upgraded = upgraded.map_err(HttpError::Upgrade)?;
+        let (stream, read) = NetStream::of_upgraded(upgraded, connection.role());
         if let Some(tcp) = stream.tcp() {
             // It fails only for a connection that is gone, which the next read will find out.
             let _ = tcp.set_nodelay(true);

@@ -1,0 +1,204 @@
+//! WebSockets that come of hyper, in paused time: all faults of the stream below.
+
+use std::convert::Infallible;
+use std::future::pending;
+use std::io;
+use std::time::Duration;
+
+use axum::Router;
+use axum::extract::Request as AxumRequest;
+use axum::routing::any;
+use axum::serve::Listener;
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn;
+use hyper::server::conn::{http1, http2};
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use sanswire::handshake::{Acceptance, ClientRequest};
+use sanswire::io::hyper::{OnUpgrade, WebSocketUpgrade, connect_http1, connect_http2};
+use sanswire::io::tokio::{NetStream, Stream, WebSocket};
+use sanswire::{Error, Role};
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio::time::timeout;
+
+use crate::fault::{Faults, KINDS, Kind, at_each_operation, is_sound};
+use crate::faulty::Faulty;
+use crate::log::{End, Log, Shared};
+use crate::play::{Deadlines, Plan, both, live, play};
+use crate::world::pipes;
+
+/// Through what the near end comes to its socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Way {
+    /// `axum::serve`.
+    Axum,
+    /// hyper alone.
+    Http1,
+    /// hyper at both ends.
+    Http2,
+}
+
+/// Opens a socket over a stream.
+async fn open(
+    stream: Faulty,
+    role: Role,
+    way: Way,
+    plan: Plan,
+) -> Result<WebSocket<NetStream>, Error> {
+    match role {
+        Role::Client => connect(stream, way, plan).await,
+        Role::Server => {
+            let (given, mut upgrades) = unbounded_channel();
+            tokio::spawn(serve(stream, way, plan, given));
+            match timeout(LONG, upgrades.recv()).await {
+                Ok(Some(upgrade)) => upgrade.await,
+                // No request came, and nobody waits for it any more.
+                Ok(None) | Err(_) => Err(timed_out()),
+            }
+        }
+    }
+}
+
+async fn connect(stream: Faulty, way: Way, plan: Plan) -> Result<WebSocket<NetStream>, Error> {
+    let request = ClientRequest::new("server.example.com", "/chat").unwrap();
+    let request = request.head_limits(plan.limits());
+    #[cfg(feature = "deflate")]
+    let request = if plan.is_split { request.deflate(&Default::default()) } else { request };
+    let (stream, config) = (TokioIo::new(stream), plan.config());
+    let failed = |error| Error::Io(io::Error::other(error));
+    if way == Way::Http2 {
+        let executor = TokioExecutor::new();
+        let shaking = conn::http2::handshake::<_, _, Empty<Bytes>>(executor, stream);
+        // This is hyper's, and without a limit.
+        let shaken = timeout(LONG, shaking).await.map_err(|_| timed_out())?;
+        let (mut sender, connection) = shaken.map_err(failed)?;
+        tokio::spawn(connection);
+        return connect_http2(&request, &config, |request| sender.send_request(request)).await;
+    }
+    let shaken = conn::http1::handshake::<_, Empty<Bytes>>(stream).await;
+    let (mut sender, connection) = shaken.map_err(failed)?;
+    tokio::spawn(connection.with_upgrades());
+    connect_http1(&request, &config, |request| sender.send_request(request)).await
+}
+
+/// Serves a connection, and hands out what waits for its sockets.
+async fn serve(stream: Faulty, way: Way, plan: Plan, given: UnboundedSender<OnUpgrade>) {
+    let accept = move |upgrade: WebSocketUpgrade| {
+        let acceptance = Acceptance::new();
+        #[cfg(feature = "deflate")]
+        let acceptance =
+            if plan.is_split { acceptance.deflate(&Default::default()) } else { acceptance };
+        let accepted = upgrade.acceptance(acceptance).config(plan.config()).accept();
+        let (response, upgrade) = accepted.unwrap();
+        let _ = given.send(upgrade);
+        response
+    };
+    if way == Way::Axum {
+        let route = async move |mut request: AxumRequest| {
+            accept(WebSocketUpgrade::new(&mut request).unwrap())
+        };
+        let app = Router::new().route("/chat", any(route));
+        return axum::serve(Once(Some(stream)), app).await.unwrap();
+    }
+    let service = service_fn(move |mut request| {
+        let response = accept(WebSocketUpgrade::new(&mut request).unwrap());
+        async { Ok::<_, Infallible>(response) }
+    });
+    let stream = TokioIo::new(stream);
+    let _ = match way {
+        Way::Http2 => {
+            let mut builder = http2::Builder::new(TokioExecutor::new());
+            builder.enable_connect_protocol().serve_connection(stream, service).await
+        }
+        _ => http1::Builder::new().serve_connection(stream, service).with_upgrades().await,
+    };
+}
+
+fn timed_out() -> Error {
+    io::Error::from(io::ErrorKind::TimedOut).into()
+}
+
+/// Gives one connection.
+struct Once(Option<Faulty>);
+
+impl Listener for Once {
+    type Io = Faulty;
+    type Addr = ();
+
+    async fn accept(&mut self) -> (Faulty, ()) {
+        match self.0.take() {
+            Some(stream) => (stream, ()),
+            None => pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Plays an end that comes of hyper.
+async fn play_http(stream: Faulty, role: Role, way: Way, plan: Plan, log: Shared) {
+    match open(stream, role, way, plan).await {
+        Ok(socket) => live(socket, role, plan, log).await,
+        Err(error) => log.borrow_mut().ends.push(End::from(&error)),
+    }
+}
+
+/// Plays a plan with a fault, and returns how many operations the near end's transport had.
+fn suffer(way: Way, plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
+    let case = format!("{way:?}, {plan:?}, {fault:?}");
+    let faults = Faults::new(fault);
+    let (near, far) = pipes();
+    let (near, far) = (Faulty::new(near, &faults), Faulty::new(far, &Faults::new(None)));
+    let (near_log, far_log) = (Shared::default(), Shared::default());
+    near_log.borrow_mut().is_buffered = way == Way::Http2;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
+    let played = runtime.block_on(async {
+        let near = play_http(near, plan.near, way, plan, near_log.clone());
+        let (role, log) = (plan.near.peer(), far_log.clone());
+        let far = async {
+            match way {
+                Way::Http2 => play_http(far, role, way, plan, log).await,
+                _ => play::<Stream<Faulty>>(far, role, plan, log).await,
+            }
+        };
+        timeout(LONG * 2, both(near, far)).await
+    });
+    let (near, far) = (near_log.borrow(), far_log.borrow());
+    assert!(played.is_ok(), "{case}: it goes on and on, near {near:?}, far {far:?}");
+
+    Log::check_both(&near, &far, is_sound(fault), &case);
+    (faults.count(), faults.has_struck())
+}
+
+fn suffer_all(way: Way, roles: &[Role]) {
+    for plan in Plan::all(Deadlines::Usual) {
+        // Over HTTP/2 there are many operations: one way to send for each end that closes.
+        let is_played = way != Way::Http2 || plan.is_split == (plan.closer == plan.near);
+        if is_played && roles.contains(&plan.near) {
+            let kinds = KINDS.into_iter().filter(|kind| !kind.is_of_clock());
+            at_each_operation(plan, kinds, |plan, fault| suffer(way, plan, fault));
+        }
+    }
+}
+
+#[test]
+fn each_fault_at_each_operation_under_hyper() {
+    suffer_all(Way::Http1, &[Role::Client, Role::Server]);
+}
+
+#[test]
+fn each_fault_at_each_operation_under_axum() {
+    suffer_all(Way::Axum, &[Role::Server]);
+}
+
+#[test]
+fn each_fault_at_each_operation_under_http2() {
+    suffer_all(Way::Http2, &[Role::Client, Role::Server]);
+}
+
+/// Longer than any deadline.
+const LONG: Duration = Duration::from_secs(3600);
