@@ -13,11 +13,13 @@ use sanswire::reconnect::{AttemptError, Policy, Retry};
 use tokio::time::sleep;
 use turmoil::net::TcpStream;
 
+use super::leap;
 use super::records::{Records, message};
 
 /// Says all it has to say, and listens forever.
 pub(super) async fn run(number: usize, seed: u64, records: Arc<Records>) -> turmoil::Result {
     let mut random = StdRng::seed_from_u64(seed);
+    tokio::spawn(leap(super::client(number), random.random(), Arc::clone(&records)));
     let policy = Policy::default().initial_delay(SECOND).max_delay(3 * SECOND);
     let options = Options::default()
         .policy(policy.normal_close(Retry::Later))
@@ -38,7 +40,7 @@ pub(super) async fn run(number: usize, seed: u64, records: Arc<Records>) -> turm
             event = client.next() => {
                 let event = event.ok_or("the client has given up")?;
                 let mut records = records.lock();
-                records.note(number, event.to_string());
+                records.note(&super::client(number), event.to_string());
                 match event {
                     ClientEvent::Message(message) => records.note_told(number, &message),
                     ClientEvent::PeerForgot(lost) => records.note_lost(number, &lost),

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use rand::rngs::StdRng;
 use rand::{RngExt, SeedableRng};
+use tokio::time::{advance, sleep};
 use turmoil::{Builder, Sim};
 
 use self::records::Records;
@@ -66,8 +67,8 @@ fn in_process(seed: u64) -> String {
 /// Prints all that happens in a world, and how it comes out.
 pub(crate) fn print(seed: u64) {
     let (fault, records) = run(seed);
-    for (at, client, event) in records.trace() {
-        println!("{at:?}, client {client}: {event}");
+    for (at, host, event) in records.trace() {
+        println!("{at:?}, {host}: {event}");
     }
     println!("{}", fault.as_deref().unwrap_or(SOUND));
 }
@@ -85,8 +86,8 @@ fn run(seed: u64) -> (Option<String>, Arc<Records>) {
         .build();
     let records = Arc::new(Records::new(disk, CLIENTS));
     sim.host(SERVER, {
-        let records = Arc::clone(&records);
-        move || server::run(Arc::clone(&records))
+        let (records, seed) = (Arc::clone(&records), random.random());
+        move || server::run(seed, Arc::clone(&records))
     });
     sim.host(PROXY, server::forward);
     for number in 0..CLIENTS {
@@ -143,6 +144,7 @@ fn play(sim: &mut Sim<'_>, random: &mut StdRng, records: &Records) -> Option<Str
     if let Some((host, _)) = down {
         sim.bounce(host);
     }
+    records.lock().is_calm = true;
     for number in 0..CLIENTS {
         make_whole(sim, &client(number), PROXY);
     }
@@ -164,6 +166,21 @@ fn make_whole(sim: &Sim<'_>, a: &str, b: &str) {
     sim.set_link_latency(a, b, Duration::from_millis(1));
 }
 
+/// Has the clock of a host leap ahead now and then, as that of a machine that was asleep. The time by
+/// which a server judges its sessions goes back thereafter: the network's has not leapt.
+async fn leap(host: String, seed: u64, records: Arc<Records>) {
+    let mut random = StdRng::seed_from_u64(seed);
+    loop {
+        sleep(Duration::from_millis(random.random_range(1000..60_000))).await;
+        if records.lock().is_calm {
+            return;
+        }
+        let by = Duration::from_millis(random.random_range(10..60_000));
+        records.lock().note(&host, format!("{LEAPS} {by:?}"));
+        advance(by).await;
+    }
+}
+
 fn client(number: usize) -> String {
     format!("client-{number}")
 }
@@ -171,14 +188,17 @@ fn client(number: usize) -> String {
 /// What a world ends with in which nothing went wrong.
 const SOUND: &str = "sound";
 
-/// What clients tell that shows that the harm was some.
-const SEEN: [&str; 5] = [
+/// What is told that shows that the harm was some.
+const SEEN: [&str; 6] = [
     "connected",
     "session resumed",
     "session is unknown to the peer",
     "nothing arrived within 2s of a Ping (",
     "session started",
+    LEAPS,
 ];
+
+const LEAPS: &str = "the clock leaps by";
 
 const SERVER: &str = "server";
 const PROXY: &str = "proxy";

@@ -42,7 +42,9 @@ pub(super) struct Inner {
     fates: Vec<Vec<Fate>>,
     /// How many messages each client could not send yet.
     left: BTreeMap<usize, usize>,
-    trace: Vec<(Duration, usize, String)>,
+    /// Whether no more harm is done.
+    pub(super) is_calm: bool,
+    trace: Vec<(Duration, String, String)>,
 }
 
 impl Records {
@@ -62,7 +64,7 @@ impl Records {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn trace(&self) -> Vec<(Duration, usize, String)> {
+    pub(super) fn trace(&self) -> Vec<(Duration, String, String)> {
         self.lock().trace.clone()
     }
 
@@ -153,8 +155,9 @@ impl Inner {
         self.told[client].push(parse(message));
     }
 
-    pub(super) fn note(&mut self, client: usize, event: String) {
-        self.trace.push((turmoil::elapsed(), client, event));
+    /// Notes what happens at a host, by its own clock.
+    pub(super) fn note(&mut self, host: &str, event: String) {
+        self.trace.push((turmoil::elapsed(), host.to_owned(), event));
     }
 }
 

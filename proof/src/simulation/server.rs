@@ -15,9 +15,9 @@ use tokio::sync::Notify;
 use tokio::time::timeout;
 use turmoil::net::{TcpListener, TcpStream};
 
-use super::Disk;
 use super::client::{PORT, config};
 use super::records::{Records, message, parse};
+use super::{Disk, leap};
 
 struct Room {
     sessions: Mutex<Sessions<usize>>,
@@ -27,7 +27,8 @@ struct Room {
 }
 
 /// Serves until it crashes.
-pub(super) async fn run(records: Arc<Records>) -> turmoil::Result {
+pub(super) async fn run(seed: u64, records: Arc<Records>) -> turmoil::Result {
+    tokio::spawn(leap(super::SERVER.to_owned(), seed, Arc::clone(&records)));
     let mut sessions = Sessions::new(Retention::default());
     for (user, client, snapshot) in &records.lock().saved {
         let session = Session::restore(snapshot.clone(), Limits::default())?;
