@@ -16,7 +16,7 @@ use sanswire::{Error, Role};
 use crate::fault::{Act, Faults, KINDS, Kind, Op, at_each_operation};
 use crate::faulty::Faulty;
 use crate::log::{End, Log, MESSAGES, Shared, message};
-use crate::play::{Deadlines, Plan, note_end, play};
+use crate::play::{Deadlines, Plan, play};
 use crate::poll;
 use crate::world::{Clock, PipeEnd, pipes};
 
@@ -113,32 +113,38 @@ impl Transport for Stream {
     }
 }
 
-/// What an application does at the near end.
-fn play_near(stream: Stream, plan: Plan, log: &Shared) {
-    let socket = match plan.near {
+/// Opens a socket over a stream.
+pub(crate) fn open<S: Transport>(stream: S, role: Role, plan: Plan) -> Result<WebSocket<S>, Error> {
+    let (limits, config) = (plan.limits(), plan.config());
+    match role {
         Role::Client => {
             let request = ClientRequest::new("server.example.com", "/chat").unwrap();
-            let request = request.head_limits(plan.limits());
-            WebSocket::connect_over(stream, &request, &plan.config())
+            WebSocket::connect_over(stream, &request.head_limits(limits), &config)
         }
         Role::Server => {
-            WebSocket::accept_with_limits(stream, &plan.limits(), &plan.config(), |_| {
-                Ok(Default::default())
-            })
+            WebSocket::accept_with_limits(stream, &limits, &config, |_| Ok(Default::default()))
+        }
+    }
+}
+
+/// What an application does at one end.
+pub(crate) fn play_blocking<S: Transport>(stream: S, role: Role, plan: Plan) -> Log {
+    let mut log = Log::default();
+    let mut socket = match open(stream, role, plan) {
+        Ok(socket) => socket,
+        Err(error) => {
+            log.ends.push(End::from(&error));
+            return log;
         }
     };
-    let mut socket = match socket {
-        Ok(socket) => socket,
-        Err(error) => return log.borrow_mut().ends.push(End::from(&error)),
-    };
-    log.borrow_mut().opened = true;
+    log.opened = true;
     for number in 0..MESSAGES {
         let sent = match number {
             3 => socket.feed(message(number)).and_then(|()| socket.flush()),
             _ => socket.send(message(number)),
         };
         if sent.is_ok() {
-            log.borrow_mut().sent.push(number);
+            log.sent.push(number);
         }
         if number == 1 {
             let _ = socket.ping(b"there?");
@@ -147,21 +153,21 @@ fn play_near(stream: Stream, plan: Plan, log: &Shared) {
     loop {
         let received = socket.recv();
         let Ok(Some(received)) = received else {
-            note_end(log, received);
+            log.note_end(received);
             break;
         };
-        log.borrow_mut().receive(&received);
-        if plan.closer == plan.near && log.borrow().received.len() == usize::from(MESSAGES) {
+        log.receive(&received);
+        if plan.closer == role && log.received.len() == usize::from(MESSAGES) {
             let _ = socket.close(1000, "bye");
         }
     }
     for _ in 0..2 {
-        note_end(log, socket.recv());
+        log.note_end(socket.recv());
     }
     assert!(socket.send("late").is_err(), "sent behind the end");
     let _: Result<(), Error> = socket.flush();
-    let mut log = log.borrow_mut();
     (log.closed, log.state) = (socket.closed(), Some(socket.ready_state()));
+    log
 }
 
 /// Plays a plan with a fault, and returns how many operations the near end's transport had.
@@ -169,16 +175,16 @@ fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     let case = format!("{plan:?}, {fault:?}");
     let (clock, faults) = (Clock::default(), Faults::new(fault));
     let (near, far) = pipes();
-    let (near_log, far_log) = (Shared::default(), Shared::default());
+    let far_log = Shared::default();
     let far = poll::Stream { pipe: Faulty::new(far, &Faults::new(None)), clock: clock.clone() };
     let far = play::<poll::Transport>(far, plan.near.peer(), plan, far_log.clone());
     let far: Task = Rc::new(RefCell::new(Some(Box::pin(far))));
     let near = Stream { pipe: near, faults: faults.clone(), far: Rc::clone(&far) };
-    play_near(near, plan, &near_log);
+    let near = play_blocking(near, plan.near, plan);
     while !run(&far) {
         assert!(clock.advance(), "{case}: the other end waits for nothing");
     }
-    let (near, far) = (near_log.borrow(), far_log.borrow());
+    let far = far_log.borrow();
     Log::check_both(&near, &far, plan.deadlines == Deadlines::Usual, &case);
     (faults.count(), faults.has_struck())
 }

@@ -66,6 +66,14 @@ impl Log {
         self.received.push(number);
     }
 
+    pub(crate) fn note_end(&mut self, received: Result<Option<Message>, Error>) {
+        self.ends.push(match received {
+            Ok(Some(message)) => panic!("{message:?} behind the end"),
+            Ok(None) => End::Closed,
+            Err(error) => End::from(&error),
+        });
+    }
+
     /// Checks that all has arrived of which the other end was told that it had left.
     #[track_caller]
     fn check_delivered(&self, other: &Self, case: &str) {

@@ -14,6 +14,8 @@
 )]
 
 mod blocking;
+#[cfg(all(feature = "split", unix))]
+mod blocking_halves;
 mod fault;
 mod faulty;
 #[cfg(feature = "futures-io")]

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use sanswire::handshake::{Acceptance, ClientRequest, HeadLimits, Request};
 use sanswire::io::poll::{PollTransport, Receiver, Sender, WebSocket};
-use sanswire::{Config, Error, Message, MessageKind, Role};
+use sanswire::{Config, Error, MessageKind, Role};
 
 use crate::log::{End, Log, MESSAGES, Shared, message};
 
@@ -108,7 +108,8 @@ pub(crate) async fn live<T: PollTransport>(
         let (mut sender, mut receiver) = socket.split();
         both(send_half(&mut sender, &log, closes), receive_half(&mut receiver, &log, closes)).await;
         for _ in 0..2 {
-            note_end(&log, receiver.recv().await);
+            let received = receiver.recv().await;
+            log.borrow_mut().note_end(received);
         }
         assert!(sender.send("late").await.is_err(), "sent behind the end");
         assert_eq!(sender.ready_state(), receiver.ready_state());
@@ -121,7 +122,8 @@ pub(crate) async fn live<T: PollTransport>(
     send(&mut socket, &log).await;
     receive(&mut socket, &log, closes).await;
     for _ in 0..2 {
-        note_end(&log, socket.recv().await);
+        let received = socket.recv().await;
+        log.borrow_mut().note_end(received);
     }
     assert!(socket.send("late").await.is_err(), "sent behind the end");
     assert!(socket.commands().send("late").is_err(), "queued behind the end");
@@ -194,7 +196,7 @@ async fn send<T: PollTransport>(socket: &mut WebSocket<T>, log: &Shared) {
 async fn receive<T: PollTransport>(socket: &mut WebSocket<T>, log: &Shared, closes: bool) {
     loop {
         let received = socket.recv().await;
-        let Ok(Some(received)) = received else { return note_end(log, received) };
+        let Ok(Some(received)) = received else { return log.borrow_mut().note_end(received) };
         log.borrow_mut().receive(&received);
         if closes && log.borrow().received.len() == usize::from(MESSAGES) {
             // What comes of it is told by `recv`, too.
@@ -223,21 +225,13 @@ async fn send_half<T: PollTransport>(sender: &mut Sender<T>, log: &Shared, close
 async fn receive_half<T: PollTransport>(receiver: &mut Receiver<T>, log: &Shared, closes: bool) {
     loop {
         let received = receiver.recv().await;
-        let Ok(Some(received)) = received else { return note_end(log, received) };
+        let Ok(Some(received)) = received else { return log.borrow_mut().note_end(received) };
         log.borrow_mut().receive(&received);
         let Log { received, tried, .. } = &*log.borrow();
         if closes && received.len() == usize::from(MESSAGES) && *tried == MESSAGES {
             let _ = receiver.with_commands(|commands| commands.close(1000, "bye"));
         }
     }
-}
-
-pub(crate) fn note_end(log: &Shared, received: Result<Option<Message>, Error>) {
-    log.borrow_mut().ends.push(match received {
-        Ok(Some(message)) => panic!("{message:?} behind the end"),
-        Ok(None) => End::Closed,
-        Err(error) => End::from(&error),
-    });
 }
 
 /// Waits for both.
