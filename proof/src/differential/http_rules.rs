@@ -43,7 +43,8 @@ impl Difference {
     /// The first line of the head that counts, behind interim responses and empty lines.
     fn start_line(&self) -> &[u8] {
         let mut lines = self.head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-        let is_interim = |line: &[u8]| line.starts_with(b"HTTP/1.1 103 ");
+        let is_interim =
+            |line: &[u8]| line.starts_with(b"HTTP/1.") && line.get(8..13) == Some(b" 103 ");
         let mut start = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
         while is_interim(start) {
             lines.find(|line| line.is_empty());
