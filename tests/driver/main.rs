@@ -17,5 +17,6 @@ mod order;
 mod random;
 mod reading;
 mod scenarios;
+mod sending;
 mod wire;
 mod world;

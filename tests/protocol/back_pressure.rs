@@ -85,6 +85,17 @@ fn the_high_mark_is_reached_without_a_refusal_too() {
 }
 
 #[test]
+fn there_is_room_behind_less_than_the_high_mark() {
+    for (len, has_room) in [(995, true), (996, false)] {
+        // The header has 4 bytes.
+        let mut end = End::new(Role::Server, &marks(1_000, 250, WhenFull::Refuse));
+        end.connection.commands().send(&vec![7; len]).unwrap();
+        assert_eq!(end.connection.commands().has_room(), has_room);
+        assert_eq!(end.connection.commands().send("more").is_ok(), has_room);
+    }
+}
+
+#[test]
 fn nothing_is_reported_of_an_output_that_stayed_below_the_high_mark() {
     for role in BOTH {
         let mut end = End::new(role, &marks(1_000, 250, WhenFull::Refuse));

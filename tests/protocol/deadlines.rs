@@ -210,13 +210,13 @@ fn pings_that_come_faster_than_pongs_are_measured_too() {
     end.receive(b"\x8a\x01\x01");
     assert_eq!(end.connection.round_trip_time(), Some(secs(5)));
     // Of the next, only the last is answered, after a while.
-    for second in [10, 15, 25] {
+    for second in [10, 15, 20] {
         tell(&mut end, secs(second.into()));
         end.connection.commands().ping(&[second]).unwrap();
         tell(&mut end, secs(second.into()));
     }
-    tell(&mut end, secs(26));
-    end.receive(b"\x8a\x01\x19");
+    tell(&mut end, secs(21));
+    end.receive(b"\x8a\x01\x14");
     assert_eq!(end.connection.round_trip_time(), Some(secs(1)));
 }
 
@@ -295,6 +295,21 @@ fn each_message_has_its_own_time() {
     assert_eq!(end.connection.poll_timeout(), None);
 }
 
+#[test]
+fn a_message_that_was_sent_asks_for_the_time_only_where_it_matters() {
+    for role in BOTH {
+        for (config, expected) in
+            [(timeless(), None), (timeless().idle_timeout(secs(60)), Some(secs(50)))]
+        {
+            let mut end = started(role, &config);
+            tell(&mut end, secs(50));
+            end.connection.commands().send("out").unwrap();
+            end.take_output();
+            assert_eq!(end.connection.poll_timeout().map(Duration::from), expected);
+        }
+    }
+}
+
 fn holding(secs: u64) -> Config {
     timeless().hold_timeout(Duration::from_secs(secs))
 }
@@ -331,6 +346,46 @@ fn what_is_held_of_a_message_is_paid_for_by_what_comes_of_it() {
         let error = ConnectionError::MessageTooSlow { held, limit: secs(100) };
         assert_eq!(end.error, Some(error));
         assert_eq!(end.take_sent(), [(0x88, told(error))]);
+    }
+}
+
+#[test]
+fn each_message_pays_for_itself() {
+    let free = 4 << 10;
+    for role in BOTH {
+        let mut end = started(role, &holding(100));
+        tell(&mut end, secs(50));
+        end.receive(&fragment(2, 2 * free));
+        tell(&mut end, secs(60));
+        end.receive(b"\x80\x00");
+        assert_eq!(end.connection.poll_timeout(), None);
+        tell(&mut end, secs(70));
+        end.receive(&fragment(2, 2 * free));
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(270)));
+    }
+}
+
+#[test]
+fn what_was_held_beyond_what_was_paid_is_owed_behind_the_first_20_s() {
+    let free = 4 << 10;
+    for role in BOTH {
+        // What is paid for at first, 2 s, and what comes then, half of which pays for the rest.
+        for (at, paid_until) in [
+            // Nothing is owed.
+            (secs(20) - Duration::from_nanos(2), secs(20) + Duration::from_millis(500)),
+            // 18 s of the half are, and 58 s.
+            (secs(20), secs(20)),
+            (secs(60), secs(31) + Duration::from_millis(500)),
+        ] {
+            let mut end = started(role, &holding(1));
+            end.receive(&fragment(2, 2 * free));
+            // It is found together with the time.
+            let peer = end.connection.role().peer();
+            end.connection.input().extend_from_slice(&support::from(peer, &fragment(0, free)));
+            tell(&mut end, at);
+            let until = end.connection.poll_timeout().map(Duration::from).unwrap();
+            assert!(until.abs_diff(paid_until) < Duration::from_nanos(10), "{at:?} {until:?}");
+        }
     }
 }
 

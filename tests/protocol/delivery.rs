@@ -335,6 +335,8 @@ fn a_full_queue_gives_the_message_back() {
     session.send("".into()).unwrap_err();
     session.handle_message(acknowledgement(1)).unwrap();
     session.send("12345678".into()).unwrap();
+    // One message may have all the room.
+    open_with(Limits::default().max_bytes(10)).send("1234567890".into()).unwrap();
 }
 
 #[test]
@@ -452,8 +454,23 @@ fn a_snapshot_that_contradicts_itself_is_refused() {
         let error: InvalidSnapshot = Session::restore(snapshot, Limits::default()).unwrap_err();
         assert!(error.to_string().starts_with("snapshot contradicts itself"));
     }
-    let restored = Session::restore(valid.clone(), Limits::default()).unwrap();
-    assert_eq!(restored.snapshot(), valid);
+    // All numbers may be used up.
+    let last = Snapshot { first: MAX, expected: MAX, ..valid.clone() };
+    for valid in [valid, last] {
+        let restored = Session::restore(valid.clone(), Limits::default()).unwrap();
+        assert_eq!(restored.snapshot(), valid);
+    }
+}
+
+#[test]
+fn nothing_is_sent_between_two_connections() {
+    let mut session = open();
+    session.handle_disconnected();
+    session.send("later".into()).unwrap();
+    assert!(!session.is_open());
+    assert_eq!(drain(&mut session), []);
+    session.handle_connected();
+    assert_eq!(drain(&mut session), [hello(A, B, 0)]);
 }
 
 #[test]

@@ -3,7 +3,10 @@
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
 use bytes::Bytes;
-use sanswire::{CloseCode, Config, Connection, Event, Message, Payload, Text, Utf8Bytes};
+use sanswire::{
+    CloseCode, CloseReason, Config, Connection, Event, Message, Outgoing, Payload, Prepared,
+    SpareBuffers, Text, Utf8Bytes,
+};
 
 /// Lends the only event of a client that has received `frame`.
 fn lent<R>(frame: &[u8], look: impl FnOnce(Event<'_>) -> R) -> R {
@@ -23,7 +26,12 @@ fn a_lent_text_compares_with_strings_and_is_printed_as_one() {
         let (same, other) = (Text::from("hello"), Text::from("other"));
         assert!(text == same && text != other && text != "other");
         assert_eq!(format!("{text:>6} {text:?}"), " hello \"hello\"");
+        assert_eq!(text.as_ref() as &str, "hello");
         assert_eq!(String::from(text), "hello");
+    });
+    lent(b"\x81\x05hello", |event| {
+        let Event::Text(text) = event else { unreachable!("{event:?}") };
+        assert_eq!(Utf8Bytes::from(text), "hello");
     });
 }
 
@@ -34,7 +42,12 @@ fn a_lent_payload_compares_with_bytes() {
         let (same, other) = (Payload::from(vec![1, 2, 3]), Payload::from(vec![1, 2]));
         assert!(payload == [1, 2, 3] && payload == vec![1, 2, 3] && payload == [1, 2, 3][..]);
         assert!(payload == same && payload != other && payload != [1, 2]);
+        assert_eq!(format!("{payload:?}"), "[1, 2, 3]");
         assert_eq!(Vec::from(payload), [1, 2, 3]);
+    });
+    lent(b"\x82\x03\x01\x02\x03", |event| {
+        let Event::Binary(payload) = event else { unreachable!("{event:?}") };
+        assert_eq!(Bytes::from(payload), &[1, 2, 3][..]);
     });
 }
 
@@ -88,6 +101,39 @@ fn a_message_does_not_hold_memory_that_is_not_used() {
 }
 
 #[test]
+fn a_message_of_whose_memory_half_is_used_is_left_where_it_is() {
+    let bytes = || {
+        let mut bytes = Vec::with_capacity(1000);
+        bytes.resize(bytes.capacity() / 2, b'x');
+        bytes
+    };
+    let string = || String::from_utf8(bytes()).unwrap();
+    for message in [
+        Message::binary(bytes()),
+        Message::from(bytes()),
+        Message::text(string()),
+        Message::from(string()),
+    ] {
+        assert!(Vec::from(message.into_bytes()).capacity() >= 1000);
+    }
+}
+
+#[test]
+fn a_value_is_turned_into_what_it_holds() {
+    let text = Utf8Bytes::from("h\u{e9}llo");
+    let (string, bytes): (&str, &[u8]) = (text.as_ref(), text.as_ref());
+    assert_eq!((string, bytes), ("h\u{e9}llo", &b"h\xc3\xa9llo"[..]));
+    assert_eq!(Bytes::from(text), &b"h\xc3\xa9llo"[..]);
+    assert_eq!(u16::from(CloseCode::GOING_AWAY), 1001);
+}
+
+#[test]
+fn a_message_is_empty_if_its_payload_is() {
+    assert!(Message::text("").is_empty() && Message::binary(vec![]).is_empty());
+    assert!(!Message::text("x").is_empty() && !Message::binary(vec![0]).is_empty());
+}
+
+#[test]
 fn a_binary_message_takes_bytes_as_they_are() {
     let bytes = vec![7; 1000];
     let at = bytes.as_ptr();
@@ -98,6 +144,42 @@ fn a_binary_message_takes_bytes_as_they_are() {
     assert_eq!((part.as_bytes().as_ptr(), part.len()), (at, 10));
     assert_eq!(Message::binary(Bytes::from_static(b"static")).as_bytes(), b"static");
     assert_eq!(Message::text("text"), Message::from("text"));
+}
+
+#[test]
+fn what_can_be_sent_gives_back_a_message_that_it_owns_or_shares() {
+    let message = Message::text("message");
+    assert_eq!(Outgoing::from("borrowed").into_message(), None);
+    assert_eq!(Outgoing::from(&message).into_message(), Some(message.clone()));
+    let mut outgoing = Outgoing::from(message.clone());
+    let offered = outgoing.offer().into_message();
+    assert_eq!(offered, Some(message.clone()));
+    outgoing.put_back(offered);
+    assert_eq!(outgoing.into_message(), Some(message));
+}
+
+#[test]
+fn the_debug_output_of_a_connection_has_no_content_of_messages() {
+    let mut connection = Connection::client(&Config::default(), [7; 32]);
+    connection.input().extend_from_slice(b"secret");
+    assert_eq!(format!("{:?}", connection.input()), "Input { len: 6, .. }");
+    let mut commands = connection.commands();
+    assert_eq!(format!("{commands:?}"), "Commands { ready_state: Open, .. }");
+    commands.send("secret").unwrap();
+    let output = connection.poll_transmit().unwrap();
+    assert_eq!(format!("{output:?}"), "TransmitBuf { len: 12, .. }");
+    assert_eq!(format!("{:?}", SpareBuffers::default()), "SpareBuffers { .. }");
+    let prepared = format!("{:?}", Prepared::text("secret"));
+    assert!(prepared.starts_with("Prepared {") && !prepared.contains("secret"), "{prepared}");
+}
+
+#[test]
+fn close_reasons_are_equal_if_they_make_the_same_of_every_error() {
+    let (one, other) =
+        (CloseReason::Custom(|_| "one".into()), CloseReason::Custom(|_| "other".into()));
+    assert!(one == one && one != other && one != CloseReason::Error);
+    assert!(CloseReason::Error == CloseReason::Error && CloseReason::Error != CloseReason::None);
+    assert!(CloseReason::None == CloseReason::None && CloseReason::None != one);
 }
 
 #[test]
