@@ -699,6 +699,23 @@ fn a_chunked_body_is_put_together() {
 }
 
 #[test]
+fn a_line_between_chunks_of_256_bytes_ends_the_body_without_a_wait() {
+    for (len, ends) in [(255, false), (256, true)] {
+        let mut handshake = ClientHandshake::new(&new(), NONCE);
+        let line = format!("3;{}", "e".repeat(len - 2));
+        let head = "HTTP/1.1 400 Bad Request\r\nTransfer-Encoding: chunked\r\n\r\n";
+        handshake.input().extend_from_slice(format!("{head}{line}").as_bytes());
+        match handshake.poll_response() {
+            Ok(None) => assert!(!ends),
+            Err(HandshakeError::UnexpectedStatus(response)) => {
+                assert!(ends && response.is_truncated());
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[test]
 fn the_body_of_a_refusal_is_kept_up_to_a_limit() {
     let request = new().max_refusal_body(5);
     let body = |response: &str| match open_with(&request, response).result {

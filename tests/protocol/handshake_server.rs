@@ -742,3 +742,18 @@ proptest! {
         serve(and(&format!("{name}: {value}\r\n")));
     }
 }
+
+#[test]
+fn what_a_client_is_told_is_cut_where_a_close_frame_has_no_more_room() {
+    for len in 0..200 {
+        let target = "x".repeat(len);
+        let whole = format!("request target \"{target}\" is neither a path nor an http URI");
+        let answer = HandshakeError::InvalidTarget(target).answer();
+        if whole.len() <= 123 {
+            assert_eq!(answer, whole);
+        } else {
+            assert_eq!(answer.len(), 123);
+            assert!(whole.starts_with(answer.strip_suffix('…').unwrap()), "{answer}");
+        }
+    }
+}

@@ -148,3 +148,21 @@ fn a_commit_at_another_time_than_it_was_lent_makes_no_text_of_what_is_none() {
         }
     }
 }
+
+#[test]
+fn an_input_lends_the_room_that_was_prepared_and_16_kib_without() {
+    for role in BOTH {
+        let mut connection = match role {
+            Role::Client => Connection::client(&Config::default(), [7; 32]),
+            Role::Server => Connection::server(&Config::default()),
+        };
+        let mut input = connection.input();
+        assert!(input.is_empty());
+        assert_eq!(input.spare_mut().len(), 16 << 10);
+        input.prepare(50_000);
+        assert_eq!(input.spare_mut().len(), 50_000);
+        input.spare_mut()[0] = 0x81;
+        input.commit(1);
+        assert!(!input.is_empty());
+    }
+}

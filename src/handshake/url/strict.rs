@@ -161,6 +161,22 @@ mod tests {
         assert_eq!(parse("ws://a/C:/../b").unwrap().resource, "/b");
     }
 
+    #[test]
+    fn what_cannot_be_sent_as_it_is_is_told_apart() {
+        for (character, expected) in [
+            ("%4", "two hexadecimal digits"),
+            ("\\", "a backslash"),
+            ("\"", "must be percent-encoded"),
+            (" ", "a space"),
+            ("\u{7f}", "control character"),
+            ("\u{fc}", "not ASCII"),
+        ] {
+            let Fault { part, at, fact } = parse(&format!("ws://host/ok{character}")).unwrap_err();
+            assert_eq!((part, at), (UrlPart::Path, Some(12)), "{fact}");
+            assert!(fact.contains(expected), "{character:?}: {fact}");
+        }
+    }
+
     #[cfg(feature = "url")]
     mod beside_the_whatwg {
         use alloc::format;
