@@ -137,6 +137,22 @@ mod tests {
         vec(frame, 0..6)
     }
 
+    #[test]
+    fn a_data_frame_may_be_as_large_as_the_limit_and_no_larger() {
+        for len in [10_u8, 11] {
+            let mut decoder = Decoder::new(Role::Server).max_frame_size(10);
+            decoder.input().extend_from_slice(&[0x82, len]);
+            decoder.input().extend_from_slice(&[0; 11][..len.into()]);
+            match decoder.poll() {
+                Ok(piece) => assert!(piece.is_some() && len == 10),
+                Err(error) => {
+                    assert!(matches!(error, ConnectionError::FrameTooLarge { limit: 10, .. }));
+                    assert_eq!(len, 11);
+                }
+            }
+        }
+    }
+
     proptest! {
         #[test]
         fn frames_come_as_they_were_sent_in_pieces_of_any_size(

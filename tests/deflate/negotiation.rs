@@ -672,3 +672,21 @@ fn connections_by_another_http_stack_compress_over_every_version_of_http() {
         }
     }
 }
+
+#[test]
+fn a_bound_of_memory_chooses_the_largest_windows_within_it() {
+    let within = |kib: usize| {
+        let config = DeflateConfig::within(kib << 10)?;
+        Some((config.window_bits, config.peer_window_bits, config.mem_level))
+    };
+    assert_eq!(DeflateConfig::default().max_memory(), 459 << 10);
+    for (kib, bits) in [
+        (191, None),
+        (192, Some((9, 9, 2))),
+        (256, Some((13, 13, 6))),
+        (458, Some((14, 14, 7))),
+        (459, Some((15, 15, 8))),
+    ] {
+        assert_eq!(within(kib), bits, "{kib} KiB");
+    }
+}

@@ -70,6 +70,7 @@ fn a_ping_is_sent_at_each_interval() {
             end.receive(&[&[0x8a, 4], &payload[..]].concat());
             assert_eq!(end.take_got(), [Got::pong(payload)]);
             assert_eq!(end.connection.round_trip_time(), Some(secs(3)));
+            assert_eq!(end.connection.commands().round_trip_time(), Some(secs(3)));
         }
     }
 }

@@ -63,6 +63,7 @@ fn open_in_parts<'a>(request: &ClientRequest, parts: impl Iterator<Item = &'a [u
     };
     assert!(connection.poll_transmit().is_some(), "the request was not taken");
     assert_eq!(connection.protocol(), negotiated.subprotocol().unwrap_or_default());
+    assert_eq!(connection.commands().protocol(), negotiated.subprotocol().unwrap_or_default());
     assert_eq!(connection.extensions(), negotiated.extensions_value());
     Outcome {
         result,

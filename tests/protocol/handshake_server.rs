@@ -6,7 +6,7 @@ use proptest::prelude::*;
 use sanswire::extension::Extension;
 use sanswire::handshake::{
     Acceptance, ClientHandshake, ClientRequest, HandshakeError, HeadLimits, Headers, HttpVersion,
-    Request, Response, ServerHandshake,
+    Preference, Request, Response, ServerHandshake, select_subprotocol,
 };
 use sanswire::{Config, Role};
 
@@ -755,5 +755,36 @@ fn what_a_client_is_told_is_cut_where_a_close_frame_has_no_more_room() {
             assert_eq!(answer.len(), 123);
             assert!(whole.starts_with(answer.strip_suffix('…').unwrap()), "{answer}");
         }
+    }
+}
+
+#[test]
+fn the_reason_of_an_answer_is_that_of_the_registry() {
+    let named = (200..=599).filter(|status| !Response::new(*status).reason().is_empty());
+    let named: Vec<u16> = named.collect();
+    for status in &named {
+        let registered = http::StatusCode::from_u16(*status).unwrap().canonical_reason();
+        assert_eq!(Some(Response::new(*status).reason()), registered);
+    }
+    let likely = [
+        200, 204, 301, 302, 303, 304, 307, 308, 400, 401, 403, 404, 405, 406, 407, 408, 410, 414,
+        421, 426, 429, 431, 500, 501, 502, 503, 504, 505,
+    ];
+    assert_eq!(named, likely);
+}
+
+#[test]
+fn a_subprotocol_is_chosen_by_the_order_of_the_client_or_of_the_server() {
+    let choose = |offered: &[&str], preference| {
+        select_subprotocol(offered.iter().copied(), &["soap", "mqtt"], preference)
+    };
+    for (offered, by_client, by_server) in [
+        (&["mqtt", "soap"][..], Some("mqtt"), Some("soap")),
+        (&["other", "mqtt"], Some("mqtt"), Some("mqtt")),
+        (&["SOAP", "other"], None, None),
+        (&[], None, None),
+    ] {
+        assert_eq!(choose(offered, Preference::Client), by_client);
+        assert_eq!(choose(offered, Preference::Server), by_server);
     }
 }

@@ -178,3 +178,29 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_fault_is_told_by_its_place_in_the_url_with_user_information() {
+    let fault = |result: Result<ClientRequest, HandshakeError>| {
+        let error = result.unwrap_err();
+        let HandshakeError::InvalidUrl(fault) = error else { unreachable!("{error}") };
+        fault
+    };
+    let mut places = Vec::new();
+    for url in ["xs://host/", "ws://host:x/", "ws://host/#x", "ws://host:99999/", "ws://ho st/"] {
+        let bare = fault(ClientRequest::from_url(url));
+        let with = url.replace("//", "//user:secret@");
+        let with = fault(ClientRequest::from_url_with_user_info(&with));
+        assert_eq!(with.part(), bare.part());
+        match (bare.position(), with.position()) {
+            (Some(bare), Some(with)) => {
+                let before = if bare < 5 { 0 } else { "user:secret@".len() };
+                assert_eq!(with - bare, before, "{url}");
+                places.push(bare);
+            }
+            (bare, with) => assert_eq!(with, bare),
+        }
+    }
+    // The crate `url` does not say where.
+    assert!(cfg!(feature = "url") || places.iter().any(|place| *place >= 5), "{places:?}");
+}

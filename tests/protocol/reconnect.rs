@@ -1,12 +1,13 @@
 //! When a client tries again (RFC 6455, §7.2.3), with a virtual clock.
 #![expect(clippy::panic, reason = "a test that cannot go on fails")]
 
+use core::error::Error;
 use core::num::NonZeroU32;
 use core::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sanswire::reconnect::{Action, GaveUp, Policy, Reconnect, Retry, State};
+use sanswire::reconnect::{Action, AttemptError, Cause, GaveUp, Policy, Reconnect, Retry, State};
 use sanswire::{CloseCode, ConnectionError};
 
 const ZERO: Duration = Duration::ZERO;
@@ -937,4 +938,26 @@ proptest! {
             prop_assert_eq!(reconnect.poll_timeout().is_some(), reconnect.state() == State::Waiting);
         }
     }
+}
+
+#[test]
+fn an_error_of_an_attempt_has_the_source_of_what_it_wraps() {
+    #[derive(Debug)]
+    struct Outer(core::fmt::Error);
+    impl core::fmt::Display for Outer {
+        fn fmt(&self, f: &mut core::fmt::Formatter<'_>) -> core::fmt::Result {
+            f.write_str("outer")
+        }
+    }
+    impl Error for Outer {
+        fn source(&self) -> Option<&(dyn Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let attempt = || AttemptError::new(Retry::Never, Outer(core::fmt::Error));
+    let is_inner =
+        |error: &dyn Error| error.source().is_some_and(|source| source.is::<core::fmt::Error>());
+    assert!(is_inner(&attempt()));
+    assert!(is_inner(&Cause::<Outer>::Attempt(attempt())));
+    assert!(is_inner(&Cause::Failed(Outer(core::fmt::Error))));
 }

@@ -131,6 +131,7 @@ fn a_value_is_turned_into_what_it_holds() {
 fn a_message_is_empty_if_its_payload_is() {
     assert!(Message::text("").is_empty() && Message::binary(vec![]).is_empty());
     assert!(!Message::text("x").is_empty() && !Message::binary(vec![0]).is_empty());
+    assert!(Prepared::text("").is_empty() && !Prepared::text("x").is_empty());
 }
 
 #[test]

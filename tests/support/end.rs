@@ -266,6 +266,8 @@ pub(crate) fn deliver(
     let sent = end.take_sent();
     // A server's end comes when its Close has been written.
     end.poll();
+    let closed = end.connection.closed();
+    assert_eq!(end.connection.commands().closed(), closed);
     if config.reassembly == Reassembly::Chunks {
         end.got = joined(end.got);
         if end.error == Some(ConnectionError::InvalidUtf8) {
@@ -273,13 +275,7 @@ pub(crate) fn deliver(
             end.got.retain(|got| !matches!(got, Got::Chunk { is_last: false, .. }));
         }
     }
-    Outcome {
-        sent,
-        state: end.state(),
-        closed: end.connection.closed(),
-        got: end.got,
-        error: end.error,
-    }
+    Outcome { sent, state: end.state(), closed, got: end.got, error: end.error }
 }
 
 /// Joins the chunks of each message into one, since how many there are depends on the pieces.
