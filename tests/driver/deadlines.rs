@@ -186,6 +186,26 @@ fn what_is_read_without_the_time_is_dated_by_the_next_one() {
 }
 
 #[test]
+fn a_pong_that_is_read_without_the_time_is_measured_by_the_next_one() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default());
+        hand.is_lazy = true;
+        hand.driver.commands().ping(b"mine").unwrap();
+        hand.now = secs(1);
+        hand.driver.handle_timeout(hand.now);
+        hand.settle();
+        // The first read after that tells the time, and the second does not.
+        hand.read(&hand.by_peer(TEXT, b"x"));
+        assert_eq!(hand.take(), [Told::Text("x".into())]);
+        hand.read(&hand.by_peer(PONG, b"mine"));
+        assert_eq!(hand.take(), [Told::Pong(b"mine".to_vec())]);
+        assert_eq!(hand.connection().round_trip_time(), None);
+        hand.driver.handle_timeout(secs(3));
+        assert_eq!(hand.connection().round_trip_time(), Some(secs(2)));
+    }
+}
+
+#[test]
 fn a_read_that_follows_at_once_asks_for_the_time_later() {
     let silent = Config::default().ping_when(PingWhen::Silent);
     let mut hand = Hand::open(Role::Server, &silent);

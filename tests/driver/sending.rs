@@ -1,5 +1,7 @@
 //! What becomes of messages: which are queued, wait for room, or are never written.
 
+use core::num::NonZeroUsize;
+
 use sanswire::driver::{Stuck, Write};
 use sanswire::{Config, Outgoing, Role, SendError, WhenFull};
 
@@ -34,13 +36,21 @@ fn what_was_sent_is_written_when_the_transport_has_it_and_was_flushed() {
 #[test]
 fn what_was_accepted_and_not_written_whole_is_told_at_the_end() {
     for role in BOTH {
-        let mut hand = Hand::open(role, &Config::default());
-        hand.driver.commands().send("written").unwrap();
-        hand.write_all();
-        hand.driver.commands().send("not whole").unwrap();
-        hand.write(5);
-        for _ in 0..2 {
-            assert!(hand.driver.check_end().unwrap_err().bytes > 0);
+        // Framed at once, or waiting to be.
+        for size in [None, NonZeroUsize::new(10)] {
+            let mut hand = Hand::open(role, &Config::default().fragment_size(size));
+            hand.driver.commands().send("written").unwrap();
+            hand.write_all();
+            assert_eq!(hand.driver.check_end(), Ok(()));
+            hand.driver.commands().send(&[7; 100]).unwrap();
+            for _ in 0..2 {
+                assert_eq!(hand.driver.check_end().unwrap_err().bytes, 100);
+            }
+            hand.write(20);
+            for _ in 0..2 {
+                let left = hand.driver.check_end().unwrap_err().bytes;
+                assert!((80..100).contains(&left), "{left}");
+            }
         }
     }
 }

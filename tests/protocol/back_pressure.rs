@@ -196,6 +196,18 @@ fn messages_without_payload_do_not_pile_up_behind_fragments() {
 }
 
 #[test]
+fn messages_without_payload_do_not_pile_up_where_the_oldest_is_dropped() {
+    for role in BOTH {
+        let mut end = End::new(role, &marks(1_000, 250, WhenFull::DropOldest));
+        for _ in 0..10_000 {
+            end.connection.commands().send("").unwrap();
+        }
+        let sent = end.take_sent().len();
+        assert!((1..500).contains(&sent), "{sent}");
+    }
+}
+
+#[test]
 fn nothing_is_writable_once_the_connection_is_closing() {
     for role in BOTH {
         let (mut end, _) = full(role, &marks(1_000, 250, WhenFull::Refuse));

@@ -279,6 +279,22 @@ fn a_peer_without_its_state_is_reported_with_what_may_be_lost() {
 }
 
 #[test]
+fn a_peer_without_its_state_is_told_apart_whichever_end_had_sent() {
+    for (message, sent) in [(text(0, 0, "of the peer"), false), (acknowledgement(1), true)] {
+        let mut session = open();
+        if sent {
+            session.send("of this end".into()).unwrap();
+            assert_eq!(drain(&mut session).len(), 1);
+        }
+        session.handle_message(message).unwrap();
+        session.handle_connected();
+        assert_eq!(session.handle_message(hello(B, 0, 0)), Ok(None));
+        let handled = session.handle_message(hello(B, A, 0));
+        assert!(matches!(handled, Ok(Some(SessionEvent::PeerForgot(_)))), "{handled:?}");
+    }
+}
+
+#[test]
 fn a_hello_without_proof_changes_nothing() {
     for greeting in [hello(0xb2, 0, 0), hello(0xb2, B, 1), hello(B, 0, 0), hello(B, 0xa1, 1)] {
         let mut session = again();

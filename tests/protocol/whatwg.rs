@@ -146,6 +146,7 @@ impl Page {
     #[track_caller]
     fn assert_over(&mut self) {
         assert_eq!(self.state(), ReadyState::Closed);
+        assert_eq!(self.socket.poll_timeout(), None);
         self.feed(b"\x81\x04late\x88\x00\x83\x00");
         self.eof();
         self.socket.handle_not_connected();
@@ -289,6 +290,7 @@ fn a_stream_that_ends_within_the_handshake_fails_the_connection() {
 fn a_transport_that_could_not_be_connected_fails_the_connection() {
     let mut page = Page::connecting();
     page.socket.handle_not_connected();
+    assert_eq!(page.socket.poll_timeout(), None);
     assert_eq!(page.state(), ReadyState::Closing);
     assert!(page.socket.poll_transmit().is_none());
     page.poll();
