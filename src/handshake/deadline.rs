@@ -51,3 +51,22 @@ impl Deadline {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_spent_before_is_taken_from_the_time() {
+        let seconds = Duration::from_secs;
+        for (spent, at) in [(0, 15), (3, 12), (9, 6), (10, 5), (11, 5)] {
+            let mut deadline = Deadline::new(Some(seconds(10))).after(seconds(spent));
+            deadline.handle_timeout(seconds(5).into());
+            assert_eq!(deadline.poll_timeout(), Some(seconds(at).into()));
+            deadline.handle_timeout((seconds(at) - Duration::from_nanos(u64::from(at > 5))).into());
+            assert_eq!(deadline.check().is_ok(), at > 5);
+            deadline.handle_timeout(seconds(at).into());
+            assert_eq!(deadline.check(), Err(seconds(10)));
+        }
+    }
+}

@@ -811,6 +811,34 @@ fn a_failure_in_the_middle_of_a_compressed_message_is_told() {
 }
 
 #[test]
+fn only_the_first_fragment_says_that_the_message_is_compressed() {
+    for role in BOTH {
+        let fragmenting = Config::default().fragment_size(NonZeroUsize::new(4));
+        let mut end = End::deflating(role, &fragmenting, plain_agreed(role));
+        end.connection.commands().send("a message in many fragments").unwrap();
+        let output = end.take_output();
+        let firsts: Vec<u8> = parse(&output).0.iter().map(|frame| frame.first).collect();
+        let [first, middle @ .., last] = &firsts[..] else { panic!("{firsts:?}") };
+        assert_eq!((*first, *last), (RSV1 | TEXT, FIN | CONTINUATION));
+        assert!(middle.len() > 1 && middle.iter().all(|first| *first == CONTINUATION));
+    }
+}
+
+#[test]
+fn a_higher_level_compresses_more_and_the_highest_is_9() {
+    let message: String = (0..3_000_u32).map(|number| (number * number % 97).to_string()).collect();
+    let len = |level| {
+        let config = deflate_config().level(level);
+        let agreed = agreed(Role::Server, &config, "permessage-deflate");
+        let mut end = End::deflating(Role::Server, &Config::default(), agreed);
+        end.connection.commands().send(&message).unwrap();
+        end.take_output().len()
+    };
+    assert!(len(0) > message.len() && len(0) > len(1) && len(1) > len(9));
+    assert_eq!(len(9), len(200));
+}
+
+#[test]
 fn messages_after_close_are_read_by_those_who_want_them() {
     let deliver = Config::default().after_close(sanswire::AfterClose::Deliver);
     let mut end = End::deflating(Role::Client, &deliver, plain_agreed(Role::Client));

@@ -512,3 +512,27 @@ impl IntoDriver for ConnectionError {
         DriverError::Connection(self)
     }
 }
+
+#[test]
+fn a_client_that_has_asked_has_nothing_more_to_write_and_reads_64_kib_ahead() {
+    let mut hand = Hand::connecting(&Config::default());
+    hand.settle();
+    assert_eq!(hand.driver.poll_written(), Ok(true));
+    assert!(!hand.driver.wants_write());
+    let read = hand.read_ahead(&vec![b'x'; 1 << 20]);
+    assert!((64 << 10..136 << 10).contains(&read), "{read}");
+}
+
+#[test]
+fn a_fault_of_the_caller_is_no_handshake_that_failed() {
+    let text = |error: HandshakeError, url: Option<&str>| {
+        DriverError::Handshake { error, url: url.map(Box::from) }.to_string()
+    };
+    let url = Some("ws://host/");
+    for error in [HandshakeError::OutOfOrder, HandshakeError::IllegalHeader("a b".into())] {
+        assert_eq!(text(error.clone(), url), error.to_string());
+    }
+    let error = HandshakeError::EndOfStream;
+    assert_eq!(text(error.clone(), url), format!("ws://host/: {error}"));
+    assert_eq!(text(error.clone(), None), format!("handshake failed: {error}"));
+}

@@ -351,6 +351,34 @@ fn what_is_held_of_a_message_is_paid_for_by_what_comes_of_it() {
 }
 
 #[test]
+fn only_what_has_come_of_a_fragment_pays() {
+    let free = 4 << 10;
+    for role in BOTH {
+        let mut end = started(role, &holding(100));
+        tell(&mut end, secs(50));
+        let fragment = support::from(role.peer(), &fragment(2, 1 << 20));
+        let header = fragment.len() - (1 << 20);
+        end.feed(&fragment[..header + 2 * free]);
+        assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(250)));
+    }
+}
+
+#[test]
+fn the_header_of_the_next_frame_pays_for_nothing() {
+    let free = 4 << 10;
+    for role in BOTH {
+        for next in [0x00, 0x89] {
+            let mut end = started(role, &holding(100));
+            tell(&mut end, secs(50));
+            end.receive(&fragment(2, 2 * free));
+            tell(&mut end, secs(60));
+            end.feed(&[next]);
+            assert_eq!(end.connection.poll_timeout().map(Duration::from), Some(secs(250)));
+        }
+    }
+}
+
+#[test]
 fn each_message_pays_for_itself() {
     let free = 4 << 10;
     for role in BOTH {

@@ -861,3 +861,38 @@ fn secrets_are_not_in_the_debug_output() {
     let debug = format!("{:?}", handshake.poll_response().unwrap_err());
     assert!(debug.contains("shown") && !debug.contains("secret"), "{debug}");
 }
+
+#[test]
+fn the_text_of_a_refusal_says_what_can_be_done_about_it() {
+    let text = |lines: &str, body: &str| {
+        let length = body.len();
+        let response = format!("HTTP/1.1 {lines}\r\nContent-Length: {length}\r\n\r\n{body}");
+        HandshakeError::UnexpectedStatus(refusal(response).into()).to_string()
+    };
+    for (lines, body, remedy) in [
+        ("404 Not Found", "", "; there is no WebSocket at this path"),
+        ("200 OK", "", "; there is no WebSocket at this path"),
+        ("302 Found\r\nLocation: ws://a/b", "", "; connect to where it redirects to: ws://a/b"),
+        ("302 Found", "", "; it redirects, and does not say where to"),
+        ("401 Unauthorized\r\nWWW-Authenticate: Basic", "", "; it asks for Basic"),
+        ("401 Unauthorized", "", "; it asks for an Authorization header or a cookie"),
+        ("403 Forbidden", "", "; it does not allow this client or its origin"),
+        ("403 Forbidden", "not you", ": not you"),
+        ("426 Upgrade Required", "", "; it wants another protocol or version of it"),
+        ("429 Too Many Requests", "", "; try again later"),
+        ("429 Too Many Requests\r\nRetry-After: 5", "", "ests; try again after 5 s"),
+        ("503 Service Unavailable\r\nRetry-After: Monday", "", "able; try again after Monday"),
+        ("502 Bad Gateway", "", "; its proxy cannot reach the server behind it"),
+        ("500 Internal Server Error", "", "; look at the server's log"),
+        ("400 Bad Request", "no", ": no"),
+        (
+            "400 Bad Request",
+            "Client sent an HTTP request to an HTTPS server.",
+            "; server speaks TLS here: use wss",
+        ),
+        ("410 Gone", "Client sent an HTTP request to an HTTPS server.", "HTTPS server."),
+    ] {
+        let text = text(lines, body);
+        assert!(text.ends_with(remedy), "{text}");
+    }
+}

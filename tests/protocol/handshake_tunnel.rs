@@ -5,6 +5,7 @@ use core::time::Duration;
 
 use bytes::Buf;
 use proptest::prelude::*;
+use sanswire::Role;
 use sanswire::handshake::{
     ClientRequest, HandshakeError, HeadLimit, HeadLimits, Headers, OtherProtocol, Response, Tunnel,
     TunnelError,
@@ -242,5 +243,27 @@ proptest! {
     #[test]
     fn no_bytes_make_it_panic(parts in prop::collection::vec(prop::collection::vec(any::<u8>(), 0..40), 0..6)) {
         let _ = outcome(&HeadLimits::default(), parts.iter().map(Vec::as_slice));
+    }
+}
+
+#[test]
+fn the_text_of_a_refusal_says_what_can_be_done_about_it() {
+    for (status, remedy) in [
+        (403, "; it does not let this host and port through: many allow port 443 only (wss)"),
+        (407, "; it asks for a user name and a password"),
+        (502, "; it does not reach the server"),
+        (504, "; it does not reach the server"),
+        (500, "500 Internal Server Error"),
+    ] {
+        let text = TunnelError::Refused(Response::new(status).into()).to_string();
+        assert!(text.ends_with(remedy), "{text}");
+    }
+    for (protocol, remedy) in [
+        (OtherProtocol::Tls, "use an https URL for it"),
+        (OtherProtocol::Ssh, "is the port right?"),
+    ] {
+        let error = HandshakeError::WrongProtocol { peer: Role::Server, protocol };
+        let text = TunnelError::InvalidAnswer(error).to_string();
+        assert!(text.ends_with(remedy), "{text}");
     }
 }

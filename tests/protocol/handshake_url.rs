@@ -83,6 +83,7 @@ fn the_resource_name_is_the_path_and_a_query_that_is_not_empty() {
         assert_eq!(parts(url).2, resource, "{url}");
         assert!(head(url).starts_with(&format!("GET {resource} HTTP/1.1\r\n")));
     }
+    assert_eq!(fault("ws://a<b/").0, UrlPart::Host);
 }
 
 #[test]
