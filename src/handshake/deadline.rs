@@ -55,6 +55,19 @@ impl Deadline {
 #[cfg(test)]
 mod tests {
     use super::*;
+    #[cfg(feature = "std")]
+    use crate::handshake::{ClientHandshake, ClientRequest};
+
+    #[cfg(feature = "std")]
+    #[test]
+    fn what_it_took_to_connect_is_taken_from_the_time_of_the_handshake() {
+        let request = ClientRequest::new("host", "/").unwrap();
+        let limit = request.timeout().unwrap();
+        let spent = Duration::from_secs(3);
+        let mut handshake = ClientHandshake::new(&request.after(spent), [7; 16]);
+        handshake.handle_timeout(Duration::ZERO);
+        assert_eq!(handshake.poll_timeout(), Some((limit - spent).into()));
+    }
 
     #[test]
     fn what_was_spent_before_is_taken_from_the_time() {

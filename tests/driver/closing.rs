@@ -185,6 +185,22 @@ fn the_end_reads_32_mib_at_most_and_keeps_nothing_of_it() {
 }
 
 #[test]
+fn the_end_reads_32_mib_at_most_also_while_nothing_can_be_written() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    hand.read(&hand.by_peer(0x83, b""));
+    let (mut read, late) = (0, vec![0; 256 << 10]);
+    loop {
+        assert!(hand.take().iter().all(|told| *told == Told::Yield));
+        let len = hand.read(&late);
+        if len == 0 {
+            break;
+        }
+        read += len;
+    }
+    assert!((32 << 20..33 << 20).contains(&read), "{read}");
+}
+
+#[test]
 fn what_the_peer_sent_before_it_broke_off_is_delivered() {
     for role in BOTH {
         for is_error in [false, true] {

@@ -417,3 +417,35 @@ fn a_connection_whose_failure_is_told_is_closed_although_its_output_never_left()
         assert_eq!(hand.connection().buffered_amount(), "does not leave".len());
     }
 }
+
+#[test]
+fn a_pause_passes_no_deadline_of_a_close() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default().close_timeout(secs(10)));
+        hand.driver.commands().close(1000, "").unwrap();
+        // It begins when the time is told.
+        hand.driver.handle_pause(secs(20));
+        assert!(hand.settle().is_empty());
+        assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(30)));
+        hand.driver.handle_pause(secs(40));
+        assert!(hand.take().is_empty());
+        hand.driver.handle_timeout(secs(40));
+        assert_eq!(hand.take(), failed(ConnectionError::CloseTimeout { limit: secs(10) }));
+    }
+}
+
+#[test]
+fn a_pause_passes_no_deadline_of_a_handshake() {
+    for connecting in [false, true] {
+        let config = Config::default();
+        let mut hand =
+            if connecting { Hand::connecting(&config) } else { Hand::accepting(&config) };
+        hand.settle();
+        let until = hand.driver.poll_timeout().map(Duration::from).unwrap();
+        hand.driver.handle_pause(until + secs(1));
+        assert!(hand.take().is_empty());
+        assert!(hand.driver.poll_timeout().map(Duration::from) == Some(until));
+        let told = hand.pass_until(until + secs(10));
+        assert!(matches!(&told[..], [Told::Failed(DriverError::Handshake { .. })]), "{told:?}");
+    }
+}

@@ -210,7 +210,10 @@ impl Hand {
 
     /// Does once what is wanted of the sending side, of which it takes `most` bytes.
     pub(crate) fn write(&mut self, most: usize) -> Option<Did> {
-        let did = match self.driver.want_write()? {
+        let is_wanted = self.driver.wants_write();
+        let wanted = self.driver.want_write();
+        assert_eq!(wanted.is_some(), is_wanted);
+        let did = match wanted? {
             Write::Bytes(output) => {
                 assert!(output.has_remaining());
                 let chunk = output.chunk();

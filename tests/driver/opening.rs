@@ -536,3 +536,26 @@ fn a_fault_of_the_caller_is_no_handshake_that_failed() {
     assert_eq!(text(error.clone(), url), format!("ws://host/: {error}"));
     assert_eq!(text(error.clone(), None), format!("handshake failed: {error}"));
 }
+
+#[test]
+fn what_comes_behind_a_bad_request_is_thrown_away() {
+    let mut hand = Hand::accepting(&Config::default());
+    hand.read(b"no request\r\n\r\n");
+    hand.take();
+    for _ in 0..10 {
+        assert!(hand.read(&[b'x'; 10_000]) > 0);
+        hand.take();
+        assert_eq!(hand.waiting(), Some(0));
+    }
+}
+
+#[test]
+fn a_shut_down_behind_a_failed_handshake_changes_nothing() {
+    let mut hand = Hand::connecting(&Config::default());
+    hand.settle();
+    hand.eof();
+    let told = hand.take();
+    assert!(matches!(&told[..], [Told::Failed(_)]));
+    let _ = hand.driver.shut_down(1000, "");
+    assert_eq!(hand.take(), told);
+}
