@@ -145,7 +145,7 @@ mod tests {
             ("ws:user:secret@example.com//a", "…@example.com//a"),
             ("GET http://user:secret@h/a?secret HTTP/1.1", "GET http://…@h/a?…"),
             ("/chat?secret#secret", "/chat?…"),
-            ("/chat:room", "/chat:room"),
+            ("host:room/chat", "host:room/chat"),
             (" ws://a\x1b b\r\n/ ", " ws://a\\u{1b} b\\r\\n/ "),
             // What should have been percent-encoded.
             ("ws://user:secret/secret@example.com/a", "ws://…@example.com/a"),

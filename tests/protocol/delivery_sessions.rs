@@ -361,6 +361,16 @@ fn of_sessions_that_have_not_begun_the_user_with_the_most_loses_the_oldest() {
 }
 
 #[test]
+fn of_restored_sessions_that_have_not_begun_the_first_goes_first() {
+    let mut sessions = Sessions::new(retention(2, 2));
+    for number in [9, 1] {
+        sessions.insert("alice", id(number), client(100 + number), ZERO).unwrap();
+    }
+    greet(&mut sessions, "alice", (id(5), None), 105, ZERO).unwrap();
+    assert_eq!(clients(&sessions), [1, 5]);
+}
+
+#[test]
 fn a_thousand_hellos_of_one_user_cost_no_other_user_a_session() {
     let mut sessions = Sessions::new(Retention::default());
     let mut alice = client(1);

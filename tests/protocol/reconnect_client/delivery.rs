@@ -44,7 +44,9 @@ fn a_session_goes_on_across_connections() {
     assert!(world.client.transmit(&mut near.commands()));
     assert_eq!(world.client.buffered_messages(), 1);
     assert_eq!(world.client.take_unsent(), []);
+    assert!(world.client.session().is_some_and(Session::is_open));
     world.lose();
+    assert!(world.client.session().is_some_and(|session| !session.is_open()));
     world.client.try_send("third").unwrap();
 
     server.handle_disconnected();
