@@ -3,7 +3,7 @@
 use core::time::Duration;
 
 use sanswire::driver::{Driver, DriverError};
-use sanswire::handshake::{Acceptance, HandshakeError, Response};
+use sanswire::handshake::{Acceptance, HandshakeError, HeadLimits, Response};
 use sanswire::{Config, Connection, ConnectionError, ReadyState, Role};
 
 use crate::hand::{CLOSE, Did, Hand, PING, REQUEST, TEXT, Told, close_body, frame, secs};
@@ -558,4 +558,21 @@ fn a_shut_down_behind_a_failed_handshake_changes_nothing() {
     assert!(matches!(&told[..], [Told::Failed(_)]));
     let _ = hand.driver.shut_down(1000, "");
     assert_eq!(hand.take(), told);
+}
+
+#[test]
+fn a_request_that_may_be_large_is_read_to_its_end_with_nothing_else_to_do() {
+    let limits = HeadLimits::default().max_size(1 << 20);
+    let mut hand = Hand::new(Driver::server_with(&limits, &Config::default()));
+    let (line, rest) = REQUEST.split_at(REQUEST.len() - 2);
+    let cookie = format!("Cookie: {}\r\n", "x".repeat(300 << 10));
+    let request = [line, cookie.as_bytes(), rest].concat();
+    let mut rest = &request[..];
+    while !rest.is_empty() {
+        assert!(hand.take().is_empty());
+        let len = hand.read(rest);
+        assert!(len > 0, "{} bytes are left", rest.len());
+        rest = &rest[len..];
+    }
+    assert_eq!(hand.take(), [Told::Request]);
 }
