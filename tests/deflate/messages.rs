@@ -839,6 +839,18 @@ fn a_higher_level_compresses_more_and_the_highest_is_9() {
 }
 
 #[test]
+fn a_message_may_begin_its_stream_anew_1024_times() {
+    for role in BOTH {
+        for (times, is_cut) in [(1_024, false), (1_025, true)] {
+            let mut end = End::deflating(role, &Config::default(), plain_agreed(role));
+            end.receive(&frame(FIN | RSV1 | BINARY, &b"\x03\x00".repeat(times)));
+            let limit = ConnectionError::TooManyFinalBlocks { limit: 1_024 };
+            assert_eq!(end.error, is_cut.then_some(limit), "{times}");
+        }
+    }
+}
+
+#[test]
 fn messages_after_close_are_read_by_those_who_want_them() {
     let deliver = Config::default().after_close(sanswire::AfterClose::Deliver);
     let mut end = End::deflating(Role::Client, &deliver, plain_agreed(Role::Client));

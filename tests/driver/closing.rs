@@ -196,8 +196,9 @@ fn the_end_reads_32_mib_at_most_also_while_nothing_can_be_written() {
             break;
         }
         read += len;
+        assert!(read < 33 << 20);
     }
-    assert!((32 << 20..33 << 20).contains(&read), "{read}");
+    assert!(read >= 32 << 20, "{read}");
 }
 
 #[test]

@@ -569,10 +569,10 @@ fn a_request_that_may_be_large_is_read_to_its_end_with_nothing_else_to_do() {
     let request = [line, cookie.as_bytes(), rest].concat();
     let mut rest = &request[..];
     while !rest.is_empty() {
-        assert!(hand.take().is_empty());
+        assert!(hand.take().iter().all(|told| *told == Told::Yield));
         let len = hand.read(rest);
         assert!(len > 0, "{} bytes are left", rest.len());
         rest = &rest[len..];
     }
-    assert_eq!(hand.take(), [Told::Request]);
+    assert_eq!(hand.take().last(), Some(&Told::Request));
 }

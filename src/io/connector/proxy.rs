@@ -206,6 +206,12 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_fault_in_the_authority_has_no_place_in_the_url() {
+        let error = Proxy::parse("http://user:secret@a b:80").unwrap_err();
+        assert_eq!((error.part(), error.position()), (UrlPart::Host, None));
+    }
+
+    #[test]
     fn a_proxy_has_a_port_of_its_own() {
         for (url, shown) in [
             ("http://a", "http://a:80"),
