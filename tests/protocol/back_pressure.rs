@@ -89,7 +89,7 @@ fn there_is_room_behind_less_than_the_high_mark() {
     for (len, has_room) in [(995, true), (996, false)] {
         // The header has 4 bytes.
         let mut end = End::new(Role::Server, &marks(1_000, 250, WhenFull::Refuse));
-        end.connection.commands().send(&vec![7; len]).unwrap();
+        end.connection.commands().send(vec![7; len]).unwrap();
         assert_eq!(end.connection.commands().has_room(), has_room);
         assert_eq!(end.connection.commands().send("more").is_ok(), has_room);
     }
