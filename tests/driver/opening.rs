@@ -567,12 +567,15 @@ fn a_request_that_may_be_large_is_read_to_its_end_with_nothing_else_to_do() {
     let (line, rest) = REQUEST.split_at(REQUEST.len() - 2);
     let cookie = format!("Cookie: {}\r\n", "x".repeat(300 << 10));
     let request = [line, cookie.as_bytes(), rest].concat();
-    let mut rest = &request[..];
+    let (mut rest, mut turns) = (&request[..], 0);
     while !rest.is_empty() {
-        assert!(hand.take().iter().all(|told| *told == Told::Yield));
+        let told = hand.take();
+        assert!(told.iter().all(|told| *told == Told::Yield));
+        turns += told.len();
         let len = hand.read(rest);
         assert!(len > 0, "{} bytes are left", rest.len());
         rest = &rest[len..];
     }
     assert_eq!(hand.take().last(), Some(&Told::Request));
+    assert_eq!(turns, 1, "others get a turn after 256 KiB");
 }
