@@ -188,7 +188,14 @@ fn a_fault_is_told_by_its_place_in_the_url_with_user_information() {
         fault
     };
     let mut places = Vec::new();
-    for url in ["xs://host/", "ws://host:x/", "ws://host/#x", "ws://host:99999/", "ws://ho st/"] {
+    for url in [
+        "xs://host/",
+        "ws://[::g]/",
+        "ws://host:x/",
+        "ws://host/#x",
+        "ws://host:99999/",
+        "ws://ho st/",
+    ] {
         let bare = fault(ClientRequest::from_url(url));
         let with = url.replace("//", "//user:secret@");
         let with = fault(ClientRequest::from_url_with_user_info(&with));
