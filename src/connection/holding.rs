@@ -99,3 +99,21 @@ const HELD_FREE: u64 = 4 << 10;
 /// For how long any message may be held for nothing, as Apache's `mod_reqtimeout` has it: a way
 /// may be out of order for a while.
 const HOLD_GRACE: Time = Time::from_secs(20);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_message_that_holds_nothing_any_more_may_take_its_time() {
+        let (began, later) = (Time::from_secs(5), Time::from_secs(30));
+        let mut holding = Holding::new(Time::from_secs(10));
+        holding.begin();
+        assert!(holding.note(began, began, Arriving { arrived: 10_000, held: 50_000 }));
+        assert_ne!(holding.deadline(began), Time::NEVER);
+        // The application has taken what there was.
+        assert!(holding.note(later, began, Arriving { arrived: 11_000, held: 100 }));
+        assert_eq!(holding.deadline(began), Time::NEVER);
+        assert_eq!(holding.deadline(Time::NEVER), Time::NEVER);
+    }
+}

@@ -223,6 +223,20 @@ fn a_read_that_follows_at_once_asks_for_the_time_later() {
 }
 
 #[test]
+fn what_is_read_without_the_time_counts_also_before_it_is_taken() {
+    let silent = Config::default().ping_when(PingWhen::Silent);
+    let mut hand = Hand::open(Role::Server, &silent);
+    hand.is_lazy = true;
+    hand.read(&hand.by_peer(TEXT, b"x"));
+    assert_eq!(hand.take(), [Told::Text("x".into())]);
+    hand.read(&hand.by_peer(TEXT, b"y"));
+    // The peer lives: it is not asked whether it does.
+    hand.driver.handle_timeout(secs(19));
+    assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(39)));
+    assert_eq!(hand.take(), [Told::Text("y".into())]);
+}
+
+#[test]
 fn a_driver_that_is_handed_over_with_undated_input_has_not_failed() {
     let config = Config::default().message_timeout(secs(10));
     let mut hand = Hand::open(Role::Server, &config);
