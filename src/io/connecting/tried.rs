@@ -1,7 +1,7 @@
 //! Notes what an attempt to connect has tried, and makes its error of that; opens no socket.
 
 use alloc::boxed::Box;
-use alloc::string::{String, ToString};
+use alloc::string::String;
 use core::net::SocketAddr;
 use core::time::Duration;
 use std::io;
@@ -37,7 +37,7 @@ impl Tried {
     /// Notes that the way goes over a Unix socket.
     #[cfg(unix)]
     pub(in crate::io) fn over(self, path: &std::path::Path) -> Self {
-        Self { to: path.display().to_string(), ..self }
+        Self { to: path.to_string_lossy().into_owned(), ..self }
     }
 
     /// Takes what a look-up found.
