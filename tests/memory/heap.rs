@@ -13,7 +13,7 @@ struct Counting;
 pub(crate) struct Heap {
     /// How often memory was asked for.
     pub(crate) allocations: usize,
-    /// How many bytes were asked for.
+    /// How many bytes were asked for: on a machine of 32 bits, that begins again at 0.
     pub(crate) bytes: usize,
     /// Bytes that are in use.
     pub(crate) live: isize,
@@ -54,7 +54,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         Heap::count(|heap| {
             heap.allocations += 1;
-            heap.bytes += layout.size();
+            heap.bytes = heap.bytes.wrapping_add(layout.size());
             heap.live += signed(layout.size());
         });
         // SAFETY: the caller's promises are those that `System` asks for.
@@ -70,7 +70,7 @@ unsafe impl GlobalAlloc for Counting {
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, size: usize) -> *mut u8 {
         Heap::count(|heap| {
             heap.allocations += 1;
-            heap.bytes += size;
+            heap.bytes = heap.bytes.wrapping_add(size);
             // Both may be there while the contents are moved.
             heap.live += signed(size);
             heap.peak = heap.peak.max(heap.live);
@@ -89,7 +89,7 @@ pub(crate) fn heap_of(work: impl FnOnce()) -> Heap {
     let after = Heap::now();
     Heap {
         allocations: after.allocations - before.allocations,
-        bytes: after.bytes - before.bytes,
+        bytes: after.bytes.wrapping_sub(before.bytes),
         live: after.live - before.live,
         peak: after.peak - before.live,
     }

@@ -1,7 +1,7 @@
 //! The base framing protocol (RFC 6455, §5.1 to §5.3) as an open connection enforces it.
 
 use sanswire::frame::{Frame, Header, Opcode};
-use sanswire::{Config, Connection, ConnectionError, Event, MessageKind, ReadyState, Role};
+use sanswire::{Config, Connection, ConnectionError, Event, MessageKind, Role};
 
 use crate::support::{
     self, BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, PING, PONG, TEXT, frame, from, masked,
@@ -253,7 +253,7 @@ fn the_longest_legal_length_is_a_matter_of_the_limit() {
         let bytes = from(role.peer(), &[&bytes[..], b"abc"].concat());
         let waiting = outcome(role, &unlimited, &bytes);
         waiting.assert_got(&[]);
-        assert_eq!(waiting.state, ReadyState::Open);
+        assert_eq!(waiting.state, sanswire::ReadyState::Open);
 
         let bytes = [b"\x02\x01a".as_slice(), b"\x80\x7f", &len.to_be_bytes()].concat();
         let limit = i64::MAX as u64;

@@ -1,6 +1,6 @@
 //! Limits on what a peer may send (RFC 6455, §10.4), checked before it is taken in.
 
-use sanswire::{Config, ConnectionError, ReadyState, Reassembly, Role};
+use sanswire::{Config, ConnectionError, Reassembly, Role};
 
 use crate::support::{BINARY, BOTH, CONTINUATION, End, FIN, Got, KEY, TEXT, frame, from, outcome};
 
@@ -185,7 +185,7 @@ fn the_largest_limits_overflow_nothing() {
         let almost = i64::MAX as u64;
         for len in [1 << 40, 1 << 62, almost] {
             let waiting = outcome(role, &unlimited, &announce(peer, FIN | BINARY, len));
-            assert_eq!((waiting.error, waiting.state), (None, ReadyState::Open));
+            assert_eq!((waiting.error, waiting.state), (None, sanswire::ReadyState::Open));
         }
         for begun in [1_usize, 3] {
             let mut bytes = from(peer, &frame(BINARY, &vec![0; begun]));
