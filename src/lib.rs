@@ -300,6 +300,8 @@ mod connection;
 pub mod delivery;
 #[cfg(feature = "handshake")]
 pub mod driver;
+#[cfg(test)]
+mod effort;
 mod error;
 mod excerpt;
 pub mod extension;

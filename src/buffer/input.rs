@@ -151,3 +151,20 @@ impl fmt::Debug for Input<'_> {
 /// Room for one read: large enough that the system call costs little for each byte, small enough
 /// that what was read is still in the cache when it is parsed.
 pub(crate) const READ_SIZE: usize = 16 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_put_stands_behind_what_was_read() {
+        let mut buf = ReceiveBuf::new();
+        let mut input = Input::prepared(&mut buf, 10);
+        input.spare_mut()[..4].copy_from_slice(b"one ");
+        input.commit(4);
+        input.put_slice(b"two ");
+        input.spare_mut()[..5].copy_from_slice(b"three");
+        input.commit(5);
+        assert_eq!(buf.unread(), b"one two three");
+    }
+}

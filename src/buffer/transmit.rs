@@ -469,6 +469,7 @@ const MERGE_BELOW: u64 = 4096;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effort;
     use alloc::vec;
     use proptest::prelude::*;
 
@@ -482,13 +483,12 @@ mod tests {
     }
 
     fn step() -> impl Strategy<Value = Step> {
-        let bytes = (any::<u8>(), 0..30_000_usize).prop_map(|(byte, len)| {
-            (0..=250).cycle().map(|i: u8| byte.wrapping_add(i)).take(len).collect::<Vec<_>>()
-        });
+        let bytes = (0..effort::PERIOD, 0..effort::of(30_000, 3_000))
+            .prop_map(|(from, len)| effort::bytes(from, len));
         prop_oneof![
             bytes.clone().prop_map(Step::Pack),
             bytes.prop_map(Step::Splice),
-            (0..60_000_usize).prop_map(Step::Advance),
+            (0..effort::of(60_000, 6_000)).prop_map(Step::Advance),
             Just(Step::Release),
             Just(Step::Reuse),
         ]
@@ -499,11 +499,11 @@ mod tests {
         let mut slices = [std::io::IoSlice::new(&[]); SLOTS];
         let used = output.chunks_vectored(&mut slices);
         assert!(slices[..used].iter().all(|slice| !slice.is_empty()));
-        slices[..used].iter().flat_map(|slice| slice.to_vec()).collect()
+        slices[..used].iter().map(|slice| &**slice).collect::<Vec<_>>().concat()
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(64))]
+        #![proptest_config(effort::cases(64))]
 
         #[test]
         fn any_mix_of_packed_and_spliced_bytes_leaves_in_order(
@@ -628,7 +628,7 @@ mod tests {
     fn an_output_that_is_never_empty_does_not_grow() {
         let mut output = TransmitBuf::new();
         output.extend_from_slice(&[0; 1_000]);
-        for _ in 0..10_000 {
+        for _ in 0..effort::of(10_000, 300) {
             output.extend_from_slice(&[0; 1_000]);
             output.note_payload(output.len() - 1_000, 998);
             output.splice(Bytes::from_static(b"spliced"));

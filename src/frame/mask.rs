@@ -292,6 +292,7 @@ const WIDEST: usize = 32;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effort;
     use proptest::prelude::*;
 
     /// The sentence of §5.3, word for word.
@@ -333,7 +334,7 @@ mod tests {
 
         #[test]
         fn a_masked_copy_is_a_copy_masked(
-            len in 0..10_000_usize,
+            len in 0..effort::of(10_000, 600),
             key in any::<[u8; 4]>(),
             before in proptest::collection::vec(any::<u8>(), 0..9),
         ) {

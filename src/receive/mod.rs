@@ -298,8 +298,9 @@ const CONTROL: u8 = 0x08;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::effort;
     use crate::frame::{Frame, Opcode};
-    use crate::message::MessageKind;
+    use crate::message::{MessageKind, Text};
     use alloc::vec;
     use alloc::vec::Vec;
     use proptest::collection::vec as many;
@@ -474,9 +475,12 @@ mod tests {
 
     fn own(receiver: &mut Receiver, source: Source, kind: MessageKind, takes: bool) -> Vec<u8> {
         let payload = receiver.lend(source);
-        let bytes = if takes { payload.into_bytes().to_vec() } else { payload.to_vec() };
-        assert!(kind == MessageKind::Binary || core::str::from_utf8(&bytes).is_ok());
-        bytes
+        if kind == MessageKind::Text {
+            assert!(core::str::from_utf8(&payload).is_ok());
+            let text = Text::from_validated(payload);
+            return if takes { (*text.into_utf8_bytes()).into() } else { (*text).into() };
+        }
+        if takes { payload.into_bytes().to_vec() } else { payload.to_vec() }
     }
 
     fn receive(
@@ -564,6 +568,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "so many MiB take minutes")]
     fn a_message_stays_in_the_input_up_to_a_mib_and_is_the_same_beyond() {
         let fragment =
             |opcode, fin, len: usize| Sent { opcode, fin, rsv: 0, payload: vec![b'x'; len] };
@@ -618,6 +623,7 @@ mod tests {
 
     #[cfg(feature = "deflate")]
     #[test]
+    #[cfg_attr(miri, ignore = "so many MiB take minutes")]
     fn a_bomb_is_inflated_a_part_at_a_time() {
         use crate::extension::{Deflate, DeflateConfig, Deflater};
 
@@ -750,7 +756,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(600))]
+        #![proptest_config(effort::cases(600))]
 
         #[test]
         fn any_frames_in_any_pieces_are_what_the_oracle_says(
