@@ -494,6 +494,16 @@ mod tests {
         ]
     }
 
+    #[test]
+    fn an_empty_payload_is_no_slice_of_its_own() {
+        let mut output = TransmitBuf::new();
+        output.splice(Bytes::new());
+        assert!(output.is_empty() && output.chunk().is_empty());
+        output.splice(Bytes::from_static(b"a"));
+        output.splice(Bytes::new());
+        assert_eq!((output.len(), output.chunk()), (1, &b"a"[..]));
+    }
+
     /// Returns what is in so many slices.
     fn first<const SLOTS: usize>(output: &TransmitBuf) -> Vec<u8> {
         let mut slices = [std::io::IoSlice::new(&[]); SLOTS];

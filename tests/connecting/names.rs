@@ -1,15 +1,21 @@
 //! Names: fixed addresses, and who looks up others.
 
+use std::fmt;
 use std::future::{pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
+#[cfg(target_os = "linux")]
+use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::Poll;
 use std::thread;
 
 use sanswire::Error;
+use sanswire::handshake::HeadLimits;
 use sanswire::io::{ConnectStage, Connector};
+#[cfg(target_os = "linux")]
+use socket2::{Domain, Socket, Type};
 
 use crate::world::{Heard, Server, listen, taken};
 use crate::{ALL, hurried, request};
@@ -83,6 +89,74 @@ fn a_resolver_is_asked_for_names_and_for_nothing_else() {
             assert_eq!(talk(&connector, &request(url)).unwrap(), "hello", "{adapter}");
             assert_eq!(taken(&heard), [], "{adapter}");
         }
+    }
+}
+
+/// An `io::Error` with a cause of its own is told with it.
+#[test]
+fn the_cause_of_an_error_is_that_of_the_transports_error() {
+    #[derive(Debug)]
+    struct Failed(io::Error);
+    impl fmt::Display for Failed {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("the table cannot be read")
+        }
+    }
+    impl std::error::Error for Failed {
+        fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+            Some(&self.0)
+        }
+    }
+    let broken = || io::Error::other(Failed(io::Error::other("the disk is broken")));
+    let connector = Connector::new().resolver(move |_, _| async move { Err(broken()) });
+    assert!(format!("{connector:?}").contains("Resolver(…)"), "{connector:?}");
+    for (adapter, talk) in ALL {
+        let error = talk(&connector, &request("ws://a.invalid/")).unwrap_err();
+        assert!(error.to_string().ends_with("the table cannot be read"), "{adapter}: {error}");
+        let Error::Connect(inner) = &error else { panic!("{adapter}: {error:?}") };
+        for error in [&error as &dyn std::error::Error, &**inner] {
+            assert_eq!(error.source().unwrap().to_string(), "the disk is broken", "{adapter}");
+        }
+    }
+}
+
+#[test]
+fn without_a_timeout_what_takes_a_while_is_waited_for() {
+    let server = Server::start();
+    let address = server.address;
+    let connector = Connector::new().resolver(move |_, _| elsewhere(vec![address]));
+    let request = request("ws://a.invalid/").head_limits(HeadLimits::default().timeout(None));
+    for (adapter, talk) in ALL {
+        assert_eq!(talk(&connector, &request).unwrap(), "hello", "{adapter}");
+    }
+}
+
+/// The queue of the listener is full: Linux does not answer then.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_server_that_does_not_answer_is_given_up_at_the_deadline() {
+    use std::time::Duration;
+
+    let server = Server::start();
+    let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+    listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+    listener.listen(0).unwrap();
+    let address = listener.local_addr().unwrap().as_socket().unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+        waiting.push(stream);
+    }
+    for (adapter, talk) in ALL {
+        let error = talk(&Connector::new(), &hurried(&format!("ws://{address}/"))).unwrap_err();
+        let Error::Connect(inner) = &error else { panic!("{adapter}: {error:?}") };
+        let timed_out = (ConnectStage::Tcp { last: address }, io::ErrorKind::TimedOut);
+        assert_eq!((inner.stage, inner.error.kind()), timed_out, "{adapter}");
+        let expected =
+            format!("cannot connect to {address}: no answer within 200ms (HeadLimits::timeout)");
+        assert_eq!(error.to_string(), expected, "{adapter}");
+        // It does not stand in the way of another.
+        let both = Connector::new().resolve("a.invalid", 80, [address, server.address]);
+        assert_eq!(talk(&both, &request("ws://a.invalid/")).unwrap(), "hello", "{adapter}");
     }
 }
 

@@ -3,11 +3,12 @@
 use std::io;
 
 use sanswire::Error;
-use sanswire::handshake::{HandshakeError, TunnelError};
+use sanswire::handshake::{HandshakeError, TunnelError, UrlPart};
 use sanswire::io::{ConnectStage, Connector, Proxy, ProxyError};
+use tokio::io::AsyncReadExt;
 
 use crate::certificates::Authority;
-use crate::world::{Does, HttpProxy, Server, listen, taken};
+use crate::world::{Does, HttpProxy, Server, listen, serve, taken};
 use crate::{ALL, hurried, request};
 
 fn by(proxy: &HttpProxy) -> Connector {
@@ -224,6 +225,35 @@ fn tls_goes_through_a_proxy_and_to_a_proxy() {
 }
 
 #[test]
+fn a_proxy_that_leaves_within_the_tls_handshake_is_named() {
+    let (listener, address) = listen();
+    serve(listener, async |mut stream| {
+        // What the client has begun with is read: the end is no reset.
+        let _ = stream.read(&mut [0; 1 << 14]).await;
+    });
+    let tls = Authority::new().client();
+    for (adapter, talk) in ALL {
+        let connector = by_url(&format!("https://secret@{address}")).proxy_tls(tls.clone());
+        let error = talk(&connector, &request("ws://a.invalid/")).unwrap_err();
+        assert_stage(adapter, &error, ConnectStage::ProxyTls, io::ErrorKind::UnexpectedEof);
+        let words = format!(
+            "a.invalid:80: connection to the proxy https://{address} lost within the TLS handshake: "
+        );
+        assert!(error.to_string().starts_with(&words), "{adapter}: {error}");
+    }
+}
+
+#[test]
+fn a_proxy_has_no_path() {
+    for url in ["http://a/b", "https://a?b", "socks5://a/#", "http://a:1//"] {
+        let Err(ProxyError::InvalidUrl(error)) = Proxy::from_url(url) else { panic!("{url}") };
+        assert_eq!(error.part(), UrlPart::Path, "{url}");
+        let text = error.to_string();
+        assert!(text.starts_with("path of ") && text.contains("leave it out"), "{text}");
+    }
+}
+
+#[test]
 fn a_name_for_the_proxys_certificate_is_not_that_of_the_server() {
     let authority = Authority::new();
     let server = Server::over_tls(&authority.issue("chat.invalid").server());
@@ -241,4 +271,42 @@ fn a_name_for_the_proxys_certificate_is_not_that_of_the_server() {
             "{adapter}"
         );
     }
+}
+
+/// The environment is that of a process: a child has one of its own.
+#[test]
+fn the_environment_is_asked_for_each_url() {
+    const CHILD: &str = "SANSWIRE_TEST_SERVER_PAST_THE_PROXY";
+    if let Ok(url) = std::env::var(CHILD) {
+        let connector = Connector::new().proxy_from_env();
+        for (adapter, talk) in ALL {
+            let through = talk(&connector, &request("ws://chat.invalid/chat"));
+            assert_eq!(through.unwrap(), "hello", "{adapter}");
+            assert_eq!(talk(&connector, &request(&url)).unwrap(), "hello", "{adapter}");
+            let error = talk(&connector, &request("wss://chat.invalid/?secret")).unwrap_err();
+            let Error::Proxy { error: ProxyError::InvalidUrl(inner), proxy, url } = &error else {
+                panic!("{adapter}: {error:?}")
+            };
+            assert_eq!(inner.part(), UrlPart::Scheme);
+            assert_eq!((&**proxy, &**url), ("of the environment", "wss://chat.invalid/"));
+        }
+        return;
+    }
+    let server = Server::start();
+    let proxy = HttpProxy::start(Does::Forward(server.address));
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "proxies::the_environment_is_asked_for_each_url"])
+        .env("HTTP_PROXY", format!("http://{}", proxy.address))
+        .env("HTTPS_PROXY", "socks4://127.0.0.1:9")
+        .env("NO_PROXY", "127.0.0.0/8")
+        .env_remove("REQUEST_METHOD")
+        .env(CHILD, server.url())
+        .output()
+        .unwrap();
+    let output = String::from_utf8(child.stdout).unwrap();
+    assert!(child.status.success() && output.contains("1 passed"), "{output}");
+    let heard = taken(&proxy.heard);
+    assert_eq!(heard.len(), ALL.len(), "{heard:?}");
+    assert!(heard.iter().all(|head| head.starts_with("CONNECT chat.invalid:80 ")), "{heard:?}");
+    assert_eq!(taken(&server.heard).len(), 2 * ALL.len());
 }

@@ -4,8 +4,9 @@ use std::io;
 
 use sanswire::Error;
 use sanswire::io::{ConnectStage, Connector, Proxy, ProxyError};
+use tokio::io::AsyncReadExt;
 
-use crate::world::{Does, HttpProxy, Server, SocksProxy, taken};
+use crate::world::{Does, HttpProxy, Server, SocksProxy, listen, serve, taken};
 use crate::{BLOCKING, FUTURES_IO, TOKIO, hurried, request};
 
 fn by(url: &str) -> Connector {
@@ -70,6 +71,24 @@ fn a_proxy_that_refuses_or_speaks_otherwise_is_an_error() {
     let error = talk(&connector, &hurried("ws://a.invalid/")).unwrap_err();
     let Error::Connect(inner) = &error else { panic!("{error:?}") };
     assert_eq!((inner.stage, inner.error.kind()), (ConnectStage::Proxy, io::ErrorKind::TimedOut));
+}
+
+#[test]
+fn a_proxy_that_leaves_is_an_error_of_its_connection() {
+    let (listener, address) = listen();
+    serve(listener, async |mut stream| {
+        let _ = stream.read(&mut [0; 100]).await;
+    });
+    let (_, talk) = TOKIO;
+    let connector = by(&format!("socks5h://{address}"));
+    let error = talk(&connector, &request("ws://a.invalid/")).unwrap_err();
+    let Error::Connect(inner) = &error else { panic!("{error:?}") };
+    assert_eq!(
+        (inner.stage, inner.error.kind()),
+        (ConnectStage::Proxy, io::ErrorKind::UnexpectedEof)
+    );
+    let words = format!("connection to the proxy socks5h://{address} lost: ");
+    assert!(error.to_string().contains(&words), "{error}");
 }
 
 #[test]

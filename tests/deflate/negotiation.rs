@@ -324,6 +324,8 @@ fn what_was_agreed_on_elsewhere_is_taken_from_the_response() {
             [Deflate::from_agreed(Role::Client, &config, &other), Deflate::confirm(&config, &other)]
         {
             let error = result.unwrap_err();
+            let text = format!("{} is not valid: {}", other.name(), error.fault);
+            assert_eq!(error.to_string(), text);
             assert_eq!((&*error.extension, error.param), (other.name(), None));
         }
     }
@@ -544,7 +546,13 @@ mod handshake {
     }
 
     fn answered(config: &DeflateConfig, lines: &[&str]) -> Result<Option<Deflate>, HandshakeError> {
-        let mut handshake = client(core::slice::from_ref(config));
+        answered_to(&mut client(core::slice::from_ref(config)), lines)
+    }
+
+    fn answered_to(
+        handshake: &mut ClientHandshake,
+        lines: &[&str],
+    ) -> Result<Option<Deflate>, HandshakeError> {
         let lines: String =
             lines.iter().map(|line| format!("Sec-WebSocket-Extensions: {line}\r\n")).collect();
         handshake.input().extend_from_slice(
@@ -563,6 +571,14 @@ mod handshake {
         let default = DeflateConfig::default();
         assert_eq!(answered(&default, &[]), Ok(None));
         assert!(answered(&default, &[NAME]).unwrap().is_some());
+        let request = ClientRequest::new("server.example.com", "/").unwrap();
+        let request = request.extension(Extension::new("other").unwrap()).deflate(&default);
+        let mut handshake = ClientHandshake::new(&request, *b"the sample nonce");
+        // It may stand behind others.
+        assert_eq!(
+            answered_to(&mut handshake, &["other, permessage-deflate"]),
+            answered(&default, &[NAME]),
+        );
         let small = DeflateConfig::default().peer_window_bits(10);
         for (config, params, shown) in [
             (&default, "x=1", "is not valid: x=1 (there is no such parameter)"),

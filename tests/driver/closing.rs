@@ -3,6 +3,7 @@
 use core::time::Duration;
 
 use sanswire::driver::{DriverError, Transfer, Write};
+use sanswire::handshake::HandshakeError;
 use sanswire::{CloseCode, Config, ConnectionError, ReadyState, Role, SendError, WhenFull};
 
 use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, secs};
@@ -423,6 +424,18 @@ fn a_close_takes_no_longer_than_its_time_with_all_that_follows() {
     hand.driver.shut_down(1001, "").unwrap();
     assert!(hand.pass_until(secs(2)).is_empty());
     assert_eq!(hand.pass_until(secs(3)), [Told::Failed(DriverError::Rejected { status: 503 })]);
+}
+
+/// Of a program that does the handshake by itself, and fails with one kind of error.
+#[test]
+fn errors_of_both_machines_become_that_of_the_driver_with_their_texts() {
+    let connection = ConnectionError::UnexpectedEof;
+    let error = DriverError::from(connection);
+    assert_eq!(error, DriverError::Connection(connection));
+    assert_eq!(error.to_string(), format!("connection failed: {connection}"));
+    let error = DriverError::from(HandshakeError::NoResponse);
+    assert_eq!(error, DriverError::Handshake { error: HandshakeError::NoResponse, url: None });
+    assert!(error.to_string().contains(&HandshakeError::NoResponse.to_string()), "{error}");
 }
 
 #[test]

@@ -413,6 +413,20 @@ async fn the_second_extractor_of_a_request_is_refused() {
     }
 }
 
+/// A server of HTTP/3 has to make the WebSocket by itself.
+#[tokio::test]
+async fn a_request_over_http_3_is_judged_as_one() {
+    let app = Router::new().route("/ws", any(echo));
+    let address = "127.0.0.1:80".parse().unwrap();
+    let request = extended_connect(address, "websocket").version(Version::HTTP_3);
+    let request = request.body(axum::body::Body::empty()).unwrap();
+    let response = app.clone().oneshot(request).await.unwrap();
+    // It is a valid request of RFC 9220, but hyper has no stream of it.
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let text = response.into_body().collect().await.unwrap().to_bytes();
+    assert!(text.starts_with(b"request cannot be upgraded: "), "{text:?}");
+}
+
 #[tokio::test]
 async fn without_a_server_it_says_that_nothing_can_be_upgraded() {
     let app = Router::new().route("/ws", any(echo));

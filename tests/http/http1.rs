@@ -115,6 +115,24 @@ async fn an_acceptance_with_headers_is_sent_with_them() {
     assert_eq!(ends(sockets.recv()).await.unwrap().unwrap().protocol(), "chat");
 }
 
+/// A head of the crate `http` has room for 32,768 headers.
+#[tokio::test]
+async fn an_acceptance_that_the_server_cannot_send_is_answered_with_500() {
+    let (route, _sockets) = handing_out(|upgrade| {
+        let debug = format!("{upgrade:?}");
+        assert!(debug.starts_with("WebSocketUpgrade { request: Request {"), "{debug}");
+        let acceptance = (0..40_000).fold(Acceptance::new(), |acceptance, number| {
+            acceptance.header(&format!("X-{number}"), "").unwrap()
+        });
+        Ok(upgrade.acceptance(acceptance))
+    });
+    let mut peer = Wire(served(Kind::Auto, route));
+    peer.write(REQUEST).await;
+    let (first, _, body) = peer.response().await;
+    assert_eq!(first, "http/1.1 500 internal server error");
+    assert!(body.starts_with("response cannot be sent: "), "{body}");
+}
+
 fn checking_origin(request: Request<Incoming>) -> Answer {
     with(request, |upgrade| {
         let policy = OriginPolicy::same_origin().missing(MissingOrigin::Allow);
@@ -330,7 +348,9 @@ async fn what_waits_for_a_socket_can_be_dropped() {
     let (route, mut upgrades) = handing_out_upgrades();
     let mut peer = Wire(served(Kind::Auto, route));
     peer.write(REQUEST).await;
-    drop(ends(upgrades.recv()).await.unwrap());
+    let upgrade = ends(upgrades.recv()).await.unwrap();
+    assert_eq!(format!("{upgrade:?}"), "OnUpgrade { .. }");
+    drop(upgrade);
     assert!(peer.head().await.starts_with("HTTP/1.1 101 "));
     assert!(peer.rest().await.is_empty());
 }

@@ -6,6 +6,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use sanswire::ClosedBy;
 use sanswire::handshake::ClientRequest;
 use sanswire::io::hyper::{OnUpgrade, Rejection, WebSocketUpgrade};
 use sanswire::io::tokio::{NetStream, WebSocket};
@@ -57,6 +58,16 @@ async fn opened(
     (client, server)
 }
 
+/// Both ends get to know of the close, and of the end of the transport.
+async fn assert_closes(mut client: WebSocket<NetStream>, mut server: WebSocket<NetStream>) {
+    let (closed, received) = tokio::join!(ends(client.close(1000, "")), ends(server.recv()));
+    closed.unwrap();
+    assert_eq!(received.unwrap(), None);
+    ends(server.close(1000, "")).await.unwrap();
+    let closed = server.closed().unwrap();
+    assert_eq!((closed.code.as_u16(), closed.by), (1000, ClosedBy::Peer));
+}
+
 #[tokio::test]
 async fn tcp_is_taken_back_and_has_no_delay() {
     for kind in KINDS {
@@ -96,10 +107,11 @@ async fn tls_of_this_crate_is_taken_back() {
             connector.connect("localhost".try_into().unwrap(), NetStream::from(client)),
             NetStream::accept_tls(server, &server_tls),
         );
-        let (_client, server) = opened(client.unwrap(), server.unwrap(), kind).await;
+        let (client, server) = opened(client.unwrap(), server.unwrap(), kind).await;
         assert!(server.stream().tcp().unwrap().nodelay().unwrap(), "{kind:?}");
         assert!(server.stream().is_tls());
         assert!(server.stream().tls().unwrap().protocol_version().is_some());
+        assert_closes(client, server).await;
     }
 }
 
@@ -120,6 +132,7 @@ async fn tls_of_tokio_rustls_is_taken_back() {
             assert!(socket.stream().is_tls());
             assert!(socket.stream().tls().unwrap().protocol_version().is_some());
         }
+        assert_closes(client, server).await;
     }
 }
 

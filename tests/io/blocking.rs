@@ -841,3 +841,32 @@ fn what_is_to_happen_without_room_happens_when_the_stream_takes_nothing() {
         }
     }
 }
+
+/// §5.5.3: "A Pong frame MAY be sent unsolicited."
+#[test]
+fn a_pong_that_nobody_asked_for_is_sent() {
+    let (near, mut far) = tcp();
+    let mut socket = WebSocket::from_driver(near, Connection::server(&Config::default()));
+    socket.pong(b"unasked").unwrap();
+    let mut frame = [0; 9];
+    far.read_exact(&mut frame).unwrap();
+    assert_eq!(frame, *b"\x8a\x07unasked");
+    let error = socket.pong(&[7; 126]).unwrap_err();
+    assert!(
+        matches!(error, Error::Send { error: SendError::ControlTooLong { .. }, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn what_is_queued_is_the_buffered_amount_until_it_is_written() {
+    let (near, mut far) = tcp();
+    let mut socket = WebSocket::from_driver(near, Connection::server(&Config::default()));
+    socket.commands().try_send("queued").unwrap();
+    assert_eq!(socket.buffered_amount(), 6);
+    socket.flush().unwrap();
+    assert_eq!(socket.buffered_amount(), 0);
+    let mut frame = [0; 8];
+    far.read_exact(&mut frame).unwrap();
+    assert_eq!(frame, *b"\x81\x06queued");
+}

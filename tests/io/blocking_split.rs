@@ -726,3 +726,35 @@ fn halves_that_wait_sleep() {
     drop(far);
     within_limits(move || senders.into_iter().for_each(|it| drop(it.join().unwrap().unwrap())));
 }
+
+#[test]
+fn both_halves_tell_the_state_of_the_connection() {
+    let ((sender, mut receiver), mut far) = half(&Config::default());
+    assert_eq!((sender.ready_state(), receiver.closed()), (ReadyState::Open, None));
+    assert_eq!(receiver.round_trip_time(), None);
+    sender.ping(b"there?").unwrap();
+    let mut ping = [0; 8];
+    far.read_exact(&mut ping).unwrap();
+    assert_eq!(ping, *b"\x89\x06there?");
+    far.write_all(&masked(0x8a, b"there?")).unwrap();
+    far.write_all(&masked(0x88, b"\x0f\xa1bye")).unwrap();
+    assert_eq!(receiver.recv().unwrap(), None);
+    assert!(receiver.round_trip_time().is_some());
+    let closed = receiver.closed().unwrap();
+    assert_eq!((closed.code.as_u16(), &*closed.reason), (4001, "bye"));
+    assert!(matches!(sender.ready_state(), ReadyState::Closing | ReadyState::Closed));
+}
+
+/// It has to find room, as a message has.
+#[test]
+fn a_ping_waits_for_room() {
+    let ((sender, _receiver), mut far) = half(&Config::default().max_buffered(4));
+    let mut pings = 0;
+    while sender.with_commands(|commands| commands.ping(b"?")).is_ok() {
+        pings += 1;
+    }
+    sender.ping(b"!").unwrap();
+    let mut written = vec![0; 3 * (pings + 1)];
+    far.read_exact(&mut written).unwrap();
+    assert!(written.starts_with(b"\x89\x01?") && written.ends_with(b"\x89\x01!"), "{written:?}");
+}

@@ -1,5 +1,6 @@
 //! The blocking adapter over streams that do not simply block.
 #![expect(
+    clippy::disallowed_types,
     clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     reason = "a test is an application, and ends at what it did not expect"
@@ -11,13 +12,13 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::rc::Rc;
 use std::time::Duration;
 
-use sanswire::driver::Driver;
+use sanswire::driver::{Driver, DriverError, Next};
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::blocking::WebSocket;
-use sanswire::io::{Plain, Timeout, Transport};
-use sanswire::{Config, Connection, ConnectionError, Error, Message, SendError};
+use sanswire::io::{Plain, Timeout, Transport, pump};
+use sanswire::{Config, Connection, ConnectionError, Error, Event, Message, SendError};
 
-use crate::support::REQUEST;
+use crate::support::{REQUEST, unmasked};
 
 /// What the stream has seen, and what it does.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ struct Seen {
     would_block: usize,
     /// Whether every other read, write and flush is interrupted by a signal.
     has_signals: bool,
+    /// What flushes fail with.
+    flush_fails: Option<ErrorKind>,
     was_interrupted: bool,
 }
 
@@ -72,7 +75,9 @@ impl Write for Stream {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.0.borrow_mut().block()
+        let mut seen = self.0.borrow_mut();
+        seen.block()?;
+        seen.flush_fails.map_or(Ok(()), |kind| Err(kind.into()))
     }
 }
 
@@ -216,6 +221,27 @@ fn a_message_for_which_there_is_no_room_is_given_back() {
     }
 }
 
+/// It has to find room, as a message has.
+#[test]
+fn a_ping_waits_for_room_and_is_refused_where_none_comes() {
+    let config = Config::default().max_buffered(4).write_timeout(Duration::from_millis(20));
+    let (mut socket, stream) = server(&config);
+    let fill = |socket: &mut WebSocket<Stream>| {
+        while socket.commands().ping(b"?").is_ok() {}
+    };
+    fill(&mut socket);
+    stream.0.borrow_mut().would_block = 2;
+    socket.ping(b"!").unwrap();
+    assert!(stream.0.borrow().written.starts_with(b"\x89\x01?"));
+    assert!(stream.0.borrow().written.ends_with(b"\x89\x01!"));
+    fill(&mut socket);
+    stream.0.borrow_mut().would_block = usize::MAX;
+    let error = socket.ping(b"!").unwrap_err();
+    assert!(matches!(error, Error::Send { error: SendError::Full { .. }, .. }), "{error:?}");
+    let error = socket.ping(&[7; 126]).unwrap_err();
+    assert!(matches!(error, Error::Send { error: SendError::ControlTooLong { .. }, .. }));
+}
+
 #[test]
 fn time_goes_on_where_a_driver_is_handed_over() {
     let config = Config::default().close_timeout(Duration::from_millis(20));
@@ -229,4 +255,154 @@ fn time_goes_on_where_a_driver_is_handed_over() {
     let Error::Connection(ConnectionError::CloseTimeout { .. }) = error else { panic!("{error}") };
     let (_, driver) = socket.into_parts();
     assert!(driver.now() > Duration::from_secs(3600).into());
+}
+
+/// A driver of a server, and a stream for [`pump`].
+fn pumped(config: &Config) -> (Driver, Stream) {
+    let mut driver = Driver::from(Connection::server(config));
+    driver.handle_timeout(Duration::ZERO);
+    (driver, Stream::default())
+}
+
+/// Pumps a driver that waits.
+fn pump_at(driver: &mut Driver, stream: &mut Stream, now: Duration) -> io::Result<bool> {
+    assert!(matches!(driver.poll_event(), Ok(Next::Wait)));
+    pump(driver, stream, || now)
+}
+
+#[test]
+fn a_pump_writes_what_is_queued_and_reads_what_is_there() {
+    let (mut driver, mut stream) = pumped(&Config::default());
+    driver.commands().send("one").unwrap();
+    stream.0.borrow_mut().input.push_back(Ok(b"\x81\x83\0\0\0\0two"));
+    assert!(pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    assert_eq!(stream.0.borrow().written, unmasked(0x81, b"one"));
+    let Ok(Next::Event(Event::Text(text), _)) = driver.poll_event() else { panic!("no text") };
+    assert_eq!(text, "two");
+    // Nothing is there now, and nothing is to be written.
+    assert!(!pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    driver.commands().send("three").unwrap();
+    stream.0.borrow_mut().would_block = 1;
+    assert!(!pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    assert!(driver.wants_write());
+    assert!(pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    assert!(stream.0.borrow().written.ends_with(&unmasked(0x81, b"three")));
+}
+
+#[test]
+fn a_pump_returns_why_the_stream_failed_and_the_driver_reports_the_end() {
+    for is_read in [true, false] {
+        let (mut driver, mut stream) = pumped(&Config::default());
+        driver.commands().send("one").unwrap();
+        let mut seen = stream.0.borrow_mut();
+        seen.input.push_back(Ok(b"\x81\x83\0\0\0\0two"));
+        if is_read {
+            seen.input.push_back(Err(ErrorKind::ConnectionReset));
+        } else {
+            seen.flush_fails = Some(ErrorKind::ConnectionReset);
+        }
+        drop(seen);
+        let mut pumped = pump_at(&mut driver, &mut stream, Duration::ZERO);
+        // What arrived before is delivered.
+        let Ok(Next::Event(Event::Text(text), _)) = driver.poll_event() else { panic!("no text") };
+        assert_eq!(text, "two");
+        if is_read {
+            assert!(pumped.unwrap());
+            pumped = pump_at(&mut driver, &mut stream, Duration::ZERO);
+        } else {
+            // The peer may still have something to say.
+            stream.0.borrow_mut().input.push_back(Ok(b""));
+            pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap();
+        }
+        assert_eq!(pumped.unwrap_err().kind(), ErrorKind::ConnectionReset, "{is_read}");
+        let end = driver.poll_event().unwrap_err();
+        assert_eq!(end, DriverError::Connection(ConnectionError::UnexpectedEof));
+    }
+}
+
+#[test]
+fn a_pump_tells_the_driver_of_a_deadline() {
+    let config = Config::default().ping_interval(Duration::from_secs(30));
+    let (mut driver, mut stream) = pumped(&config);
+    assert!(!pump_at(&mut driver, &mut stream, Duration::from_secs(29)).unwrap());
+    assert!(stream.0.borrow().written.is_empty());
+    assert!(pump_at(&mut driver, &mut stream, Duration::from_secs(30)).unwrap());
+    assert!(pump_at(&mut driver, &mut stream, Duration::from_secs(30)).unwrap());
+    assert_eq!(stream.0.borrow().written[0], 0x89);
+}
+
+/// As a program lends its stream, whatever it is: a vectored write is one, a shutdown is one.
+#[test]
+fn a_stream_that_is_lent_or_plain_does_what_it_does_by_itself() {
+    #[derive(Debug, Default)]
+    struct Counts {
+        vectored: usize,
+        shutdowns: usize,
+    }
+    impl Read for Counts {
+        fn read(&mut self, _: &mut [u8]) -> io::Result<usize> {
+            Ok(0)
+        }
+    }
+    impl Write for Counts {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            Ok(bytes.len())
+        }
+        fn write_vectored(&mut self, slices: &[io::IoSlice<'_>]) -> io::Result<usize> {
+            self.vectored += 1;
+            Ok(slices.iter().map(|slice| slice.len()).sum())
+        }
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+    impl Transport for Counts {
+        fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+        fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+            Ok(())
+        }
+        fn shutdown_write(&mut self) -> io::Result<()> {
+            self.shutdowns += 1;
+            Ok(())
+        }
+    }
+    // A large message is written by reference, behind its header.
+    let large = || Message::from(vec![7; 100_000]);
+    let mut counts = Counts::default();
+    let connection = Connection::server(&Config::default());
+    let mut socket = WebSocket::from_driver(&mut counts, connection);
+    socket.send(large()).unwrap();
+    // The peer is gone.
+    socket.recv().unwrap_err();
+    drop(socket);
+    assert!(counts.vectored > 0 && counts.shutdowns > 0, "{counts:?}");
+    let connection = Connection::server(&Config::default());
+    let mut socket = WebSocket::from_driver(Plain(Counts::default()), connection);
+    socket.send(large()).unwrap();
+    assert!(socket.stream().0.vectored > 0);
+}
+
+/// For `poll` and options of the socket, and to tell what is under it.
+#[cfg(unix)]
+#[test]
+fn a_stream_of_this_crate_tells_what_it_is() {
+    use std::os::fd::{AsFd, AsRawFd};
+    use std::os::unix::net::UnixStream;
+
+    use sanswire::io::blocking::NetStream;
+
+    let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let tcp = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let (unix, _peer) = UnixStream::pair().unwrap();
+    let (tcp_fd, unix_fd) = (tcp.as_raw_fd(), unix.as_raw_fd());
+    let (tcp, unix) = (NetStream::from(tcp), NetStream::from(unix));
+    assert_eq!((tcp.as_fd().as_raw_fd(), unix.as_fd().as_raw_fd()), (tcp_fd, unix_fd));
+    assert!(tcp.tcp().is_some() && unix.tcp().is_none());
+    assert!(!tcp.is_tls() && !unix.is_tls());
+    #[cfg(feature = "rustls")]
+    assert!(tcp.tls().is_none() && unix.tls().is_none());
+    assert_eq!(tcp.peer_addr().unwrap(), listener.local_addr().unwrap());
+    assert_eq!(unix.peer_addr().unwrap_err().kind(), ErrorKind::Unsupported);
 }

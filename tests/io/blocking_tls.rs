@@ -357,6 +357,24 @@ fn a_peer_that_does_not_speak_tls_is_named_so() {
     assert_eq!(client.join().unwrap()[..1], [0x15]);
 }
 
+/// TCP would destroy the alert if the stream were dropped with something unread.
+#[test]
+fn a_peer_that_goes_on_talking_is_told_why_the_handshake_failed() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    let server = listener.accept().unwrap().0;
+    client.write_all(&[b'x'; 50_000]).unwrap();
+    client.shutdown(Shutdown::Write).unwrap();
+    let config = Authority::new().issue("localhost").server().config();
+    let connection = ServerConnection::new(config).unwrap();
+    let error = TlsStream::handshake(connection, server, LIMIT).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::InvalidData);
+    let mut told = Vec::new();
+    client.read_to_end(&mut told).unwrap();
+    // RFC 8446, §5.1: 21 is the type of a record with an alert.
+    assert_eq!(told.first(), Some(&21), "{told:?}");
+}
+
 #[test]
 fn a_peer_that_leaves_within_the_handshake_is_named_so() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();

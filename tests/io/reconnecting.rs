@@ -20,15 +20,17 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use sanswire::delivery::{self, Limits, Session, SessionId};
-use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, Response};
-use sanswire::io::Timeout;
+use sanswire::handshake::{
+    Acceptance, ClientRequest, HandshakeError, Request, Response, TunnelError,
+};
 use sanswire::io::tokio::WebSocket;
 use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Handle, Options};
+use sanswire::io::{Proxy, ProxyError, Timeout, TlsError};
 use sanswire::reconnect::{
-    Action, AttemptError, GaveUp, Opening, OutboxError, Policy, Reconnect, Retry, State,
+    Action, AttemptError, GaveUp, Opening, OutboxError, Policy, Reconnect, Retry, Retryable, State,
 };
 use sanswire::{
-    AfterClose, CloseCode, ClosedBy, Config, ConnectionError, Error, Message, WhenFull,
+    AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Error, Message, WhenFull,
 };
 use tokio::io::{AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
@@ -313,7 +315,7 @@ async fn the_request_is_made_anew_for_each_attempt() {
     let servers = tokio::spawn(async move {
         let mut tokens = Vec::new();
         while tokens.len() < 3 {
-            let decide = async |request: &sanswire::handshake::Request| {
+            let decide = async |request: &Request| {
                 tokens.push(request.headers().text("Authorization").unwrap().to_owned());
                 Ok(Acceptance::new())
             };
@@ -333,9 +335,8 @@ async fn accept_with_token(
     streams: &mut mpsc::UnboundedReceiver<DuplexStream>,
     token: &str,
 ) -> WebSocket<DuplexStream> {
-    let decide = async |request: &sanswire::handshake::Request| {
-        Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
-    };
+    let decide =
+        async |request: &Request| Ok(Acceptance::new().subprotocol(request.subprotocols().next()));
     let stream = streams.recv().await.unwrap();
     let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
     if server.recv().await.unwrap() != Some(token.into()) {
@@ -552,6 +553,8 @@ async fn a_client_that_gave_up_keeps_its_queue_and_begins_anew() {
         assert_eq!((refused.error, refused.message), (OutboxError::Ended, "late".into()));
         assert!(matches!(client.next().await, Some(ClientEvent::GaveUp(GaveUp::Attempts))));
         assert!(client.next().await.is_none());
+        // It waits for nothing that does not come.
+        assert_eq!(handle.drained().await, Err(OutboxError::Ended));
         client.start();
     }
     client.try_send("second").unwrap();
@@ -873,6 +876,34 @@ async fn a_server_without_delivery_is_given_up() {
     drop(server);
 }
 
+/// What it speaks behind that is not delivery.
+#[tokio::test(start_paused = true)]
+async fn a_server_that_chooses_another_subprotocol_than_delivery_is_given_up() {
+    let (sender, mut streams) = mpsc::unbounded_channel();
+    let connect = move |_| {
+        let (near, far) = duplex(1000);
+        sender.send(far).unwrap();
+        async { Ok(near) }
+    };
+    let request =
+        async |_| Ok(ClientRequest::new("server.example.com", "/chat")?.subprotocol("chat")?);
+    let options = options().delivery(Limits::default());
+    let mut client = Client::with_dialer(options, request, connect).unwrap();
+    next_connecting(&mut client).await;
+    let server = tokio::spawn(async move {
+        let stream = streams.recv().await.unwrap();
+        let accept = async |_: &Request| Ok(Acceptance::new().subprotocol("chat"));
+        WebSocket::accept_with(stream, &Config::default(), accept).await
+    });
+    let (cause, delay) = next_disconnected(&mut client).await;
+    let Cause::Failed(Error::Handshake { error, url: Some(url) }) = cause else {
+        panic!("{cause:?}")
+    };
+    assert_eq!((error, &*url), (HandshakeError::NoSubprotocol, "ws://server.example.com/chat"));
+    assert_eq!(delay, None);
+    drop(server);
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
     let mut net = Net::new(options().delivery(Limits::default()));
@@ -880,7 +911,7 @@ async fn a_server_that_breaks_the_rules_of_delivery_is_told_so() {
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
-        let decide = async |request: &sanswire::handshake::Request| {
+        let decide = async |request: &Request| {
             Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
@@ -917,7 +948,7 @@ async fn a_close_behind_a_message_that_is_not_acknowledged_ends_the_connection()
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
-        let decide = async |request: &sanswire::handshake::Request| {
+        let decide = async |request: &Request| {
             Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
@@ -944,7 +975,7 @@ async fn a_flood_of_messages_to_acknowledge_lets_other_tasks_run() {
     next_connecting(&mut net.client).await;
     let server = tokio::spawn(async move {
         let stream = net.streams.recv().await.unwrap();
-        let decide = async |request: &sanswire::handshake::Request| {
+        let decide = async |request: &Request| {
             Ok(Acceptance::new().subprotocol(request.subprotocols().next()))
         };
         let mut server = WebSocket::accept_with(stream, &Config::default(), decide).await.unwrap();
@@ -997,6 +1028,14 @@ async fn a_queue_that_is_longer_than_an_output_leaves_whole_whatever_was_chosen(
     }
 }
 
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_printed_does_not_show_its_queue() {
+    let net = Net::new(options());
+    net.client.try_send("secret").unwrap();
+    let debug = format!("{:?}", net.client);
+    assert!(debug.starts_with("Client {") && !debug.contains("secret"), "{debug}");
+}
+
 #[test]
 fn the_debug_output_has_no_seed_no_token_and_no_message() {
     let debug = format!("{:?}", Options::default().seed([199; 32]));
@@ -1004,4 +1043,42 @@ fn the_debug_output_has_no_seed_no_token_and_no_message() {
     let request = ClientRequest::new("server.example.com", "/?secret").unwrap();
     let debug = format!("{:?}", Opening::new(request).first_message("secret"));
     assert!(debug.contains("first: 1") && !debug.contains("secret"), "{debug}");
+}
+
+/// By what an attempt may meet: what passes by itself is worth another.
+#[test]
+fn each_error_of_an_adapter_is_judged() {
+    let later = || io::Error::from(io::ErrorKind::ConnectionReset);
+    let closed = |code: u16| {
+        let mut connection = Connection::client(&Config::default(), SEED);
+        connection.input().extend_from_slice(&[0x88, 2]);
+        connection.input().extend_from_slice(&code.to_be_bytes());
+        while let Ok(Some(_)) = connection.poll_event() {}
+        Error::Closed(connection.closed().unwrap())
+    };
+    let proxy = |error| Error::Proxy { error, proxy: "http://a:1".into(), url: "ws://b/".into() };
+    let tunnel = |error| proxy(ProxyError::Tunnel(error));
+    let refused = |status| tunnel(TunnelError::Refused(Response::new(status).into()));
+    let url = Proxy::from_url("ftp://a").unwrap_err();
+    for (error, retry) in [
+        (closed(1001), Retry::Later),
+        (closed(1002), Retry::Never),
+        (Error::from(ConnectionError::UnexpectedEof), Retry::Later),
+        (Error::Io(later()), Retry::Later),
+        (Error::Io(io::ErrorKind::InvalidData.into()), Retry::Never),
+        (Error::Timeout(Timeout::Deadline), Retry::Later),
+        (Error::Tls { error: TlsError::Handshake(later()), url: None }, Retry::Later),
+        (Error::Tls { error: TlsError::NoProvider, url: None }, Retry::Never),
+        (proxy(ProxyError::Socks("refused".into())), Retry::Later),
+        (proxy(ProxyError::Unsupported), Retry::Never),
+        (proxy(url), Retry::Never),
+        (tunnel(TunnelError::Timeout(Duration::from_secs(1))), Retry::Later),
+        (tunnel(TunnelError::EarlyBytes), Retry::Never),
+        (tunnel(TunnelError::InvalidAnswer(HandshakeError::EndOfStream)), Retry::Later),
+        (refused(502), Retry::Later),
+        (refused(407), Retry::Never),
+        (Error::Rejected { status: 403 }, Retry::Never),
+    ] {
+        assert_eq!(error.retry(&Policy::default()), retry, "{error:?}");
+    }
 }

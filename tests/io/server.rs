@@ -19,7 +19,11 @@ use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+#[cfg(feature = "ring")]
+use sanswire::handshake::ClientRequest;
 use sanswire::handshake::{Acceptance, HandshakeError, HeadLimits, Request, Response};
+#[cfg(feature = "ring")]
+use sanswire::io::Connector;
 use sanswire::io::tokio::Server;
 use sanswire::io::tokio::server::{Peer, ServerError, ServerHandle, Stats};
 use sanswire::io::tokio::{NetStream, WebSocket};
@@ -168,6 +172,40 @@ async fn each_connection_is_served_until_it_closes() {
     assert_eq!(server.errors.take(), [""; 0]);
     let stats = server.stop().await;
     assert_eq!((stats.closed, stats.accepted), (10, 10));
+}
+
+#[tokio::test]
+async fn a_server_and_its_handle_are_printed_with_what_can_be_seen_from_outside() {
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let (address, handle) = (server.local_addr().unwrap(), server.handle());
+    let debug = format!("{server:?}");
+    assert!(debug.starts_with("Server { listener: ") && debug.contains(&address.to_string()));
+    assert_eq!(
+        format!("{handle:?}"),
+        format!("ServerHandle {{ stats: {:?}, .. }}", handle.stats())
+    );
+}
+
+#[cfg(feature = "ring")]
+#[tokio::test]
+async fn a_server_over_tls_serves_clients_that_speak_it() {
+    let authority = crate::tls::Authority::new();
+    let identity = authority.issue("127.0.0.1");
+    let server = Running::start(|server| server.tls(identity.server()).serve(echo)).await;
+    let connector = Connector::new().tls(authority.client());
+    let request = ClientRequest::from_url(&format!("wss://{}/", server.address)).unwrap();
+    let connecting = WebSocket::connect_via(&connector, &request, &Config::default());
+    let mut socket = connecting.await.unwrap();
+    assert!(socket.stream().is_tls());
+    socket.send("hello").await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Some("hello".into()));
+    socket.close(1000, "").await.unwrap();
+    assert!(server.errors.take().is_empty());
+    assert!(server.connect_to("/").await.is_err());
+    server.until(|stats| stats.handshakes_failed == 1).await;
+    let errors = server.errors.take();
+    assert!(errors[0].contains("does not speak TLS"), "{errors:?}");
+    server.stop().await;
 }
 
 #[tokio::test]

@@ -42,7 +42,8 @@ use std::time::Duration;
 
 use sanswire::handshake::ClientRequest;
 use sanswire::io::blocking;
-use sanswire::io::tokio::{Receiver, Sender, WebSocket};
+use sanswire::io::poll::PollTransport;
+use sanswire::io::tokio::{Receiver, Sender, Stream, WebSocket};
 use sanswire::{
     AfterClose, CloseCode, ClosedBy, Config, Connection, ConnectionError, Error, Message,
     ReadyState, SendError,
@@ -342,5 +343,18 @@ impl AsyncWrite for Flood {
 
     fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
+    }
+}
+
+/// As an embedder may use the transport of the adapter.
+#[tokio::test(start_paused = true)]
+async fn a_deadline_that_has_passed_is_due_at_once() {
+    let (near, _far) = duplex(1);
+    let mut stream = Stream::new(near);
+    sleep(Duration::from_secs(1)).await;
+    for (seconds, is_due) in [(2, false), (1, true), (0, true), (2, false)] {
+        let at = Duration::from_secs(seconds).into();
+        let polled = poll_fn(|cx| Poll::Ready(stream.poll_timer(cx, at).is_ready())).await;
+        assert_eq!(polled, is_due, "{seconds}");
     }
 }

@@ -772,3 +772,15 @@ fn what_was_there_before_the_first_time_is_dated_by_it() {
         tell_at(&mut end, secs(1_000_200));
     }
 }
+
+#[test]
+fn a_close_before_the_time_was_told_is_timed_from_when_it_is() {
+    for role in BOTH {
+        let mut end = End::new(role, &timeless().close_timeout(secs(5)));
+        end.connection.commands().close(1000, "").unwrap();
+        tell(&mut end, secs(100));
+        end.take_output();
+        tell_at(&mut end, secs(105));
+        assert_eq!(end.error, Some(ConnectionError::CloseTimeout { limit: secs(5) }));
+    }
+}

@@ -4,6 +4,7 @@
 extern crate alloc;
 
 use alloc::collections::VecDeque;
+use core::time::Duration;
 
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -11,7 +12,7 @@ use sanswire::delivery::{
     DeliveryError, Hello, InvalidSnapshot, Limits, Lost, SUBPROTOCOL, Session, SessionEvent,
     SessionFull, SessionId, Snapshot,
 };
-use sanswire::reconnect::{ClientEvent, Outbox, Policy, Supervisor};
+use sanswire::reconnect::{Cause, ClientEvent, GaveUp, Outbox, Policy, Supervisor};
 use sanswire::{CloseCode, Config, ConnectionError, Message, Role};
 
 use crate::support::{self, End};
@@ -330,6 +331,7 @@ fn a_refused_message_that_is_logged_does_not_tell_its_content() {
     let said = format!("{refused} {refused:?}");
     assert!(!said.contains("secret") && said.contains("message_len: 6"), "{said}");
     assert_eq!(refused.message, Message::from("secret"));
+    assert_eq!(SessionFull::from(refused), SessionFull::TooLarge { len: 6, limit: 1 });
 }
 
 #[test]
@@ -809,4 +811,26 @@ fn the_debug_output_has_no_content_of_messages() {
     let _ = drain(&mut session);
     let lost = session.handle_message(hello(9, A, 0)).unwrap();
     assert_eq!(format!("{lost:?}"), "Some(PeerForgot(Lost { sent: 1, unsent: 0 }))");
+    // And a client, of which these are events among others.
+    for (event, shown) in [
+        (ClientEvent::from(lost.unwrap()), "PeerForgot(Lost { sent: 1, unsent: 0 })"),
+        (SessionEvent::Forgot.into(), "Forgot"),
+        (SessionEvent::Message("secret".into()).into(), "Message(Text of 6 bytes)"),
+        (SessionEvent::Resumed.into(), "Resumed"),
+        (SessionEvent::Started.into(), "Started"),
+        (ClientEvent::Connecting { attempt: 2 }, "Connecting { attempt: 2 }"),
+        (ClientEvent::Open, "Open"),
+        (ClientEvent::GaveUp(GaveUp::Attempts), "GaveUp(Attempts)"),
+        (
+            ClientEvent::Disconnected {
+                cause: Cause::Failed(ConnectionError::UnexpectedEof),
+                delay: Some(Duration::from_secs(1)),
+            },
+            "Disconnected { cause: Failed(UnexpectedEof), delay: Some(1s) }",
+        ),
+    ] {
+        let event: ClientEvent<ConnectionError> = event;
+        assert_eq!(format!("{event:?}"), shown);
+    }
+    assert_eq!(format!("{:?}", SessionEvent::Forgot), "Forgot");
 }

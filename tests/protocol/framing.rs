@@ -1,6 +1,6 @@
 //! The base framing protocol (RFC 6455, §5.1 to §5.3) as an open connection enforces it.
 
-use sanswire::frame::{Frame, Header, Opcode};
+use sanswire::frame::{Decoder, Frame, Header, Opcode};
 use sanswire::{Config, Connection, ConnectionError, Event, MessageKind, Role};
 
 use crate::support::{
@@ -376,6 +376,28 @@ fn a_frame_is_encoded_with_the_length_of_its_payload() {
             assert_eq!(header, frame.header());
             assert_eq!(header.payload_len, len as u64);
             assert_eq!(output.len(), 6 + header_len + len);
+        }
+    }
+}
+
+#[test]
+fn a_decoder_refuses_a_data_frame_over_its_limit_at_its_header() {
+    for (frame, is_refused) in [
+        (&b"\x82\x04"[..], false),
+        (b"\x82\x05", true),
+        (b"\x82\x7e\x01\x00", true),
+        // §5.5: a control frame has 125 bytes at most by itself.
+        (b"\x89\x05", false),
+    ] {
+        let mut decoder = Decoder::new(Role::Server).max_frame_size(4);
+        decoder.input().extend_from_slice(frame);
+        let polled = decoder.poll().map(|piece| piece.unwrap().header.opcode);
+        match polled {
+            Ok(_) => assert!(!is_refused, "{frame:?}"),
+            Err(ConnectionError::FrameTooLarge { limit, .. }) => {
+                assert!(is_refused && limit == 4, "{frame:?}");
+            }
+            Err(error) => panic!("{error:?}"),
         }
     }
 }

@@ -103,6 +103,9 @@ fn a_location_that_is_no_url_of_a_websocket_is_an_error() {
     let bytes = Response::new(302).header("Location", b"/\xff").unwrap();
     assert!(matches!(request.redirected(&bytes), Err(RedirectError::InvalidLocation(_))));
     assert!(missing.source().is_none());
+    let text = missing.to_string();
+    assert!(text.starts_with("server redirects, but does not say where to: "), "{text}");
+    assert!(text.contains("Location"), "{text}");
 }
 
 fn with_secrets(url: &str) -> ClientRequest {

@@ -189,6 +189,17 @@ fn frames_right_behind_the_request_are_the_connections() {
 }
 
 #[test]
+fn an_error_of_a_callback_that_decides_is_an_answer() {
+    let decide = || -> Result<Acceptance, Response> {
+        Ok(Acceptance::new().header("not a token", "value")?)
+    };
+    let error = Acceptance::new().header("not a token", "value").unwrap_err();
+    let response = decide().unwrap_err();
+    // It is not the fault of the client.
+    assert_eq!((&response, response.status()), (&Response::from(&error), 500));
+}
+
+#[test]
 fn header_names_and_tokens_are_case_insensitive_in_any_order() {
     let request = "GET / HTTP/1.1\r\n\
         SEC-WEBSOCKET-VERSION: 13\r\n\

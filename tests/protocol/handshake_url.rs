@@ -117,6 +117,14 @@ fn with_the_feature_url_a_url_is_mended_as_browsers_do() {
     }
 }
 
+#[cfg(feature = "url")]
+#[test]
+fn with_the_feature_url_the_host_of_another_scheme_is_looked_at_first() {
+    let (part, text) = fault("other://a^b/");
+    assert_eq!(part, UrlPart::Host);
+    assert!(text.contains("host of \"other://a^b/\": a name has letters"), "{text}");
+}
+
 #[cfg(not(feature = "url"))]
 #[test]
 fn without_the_feature_url_a_url_that_is_not_ascii_names_it() {

@@ -2,10 +2,10 @@
 //! an application has and turned back into it.
 #![expect(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use sanswire::{
     CloseCode, CloseReason, Config, Connection, Event, Message, Outgoing, Payload, Prepared,
-    SpareBuffers, Text, Utf8Bytes,
+    SendError, SpareBuffers, Text, Utf8Bytes, WhenFull,
 };
 
 /// Lends the only event of a client that has received `frame`.
@@ -33,6 +33,7 @@ fn a_lent_text_compares_with_strings_and_is_printed_as_one() {
         let Event::Text(text) = event else { unreachable!("{event:?}") };
         assert_eq!(Utf8Bytes::from(text), "hello");
     });
+    assert_eq!(Text::from(String::from("hello")), Text::from("hello"));
 }
 
 #[test]
@@ -49,6 +50,8 @@ fn a_lent_payload_compares_with_bytes() {
         let Event::Binary(payload) = event else { unreachable!("{event:?}") };
         assert_eq!(Bytes::from(payload), &[1, 2, 3][..]);
     });
+    let copied = Payload::from(&[1, 2, 3][..]);
+    assert_eq!((Vec::from(copied), Vec::from(Payload::from(vec![4]))), (vec![1, 2, 3], vec![4]));
 }
 
 #[test]
@@ -129,6 +132,7 @@ fn a_value_is_turned_into_what_it_holds() {
 
 #[test]
 fn a_message_is_empty_if_its_payload_is() {
+    assert_eq!((Message::text("a").as_text(), Message::binary("a").as_text()), (Some("a"), None));
     assert!(Message::text("").is_empty() && Message::binary(vec![]).is_empty());
     assert!(!Message::text("x").is_empty() && !Message::binary(vec![0]).is_empty());
     assert!(Prepared::text("").is_empty() && !Prepared::text("x").is_empty());
@@ -198,4 +202,82 @@ fn the_codes_that_iana_has_registered_have_names() {
         assert_eq!(code.as_u16(), number);
         assert!(code.is_allowed_on_the_wire());
     }
+}
+
+/// A refusal gives back what is shared or owned; what is lent is still there.
+#[test]
+fn what_may_be_sent_is_given_back_if_it_is_not_lent() {
+    let (string, text, bytes) = (String::from("a"), Utf8Bytes::from("a"), Bytes::from_static(b"a"));
+    let (vector, lent_text) = (vec![b'a'], Text::from("a"));
+    let (of_text, of_bytes) = (Message::text("a"), Message::binary(bytes.clone()));
+    let payload = || Payload::from(vec![b'a']);
+    type Case<'a> = (&'a dyn Fn() -> Outgoing<'a>, &'a Message, bool);
+    let cases: [Case<'_>; 13] = [
+        (&|| "a".into(), &of_text, false),
+        (&|| (&string).into(), &of_text, false),
+        (&|| (&lent_text).into(), &of_text, false),
+        (&|| (&text).into(), &of_text, true),
+        (&|| (&of_text).into(), &of_text, true),
+        (&|| string.clone().into(), &of_text, true),
+        (&|| text.clone().into(), &of_text, true),
+        (&|| (&vector).into(), &of_bytes, false),
+        (&|| (&bytes).into(), &of_bytes, true),
+        (&|| (&of_bytes).into(), &of_bytes, true),
+        (&|| vector.clone().into(), &of_bytes, true),
+        (&|| payload().into(), &of_bytes, true),
+        (&|| bytes.clone().into(), &of_bytes, true),
+    ];
+    for (number, (make, message, is_kept)) in cases.into_iter().enumerate() {
+        let kept = is_kept.then_some(message);
+        assert_eq!(make().into_message().as_ref(), kept, "{number}");
+        let mut connection = Connection::server(&Config::default().max_buffered(1));
+        connection.commands().send(make()).unwrap();
+        let refused = connection.commands().send(make()).unwrap_err();
+        assert!(matches!(refused.error, SendError::Full { .. }), "{number}");
+        assert_eq!(refused.message.as_ref(), kept, "{number}");
+        let len = if is_kept { "Some(1)" } else { "None" };
+        assert!(format!("{refused:?}").ends_with(&format!("message_len: {len} }}")), "{refused:?}");
+        let output = connection.poll_transmit().unwrap();
+        let opcode = 0x80 | message.kind().opcode() as u8;
+        assert_eq!(output.chunk(), [opcode, 1, b'a'], "{number}");
+    }
+}
+
+#[test]
+fn an_event_that_is_owned_is_the_same() {
+    let config = Config::default().max_buffered(10).when_full(WhenFull::DropNewest);
+    let mut connection = Connection::server(&config);
+    connection.commands().send("0123456789").unwrap();
+    connection.commands().send("dropped").unwrap_err();
+    let output = connection.poll_transmit().unwrap();
+    output.advance(output.remaining());
+    let (event, _) = connection.poll_event().unwrap().unwrap();
+    let Event::Writable(writable) = event.into_owned() else { panic!("another event") };
+    assert_eq!((writable.dropped_messages, writable.dropped_bytes), (1, 7));
+}
+
+#[test]
+fn a_close_is_printed_with_who_began_it_and_why() {
+    let by_peer = |frame: &[u8]| {
+        let mut connection = Connection::client(&Config::default(), [7; 32]);
+        connection.input().extend_from_slice(frame);
+        while let Ok(Some((event, _))) = connection.poll_event() {
+            drop(event);
+        }
+        connection.handle_eof();
+        while let Ok(Some(_)) = connection.poll_event() {}
+        connection.closed().unwrap().to_string()
+    };
+    assert_eq!(by_peer(b"\x88\x00"), "closed by the peer without a code");
+    assert_eq!(by_peer(b"\x88\x02\x03\xe8"), "closed by the peer with 1000");
+    assert_eq!(by_peer(b"\x88\x03\x03\xf3\n"), "closed by the peer with 1011: \"\\n\"");
+    assert_eq!(by_peer(b""), "ended by the peer without a Close frame");
+    // A reserved opcode: this end fails the connection.
+    assert_eq!(by_peer(b"\x83\x00"), "ended by this end without a Close frame");
+    let mut connection = Connection::client(&Config::default(), [7; 32]);
+    connection.commands().close(1000, "").unwrap();
+    connection.input().extend_from_slice(b"\x88\x02\x03\xe8");
+    while let Ok(Some(_)) = connection.poll_event() {}
+    let closed = connection.closed().unwrap();
+    assert_eq!(closed.to_string(), "closed by this end with 1000");
 }

@@ -10,6 +10,9 @@ fn roots_must_be_certificates() {
     let broken = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
     let error = ClientTls::new().root_certificates(broken).unwrap_err();
     assert!(matches!(error, TlsError::Config { part: TlsPart::RootCertificate, .. }), "{error:?}");
+    let text = error.to_string();
+    assert!(text.starts_with("TLS root certificate is not valid: "), "{text}");
+    assert!(text.ends_with(": a PEM file is wanted"), "{text}");
 }
 
 #[cfg(not(any(feature = "ring", feature = "aws-lc-rs")))]
@@ -36,9 +39,11 @@ async fn without_any_the_error_says_what_is_missing_before_anything_is_dialled()
 mod with_some {
     use std::process::Command;
 
+    use sanswire::io::tls::ServerTls;
     use sanswire::io::tls::rustls::crypto::{self, CryptoProvider};
 
     use super::*;
+    use crate::certificates::Identity;
 
     /// The roots do not matter here.
     fn client() -> ClientTls {
@@ -97,6 +102,28 @@ mod with_some {
         assert_eq!(suites(used), suites(expected));
         let keys = |provider: &CryptoProvider| format!("{:?}", provider.key_provider);
         assert_eq!(keys(used), keys(expected));
+    }
+
+    #[test]
+    fn a_certificate_and_a_key_that_do_not_belong_together_are_refused() {
+        let (one, other) = (Identity::self_signed("a"), Identity::self_signed("a"));
+        let error = ServerTls::from_pem(one.certificate.as_bytes(), other.key.as_bytes());
+        let error = error.unwrap_err();
+        assert!(matches!(error, TlsError::Config { part: TlsPart::Certificate, .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.starts_with("TLS certificate is not valid: "), "{text}");
+        assert!(text.ends_with(": a PEM file is wanted, and its key"), "{text}");
+    }
+
+    /// The error has the reason that rustls gives.
+    #[test]
+    fn a_provider_that_can_do_nothing_is_an_error() {
+        let mut provider = own();
+        provider.cipher_suites.clear();
+        let error = client().provider(provider).resolve().unwrap_err();
+        assert!(matches!(error, TlsError::Config { part: TlsPart::Options, .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(text.starts_with("TLS configuration is not valid: "), "{text}");
     }
 
     #[cfg(not(any(feature = "platform-verifier", feature = "webpki-roots")))]

@@ -4,4 +4,6 @@
 mod connections;
 
 use sanswire::io::tokio::{NetStream, WebSocket};
+#[cfg(unix)]
+use tokio::net::UnixStream;
 use tokio::net::{TcpListener, TcpStream};

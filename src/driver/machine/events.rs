@@ -217,9 +217,6 @@ impl Driver {
 
     /// Tells a close once the peer was told, and the end once the transport is done.
     fn advance_ending(&mut self) -> Result<Found, DriverError> {
-        if self.ending.is_none() {
-            return Ok(Found::Wait);
-        }
         let (is_told, is_done) = (self.is_peer_told(), self.is_done());
         if is_done {
             // What waits will not leave any more: a connection that has failed is closed.

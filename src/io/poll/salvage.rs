@@ -1,7 +1,6 @@
 //! Takes over a socket that its owner drops, also by a panic; knows no signals.
 
 use alloc::sync::Arc;
-use core::fmt;
 use std::sync::PoisonError;
 
 use super::WebSocket;
@@ -25,11 +24,5 @@ impl<T> Salvage<T> {
     pub(in crate::io) fn take(self) -> Option<WebSocket<T>> {
         let shell = self.0.lock().unwrap_or_else(PoisonError::into_inner).take();
         shell.map(|shell| WebSocket { shell: Kept::new(*shell) })
-    }
-}
-
-impl<T> fmt::Debug for Salvage<T> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Salvage").finish_non_exhaustive()
     }
 }

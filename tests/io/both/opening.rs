@@ -10,6 +10,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use sanswire::driver::Driver;
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits, Request};
 use sanswire::{Config, Error};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf, duplex};
@@ -240,4 +241,31 @@ async fn a_handshake_is_selected_and_timed_with_options_that_are_temporaries() {
         async |_: &Request| Ok(Acceptance::new()),
     );
     tokio::time::timeout(Duration::ZERO, accepting).await.unwrap_err();
+}
+
+/// As an embedder has it that begins with a driver of its own.
+#[tokio::test]
+async fn a_socket_that_is_not_open_yet_opens_while_it_receives() {
+    let (near, far) = duplex(1000);
+    let driver = Driver::client(&request(), &Config::default(), [7; 16], [7; 32]);
+    let mut client = WebSocket::from_driver(adapt(near), driver);
+    let serve = async {
+        let mut server = WebSocket::accept(adapt(far), &Config::default()).await.unwrap();
+        server.send("hello").await.unwrap();
+        server
+    };
+    let (received, _server) = tokio::join!(client.recv(), serve);
+    assert_eq!(received.unwrap(), Some("hello".into()));
+    assert_eq!(client.response().unwrap().status(), 101);
+    // Of a server, somebody has to decide.
+    let (near, mut far) = duplex(1000);
+    let limits = HeadLimits::default().timeout(Duration::from_millis(50));
+    let driver = Driver::server_with(&limits, &Config::default());
+    let mut server = WebSocket::from_driver(adapt(near), driver);
+    far.write_all(REQUEST).await.unwrap();
+    let error = server.recv().await.unwrap_err();
+    let Error::Handshake { error: HandshakeError::NotAnswered(limit), .. } = error else {
+        unreachable!("{error:?}")
+    };
+    assert_eq!(limit, Duration::from_millis(50));
 }

@@ -56,6 +56,16 @@ async fn a_socket_whose_task_only_receives_closes_on_the_signal() {
     assert_eq!((received, closed.by), (None, ClosedBy::Local));
 }
 
+#[test]
+fn a_shutdown_is_printed_with_whether_it_has_begun() {
+    let shutdown = Shutdown::new();
+    let before = format!("{shutdown:?}");
+    shutdown.begin(CloseCode::GOING_AWAY, "").unwrap();
+    let behind = format!("{shutdown:?}");
+    assert!(before.starts_with("Shutdown { begun: None"), "{before}");
+    assert!(behind.starts_with("Shutdown { begun: Some("), "{behind}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_signal_that_has_begun_closes_at_once() {
     let shutdown = Shutdown::new();

@@ -703,3 +703,17 @@ async fn prepared_messages_are_sent_fed_and_tried() {
     read_to_end.unwrap();
     assert!(read == unmasked(0x82, &[7; 1_000]).repeat(6));
 }
+
+/// §5.5.3: "A Pong frame MAY be sent unsolicited."
+#[tokio::test]
+async fn a_pong_that_nobody_asked_for_is_sent() {
+    let (mut server, mut stream) = server_and_stream(1000, &Config::default());
+    server.pong(b"unasked").await.unwrap();
+    let mut frame = [0; 9];
+    stream.read_exact(&mut frame).await.unwrap();
+    assert_eq!(frame, *b"\x8a\x07unasked");
+    let error = server.pong(&[7; 126]).await.unwrap_err();
+    let Error::Send { error: SendError::ControlTooLong { .. }, .. } = error else {
+        unreachable!("{error:?}")
+    };
+}

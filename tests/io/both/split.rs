@@ -17,6 +17,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_core::Stream;
+use futures_sink::Sink;
+use futures_util::SinkExt;
 use sanswire::{
     Config, Connection, ConnectionError, Error, Event, Message, ReadyState, SendError, WhenFull,
 };
@@ -321,4 +323,50 @@ async fn halves_that_reunite_lose_nothing() {
     assert_eq!(read, sent.concat());
     stream.write_all(&masked(0x81, b"three")).await.unwrap();
     assert_eq!(without_deadlock(receiving).await.unwrap().unwrap(), Some("three".into()));
+}
+
+/// Bytes that a sink has taken are written by its flush, if not before.
+#[tokio::test(start_paused = true)]
+async fn a_sink_has_written_all_behind_a_flush() {
+    async fn assert_flushes(
+        sink: &mut (impl Sink<Message, Error = Error> + Unpin),
+        stream: &mut DuplexStream,
+    ) {
+        SinkExt::feed(sink, "one".into()).await.unwrap();
+        without_deadlock(SinkExt::flush(sink)).await.unwrap();
+        let mut frame = [0; 5];
+        without_deadlock(stream.read_exact(&mut frame)).await.unwrap();
+        assert_eq!(frame, *b"\x81\x03one");
+    }
+    let (mut server, mut stream) = server(1000, &Config::default());
+    assert_flushes(&mut server, &mut stream).await;
+    let (mut sender, _receiver) = server.split();
+    assert_flushes(&mut sender, &mut stream).await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn both_halves_tell_the_state_of_the_connection() {
+    let (server, mut stream) = server(1000, &Config::default());
+    let (mut sender, mut receiver) = server.split();
+    assert_eq!([sender.ready_state(), receiver.ready_state()], [ReadyState::Open; 2]);
+    assert_eq!(receiver.protocol(), "");
+    assert_eq!(sender.buffered_amount(), 0);
+    sender.with_commands(|commands| commands.try_send("queued")).unwrap();
+    assert_eq!(sender.buffered_amount(), 6);
+    sender.flush().await.unwrap();
+    assert_eq!(sender.buffered_amount(), 0);
+    // §5.5.3: "A Pong frame MAY be sent unsolicited."
+    sender.pong(b"unasked").await.unwrap();
+    assert_eq!(receiver.round_trip_time(), None);
+    sender.ping(b"there?").await.unwrap();
+    let mut written = [0; 8 + 9 + 8];
+    without_deadlock(stream.read_exact(&mut written)).await.unwrap();
+    assert_eq!(written, *b"\x81\x06queued\x8a\x07unasked\x89\x06there?");
+    stream.write_all(&masked(0x8a, b"there?")).await.unwrap();
+    stream.write_all(&masked(0x88, b"\x0f\xa1bye")).await.unwrap();
+    assert_eq!(without_deadlock(receiver.recv()).await.unwrap(), None);
+    assert!(receiver.round_trip_time().is_some());
+    let closed = receiver.closed().unwrap();
+    assert_eq!((closed.code.as_u16(), &*closed.reason), (4001, "bye"));
+    assert_eq!(sender.closed(), Some(closed));
 }

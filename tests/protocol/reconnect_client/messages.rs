@@ -84,7 +84,8 @@ fn messages_over_the_limits_come_back() {
     world.client.try_send("").unwrap();
     world.client.try_send("").unwrap();
     let refused = world.client.try_send("").unwrap_err();
-    assert_eq!((refused.error, refused.message), (OutboxError::Full, "".into()));
+    assert_eq!((&refused.error, &refused.message), (&OutboxError::Full, &"".into()));
+    assert_eq!(OutboxError::from(refused), OutboxError::Full);
     assert_eq!((world.client.buffered_messages(), world.client.buffered_amount()), (4, 100));
     assert_eq!(world.client.take_unsent().len(), 4);
     world.client.try_send(vec![0; 100]).unwrap();

@@ -1,6 +1,14 @@
 //! What holds for both adapters.
+#![expect(
+    clippy::disallowed_methods,
+    clippy::disallowed_types,
+    clippy::std_instead_of_alloc,
+    reason = "a peer that writes its bytes itself is a thread"
+)]
 
 use std::future::Future;
+use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use sanswire::handshake::{ClientRequest, HeadLimits};
@@ -129,9 +137,93 @@ async fn a_certificate_of_an_unknown_authority_is_refused() {
     let text = text_of_tls(&error);
     assert!(text.contains("UnknownIssuer"), "{text}");
     assert!(text.contains("ClientTls::root_certificates"), "{text}");
-    let Error::Tls { error: TlsError::Handshake(_), url: None } = served else {
+    let Error::Tls { error: TlsError::Handshake(_), url: None } = &served else {
         panic!("{served:?}")
     };
+    assert!(served.to_string().contains("does not trust who signed"), "{served}");
+}
+
+/// RFC 8446, §6.2: each fatal alert has a number.
+#[tokio::test]
+async fn an_alert_has_the_remedy_that_belongs_to_it() {
+    for (alert, remedy) in [
+        (40, ""), // handshake_failure
+        (48, ": the peer does not trust who signed the certificate"),
+        (112, ": the server has no certificate for this name"),
+        (116, ": the server wants a certificate of the client: give one by ClientTls::config"),
+        (120, ": the peer does not speak HTTP/1.1 on this port"),
+    ] {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let url = format!("wss://{}/", listener.local_addr().unwrap());
+        let server = std::thread::spawn(move || {
+            let (mut stream, _) = listener.accept().unwrap();
+            stream.write_all(&[0x15, 0x03, 0x03, 0, 2, 2, alert]).unwrap();
+            // Until the client has read it, and left: either is an end.
+            let _ = stream.read_to_end(&mut Vec::new());
+        });
+        let connected = within(connect(&url, &Authority::new().client())).await;
+        let text = text_of_tls(&connected.map(drop).unwrap_err());
+        server.join().unwrap();
+        let (_, told) = text.split_once("received fatal alert: ").unwrap();
+        assert_eq!(told.trim_start_matches(char::is_alphanumeric), remedy, "{text}");
+    }
+}
+
+/// The two versions have different ways to sign.
+#[tokio::test]
+async fn a_client_that_trusts_any_certificate_wants_its_key_all_the_same() {
+    let any = ClientTls::new().dangerous_trust_any_certificate();
+    let (shown, other) = (Identity::self_signed("localhost"), Identity::self_signed("localhost"));
+    let provider = Arc::clone(any.resolve().unwrap().crypto_provider());
+    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+        let server = |key| {
+            let key = provider.key_provider.load_private_key(key).unwrap();
+            let key = rustls::sign::CertifiedKey::new(shown.chain(), key);
+            let resolver = rustls::sign::SingleCertAndKey::from(key);
+            let builder = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+                .with_protocol_versions(&[version])
+                .unwrap();
+            ServerTls::new(builder.with_no_client_auth().with_cert_resolver(Arc::new(resolver)))
+        };
+        succeeds(&server(shown.key()), &any, "localhost").await;
+        let (_, error) = fails(&server(other.key()), &any, "localhost").await;
+        let text = text_of_tls(&error);
+        assert!(text.ends_with("BadSignature"), "{text}");
+    }
+}
+
+#[tokio::test]
+async fn ends_without_a_version_in_common_are_told_so() {
+    let authority = Authority::new();
+    let identity = authority.issue("localhost");
+    let provider = Arc::clone(authority.client().resolve().unwrap().crypto_provider());
+    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
+        .with_protocol_versions(&[&rustls::version::TLS13])
+        .unwrap()
+        .with_no_client_auth()
+        .with_single_cert(identity.chain(), identity.key());
+    let client = rustls::ClientConfig::builder_with_provider(provider)
+        .with_protocol_versions(&[&rustls::version::TLS12])
+        .unwrap()
+        .with_root_certificates(rustls::RootCertStore::empty())
+        .with_no_client_auth();
+    let (server, client) = (ServerTls::new(server.unwrap()), ClientTls::new().config(client));
+    let (served, error) = fails(&server, &client, "localhost").await;
+    assert!(text_of_tls(&error).ends_with("received fatal alert: ProtocolVersion"), "{error}");
+    let Error::Tls { error: TlsError::Handshake(inner), .. } = &served else {
+        panic!("{served:?}")
+    };
+    // What rustls says is enough.
+    assert!(served.to_string().ends_with(&format!("TLS handshake failed: {inner}")), "{served}");
+}
+
+#[cfg(any(feature = "platform-verifier", feature = "webpki-roots"))]
+#[tokio::test]
+async fn by_default_the_roots_are_those_that_a_feature_brings() {
+    let server = Authority::new().issue("localhost").server();
+    let (_, error) = fails(&server, &ClientTls::new(), "localhost").await;
+    let text = text_of_tls(&error);
+    assert!(text.contains("UnknownIssuer"), "{text}");
 }
 
 #[tokio::test]
@@ -321,4 +413,11 @@ async fn a_stream_tells_what_it_is() {
     let stream = NetStream::from(stream);
     assert_eq!(stream.peer_addr().unwrap(), listener.local_addr().unwrap());
     assert!(!stream.is_tls() && stream.tls().is_none() && stream.tcp().is_some());
+    #[cfg(unix)]
+    {
+        let stream = NetStream::from(super::UnixStream::pair().unwrap().0);
+        assert!(!stream.is_tls() && stream.tls().is_none() && stream.tcp().is_none());
+        let error = stream.peer_addr().unwrap_err();
+        assert_eq!(error.kind(), std::io::ErrorKind::Unsupported);
+    }
 }

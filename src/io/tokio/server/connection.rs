@@ -2,7 +2,6 @@
 
 use alloc::boxed::Box;
 use alloc::sync::Arc;
-use core::fmt;
 use core::future::Future;
 #[cfg(feature = "rustls")]
 use core::future::poll_fn;
@@ -245,12 +244,6 @@ impl Client {
         self.entry.end(End::Panicked);
         let peer = self.peer.clone();
         self.settings.report(ServerError::Panic { peer, message });
-    }
-}
-
-impl fmt::Debug for Settings {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Settings").field("shared", &self.shared).finish_non_exhaustive()
     }
 }
 

@@ -23,7 +23,6 @@ use crate::io::tokio::panics::catch;
 use crate::io::tokio::{NetStream, WebSocket};
 
 /// A server that runs.
-#[derive(Debug)]
 pub(super) struct Serving<U> {
     /// `None` once the shutdown has begun.
     incoming: Option<Incoming>,
