@@ -80,13 +80,19 @@ install() {
 need() {
     logged "needed $*" 1800 "$@" && return
     tell_failure "needed $*" "$?"
-    if [ "$1" = rustup ] && [ "$is_short" = true ]; then
+    if [ "$1" = rustup ] && [ "$is_short" = true ] && ! reaches_rustup; then
         echo "   NOT ASKED: $part needs what rustup cannot get here"
         is_done=true
         exit 0
     fi
     echo "   without it, $part cannot be asked"
     exit 1
+}
+
+# Whether there is a way to where rustup gets its toolchains from.
+reaches_rustup() {
+    local server=${RUSTUP_DIST_SERVER:-https://static.rust-lang.org}
+    timeout 60 curl -fsS --retry 2 -o /dev/null "$server/dist/channel-rust-stable.toml.sha256"
 }
 
 # In a process of its own, so that one part leaves nothing to the next. Whatever ends it, its last

@@ -6,7 +6,8 @@ use core::num::NonZeroUsize;
 use proptest::prelude::*;
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    Config, ConnectionError, Message, MessageKind, ReadyState, Reassembly, Role, SendError,
+    Config, ConnectionError, Message, MessageKind, Prepared, ReadyState, Reassembly, Role,
+    SendError,
 };
 
 use crate::support::deflate::{
@@ -808,6 +809,33 @@ fn a_failure_in_the_middle_of_a_compressed_message_is_told() {
             Some((0x88, &told(ConnectionError::InvalidDeflate)[..]))
         );
     }
+}
+
+/// `Prepared` is compressed only where that makes it smaller.
+#[test]
+fn a_prepared_message_that_does_not_shrink_leaves_as_it_is() {
+    let mut end = End::deflating(Role::Server, &Config::default(), plain_agreed(Role::Server));
+    let mut random = Random::new(1);
+    let (mut shrunk, mut others) = (0, 0);
+    for _ in 0..2_000 {
+        // So many letters that it is close.
+        let letters = 64 + random.below(31);
+        let message: String = (0..100 + random.below(100))
+            .map(|_| char::from(b' ' + u8::try_from(random.below(letters)).unwrap()))
+            .collect();
+        end.send(&Prepared::text(&message).compressed_for(&deflate_config())).unwrap();
+        let output = end.take_output();
+        let (frames, _) = parse(&output);
+        let [frame] = &frames[..] else { panic!("{frames:?}") };
+        if frame.first & RSV1 == 0 {
+            others += 1;
+            assert_eq!(frame.payload, message.as_bytes());
+        } else {
+            shrunk += 1;
+            assert!(frame.payload.len() < message.len(), "{message}");
+        }
+    }
+    assert!(shrunk > 100 && others > 100, "{shrunk} shrunk, {others} not");
 }
 
 #[test]

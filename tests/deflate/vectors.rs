@@ -101,7 +101,11 @@ fn a_server_sends_the_bytes_of_the_examples() {
 fn what_is_wrong_first_is_the_error_however_the_bytes_are_split() {
     let bad_text = b"\xc1\x0c\x00\x06\x00\xf9\xff\x48\xff\x6c\x6c\x6f\x21\x07";
     let no_text = b"\xc1\x0c\x00\x06\x00\xf9\xff\x48\x65\x6c\x6c\x6f\x21\x07";
+    // What is beyond the limit is not looked at.
+    let late_text = b"\xc1\x0c\x00\x06\x00\xf9\xff\x48\x65\x6c\x6c\x6f\xff\x07";
     for (bytes, limit, expected) in [
+        (late_text, 100, ConnectionError::InvalidUtf8),
+        (late_text, 5, ConnectionError::MessageTooLarge { limit: 5 }),
         (bad_text, 100, ConnectionError::InvalidUtf8),
         (bad_text, 5, ConnectionError::InvalidUtf8),
         (no_text, 100, ConnectionError::InvalidDeflate),

@@ -350,8 +350,15 @@ async fn what_a_client_has_sent_arrives_although_it_drops_its_socket_at_once() {
     // A header of two bytes, and a masking key.
     assert_eq!(data(&mut recv).await.unwrap().len(), 2 + 4 + "last".len());
     assert_eq!(data(&mut recv).await.unwrap_or_default(), "", "the end of the stream");
-    // What the server still sends is thrown away, and its end is awaited.
-    sent.send_data(unmasked(0x81, b"late").into(), true).unwrap();
+    // What the server still sends is thrown away, also more than a window, and its end is awaited.
+    for _ in 0..300 {
+        sent.reserve_capacity(10_000);
+        while sent.capacity() < 10_000 {
+            ends(core::future::poll_fn(|cx| sent.poll_capacity(cx))).await.unwrap().unwrap();
+        }
+        sent.send_data(vec![0; 10_000].into(), false).unwrap();
+    }
+    sent.send_data(Bytes::new(), true).unwrap();
     let over = core::future::poll_fn(|cx| sent.poll_reset(cx));
     assert!(timeout(Duration::from_secs(60), over).await.is_err(), "the stream was reset");
 }

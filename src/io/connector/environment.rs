@@ -94,14 +94,4 @@ mod tests {
         let error = environment.proxy_for(&ClientRequest::from_url("ws://b/").unwrap());
         assert_eq!(error.unwrap_err().part(), UrlPart::Scheme);
     }
-    /// The WHATWG lets names have characters that the crate `http` does not know.
-    #[cfg(feature = "url")]
-    #[test]
-    fn a_host_that_cannot_be_compared_is_an_error() {
-        let environment = Environment::of(Matcher::builder().all("http://a").build());
-        let error = environment.proxy_for(&ClientRequest::from_url("ws://a\"b/").unwrap());
-        let error = error.unwrap_err();
-        assert_eq!(error.part(), UrlPart::Host);
-        assert!(error.to_string().contains("cannot be compared with no_proxy"), "{error}");
-    }
 }

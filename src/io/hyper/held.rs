@@ -1,13 +1,14 @@
 //! A stream of hyper, which outlives its socket while hyper still has bytes to send; knows no
 //! handshake.
 
+use core::future::poll_fn;
 use core::pin::Pin;
-use core::task::{Context, Poll};
+use core::task::{Context, Poll, ready};
 use core::time::Duration;
 use std::io;
 
 use ::hyper::upgrade::Upgraded;
-use ::tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, ReadBuf};
+use ::tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use ::tokio::runtime::Handle;
 use ::tokio::time::timeout;
 use hyper_util::rt::TokioIo;
@@ -52,18 +53,24 @@ impl Drop for HeldStream {
     }
 }
 
-/// Ends a stream, and throws away what still comes.
+/// Ends a stream, and throws away what still comes: a server that waits until that is taken may not
+/// read.
 async fn end(mut stream: TokioIo<Upgraded>) -> io::Result<()> {
-    stream.shutdown().await?;
-    let (mut discarded, mut left) = ([0; 1 << 10], HOLD_BYTES);
-    // `copy` would try again for ever what has failed by an interruption.
-    while left > 0 {
-        match stream.read(&mut discarded).await? {
-            0 => break,
-            len => left = left.saturating_sub(len),
+    let (mut discarded, mut left, mut is_shut) = ([0; 1 << 10], HOLD_BYTES, false);
+    poll_fn(|cx| {
+        is_shut = is_shut || Pin::new(&mut stream).poll_shutdown(cx)?.is_ready();
+        while left > 0 {
+            let mut buf = ReadBuf::new(&mut discarded);
+            ready!(Pin::new(&mut stream).poll_read(cx, &mut buf))?;
+            match buf.filled().len() {
+                0 if is_shut => break,
+                0 => return Poll::Pending,
+                len => left = left.saturating_sub(len),
+            }
         }
-    }
-    Ok(())
+        Poll::Ready(Ok(()))
+    })
+    .await
 }
 
 impl AsyncRead for HeldStream {
