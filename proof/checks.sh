@@ -1,5 +1,5 @@
-# Runs the parts of proof/machines, and counts what comes of them: in `passed` and `failed`. The logs
-# are in `logs`. To be sourced.
+# Runs the parts of proof/machines, and counts in `passed` and `failed` what comes of them. The logs
+# are in the directory `logs`. To be sourced.
 # shellcheck shell=bash disable=SC2154 # variables of who sources it
 
 # LABEL SECONDS COMMAND...: one check.
