@@ -160,9 +160,6 @@ impl Timers {
         if !self.started {
             self.started = true;
             (self.heard, self.pinged, self.active) = (self.now, self.now, self.now);
-            if self.closing != Time::NEVER {
-                self.closing = self.now;
-            }
         }
         if sent {
             self.active = self.now;

@@ -283,6 +283,7 @@ async fn a_server_without_upgrades_is_told_what_it_lacks() {
     let UpgradeError::Open { path, error: inner } = &error else { panic!("{error:?}") };
     assert_eq!(&**path, "/chat");
     assert!(matches!(**inner, Error::Http { error: HttpError::Upgrade(_), url: None }));
+    assert!(format!("{inner:?}").starts_with("Http { error: Upgrade("), "{inner:?}");
     assert!(error.to_string().contains("with_upgrades"), "{error}");
 }
 

@@ -11,6 +11,7 @@ use std::net::TcpListener;
 use std::thread;
 use std::time::Duration;
 
+use sanswire::driver::Driver;
 use sanswire::handshake::{Acceptance, ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::Plain;
 use sanswire::io::blocking::WebSocket;
@@ -120,4 +121,20 @@ fn a_client_that_leaves_without_a_word_is_told_apart() {
         assert_eq!(error, HandshakeError::NoRequest { waited: None });
         assert_eq!(error.to_string(), "client left without a request");
     }
+}
+
+/// Somebody has to decide.
+#[test]
+fn a_request_that_nobody_answers_is_late() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let mut client = std::net::TcpStream::connect(listener.local_addr().unwrap()).unwrap();
+    client.write_all(crate::support::REQUEST).unwrap();
+    let limits = HeadLimits::default().timeout(Duration::from_millis(50));
+    let driver = Driver::server_with(&limits, &Config::default());
+    let mut server = WebSocket::from_driver(listener.accept().unwrap().0, driver);
+    let error = server.recv().unwrap_err();
+    let Error::Handshake { error: HandshakeError::NotAnswered(limit), .. } = error else {
+        unreachable!("{error:?}")
+    };
+    assert_eq!(limit, Duration::from_millis(50));
 }

@@ -21,6 +21,8 @@ use std::time::Duration;
 
 use rustix::fd::AsFd;
 use rustix::net::sockopt::{set_socket_recv_buffer_size, set_socket_send_buffer_size};
+use sanswire::driver::Driver;
+use sanswire::handshake::ClientRequest;
 use sanswire::io::blocking::{Receiver, Sender, WebSocket};
 use sanswire::io::{Timeout, Transport};
 use sanswire::{
@@ -29,7 +31,7 @@ use sanswire::{
 };
 
 use crate::random::Random;
-use crate::support::{masked, unmasked};
+use crate::support::{masked, response_to, unmasked};
 
 type Halves<S> = (Sender<S>, Receiver<S>);
 
@@ -757,4 +759,24 @@ fn a_ping_waits_for_room() {
     let mut written = vec![0; 3 * (pings + 1)];
     far.read_exact(&mut written).unwrap();
     assert!(written.starts_with(b"\x89\x01?") && written.ends_with(b"\x89\x01!"), "{written:?}");
+}
+
+/// As a program has it that begins with a driver of its own.
+#[test]
+fn halves_of_a_socket_that_is_not_open_yet_open_it() {
+    let (near, mut far) = tcp();
+    let request = ClientRequest::new("server.example.com", "/chat").unwrap();
+    let driver = Driver::client(&request, &Config::default(), [7; 16], [7; 32]);
+    let (sender, mut receiver) = WebSocket::from_driver(near, driver).split().unwrap();
+    sender.flush().unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        let mut byte = [0];
+        far.read_exact(&mut byte).unwrap();
+        head.push(byte[0]);
+    }
+    far.write_all(&response_to(&head)).unwrap();
+    far.write_all(&unmasked(0x81, b"hello")).unwrap();
+    assert_eq!(receiver.recv().unwrap(), Some("hello".into()));
+    sender.send("hello").unwrap();
 }

@@ -16,7 +16,7 @@ use sanswire::driver::{Driver, DriverError, Next};
 use sanswire::handshake::{ClientRequest, HandshakeError, HeadLimits};
 use sanswire::io::blocking::WebSocket;
 use sanswire::io::{Plain, Timeout, Transport, pump};
-use sanswire::{Config, Connection, ConnectionError, Error, Event, Message, SendError};
+use sanswire::{ClosedBy, Config, Connection, ConnectionError, Error, Event, Message, SendError};
 
 use crate::support::{REQUEST, unmasked};
 
@@ -31,6 +31,8 @@ struct Seen {
     would_block: usize,
     /// Whether every other read, write and flush is interrupted by a signal.
     has_signals: bool,
+    /// How much a write takes.
+    most: Option<usize>,
     /// What flushes fail with.
     flush_fails: Option<ErrorKind>,
     was_interrupted: bool,
@@ -70,6 +72,7 @@ impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         let mut seen = self.0.borrow_mut();
         seen.block()?;
+        let bytes = &bytes[..bytes.len().min(seen.most.unwrap_or(usize::MAX))];
         seen.written.extend_from_slice(bytes);
         Ok(bytes.len())
     }
@@ -264,35 +267,62 @@ fn pumped(config: &Config) -> (Driver, Stream) {
     (driver, Stream::default())
 }
 
-/// Pumps a driver that waits.
-fn pump_at(driver: &mut Driver, stream: &mut Stream, now: Duration) -> io::Result<bool> {
-    assert!(matches!(driver.poll_event(), Ok(Next::Wait)));
-    pump(driver, stream, || now)
+/// Why a driver and its stream do not go on.
+#[derive(Debug, PartialEq)]
+enum Ended {
+    Driver(DriverError),
+    Stream(ErrorKind),
+}
+
+/// Pumps until there is nothing to do; adds the texts that arrive to `texts`.
+fn pump_all(
+    driver: &mut Driver,
+    stream: &mut Stream,
+    now: Duration,
+    texts: &mut Vec<String>,
+) -> Result<(), Ended> {
+    loop {
+        match driver.poll_event().map_err(Ended::Driver)? {
+            Next::Event(Event::Text(text), _) => texts.push(text.to_string()),
+            Next::Wait => {
+                let has_moved = pump(driver, stream, || now);
+                if !has_moved.map_err(|error| Ended::Stream(error.kind()))? {
+                    return Ok(());
+                }
+            }
+            Next::Yield => {}
+            Next::Event(..) | Next::Over | Next::Request(_) | Next::Response(_) => {
+                unreachable!("nothing but texts and their end")
+            }
+        }
+    }
 }
 
 #[test]
 fn a_pump_writes_what_is_queued_and_reads_what_is_there() {
-    let (mut driver, mut stream) = pumped(&Config::default());
-    driver.commands().send("one").unwrap();
+    let ((mut driver, mut stream), mut texts) = (pumped(&Config::default()), Vec::new());
+    // A little at a time.
+    stream.0.borrow_mut().most = Some(3);
     stream.0.borrow_mut().input.push_back(Ok(b"\x81\x83\0\0\0\0two"));
-    assert!(pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    driver.commands().send("one").unwrap();
+    pump_all(&mut driver, &mut stream, Duration::ZERO, &mut texts).unwrap();
     assert_eq!(stream.0.borrow().written, unmasked(0x81, b"one"));
-    let Ok(Next::Event(Event::Text(text), _)) = driver.poll_event() else { panic!("no text") };
-    assert_eq!(text, "two");
-    // Nothing is there now, and nothing is to be written.
-    assert!(!pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    assert_eq!(texts, ["two"]);
+    // What does not go is kept, and said to be.
     driver.commands().send("three").unwrap();
-    stream.0.borrow_mut().would_block = 1;
-    assert!(!pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    stream.0.borrow_mut().would_block = usize::MAX;
+    pump_all(&mut driver, &mut stream, Duration::ZERO, &mut texts).unwrap();
     assert!(driver.wants_write());
-    assert!(pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap());
+    stream.0.borrow_mut().would_block = 0;
+    pump_all(&mut driver, &mut stream, Duration::ZERO, &mut texts).unwrap();
+    assert!(!driver.wants_write());
     assert!(stream.0.borrow().written.ends_with(&unmasked(0x81, b"three")));
 }
 
 #[test]
 fn a_pump_returns_why_the_stream_failed_and_the_driver_reports_the_end() {
     for is_read in [true, false] {
-        let (mut driver, mut stream) = pumped(&Config::default());
+        let ((mut driver, mut stream), mut texts) = (pumped(&Config::default()), Vec::new());
         driver.commands().send("one").unwrap();
         let mut seen = stream.0.borrow_mut();
         seen.input.push_back(Ok(b"\x81\x83\0\0\0\0two"));
@@ -302,33 +332,43 @@ fn a_pump_returns_why_the_stream_failed_and_the_driver_reports_the_end() {
             seen.flush_fails = Some(ErrorKind::ConnectionReset);
         }
         drop(seen);
-        let mut pumped = pump_at(&mut driver, &mut stream, Duration::ZERO);
-        // What arrived before is delivered.
-        let Ok(Next::Event(Event::Text(text), _)) = driver.poll_event() else { panic!("no text") };
-        assert_eq!(text, "two");
-        if is_read {
-            assert!(pumped.unwrap());
-            pumped = pump_at(&mut driver, &mut stream, Duration::ZERO);
-        } else {
-            // The peer may still have something to say.
+        let mut pump_all = || pump_all(&mut driver, &mut stream, Duration::ZERO, &mut texts);
+        assert_eq!(pump_all(), Err(Ended::Stream(ErrorKind::ConnectionReset)), "{is_read}");
+        let mut ended = pump_all();
+        if !is_read {
+            // The peer may still have something to say, until it ends.
+            assert_eq!(ended, Ok(()));
             stream.0.borrow_mut().input.push_back(Ok(b""));
-            pump_at(&mut driver, &mut stream, Duration::ZERO).unwrap();
+            ended = self::pump_all(&mut driver, &mut stream, Duration::ZERO, &mut texts);
         }
-        assert_eq!(pumped.unwrap_err().kind(), ErrorKind::ConnectionReset, "{is_read}");
-        let end = driver.poll_event().unwrap_err();
-        assert_eq!(end, DriverError::Connection(ConnectionError::UnexpectedEof));
+        let error = DriverError::Connection(ConnectionError::UnexpectedEof);
+        assert_eq!(ended, Err(Ended::Driver(error)), "{is_read}");
+        // What arrived before was delivered.
+        assert_eq!(texts, ["two"]);
     }
 }
 
 #[test]
 fn a_pump_tells_the_driver_of_a_deadline() {
     let config = Config::default().ping_interval(Duration::from_secs(30));
-    let (mut driver, mut stream) = pumped(&config);
-    assert!(!pump_at(&mut driver, &mut stream, Duration::from_secs(29)).unwrap());
-    assert!(stream.0.borrow().written.is_empty());
-    assert!(pump_at(&mut driver, &mut stream, Duration::from_secs(30)).unwrap());
-    assert!(pump_at(&mut driver, &mut stream, Duration::from_secs(30)).unwrap());
-    assert_eq!(stream.0.borrow().written[0], 0x89);
+    let ((mut driver, mut stream), mut texts) = (pumped(&config), Vec::new());
+    for (seconds, frames) in [(29, 0), (30, 1), (31, 1)] {
+        let now = Duration::from_secs(seconds);
+        pump_all(&mut driver, &mut stream, now, &mut texts).unwrap();
+        let written = &stream.0.borrow().written;
+        assert_eq!(written.iter().filter(|byte| **byte == 0x89).count(), frames, "{seconds}");
+    }
+}
+
+/// Its reads cannot be bounded, and the peer may never say that it is done.
+#[test]
+fn a_plain_stream_is_not_read_behind_a_close() {
+    let (mut socket, stream) = plain();
+    stream.0.borrow_mut().input.push_back(Ok(b"\x88\x82\0\0\0\0\x03\xe8"));
+    socket.close(1000, "").unwrap();
+    assert_eq!(stream.0.borrow().written, b"\x88\x02\x03\xe8");
+    assert_eq!(stream.0.borrow().reads, 1);
+    assert_eq!(socket.closed().unwrap().by, ClosedBy::Local);
 }
 
 /// As a program lends its stream, whatever it is: a vectored write is one, a shutdown is one.

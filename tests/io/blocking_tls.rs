@@ -442,7 +442,8 @@ fn a_record_that_trickles_does_not_outlast_a_read_timeout() {
         thread::sleep(Duration::from_millis(1));
     }
     let (kind, mut client) = reader.join().unwrap();
-    assert_eq!(kind, ErrorKind::TimedOut);
+    // On a machine that is busy elsewhere, it may be the system that says it.
+    assert!(matches!(kind, ErrorKind::TimedOut | ErrorKind::WouldBlock), "{kind}");
     // The next read has the whole time again, and what came before is not lost: it is no record.
     raw.write_all(&[3; 0x4000]).unwrap();
     assert_eq!(client.read(&mut [0]).unwrap_err().kind(), ErrorKind::InvalidData);
@@ -492,6 +493,16 @@ fn a_handshake_that_fails_does_not_wait_longer_than_its_limit() {
     // One for the handshake, and at least one for the peer to read what was wrong.
     assert!(peer.timeouts.len() > 1, "{:?}", peer.timeouts);
     assert!(peer.timeouts.iter().all(|timeout| *timeout <= limit), "{:?}", peer.timeouts);
+}
+
+#[test]
+fn nothing_is_written_of_nothing() {
+    let (mut client, mut server) = pair();
+    assert_eq!(client.write(&[]).unwrap(), 0);
+    client.write_all(b"hello").unwrap();
+    let mut hello = [0; 5];
+    server.read_exact(&mut hello).unwrap();
+    assert_eq!(&hello, b"hello");
 }
 
 #[test]

@@ -344,6 +344,24 @@ async fn handshakes_that_fail_are_reported_and_spare_connections_are_not() {
 }
 
 #[tokio::test]
+async fn a_server_whose_errors_nobody_wants_goes_on() {
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let (address, handle) = (server.local_addr().unwrap(), server.handle());
+    let serving = tokio::spawn(server.serve(echo));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(b"no request\r\n\r\n").await.unwrap();
+    let answer = read_all(&mut stream).await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    let mut socket = WebSocket::connect(&format!("ws://{address}/")).await.unwrap();
+    socket.send("hello").await.unwrap();
+    assert_eq!(socket.recv().await.unwrap(), Some("hello".into()));
+    socket.close(1000, "").await.unwrap();
+    handle.shut_down(1001, "", LONG).unwrap();
+    let stats = timeout(LONG, serving).await.unwrap().unwrap();
+    assert_eq!((stats.handshakes_failed, stats.opened), (1, 1), "{stats:?}");
+}
+
+#[tokio::test]
 async fn a_decision_that_takes_too_long_is_dropped_and_the_client_told() {
     let limits = HeadLimits::default().timeout(Duration::from_millis(50));
     let dropped = Arc::new(());

@@ -79,11 +79,28 @@ mod tests {
     use alloc::string::ToString;
 
     use super::*;
+    use crate::handshake::UrlError;
 
     #[track_caller]
     fn refused(url: &str, part: UrlPart, position: usize) {
         let error = parse(url).unwrap_err();
         assert_eq!((error.part, error.at), (part, Some(position)), "{url:?}: {error:?}");
+    }
+
+    #[test]
+    fn a_fault_is_printed_with_its_part_and_place() {
+        for (url, shown) in [
+            ("ftp://a/", "scheme at byte 0 of \"ftp://a/\": "),
+            ("ws://a@b/", "user name or password at byte 5 of "),
+            ("ws://a b/", "host at byte 6 of \"ws://a b/\": "),
+            ("ws://a:0/", "port at byte 7 of \"ws://a:0/\": "),
+            ("ws://a/b c", "path at byte 8 of \"ws://a/b c\": "),
+            ("ws://a/?b\"", "query at byte 9 of \"ws://a/\": "),
+            ("ws://a/#", "fragment at byte 7 of "),
+        ] {
+            let error = UrlError::new(url, parse(url).unwrap_err()).to_string();
+            assert!(error.starts_with(shown), "{error}");
+        }
     }
 
     #[test]
