@@ -95,7 +95,7 @@ mod tests {
             ("ws://a b/", "host at byte 6 of \"ws://a b/\": "),
             ("ws://a:0/", "port at byte 7 of \"ws://a:0/\": "),
             ("ws://a/b c", "path at byte 8 of \"ws://a/b c\": "),
-            ("ws://a/?b\"", "query at byte 9 of \"ws://a/\": "),
+            ("ws://a/?b\"", "query at byte 9 of \"ws://a/?…\": "),
             ("ws://a/#", "fragment at byte 7 of "),
         ] {
             let error = UrlError::new(url, parse(url).unwrap_err()).to_string();
