@@ -895,7 +895,7 @@ fn the_text_of_a_refusal_says_what_can_be_done_about_it() {
         let text = text(lines, body);
         assert!(text.ends_with(remedy), "{text}");
     }
-    assert_eq!(text("418 ", ""), "handshake failed: server answered 418");
+    assert_eq!(text("418 ", ""), "server answered 418");
     // Compressed, a body is no text.
     let text = text("500 \r\nContent-Encoding: gzip", "secret");
     assert!(!text.contains("secret"), "{text}");
