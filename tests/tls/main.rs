@@ -1,12 +1,9 @@
 //! TLS over sockets, on the asynchronous adapters, with whatever crypto providers the features bring.
 #![cfg(all(feature = "rustls", feature = "tokio", feature = "futures-io"))]
 #![expect(
-    clippy::disallowed_methods,
-    clippy::disallowed_types,
     clippy::duplicate_mod,
     clippy::expect_used,
     clippy::panic,
-    clippy::std_instead_of_alloc,
     clippy::std_instead_of_core,
     clippy::unwrap_used,
     clippy::wildcard_enum_match_arm,
