@@ -371,6 +371,16 @@ fn a_plain_stream_is_not_read_behind_a_close() {
     assert_eq!(socket.closed().unwrap().by, ClosedBy::Local);
 }
 
+#[test]
+fn a_plain_stream_is_not_read_behind_a_refusal() {
+    let stream = Stream::default();
+    stream.0.borrow_mut().input.push_back(Ok(b"no request\r\n\r\n"));
+    let error = WebSocket::accept(Plain(stream.clone()), &Config::default()).unwrap_err();
+    assert!(matches!(error, Error::Handshake { .. }), "{error}");
+    assert!(stream.0.borrow().written.starts_with(b"HTTP/1.1 400 "));
+    assert_eq!(stream.0.borrow().reads, 1);
+}
+
 /// As a program lends its stream, whatever it is: a vectored write is one, a shutdown is one.
 #[test]
 fn a_stream_that_is_lent_or_plain_does_what_it_does_by_itself() {
