@@ -12,11 +12,11 @@ use axum::serve::Listener;
 use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn;
-use hyper::server::conn::{http1, http2};
+use hyper::server::conn::http1;
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use sanswire::handshake::{Acceptance, ClientRequest};
-use sanswire::io::hyper::{OnUpgrade, WebSocketUpgrade, connect_http1, connect_http2};
+use sanswire::io::hyper::{OnUpgrade, WebSocketUpgrade, connect_http1};
 use sanswire::io::tokio::{NetStream, Stream, WebSocket};
 use sanswire::{Error, Role};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
@@ -35,8 +35,6 @@ enum Way {
     Axum,
     /// hyper alone.
     Http1,
-    /// hyper at both ends.
-    Http2,
 }
 
 /// Opens a socket over a stream.
@@ -47,7 +45,7 @@ async fn open(
     plan: Plan,
 ) -> Result<WebSocket<NetStream>, Error> {
     match role {
-        Role::Client => connect(stream, way, plan).await,
+        Role::Client => connect(stream, plan).await,
         Role::Server => {
             let (given, mut upgrades) = unbounded_channel();
             tokio::spawn(serve(stream, way, plan, given));
@@ -60,22 +58,13 @@ async fn open(
     }
 }
 
-async fn connect(stream: Faulty, way: Way, plan: Plan) -> Result<WebSocket<NetStream>, Error> {
+async fn connect(stream: Faulty, plan: Plan) -> Result<WebSocket<NetStream>, Error> {
     let request = ClientRequest::new("server.example.com", "/chat").unwrap();
     let request = request.head_limits(plan.limits());
     #[cfg(feature = "deflate")]
     let request = if plan.is_split { request.deflate(&Default::default()) } else { request };
     let (stream, config) = (TokioIo::new(stream), plan.config());
     let failed = |error| Error::Io(io::Error::other(error));
-    if way == Way::Http2 {
-        let executor = TokioExecutor::new();
-        let shaking = conn::http2::handshake::<_, _, Empty<Bytes>>(executor, stream);
-        // This is hyper's, and without a limit.
-        let shaken = timeout(LONG, shaking).await.map_err(|_| timed_out())?;
-        let (mut sender, connection) = shaken.map_err(failed)?;
-        tokio::spawn(connection);
-        return connect_http2(&request, &config, |request| sender.send_request(request)).await;
-    }
     let shaken = conn::http1::handshake::<_, Empty<Bytes>>(stream).await;
     let (mut sender, connection) = shaken.map_err(failed)?;
     tokio::spawn(connection.with_upgrades());
@@ -106,13 +95,7 @@ async fn serve(stream: Faulty, way: Way, plan: Plan, given: UnboundedSender<OnUp
         async { Ok::<_, Infallible>(response) }
     });
     let stream = TokioIo::new(stream);
-    let _ = match way {
-        Way::Http2 => {
-            let mut builder = http2::Builder::new(TokioExecutor::new());
-            builder.enable_connect_protocol().serve_connection(stream, service).await
-        }
-        _ => http1::Builder::new().serve_connection(stream, service).with_upgrades().await,
-    };
+    let _ = http1::Builder::new().serve_connection(stream, service).with_upgrades().await;
 }
 
 fn timed_out() -> Error {
@@ -153,18 +136,12 @@ fn suffer(way: Way, plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     let (near, far) = pipes();
     let (near, far) = (Faulty::new(near, &faults), Faulty::new(far, &Faults::new(None)));
     let (near_log, far_log) = (Shared::default(), Shared::default());
-    near_log.borrow_mut().is_buffered = way == Way::Http2;
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_time().start_paused(true).build().unwrap();
     let played = runtime.block_on(async {
         let near = play_http(near, plan.near, way, plan, near_log.clone());
         let (role, log) = (plan.near.peer(), far_log.clone());
-        let far = async {
-            match way {
-                Way::Http2 => play_http(far, role, way, plan, log).await,
-                _ => play::<Stream<Faulty>>(far, role, plan, log).await,
-            }
-        };
+        let far = play::<Stream<Faulty>>(far, role, plan, log);
         timeout(LONG * 2, both(near, far)).await
     });
     let (near, far) = (near_log.borrow(), far_log.borrow());
@@ -176,9 +153,7 @@ fn suffer(way: Way, plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
 
 fn suffer_all(way: Way, roles: &[Role]) {
     for plan in Plan::all(Deadlines::Usual) {
-        // Over HTTP/2 there are many operations: one way to send for each end that closes.
-        let is_played = way != Way::Http2 || plan.is_split == (plan.closer == plan.near);
-        if is_played && roles.contains(&plan.near) {
+        if roles.contains(&plan.near) {
             let kinds = KINDS.into_iter().filter(|kind| !kind.is_of_clock());
             at_each_operation(plan, kinds, |plan, fault| suffer(way, plan, fault));
         }
@@ -193,11 +168,6 @@ fn each_fault_at_each_operation_under_hyper() {
 #[test]
 fn each_fault_at_each_operation_under_axum() {
     suffer_all(Way::Axum, &[Role::Server]);
-}
-
-#[test]
-fn each_fault_at_each_operation_under_http2() {
-    suffer_all(Way::Http2, &[Role::Client, Role::Server]);
 }
 
 /// Longer than any deadline.

@@ -20,7 +20,7 @@ mod fault;
 mod faulty;
 #[cfg(feature = "futures-io")]
 mod futures_io;
-#[cfg(feature = "http2")]
+#[cfg(feature = "axum")]
 mod hyper;
 mod log;
 #[cfg_attr(not(feature = "futures-io"), allow(dead_code, reason = "one adapter has no deadlines"))]

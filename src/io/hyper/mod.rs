@@ -100,13 +100,11 @@
 //!   answer.
 //! - Up to 64 KiB of what was sent is in hyper, beside what
 //!   [`buffered_amount`](crate::io::poll::WebSocket::buffered_amount) counts. A `send` that has returned
-//!   has not reached the network yet. When a client drops its socket, a task keeps the stream until
-//!   that has been sent and the server has ended it, for 5 s at most, and throws away what still
-//!   comes. Where there is no tokio runtime, or where it ends, the stream is reset and what is in
-//!   hyper is lost: to be sure, [`close`](crate::io::poll::WebSocket::close) the socket and receive
-//!   until the end.
-//! - hyper keeps what was sent for a peer that does not read, also after the socket has given it up
-//!   and is gone: on a server up to 64 KiB for each of `max_concurrent_streams`, until the peer
+//!   has not reached the network yet. A client that drops its socket resets the stream, and what is
+//!   still in hyper is lost: [`close`](crate::io::poll::WebSocket::close) it. Lost is also the answer to
+//!   a Close of the server, which then sees 1006, unless the socket outlives it for a moment.
+//! - On a server, hyper keeps what was sent for a peer that does not read, also after its socket
+//!   has given it up and is gone: up to 64 KiB for each of `max_concurrent_streams`, until the peer
 //!   reads, resets the stream, or the connection ends. Choose that number by the memory that one
 //!   client may hold.
 //! - The TCP connection is hyper's: `TCP_NODELAY`, HTTP/2's own pings (`keep_alive_interval`) and
@@ -143,7 +141,6 @@
 
 mod client;
 mod error;
-mod held;
 mod rejection;
 mod stream;
 mod upgrade;

@@ -15,17 +15,17 @@ use ::tokio::net::TcpStream;
 use ::tokio::net::UnixStream;
 use bytes::Bytes;
 use hyper_util::rt::TokioIo;
+use sync_wrapper::SyncWrapper;
 #[cfg(feature = "rustls")]
 use tokio_rustls::{TlsStream, client, server};
 
-use super::held::HeldStream;
-use crate::Role;
 use crate::io::tokio::NetStream;
 
 /// A stream that another crate has made.
 #[derive(Debug)]
 pub(in crate::io) enum UpgradedStream {
-    Hyper(HeldStream),
+    /// One of HTTP/2, or of a type that is not known.
+    Hyper { stream: SyncWrapper<TokioIo<Upgraded>>, is_write_vectored: bool },
     /// TLS as most servers have it.
     #[cfg(feature = "rustls")]
     Tls(Box<TlsStream<TcpStream>>),
@@ -33,7 +33,7 @@ pub(in crate::io) enum UpgradedStream {
 
 impl NetStream {
     /// Takes the stream back from hyper, and what hyper has read of it beyond the head.
-    pub(super) fn of_upgraded(upgraded: Upgraded, role: Role) -> (Self, Bytes) {
+    pub(super) fn of_upgraded(upgraded: Upgraded) -> (Self, Bytes) {
         let upgraded = match take::<TcpStream>(upgraded) {
             Ok((stream, read)) => return (stream.into(), read),
             Err(upgraded) => upgraded,
@@ -52,8 +52,10 @@ impl NetStream {
             Ok((stream, read)) => return (stream.into(), read),
             Err(upgraded) => upgraded,
         };
+        let is_write_vectored = upgraded.is_write_vectored();
+        let stream = SyncWrapper::new(TokioIo::new(upgraded));
         // What was read is read from it again.
-        (UpgradedStream::Hyper(HeldStream::new(upgraded, role)).into(), Bytes::new())
+        (UpgradedStream::Hyper { stream, is_write_vectored }.into(), Bytes::new())
     }
 }
 
@@ -89,7 +91,7 @@ impl UpgradedStream {
 
     pub(in crate::io) fn tcp(&self) -> Option<&TcpStream> {
         match self {
-            Self::Hyper(_) => None,
+            Self::Hyper { .. } => None,
             #[cfg(feature = "rustls")]
             Self::Tls(stream) => Some(stream.get_ref().0),
         }
@@ -97,7 +99,7 @@ impl UpgradedStream {
 
     pub(in crate::io) const fn is_tls(&self) -> bool {
         match self {
-            Self::Hyper(_) => false,
+            Self::Hyper { .. } => false,
             #[cfg(feature = "rustls")]
             Self::Tls(_) => true,
         }
@@ -106,7 +108,7 @@ impl UpgradedStream {
     #[cfg(feature = "rustls")]
     pub(in crate::io) fn tls(&self) -> Option<&rustls::CommonState> {
         match self {
-            Self::Hyper(_) => None,
+            Self::Hyper { .. } => None,
             Self::Tls(stream) => Some(stream.get_ref().1),
         }
     }
@@ -119,7 +121,7 @@ impl AsyncRead for UpgradedStream {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Hyper(stream) => Pin::new(stream).poll_read(cx, buf),
+            Self::Hyper { stream, .. } => Pin::new(stream.get_mut()).poll_read(cx, buf),
             #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_read(cx, buf),
         }
@@ -133,7 +135,13 @@ impl AsyncWrite for UpgradedStream {
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Hyper(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Hyper { stream, is_write_vectored } => {
+                // A stream of HTTP/2, which writes no lists, takes all that it is given, whatever
+                // the peer has room for. TCP does not.
+                let limit = if *is_write_vectored { bytes.len() } else { MAX_WRITE };
+                let bytes = bytes.get(..limit).unwrap_or(bytes);
+                Pin::new(stream.get_mut()).poll_write(cx, bytes)
+            }
             #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
         }
@@ -145,7 +153,9 @@ impl AsyncWrite for UpgradedStream {
         slices: &[io::IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         match &mut *self {
-            Self::Hyper(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
+            Self::Hyper { stream, .. } => {
+                Pin::new(stream.get_mut()).poll_write_vectored(cx, slices)
+            }
             #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, slices),
         }
@@ -153,7 +163,7 @@ impl AsyncWrite for UpgradedStream {
 
     fn is_write_vectored(&self) -> bool {
         match self {
-            Self::Hyper(stream) => stream.is_write_vectored(),
+            Self::Hyper { is_write_vectored, .. } => *is_write_vectored,
             #[cfg(feature = "rustls")]
             Self::Tls(stream) => stream.is_write_vectored(),
         }
@@ -161,7 +171,7 @@ impl AsyncWrite for UpgradedStream {
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Hyper(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Hyper { stream, .. } => Pin::new(stream.get_mut()).poll_flush(cx),
             #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
         }
@@ -169,9 +179,16 @@ impl AsyncWrite for UpgradedStream {
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &mut *self {
-            Self::Hyper(stream) => Pin::new(stream).poll_shutdown(cx),
+            Self::Hyper { stream, .. } => Pin::new(stream.get_mut()).poll_shutdown(cx),
             #[cfg(feature = "rustls")]
             Self::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
         }
     }
 }
+
+/// One frame of HTTP/2 of the usual size. hyper holds up to four writes of a stream whose peer does not
+/// read. Of 100 sockets with 10 MiB each way on one connection (`tests/memory/http2.rs`), the last has
+/// 95 % when the first is done, 358 KiB are held for each and its peer, and it takes 2.4 s of CPU.
+/// With 8 KiB it is 97 %, 389 KiB and 3.0 s; with 32 KiB 94 %, 438 KiB and 2.5 s; with 128 KiB 93 %,
+/// 804 KiB and 2.4 s.
+const MAX_WRITE: usize = 16 << 10;

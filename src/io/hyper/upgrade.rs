@@ -292,8 +292,7 @@ impl Future for OnUpgrade {
             }
         };
         let Opened { mut connection, watched, limit: _ } = *opened;
-        let upgraded = upgraded.map_err(HttpError::Upgrade)?;
-        let (stream, read) = NetStream::of_upgraded(upgraded, connection.role());
+        let (stream, read) = NetStream::of_upgraded(upgraded.map_err(HttpError::Upgrade)?);
         if let Some(tcp) = stream.tcp() {
             // It fails only for a connection that is gone, which the next read will find out.
             let _ = tcp.set_nodelay(true);
