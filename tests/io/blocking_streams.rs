@@ -371,11 +371,45 @@ fn a_plain_stream_is_not_read_behind_a_close() {
     assert_eq!(socket.closed().unwrap().by, ClosedBy::Local);
 }
 
+/// Its reads cannot be bounded, either, but it can be shut down.
+#[derive(Debug)]
+struct Unbounded(Stream);
+
+impl Read for Unbounded {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Write for Unbounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
+impl Transport for Unbounded {
+    fn set_read_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Err(ErrorKind::Unsupported.into())
+    }
+
+    fn shutdown_write(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
 #[test]
-fn a_plain_stream_is_not_read_behind_a_refusal() {
+fn a_stream_whose_reads_cannot_be_bounded_is_not_read_behind_a_refusal() {
     let stream = Stream::default();
     stream.0.borrow_mut().input.push_back(Ok(b"no request\r\n\r\n"));
-    let error = WebSocket::accept(Plain(stream.clone()), &Config::default()).unwrap_err();
+    let error = WebSocket::accept(Unbounded(stream.clone()), &Config::default()).unwrap_err();
     assert!(matches!(error, Error::Handshake { .. }), "{error}");
     assert!(stream.0.borrow().written.starts_with(b"HTTP/1.1 400 "));
     assert_eq!(stream.0.borrow().reads, 1);

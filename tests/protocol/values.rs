@@ -254,6 +254,16 @@ fn an_event_that_is_owned_is_the_same() {
     let (event, _) = connection.poll_event().unwrap().unwrap();
     let Event::Writable(writable) = event.into_owned() else { panic!("another event") };
     assert_eq!((writable.dropped_messages, writable.dropped_bytes), (1, 7));
+    let mut connection = Connection::client(&Config::default(), [7; 32]);
+    connection.input().extend_from_slice(b"\x88\x02\x03\xe8");
+    let closed = loop {
+        match connection.poll_event().unwrap() {
+            Some((event, _)) => break event.into_owned(),
+            None => connection.handle_eof(),
+        }
+    };
+    let Event::Closed(closed) = closed else { panic!("another event") };
+    assert_eq!((closed.code.as_u16(), Some(closed)), (1000, connection.closed()));
 }
 
 #[test]
