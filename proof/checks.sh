@@ -80,7 +80,9 @@ install() {
 need() {
     logged "needed $*" 1800 "$@" && return
     tell_failure "needed $*" "$?"
-    if [ "$1" = rustup ] && [ "$is_short" = true ] && ! reaches_rustup; then
+    local server=${RUSTUP_DIST_SERVER:-https://static.rust-lang.org}
+    if [ "$1" = rustup ] && [ "$is_short" = true ] &&
+        ! reaches "$server/dist/channel-rust-stable.toml.sha256"; then
         echo "   NOT ASKED: $part needs what rustup cannot get here"
         is_done=true
         exit 0
@@ -89,10 +91,9 @@ need() {
     exit 1
 }
 
-# Whether there is a way to where rustup gets its toolchains from.
-reaches_rustup() {
-    local server=${RUSTUP_DIST_SERVER:-https://static.rust-lang.org}
-    timeout 60 curl -fsS --retry 2 -o /dev/null "$server/dist/channel-rust-stable.toml.sha256"
+# URL: whether there is a way to it from here.
+reaches() {
+    timeout 60 curl -fsS --retry 2 -o /dev/null "$1"
 }
 
 # In a process of its own, so that one part leaves nothing to the next. Whatever ends it, its last

@@ -1,5 +1,6 @@
 """Asks what deny.toml says of licenses, sources and doubled packages: what `cargo deny check bans
-licenses sources` asks, which takes minutes to build. Fails with all that is not as it says."""
+licenses sources` asks, which takes minutes to build, but for wildcards. Fails with all that is not as
+it says."""
 
 import json
 import re

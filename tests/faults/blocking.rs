@@ -8,12 +8,11 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-use sanswire::handshake::ClientRequest;
 use sanswire::io::Transport;
 use sanswire::io::blocking::WebSocket;
 use sanswire::{Error, Role};
 
-use crate::fault::{Act, Faults, KINDS, Kind, Op, at_each_operation};
+use crate::fault::{Faults, KINDS, Kind, Op, at_each_operation};
 use crate::faulty::Faulty;
 use crate::log::{End, Log, MESSAGES, Shared, message};
 use crate::play::{Deadlines, Plan, play};
@@ -31,17 +30,6 @@ struct Stream {
 }
 
 impl Stream {
-    /// Returns how much the operation may move.
-    fn begin(&self, op: Op) -> io::Result<usize> {
-        match self.faults.act(op) {
-            Act::Block | Act::Never => Err(ErrorKind::WouldBlock.into()),
-            Act::End => Ok(0),
-            Act::Fail(kind) => Err(kind.into()),
-            Act::Go => Ok(usize::MAX),
-            Act::Short => Ok(1),
-        }
-    }
-
     /// Tries, and once more when the other end has done what it can.
     fn attempt<T>(
         &self,
@@ -73,7 +61,7 @@ fn run(task: &Task) -> bool {
 
 impl Read for Stream {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let most = self.begin(Op::Read)?.min(buf.len());
+        let most = self.faults.act(Op::Read).most()?.min(buf.len());
         if most == 0 {
             return Ok(0);
         }
@@ -84,7 +72,7 @@ impl Read for Stream {
 
 impl Write for Stream {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let most = self.begin(Op::Write)?.min(bytes.len());
+        let most = self.faults.act(Op::Write).most()?.min(bytes.len());
         if most == 0 {
             return Ok(0);
         }
@@ -93,7 +81,7 @@ impl Write for Stream {
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.begin(Op::Flush).map(|_| ())
+        self.faults.act(Op::Flush).most().map(|_| ())
     }
 }
 
@@ -107,7 +95,7 @@ impl Transport for Stream {
     }
 
     fn shutdown_write(&mut self) -> io::Result<()> {
-        self.begin(Op::Shutdown)?;
+        self.faults.act(Op::Shutdown).most()?;
         self.pipe.shut_down();
         Ok(())
     }
@@ -115,14 +103,16 @@ impl Transport for Stream {
 
 /// Opens a socket over a stream.
 pub(crate) fn open<S: Transport>(stream: S, role: Role, plan: Plan) -> Result<WebSocket<S>, Error> {
-    let (limits, config) = (plan.limits(), plan.config());
+    let config = plan.config();
     match role {
-        Role::Client => {
-            let request = ClientRequest::new("server.example.com", "/chat").unwrap();
-            WebSocket::connect_over(stream, &request.head_limits(limits), &config)
-        }
+        Role::Client => WebSocket::connect_over(stream, &plan.request(), &config),
         Role::Server => {
-            WebSocket::accept_with_limits(stream, &limits, &config, |_| Ok(Default::default()))
+            WebSocket::accept_with_limits(
+                stream,
+                &plan.limits(),
+                &config,
+                |_| Ok(plan.acceptance()),
+            )
         }
     }
 }

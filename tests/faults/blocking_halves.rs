@@ -2,7 +2,7 @@
 //! a thread, too.
 #![expect(clippy::disallowed_methods, reason = "an application has threads")]
 
-use std::io::{self, ErrorKind, Read, Write};
+use std::io::{self, Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::thread;
@@ -25,18 +25,12 @@ struct Stream {
 impl Stream {
     /// Returns how much the operation may move.
     fn begin(&self, op: Op) -> io::Result<usize> {
-        match self.faults.act(op) {
-            Act::Block => Err(ErrorKind::WouldBlock.into()),
-            Act::End => Ok(0),
-            Act::Fail(kind) => Err(kind.into()),
-            Act::Go => Ok(usize::MAX),
+        let act = self.faults.act(op);
+        if act == Act::Never {
             // The system says that it is ready, again and again.
-            Act::Never => {
-                thread::sleep(Duration::from_millis(1));
-                Err(ErrorKind::WouldBlock.into())
-            }
-            Act::Short => Ok(1),
+            thread::sleep(Duration::from_millis(1));
         }
+        act.most()
     }
 }
 

@@ -1,6 +1,6 @@
 //! Counts the operations of a transport, and says which of them fails, and how.
 
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use crate::play::Plan;
@@ -104,6 +104,19 @@ pub(crate) enum Act {
     Go,
     Never,
     Short,
+}
+
+impl Act {
+    /// Returns how much an operation that cannot wait may move.
+    pub(crate) fn most(self) -> io::Result<usize> {
+        match self {
+            Self::Block | Self::Never => Err(ErrorKind::WouldBlock.into()),
+            Self::End => Ok(0),
+            Self::Fail(kind) => Err(kind.into()),
+            Self::Go => Ok(usize::MAX),
+            Self::Short => Ok(1),
+        }
+    }
 }
 
 /// The plan for one transport, and how far it is.

@@ -56,11 +56,8 @@ impl Faulty {
                 cx.waker().wake_by_ref();
                 Poll::Pending
             }
-            Act::End => Poll::Ready(Ok(0)),
-            Act::Fail(kind) => Poll::Ready(Err(kind.into())),
-            Act::Go => Poll::Ready(Ok(usize::MAX)),
             Act::Never => Poll::Pending,
-            Act::Short => Poll::Ready(Ok(1)),
+            act => Poll::Ready(act.most()),
         }
     }
 

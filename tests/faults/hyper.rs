@@ -3,7 +3,6 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
-use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request as AxumRequest;
@@ -15,7 +14,6 @@ use hyper::client::conn;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use sanswire::handshake::{Acceptance, ClientRequest};
 use sanswire::io::hyper::{OnUpgrade, WebSocketUpgrade, connect_http1};
 use sanswire::io::tokio::{NetStream, Stream, WebSocket};
 use sanswire::{Error, Role};
@@ -25,7 +23,8 @@ use tokio::time::timeout;
 use crate::fault::{Faults, KINDS, Kind, at_each_operation, is_sound};
 use crate::faulty::Faulty;
 use crate::log::{End, Log, Shared};
-use crate::play::{Deadlines, Plan, both, live, play};
+use crate::play::{Deadlines, Plan, live, play};
+use crate::tokio::{LONG, in_paused_time};
 use crate::world::pipes;
 
 /// Through what the near end comes to its socket.
@@ -49,21 +48,17 @@ async fn open(
         Role::Server => {
             let (given, mut upgrades) = unbounded_channel();
             tokio::spawn(serve(stream, way, plan, given));
-            match timeout(LONG, upgrades.recv()).await {
+            match timeout(LONG / 2, upgrades.recv()).await {
                 Ok(Some(upgrade)) => upgrade.await,
                 // No request came, and nobody waits for it any more.
-                Ok(None) | Err(_) => Err(timed_out()),
+                Ok(None) | Err(_) => Err(io::Error::from(io::ErrorKind::TimedOut).into()),
             }
         }
     }
 }
 
 async fn connect(stream: Faulty, plan: Plan) -> Result<WebSocket<NetStream>, Error> {
-    let request = ClientRequest::new("server.example.com", "/chat").unwrap();
-    let request = request.head_limits(plan.limits());
-    #[cfg(feature = "deflate")]
-    let request = if plan.is_split { request.deflate(&Default::default()) } else { request };
-    let (stream, config) = (TokioIo::new(stream), plan.config());
+    let (stream, request, config) = (TokioIo::new(stream), plan.request(), plan.config());
     let failed = |error| Error::Io(io::Error::other(error));
     let shaken = conn::http1::handshake::<_, Empty<Bytes>>(stream).await;
     let (mut sender, connection) = shaken.map_err(failed)?;
@@ -74,11 +69,7 @@ async fn connect(stream: Faulty, plan: Plan) -> Result<WebSocket<NetStream>, Err
 /// Serves a connection, and hands out what waits for its sockets.
 async fn serve(stream: Faulty, way: Way, plan: Plan, given: UnboundedSender<OnUpgrade>) {
     let accept = move |upgrade: WebSocketUpgrade| {
-        let acceptance = Acceptance::new();
-        #[cfg(feature = "deflate")]
-        let acceptance =
-            if plan.is_split { acceptance.deflate(&Default::default()) } else { acceptance };
-        let accepted = upgrade.acceptance(acceptance).config(plan.config()).accept();
+        let accepted = upgrade.acceptance(plan.acceptance()).config(plan.config()).accept();
         let (response, upgrade) = accepted.unwrap();
         let _ = given.send(upgrade);
         response
@@ -96,10 +87,6 @@ async fn serve(stream: Faulty, way: Way, plan: Plan, given: UnboundedSender<OnUp
     });
     let stream = TokioIo::new(stream);
     let _ = http1::Builder::new().serve_connection(stream, service).with_upgrades().await;
-}
-
-fn timed_out() -> Error {
-    io::Error::from(io::ErrorKind::TimedOut).into()
 }
 
 /// Gives one connection.
@@ -136,17 +123,11 @@ fn suffer(way: Way, plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     let (near, far) = pipes();
     let (near, far) = (Faulty::new(near, &faults), Faulty::new(far, &Faults::new(None)));
     let (near_log, far_log) = (Shared::default(), Shared::default());
-    let mut runtime = tokio::runtime::Builder::new_current_thread();
-    let runtime = runtime.enable_time().start_paused(true).build().unwrap();
-    let played = runtime.block_on(async {
-        let near = play_http(near, plan.near, way, plan, near_log.clone());
-        let (role, log) = (plan.near.peer(), far_log.clone());
-        let far = play::<Stream<Faulty>>(far, role, plan, log);
-        timeout(LONG * 2, both(near, far)).await
-    });
+    let near = play_http(near, plan.near, way, plan, near_log.clone());
+    let far = play::<Stream<Faulty>>(far, plan.near.peer(), plan, far_log.clone());
+    let is_over = in_paused_time(near, far);
     let (near, far) = (near_log.borrow(), far_log.borrow());
-    assert!(played.is_ok(), "{case}: it goes on and on, near {near:?}, far {far:?}");
-
+    assert!(is_over, "{case}: it goes on and on, near {near:?}, far {far:?}");
     Log::check_both(&near, &far, is_sound(fault), &case);
     (faults.count(), faults.has_struck())
 }
@@ -169,6 +150,3 @@ fn each_fault_at_each_operation_under_hyper() {
 fn each_fault_at_each_operation_under_axum() {
     suffer_all(Way::Axum, &[Role::Server]);
 }
-
-/// Longer than any deadline.
-const LONG: Duration = Duration::from_secs(3600);

@@ -61,6 +61,23 @@ impl Plan {
         }
     }
 
+    pub(crate) fn request(self) -> ClientRequest {
+        let request = ClientRequest::new("server.example.com", "/chat").unwrap();
+        let request = request.head_limits(self.limits());
+        #[cfg(feature = "deflate")]
+        let request =
+            if self.is_deflated() { request.deflate(&Default::default()) } else { request };
+        request
+    }
+
+    pub(crate) fn acceptance(self) -> Acceptance {
+        #[cfg(feature = "deflate")]
+        if self.is_deflated() {
+            return Acceptance::new().deflate(&Default::default());
+        }
+        Acceptance::new()
+    }
+
     pub(crate) fn limits(self) -> HeadLimits {
         match self.deadlines {
             Deadlines::None => HeadLimits::default().timeout(None),
@@ -140,22 +157,9 @@ async fn open<T: PollTransport>(
 ) -> Result<WebSocket<T>, Error> {
     let config = plan.config();
     match role {
-        Role::Client => {
-            let request = ClientRequest::new("server.example.com", "/chat").unwrap();
-            let request = request.head_limits(plan.limits());
-            #[cfg(feature = "deflate")]
-            let request =
-                if plan.is_deflated() { request.deflate(&Default::default()) } else { request };
-            WebSocket::connect_over(stream, &request, &config).await
-        }
+        Role::Client => WebSocket::connect_over(stream, &plan.request(), &config).await,
         Role::Server => {
-            let accept = async |_: &Request| {
-                #[cfg(feature = "deflate")]
-                if plan.is_deflated() {
-                    return Ok(Acceptance::new().deflate(&Default::default()));
-                }
-                Ok(Acceptance::new())
-            };
+            let accept = async |_: &Request| Ok(plan.acceptance());
             WebSocket::accept_with_limits(stream, &plan.limits(), &config, accept).await
         }
     }

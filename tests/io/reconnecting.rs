@@ -60,10 +60,34 @@ struct Net {
 
 impl Net {
     fn new(options: Options) -> Self {
-        Self::with_capacity(options, 1000)
+        Self::asking(options, request)
     }
 
     fn with_capacity(options: Options, capacity: usize) -> Self {
+        Self::of(options, request, capacity)
+    }
+
+    /// With requests of its own.
+    fn asking<Requested, O>(
+        options: Options,
+        request: impl FnMut(u32) -> Requested + Send + 'static,
+    ) -> Self
+    where
+        Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
+        O: Into<Opening>,
+    {
+        Self::of(options, request, 1000)
+    }
+
+    fn of<Requested, O>(
+        options: Options,
+        request: impl FnMut(u32) -> Requested + Send + 'static,
+        capacity: usize,
+    ) -> Self
+    where
+        Requested: Future<Output = Result<O, AttemptError>> + Send + 'static,
+        O: Into<Opening>,
+    {
         let (sender, streams) = mpsc::unbounded_channel();
         let connect = move |_| {
             let (near, far) = duplex(capacity);
@@ -299,19 +323,13 @@ async fn each_part_of_an_attempt_is_within_its_deadline() {
 
 #[tokio::test(start_paused = true)]
 async fn the_request_is_made_anew_for_each_attempt() {
-    let (sender, mut streams) = mpsc::unbounded_channel();
-    let connect = move |_| {
-        let (near, far) = duplex(1000);
-        sender.send(far).unwrap();
-        async { Ok(near) }
-    };
     let mut token = 100;
     let request = move |attempt: u32| {
         token += 1;
         let token = format!("{token}/{attempt}");
         async move { Ok(ClientRequest::new("server.example.com", "/")?.header("Authorization", token)?) }
     };
-    let mut client = Client::with_dialer(options(), request, connect).unwrap();
+    let Net { mut client, mut streams } = Net::asking(options(), request);
     let servers = tokio::spawn(async move {
         let mut tokens = Vec::new();
         while tokens.len() < 3 {
@@ -347,18 +365,12 @@ async fn accept_with_token(
 
 /// A client whose connections begin with a fresh token.
 fn with_tokens(options: Options) -> Net {
-    let (sender, streams) = mpsc::unbounded_channel();
-    let connect = move |_| {
-        let (near, far) = duplex(1000);
-        sender.send(far).unwrap();
-        async { Ok(near) }
-    };
     let request = async |attempt: u32| {
         sleep(Duration::from_millis(10)).await; // where the token comes from
         let opening = Opening::new(request(attempt).await?);
         Ok(opening.first_message(format!("token {attempt}")).first_message("subscribe"))
     };
-    Net { client: Client::with_dialer(options, request, connect).unwrap(), streams }
+    Net::asking(options, request)
 }
 
 #[tokio::test(start_paused = true)]
@@ -879,16 +891,10 @@ async fn a_server_without_delivery_is_given_up() {
 /// What it speaks behind that is not delivery.
 #[tokio::test(start_paused = true)]
 async fn a_server_that_chooses_another_subprotocol_than_delivery_is_given_up() {
-    let (sender, mut streams) = mpsc::unbounded_channel();
-    let connect = move |_| {
-        let (near, far) = duplex(1000);
-        sender.send(far).unwrap();
-        async { Ok(near) }
-    };
     let request =
         async |_| Ok(ClientRequest::new("server.example.com", "/chat")?.subprotocol("chat")?);
     let options = options().delivery(Limits::default());
-    let mut client = Client::with_dialer(options, request, connect).unwrap();
+    let Net { mut client, mut streams } = Net::asking(options, request);
     next_connecting(&mut client).await;
     let server = tokio::spawn(async move {
         let stream = streams.recv().await.unwrap();

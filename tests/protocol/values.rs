@@ -84,6 +84,17 @@ fn a_string_goes_in_and_comes_back_without_a_copy() {
     assert_eq!(String::from(Utf8Bytes::from_static("static")), "static");
 }
 
+/// Messages made of these bytes, in each way in which memory is handed over.
+fn made_of(bytes: impl Fn() -> Vec<u8>) -> [Message; 4] {
+    let string = || String::from_utf8(bytes()).unwrap();
+    [
+        Message::binary(bytes()),
+        Message::from(bytes()),
+        Message::text(string()),
+        Message::from(string()),
+    ]
+}
+
 #[test]
 fn a_message_does_not_hold_memory_that_is_not_used() {
     let bytes = || {
@@ -91,13 +102,7 @@ fn a_message_does_not_hold_memory_that_is_not_used() {
         bytes.extend_from_slice(b"hello");
         bytes
     };
-    let string = || String::from_utf8(bytes()).unwrap();
-    for message in [
-        Message::binary(bytes()),
-        Message::from(bytes()),
-        Message::text(string()),
-        Message::from(string()),
-    ] {
+    for message in made_of(bytes) {
         assert_eq!(message.as_bytes(), b"hello");
         assert!(Vec::from(message.into_bytes()).capacity() < 100);
     }
@@ -110,13 +115,7 @@ fn a_message_of_whose_memory_half_is_used_is_left_where_it_is() {
         bytes.resize(bytes.capacity() / 2, b'x');
         bytes
     };
-    let string = || String::from_utf8(bytes()).unwrap();
-    for message in [
-        Message::binary(bytes()),
-        Message::from(bytes()),
-        Message::text(string()),
-        Message::from(string()),
-    ] {
+    for message in made_of(bytes) {
         assert!(Vec::from(message.into_bytes()).capacity() >= 1000);
     }
 }

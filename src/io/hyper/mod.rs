@@ -101,8 +101,9 @@
 //! - Up to 64 KiB of what was sent is in hyper, beside what
 //!   [`buffered_amount`](crate::io::poll::WebSocket::buffered_amount) counts. A `send` that has returned
 //!   has not reached the network yet. A client that drops its socket resets the stream, and what is
-//!   still in hyper is lost: [`close`](crate::io::poll::WebSocket::close) it. Lost is also the answer to
-//!   a Close of the server, which then sees 1006, unless the socket outlives it for a moment.
+//!   still in hyper is lost: [`close`](crate::io::poll::WebSocket::close) it. So is the answer to a Close of
+//!   the server, if the client drops its socket as soon as `recv` has returned `None`: the server then
+//!   reports 1006.
 //! - On a server, hyper keeps what was sent for a peer that does not read, also after its socket
 //!   has given it up and is gone: up to 64 KiB for each of `max_concurrent_streams`, until the peer
 //!   reads, resets the stream, or the connection ends. Choose that number by the memory that one
