@@ -159,17 +159,21 @@ fn handshakes() -> Result<Cost, Fault> {
     })
 }
 
-/// Sends a head of the largest size, each byte in a segment of its own.
+/// Sends a head of almost the largest size, of which the server reads each byte by itself.
 fn trickle() -> Result<Cost, Fault> {
     let (server, port) = start()?;
     let before = (server.memory()?.now, server.cpu()?);
     let mut peer = Peer::connect(port)?;
     peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")?;
-    peer.trickle(&[b'a'; 16_000]);
+    for _ in 0..16_000 {
+        peer.send(b"a")?;
+        // The server has read it before the next one comes.
+        std::thread::sleep(Duration::from_micros(20));
+    }
     settle(&server)?;
     let held = server.memory()?.now.saturating_sub(before.0);
     let cpu = server.cpu()? - before.1;
-    Ok(Cost { name: "a head, byte by byte", received: 16_029, held: Some(held), cpu })
+    Ok(Cost { name: "a head, each byte by itself", received: 16_029, held: Some(held), cpu })
 }
 
 /// Starts a server that has done everything once.
