@@ -704,6 +704,26 @@ fn a_window_of_256_bytes_is_not_compressed_with() {
 }
 
 #[test]
+fn a_peer_that_promised_a_window_of_256_bytes_may_use_one_of_512() {
+    // As zlib does, which takes 512 for 256.
+    let agreed = agreed(
+        Role::Client,
+        &deflate_config(),
+        "permessage-deflate; client_no_context_takeover; server_max_window_bits=8",
+    );
+    let bytes: Vec<u8> = (0..400_u16).map(|at| at.to_le_bytes()[0] ^ at.to_le_bytes()[1]).collect();
+    let (len, other) = (400_u16.to_le_bytes(), (!400_u16).to_le_bytes());
+    let stored = [&[0][..], &len, &other, &bytes, &[0]].concat();
+    // A block with fixed codes: three bytes from 300 back, and the end.
+    let referring = [0x02, 0x86, 0x15, 0x00];
+    let frames =
+        [frame(FIN | RSV1 | BINARY, &stored), frame(FIN | RSV1 | BINARY, &referring)].concat();
+    let (got, error) = received_by(Role::Client, agreed, &frames);
+    assert_eq!(error, None);
+    assert_eq!(got, [Got::binary(&bytes), Got::binary(&bytes[100..103])]);
+}
+
+#[test]
 fn a_part_can_be_read_before_the_message_ends() {
     let mut end = End::deflating(Role::Server, &Config::default(), plain_agreed(Role::Server));
     let chunks = Config::default().reassembly(Reassembly::Chunks);

@@ -421,6 +421,29 @@ fn what_was_read_ahead_does_not_hide_that_more_came_in_time() {
 }
 
 #[test]
+fn what_is_read_without_the_time_does_not_hide_that_more_came_in_time() {
+    let config = Config::default().message_timeout(secs(10)).ping_interval(None);
+    let mut hand = Hand::open(Role::Server, &config);
+    hand.is_lazy = true;
+    let message = hand.by_peer(BINARY, &vec![7; 60_000]);
+    let mut rest = message.as_slice();
+    rest = &rest[hand.read(&rest[..1000])..];
+    assert!(hand.take().is_empty());
+    // All of it lies in the transport by now, and the time is told before what was read is taken.
+    for _ in 0..2 {
+        rest = &rest[hand.read(&rest[..10_000])..];
+    }
+    hand.now = secs(20);
+    hand.driver.handle_timeout(hand.now);
+    let mut told = hand.take();
+    while told.is_empty() && !rest.is_empty() {
+        rest = &rest[hand.read(rest)..];
+        told = hand.take();
+    }
+    assert!(matches!(told.as_slice(), [Told::Binary(_)]), "{told:?}");
+}
+
+#[test]
 fn a_connection_whose_failure_is_told_is_closed_although_its_output_never_left() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());
