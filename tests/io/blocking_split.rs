@@ -621,7 +621,10 @@ fn what_is_to_happen_without_room_happens_when_the_stream_takes_nothing() {
     for _ in 0..200 {
         // The reader may be late, but comes.
         while let Err(error) = sender.feed(vec![7; 10_000]) {
-            assert!(matches!(error, Error::Send { error: SendError::Dropped { .. }, .. }), "{error}");
+            assert!(
+                matches!(error, Error::Send { error: SendError::Dropped { .. }, .. }),
+                "{error}"
+            );
             thread::yield_now();
         }
     }
