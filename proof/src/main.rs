@@ -52,11 +52,12 @@ fn main() -> ExitCode {
             "--short" => asked.extent = Extent::Short,
             // For `room` alone.
             "--world" => match args.next().and_then(|seed| seed.parse().ok()) {
-                Some(seed) => {
-                    simulation::print(seed);
-                    return ExitCode::SUCCESS;
+                Some(seed) if simulation::print(seed) => return ExitCode::SUCCESS,
+                Some(_) => return ExitCode::FAILURE,
+                None => {
+                    eprintln!("--world is followed by a number");
+                    return ExitCode::from(2);
                 }
-                None => return ExitCode::from(2),
             },
             _ => names.push(arg),
         }

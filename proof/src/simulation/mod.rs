@@ -64,13 +64,14 @@ fn in_process(seed: u64) -> String {
     String::from_utf8_lossy(&world.expect("a process").stdout).into_owned()
 }
 
-/// Prints all that happens in a world, and how it comes out.
-pub(crate) fn print(seed: u64) {
+/// Prints all that happens in a world, and how it comes out; returns whether that is as it should be.
+pub(crate) fn print(seed: u64) -> bool {
     let (fault, records) = run(seed);
     for (at, host, event) in records.trace() {
         println!("{at:?}, {host}: {event}");
     }
     println!("{}", fault.as_deref().unwrap_or(SOUND));
+    fault.is_none()
 }
 
 /// Returns what went wrong, if anything did, and all that happened.

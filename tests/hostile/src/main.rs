@@ -41,9 +41,9 @@ fn main() -> ExitCode {
         ["connect", authority] => victim::connect(authority),
         ["--cost"] => cost::measure().map(|table| print!("{table}")),
         ["--cost", "--write"] => cost::measure().and_then(|table| cost::write(&table)),
-        ["--write"] => attack(&[], page::write),
-        [] => attack(&[], page::compare),
-        names => attack(names, |_| Ok(())),
+        ["--write"] => attack(&[], Some(page::write)),
+        [] => attack(&[], Some(page::compare)),
+        names => attack(names, None),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,8 +54,16 @@ fn main() -> ExitCode {
     }
 }
 
+/// What is done with the page of all attacks.
+type Finish = fn(&str) -> Result<(), Fault>;
+
 /// Makes the attacks that are named, or all; `finish` gets the page, if all that was seen is right.
-fn attack(names: &[&str], finish: impl FnOnce(&str) -> Result<(), Fault>) -> Result<(), Fault> {
+fn attack(names: &[&str], finish: Option<Finish>) -> Result<(), Fault> {
+    if let Some(unknown) =
+        names.iter().find(|name| attacks::all().all(|attack| !attack.name.contains(*name)))
+    {
+        return Err(Fault::new(format!("no attack has {unknown} in its name")));
+    }
     let chosen: Vec<&'static Attack> = attacks::all()
         .filter(|attack| names.is_empty() || names.iter().any(|name| attack.name.contains(name)))
         .collect();
@@ -79,16 +87,16 @@ fn attack(names: &[&str], finish: impl FnOnce(&str) -> Result<(), Fault>) -> Res
         }
     }
     let mut passed = chosen.len() - failed;
-    let finished = if failed == 0 { finish(&page) } else { Ok(()) };
-    match &finished {
-        Ok(()) => passed += 1,
-        Err(fault) => {
+    match finish.filter(|_| failed == 0).map(|finish| finish(&page)) {
+        None => {}
+        Some(Ok(())) => passed += 1,
+        Some(Err(fault)) => {
             failed += 1;
             println!("{fault}");
         }
     }
     println!("hostile: {passed} passed, {failed} failed");
-    if failed == 0 { finished } else { Err(Fault::new("not all is as it should be")) }
+    if failed == 0 { Ok(()) } else { Err(Fault::new("not all is as it should be")) }
 }
 
 /// What was not as it should be.

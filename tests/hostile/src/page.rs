@@ -194,20 +194,21 @@ Each attack on the server meets a fresh process with an echo server on tokio, an
 honest client, which goes on using the server meanwhile and once more afterwards. The table has:
 
 - *rule*: the section that the attack breaks, or that tells what to do.
-- *reaction*: what every case of the attack must come to. A Close code or an HTTP status, behind which the server
-  ends the connection. `dropped`: the server ends it without a word. The name of a deadline of
-  `Config`: the connection fails by that. `served`: the server goes on as the protocol has it.
+- *reaction*: what every case of the attack must come to. A Close code, or an HTTP status of a refusal: behind it, the
+  server ends the connection; behind HTTP 101, it is open. `dropped`: the server ends it without a word. `ended`: the
+  attacker did, and the server has noticed. The name of a deadline of `Config`: the connection ends because this
+  deadline has passed. `served`: the server goes on as the protocol has it. `not opened`: the client reports an error.
 - *echo*, *opening*: the longest that the honest client has waited for an echo of 65 bytes, and for a new connection
   and an echo on it. `–`: it opens none, because the attack takes all places.
 - *memory*: how much more resident memory the process had at the peak than before. The program fails above 8 MiB,
-  or above what the limits allow where an attack makes use of them.
+  or, where an attack fills the limits, above what they allow.
 
-After each attack, all of its sockets must be closed in the server.
+After each attack on the server, all of its sockets must be closed there, but for one that may still be closing.
 
 The settings are the defaults, with `max_connections` {connections}, `max_handshakes_per_address` {handshakes} and permessage-deflate.
 Where an attack waits for a deadline, it is a shorter one: `write_timeout` 4 s, `HeadLimits::timeout`, `ping_interval`,
-`pong_timeout` and `close_timeout` 3 s, `hold_timeout` 1 s. These attacks run at the same time as the others, on two
-cores: the waits are those of a busy machine.
+`pong_timeout` and `close_timeout` 3 s, `hold_timeout` 1 s. These attacks run at the same time as the others: the
+waits are those of a busy machine.
 
 {tables}
 
