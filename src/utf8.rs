@@ -330,8 +330,45 @@ pub(crate) fn is_multi_byte_utf8(bytes: &[u8]) -> bool {
             begin.copy_from_slice(bytes);
             simdutf8::basic::from_utf8(&block).is_ok()
         }
-        None => simdutf8::basic::from_utf8(bytes).is_ok(),
+        None => by_avx2(bytes).unwrap_or_else(|| simdutf8::basic::from_utf8(bytes).is_ok()),
     }
+}
+
+/// Returns whether `bytes` are valid, if the processor has AVX2. Of more than a block, the
+/// library's `from_utf8` would then compute addresses behind the end of the allocation, to prefetch
+/// from them, which is undefined behaviour (0.1.5); what it validates streams with does not.
+#[cfg(all(
+    any(target_arch = "x86", target_arch = "x86_64"),
+    any(feature = "std", target_feature = "avx2")
+))]
+#[expect(unsafe_code, reason = "the library leaves it to the caller to ask for AVX2")]
+#[inline]
+fn by_avx2(bytes: &[u8]) -> Option<bool> {
+    use simdutf8::basic::imp::ChunkedUtf8Validator;
+    use simdutf8::basic::imp::x86::avx2::ChunkedUtf8ValidatorImp;
+
+    #[target_feature(enable = "avx2")]
+    fn run(bytes: &[u8]) -> bool {
+        // SAFETY: whoever calls this has AVX2.
+        unsafe { ChunkedUtf8ValidatorImp::new().finalize(Some(bytes)).is_ok() }
+    }
+
+    #[cfg(not(target_feature = "avx2"))]
+    if !std::is_x86_feature_detected!("avx2") {
+        return None;
+    }
+    // SAFETY: the processor has AVX2, or the build is for those only that have.
+    Some(unsafe { run(bytes) })
+}
+
+/// There is no AVX2, or no way to ask for it: the library makes no use of it either.
+#[cfg(not(all(
+    any(target_arch = "x86", target_arch = "x86_64"),
+    any(feature = "std", target_feature = "avx2")
+)))]
+#[inline]
+const fn by_avx2(_: &[u8]) -> Option<bool> {
+    None
 }
 
 /// Returns whether `bytes` are ASCII. That of the standard library stops at the first that is not,
@@ -379,6 +416,7 @@ pub(crate) fn validated_str(bytes: &[u8]) -> &str {
 mod tests {
     use super::*;
     use crate::effort;
+    use alloc::boxed::Box;
     use alloc::vec::Vec;
     use proptest::prelude::*;
 
@@ -401,6 +439,21 @@ mod tests {
             Just(b"\xf0\x9f\x98".to_vec()),
         ];
         proptest::collection::vec(piece, 0..4).prop_map(|pieces| pieces.concat())
+    }
+
+    /// Miri sees whether anything reaches behind the end.
+    #[test]
+    fn a_text_may_end_where_its_memory_ends() {
+        for len in [63, 64, 65, 127, 128, 129, 191, 192, 200, 320, 999] {
+            let mut text: Box<[u8]> = "\u{e4}".repeat(len).into_bytes()[..len / 2 * 2].into();
+            assert!(is_multi_byte_utf8(&text), "{len}");
+            for at in [text.len() - 1, text.len() / 2, 0] {
+                let right = core::mem::replace(&mut text[at], 0xff);
+                assert!(!is_multi_byte_utf8(&text), "{len}, {at}");
+                text[at] = right;
+            }
+            assert!(!is_multi_byte_utf8(&text[..text.len() - 1]), "{len}, cut short");
+        }
     }
 
     #[test]
