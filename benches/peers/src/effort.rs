@@ -10,8 +10,7 @@ use crate::parts::PARTS;
 
 /// Measures sanswire beside other crates, and writes a report.
 ///
-/// `peers checks` tells what the peers do not check; `peers turn
-/// receive|receive-1460|send|send-client SIZE NAME CLASS` takes some turns, to be looked at.
+/// `peers checks` tells what the peers do not check.
 #[derive(Default, Parser)]
 pub(crate) struct Effort {
     /// What is measured: all if nothing is named. `report` only writes the report again

@@ -34,21 +34,17 @@ use table::Results;
 fn main() {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let words: Vec<&str> = arguments.iter().map(String::as_str).collect();
-    let load = |json: &str| serde_json::from_str(json).expect("a load");
     match words[..] {
         // What this program starts in processes of their own.
         ["serve", name] => process::serve(name, Tuning::Speed),
         ["serve-idle", name] => process::serve(name, Tuning::Memory),
-        ["load", json] => println!("{}", serde_json::json!(load::run(&load(json)))),
-        ["hold", json] => load::hold(&load(json)),
-        // For `valgrind --tool=callgrind --toggle-collect='*RunOnce*'` and `perf record`.
-        ["turn", part, size, name, class] => parts::turn(part, size, name, class),
         ["checks"] => println!("{}", check::legend()),
         _ => measure(&Effort::parse()),
     }
 }
 
 fn measure(effort: &Effort) {
+    process::take_core();
     let kept = Path::new("target/peers/results");
     let is_whole = effort.only.is_empty() && effort.sizes.is_empty();
     for (name, measure) in PARTS.iter().filter(|(name, _)| effort.has_part(name)) {

@@ -3,13 +3,14 @@
 use std::future::pending;
 use std::io::{BufRead, BufReader, Lines, Write};
 use std::net::{TcpListener, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdout, Command, Stdio};
 use std::{env, fs, thread};
 
 use crate::contestant::{Row, Start, Tuning};
 use crate::effort::Effort;
-use crate::load::{Load, Outcome};
+use crate::load::{Driver, Load, Outcome};
 use crate::peers::all;
 
 /// A server that can be started.
@@ -21,56 +22,59 @@ pub(crate) struct Program {
     command: Vec<String>,
 }
 
-/// A process that ends with its standard input.
-pub(crate) struct Process {
-    child: Child,
+/// A server in a process that ends with its standard input.
+pub(crate) struct Server {
+    pub(crate) port: u16,
+    pub(crate) is_raw: bool,
+    process: Child,
     output: Lines<BufReader<ChildStdout>>,
 }
 
 impl Program {
     /// Returns the servers that are asked for; at the end those that are no crates.
     pub(crate) fn asked(verb: &str, effort: &Effort) -> Vec<Self> {
+        let this = env::current_exe().unwrap().display().to_string();
         let servers = all().filter_map(|contestant| {
             let class = match contestant.server? {
                 Start::Blocking(_) => "blocking",
                 Start::Tokio(_) => "async",
             };
             let row = Row::new(contestant.name, class);
-            let command = vec![this(), verb.into(), contestant.name.into()];
+            let command = vec![this.clone(), verb.into(), contestant.name.into()];
             Some(Self { row, is_raw: contestant.is_raw, is_ours: true, command })
         });
         let asked = |program: &Self| effort.includes(&program.row.name);
         servers.chain(outside()).filter(asked).collect()
     }
 
-    /// Starts the server on its core, under another program if there is one; returns its port.
-    pub(crate) fn start(&self, under: &[&str]) -> (Process, u16) {
-        let under = under.iter().map(|&argument| argument.to_owned());
-        let mut process = Process::start("0", under.chain(self.command.iter().cloned()));
-        let port = process.line().parse();
-        (process, port.unwrap_or_else(|_| panic!("{} gave no port", self.row.name)))
+    /// Starts the server on its core. If there is a file for it, strace writes a line for each call
+    /// of `brk`; only these calls are stopped.
+    pub(crate) fn start(&self, trace: Option<&Path>) -> Server {
+        let mut command = Command::new("taskset");
+        command.args(["-c", "0"]);
+        if let Some(trace) = trace {
+            command.args(["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=brk", "-o"]);
+            command.arg(trace);
+        }
+        command.args(&self.command).stdin(Stdio::piped()).stdout(Stdio::piped());
+        let mut process = command.spawn().expect("taskset (of util-linux) is needed");
+        let mut output = BufReader::new(process.stdout.take().unwrap()).lines();
+        let port = output.next().and_then(|line| line.ok()?.parse().ok());
+        let port = port.unwrap_or_else(|| panic!("{} gave no port", self.row.name));
+        Server { port, is_raw: self.is_raw, process, output }
     }
 
-    /// Returns the same load for this server.
-    pub(crate) fn load(&self, process: &Process, port: u16, load: &Load) -> Load {
-        Load { port, pid: process.child.id(), is_raw: self.is_raw, ..load.clone() }
-    }
-
-    /// Starts the server, and the load on its core; says so when the server fails its check.
-    pub(crate) fn run(&self, under: &[&str], load: &Load) -> Option<Outcome> {
-        let (process, port) = self.start(under);
-        let load = self.load(&process, port, load);
-        let outcome = serde_json::from_str(&load.process("load").line()).ok();
-        let outcome = outcome.filter(|outcome: &Outcome| outcome.messages > 0.0);
+    /// Starts the server and loads it; says so when it fails its check.
+    pub(crate) fn run(&self, load: &Load, trace: Option<&Path>) -> Option<Outcome> {
+        let server = self.start(trace);
+        let run = || Driver::open(load, &server).run(|| server.usage(trace));
+        let outcome = catch_unwind(AssertUnwindSafe(run)).ok();
+        let outcome = outcome.filter(|outcome| outcome.messages > 0.0);
         if outcome.is_none() {
             println!("!! {} did not pass its check, or broke off", self.row.name);
         }
         outcome
     }
-}
-
-fn this() -> String {
-    env::current_exe().unwrap().display().to_string()
 }
 
 /// Returns the servers that are no crates, if they are installed.
@@ -89,63 +93,46 @@ fn outside() -> Vec<Program> {
     programs.into_iter().filter_map(program).collect()
 }
 
-impl Process {
-    fn start(core: &str, command: impl Iterator<Item = String>) -> Self {
-        let mut child = Command::new("taskset")
-            .args(["-c", core])
-            .args(command)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .expect("taskset (of util-linux) is needed");
-        let output = BufReader::new(child.stdout.take().unwrap()).lines();
-        Self { child, output }
+impl Server {
+    /// Returns what it tells when it is asked with an empty line: bytes of heap, if it counts them.
+    pub(crate) fn heap(&mut self) -> Option<f64> {
+        writeln!(self.process.stdin.as_mut().unwrap()).unwrap();
+        self.output.next()?.unwrap().parse().ok()
     }
 
-    /// Asks with an empty line.
-    pub(crate) fn ask(&mut self) -> String {
-        writeln!(self.child.stdin.as_mut().unwrap()).unwrap();
-        self.line()
+    /// Returns the memory that is in core, in bytes.
+    pub(crate) fn resident(&self) -> f64 {
+        self.entry().status().ok().and_then(|status| status.vmrss).expect("a size") as f64 * 1024.0
     }
 
-    /// Waits for a line.
-    pub(crate) fn line(&mut self) -> String {
-        self.output.next().map_or_else(String::new, Result::unwrap)
+    /// Returns what was used: seconds on a processor, of all threads that live; page faults that
+    /// needed no disk; and calls that were traced.
+    fn usage(&self, trace: Option<&Path>) -> [f64; 3] {
+        let tasks = self.entry().tasks().expect("the server is gone").flatten();
+        let nanos = tasks.filter_map(|task| Some(task.schedstat().ok()?.sum_exec_runtime as f64));
+        let faults = self.entry().stat().expect("the server is gone").minflt;
+        let calls = trace.map_or(0, |trace| fs::read_to_string(trace).unwrap().lines().count());
+        [nanos.sum::<f64>() / 1e9, faults as f64, calls as f64]
+    }
+
+    fn entry(&self) -> procfs::process::Process {
+        let pid = self.process.id().cast_signed();
+        procfs::process::Process::new(pid).expect("the server is gone")
     }
 }
 
-impl Drop for Process {
+impl Drop for Server {
     fn drop(&mut self) {
         // This closes its standard input.
-        let _ = self.child.wait();
+        let _ = self.process.wait();
     }
 }
 
-impl Load {
-    /// Starts a process with the load on its core.
-    pub(crate) fn process(&self, verb: &str) -> Process {
-        let load = serde_json::json!(self).to_string();
-        Process::start("1", [this(), verb.into(), load].into_iter())
-    }
-}
-
-/// Returns what a process has used: seconds on a processor, of all threads that live; page faults
-/// that needed no disk; and calls that were traced.
-pub(crate) fn usage(pid: u32, trace: Option<&Path>) -> [f64; 3] {
-    let tasks = process(pid).tasks().expect("the server is gone").flatten();
-    let nanos = tasks.filter_map(|task| Some(task.schedstat().ok()?.sum_exec_runtime as f64));
-    let faults = process(pid).stat().expect("the server is gone").minflt;
-    let calls = trace.map_or(0, |trace| fs::read_to_string(trace).unwrap().lines().count());
-    [nanos.sum::<f64>() / 1e9, faults as f64, calls as f64]
-}
-
-/// Returns the memory of a process that is in core, in bytes.
-pub(crate) fn resident(pid: u32) -> f64 {
-    process(pid).status().ok().and_then(|status| status.vmrss).expect("a size") as f64 * 1024.0
-}
-
-fn process(pid: u32) -> procfs::process::Process {
-    procfs::process::Process::new(pid.cast_signed()).expect("the server is gone")
+/// Leaves the core of the servers to them.
+pub(crate) fn take_core() {
+    let id = std::process::id().to_string();
+    let taken = Command::new("taskset").args(["-cp", "1", &id]).stdout(Stdio::null()).status();
+    assert!(taken.expect("taskset (of util-linux) is needed").success(), "two cores are needed");
 }
 
 /// Returns how much the allocator has given out, with its own overhead.

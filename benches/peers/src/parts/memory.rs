@@ -5,8 +5,8 @@ use std::thread::sleep;
 
 use super::count_text;
 use crate::effort::Effort;
-use crate::load::Load;
-use crate::process::{Program, resident};
+use crate::load::{Driver, Load};
+use crate::process::{Program, Server};
 use crate::table::{Beside, Costs, Table};
 
 pub(super) fn measure(effort: &Effort) -> Vec<Table> {
@@ -29,21 +29,18 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 
 /// Returns bytes of heap, if the server counts them, and of resident memory.
 fn idle(program: &Program, connections: usize, effort: &Effort) -> (Vec<f64>, Vec<f64>) {
-    let (mut server, port) = program.start(&[]);
-    let load = Load { connections, size: 64 << 10, window: 1, ..Load::default() };
-    let load = program.load(&server, port, &load);
-    let hold = |load: &Load| {
-        let mut process = load.process("hold");
-        assert_eq!(process.line(), "idle");
+    let mut server = program.start(None);
+    let hold = |connections, server: &Server| {
+        let load = Load { connections, size: 64 << 10, window: 1, ..Load::default() };
+        let clients = Driver::open(&load, server);
         sleep(Duration::from_millis(effort.pick(1000, 200)));
-        process
+        clients
     };
-    let mut now = || (server.ask().parse::<f64>().ok(), resident(load.pid));
     // What the server needs once is there already.
-    drop(hold(&Load { connections: 1, ..load.clone() }));
-    let (heap_before, before) = now();
-    let _clients = hold(&load);
-    let (heap_after, after) = now();
+    drop(hold(1, &server));
+    let (heap_before, before) = (server.heap(), server.resident());
+    let _clients = hold(connections, &server);
+    let (heap_after, after) = (server.heap(), server.resident());
     let each = |before: f64, after: f64| (after - before) / connections as f64;
     let heap = heap_before.zip(heap_after).map(|(before, after)| each(before, after));
     (heap.into_iter().collect(), vec![each(before, after)])

@@ -12,7 +12,7 @@ use std::time::Instant;
 
 use futures_util::FutureExt;
 
-use crate::contestant::{Contestant, Role, Row, Task};
+use crate::contestant::{Contestant, Row, Task};
 use crate::effort::Effort;
 use crate::peers;
 use crate::table::{Costs, Table};
@@ -62,34 +62,6 @@ fn take_turns(turns: &mut [Turn], rounds: usize) -> Costs {
         }
     }
     costs
-}
-
-/// Takes turns of one contestant, without the clock: to be looked at by a profiler.
-pub(crate) fn turn(part: &str, size: &str, name: &str, class: &str) {
-    // Others do things when they are made.
-    let only = name.split(',').take(1).map(str::to_owned).collect();
-    let effort = Effort { only, ..Effort::default() };
-    let size = size.parse().expect("a size");
-    let turns = match part {
-        "receive" => receive::turns(size, 64 << 10, &effort),
-        "receive-1460" => receive::turns(size, 1460, &effort),
-        "send" => send::turns(Role::Server, size, &effort),
-        _ => send::turns(Role::Client, size, &effort),
-    };
-    let is_asked = |turn: &Turn| turn.row.name == name && turn.row.class == class;
-    let mut turn = turns.into_iter().find(is_asked).expect("a contestant of that name");
-    println!("100 turns");
-    (0..100).for_each(|_| RunOnce::run(&mut turn));
-}
-
-/// Has a name that a profiler can be told.
-struct RunOnce;
-
-impl RunOnce {
-    #[inline(never)]
-    fn run(turn: &mut Turn) {
-        let _ = (turn.act)();
-    }
 }
 
 /// Returns those that are asked for, and have what `pick` picks; the limits come first.

@@ -60,12 +60,6 @@ fn table(
     table.print()
 }
 
-/// Returns turns with whole binary messages.
-pub(super) fn turns(size: usize, read_size: usize, effort: &Effort) -> Vec<Turn> {
-    let stream = Stream::new(Role::Client, Content::Binary, size, 1);
-    checked(&stream, read_size, Role::Server, effort)
-}
-
 /// Returns the turns of all receivers, each of which has shown that it receives every byte, twice
 /// over.
 fn checked(stream: &Stream, read_size: usize, role: Role, effort: &Effort) -> Vec<Turn> {

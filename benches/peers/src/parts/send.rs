@@ -28,10 +28,6 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
     tables
 }
 
-pub(super) fn turns(role: Role, size: usize, effort: &Effort) -> Vec<Turn> {
-    checked(role, size, effort).map(|(turn, _)| turn).collect()
-}
-
 /// Returns the turns of all senders, each of which has shown what it writes, and how many calls
 /// write for each message.
 fn checked(

@@ -87,7 +87,7 @@ fn run(programs: &[Program], load: &Load, rounds: usize) -> Vec<(Row, Vec<Outcom
         programs.iter().map(|program| (program.row.clone(), Vec::new())).collect();
     for _ in 0..rounds {
         for ((_, outcomes), program) in outcomes.iter_mut().zip(programs) {
-            outcomes.extend(program.run(&[], load));
+            outcomes.extend(program.run(load, None));
         }
     }
     outcomes
@@ -97,17 +97,13 @@ fn costs(outcomes: &[(Row, Vec<Outcome>)], value: impl Fn(&Outcome) -> f64) -> C
     outcomes.iter().map(|(row, of)| (row.clone(), of.iter().map(&value).collect())).collect()
 }
 
-/// Counts the calls of `brk` for each message, in a run that is not timed: strace writes a line for
-/// each, and only these calls are stopped.
+/// Counts the calls of `brk` for each message, in a run that is not timed.
 fn traced(program: &Program, load: &Load) -> Option<f64> {
     if !program.is_ours || Command::new("strace").arg("-V").output().is_err() {
         return None;
     }
     let file = std::env::temp_dir().join(format!("peers-brk-{}", std::process::id()));
-    let path = file.display().to_string();
-    let under = ["strace", "-f", "-qq", "--seccomp-bpf", "-e", "trace=brk", "-o", &path];
-    let load = Load { seconds: 0.1, trace: Some(file.clone()), ..load.clone() };
-    let outcome = program.run(&under, &load);
+    let outcome = program.run(&Load { seconds: 0.1, ..*load }, Some(&file));
     let _ = std::fs::remove_file(file);
     outcome.map(|outcome| outcome.usage[2] / outcome.messages)
 }
