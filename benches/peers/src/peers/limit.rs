@@ -35,38 +35,19 @@ pub(super) static ROWS: [Contestant; 2] = [
 ];
 
 fn open<const OWNED: bool>(memory: Memory, role: Role, _: Tuning) -> Box<dyn Run> {
-    let (message, output) = (Vec::new(), Output::default());
-    let large = if OWNED { Large::Refer } else { Large::Write };
     match role {
-        Role::Client => {
-            let (input, large) = (Input::<OWNED, false>::default(), Large::Mask);
-            Box::new(Loops { memory, input, message, output, large })
-        }
-        Role::Server => {
-            let input = Input::<OWNED, true>::default();
-            Box::new(Loops { memory, input, message, output, large })
-        }
+        Role::Client => Box::new(Loops::<OWNED, false>::new(memory)),
+        Role::Server => Box::new(Loops::<OWNED, true>::new(memory)),
     }
 }
 
-/// The loops, and where fragments are put together.
+/// The loops of a client, or of a server, which receives what is masked; and where fragments are
+/// put together.
 struct Loops<const OWNED: bool, const MASKED: bool> {
     memory: Memory,
     input: Input<OWNED, MASKED>,
     message: Vec<u8>,
     output: Output,
-    large: Large,
-}
-
-/// What becomes of a payload that is sent and too large to be copied for nothing.
-#[derive(Clone, Copy)]
-enum Large {
-    /// It is copied and masked.
-    Mask,
-    /// It waits by reference.
-    Refer,
-    /// It is written at once.
-    Write,
 }
 
 impl<const OWNED: bool, const MASKED: bool> Run for Loops<OWNED, MASKED> {
@@ -108,16 +89,17 @@ impl<const OWNED: bool, const MASKED: bool> Run for Loops<OWNED, MASKED> {
 
     fn send(&mut self, payload: &Bytes, messages: usize) {
         for _ in 0..messages {
-            match self.large {
-                Large::Mask => self.output.mask(payload),
-                Large::Refer if payload.len() >= REFER => self.output.refer(payload),
-                Large::Write if payload.len() >= REFER => {
-                    put_header(&mut self.output.bytes, 0x82, payload.len(), None);
-                    let slices = [&self.output.bytes[..], payload].map(IoSlice::new);
-                    let _ = self.memory.write_vectored(&slices).unwrap();
-                    self.output.bytes.clear();
-                }
-                Large::Refer | Large::Write => self.output.copy(payload),
+            if !MASKED {
+                self.output.mask(payload);
+            } else if payload.len() < REFER {
+                self.output.copy(payload);
+            } else if OWNED {
+                self.output.refer(payload);
+            } else {
+                put_header(&mut self.output.bytes, 0x82, payload.len(), None);
+                let slices = [&self.output.bytes[..], payload].map(IoSlice::new);
+                let _ = self.memory.write_vectored(&slices).unwrap();
+                self.output.bytes.clear();
             }
             if self.output.bytes.len() >= WRITE {
                 self.write();
@@ -128,6 +110,10 @@ impl<const OWNED: bool, const MASKED: bool> Run for Loops<OWNED, MASKED> {
 }
 
 impl<const OWNED: bool, const MASKED: bool> Loops<OWNED, MASKED> {
+    fn new(memory: Memory) -> Self {
+        Self { memory, input: Input::default(), message: Vec::new(), output: Output::default() }
+    }
+
     fn write(&mut self) {
         let mut from = 0;
         for (at, shared) in &self.output.shared {
