@@ -42,6 +42,9 @@ pub(crate) enum Start {
     Tokio(fn(TcpStream, Tuning)),
 }
 
+/// What is in a message, if it is one.
+pub(crate) type Look<'a> = Result<Option<(Kind, &'a [u8])>, End>;
+
 pub(crate) type Task = Pin<Box<dyn Future<Output = Result<(), End>>>>;
 
 /// What can be told apart in a table. Rows are compared within their class.
@@ -147,13 +150,6 @@ impl<E: core::error::Error> From<E> for End {
     }
 }
 
-/// What a crate hands out.
-pub(crate) enum Look<'a> {
-    Close,
-    Control,
-    Message(Kind, &'a [u8]),
-}
-
 /// An endpoint over a stream. What is sent may wait for the next flush.
 pub(crate) trait Endpoint<S>: Sized + Send + 'static {
     type Message: Send;
@@ -161,6 +157,7 @@ pub(crate) trait Endpoint<S>: Sized + Send + 'static {
     fn open(stream: S, role: Role, tuning: Tuning) -> Self;
     /// Waits for what comes next, whatever it is.
     fn next(&mut self) -> impl Future<Output = Result<Self::Message, End>> + Send;
+    /// Returns what is in a message; nothing if it is a control frame.
     fn look<'a>(&'a self, message: &'a Self::Message) -> Look<'a>;
     fn feed(&mut self, message: Self::Message) -> impl Future<Output = Result<(), End>> + Send;
     fn send(&mut self, payload: &Bytes) -> impl Future<Output = Result<(), End>> + Send;
@@ -171,10 +168,8 @@ pub(crate) trait Endpoint<S>: Sized + Send + 'static {
         async {
             loop {
                 let message = self.next().await?;
-                match self.look(&message) {
-                    Look::Close => return Err(End::Closed),
-                    Look::Control => {}
-                    Look::Message(..) => return Ok(message),
+                if self.look(&message)?.is_some() {
+                    return Ok(message);
                 }
             }
         }
@@ -253,7 +248,7 @@ impl<T: Endpoint<Memory>> Run for Over<T> {
                         return Err(end);
                     }
                 };
-                if let Look::Message(kind, payload) = self.0.look(&message) {
+                if let Some((kind, payload)) = self.0.look(&message)? {
                     seen.take(kind, payload);
                 }
             }
@@ -277,31 +272,29 @@ pub(crate) trait Transport: AsyncRead + AsyncWrite + Send + Unpin + 'static {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin + 'static> Transport for S {}
 
-/// A crate's stream and sink of its messages.
-pub(crate) struct Sinking<W>(pub(crate) W);
-
+/// A crate's stream and sink of its messages, which is an endpoint.
 pub(crate) trait Open<S> {
     fn open(stream: S, role: Role, tuning: Tuning) -> Self;
 }
 
-/// A crate's message.
+/// The message of such a crate.
 pub(crate) trait Message: Send + 'static {
     fn look(&self) -> Look<'_>;
     fn binary(payload: Bytes) -> Self;
 }
 
-impl<S, W, M: Message, E: core::error::Error> Endpoint<S> for Sinking<W>
+impl<S, W, M: Message, E: core::error::Error> Endpoint<S> for W
 where
     W: Open<S> + Stream<Item = Result<M, E>> + Sink<M, Error = E> + Send + Unpin + 'static,
 {
     type Message = M;
 
     fn open(stream: S, role: Role, tuning: Tuning) -> Self {
-        Self(W::open(stream, role, tuning))
+        Open::open(stream, role, tuning)
     }
 
     async fn next(&mut self) -> Result<M, End> {
-        Ok(self.0.next().await.ok_or(End::Closed)??)
+        Ok(StreamExt::next(self).await.ok_or(End::Closed)??)
     }
 
     fn look<'a>(&'a self, message: &'a M) -> Look<'a> {
@@ -309,14 +302,14 @@ where
     }
 
     async fn feed(&mut self, message: M) -> Result<(), End> {
-        Ok(self.0.feed(message).await?)
+        Ok(SinkExt::feed(self, message).await?)
     }
 
     async fn send(&mut self, payload: &Bytes) -> Result<(), End> {
-        Ok(self.0.feed(M::binary(payload.clone())).await?)
+        Ok(SinkExt::feed(self, M::binary(payload.clone())).await?)
     }
 
     async fn flush(&mut self) -> Result<(), End> {
-        Ok(self.0.flush().await?)
+        Ok(SinkExt::flush(self).await?)
     }
 }

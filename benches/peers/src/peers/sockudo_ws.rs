@@ -9,22 +9,20 @@ use sockudo_ws::{
 use tokio::net::TcpStream;
 
 use crate::contestant::{
-    self, Contestant, End, Look, Open, Role, Seen, Sinking, Takeover, Task, Transport, Tuning,
-    endpoint, flushing, gathered, gathering,
+    self, Contestant, End, Look, Open, Role, Seen, Takeover, Task, Transport, Tuning, endpoint,
+    flushing, gathered, gathering,
 };
 use crate::machine::{Machine, machine, server};
 use crate::memory::Memory;
 use crate::wire::Kind;
 
-type Socket<S> = Sinking<WebSocketStream<S>>;
-
 pub(super) static ROWS: [Contestant; 3] = [
     Contestant {
         deflate: Some(deflating),
-        server: flushing::<Socket<TcpStream>>(),
-        ..endpoint::<Socket<Memory>>("sockudo-ws", "owned", "bytes")
+        server: flushing::<WebSocketStream<TcpStream>>(),
+        ..endpoint::<WebSocketStream<Memory>>("sockudo-ws", "owned", "bytes")
     },
-    gathering::<Socket<TcpStream>>("sockudo-ws, gathered"),
+    gathering::<WebSocketStream<TcpStream>>("sockudo-ws, gathered"),
     Contestant {
         server: server::<Bare>(),
         ..machine::<Bare>("sockudo-ws, Protocol", "owned", "bytes")
@@ -37,20 +35,17 @@ fn config() -> Config {
 
 impl<S: Transport> Open<S> for WebSocketStream<S> {
     fn open(stream: S, role: Role, _: Tuning) -> Self {
-        match role {
-            Role::Client => Self::client(stream, config()),
-            Role::Server => Self::server(stream, config()),
-        }
+        role.pick(Self::client as fn(_, _) -> _, Self::server)(stream, config())
     }
 }
 
 impl contestant::Message for Message {
     fn look(&self) -> Look<'_> {
         match self {
-            Self::Binary(payload) => Look::Message(Kind::Binary, payload),
-            Self::Text(text) => Look::Message(Kind::Text, text),
-            Self::Close(_) => Look::Close,
-            Self::Ping(_) | Self::Pong(_) => Look::Control,
+            Self::Binary(payload) => Ok(Some((Kind::Binary, payload))),
+            Self::Text(text) => Ok(Some((Kind::Text, text))),
+            Self::Close(_) => Err(End::Closed),
+            Self::Ping(_) | Self::Pong(_) => Ok(None),
         }
     }
 
@@ -72,7 +67,7 @@ fn deflating(memory: Memory, takeover: Takeover) -> Task {
         compression_level: 6,
         ..DeflateConfig::default()
     };
-    Box::pin(gathered(Sinking(CompressedWebSocketStream::server(memory, config(), deflate))))
+    Box::pin(gathered(CompressedWebSocketStream::server(memory, config(), deflate)))
 }
 
 /// The machine with its buffers, and messages that wait.
@@ -115,13 +110,9 @@ impl Machine for Bare {
             && let Some(message) = self.messages.get(self.shown)
         {
             self.shown += 1;
-            match contestant::Message::look(message) {
-                Look::Close => return Err(End::Closed),
-                Look::Control => {}
-                Look::Message(kind, payload) => {
-                    seen.take(kind, payload);
-                    count += 1;
-                }
+            if let Some((kind, payload)) = contestant::Message::look(message)? {
+                seen.take(kind, payload);
+                count += 1;
             }
         }
         Ok(count)

@@ -55,7 +55,7 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
     }
 
     fn look<'a>(&'a self, kind: &'a Kind) -> Look<'a> {
-        Look::Message(*kind, &self.message)
+        Ok(Some((*kind, &self.message)))
     }
 
     async fn feed(&mut self, kind: Kind) -> Result<(), End> {

@@ -5,19 +5,15 @@ use tokio::net::TcpStream;
 use tokio_tungstenite::WebSocketStream;
 
 use super::tungstenite::{config, their};
-use crate::contestant::{
-    Contestant, Open, Role, Sinking, Transport, Tuning, endpoint, flushing, gathering,
-};
+use crate::contestant::{Contestant, Open, Role, Transport, Tuning, endpoint, flushing, gathering};
 use crate::memory::Memory;
-
-type Socket<S> = Sinking<WebSocketStream<S>>;
 
 pub(super) static ROWS: [Contestant; 2] = [
     Contestant {
-        server: flushing::<Socket<TcpStream>>(),
-        ..endpoint::<Socket<Memory>>("tokio-tungstenite", "owned", "bytes")
+        server: flushing::<WebSocketStream<TcpStream>>(),
+        ..endpoint::<WebSocketStream<Memory>>("tokio-tungstenite", "owned", "bytes")
     },
-    gathering::<Socket<TcpStream>>("tokio-tungstenite, gathered"),
+    gathering::<WebSocketStream<TcpStream>>("tokio-tungstenite, gathered"),
 ];
 
 impl<S: Transport> Open<S> for WebSocketStream<S> {

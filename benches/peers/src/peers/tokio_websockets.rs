@@ -7,19 +7,16 @@ use tokio::net::TcpStream;
 use tokio_websockets::{ClientBuilder, Config, Message, ServerBuilder, WebSocketStream};
 
 use crate::contestant::{
-    self, Contestant, End, Endpoint, Look, Open, Role, Sinking, Start, Transport, Tuning, endpoint,
-    flushing,
+    self, Contestant, End, Endpoint, Look, Open, Role, Start, Transport, Tuning, endpoint, flushing,
 };
 use crate::memory::Memory;
 use crate::wire::Kind;
 
-type Socket<S> = Sinking<WebSocketStream<S>>;
-
 pub(super) static ROWS: [Contestant; 2] = [
     Contestant {
         task: Some(|memory| Box::pin(batched(memory))),
-        server: flushing::<Socket<TcpStream>>(),
-        ..endpoint::<Socket<Memory>>("tokio-websockets", "owned", "bytes")
+        server: flushing::<WebSocketStream<TcpStream>>(),
+        ..endpoint::<WebSocketStream<Memory>>("tokio-websockets", "owned", "bytes")
     },
     Contestant {
         server: Some(Start::Tokio(|stream, _| drop(tokio::spawn(batched(stream))))),
@@ -40,11 +37,11 @@ impl<S: Transport> Open<S> for WebSocketStream<S> {
 impl contestant::Message for Message {
     fn look(&self) -> Look<'_> {
         if self.is_text() || self.is_binary() {
-            Look::Message(Kind::text_if(self.is_text()), self.as_payload())
+            Ok(Some((Kind::text_if(self.is_text()), self.as_payload())))
         } else if self.is_close() {
-            Look::Close
+            Err(End::Closed)
         } else {
-            Look::Control
+            Ok(None)
         }
     }
 
@@ -55,7 +52,7 @@ impl contestant::Message for Message {
 
 /// Takes up to 64 messages that are there, and then answers all of them.
 async fn batched<S: Transport>(stream: S) -> Result<(), End> {
-    let mut socket = Socket::open(stream, Role::Server, Tuning::Speed);
+    let mut socket: WebSocketStream<S> = Open::open(stream, Role::Server, Tuning::Speed);
     loop {
         let mut batch = vec![socket.message().await?];
         while batch.len() < 64

@@ -61,10 +61,10 @@ impl Endpoint<Memory> for Socket {
 impl contestant::Message for Message {
     fn look(&self) -> Look<'_> {
         match self {
-            Self::Binary(payload) => Look::Message(Kind::Binary, payload),
-            Self::Text(text) => Look::Message(Kind::Text, text.as_bytes()),
-            Self::Close(_) => Look::Close,
-            Self::Frame(_) | Self::Ping(_) | Self::Pong(_) => Look::Control,
+            Self::Binary(payload) => Ok(Some((Kind::Binary, payload))),
+            Self::Text(text) => Ok(Some((Kind::Text, text.as_bytes()))),
+            Self::Close(_) => Err(End::Closed),
+            Self::Frame(_) | Self::Ping(_) | Self::Pong(_) => Ok(None),
         }
     }
 

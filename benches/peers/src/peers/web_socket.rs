@@ -34,10 +34,7 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
     fn open(stream: S, role: Role, tuning: Tuning) -> Self {
         let stream = BufWriter::with_capacity(tuning.capacity(), stream);
         let stream = BufReader::with_capacity(tuning.capacity(), stream);
-        let socket = match role {
-            Role::Client => WebSocket::client(stream),
-            Role::Server => WebSocket::server(stream),
-        };
+        let socket = role.pick(WebSocket::client as fn(_) -> _, WebSocket::server)(stream);
         Self { socket, fragments: Vec::new(), validates: tuning != Tuning::Bare }
     }
 
@@ -68,7 +65,7 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
     }
 
     fn look<'a>(&'a self, (kind, data): &'a Self::Message) -> Look<'a> {
-        Look::Message(Kind::text_if(kind.is_text()), data)
+        Ok(Some((Kind::text_if(kind.is_text()), data)))
     }
 
     async fn feed(&mut self, (kind, data): Self::Message) -> Result<(), End> {

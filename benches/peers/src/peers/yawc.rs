@@ -64,10 +64,10 @@ impl<S: Transport> Endpoint<S> for Socket<S> {
 
     fn look<'a>(&'a self, frame: &'a Frame) -> Look<'a> {
         match frame.opcode() {
-            OpCode::Binary => Look::Message(Kind::Binary, frame.payload()),
-            OpCode::Text => Look::Message(Kind::Text, frame.payload()),
-            OpCode::Close => Look::Close,
-            OpCode::Continuation | OpCode::Ping | OpCode::Pong => Look::Control,
+            OpCode::Binary => Ok(Some((Kind::Binary, frame.payload()))),
+            OpCode::Text => Ok(Some((Kind::Text, frame.payload()))),
+            OpCode::Close => Err(End::Closed),
+            OpCode::Continuation | OpCode::Ping | OpCode::Pong => Ok(None),
         }
     }
 
