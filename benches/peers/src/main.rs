@@ -44,11 +44,11 @@ fn main() {
 }
 
 fn measure(effort: &Effort) {
-    process::take_core();
     let kept = Path::new("target/peers/results");
     let is_whole = effort.only.is_empty() && effort.sizes.is_empty();
     for (name, measure) in PARTS.iter().filter(|(name, _)| effort.has_part(name)) {
         println!("\n== {name}");
+        process::take_core();
         let results = Results { is_quick: effort.is_quick, tables: measure(effort) };
         if is_whole {
             results.save(&kept.join(name).with_extension("json")).expect("results are kept");

@@ -43,7 +43,6 @@ impl Memory {
         Self { input: input.clone(), at: 0, read_size, pace: None, repeats: true, tap }
     }
 
-    /// Makes a transport that is only written to.
     pub(crate) fn sink() -> Self {
         Self::new(&Bytes::new(), 1)
     }
@@ -112,7 +111,6 @@ impl Tap {
         self.has_ended.load(Ordering::Relaxed)
     }
 
-    /// Returns how many calls wrote.
     pub(crate) fn writes(&self) -> u64 {
         self.writes.load(Ordering::Relaxed)
     }

@@ -1,4 +1,4 @@
-//! Processes of their own for servers and load, each on a core of its own; knows /proc.
+//! Servers in processes of their own, on a core of their own; knows /proc.
 
 use std::future::pending;
 use std::io::{BufRead, BufReader, Lines, Write};

@@ -112,11 +112,7 @@ pub(crate) fn push(bytes: &mut Vec<u8>, sender: Role, first: u8, payload: &[u8],
     bytes.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
 }
 
-/// Returns the messages in `bytes`, which are whole frames as `sender` sends them.
-///
-/// # Panics
-///
-/// On anything else.
+/// Returns the messages in `bytes`; panics unless they are whole frames as `sender` sends them.
 pub(crate) fn read(mut bytes: &[u8], sender: Role) -> Vec<(u8, Vec<u8>)> {
     let mut messages: Vec<(u8, Vec<u8>)> = Vec::new();
     let mut open = false;

@@ -67,8 +67,6 @@ fn json(size: usize, index: usize) -> Vec<u8> {
 const WORDS: [&str; 8] =
     ["alpha", "pending", "shipped", "returned", "standard", "express", "refused", "open"];
 
-/// The size of a text.
+/// The size of a text, and how many are echoed in a turn.
 const SIZE: usize = 1 << 10;
-
-/// How many texts are echoed in a turn.
 const COUNT: usize = 64;

@@ -89,7 +89,6 @@ fn serve(task: &mut Task) {
 const SIZES: [usize; 8] = [0, 16, 125, 1 << 10, 4 << 10, 16 << 10, 64 << 10, 1 << 20];
 const QUICK_SIZES: [usize; 4] = [16, 125, 1 << 10, 64 << 10];
 
-/// Writes a size as people do.
 fn size_text(size: usize) -> String {
     match size {
         0x10_0000.. => format!("{} MiB", size >> 20),
@@ -98,7 +97,6 @@ fn size_text(size: usize) -> String {
     }
 }
 
-/// Writes a number of things.
 fn count_text(count: usize, what: &str) -> String {
     format!("{count} {what}{}", if count == 1 { "" } else { "s" })
 }

@@ -36,8 +36,8 @@ pub(super) static ROWS: [Contestant; 2] = [
 
 fn open<const OWNED: bool>(memory: Memory, role: Role, _: Tuning) -> Box<dyn Run> {
     match role {
-        Role::Client => Box::new(Loops::<OWNED, false>::new(memory)),
-        Role::Server => Box::new(Loops::<OWNED, true>::new(memory)),
+        Role::Client => Box::new(Loops::<OWNED, false>::new(memory, role)),
+        Role::Server => Box::new(Loops::<OWNED, true>::new(memory, role)),
     }
 }
 
@@ -45,6 +45,7 @@ fn open<const OWNED: bool>(memory: Memory, role: Role, _: Tuning) -> Box<dyn Run
 /// put together.
 struct Loops<const OWNED: bool, const MASKED: bool> {
     memory: Memory,
+    role: Role,
     input: Input<OWNED, MASKED>,
     message: Vec<u8>,
     output: Output,
@@ -89,17 +90,16 @@ impl<const OWNED: bool, const MASKED: bool> Run for Loops<OWNED, MASKED> {
 
     fn send(&mut self, payload: &Bytes, messages: usize) {
         for _ in 0..messages {
-            if !MASKED {
-                self.output.mask(payload);
-            } else if payload.len() < REFER {
-                self.output.copy(payload);
-            } else if OWNED {
-                self.output.refer(payload);
-            } else {
-                put_header(&mut self.output.bytes, 0x82, payload.len(), None);
-                let slices = [&self.output.bytes[..], payload].map(IoSlice::new);
-                let _ = self.memory.write_vectored(&slices).unwrap();
-                self.output.bytes.clear();
+            match self.role {
+                Role::Client => self.output.mask(payload),
+                Role::Server if payload.len() < REFER => self.output.copy(payload),
+                Role::Server if OWNED => self.output.refer(payload),
+                Role::Server => {
+                    put_header(&mut self.output.bytes, 0x82, payload.len(), None);
+                    let slices = [&self.output.bytes[..], payload].map(IoSlice::new);
+                    let _ = self.memory.write_vectored(&slices).unwrap();
+                    self.output.bytes.clear();
+                }
             }
             if self.output.bytes.len() >= WRITE {
                 self.write();
@@ -110,8 +110,9 @@ impl<const OWNED: bool, const MASKED: bool> Run for Loops<OWNED, MASKED> {
 }
 
 impl<const OWNED: bool, const MASKED: bool> Loops<OWNED, MASKED> {
-    fn new(memory: Memory) -> Self {
-        Self { memory, input: Input::default(), message: Vec::new(), output: Output::default() }
+    fn new(memory: Memory, role: Role) -> Self {
+        let (input, message, output) = (Input::default(), Vec::new(), Output::default());
+        Self { memory, role, input, message, output }
     }
 
     fn write(&mut self) {
