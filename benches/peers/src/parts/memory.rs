@@ -30,14 +30,16 @@ pub(super) fn measure(effort: &Effort) -> Vec<Table> {
 /// Returns bytes of heap, if the server counts them, and of resident memory.
 fn idle(program: &Program, connections: usize, effort: &Effort) -> (Vec<f64>, Vec<f64>) {
     let mut server = program.start(None);
+    let pause = || sleep(Duration::from_millis(effort.pick(1000, 200)));
     let hold = |connections, server: &Server| {
         let load = Load { connections, size: 64 << 10, window: 1, ..Load::default() };
         let clients = Driver::open(&load, server);
-        sleep(Duration::from_millis(effort.pick(1000, 200)));
+        pause();
         clients
     };
-    // What the server needs once is there already.
+    // What the server needs once is there already, and what the first connection had is gone.
     drop(hold(1, &server));
+    pause();
     let (heap_before, before) = (server.heap(), server.resident());
     let _clients = hold(connections, &server);
     let (heap_after, after) = (server.heap(), server.resident());
