@@ -26,6 +26,7 @@ use sanswire::io::tokio::reconnecting::{Cause, Client, ClientEvent, Options};
 use sanswire::io::tokio::{NetStream, WebSocket};
 use sanswire::reconnect::Policy;
 use sanswire::{Config, Message, delivery};
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{Notify, oneshot};
 use tokio::task::JoinSet;
@@ -130,7 +131,7 @@ impl Server {
                     let (stream, _) = accepted.unwrap();
                     // A reset takes along what the client has not read.
                     if resets {
-                        stream.set_zero_linger().unwrap();
+                        SockRef::from(&stream).set_linger(Some(Duration::ZERO)).unwrap();
                     }
                     let server = Arc::clone(self);
                     tasks.spawn(async move {

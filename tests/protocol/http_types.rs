@@ -343,11 +343,16 @@ fn speak(client: End, server: End) {
 
 #[test]
 fn a_resource_that_is_no_uri_there_is_an_error() {
-    for resource in ["/<", "/>", "/?<", &*format!("/{}", "a".repeat(65_535))] {
+    let upgrade = |resource: &str| {
+        http::Request::try_from(&Upgrade::new(&ClientRequest::new("a", resource).unwrap(), NONCE))
+    };
+    for resource in ["/<", "/>", "/?<"] {
+        assert!(upgrade(resource).is_err(), "{resource}");
         let request = ClientRequest::new("a", resource).unwrap();
-        assert!(http::Request::try_from(&Upgrade::new(&request, NONCE)).is_err());
-        assert!(http::Request::try_from(&ExtendedConnect::from(&request)).is_err());
+        assert!(http::Request::try_from(&ExtendedConnect::from(&request)).is_err(), "{resource}");
     }
+    // In parts, as the other has it, only newer versions of `http` find this too long.
+    assert!(upgrade(&format!("/{}", "a".repeat(65_535))).is_err());
     // What RFC 3986 has is kept byte by byte.
     let rest = "azAZ09-._~!$&'()*+,;=:@/%3C?/";
     for resource in [format!("/{rest}"), format!("/?{rest}"), format!("//a/{rest}")] {
