@@ -20,10 +20,12 @@ use crate::table::{Results, Table, markdown};
 pub(crate) fn write(results: &Path, docs: &Path) -> Result<(), Box<dyn Error>> {
     let plots = docs.join("plots");
     fs::create_dir_all(&plots)?;
-    // What was plotted before may have no place in the report any more.
+    // What was plotted before may have no place in the report any more. Others have plots there, too.
     for plot in fs::read_dir(&plots)?.flatten() {
-        if plot.path().extension().is_some_and(|extension| extension == "svg") {
-            fs::remove_file(plot.path())?;
+        let (path, is_of) = (plot.path(), |part| PARTS.iter().any(|(name, _)| *name == part));
+        let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+        if stem.rsplit_once('-').is_some_and(|(part, _)| is_of(part)) {
+            fs::remove_file(&path)?;
         }
     }
     let load = |name| Results::load(&results.join(name).with_extension("json"));
