@@ -330,13 +330,23 @@ pub(crate) fn is_multi_byte_utf8(bytes: &[u8]) -> bool {
             begin.copy_from_slice(bytes);
             simdutf8::basic::from_utf8(&block).is_ok()
         }
-        None => by_avx2(bytes).unwrap_or_else(|| simdutf8::basic::from_utf8(bytes).is_ok()),
+        None => {
+            #[cfg(all(
+                any(target_arch = "x86", target_arch = "x86_64"),
+                any(feature = "std", target_feature = "avx2")
+            ))]
+            if let Some(is_valid) = by_avx2(bytes) {
+                return is_valid;
+            }
+            simdutf8::basic::from_utf8(bytes).is_ok()
+        }
     }
 }
 
 /// Returns whether `bytes` are valid, if the processor has AVX2. Of more than a block, the
 /// library's `from_utf8` would then compute addresses behind the end of the allocation, to prefetch
-/// from them, which is undefined behaviour (0.1.5); what it validates streams with does not.
+/// from them, which is undefined behaviour (0.1.5); what it validates streams with does not. Where
+/// nobody can ask for AVX2, the library does not use it either.
 #[cfg(all(
     any(target_arch = "x86", target_arch = "x86_64"),
     any(feature = "std", target_feature = "avx2")
@@ -359,16 +369,6 @@ fn by_avx2(bytes: &[u8]) -> Option<bool> {
     }
     // SAFETY: the processor has AVX2, or the build is for those only that have.
     Some(unsafe { run(bytes) })
-}
-
-/// There is no AVX2, or no way to ask for it: the library makes no use of it either.
-#[cfg(not(all(
-    any(target_arch = "x86", target_arch = "x86_64"),
-    any(feature = "std", target_feature = "avx2")
-)))]
-#[inline]
-const fn by_avx2(_: &[u8]) -> Option<bool> {
-    None
 }
 
 /// Returns whether `bytes` are ASCII. That of the standard library stops at the first that is not,

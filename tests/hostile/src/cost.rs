@@ -167,7 +167,7 @@ fn trickle() -> Result<Cost, Fault> {
     peer.send(b"GET / HTTP/1.1\r\nHost: a\r\nX: ")?;
     for _ in 0..16_000 {
         peer.send(b"a")?;
-        // The server has read it before the next one comes.
+        // So that the server reads it before the next one comes.
         std::thread::sleep(Duration::from_micros(20));
     }
     settle(&server)?;
