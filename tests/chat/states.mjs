@@ -149,11 +149,14 @@ export const states = {
   },
   busy: async (stage) => {
     await busy(stage);
-    for (const name of ['Dmitri', 'Bob'])
-      stage.mock.broadcast({ t: 'typing', room: '#lobby', name });
     stage.mock.say('#rust', 'Eve', 'has anybody tried it?');
+    // It is said for a few seconds only, which a busy machine may need to look.
+    await until(() => {
+      for (const name of ['Dmitri', 'Bob'])
+        stage.mock.broadcast({ t: 'typing', room: '#lobby', name });
+      return stage.page.getByText('Dmitri and Bob are typing').isVisible();
+    }, 'who is typing is shown');
     await stage.page.clock.install();
-    await stage.page.getByText('Dmitri and Bob are typing').waitFor();
   },
   crowd: async (stage) => {
     await crowd(stage);
