@@ -86,7 +86,9 @@ const PATHS: &[Path] = &[
     ("echo_1024_tokio", |count| echo_tokio(&Stream::binary(1024), count)),
     ("turn_16_tokio", |count| turn_tokio(&Stream::binary(16), count)),
     ("turn_1024_tokio", |count| turn_tokio(&Stream::binary(1024), count)),
-    ("segments_1024_tokio", |count| segments_tokio(&Stream::binary(1024), count)),
+    ("segments_1024_tokio", |count| recv_tokio(&Stream::binary(1024), SEGMENT, count)),
+    ("recv_16_tokio", |count| recv_tokio(&Stream::binary(16), READ, count)),
+    ("recv_4096_tokio", |count| recv_tokio(&Stream::binary(4096), READ, count)),
     ("header", header),
 ];
 
@@ -384,9 +386,9 @@ fn turn_tokio(stream: &Stream, count: usize) {
     black_box(complete(socket.run(answer), &can_read).unwrap_err());
 }
 
-/// Receives messages in reads of what a segment of TCP carries.
-fn segments_tokio(stream: &Stream, count: usize) {
-    let stream = Ready { repeated: Repeated::new(stream, 1460, count), waits: None };
+/// Receives messages that can be kept, in reads of `size` bytes at most.
+fn recv_tokio(stream: &Stream, size: usize, count: usize) {
+    let stream = Ready { repeated: Repeated::new(stream, size, count), waits: None };
     let mut socket = adapter::WebSocket::from_driver(stream, open(false));
     let received = async { while socket.recv().await.is_ok_and(|message| message.is_some()) {} };
     complete(received, &Cell::default());

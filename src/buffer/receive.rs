@@ -12,7 +12,7 @@ use core::ops::Range;
 use bytes::buf::UninitSlice;
 use bytes::{Buf, BufMut, Bytes, BytesMut};
 
-use super::spare::{KEEP_AT_MOST, MUCH, MUCH_LESS};
+use super::spare::{MUCH, MUCH_LESS, SpareInput};
 
 /// The bytes received from a peer and not consumed yet, and consumed ones that are kept.
 ///
@@ -53,6 +53,8 @@ pub(crate) struct ReceiveBuf {
     /// How much another message like the last that was taken needs, if that was a large one; else
     /// 0.
     like_last: u32,
+    /// Whether memory was released since. Then there is room for another only when it comes.
+    is_long_ago: bool,
     /// Where in `storage` what is lent for the next read ends, if there is more; 0 before any was
     /// prepared. Said anew by each `prepare`, so that nobody else need keep it true.
     lent_end: usize,
@@ -168,14 +170,17 @@ impl ReceiveBuf {
 
     /// Gives the memory that holds nothing to `spare`, or frees it: all of it if the buffer is empty
     /// and keeps nothing, and most of it if it holds little in much.
-    pub(crate) fn release_to(&mut self, spare: &mut BytesMut) {
+    pub(crate) fn release_to(&mut self, spare: &mut SpareInput) {
         let (held, is_shared) = (self.held(), self.is_shared);
         let allocation = self.allocation as usize;
+        // A peer that has sent such a message before may take its time for another.
+        let is_earned = self.missing() > 0 && allocation / 2 <= self.like_last as usize;
         let mut unused = if held == 0 {
             let storage = core::mem::take(&mut self.storage);
-            *self = Self { received: self.received, ..Self::new() };
+            let Self { received, like_last, .. } = *self;
+            *self = Self { received, like_last, is_long_ago: true, ..Self::new() };
             storage
-        } else if allocation > MUCH && held <= allocation / MUCH_LESS {
+        } else if allocation > MUCH && held <= allocation / MUCH_LESS && !is_earned {
             self.move_to(BytesMut::with_capacity(held))
         } else {
             return;
@@ -185,13 +190,16 @@ impl ReceiveBuf {
             // All of the allocation, or nothing if a message still lies in it.
             unused = Bytes::from(Vec::from(unused)).into();
         }
-        if (spare.capacity()..=KEEP_AT_MOST).contains(&unused.capacity()) {
-            *spare = unused;
-        }
+        spare.keep(unused);
     }
 
     /// Goes on in the memory of `spare`, if that is larger and what is held here is little beside it.
-    pub(crate) fn reuse(&mut self, spare: &mut BytesMut) {
+    pub(crate) fn reuse(&mut self, spare: &mut SpareInput) {
+        let needed = match self.missing() {
+            0 => self.like_last as usize,
+            missing => self.held().saturating_add(missing).saturating_add(MOST_BEFORE),
+        };
+        let spare = spare.room_for(needed);
         let room = spare.capacity();
         if self.storage.capacity() == 0 && room > 0 {
             self.storage = core::mem::take(spare);
@@ -330,6 +338,7 @@ impl ReceiveBuf {
             len => u32::try_from(len + MOST_BEFORE)
                 .map_or(LIKE_LAST_AT_MOST, |len| len.min(LIKE_LAST_AT_MOST)),
         };
+        self.is_long_ago = false;
         let is_apart = self.kept.is_empty() && end <= self.cursor;
         if len < COPY_BELOW || len < self.allocation as usize / MOST_PINNED || !is_apart {
             return Bytes::copy_from_slice(self.range(range));
@@ -564,9 +573,9 @@ mod tests {
         let mut input = ReceiveBuf::with_capacity(1 << 20);
         input.extend_from_slice(&[1; 100]);
         input.consume(90);
-        let mut spare = BytesMut::new();
+        let mut spare = SpareInput::default();
         input.release_to(&mut spare);
-        assert!(input.storage.capacity() < 100 && spare.capacity() == 0);
+        assert!(input.storage.capacity() < 100 && spare.usual.capacity() == 0);
         assert_eq!(input.unread(), [1; 10]);
         input.spare_mut(16)[0] = 2;
         input.commit(1);
@@ -577,14 +586,14 @@ mod tests {
     const OTHERS: u8 = 0xff;
 
     /// Memory for so many bytes that somebody else has filled, and left.
-    fn others(len: usize) -> BytesMut {
-        let (mut other, mut spare) = (ReceiveBuf::new(), BytesMut::new());
+    fn others(len: usize) -> SpareInput {
+        let (mut other, mut spare) = (ReceiveBuf::new(), SpareInput::default());
         other.spare_mut(len).fill(OTHERS);
         other.commit(len / 2);
         other.put_bytes(OTHERS, len - len / 2);
         other.consume(len);
         other.release_to(&mut spare);
-        assert!(spare.is_empty() && spare.capacity() >= len);
+        assert!(spare.usual.is_empty() && spare.usual.capacity() >= len);
         spare
     }
 
@@ -592,9 +601,9 @@ mod tests {
     fn nobody_sees_what_another_has_received() {
         let (mut input, mut spare) = (ReceiveBuf::new(), others(20_000));
         input.extend_from_slice(b"little");
-        let address = spare.as_ptr();
+        let address = spare.usual.as_ptr();
         input.reuse(&mut spare);
-        assert!(spare.capacity() == 0 && input.unread().as_ptr() == address);
+        assert!(spare.usual.capacity() == 0 && input.unread().as_ptr() == address);
         let lent = input.spare_mut(16_384);
         assert!(lent.len() >= 16_384 && lent.iter().all(|&byte| byte == 0));
         // What a reader claims that has read nothing.
@@ -615,20 +624,21 @@ mod tests {
     fn memory_goes_to_who_has_less() {
         let (mut input, mut spare) = (ReceiveBuf::with_capacity(30_000), others(20_000));
         input.reuse(&mut spare);
-        assert!(input.storage.capacity() >= 30_000 && spare.capacity() >= 20_000);
+        assert!(input.storage.capacity() >= 30_000 && spare.usual.capacity() >= 20_000);
         // And not to who would have to move much.
         let (mut input, mut spare) = (ReceiveBuf::new(), others(20_000));
         input.extend_from_slice(&[7; 10_000]);
         input.reuse(&mut spare);
-        assert!(spare.capacity() >= 20_000);
+        assert!(spare.usual.capacity() >= 20_000);
         input.consume(10_000);
         input.release_to(&mut spare);
-        assert!(spare.capacity() >= 20_000);
+        assert!(spare.usual.capacity() >= 20_000);
     }
 
     #[test]
     fn no_more_is_zeroed_of_a_large_buffer_than_was_asked_for() {
-        let (mut input, mut spare) = (ReceiveBuf::new(), BytesMut::with_capacity(100_000));
+        let (mut input, mut spare) = (ReceiveBuf::new(), SpareInput::default());
+        spare.keep(BytesMut::with_capacity(100_000));
         input.reuse(&mut spare);
         assert_eq!(input.spare_mut(16_384).len(), 16_384);
         assert_eq!(input.spare_mut(72_000).len(), 72_000);

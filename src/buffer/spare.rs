@@ -27,16 +27,16 @@ use super::TransmitBuf;
 /// }
 /// ```
 ///
-/// It starts empty, and never holds more than 264 KiB: 128 KiB for each of the buffers, and a few
-/// KiB of bookkeeping. A connection that needs more allocates it and frees it.
+/// It starts empty, and never holds more than 1.3 MiB: 128 KiB for each of the buffers, 1 MiB for
+/// large messages once one was received, and a few KiB of bookkeeping. A connection that needs more
+/// allocates it and frees it.
 ///
 /// No connection sees what another one has received or sent. Only memory that counts as
 /// uninitialised is handed over, so [`Input::spare_mut`](crate::Input::spare_mut) fills it
 /// with zeros first.
 #[derive(Default)]
 pub struct SpareBuffers {
-    /// Empty, and no message lies in its allocation.
-    pub(crate) input: BytesMut,
+    pub(crate) input: SpareInput,
     /// Empty.
     pub(crate) output: TransmitBuf,
 }
@@ -47,8 +47,44 @@ impl fmt::Debug for SpareBuffers {
     }
 }
 
+/// Memory to read into; all of it empty, and no message lies in its allocations.
+#[derive(Default)]
+pub(crate) struct SpareInput {
+    pub(super) usual: BytesMut,
+    /// What the last large message lay in.
+    pub(super) large: BytesMut,
+}
+
+impl SpareInput {
+    /// Returns the memory for who needs `len` bytes at once, as far as that is known. It may be too
+    /// small.
+    pub(super) fn room_for(&mut self, len: usize) -> &mut BytesMut {
+        // Not what is much too large: a message would be copied out of it.
+        let is_apt = |room: usize| len <= room && room / 2 <= len;
+        if len > self.usual.capacity() && is_apt(self.large.capacity()) {
+            &mut self.large
+        } else {
+            &mut self.usual
+        }
+    }
+
+    /// Keeps memory, or frees it if it is too large, or smaller than what is here.
+    pub(super) fn keep(&mut self, memory: BytesMut) {
+        if memory.capacity() > KEEP_AT_MOST {
+            if memory.capacity() <= KEEP_LARGE_AT_MOST {
+                self.large = memory;
+            }
+        } else if memory.capacity() >= self.usual.capacity() {
+            self.usual = memory;
+        }
+    }
+}
+
 /// The largest buffer that is kept: more than is read at once, and than answers to that take.
 pub(super) const KEEP_AT_MOST: usize = 128 << 10;
+
+/// The largest that is kept for large messages: a little more than is allocated for another one.
+const KEEP_LARGE_AT_MOST: usize = (1 << 20) + 1024;
 
 /// A buffer is given up for what is so many times smaller than itself.
 pub(super) const MUCH_LESS: usize = 8;

@@ -77,6 +77,7 @@ impl Event<'_> {
     /// Converts [`Text`](Self::Text) and [`Binary`](Self::Binary) into an owned message, and returns
     /// `None` for other events. See [`Payload::into_bytes`] for when this copies.
     #[must_use]
+    #[inline(always)]
     pub fn into_message(self) -> Option<Message> {
         match self {
             Self::Binary(payload) => Some(payload.into()),

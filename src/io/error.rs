@@ -20,6 +20,8 @@ use crate::message::Message;
 ///
 /// Errors are logged, so `Debug` prints only the length of a returned message, not its content.
 #[non_exhaustive]
+// As in `Message`, which it stands beside in a `Result`.
+#[repr(usize)]
 pub enum Error {
     /// The connection did not end normally. No method of a socket returns this error: `?` makes it
     /// from the error of [`Closed::check`].

@@ -38,7 +38,9 @@ pub(super) fn queue<R, E>(
     if !driver.has_output() {
         reuse(driver);
     }
-    work(driver).inspect_err(|_| release(driver))
+    work(driver).inspect_err(|_| {
+        with(|spare| driver.give_memory_back(spare));
+    })
 }
 
 /// Lends the buffers, unless the thread is ending. Nothing is borrowed meanwhile: another driver

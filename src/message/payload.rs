@@ -41,6 +41,7 @@ impl<'a> Payload<'a> {
     /// A small payload is copied, because a slice would keep the whole receive buffer alive. A
     /// payload that was assembled, or that fills a large part of the buffer, is not copied.
     #[must_use]
+    #[inline]
     pub fn into_bytes(self) -> Bytes {
         match self.inner {
             Inner::Lent(input, range) => input.take(range),

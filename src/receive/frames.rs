@@ -188,7 +188,7 @@ impl Receiver {
             // first.
             self.message.validate(fresh, false, is_last && inflated.is_ok())?;
         }
-        spend(budget, fresh.len().saturating_add(inflated?));
+        spend(budget, fresh.len().saturating_add(inflated?).saturating_mul(INFLATED));
         Ok(())
     }
 
@@ -235,6 +235,9 @@ impl Receiver {
 
 /// The same of a payload that is copied.
 const COPIED_AT_ONCE: u32 = 16 << 10;
+
+/// How much more a byte takes that is inflated than one that is unmasked.
+pub(super) const INFLATED: usize = 8;
 
 /// How much is decompressed at once: what comes of it is at most about a thousand times as much.
 pub(super) const COMPRESSED_PART: usize = 4 << 10;

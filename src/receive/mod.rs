@@ -129,9 +129,9 @@ impl Receiver {
     /// hold all of it.
     ///
     /// Stops when `budget` is used up, and goes on there the next time: each byte of payload that
-    /// is processed costs 1, and so does each byte that is inflated, copied to begin an inflated
-    /// stream anew, or delivered. What one call does beyond its budget is bounded by what a few KiB
-    /// inflate to.
+    /// is processed costs 1, and so does each byte that is delivered. One that is inflated, or copied
+    /// to begin an inflated stream anew, costs [`INFLATED`](frames::INFLATED). What one call does
+    /// beyond its budget is bounded by what a few KiB inflate to.
     #[inline]
     pub(crate) fn poll(&mut self, budget: &mut usize) -> Result<Option<Received>, ConnectionError> {
         if self.is_waiting() {

@@ -18,6 +18,16 @@ fn answering(config: &Config) -> (Hand, Vec<u8>) {
     (hand, message)
 }
 
+/// Reads all of `bytes`, and takes what is told on the way.
+fn read_all(hand: &mut Hand, mut bytes: &[u8]) -> Vec<Told> {
+    let mut told = Vec::new();
+    while !bytes.is_empty() {
+        bytes = &bytes[hand.read(bytes)..];
+        told.extend(hand.take());
+    }
+    told
+}
+
 #[test]
 fn answers_that_fill_the_output_stop_events_until_it_is_written() {
     let (mut hand, message) = answering(&narrow());
@@ -192,22 +202,34 @@ fn what_is_left_of_a_turn_is_kept_across_waits() {
 }
 
 #[test]
+fn a_turn_begins_anew_where_nothing_is_to_be_done() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    let message = hand.by_peer(TEXT, b"");
+    for _ in 0..600 {
+        hand.read(&message);
+        assert!(!hand.take().contains(&Told::Yield));
+        hand.driver.release_memory();
+    }
+}
+
+#[test]
+fn a_large_message_is_done_in_one_turn_and_answered_in_it() {
+    let mut hand = Hand::open(Role::Server, &Config::default());
+    let message = hand.by_peer(BINARY, &vec![7; 1 << 20]);
+    hand.driver.release_memory();
+    // And then it is somebody else's turn.
+    let told = read_all(&mut hand, &message);
+    let [Told::Binary(bytes), Told::Yield] = &told[..] else { panic!("{} told", told.len()) };
+    assert!(*bytes == [7; 1 << 20]);
+}
+
+#[test]
 fn others_get_a_turn_within_a_large_message() {
     let mut hand = Hand::open(Role::Server, &Config::default());
-    let message = hand.by_peer(BINARY, &vec![7; 2 << 20]);
-    let (mut rest, mut turns, mut told) = (&message[..], 0, 0);
-    while !rest.is_empty() {
-        let len = hand.read(rest);
-        rest = &rest[len..];
-        for next in hand.take() {
-            if next == Told::Yield {
-                turns += 1;
-            } else {
-                told += 1;
-            }
-        }
-    }
-    assert_eq!(told, 1);
+    let message = hand.by_peer(BINARY, &vec![7; 12 << 20]);
+    let told = read_all(&mut hand, &message);
+    let turns = told.iter().filter(|told| **told == Told::Yield).count();
+    assert_eq!(told.len() - turns, 1);
     assert!((5..=9).contains(&turns), "{turns}");
 }
 

@@ -21,6 +21,7 @@ use tokio::net::{TcpListener, TcpStream};
 use sanswire::{Config, Connection, Error, Event, Input, Role, TransmitBuf};
 
 use crate::heap::{Heap, heap_of};
+use crate::spare::{MOST, MOST_LARGE};
 use crate::support::transport::{Stream, Wire, poll};
 use crate::support::{BINARY, FIN, frame, from};
 
@@ -169,7 +170,7 @@ fn nobody_who_waits_holds_buffers_whatever_came() {
             turns.run(3);
             turns.run(1);
             let held = Heap::now().live - before;
-            assert!(held.abs() <= 264 << 10, "{held} bytes by {count} of {len}");
+            assert!(held.abs() <= MOST + MOST_LARGE, "{held} bytes by {count} of {len}");
             turns.run(2);
             turns.run(1);
             assert_eq!(Heap::now().live - before, held, "{count} of {len}");

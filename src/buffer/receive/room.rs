@@ -103,9 +103,10 @@ impl ReceiveBuf {
         }
     }
 
+    /// Returns how much is to be made room for before anything of a message has come.
     #[inline]
     pub(super) const fn like_last(&self) -> usize {
-        self.like_last as usize
+        if self.is_long_ago { 0 } else { self.like_last as usize }
     }
 
     #[inline]
@@ -141,7 +142,7 @@ impl ReceiveBuf {
         if self.spare_len() < rest {
             let held = self.held();
             let earned = if held < LITTLE { size } else { held.max(GROW_BY) };
-            let earned = earned.max(self.like_last());
+            let earned = earned.max(self.like_last as usize);
             if rest <= earned || self.has_capacity(rest) {
                 self.make_room(rest);
             } else if self.spare_len() < size {

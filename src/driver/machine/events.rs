@@ -169,10 +169,10 @@ impl Driver {
 
     /// Asks the connection what is next, as far as there is credit for the work.
     fn poll_connection(&mut self) -> Result<Option<Ready>, ConnectionError> {
-        let given = usize::try_from(self.credit).unwrap_or_default().max(1) << 10;
+        let given = usize::try_from(self.credit).unwrap_or_default().max(1) * BYTES;
         let mut budget = given;
         let polled = self.connection.poll_ready(&mut budget);
-        let spent = i32::try_from(given.saturating_sub(budget) >> 10).unwrap_or(i32::MAX);
+        let spent = i32::try_from(given.saturating_sub(budget) / BYTES).unwrap_or(i32::MAX);
         self.credit = self.credit.saturating_sub(spent);
         polled
     }
@@ -261,5 +261,10 @@ impl Driver {
     }
 }
 
-/// How much is done before others get a turn: so many messages, or KiB.
+/// How much is done before others get a turn: so many messages, or times so many [`BYTES`].
 pub(super) const CREDIT: i32 = 256;
+
+/// How many bytes of payload cost as much as a message. A message of 1 MiB, which costs its length
+/// when it is unmasked and again when it is delivered, is done in one turn: otherwise each
+/// connection would hold a part of one.
+const BYTES: usize = 8 << 10;

@@ -88,8 +88,9 @@ use crate::timestamp::Timestamp;
 ///   Close frame or HTTP answer that the peer has not read. [`Next::Over`], or the error of a
 ///   connection that failed, comes only after that. The whole end, from the first Close frame on,
 ///   takes [`Config::close_timeout`] at most, whatever the peer does.
-/// - **Fairness.** After 256 messages, or after the same number of KiB, [`Next::Yield`] lets other
-///   connections run, also in the middle of a message.
+/// - **Fairness.** After 256 messages, after about 1 MiB of payload, or after 256 KiB that were
+///   decompressed, [`Next::Yield`] lets other connections run, also in the middle of a message. The
+///   count begins anew with each [`release_memory`](Self::release_memory).
 #[doc(alias = "backpressure")]
 #[derive(Debug)]
 pub struct Driver {
@@ -358,8 +359,7 @@ impl Driver {
 
     /// Releases unused memory. Call it before a wait.
     pub fn release_memory(&mut self) {
-        self.burst = 0;
-        self.connection.release_memory();
+        self.release_memory_to(&mut SpareBuffers::default());
     }
 
     /// Releases unused memory to `spare`, for the next connection of this thread that needs some.
@@ -367,6 +367,12 @@ impl Driver {
     /// does not keep is freed.
     pub fn release_memory_to(&mut self, spare: &mut SpareBuffers) {
         self.burst = 0;
+        self.credit = CREDIT;
+        self.give_memory_back(spare);
+    }
+
+    /// Releases unused memory to `spare`, and goes on.
+    pub(crate) fn give_memory_back(&mut self, spare: &mut SpareBuffers) {
         self.connection.release_memory_to(spare);
     }
 

@@ -43,8 +43,8 @@
 //!
 //! # Fairness
 //!
-//! A call that always finds something to do yields to other tasks after 256 messages, or after the
-//! same number of KiB.
+//! A call that always finds something to do yields to other tasks after 256 messages, after about
+//! 1 MiB of payload, or after 256 KiB that were decompressed.
 
 mod attached;
 mod combinators;
@@ -237,9 +237,13 @@ impl<T: PollTransport> WebSocket<T> {
     /// leaves whole, with the next call of any method that waits. To know, [`feed`](Self::feed) the
     /// message and drop only the future of [`flush`](Self::flush).
     #[doc(alias = "write")]
-    pub async fn send<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+    pub fn send<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        // No async function: it would move the message twice more, as long as sending a small one takes.
         let mut message = Some(message.into());
-        poll_fn(|cx| self.shell.poll_send(Wakers::of(cx), &mut message)).await
+        poll_fn(move |cx| self.shell.poll_send(Wakers::of(cx), &mut message))
     }
 
     /// Queues a message. It leaves before [`recv`](Self::recv) waits, or by [`flush`](Self::flush).
@@ -268,9 +272,13 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// If the future is dropped, the message has not been queued.
     #[doc(alias = "backpressure")]
-    pub async fn feed<'m>(&mut self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+    pub fn feed<'m>(
+        &mut self,
+        message: impl Into<Outgoing<'m>>,
+    ) -> impl Future<Output = Result<(), Error>> {
+        // As in `send`.
         let mut message = Some(message.into());
-        poll_fn(|cx| self.shell.poll_feed(Wakers::of(cx), &mut message)).await
+        poll_fn(move |cx| self.shell.poll_feed(Wakers::of(cx), &mut message))
     }
 
     /// Queues a message if there is room for it, and never waits. It leaves as by
