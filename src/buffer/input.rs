@@ -64,7 +64,8 @@ impl<'a> Input<'a> {
     ///   it and one header.
     /// - After a large message, enough for another one like it.
     ///
-    /// A length that a header announces never reserves more than has arrived so far.
+    /// A length that a header announces reserves no more than has arrived so far, or than the last
+    /// message of this peer needed.
     #[inline]
     pub fn prepare(&mut self, size: usize) {
         self.size = size;

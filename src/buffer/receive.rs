@@ -50,8 +50,8 @@ pub(crate) struct ReceiveBuf {
     /// it: until that is whole, there is nothing to prepare. Said by `prepare`; whatever moves bytes
     /// or changes the room in another way takes it back.
     is_roomy: bool,
-    /// How much another message like the last that was taken needs, if that was a large one; else
-    /// 0.
+    /// How much another message needs like the last one that was taken or kept here, if that was
+    /// large; else 0.
     like_last: u32,
     /// Whether memory was released since. Then there is room for another only when it comes.
     is_long_ago: bool,
@@ -173,14 +173,14 @@ impl ReceiveBuf {
     pub(crate) fn release_to(&mut self, spare: &mut SpareInput) {
         let (held, is_shared) = (self.held(), self.is_shared);
         let allocation = self.allocation as usize;
-        // A peer that has sent such a message before may take its time for another.
-        let is_earned = self.missing() > 0 && allocation / 2 <= self.like_last as usize;
+        self.is_long_ago = true;
         let mut unused = if held == 0 {
             let storage = core::mem::take(&mut self.storage);
-            let Self { received, like_last, .. } = *self;
-            *self = Self { received, like_last, is_long_ago: true, ..Self::new() };
+            let Self { received, expected, expected_len, like_last, is_long_ago, .. } = *self;
+            *self =
+                Self { received, expected, expected_len, like_last, is_long_ago, ..Self::new() };
             storage
-        } else if allocation > MUCH && held <= allocation / MUCH_LESS && !is_earned {
+        } else if allocation > MUCH && held <= allocation / MUCH_LESS {
             self.move_to(BytesMut::with_capacity(held))
         } else {
             return;
@@ -195,11 +195,13 @@ impl ReceiveBuf {
 
     /// Goes on in the memory of `spare`, if that is larger and what is held here is little beside it.
     pub(crate) fn reuse(&mut self, spare: &mut SpareInput) {
+        let earned = self.like_last as usize;
         let needed = match self.missing() {
-            0 => self.like_last as usize,
+            0 => earned,
             missing => self.held().saturating_add(missing).saturating_add(MOST_BEFORE),
         };
-        let spare = spare.room_for(needed);
+        // An announcement alone is none.
+        let spare = spare.room_for(if needed <= earned + MOST_BEFORE { needed } else { 0 });
         let room = spare.capacity();
         if self.storage.capacity() == 0 && room > 0 {
             self.storage = core::mem::take(spare);
@@ -318,7 +320,19 @@ impl ReceiveBuf {
     /// Returns the positions of all that was kept, and keeps nothing of it from now on.
     #[inline]
     pub(crate) fn take_kept(&mut self) -> Range<usize> {
+        self.note_message(self.kept.len());
         core::mem::take(&mut self.kept)
+    }
+
+    /// Notes how long the last message was.
+    #[inline]
+    fn note_message(&mut self, len: usize) {
+        self.like_last = match len {
+            0..LARGE => 0,
+            len => u32::try_from(len + MOST_BEFORE)
+                .map_or(LIKE_LAST_AT_MOST, |len| len.min(LIKE_LAST_AT_MOST)),
+        };
+        self.is_long_ago = false;
     }
 
     /// Consumes everything, and keeps nothing.
@@ -333,12 +347,7 @@ impl ReceiveBuf {
     pub(crate) fn take(&mut self, range: Range<usize>) -> Bytes {
         let end = range.end;
         let len = self.range(range.clone()).len();
-        self.like_last = match len {
-            0..LARGE => 0,
-            len => u32::try_from(len + MOST_BEFORE)
-                .map_or(LIKE_LAST_AT_MOST, |len| len.min(LIKE_LAST_AT_MOST)),
-        };
-        self.is_long_ago = false;
+        self.note_message(len);
         let is_apart = self.kept.is_empty() && end <= self.cursor;
         if len < COPY_BELOW || len < self.allocation as usize / MOST_PINNED || !is_apart {
             return Bytes::copy_from_slice(self.range(range));

@@ -6,11 +6,12 @@ use bytes::BytesMut;
 
 use super::TransmitBuf;
 
-/// Unused memory, kept for the next connection that needs it: a buffer for input and one for output.
+/// Unused memory, kept for the next connection that needs it: a buffer for input and one for output,
+/// and what the last large message lay in.
 ///
 /// A connection that waits holds no buffers. Where many connections take turns, each would allocate
 /// its buffers at the beginning of a turn and free them at the end. With spare buffers for each thread,
-/// they take turns with the same two buffers:
+/// they take turns with the same ones:
 ///
 /// ```
 /// use sanswire::{Config, Connection, SpareBuffers};
@@ -27,8 +28,8 @@ use super::TransmitBuf;
 /// }
 /// ```
 ///
-/// It starts empty, and never holds more than 1.3 MiB: 128 KiB for each of the buffers, 1 MiB for
-/// large messages once one was received, and a few KiB of bookkeeping. A connection that needs more
+/// It starts empty, and never holds more than 1.3 MiB: 128 KiB for each of the two, 1 MiB for a large
+/// message once one was received, and a few KiB of bookkeeping. A connection that needs more
 /// allocates it and frees it.
 ///
 /// No connection sees what another one has received or sent. Only memory that counts as

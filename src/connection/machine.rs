@@ -246,7 +246,8 @@ impl Connection {
     }
 
     /// Releases unused memory, as [`release_memory`](Self::release_memory). If a buffer is larger
-    /// than the one in `spare`, and not too large, `spare` gets it, and it is not freed.
+    /// than the one in `spare`, or had room for a large message, and is not too large, `spare` gets it,
+    /// and it is not freed.
     pub fn release_memory_to(&mut self, spare: &mut SpareBuffers) {
         self.receiver.release_to(spare);
         self.endpoint.release_memory_to(spare);

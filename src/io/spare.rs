@@ -1,4 +1,4 @@
-//! The unused buffers of each thread: connections of one thread take turns with the same two. The
+//! The unused buffers of each thread: connections of one thread take turns with the same ones. The
 //! only global state of the crate; knows no transport.
 
 use alloc::boxed::Box;

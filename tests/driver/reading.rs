@@ -224,13 +224,32 @@ fn a_large_message_is_done_in_one_turn_and_answered_in_it() {
 }
 
 #[test]
-fn others_get_a_turn_within_a_large_message() {
-    let mut hand = Hand::open(Role::Server, &Config::default());
-    let message = hand.by_peer(BINARY, &vec![7; 12 << 20]);
-    let told = read_all(&mut hand, &message);
-    let turns = told.iter().filter(|told| **told == Told::Yield).count();
-    assert_eq!(told.len() - turns, 1);
-    assert!((5..=9).contains(&turns), "{turns}");
+fn others_get_a_turn_within_a_large_message_however_it_arrives() {
+    for (opcode, size) in [BINARY, TEXT]
+        .into_iter()
+        .flat_map(|opcode| [1_000, 4_000, 9_000, usize::MAX].map(|size| (opcode, size)))
+    {
+        let mut hand = Hand::open(Role::Server, &Config::default());
+        let message = hand.by_peer(opcode, &vec![b'x'; 12 << 20]);
+        let told: Vec<_> =
+            message.chunks(size).flat_map(|part| read_all(&mut hand, part)).collect();
+        let turns = told.iter().filter(|told| **told == Told::Yield).count();
+        assert_eq!(told.len() - turns, 1);
+        assert!((5..=9).contains(&turns), "{turns}, reads of {size}");
+    }
+}
+
+#[test]
+fn messages_of_some_length_take_as_much_of_a_turn_as_one() {
+    for len in [10_000, 60_000, 70_000] {
+        let mut hand = Hand::open(Role::Server, &Config::default());
+        let count = (12 << 20) / len;
+        let messages = hand.by_peer(BINARY, &vec![7; len]).repeat(count);
+        let told = read_all(&mut hand, &messages);
+        let turns = told.iter().filter(|told| **told == Told::Yield).count();
+        assert_eq!(told.len() - turns, count);
+        assert!((10..=22).contains(&turns), "{turns} of {len}");
+    }
 }
 
 #[test]

@@ -59,7 +59,7 @@ impl Driver {
             // A failure is found again below.
             && let Ok(Some(short)) = self.connection.poll_short()
         {
-            self.credit -= 1;
+            self.credit -= EVENT + 2 * short.payload.len().cast_signed();
             self.answers = Answers::Maybe;
             let (event, commands) = self.connection.lend_short(short);
             return Ok(Next::Event(event, commands));
@@ -149,7 +149,7 @@ impl Driver {
                 return Found::Yield;
             }
             Ok(Some(ready)) => {
-                self.credit -= 1;
+                self.credit -= EVENT;
                 // What is sent upon room in the output answers nothing.
                 let is_answered = has_room && !matches!(ready, Ready::Writable(_));
                 self.answers = if is_answered { Answers::Maybe } else { Answers::None };
@@ -169,11 +169,9 @@ impl Driver {
 
     /// Asks the connection what is next, as far as there is credit for the work.
     fn poll_connection(&mut self) -> Result<Option<Ready>, ConnectionError> {
-        let given = usize::try_from(self.credit).unwrap_or_default().max(1) * BYTES;
-        let mut budget = given;
+        let mut budget = usize::try_from(self.credit).unwrap_or_default();
         let polled = self.connection.poll_ready(&mut budget);
-        let spent = i32::try_from(given.saturating_sub(budget) / BYTES).unwrap_or(i32::MAX);
-        self.credit = self.credit.saturating_sub(spent);
+        self.credit = isize::try_from(budget).unwrap_or(isize::MAX);
         polled
     }
 
@@ -261,10 +259,10 @@ impl Driver {
     }
 }
 
-/// How much is done before others get a turn: so many messages, or times so many [`BYTES`].
-pub(super) const CREDIT: i32 = 256;
+/// How much is done before others get a turn, in bytes: each one of payload counts when it is
+/// unmasked, and again when it is delivered. So a message of 1 MiB is done in one turn: otherwise
+/// each connection would hold a part of one.
+pub(super) const CREDIT: isize = 256 * EVENT;
 
-/// How many bytes of payload cost as much as a message. A message of 1 MiB, which costs its length
-/// when it is unmasked and again when it is delivered, is done in one turn: otherwise each
-/// connection would hold a part of one.
-const BYTES: usize = 8 << 10;
+/// What an event costs besides.
+const EVENT: isize = 8 << 10;

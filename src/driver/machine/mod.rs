@@ -88,7 +88,7 @@ use crate::timestamp::Timestamp;
 ///   Close frame or HTTP answer that the peer has not read. [`Next::Over`], or the error of a
 ///   connection that failed, comes only after that. The whole end, from the first Close frame on,
 ///   takes [`Config::close_timeout`] at most, whatever the peer does.
-/// - **Fairness.** After 256 messages, after about 1 MiB of payload, or after 256 KiB that were
+/// - **Fairness.** After 256 messages, after 1 to 2 MiB of payload, or after 256 KiB that were
 ///   decompressed, [`Next::Yield`] lets other connections run, also in the middle of a message. The
 ///   count begins anew with each [`release_memory`](Self::release_memory).
 #[doc(alias = "backpressure")]
@@ -101,7 +101,7 @@ pub struct Driver {
     connection: Connection,
     ending: Option<Box<Ending>>,
     /// How much may be done before others get a turn: messages, and KiB that are processed.
-    credit: i32,
+    credit: isize,
     reads: Reads,
     /// How many reads there were since one told the time and nobody waited.
     burst: u8,

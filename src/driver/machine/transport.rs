@@ -131,7 +131,7 @@ impl Driver {
             if self.opening.is_some() || self.ending.is_some() || self.connection.has_closed() {
                 // What an open connection makes of it costs more, and is counted there. Behind a
                 // Close frame nothing is made of it.
-                let spent = i32::try_from(len >> 10).unwrap_or(i32::MAX);
+                let spent = isize::try_from(len.saturating_mul(8)).unwrap_or(isize::MAX);
                 self.credit = self.credit.saturating_sub(spent);
             }
             if let Some(ending) = &mut self.ending {

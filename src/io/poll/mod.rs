@@ -43,8 +43,8 @@
 //!
 //! # Fairness
 //!
-//! A call that always finds something to do yields to other tasks after 256 messages, after about
-//! 1 MiB of payload, or after 256 KiB that were decompressed.
+//! A call that always finds something to do yields to other tasks after 256 messages, after 1 to
+//! 2 MiB of payload, or after 256 KiB that were decompressed.
 
 mod attached;
 mod combinators;
