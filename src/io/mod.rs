@@ -32,11 +32,11 @@
 //!
 //! # Memory
 //!
-//! An asynchronous WebSocket that waits holds no buffers; one that waits within a message, at most
-//! eight times what has come of it. For the next one that has something to do, each thread keeps the
-//! unused buffers of its sockets until it ends: one for input and one for output, 264 KiB together at
-//! most, and one of up to 1 MiB once a large message has come. No socket sees the bytes of another
-//! one in them.
+//! An asynchronous WebSocket that waits holds no buffers; one that waits within a message, 32 KiB at
+//! most, or eight times what has come of it. For the next one that has something to do, each thread
+//! keeps the unused buffers of its sockets until it ends: one for input and one for output, 264 KiB
+//! together at most, and one of up to 1 MiB once a large message has come. No socket sees the bytes of
+//! another one in them.
 //!
 //! A blocking WebSocket keeps its buffers while a read blocks: 16 KiB for input, or 72 KiB after
 //! much came at once, and up to 128 KiB for output.

@@ -263,6 +263,48 @@ fn an_idle_connection_holds_nothing_and_spare_buffers_hold_little() {
     }
 }
 
+#[test]
+fn turns_do_not_end_within_messages() {
+    for len in [60_000, 70_000, 300_000, 1 << 20] {
+        let bytes = from(Role::Client, &frame(FIN | BINARY, &vec![7; len]));
+        let mut spare = SpareBuffers::default();
+        let mut drivers: Vec<_> = (0..10).map(|_| (driver(Role::Server), &bytes[..])).collect();
+        turn(&mut drivers[0].0, &bytes, true, &mut spare);
+        turn(&mut drivers[0].0, &bytes, true, &mut spare);
+        let mut messages = 0;
+        let heap = heap_of(|| {
+            while messages < 300 {
+                // Something is to be read all the time.
+                for (driver, left) in &mut drivers {
+                    driver.reuse_memory(&mut spare);
+                    loop {
+                        match driver.poll_event().unwrap() {
+                            Next::Event(event, _) => {
+                                drop(event.into_message());
+                                messages += 1;
+                            }
+                            Next::Wait => {
+                                *left = &left[read(driver, left)..];
+                                if left.is_empty() {
+                                    *left = &bytes;
+                                }
+                            }
+                            Next::Yield => break,
+                            next @ (Next::Over | Next::Request(_) | Next::Response(_)) => {
+                                panic!("{next:?}")
+                            }
+                        }
+                    }
+                    driver.release_memory_to(&mut spare);
+                }
+            }
+        });
+        // One at a time has memory, and the first message grows.
+        let most = 3 * signed(len) + (256 << 10);
+        assert!(heap.peak <= most, "{len}: {heap:?}");
+    }
+}
+
 /// Whatever was large once, or has many pieces.
 #[test]
 fn spare_buffers_hold_little_whatever_was_sent() {

@@ -169,9 +169,11 @@ impl Driver {
 
     /// Asks the connection what is next, as far as there is credit for the work.
     fn poll_connection(&mut self) -> Result<Option<Ready>, ConnectionError> {
-        let mut budget = usize::try_from(self.credit).unwrap_or_default();
+        let given = self.credit.max(AT_LEAST);
+        let mut budget = usize::try_from(given).unwrap_or_default();
         let polled = self.connection.poll_ready(&mut budget);
-        self.credit = isize::try_from(budget).unwrap_or(isize::MAX);
+        let spent = given.saturating_sub_unsigned(budget);
+        self.credit = self.credit.saturating_sub(spent);
         polled
     }
 
@@ -260,9 +262,12 @@ impl Driver {
 }
 
 /// How much is done before others get a turn, in bytes: each one of payload counts when it is
-/// unmasked, and again when it is delivered. So a message of 1 MiB is done in one turn: otherwise
-/// each connection would hold a part of one.
+/// unmasked, and again when it is delivered.
 pub(super) const CREDIT: isize = 256 * EVENT;
+
+/// How much may be done of a message, whatever was done before: if turns ended in the middle of
+/// messages, each connection would hold a part of one.
+const AT_LEAST: isize = 1 << 20;
 
 /// What an event costs besides.
 const EVENT: isize = 8 << 10;
