@@ -181,6 +181,15 @@ fn a_header_that_comes_alone_is_remembered() {
         let heap = heap_of(|| apart(at));
         assert!(heap.bytes < 500, "{at}: {heap:?}");
     }
+    // Without spare memory, there is room for all of it at once.
+    let mut other = self::driver(Role::Server);
+    let mut apart = || {
+        turn(&mut other, &bytes[..14], false, &mut SpareBuffers::default());
+        turn(&mut other, &bytes[14..], false, &mut SpareBuffers::default());
+    };
+    apart();
+    let heap = heap_of(apart);
+    assert!(heap.bytes < (1 << 20) + (100 << 10), "{heap:?}");
 }
 
 #[test]
