@@ -69,13 +69,13 @@ impl SpareInput {
         }
     }
 
-    /// Keeps memory, or frees it if it is too large, or smaller than what is here.
+    /// Keeps memory, or frees it if it is too large, or of the usual size and smaller than what is
+    /// here.
     pub(super) fn keep(&mut self, memory: BytesMut) {
-        if memory.capacity() > KEEP_AT_MOST {
-            if memory.capacity() <= KEEP_LARGE_AT_MOST {
-                self.large = memory;
-            }
-        } else if memory.capacity() >= self.usual.capacity() {
+        let room = memory.capacity();
+        if room > KEEP_AT_MOST && room <= KEEP_LARGE_AT_MOST {
+            self.large = memory;
+        } else if room <= KEEP_AT_MOST && room >= self.usual.capacity() {
             self.usual = memory;
         }
     }

@@ -88,9 +88,9 @@ use crate::timestamp::Timestamp;
 ///   Close frame or HTTP answer that the peer has not read. [`Next::Over`], or the error of a
 ///   connection that failed, comes only after that. The whole end, from the first Close frame on,
 ///   takes [`Config::close_timeout`] at most, whatever the peer does.
-/// - **Fairness.** After 256 messages, after 1 to 2 MiB of payload, or after 256 KiB that were
-///   decompressed, [`Next::Yield`] lets other connections run, also in the middle of a message. The
-///   count begins anew with each [`release_memory`](Self::release_memory).
+/// - **Fairness.** After 256 messages, after 1 to 2 MiB of payload, or after about 256 KiB that were
+///   decompressed, [`Next::Yield`] lets other connections run, also in the middle of a message that
+///   is larger. The count begins anew with each [`release_memory`](Self::release_memory).
 #[doc(alias = "backpressure")]
 #[derive(Debug)]
 pub struct Driver {
@@ -371,7 +371,7 @@ impl Driver {
         self.give_memory_back(spare);
     }
 
-    /// Releases unused memory to `spare`, and goes on.
+    /// Releases unused memory to `spare` without a wait: the turn goes on.
     pub(crate) fn give_memory_back(&mut self, spare: &mut SpareBuffers) {
         self.connection.release_memory_to(spare);
     }

@@ -129,8 +129,8 @@ impl Driver {
         } else {
             self.reads.note(len);
             if self.opening.is_some() || self.ending.is_some() || self.connection.has_closed() {
-                // What an open connection makes of it costs more, and is counted there. Behind a
-                // Close frame nothing is made of it.
+                // What an open connection makes of its input is counted there. Here it is the read
+                // that takes time: 256 KiB are a turn.
                 let spent = isize::try_from(len.saturating_mul(8)).unwrap_or(isize::MAX);
                 self.credit = self.credit.saturating_sub(spent);
             }

@@ -44,7 +44,7 @@
 //! # Fairness
 //!
 //! A call that always finds something to do yields to other tasks after 256 messages, after 1 to
-//! 2 MiB of payload, or after 256 KiB that were decompressed.
+//! 2 MiB of payload, or after about 256 KiB that were decompressed.
 
 mod attached;
 mod combinators;
@@ -241,7 +241,7 @@ impl<T: PollTransport> WebSocket<T> {
         &mut self,
         message: impl Into<Outgoing<'m>>,
     ) -> impl Future<Output = Result<(), Error>> {
-        // No async function: it would move the message twice more, as long as sending a small one takes.
+        // An async function would move the message twice more: 7 ns of the 32 that one of 16 bytes took.
         let mut message = Some(message.into());
         poll_fn(move |cx| self.shell.poll_send(Wakers::of(cx), &mut message))
     }
