@@ -143,7 +143,7 @@ fn a_server_that_does_not_answer_is_given_up_at_the_deadline() {
     listener.listen(0).unwrap();
     let address = listener.local_addr().unwrap().as_socket().unwrap();
     let mut waiting = Vec::new();
-    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(100)) {
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_secs(1)) {
         waiting.push(stream);
     }
     for (adapter, talk) in ALL {
