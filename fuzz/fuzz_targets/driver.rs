@@ -62,6 +62,8 @@ struct Run<'a> {
     has_closed: bool,
     has_broken: bool,
     is_shut: bool,
+    /// Whether nothing but what the peer sent may have ended it.
+    is_undisturbed: bool,
     end: Option<Option<DriverError>>,
 }
 
@@ -79,6 +81,7 @@ impl<'a> Run<'a> {
             has_closed: false,
             has_broken: false,
             is_shut: false,
+            is_undisturbed: true,
             end: None,
         }
     }
@@ -96,26 +99,32 @@ impl<'a> Run<'a> {
             16 => _ = self.driver.commands().send(vec![size; len * 5]),
             17 => _ = self.driver.commands().ping(&vec![size; len]),
             18 => self.echoes = size % 2 == 0,
-            19 => match size % 16 {
-                0 => self.stream = b"",
-                1 => self.driver.handle_read_error(),
-                2 => {
-                    self.has_broken = true;
-                    self.driver.handle_write_error();
-                }
-                3 => _ = self.driver.reject(&Response::new(u16::from(size) * 2)),
-                4 => _ = self.driver.shut_down(1001, "bye"),
-                5 => _ = self.driver.commands().close(1000, "done"),
-                6 => self.driver.handle_written(0),
-                7 => self.driver.handle_read(0, self.now),
-                _ => {}
-            },
+            19 => self.disturb(size),
             20 => self.driver.release_memory(),
             21 => _ = self.driver.commands().send("text"),
             22 => self.driver.handle_timeout(self.now),
             _ => self.answers = true,
         }
         self.check();
+    }
+
+    /// Does what may end it before the peer does.
+    fn disturb(&mut self, size: u8) {
+        self.is_undisturbed &= matches!(size % 16, 6 | 8..);
+        match size % 16 {
+            0 => self.stream = b"",
+            1 => self.driver.handle_read_error(),
+            2 => {
+                self.has_broken = true;
+                self.driver.handle_write_error();
+            }
+            3 => _ = self.driver.reject(&Response::new(u16::from(size) * 2)),
+            4 => _ = self.driver.shut_down(1001, "bye"),
+            5 => _ = self.driver.commands().close(1000, "done"),
+            6 => self.driver.handle_written(0),
+            7 => self.driver.handle_read(0, self.now),
+            _ => {}
+        }
     }
 
     /// Takes up to `most` events; returns whether there may be more.
@@ -176,6 +185,7 @@ impl<'a> Run<'a> {
         let Some(request) = &self.request else { return };
         let mut acceptance = Acceptance::new();
         if is_bad {
+            self.is_undisturbed = false;
             acceptance = acceptance.subprotocol("not-offered");
         }
         let _ = self.driver.accept(request, &acceptance);
@@ -221,6 +231,7 @@ impl<'a> Run<'a> {
     fn pass(&mut self, span: Duration) {
         self.now += span;
         if self.driver.poll_timeout().is_some_and(|at| at <= self.now.into()) {
+            self.is_undisturbed = false;
             self.driver.handle_timeout(self.now);
         }
     }
@@ -274,7 +285,8 @@ impl<'a> Run<'a> {
         panic!("it does not end");
     }
 
-    /// What was delivered is the beginning of what a connection delivers.
+    /// What was delivered is what a connection delivers, or the beginning of it if something else may
+    /// have ended the driver.
     fn agree_with_connection(&self, config: &Config, frames: &[u8]) {
         let mut connection = Connection::server(config);
         connection.input().extend_from_slice(frames);
@@ -283,6 +295,7 @@ impl<'a> Run<'a> {
             got.extend(event.into_message());
         }
         assert!(got.starts_with(&self.got), "{:?} of {got:?}", self.got);
+        assert!(!self.is_undisturbed || got == self.got, "{:?} of {got:?}", self.got);
     }
 
     fn check_output(&self) {

@@ -347,7 +347,10 @@ mod tests {
 
         #[test]
         fn a_small_frame_is_header_key_and_payload_where_there_is_room(
-            payload in proptest::collection::vec(any::<u8>(), 0..131),
+            payload in prop_oneof![
+                9 => proptest::collection::vec(any::<u8>(), 1..131),
+                1 => Just(Vec::new()),
+            ],
             header in any::<[u8; 2]>(),
             key in any::<[u8; 4]>(),
             before in proptest::collection::vec(any::<u8>(), 0..9),

@@ -468,6 +468,20 @@ fn a_sender_that_is_stuck_is_told_that_the_peer_is_gone() {
 }
 
 #[test]
+fn a_sender_is_told_what_is_discarded_when_the_peer_closes() {
+    let config =
+        Config::default().fragment_size(NonZeroUsize::new(1000)).close_timeout(millis(100));
+    let ((sender, mut receiver), mut peer) = half(&config);
+    // More than the system takes.
+    sender.feed(vec![7; 32 << 20]).unwrap();
+    peer.write_all(&masked(0x88, &1000_u16.to_be_bytes())).unwrap();
+    assert_eq!(within_limits(move || receiver.recv()).unwrap(), None);
+    let discarded = sender.flush();
+    assert!(matches!(discarded, Err(Error::Discarded(_))), "{discarded:?}");
+    drop(peer);
+}
+
+#[test]
 fn a_sender_that_waits_for_room_is_told_that_the_other_half_closes() {
     let config = Config::default().close_timeout(None).write_timeout(None).ping_interval(None);
     let ((sender, mut receiver), peer) = half(&config);

@@ -2,17 +2,27 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
+use std::future::ready;
 use std::net::SocketAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
+use http_body_util::Empty;
+use hyper::client::conn::http2;
+use hyper_util::rt::{TokioExecutor, TokioIo};
 use rand::RngExt;
 use rand::seq::IndexedRandom as _;
+use sanswire::delivery::Limits;
 use sanswire::extension::DeflateConfig;
 use sanswire::handshake::{ClientRequest, HandshakeError};
-use sanswire::io::Connector;
+use sanswire::io::hyper::connect_http2;
+use sanswire::io::poll::{self, PollTransport};
 use sanswire::io::tls::ClientTls;
+use sanswire::io::tokio::reconnecting::{Client, ClientEvent, Options};
 use sanswire::io::tokio::{NetStream, WebSocket};
+use sanswire::io::{Connector, blocking, futures_io};
+use sanswire::reconnect::Policy;
 use sanswire::{CloseCode, Config, Error, Message};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -27,6 +37,7 @@ type Socket = WebSocket<NetStream>;
 pub(crate) struct Place {
     plain: SocketAddr,
     tls: SocketAddr,
+    axum: SocketAddr,
     connector: Connector,
 }
 
@@ -53,6 +64,16 @@ enum Kind {
     Parts,
     /// The same by a server that splits its socket.
     Split,
+    /// The same by a server of axum, over HTTP/1.1.
+    Axum,
+    /// The same over HTTP/2.
+    Http2,
+    /// The same through the blocking adapter.
+    Blocking,
+    /// The same through the adapter of futures-io.
+    FuturesIo,
+    /// The same with delivery, while the server breaks the connection now and then.
+    Delivered,
     /// Listens to what is sent to all.
     Ticks,
     /// Says nothing for a while.
@@ -71,12 +92,11 @@ enum Kind {
 
 impl Place {
     pub(crate) fn new(
-        plain: SocketAddr,
-        tls: SocketAddr,
+        [plain, tls, axum]: [SocketAddr; 3],
         certificate: &str,
     ) -> Result<Self, Error> {
         let trusted = ClientTls::new().root_certificates(certificate.as_bytes())?;
-        Ok(Self { plain, tls, connector: Connector::new().tls(trusted) })
+        Ok(Self { plain, tls, axum, connector: Connector::new().tls(trusted) })
     }
 
     async fn connect(&self, path: &str) -> Result<Socket, Error> {
@@ -90,6 +110,17 @@ impl Place {
             request = request.deflate(&DeflateConfig::default());
         }
         WebSocket::connect_via(&self.connector, &request, &Config::default()).await
+    }
+
+    /// Connects to the server of axum, over HTTP/2.
+    async fn connect_http2(&self) -> Result<Socket, Fault> {
+        let stream = TokioIo::new(TcpStream::connect(self.axum).await?);
+        let builder = http2::Builder::new(TokioExecutor::new());
+        let (mut sender, connection) = builder.handshake::<_, Empty<Bytes>>(stream).await?;
+        tokio::spawn(connection);
+        let request = ClientRequest::new(&self.axum.to_string(), "/echo")?;
+        let send = |request| sender.send_request(request);
+        Ok(connect_http2(&request, &Config::default(), send).await?)
     }
 }
 
@@ -139,9 +170,23 @@ impl Crowd {
 
     async fn be(&self, kind: Kind) -> Result<(), Fault> {
         match kind {
-            Kind::Echo => self.talk("/echo").await,
-            Kind::Parts => self.talk("/parts").await,
-            Kind::Split => self.talk("/split").await,
+            Kind::Echo => self.talk(self.place.connect("/echo").await?).await,
+            Kind::Parts => self.talk(self.place.connect("/parts").await?).await,
+            Kind::Split => self.talk(self.place.connect("/split").await?).await,
+            Kind::Axum => {
+                let url = format!("ws://{}/echo", self.place.axum);
+                self.talk(WebSocket::connect(&url).await?).await
+            }
+            Kind::Http2 => self.talk(self.place.connect_http2().await?).await,
+            Kind::Blocking => {
+                let crowd = self.clone();
+                tokio::task::spawn_blocking(move || crowd.block()).await?
+            }
+            Kind::FuturesIo => {
+                let url = format!("ws://{}/split", self.place.plain);
+                self.talk(futures_io::WebSocket::connect(&url).await?).await
+            }
+            Kind::Delivered => self.deliver().await,
             Kind::Ticks => {
                 let mut socket = self.place.connect("/ticks").await?;
                 for _ in 0..20 {
@@ -197,25 +242,73 @@ impl Crowd {
     }
 
     /// Has messages of many sizes sent back.
-    async fn talk(&self, path: &str) -> Result<(), Fault> {
-        let mut socket = self.place.connect(path).await?;
+    async fn talk<T: PollTransport>(&self, mut socket: poll::WebSocket<T>) -> Result<(), Fault> {
         let count = rand::rng().random_range(1..20);
         for _ in 0..count {
-            let len = 1 << rand::rng().random_range(0..17);
-            let message = match rand::rng().random() {
-                true => Message::text("words ".repeat(len / 6)),
-                false => Message::binary(vec![7; len]),
-            };
+            let message = any_message();
             let begun = Instant::now();
             socket.send(&message).await?;
             let back = socket.recv().await?.ok_or("closed")?;
-            let took = begun.elapsed();
-            (back == message).then_some(()).ok_or("another message came back")?;
-            self.note_round_trip(took);
+            self.note_back(begun, &message, &back)?;
             let pause = rand::rng().random_range(0..50);
             sleep(Duration::from_millis(pause)).await;
         }
         close(socket).await
+    }
+
+    /// The same, in a thread that waits.
+    fn block(&self) -> Result<(), Fault> {
+        let mut socket = blocking::WebSocket::connect(&format!("ws://{}/echo", self.place.plain))?;
+        for _ in 0..rand::rng().random_range(1..20) {
+            let message = any_message();
+            let begun = Instant::now();
+            socket.send(&message)?;
+            let back = socket.recv()?.ok_or("closed")?;
+            self.note_back(begun, &message, &back)?;
+        }
+        socket.close(CloseCode::NORMAL, "")?;
+        Ok(socket.closed().ok_or("not closed")?.check()?)
+    }
+
+    fn note_back(&self, begun: Instant, sent: &Message, back: &Message) -> Result<(), Fault> {
+        let took = begun.elapsed();
+        (back == sent).then_some(()).ok_or("another message came back")?;
+        self.note_round_trip(took);
+        Ok(())
+    }
+
+    /// Has numbered messages sent back, once and in order, over connections that break.
+    async fn deliver(&self) -> Result<(), Fault> {
+        let url = format!("ws://{}/sessions", self.place.plain);
+        let policy = Policy::default().initial_delay(SOON).max_delay(10 * SOON);
+        let options = Options::default().policy(policy).delivery(Limits::default());
+        let mut client = Client::new(options, move |_| {
+            ready(ClientRequest::from_url(&url).map_err(Into::into))
+        })?;
+        let handle = client.handle();
+        let count = rand::rng().random_range(20_u32..60);
+        let sending = async {
+            for number in 0..count {
+                handle.send(number.to_string()).await?;
+                sleep(SOON).await;
+            }
+            Ok::<_, Fault>(())
+        };
+        let receiving = async {
+            let mut numbers = 0..count;
+            while let Some(event) = client.next().await {
+                let Some(message) = message_of(event)? else { continue };
+                let next = numbers.next().map(|number| number.to_string().into());
+                (next == Some(message)).then_some(()).ok_or("not once and in order")?;
+                self.seen().messages += 1;
+                if numbers.is_empty() {
+                    client.stop();
+                }
+            }
+            Ok(numbers.is_empty().then_some(()).ok_or("it ended before all came back")?)
+        };
+        tokio::try_join!(sending, receiving)?;
+        Ok(())
     }
 
     /// Opens a WebSocket whose bytes are written by hand.
@@ -267,8 +360,32 @@ impl Crowd {
     }
 }
 
+/// Returns the message, if it is one. No session ends here before its client.
+fn message_of(event: ClientEvent) -> Result<Option<Message>, Fault> {
+    match event {
+        ClientEvent::Message(message) => Ok(Some(message)),
+        ClientEvent::Forgot | ClientEvent::GaveUp(_) | ClientEvent::PeerForgot(_) => {
+            Err(format!("{event:?}").into())
+        }
+        ClientEvent::Connecting { .. }
+        | ClientEvent::Disconnected { .. }
+        | ClientEvent::Open
+        | ClientEvent::Resumed
+        | ClientEvent::Started
+        | _ => Ok(None),
+    }
+}
+
+fn any_message() -> Message {
+    let len = 1 << rand::rng().random_range(0..17);
+    match rand::rng().random() {
+        true => Message::text("words ".repeat(len / 6)),
+        false => Message::binary(vec![7; len]),
+    }
+}
+
 /// Closes, and sees to it that the server agrees.
-async fn close(mut socket: Socket) -> Result<(), Fault> {
+async fn close<T: PollTransport>(mut socket: poll::WebSocket<T>) -> Result<(), Fault> {
     socket.close(CloseCode::NORMAL, "").await?;
     Ok(socket.closed().ok_or("not closed")?.check()?)
 }
@@ -283,7 +400,7 @@ async fn rest(mut socket: TcpStream) -> Result<Vec<u8>, Fault> {
 }
 
 /// One of them is chosen for each client.
-const KINDS: [Kind; 17] = [
+const KINDS: [Kind; 22] = [
     Kind::Echo,
     Kind::Echo,
     Kind::Echo,
@@ -293,6 +410,11 @@ const KINDS: [Kind; 17] = [
     Kind::Split,
     Kind::Split,
     Kind::Split,
+    Kind::Axum,
+    Kind::Http2,
+    Kind::Blocking,
+    Kind::FuturesIo,
+    Kind::Delivered,
     Kind::Ticks,
     Kind::Idle,
     Kind::Gone,
@@ -302,6 +424,9 @@ const KINDS: [Kind; 17] = [
     Kind::Slow,
     Kind::Deaf,
 ];
+
+/// How soon a client sends the next message, and comes back at the earliest.
+const SOON: Duration = Duration::from_millis(20);
 
 /// How long a client may take, on a busy machine.
 const LIMIT: Duration = Duration::from_secs(60);

@@ -103,10 +103,10 @@ impl Server {
             .spawn()?;
         let mut lines = BufReader::new(process.stdout.take().ok_or("no output")?).lines();
         let mut next = || lines.next().unwrap_or(Ok(String::new()));
-        let (plain, tls) = (next()?.parse()?, next()?.parse()?);
+        let addresses = [next()?.parse()?, next()?.parse()?, next()?.parse()?];
         fs::remove_dir_all(directory)?;
         let [certificate, _] = pems;
-        Ok(Self { process, place: Place::new(plain, tls, &certificate)? })
+        Ok(Self { process, place: Place::new(addresses, &certificate)? })
     }
 }
 

@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs;
 use std::time::Duration;
 
+use crate::SAMPLE;
 use crate::clients::Crowd;
 
 pub(crate) struct Samples {
@@ -34,7 +35,8 @@ impl Samples {
         let kilobytes: f64 = line.trim().trim_end_matches(" kB").parse()?;
         let descriptors = fs::read_dir(format!("/proc/{}/fd", self.process))?.count();
         let round_trips = crowd.take_round_trips();
-        let median = round_trips.get(round_trips.len() / 2).copied().unwrap_or_default();
+        // Nothing came back: it took longer than that.
+        let median = round_trips.get(round_trips.len() / 2).copied().unwrap_or(SAMPLE);
         let sample = Sample {
             seconds: at.as_secs_f64(),
             memory: kilobytes / 1024.0,
@@ -63,16 +65,17 @@ impl Samples {
             values.sort_unstable_by(f64::total_cmp);
             values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
         };
-        let grows = |(name, of, slack): (&str, Value, f64)| {
+        let grows = |(name, of, times, slack): (&str, Value, f64, f64)| {
             let (before, after) = (median(1, of), median(3, of));
-            let is_sound = after <= before * SLACK + slack;
+            let is_sound = after <= before * times + slack;
             (!is_sound).then(|| format!("{name} has grown from {before:.1} to {after:.1}"))
         };
-        let judged: [(&str, Value, f64); JUDGED] = [
-            ("memory of the server, in MiB,", |sample| sample.memory, 2.0),
-            ("the number of descriptors", |sample| sample.descriptors, 20.0),
+        let judged: [(&str, Value, f64, f64); JUDGED] = [
+            // Allocators need some minutes until they have what they keep.
+            ("memory of the server, in MiB,", |sample| sample.memory, 1.2, 2.0),
+            ("the number of descriptors", |sample| sample.descriptors, 1.2, 20.0),
             // A machine may be busier later on.
-            ("the latency, in ms,", |sample| sample.latency, 20.0),
+            ("the latency, in ms,", |sample| sample.latency, 3.0, 2.0),
         ];
         judged.into_iter().filter_map(grows).collect()
     }
@@ -87,9 +90,6 @@ impl fmt::Display for Sample {
         )
     }
 }
-
-/// What is no growth: allocators need some minutes until they have what they keep.
-const SLACK: f64 = 1.2;
 
 /// One of the values of a sample.
 pub(crate) type Value = fn(&Sample) -> f64;
