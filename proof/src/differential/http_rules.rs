@@ -54,7 +54,8 @@ impl Difference {
             if !is_empty && !is_interim {
                 let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
                 let is_http = words.next().is_some_and(|word| word.starts_with(b"HTTP/1."));
-                is_interim = is_http && words.next() == Some(b"103");
+                let status = words.next().unwrap_or_default();
+                is_interim = is_http && matches!(status, [b'1', _, _]) && status != b"101";
                 if !is_interim {
                     break;
                 }
