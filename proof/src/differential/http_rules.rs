@@ -60,7 +60,8 @@ impl Difference {
                     break;
                 }
             }
-            is_interim &= !is_empty;
+            // A line of white space alone is a fold.
+            is_interim &= !matches!(line, b"\r\n" | b"\n");
             rest = behind;
         }
         rest
