@@ -28,9 +28,12 @@ impl Difference {
         matches!((&self.ours, &self.theirs), (Outcome::Malformed, Outcome::Parsed(_)))
     }
 
-    /// This crate takes what they take for malformed.
+    /// This crate takes for HTTP what they take for malformed.
     fn is_lenient(&self) -> bool {
-        matches!((&self.ours, &self.theirs), (Outcome::Parsed(_), Outcome::Malformed))
+        matches!(
+            (&self.ours, &self.theirs),
+            (Outcome::Parsed(_) | Outcome::Refused(_), Outcome::Malformed)
+        )
     }
 
     fn both(&self) -> Option<(&Parsed, &Parsed)> {
@@ -40,17 +43,80 @@ impl Difference {
         }
     }
 
-    /// The first line of the head that counts, behind interim responses and empty lines.
-    fn start_line(&self) -> &[u8] {
-        let mut lines = self.head.split(|byte| *byte == b'\n').map(<[u8]>::trim_ascii_end);
-        let is_interim =
-            |line: &[u8]| line.starts_with(b"HTTP/1.") && line.get(8..13) == Some(b" 103 ");
-        let mut start = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
-        while is_interim(start) {
-            lines.find(|line| line.is_empty());
-            start = lines.find(|line| !line.trim_ascii().is_empty()).unwrap_or_default();
+    /// The head that counts, behind interim responses and empty lines.
+    fn counted(&self) -> &[u8] {
+        let mut rest = &self.head[..];
+        let mut is_interim = false;
+        while !rest.is_empty() {
+            let end = rest.iter().position(|byte| *byte == b'\n').map_or(rest.len(), |at| at + 1);
+            let (line, behind) = rest.split_at(end);
+            let is_empty = line.trim_ascii().is_empty();
+            if !is_empty && !is_interim {
+                let mut words = line.trim_ascii_end().split(|byte| *byte == b' ');
+                let is_http = words.next().is_some_and(|word| word.starts_with(b"HTTP/1."));
+                let status = words.next().unwrap_or_default();
+                is_interim = is_http && matches!(status, [b'1', _, _]) && status != b"101";
+                if !is_interim {
+                    break;
+                }
+            }
+            // A line of white space alone is a fold.
+            is_interim &= !matches!(line, b"\r\n" | b"\n");
+            rest = behind;
         }
-        start
+        rest
+    }
+
+    fn start_line(&self) -> &[u8] {
+        let line = self.counted().split(|byte| *byte == b'\n').next();
+        line.unwrap_or_default().trim_ascii_end()
+    }
+
+    /// The target of a request: what stands between the first space and the last.
+    fn target(&self) -> &[u8] {
+        let line = self.start_line();
+        let mut spaces = (0..line.len()).filter(|at| line[*at] == b' ');
+        match (spaces.next(), spaces.next_back()) {
+            (Some(first), Some(last)) => &line[first + 1..last],
+            _ => &[],
+        }
+    }
+
+    /// Whether the target has a byte that RFC 3986 has no place for, or a `%` without its digits.
+    fn has_odd_target(&self) -> bool {
+        let target = self.target();
+        let is_odd = |(at, byte): (usize, &u8)| match byte {
+            b'%' => {
+                let digits = target.get(at + 1..at + 3);
+                !digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+            }
+            _ => b"\"<>[\\]^`{|}".contains(byte),
+        };
+        target.iter().enumerate().any(is_odd)
+    }
+
+    /// Whether the empty line at the end of the head that counts is there.
+    fn is_whole(&self) -> bool {
+        self.counted().windows(4).any(|window| window == b"\r\n\r\n")
+    }
+
+    /// The header for which this crate refuses a head, if it does for one.
+    fn refused_header(&self) -> Option<&str> {
+        match self.refused()? {
+            HandshakeError::DuplicateHeader(name) | HandshakeError::MissingHeader(name) => {
+                Some(name)
+            }
+            HandshakeError::InvalidHeader(header) => Some(header.name),
+            _ => None,
+        }
+    }
+
+    /// The status of a response, as they parse it.
+    fn status(&self) -> Option<&[u8]> {
+        match &self.theirs {
+            Outcome::Parsed(parsed) => parsed.start.first().map(|status| &status[..]),
+            Outcome::Incomplete | Outcome::Malformed | Outcome::Refused(_) => None,
+        }
     }
 
     fn has(&self, pieces: &[&[u8]]) -> bool {
@@ -91,6 +157,7 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         permits: |difference| {
             matches!(difference.ours, Outcome::Malformed | Outcome::Refused(_))
                 && matches!(difference.theirs, Outcome::Incomplete)
+                && !difference.is_whole()
         },
     },
     Rule {
@@ -102,7 +169,7 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
             matches!(
                 (&difference.ours, &difference.theirs),
                 (Outcome::Incomplete, Outcome::Malformed)
-            )
+            ) && !difference.is_whole()
         },
     },
     Rule {
@@ -110,13 +177,7 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         peers: ALL,
         section: "RFC 9112, §3.2",
         reason: "it does not look at the header Host, or takes what is wrong with it for no HTTP",
-        permits: |difference| match difference.refused() {
-            Some(HandshakeError::DuplicateHeader(name) | HandshakeError::MissingHeader(name)) => {
-                *name == "Host"
-            }
-            Some(HandshakeError::InvalidHeader(header)) => header.name == "Host",
-            _ => false,
-        },
+        permits: |difference| difference.refused_header() == Some("Host"),
     },
     Rule {
         name: "target",
@@ -141,7 +202,12 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         peers: ALL,
         section: "§4.1",
         reason: "it does not know what a response that opens a WebSocket has",
-        permits: |difference| difference.kind == Kind::Response && difference.refused().is_some(),
+        permits: |difference| {
+            let of_opening = ["Upgrade", "Connection", "Sec-WebSocket-Accept"];
+            difference.kind == Kind::Response
+                && difference.status() == Some(b"101")
+                && difference.refused_header().is_some_and(|name| of_opening.contains(&name))
+        },
     },
     Rule {
         name: "line ends",
@@ -195,7 +261,14 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         peers: &["llhttp"],
         section: "RFC 9112, §3",
         reason: "it takes several spaces between the parts, and request lines without a version",
-        permits: |difference| difference.is_strict() && difference.kind == Kind::Request,
+        permits: |difference| {
+            let line = difference.start_line();
+            let has_spaces = line.windows(2).any(|pair| pair == b"  ");
+            let has_version = line.windows(6).any(|window| window == b" HTTP/");
+            difference.is_strict()
+                && difference.kind == Kind::Request
+                && (has_spaces || !has_version)
+        },
     },
     Rule {
         name: "status below 100",
@@ -264,7 +337,11 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         peers: &["hyper"],
         section: "RFC 3986, §2",
         reason: "it is stricter with characters that a target should not have",
-        permits: |difference| difference.is_lenient() && difference.kind == Kind::Request,
+        permits: |difference| {
+            difference.is_lenient()
+                && difference.kind == Kind::Request
+                && difference.has_odd_target()
+        },
     },
     Rule {
         name: "order",

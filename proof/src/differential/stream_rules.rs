@@ -206,8 +206,21 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         name: "final block",
         peers: &["websockets", "wsproto"],
         section: "RFC 7692, §7.2.3.4",
-        reason: "it reads nothing behind a block that is marked as the last",
-        permits: |difference| difference.scan.has_final_block,
+        reason: "it reads nothing behind a block that is marked as the last, or fails there",
+        permits: |difference| {
+            let is_cut = match (&difference.ours[..], &difference.theirs[..]) {
+                ([Told::Binary(ours), ..], [Told::Binary(theirs), ..])
+                | ([Told::Text(ours), ..], [Told::Text(theirs), ..]) => {
+                    theirs.len() < ours.len() && ours.starts_with(theirs)
+                }
+                // It refuses what follows, or stops inside a character.
+                ([Told::Binary(_) | Told::Text(_), ..], [Told::Failed(Class::Data)]) => true,
+                // What follows is no DEFLATE, or no text.
+                ([Told::Failed(Class::Data)], [Told::Binary(_) | Told::Text(_), ..]) => true,
+                _ => false,
+            };
+            difference.scan.has_final_block && is_cut
+        },
     },
     Rule {
         name: "nothing compressed",
@@ -215,7 +228,10 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         section: "RFC 7692, §7.2.3.6",
         reason: "it takes a compressed message without any byte for the beginning of a block, and \
                  fails at the next one; here it is an empty message",
-        permits: |difference| difference.scan.has_nothing,
+        permits: |difference| {
+            difference.scan.has_nothing
+                && matches!(difference.theirs[..], [Told::Failed(Class::Data | Class::Protocol)])
+        },
     },
     Rule {
         name: "inside a block",

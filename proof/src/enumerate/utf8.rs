@@ -1,4 +1,5 @@
-//! The incremental validator of text (§8.1) beside the standard library, which is given the whole.
+//! The incremental validator of text (§8.1) beside table 3-7 of the Unicode standard, and the table
+//! beside the standard library, by which the validator judges characters in pieces.
 
 use std::thread;
 
@@ -29,9 +30,17 @@ fn ask_share(index: usize, shares: usize, extent: Extent) -> Tally {
             for fourth in 0..=u8::MAX {
                 let bytes = [first, second, third, fourth];
                 let expected = verdict(&bytes);
+                tally.check(&by_library(&bytes), &expected, || {
+                    format!("{bytes:02x?}, by the standard library")
+                });
                 for cuts in 0..8 {
                     tally.check(&validated(bytes, cuts), &expected, || {
                         format!("{bytes:02x?}, cut at {cuts:03b}")
+                    });
+                }
+                for before in BEFORE {
+                    tally.check(&validated_behind(before, bytes), &expected, || {
+                        format!("{bytes:02x?}, behind {before} of ASCII")
                     });
                 }
             }
@@ -64,13 +73,59 @@ fn validated(bytes: [u8; 4], cuts: u8) -> Verdict {
     if validator.is_complete() { Verdict::Text } else { Verdict::Begun }
 }
 
+/// Text of more than 64 bytes is validated by other code.
+fn validated_behind(before: usize, bytes: [u8; 4]) -> Verdict {
+    let mut text = [b'a'; 68];
+    let text = &mut text[..before + 4];
+    text[before..].copy_from_slice(&bytes);
+    let mut validator = Utf8Validator::new();
+    match validator.push(text) {
+        Ok(()) if validator.is_complete() => Verdict::Text,
+        Ok(()) => Verdict::Begun,
+        Err(_) => Verdict::Invalid,
+    }
+}
+
+/// The oracle: table 3-7 of the Unicode standard, "Well-Formed UTF-8 Byte Sequences", line by line.
 fn verdict(bytes: &[u8]) -> Verdict {
+    match bytes {
+        [] => Verdict::Text,
+        [0x00..=0x7F, rest @ ..]
+        | [0xC2..=0xDF, 0x80..=0xBF, rest @ ..]
+        | [0xE0, 0xA0..=0xBF, 0x80..=0xBF, rest @ ..]
+        | [0xE1..=0xEC, 0x80..=0xBF, 0x80..=0xBF, rest @ ..]
+        | [0xED, 0x80..=0x9F, 0x80..=0xBF, rest @ ..]
+        | [0xEE..=0xEF, 0x80..=0xBF, 0x80..=0xBF, rest @ ..]
+        | [0xF0, 0x90..=0xBF, 0x80..=0xBF, 0x80..=0xBF, rest @ ..]
+        | [0xF1..=0xF3, 0x80..=0xBF, 0x80..=0xBF, 0x80..=0xBF, rest @ ..]
+        | [0xF4, 0x80..=0x8F, 0x80..=0xBF, 0x80..=0xBF, rest @ ..] => verdict(rest),
+        // Those lines, cut short.
+        [0xC2..=0xF4]
+        | [0xE0, 0xA0..=0xBF]
+        | [0xE1..=0xEC, 0x80..=0xBF]
+        | [0xED, 0x80..=0x9F]
+        | [0xEE..=0xEF, 0x80..=0xBF]
+        | [0xF0, 0x90..=0xBF]
+        | [0xF1..=0xF3, 0x80..=0xBF]
+        | [0xF4, 0x80..=0x8F]
+        | [0xF0, 0x90..=0xBF, 0x80..=0xBF]
+        | [0xF1..=0xF3, 0x80..=0xBF, 0x80..=0xBF]
+        | [0xF4, 0x80..=0x8F, 0x80..=0xBF] => Verdict::Begun,
+        _ => Verdict::Invalid,
+    }
+}
+
+fn by_library(bytes: &[u8]) -> Verdict {
     match core::str::from_utf8(bytes) {
         Ok(_) => Verdict::Text,
         Err(error) if error.error_len().is_none() => Verdict::Begun,
         Err(_) => Verdict::Invalid,
     }
 }
+
+/// How many bytes of ASCII may stand before: the sequence begins in the first block of 64 bytes and
+/// goes on in the next, or stands there alone.
+const BEFORE: [usize; 4] = [61, 62, 63, 64];
 
 /// First bytes of characters of four bytes, and their neighbours.
 const LONG: core::ops::RangeInclusive<u8> = 0xEF..=0xF5;

@@ -22,6 +22,8 @@ pub(crate) struct Service {
     /// How many ids were made: each is another.
     ids: u64,
     crashes: u8,
+    /// The newest id when the server last lost its memory: it knows no session up to this one.
+    forgotten: Option<SessionId>,
 }
 
 struct Client {
@@ -49,8 +51,16 @@ struct Way {
     /// What the sender was told: sent and not acknowledged, and never sent.
     lost: Vec<String>,
     unsent: Vec<String>,
-    /// Whether the sender has lost its memory, or what it sent to was forgotten: nobody is told.
-    is_forgotten: bool,
+    /// Of how many messages, the first ones, nobody is told: the sender has lost its memory since,
+    /// or sent them to a client that had.
+    exempt: usize,
+}
+
+/// Who has lost its memory of a session: only that may be reported.
+#[derive(Clone, Copy)]
+struct Losses {
+    own: bool,
+    of_peer: bool,
 }
 
 /// The same, from where both sessions have begun.
@@ -133,6 +143,7 @@ impl Model for Service {
             to_client: ways(),
             ids: 2,
             crashes: 0,
+            forgotten: None,
         }
     }
 
@@ -188,6 +199,10 @@ impl Model for Service {
                 let session = self.sessions.of_user(&at).max_by_key(|session| session.id());
                 let session = session.ok_or("the session has begun, and is gone")?;
                 session.send(text.into()).map_err(|refused| refused.error.to_string())?;
+                // The server cannot know that its client is gone for ever.
+                if session.peer() != Some(self.clients[at].session.id()) {
+                    self.to_client[at].exempt_all();
+                }
             }
             Action::Connect(at) => {
                 self.clients[at].connects -= 1;
@@ -226,6 +241,7 @@ impl Model for Service {
             connection.to_client.len().hash(state);
         }
         (&self.to_server, &self.to_client, self.ids, self.crashes).hash(state);
+        self.forgotten.hash(state);
     }
 
     fn settle(mut self) -> Result<(), String> {
@@ -286,10 +302,14 @@ impl Service {
         let connection = &mut self.connections[at];
         let client = connection.client;
         let Some(message) = connection.to_client.pop_front() else { return Ok(()) };
-        let event = self.clients[client].session.handle_message(message);
+        let session = &mut self.clients[client].session;
+        let of_peer = session.peer().is_some_and(|peer| Some(peer) <= self.forgotten);
+        // A client without its memory has an id that no server knows.
+        let losses = Losses { own: false, of_peer };
+        let event = session.handle_message(message);
         let event = event.map_err(|error| format!("client {client}: {error}"))?;
-        take(event, &mut self.to_client[client], &mut self.to_server[client]);
-        Ok(())
+        take(event, losses, &mut self.to_client[client], &mut self.to_server[client])
+            .map_err(|fault| format!("client {client}: {fault}"))
     }
 
     fn deliver_to_server(&mut self, at: usize) -> Result<(), String> {
@@ -311,7 +331,12 @@ impl Service {
             return Ok(());
         };
         match session.handle_message(message) {
-            Ok(event) => take(event, &mut self.to_server[client], &mut self.to_client[client]),
+            Ok(event) => {
+                // A client without its memory has another session.
+                let losses = Losses { own: self.forgotten.is_some(), of_peer: false };
+                take(event, losses, &mut self.to_server[client], &mut self.to_client[client])
+                    .map_err(|fault| format!("server, of {client}: {fault}"))?;
+            }
             // A late Hello may expect less than was acknowledged meanwhile on a later connection.
             Err(_) if self.clients[client].connection != Some(at) => self.end(at),
             Err(error) => return Err(format!("server, of {client}: {error}")),
@@ -345,9 +370,9 @@ impl Service {
             Memory::Kept => restored(session)?,
             Memory::Lost => {
                 self.ids += 1;
-                self.to_server[client].is_forgotten = true;
+                self.to_server[client].exempt_all();
                 // The server waits for it, and does not know that it has gone for ever.
-                self.to_client[client].is_forgotten = true;
+                self.to_client[client].exempt_all();
                 Session::new(id(self.ids), Limits::default())
             }
         };
@@ -369,7 +394,10 @@ impl Service {
                     inserted.map_err(|denied| format!("server: {denied}"))?;
                 }
             }
-            Memory::Lost => self.to_client.iter_mut().for_each(|way| way.is_forgotten = true),
+            Memory::Lost => {
+                self.forgotten = Some(id(self.ids));
+                self.to_client.iter_mut().for_each(Way::exempt_all);
+            }
         }
         Ok(())
     }
@@ -415,6 +443,10 @@ impl Service {
             if let Some(unsent) = way.unsent.iter().find(|unsent| way.got.contains(unsent)) {
                 return Err(format!("{unsent:?} was never sent, and came"));
             }
+            let is_twice = |lost: &&String| way.told().filter(|told| told == lost).count() > 1;
+            if let Some(twice) = way.told().find(is_twice) {
+                return Err(format!("{twice:?} was lost twice"));
+            }
         }
         Ok(())
     }
@@ -422,11 +454,10 @@ impl Service {
     /// What is true when all that can come has come.
     fn check_end(&self) -> Result<(), String> {
         for way in self.to_server.iter().chain(&self.to_client) {
-            let is_known = |sent: &&String| {
-                way.got.contains(sent) || way.lost.contains(sent) || way.unsent.contains(sent)
-            };
-            let unknown = way.sent.iter().find(|sent| !is_known(sent));
-            if let Some(unknown) = unknown.filter(|_| !way.is_forgotten) {
+            let is_known =
+                |sent: &&String| way.got.iter().chain(way.told()).any(|known| known == *sent);
+            let mut due = way.sent[way.exempt..].iter();
+            if let Some(unknown) = due.find(|sent| !is_known(sent)) {
                 return Err(format!("{unknown:?} did not come, and nobody was told"));
             }
         }
@@ -445,19 +476,40 @@ impl Way {
         self.sent.push(text.clone());
         text
     }
+
+    /// What the sender was told that it will not come, or may not.
+    fn told(&self) -> impl Iterator<Item = &String> {
+        self.lost.iter().chain(&self.unsent)
+    }
+
+    fn exempt_all(&mut self) {
+        self.exempt = self.sent.len();
+    }
 }
 
 /// Has an application take an event: `from` is the way to it, `to` its own.
-fn take(event: Option<SessionEvent>, from: &mut Way, to: &mut Way) {
+fn take(
+    event: Option<SessionEvent>,
+    losses: Losses,
+    from: &mut Way,
+    to: &mut Way,
+) -> Result<(), String> {
     let texts = |messages: &[Message]| messages.iter().map(text_of).collect::<Vec<_>>();
     match event {
         Some(SessionEvent::Message(message)) => from.got.push(text_of(&message)),
         Some(SessionEvent::PeerForgot(lost)) => {
+            if !losses.of_peer {
+                return Err(format!("its peer has forgotten nothing, and is said to: {lost:?}"));
+            }
             to.lost.extend(texts(&lost.sent));
             to.unsent.extend(texts(&lost.unsent));
         }
+        Some(SessionEvent::Forgot) if !losses.own => {
+            return Err("it has forgotten nothing, and is said to".into());
+        }
         _ => {}
     }
+    Ok(())
 }
 
 fn restored(session: &Session) -> Result<Session, String> {

@@ -9,7 +9,7 @@ use sanswire::delivery::{Lost, SessionId, Snapshot};
 
 use super::Disk;
 
-/// Who said it, and the how manieth of its messages it is.
+/// Who said it, and its number among the messages of that client.
 pub(super) type Said = (usize, usize);
 
 /// What its client knows of a message.
@@ -17,9 +17,9 @@ pub(super) type Said = (usize, usize);
 enum Fate {
     /// It is to arrive.
     Taken,
-    /// A server that has forgotten may have heard it.
+    /// A server that has forgotten since may have heard it.
     Doubtful,
-    /// Nobody has heard it.
+    /// A server has forgotten before it was sent: nobody has heard it.
     Unsent,
 }
 
@@ -40,6 +40,12 @@ pub(super) struct Inner {
     told: Vec<Vec<Said>>,
     /// What became of each client's messages.
     fates: Vec<Vec<Fate>>,
+    /// How often each client was told that the server has forgotten its session.
+    losses: Vec<usize>,
+    /// How often the server has forgotten all.
+    amnesias: usize,
+    /// What was reported and is not so.
+    faults: Vec<String>,
     /// How many messages each client could not send yet.
     left: BTreeMap<usize, usize>,
     /// Whether no more harm is done.
@@ -54,6 +60,7 @@ impl Records {
             passed_on: vec![Vec::new(); clients],
             told: vec![Vec::new(); clients],
             fates: vec![Vec::new(); clients],
+            losses: vec![0; clients],
             left: (0..clients).map(|number| (number, usize::MAX)).collect(),
             ..Inner::default()
         };
@@ -71,7 +78,7 @@ impl Records {
     pub(super) fn note_crash(&self, of_server: bool) {
         let mut inner = self.lock();
         if of_server && self.disk == Disk::Forgets {
-            inner.saved.clear();
+            inner.amnesias += 1;
         }
     }
 
@@ -84,6 +91,9 @@ impl Records {
     /// Returns what is not as promised.
     pub(super) fn fault(&self) -> Option<String> {
         let inner = self.lock();
+        if let Some(fault) = inner.faults.first() {
+            return Some(fault.clone());
+        }
         if let Some((client, left)) = inner.left.iter().find(|(_, left)| **left > 0) {
             return Some(format!("client {client} could not send {left} messages"));
         }
@@ -141,13 +151,33 @@ impl Inner {
         self.fates[client].len()
     }
 
+    /// Notes what a client is told that the server has forgotten. It may have forgotten once for
+    /// each time that it crashed without a disk, and no more.
     pub(super) fn note_lost(&mut self, client: usize, lost: &Lost) {
+        self.losses[client] += 1;
+        if self.losses[client] > self.amnesias {
+            let times = self.amnesias;
+            self.note_fault(format!("client {client}: it forgot {times} times, not for {lost:?}"));
+            // What is reported so is to arrive all the same.
+            return;
+        }
         for (messages, fate) in [(&lost.sent, Fate::Doubtful), (&lost.unsent, Fate::Unsent)] {
             for message in messages {
                 let (author, number) = parse(message);
                 assert_eq!(author, client, "somebody else's message is lost");
                 self.fates[client][number] = fate;
             }
+        }
+    }
+
+    pub(super) fn note_fault(&mut self, fault: String) {
+        self.faults.push(fault);
+    }
+
+    /// Notes that the server is told that it has forgotten a session.
+    pub(super) fn note_forgot(&mut self, client: usize) {
+        if self.amnesias == 0 {
+            self.note_fault(format!("the server forgot nothing of client {client}"));
         }
     }
 

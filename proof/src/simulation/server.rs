@@ -133,8 +133,15 @@ impl Room {
         let session = sessions.get(attached.attachment).ok_or(CloseCode::GOING_AWAY)?;
         if let Some(received) = received {
             let event = session.handle_message(received).map_err(|error| error.close_code())?;
-            if let Some(SessionEvent::Message(said)) = event {
-                self.pass_on(user, &said, &mut sessions);
+            match event {
+                Some(SessionEvent::Message(said)) => self.pass_on(user, &said, &mut sessions),
+                Some(SessionEvent::Forgot) => self.records.lock().note_forgot(user),
+                // No client loses its memory.
+                Some(SessionEvent::PeerForgot(lost)) => {
+                    let fault = format!("client {user} forgot nothing, and is said to: {lost:?}");
+                    self.records.lock().note_fault(fault);
+                }
+                _ => {}
             }
             self.save(&sessions);
         }
