@@ -131,7 +131,7 @@ impl Machine for Connection {
     }
 
     fn is_full(&mut self) -> bool {
-        !self.commands().has_room() || !Connection::wants_read(self)
+        !self.commands().has_room() || !self.wants_read()
     }
 
     fn is_over(&self) -> bool {
@@ -197,7 +197,7 @@ impl Machine for Driver {
             written.has_moved = true;
             self.handle_written(len);
         }
-        written.is_shut |= Driver::is_over(self);
+        written.is_shut |= self.is_over();
         written
     }
 
