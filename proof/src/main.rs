@@ -109,7 +109,7 @@ impl Asked {
 
 type Question = (&'static str, &'static str, fn(&mut Tally, Asked));
 
-const ALL: [Question; 13] = [
+const ALL: [Question; 16] = [
     (
         "heads",
         "frame headers: all first two bytes, lengths at boundaries, roles, splits",
@@ -150,8 +150,19 @@ const ALL: [Question; 13] = [
         |tally, asked| differential::deflate::ask(tally, asked.inquiry()),
     ),
     ("pair", "a client and a server", |tally, asked| {
-        model::explore::<model::Pair>(tally, asked.extent)
+        model::explore_pair::<model::Bare>(tally, asked.extent)
     }),
+    ("full", "a client and a server whose outputs are full", |tally, asked| {
+        model::explore_pair::<model::BareFull>(tally, asked.extent)
+    }),
+    ("driven", "the drivers of a client and a server", |tally, asked| {
+        model::explore_pair::<model::Driven>(tally, asked.extent)
+    }),
+    (
+        "drivenfull",
+        "the drivers of a client and a server whose outputs are full",
+        |tally, asked| model::explore_pair::<model::DrivenFull>(tally, asked.extent),
+    ),
     ("delivery", "the sessions of two clients, from the first connection", |tally, asked| {
         model::explore::<model::Service>(tally, asked.extent)
     }),

@@ -308,7 +308,9 @@ impl Output {
 
     /// Sends a Ping of at most 125 bytes, whatever waits: it is only one at a time.
     pub(super) fn heartbeat(&mut self, payload: &[u8]) {
+        let waiting = self.waiting_len();
         self.frame(Flags::control(Opcode::Ping), Source::Borrowed(payload));
+        self.note_added(waiting);
     }
 
     /// Answers a Ping: at once while little waits, else when the output has been written, and then

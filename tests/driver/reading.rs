@@ -111,6 +111,18 @@ fn a_write_error_lets_events_through() {
 }
 
 #[test]
+fn answers_behind_a_write_error_do_not_stop_events() {
+    let (mut hand, message) = answering(&narrow());
+    hand.driver.commands().send("x").unwrap();
+    assert!(hand.driver.want_write().is_some());
+    hand.driver.handle_write_error();
+    hand.read(&message.repeat(5));
+    assert_eq!(hand.take().len(), 5);
+    hand.eof();
+    assert!(matches!(&hand.take()[..], [Told::Failed(_)]));
+}
+
+#[test]
 fn at_most_64_kib_are_read_ahead_while_events_are_stopped() {
     let (mut hand, message) = answering(&narrow());
     hand.read(&message.repeat(2));

@@ -1,6 +1,8 @@
 //! A peer that reads too slowly: the water marks, what is reported, and what becomes of messages
 //! for which there is no room.
 
+use core::time::Duration;
+
 use bytes::Buf;
 use proptest::prelude::*;
 use sanswire::{
@@ -80,6 +82,22 @@ fn the_high_mark_is_reached_without_a_refusal_too() {
         assert!(!end.connection.wants_read());
         write_to(&mut end, 0);
         assert!(end.connection.wants_read());
+        assert_eq!(take_writable(&mut end), [writable(0, 0)]);
+    }
+}
+
+#[test]
+fn a_heartbeat_that_fills_the_output_counts() {
+    for role in BOTH {
+        let mut end = End::new(role, &marks(1_000, 250, WhenFull::Refuse));
+        end.connection.handle_timeout(Duration::ZERO);
+        // Any header and any Ping is longer than 5 bytes.
+        let header = if role == Role::Client { 8 } else { 4 };
+        end.connection.commands().send(vec![7; 995 - header]).unwrap();
+        assert!(end.connection.commands().has_room() && end.connection.wants_read());
+        end.connection.handle_timeout(Duration::from_secs(20));
+        assert!(!end.connection.commands().has_room() && !end.connection.wants_read());
+        write_to(&mut end, 0);
         assert_eq!(take_writable(&mut end), [writable(0, 0)]);
     }
 }

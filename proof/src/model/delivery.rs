@@ -93,12 +93,12 @@ impl Model for Begun {
         self.0.act(action)
     }
 
-    fn identify(&self, state: &mut impl Hasher) {
+    fn identify(self, state: &mut impl Hasher) {
         self.0.identify(state);
     }
 
-    fn settle(self) -> Result<(), String> {
-        self.0.settle()
+    fn settle(self, ending: usize) -> Result<(), String> {
+        self.0.settle(ending)
     }
 }
 
@@ -225,7 +225,7 @@ impl Model for Service {
         self.check()
     }
 
-    fn identify(&self, state: &mut impl Hasher) {
+    fn identify(self, state: &mut impl Hasher) {
         for client in &self.clients {
             identify(&client.session, state);
             (client.connection, client.connects).hash(state);
@@ -244,7 +244,7 @@ impl Model for Service {
         self.forgotten.hash(state);
     }
 
-    fn settle(mut self) -> Result<(), String> {
+    fn settle(mut self, _: usize) -> Result<(), String> {
         // What is given up ends some time; clients come back.
         for at in 0..self.connections.len() {
             if self.clients[self.connections[at].client].connection != Some(at) {

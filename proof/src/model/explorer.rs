@@ -27,24 +27,35 @@ pub(crate) trait Model: Sized {
     /// What must not be.
     fn act(&mut self, action: Self::Action) -> Result<(), String>;
 
-    /// Writes all that tells this state from others.
-    fn identify(&self, state: &mut impl Hasher);
+    /// Writes all that tells this state from others. To look at everything may take the machines
+    /// apart.
+    fn identify(self, state: &mut impl Hasher);
 
-    /// Goes on as a fair world would, to the end, where everything that was promised must be true.
+    /// Returns in how many ways a fair world could go on from here.
+    fn endings(&self) -> usize {
+        1
+    }
+
+    /// Goes on in one of these ways, to the end, where everything that was promised must be true.
     ///
     /// # Errors
     ///
     /// What is not.
-    fn settle(self) -> Result<(), String>;
+    fn settle(self, ending: usize) -> Result<(), String>;
+
+    /// Returns how many actions in a row are worth their time.
+    fn depth(extent: Extent) -> usize {
+        match extent {
+            Extent::Full => 8,
+            Extent::Short => 6,
+        }
+    }
 }
 
 /// Explores all orders of as many actions as is worth its time.
 pub(crate) fn explore<M: Model>(tally: &mut Tally, extent: Extent) {
-    let depth = match extent {
-        Extent::Full => 8,
-        Extent::Short => 6,
-    };
-    let mut known = HashSet::from([fingerprint(&M::new())]);
+    let depth = M::depth(extent);
+    let mut known = HashSet::from([fingerprint(M::new())]);
     let mut paths: Vec<Vec<M::Action>> = vec![Vec::new()];
     for _ in 0..depth {
         let threads = thread::available_parallelism().map_or(1, usize::from);
@@ -85,46 +96,48 @@ fn advance<M: Model>(paths: &[Vec<M::Action>], known: &HashSet<u64>) -> Vec<Foun
     for path in paths {
         for action in replay::<M>(path).actions() {
             let mut model = replay::<M>(path);
-            let mut result = model.act(action);
-            let mut state = Some(fingerprint(&model)).filter(|state| !known.contains(state));
-            if result.is_ok() && state.is_some() {
-                result = model.settle();
-            }
-            if result.is_err() {
-                state = None;
-            }
-            let path = path.iter().copied().chain([action]).collect();
+            let result = model.act(action);
+            let endings = model.endings();
+            let path: Vec<_> = path.iter().copied().chain([action]).collect();
+            let state = Some(fingerprint(model)).filter(|state| !known.contains(state));
+            let result = match state {
+                Some(_) => result.and_then(|()| settle::<M>(&path, endings)),
+                None => result,
+            };
+            let state = state.filter(|_| result.is_ok());
             found.push(Found { path, result, state });
         }
     }
     found
 }
 
+/// Goes on from the end of a path in all ways that there are.
+fn settle<M: Model>(path: &[M::Action], endings: usize) -> Result<(), String> {
+    (0..endings).try_for_each(|ending| replay::<M>(path).settle(ending))
+}
+
+/// Does actions that are known to be possible.
 fn replay<M: Model>(path: &[M::Action]) -> M {
     let mut model = M::new();
     for action in path {
-        // It was done before.
         model.act(*action).expect("the same actions do the same");
     }
     model
 }
 
-fn fingerprint<M: Model>(model: &M) -> u64 {
+/// Returns what tells the state at the end of a path from others.
+pub(super) fn fingerprint_of<M: Model>(path: &[M::Action]) -> u64 {
+    fingerprint(replay::<M>(path))
+}
+
+fn fingerprint<M: Model>(model: M) -> u64 {
     let mut hasher = DefaultHasher::new();
     model.identify(&mut hasher);
     hasher.finish()
 }
 
-/// Adds what `Debug` shows, without making a text of it.
+/// Adds what `Debug` shows.
 pub(crate) fn hash_debug(value: &impl Debug, state: &mut impl Hasher) {
-    struct Sink<'a, H>(&'a mut H);
-
-    impl<H: Hasher> std::fmt::Write for Sink<'_, H> {
-        fn write_str(&mut self, text: &str) -> std::fmt::Result {
-            text.hash(self.0);
-            Ok(())
-        }
-    }
-
-    std::fmt::write(&mut Sink(state), format_args!("{value:?}")).expect("nothing fails here");
+    // One long text takes less time than its many parts.
+    format!("{value:?}").hash(state);
 }

@@ -1,9 +1,11 @@
 //! One file for each model of real machines, and what explores them.
 
-mod connection;
 mod delivery;
+mod end;
 mod explorer;
+mod machine;
+mod pair;
 
-pub(crate) use connection::Pair;
 pub(crate) use delivery::{Begun, Service};
 pub(crate) use explorer::explore;
+pub(crate) use pair::{Bare, BareFull, Driven, DrivenFull, explore as explore_pair};

@@ -181,7 +181,9 @@ impl Driver {
     #[inline]
     pub(super) fn judge_answers(&mut self) {
         if self.answers == Answers::Maybe {
-            self.answers = if self.connection.wants_read() { Answers::None } else { Answers::Full };
+            // Where nothing can be written, to wait for room would be to wait for ever.
+            let has_room = self.connection.wants_read() || self.is_broken();
+            self.answers = if has_room { Answers::None } else { Answers::Full };
         }
     }
 
