@@ -1,5 +1,6 @@
 //! Sessions of clients that come back, and connections that the server breaks.
 
+use std::net::Shutdown;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -8,6 +9,7 @@ use sanswire::CloseCode;
 use sanswire::delivery::{
     Attachment, DeliveryError, Denied, Hello, Retention, SessionEvent, SessionId, Sessions,
 };
+use socket2::SockRef;
 
 use super::Socket;
 
@@ -45,6 +47,12 @@ impl Kept {
                 return socket.close(code, "").await;
             }
             message = socket.recv().await?;
+        }
+        // Without a Close frame: the server would send one when this returns.
+        if left == 0
+            && let Some(tcp) = socket.stream().tcp()
+        {
+            SockRef::from(tcp).shutdown(Shutdown::Both)?;
         }
         Ok(())
     }
