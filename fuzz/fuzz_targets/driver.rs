@@ -108,7 +108,7 @@ impl<'a> Run<'a> {
         self.check();
     }
 
-    /// Does what may end it before the peer does.
+    /// Does what may end it before the peer does, or nothing.
     fn disturb(&mut self, size: u8) {
         self.is_undisturbed &= matches!(size % 16, 6 | 8..);
         match size % 16 {

@@ -300,17 +300,20 @@ impl Output {
             return Err(SendError::ControlTooLong { len: payload.len() });
         }
         self.check_room()?;
+        self.put_control(opcode, payload);
+        Ok(())
+    }
+
+    #[inline(always)]
+    fn put_control(&mut self, opcode: Opcode, payload: &[u8]) {
         let waiting = self.waiting_len();
         self.frame(Flags::control(opcode), Source::Borrowed(payload));
         self.note_added(waiting);
-        Ok(())
     }
 
     /// Sends a Ping of at most 125 bytes, whatever waits: it is only one at a time.
     pub(super) fn heartbeat(&mut self, payload: &[u8]) {
-        let waiting = self.waiting_len();
-        self.frame(Flags::control(Opcode::Ping), Source::Borrowed(payload));
-        self.note_added(waiting);
+        self.put_control(Opcode::Ping, payload);
     }
 
     /// Answers a Ping: at once while little waits, else when the output has been written, and then
@@ -321,9 +324,7 @@ impl Output {
         // the most recently processed Ping frame."
         let one_waits = self.backlog.as_ref().is_some_and(|backlog| backlog.pong.is_some());
         if self.output.len() < PONG_ROOM && !one_waits {
-            let waiting = self.waiting_len();
-            self.frame(Flags::control(Opcode::Pong), Source::Borrowed(payload));
-            self.note_added(waiting);
+            self.put_control(Opcode::Pong, payload);
         } else {
             self.backlog().pong = Some(Bytes::copy_from_slice(payload));
         }

@@ -15,13 +15,15 @@ use super::machine::Machine;
 use crate::Extent;
 use crate::tally::Tally;
 
-/// What a pair is made of.
+/// What a pair is made of; there is room for everything unless it says otherwise.
 pub(crate) trait Setup {
     type Machine: Machine;
 
-    const LEFT: Left;
+    const LEFT: Left = Left { closes: 1, messages: 2, pings: 1, single_bytes: 1, streams: 1 };
 
-    fn config() -> Config;
+    fn config() -> Config {
+        Config::default()
+    }
 }
 
 /// Bare connections that have room for everything.
@@ -38,12 +40,6 @@ pub(crate) struct DrivenFull;
 
 impl Setup for Bare {
     type Machine = Connection;
-
-    const LEFT: Left = USUAL;
-
-    fn config() -> Config {
-        Config::default()
-    }
 }
 
 impl Setup for BareFull {
@@ -59,12 +55,6 @@ impl Setup for BareFull {
 
 impl Setup for Driven {
     type Machine = Driver;
-
-    const LEFT: Left = USUAL;
-
-    fn config() -> Config {
-        Config::default()
-    }
 }
 
 impl Setup for DrivenFull {
@@ -77,10 +67,8 @@ impl Setup for DrivenFull {
     }
 }
 
-const USUAL: Left = Left { closes: 1, messages: 2, pings: 1, single_bytes: 1, streams: 1 };
-
 /// The third message is the first for which one is dropped.
-const MORE_MESSAGES: Left = Left { messages: 3, single_bytes: 0, ..USUAL };
+const MORE_MESSAGES: Left = Left { messages: 3, single_bytes: 0, ..Bare::LEFT };
 
 /// What is not dropped or discarded is delivered, whoever closes: all can be accounted for.
 fn small(max_buffered: usize) -> Config {

@@ -30,11 +30,8 @@ impl Kept {
     /// Sends each message back, and breaks the connection after some of them.
     pub(super) async fn serve(&self, mut socket: Socket) -> Result<(), sanswire::Error> {
         let Some(first) = socket.recv().await? else { return Ok(()) };
-        let attachment = match Hello::parse(&first).map_err(DeliveryError::close_code) {
-            Ok(hello) => self.attach(&hello),
-            Err(code) => Err(code),
-        };
-        let attached = match attachment {
+        let hello = Hello::parse(&first).map_err(DeliveryError::close_code);
+        let attached = match hello.and_then(|hello| self.attach(&hello)) {
             Ok(attachment) => Attached { kept: self, attachment },
             Err(code) => return socket.close(code, "").await,
         };
@@ -42,8 +39,7 @@ impl Kept {
         let mut message = Some(first);
         while let Some(received) = message.take().filter(|_| left > 0) {
             left -= 1;
-            let advanced = self.advance(&mut socket, &attached, received);
-            if let Err(code) = advanced {
+            if let Err(code) = self.advance(&mut socket, &attached, received) {
                 return socket.close(code, "").await;
             }
             message = socket.recv().await?;
