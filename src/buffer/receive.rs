@@ -591,6 +591,23 @@ mod tests {
         assert_eq!(input.unread(), [1, 1, 1, 1, 1, 1, 1, 1, 1, 1, 2]);
     }
 
+    #[test]
+    fn large_spare_memory_goes_to_who_had_as_large_a_message_before() {
+        for (earned, is_given) in [(600_000, true), (599_999, false), (100_000, false), (0, false)] {
+            let mut spare = SpareInput::default();
+            spare.keep(BytesMut::with_capacity(700_000));
+            let room = spare.large.capacity();
+            let mut input = ReceiveBuf::new();
+            input.extend_from_slice(&[7; 100]);
+            input.like_last = earned;
+            input.expect(600_000 - 100, 600_000);
+            input.reuse(&mut spare);
+            assert_eq!(input.storage.capacity() >= room, is_given, "{earned}");
+            assert_eq!(spare.large.capacity(), if is_given { 0 } else { room }, "{earned}");
+            assert_eq!(input.unread(), [7; 100]);
+        }
+    }
+
     /// What no test writes otherwise.
     const OTHERS: u8 = 0xff;
 

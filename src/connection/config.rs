@@ -117,8 +117,9 @@ pub struct Config {
     pub idle_timeout: Option<Duration>,
     /// The time that a close may take, from [`close`](crate::Commands::close) or the peer's Close
     /// frame to the end of the transport, including the output that still waits. Then the connection
-    /// ends uncleanly, and unsent output is lost. If the peer's Close has not arrived, the error is
-    /// [`CloseTimeout`](crate::ConnectionError::CloseTimeout).
+    /// ends, whatever the transport does, and unsent output is lost. If the peer's Close has not
+    /// arrived, the error is [`CloseTimeout`](crate::ConnectionError::CloseTimeout); if it has, the
+    /// connection ends as that frame says.
     ///
     /// Nothing that the peer sends extends it. Default 10 s, as in Python's `websockets`: more than
     /// any network needs, and short enough that connections to dead peers do not pile up. See the

@@ -126,7 +126,8 @@ pub struct Writable {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Discarded {
-    /// The number of bytes of payload that were not sent. It is 0 if the messages were empty.
+    /// The number of bytes of payload that were not sent. It is 0 if only empty messages, or the
+    /// empty last fragments of others, were discarded.
     pub bytes: u64,
 }
 

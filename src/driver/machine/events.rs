@@ -181,15 +181,15 @@ impl Driver {
     #[inline]
     pub(super) fn judge_answers(&mut self) {
         if self.answers == Answers::Maybe {
-            // Where nothing can be written, to wait for room would be to wait for ever.
-            let has_room = self.connection.wants_read() || self.is_broken();
+            let has_room = self.connection.wants_read();
             self.answers = if has_room { Answers::None } else { Answers::Full };
         }
     }
 
     /// Returns whether no events are delivered until answers are written.
     pub(super) fn is_gated(&self) -> bool {
-        self.answers == Answers::Full && !self.connection.wants_read()
+        // Where nothing can be written, to wait for room would be to wait for ever.
+        self.answers == Answers::Full && !self.connection.wants_read() && !self.is_broken()
     }
 
     /// Ends a handshake that has failed.

@@ -240,8 +240,6 @@ impl Driver {
         self.asked = Asked::Nothing;
         self.writing = Writing::Broken;
         self.is_quiet = false;
-        // Nothing that fills the output will leave.
-        self.answers = Answers::None;
     }
 
     /// Returns the time at which to call [`handle_timeout`](Self::handle_timeout), on the same

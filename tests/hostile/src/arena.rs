@@ -13,6 +13,9 @@ use crate::peer::{Peer, Reaction};
 use crate::process::{PATIENCE, Process};
 use crate::victim::Deadlines;
 
+/// What an honest client may have to wait for: a hundred times what it does on a busy machine.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5);
+
 /// What was seen of an attack that was withstood.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Seen {
@@ -69,6 +72,11 @@ pub(crate) fn make(attack: &Attack) -> Result<Seen, Fault> {
     if reactions.is_empty() {
         return Err(Fault::new("nothing was tried"));
     }
+    let waits = seen.waits.unwrap_or_default();
+    let longest = waits.echo.max(waits.opening.unwrap_or_default());
+    if longest > LONGEST_WAIT {
+        return Err(Fault::new(format!("an honest client had to wait for {longest:?}")));
+    }
     if seen.growth > attack.memory << 10 {
         let grown = seen.growth / 1024;
         return Err(Fault::new(format!("{grown} MiB, over the limit of {} MiB", attack.memory)));
@@ -102,6 +110,11 @@ impl Arena<'_> {
     /// Returns by how much the memory has grown until now, in KiB.
     pub(crate) fn growth(&self) -> Result<usize, Fault> {
         Ok(self.server.memory()?.now.saturating_sub(self.before))
+    }
+
+    /// Returns the CPU time of the server until now.
+    pub(crate) fn cpu(&self) -> Result<Duration, Fault> {
+        self.server.cpu()
     }
 
     pub(crate) fn wait_until(

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Duration;
 
 use crate::Fault;
-use crate::arena::Seen;
+use crate::arena::{LONGEST_WAIT, Seen};
 use crate::attacks::{Attack, Way};
 use crate::victim::{MAX_CONNECTIONS, MAX_HANDSHAKES_PER_ADDRESS};
 
@@ -58,8 +58,24 @@ pub(crate) fn render(chosen: &[&'static Attack], outcomes: &[Outcome]) -> String
     }
     PAGE.replace("{tables}", tables(chosen, outcomes).trim_end())
         .replace("{known}", known.trim_end())
+        .replace("{defences}", defences(chosen).trim_end())
+        .replace("{wait}", &LONGEST_WAIT.as_secs().to_string())
         .replace("{connections}", &MAX_CONNECTIONS.to_string())
         .replace("{handshakes}", &MAX_HANDSHAKES_PER_ADDRESS.to_string())
+}
+
+/// Returns the table of the defences.
+fn defences(chosen: &[&'static Attack]) -> String {
+    let mut table = String::new();
+    for Defence { threat, answer, attacks } in DEFENCES {
+        let here: Vec<&str> = chosen
+            .iter()
+            .filter(|attack| attacks.iter().any(|part| attack.name.contains(part)))
+            .map(|attack| attack.name)
+            .collect();
+        let _ = writeln!(table, "| {threat} | {answer} | {} |", here.join("; "));
+    }
+    table
 }
 
 pub(crate) fn write(page: &str) -> Result<(), Fault> {
@@ -83,14 +99,19 @@ pub(crate) fn compare(page: &str) -> Result<(), Fault> {
     Err(Fault::new(format!("docs/hostile.md is out of date (--write writes it anew): {line}")))
 }
 
-/// Each advisory is in the page, and nothing is there that is not in the list.
+/// Each advisory is in the page, nothing is there that is not in the list, and each defence has its
+/// attacks.
 fn check_known() -> Result<(), Fault> {
     let here = || crate::attacks::all().flat_map(|attack| attack.known);
     if let Some(lost) = KNOWN.iter().find(|advisory| !here().any(|known| known == *advisory)) {
         return Err(Fault::new(format!("no attack is like {lost}")));
     }
-    match here().find(|known| !KNOWN.contains(known)) {
-        Some(unknown) => Err(Fault::new(format!("{unknown} is not in the list"))),
+    if let Some(unknown) = here().find(|known| !KNOWN.contains(known)) {
+        return Err(Fault::new(format!("{unknown} is not in the list")));
+    }
+    let is_attack = |part: &str| crate::attacks::all().any(|attack| attack.name.contains(part));
+    match DEFENCES.iter().flat_map(|defence| defence.attacks).find(|part| !is_attack(part)) {
+        Some(lost) => Err(Fault::new(format!("no attack has {lost} in its name"))),
         None => Ok(()),
     }
 }
@@ -180,6 +201,92 @@ const ELSEWHERE: &[(&str, &str)] = &[
     ("OSV-2021-1727", "masking beyond a buffer: `src/frame/mask.rs`, `fuzz`"),
 ];
 
+/// What is done against a kind of attack.
+struct Defence {
+    threat: &'static str,
+    answer: &'static str,
+    /// Parts of the names of attacks that try it.
+    attacks: &'static [&'static str],
+}
+
+const DEFENCES: &[Defence] = &[
+    Defence {
+        threat: "heads that are large or slow",
+        answer: "`HeadLimits`: bytes, lines, and the time for them",
+        attacks: &["head that never ends", "request line", "101 and more", "slow loris", "nothing"],
+    },
+    Defence {
+        threat: "large messages",
+        answer: "`max_message_size` and `max_frame_size`, judged by what a frame announces",
+        attacks: &["of 16 MiB and 1 byte", "add up", "on and on", "2^40, 2^62 and 2^63 - 1"],
+    },
+    Defence {
+        threat: "memory for what is only announced",
+        answer: "buffers grow with what has arrived",
+        attacks: &["send none of it", "memory does not"],
+    },
+    Defence {
+        threat: "many small fragments",
+        answer: "`max_fragments`; payloads of fragments lie behind one another",
+        attacks: &["20,000 fragments", "5,000 fragments"],
+    },
+    Defence {
+        threat: "deflate bombs",
+        answer: "what is inflated counts for `max_message_size`, and for the turn of its connection",
+        attacks: &["bomb", "inflate to nothing", "final blocks"],
+    },
+    Defence {
+        threat: "memory of many streams of deflate",
+        answer: "memory goes when nothing needs it",
+        attacks: &["4 bombs at once", "memory does not"],
+    },
+    Defence {
+        threat: "Pings without end",
+        answer: "Pongs are queued up to a limit, then only the newest; each connection has its turn",
+        attacks: &["Pings without end, and", "send Pings as fast"],
+    },
+    Defence {
+        threat: "readers that are slow, or take nothing",
+        answer: "`max_buffered` with `when_full`, and `write_timeout`",
+        attacks: &["no echo is read", "reader that takes nothing", "now and then"],
+    },
+    Defence {
+        threat: "writers that are slow within a message",
+        answer: "`hold_timeout`; `message_timeout`, which is off by default",
+        attacks: &["most of a message at once"],
+    },
+    Defence {
+        threat: "text that is not UTF-8",
+        answer: "validated while it arrives; fails at the first bad byte",
+        attacks: &["not UTF-8", "within a character"],
+    },
+    Defence {
+        threat: "headers of frames that no peer may send",
+        answer: "judged before memory is taken: bits, opcode, mask, length, close code",
+        attacks: &["not masked", "reserved bits", "lengths with the top bit", "close codes"],
+    },
+    Defence {
+        threat: "masks that can be guessed",
+        answer: "they come from a cryptographically secure generator, a new one for each frame",
+        attacks: &["keys and masks"],
+    },
+    Defence {
+        threat: "credentials that follow a redirect",
+        answer: "none is followed unless `Connector::redirects` says so",
+        attacks: &["a redirect to another server"],
+    },
+    Defence {
+        threat: "escape sequences for a terminal",
+        answer: "what a peer sends is shown with its control characters escaped",
+        attacks: &["escape sequences"],
+    },
+    Defence {
+        threat: "headers that an application is made to send",
+        answer: "names and values are checked when they are set (`tests/protocol`)",
+        attacks: &[],
+    },
+];
+
 const PAGE: &str = "\
 # Hostile peers
 
@@ -199,7 +306,7 @@ honest client, which goes on using the server meanwhile and once more afterwards
   attacker did, and the server has noticed. The name of a deadline of `Config`: the connection ends because this
   deadline has passed. `served`: the server goes on as the protocol has it. `not opened`: the client reports an error.
 - *echo*, *opening*: the longest that the honest client has waited for an echo of 65 bytes, and for a new connection
-  and an echo on it. `–`: it opens none, because the attack takes all places.
+  and an echo on it. `–`: it opens none, because the attack takes all places. The program fails above {wait} s.
 - *memory*: how much more resident memory the process had at the peak than before. The program fails above 8 MiB,
   or, where an attack fills the limits, above what they allow.
 
@@ -211,6 +318,12 @@ Where an attack waits for a deadline, it is a shorter one: `write_timeout` 4 s, 
 waits are those of a busy machine.
 
 {tables}
+
+## Defences
+
+| threat | what the crate does | attacks of this page |
+|---|---|---|
+{defences}
 
 ## Known faults of other implementations
 

@@ -216,7 +216,33 @@ pub(super) const ATTACKS: &[Attack] = &[
             each(lists, |list| answer(arena, &request("/", &list)))
         },
     )
-    .known(&["CVE-2021-32640", "ws 3.3.1"]),
+    .known(&["ws 3.3.1"]),
+    Attack::on_server(
+        "protocol lists that fill a head, of commas, spaces, names, a name again and again; 20 of each",
+        "RFC 6455, §4.1, §11.3.4",
+        Reaction::Answered(400),
+        |arena| {
+            let before = arena.cpu()?;
+            // Not valid because of their ends: all of them must be read.
+            let lists = [
+                ",".repeat(15_000) + "a b",
+                format!("a{}b", " ".repeat(15_000)),
+                "a, ".repeat(5_000) + "(",
+                (0..2_700).map(|number| format!("{number}, ")).collect::<String>() + "a b",
+                "a".repeat(15_000) + "\"",
+            ];
+            let reactions = each(lists.iter().cycle().take(lists.len() * 20), |list| {
+                answer(arena, &request("/", &format!("Sec-WebSocket-Protocol: {list}\r\n")))
+            })?;
+            // Of 1.5 MB. With time in the square of a list it would be minutes.
+            let spent = arena.cpu()?.saturating_sub(before);
+            if spent > Duration::from_secs(3) {
+                return Err(Fault::new(format!("they took {spent:?} of CPU time")));
+            }
+            Ok(reactions)
+        },
+    )
+    .known(&["CVE-2021-32640"]),
     Attack::on_server(
         "offers with window bits out of range and names such as `__proto__`: not taken",
         "RFC 7692, §7.1.2; RFC 6455, §9.1",
