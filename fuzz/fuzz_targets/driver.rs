@@ -1,6 +1,6 @@
-//! `Driver` as a server: any bytes, splits, faults of the transport and commands in any order end
+//! `Driver` in both roles: any bytes, splits, faults of the transport and commands in any order end
 //! in bounded steps; what is delivered is what a `Connection` delivers, and what is written is one
-//! HTTP response and sound frames.
+//! head of HTTP and sound frames.
 #![no_main]
 
 use core::time::Duration;
@@ -9,7 +9,7 @@ use std::num::NonZeroUsize;
 use bytes::Buf;
 use libfuzzer_sys::fuzz_target;
 use sanswire::driver::{Driver, DriverError, Next, Write};
-use sanswire::handshake::{Acceptance, Request, Response};
+use sanswire::handshake::{Acceptance, ClientRequest, Request, Response};
 use sanswire::{AfterClose, Config, Connection, Event, Message, ReadyState, Role};
 use sanswire_fuzz::oracle::{self, Outcome, Rules};
 use sanswire_fuzz::{Input, http};
@@ -23,30 +23,64 @@ fuzz_target!(|bytes: &[u8]| {
         .low_water(input.one_of(&[256 << 10, 0, 100]))
         .fragment_size(NonZeroUsize::new(input.one_of(&[0, 7, 100])))
         .idle_timeout(input.one_of(&[None, Some(Duration::from_secs(3))]));
-    let start = input.one_of(&[Start::Open, Start::Asked, Start::Nothing]);
+    let start = input.one_of(&[
+        Start::Open,
+        Start::Asked,
+        Start::Nothing,
+        Start::Answered,
+        Start::Unanswered,
+    ]);
     let actions = input.bytes();
-    let head: &[u8] = if start == Start::Nothing { b"" } else { REQUEST };
-    let stream = [head, input.rest()].concat();
+    let stream = [start.head(), input.rest()].concat();
 
-    let mut run = Run::new(&config, &stream);
-    if start == Start::Open {
-        run.answers = true;
-    }
+    let mut run = Run::new(start.driver(&config), &stream);
+    run.answers = start == Start::Open;
     for action in actions.chunks(2) {
         run.act(action[0], action.get(1).copied().unwrap_or_default());
     }
     run.finish();
-    if start != Start::Nothing {
+    if !start.head().is_empty() {
         run.agree_with_connection(&config, input.rest());
     }
     run.check_output();
 });
 
+/// What has come before the bytes of the input: of a request to a server or, in the last two, of a
+/// response to a client.
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum Start {
+    Open,
     Asked,
     Nothing,
-    Open,
+    Answered,
+    Unanswered,
+}
+
+impl Start {
+    const fn role(self) -> Role {
+        match self {
+            Self::Open | Self::Asked | Self::Nothing => Role::Server,
+            Self::Answered | Self::Unanswered => Role::Client,
+        }
+    }
+
+    const fn head(self) -> &'static [u8] {
+        match self {
+            Self::Open | Self::Asked => REQUEST,
+            Self::Answered => RESPONSE,
+            Self::Nothing | Self::Unanswered => b"",
+        }
+    }
+
+    fn driver(self, config: &Config) -> Driver {
+        match self.role() {
+            Role::Server => Driver::server(config),
+            Role::Client => {
+                let request = ClientRequest::new("server.example.com", "/chat").unwrap();
+                Driver::client(&request, config, *b"the sample nonce", SEED)
+            }
+        }
+    }
 }
 
 struct Run<'a> {
@@ -54,6 +88,7 @@ struct Run<'a> {
     stream: &'a [u8],
     now: Duration,
     request: Option<Box<Request>>,
+    has_response: bool,
     /// Whether a request is accepted at once.
     answers: bool,
     echoes: bool,
@@ -68,12 +103,13 @@ struct Run<'a> {
 }
 
 impl<'a> Run<'a> {
-    fn new(config: &Config, stream: &'a [u8]) -> Self {
+    fn new(driver: Driver, stream: &'a [u8]) -> Self {
         Self {
-            driver: Driver::server(config),
+            driver,
             stream,
             now: Duration::ZERO,
             request: None,
+            has_response: false,
             answers: false,
             echoes: false,
             written: Vec::new(),
@@ -159,7 +195,11 @@ impl<'a> Run<'a> {
                         self.accept(false);
                     }
                 }
-                Ok(Next::Response(_)) => panic!("a server has no response"),
+                Ok(Next::Response(response)) => {
+                    assert!(had_event && !self.has_response && response.status() == 101);
+                    self.has_response = true;
+                    assert_eq!(self.driver.connection().role(), Role::Client);
+                }
                 Ok(Next::Wait) => {
                     assert!(!self.driver.has_event() && self.end.is_none());
                     return false;
@@ -288,7 +328,10 @@ impl<'a> Run<'a> {
     /// What was delivered is what a connection delivers, or the beginning of it if something else may
     /// have ended the driver.
     fn agree_with_connection(&self, config: &Config, frames: &[u8]) {
-        let mut connection = Connection::server(config);
+        let mut connection = match self.driver.connection().role() {
+            Role::Server => Connection::server(config),
+            Role::Client => Connection::client(config, SEED),
+        };
         connection.input().extend_from_slice(frames);
         let mut got = Vec::new();
         while let Ok(Some((event, _))) = connection.poll_event() {
@@ -304,14 +347,19 @@ impl<'a> Run<'a> {
             assert!(!self.is_shut || self.written.is_empty());
             return;
         };
-        if !self.written.starts_with(b"HTTP/1.1 101 ") {
+        let role = self.driver.connection().role();
+        if role == Role::Client {
+            assert!(self.written.starts_with(b"GET /chat HTTP/1.1\r\n"));
+            // One that was not let in says nothing more.
+            assert!(self.has_response || self.written.len() == end);
+        } else if !self.written.starts_with(b"HTTP/1.1 101 ") {
             // Time may have run out before all of it was written.
             if self.is_shut {
                 http::check_response(&self.written);
             }
             return;
         }
-        let rules = Rules::unlimited(Role::Server);
+        let rules = Rules::unlimited(role);
         let (frames, faults) = oracle::frames(&self.written[end..], rules);
         assert!(faults.is_empty(), "{faults:?}");
         oracle::check_behind_close(&frames);
@@ -328,3 +376,11 @@ const REQUEST: &[u8] = b"GET /chat HTTP/1.1\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\
     Sec-WebSocket-Version: 13\r\n\
     \r\n";
+
+const RESPONSE: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\n\
+    Upgrade: websocket\r\n\
+    Connection: Upgrade\r\n\
+    Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\
+    \r\n";
+
+const SEED: [u8; 32] = [7; 32];
