@@ -1,5 +1,6 @@
 //! The halves of a blocking WebSocket, for several threads; knows neither frames nor locks.
 
+mod locks;
 mod shared;
 
 use alloc::string::String;
@@ -412,3 +413,7 @@ impl<S> fmt::Display for ReuniteError<S> {
 }
 
 impl<S: fmt::Debug> core::error::Error for ReuniteError<S> {}
+
+#[cfg(test)]
+#[cfg(unix)]
+mod orders;

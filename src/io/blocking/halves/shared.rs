@@ -3,12 +3,11 @@
 
 use core::time::Duration;
 use std::io;
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread;
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::event::{PollFd, PollFlags, Timespec};
 use rustix::fd::{AsFd, OwnedFd};
 
+use super::locks::{Condvar, Mutex, MutexGuard, PoisonError, poll, thread};
 use crate::connection::{Connection, ReadyState};
 use crate::driver::Driver;
 use crate::io::blocking::clock::{Clock, NEVER};
