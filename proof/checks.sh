@@ -77,8 +77,9 @@ install() {
     esac
 }
 
+# Parts that run at the same time install one after the other.
 need() {
-    logged "needed $*" 1800 "$@" && return
+    logged "needed $*" 1800 flock "$logs/lock" "$@" && return
     tell_failure "needed $*" "$?"
     local server=${RUSTUP_DIST_SERVER:-https://static.rust-lang.org}
     if [ "$1" = rustup ] && [ "$is_short" = true ] &&
