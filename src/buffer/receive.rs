@@ -593,7 +593,8 @@ mod tests {
 
     #[test]
     fn large_spare_memory_goes_to_who_had_as_large_a_message_before() {
-        for (earned, is_given) in [(600_000, true), (599_999, false), (100_000, false), (0, false)] {
+        for (earned, is_given) in [(600_000, true), (599_999, false), (100_000, false), (0, false)]
+        {
             let mut spare = SpareInput::default();
             spare.keep(BytesMut::with_capacity(700_000));
             let room = spare.large.capacity();
