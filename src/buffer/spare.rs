@@ -92,3 +92,43 @@ pub(super) const MUCH_LESS: usize = 8;
 
 /// What is not held for a little that waits, once nothing more comes.
 pub(super) const MUCH: usize = 32 << 10;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_kept_as_the_usual_or_as_the_large_by_its_size() {
+        let mut spare = SpareInput::default();
+        for (room, usual, large) in [
+            (1_000, 1_000, 0),
+            (999, 1_000, 0),
+            (KEEP_AT_MOST, KEEP_AT_MOST, 0),
+            (KEEP_AT_MOST + 1, KEEP_AT_MOST, KEEP_AT_MOST + 1),
+            ((1 << 20) + 1_024, KEEP_AT_MOST, (1 << 20) + 1_024),
+            ((1 << 20) + 1_025, KEEP_AT_MOST, (1 << 20) + 1_024),
+            (200_000, KEEP_AT_MOST, 200_000),
+        ] {
+            spare.keep(BytesMut::with_capacity(room));
+            assert_eq!((spare.usual.capacity(), spare.large.capacity()), (usual, large), "{room}");
+        }
+    }
+
+    #[test]
+    fn large_memory_is_for_what_fills_half_of_it_and_needs_it() {
+        for (usual, len, is_large) in [
+            (1_000, 99_999, false),
+            (1_000, 100_000, true),
+            (100_000, 100_000, false),
+            (100_000, 100_001, true),
+            (100_000, 200_000, true),
+            (100_000, 200_001, false),
+        ] {
+            let mut spare = SpareInput::default();
+            spare.keep(BytesMut::with_capacity(usual));
+            spare.keep(BytesMut::with_capacity(200_000));
+            let room = if is_large { 200_000 } else { usual };
+            assert_eq!(spare.room_for(len).capacity(), room, "{len} beside {usual}");
+        }
+    }
+}

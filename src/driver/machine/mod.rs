@@ -100,7 +100,7 @@ pub struct Driver {
     response: Option<Box<Response>>,
     connection: Connection,
     ending: Option<Box<Ending>>,
-    /// How much may be done before others get a turn: messages, and KiB that are processed.
+    /// How much may be done before others get a turn, as [`CREDIT`] counts it.
     credit: isize,
     reads: Reads,
     /// How many reads there were since one told the time and nobody waited.
