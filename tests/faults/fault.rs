@@ -88,6 +88,22 @@ pub(crate) fn at_each_operation(
     }
 }
 
+/// As [`at_each_operation`], where threads or real time decide how many operations there are: the
+/// last ones may not come.
+#[track_caller]
+pub(crate) fn at_most_operations(
+    plan: Plan,
+    kinds: impl Iterator<Item = Kind>,
+    suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool),
+) {
+    let (count, _) = suffer(plan, None);
+    assert!(count > 15, "{plan:?} has {count} operations");
+    for kind in kinds {
+        let struck = (0..count).filter(|at| suffer(plan, Some((*at, kind))).1).count();
+        assert!(struck > count / 2, "{plan:?}, {kind:?}: {struck} of {count}");
+    }
+}
+
 /// Whether a transport with this fault is as good as one without.
 pub(crate) fn is_sound(fault: Option<(usize, Kind)>) -> bool {
     fault.is_none_or(|(_, kind)| kind.is_harmless())

@@ -74,7 +74,7 @@ impl Log {
 
     /// Checks that all has arrived of which the other end was told that it had left.
     #[track_caller]
-    fn check_delivered(&self, other: &Self, case: &str) {
+    pub(crate) fn check_delivered(&self, other: &Self, case: &str) {
         let Self { received, .. } = self;
         for number in &other.sent {
             assert!(received.contains(number), "{case}: {number} was sent, of {received:?}");
