@@ -79,7 +79,7 @@ pub(crate) fn at_each_operation(
     suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool),
 ) {
     let (count, _) = suffer(plan, None);
-    assert!(count > 15, "{plan:?} has {count} operations");
+    assert!(count > 10, "{plan:?} has {count} operations");
     for kind in kinds {
         for at in 0..count {
             let (_, has_struck) = suffer(plan, Some((at, kind)));
@@ -97,7 +97,7 @@ pub(crate) fn at_most_operations(
     suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool),
 ) {
     let (count, _) = suffer(plan, None);
-    assert!(count > 15, "{plan:?} has {count} operations");
+    assert!(count > 10, "{plan:?} has {count} operations");
     for kind in kinds {
         let struck = (0..count).filter(|at| suffer(plan, Some((*at, kind))).1).count();
         assert!(struck > count / 2, "{plan:?}, {kind:?}: {struck} of {count}");
@@ -151,6 +151,11 @@ struct State {
 impl Faults {
     pub(crate) fn new(plan: Option<(usize, Kind)>) -> Self {
         Self(Arc::new(Mutex::new(State { plan, count: 0, struck: None, wakes: 0 })))
+    }
+
+    /// The same plan for another transport.
+    pub(crate) fn again(&self) -> Self {
+        Self::new(self.state().plan)
     }
 
     fn state(&self) -> MutexGuard<'_, State> {

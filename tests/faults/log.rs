@@ -17,6 +17,12 @@ pub(crate) fn message(number: u8) -> Message {
     }
 }
 
+/// The number of a message.
+pub(crate) fn number_of(message: &Message) -> u8 {
+    let number = message.as_bytes()[0];
+    if number < MESSAGES { number } else { number - b'0' }
+}
+
 /// What one end did and saw.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
@@ -58,8 +64,7 @@ impl Log {
     /// Notes a message, which has to be one of those that are sent.
     #[track_caller]
     pub(crate) fn receive(&mut self, received: &Message) {
-        let number = received.as_bytes()[0];
-        let number = if number < MESSAGES { number } else { number - b'0' };
+        let number = number_of(received);
         assert_eq!(*received, message(number), "a message that was not sent");
         self.received.push(number);
     }

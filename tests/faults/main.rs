@@ -32,6 +32,8 @@ mod log;
 #[cfg_attr(not(feature = "futures-io"), allow(dead_code, reason = "one adapter has no deadlines"))]
 mod play;
 mod poll;
+#[cfg(feature = "tokio")]
+mod reconnecting;
 #[cfg(all(feature = "futures-io", feature = "ring", feature = "tokio"))]
 mod tls;
 #[cfg(feature = "tokio")]
