@@ -106,6 +106,10 @@ pub struct Config {
     ///
     /// This finds a peer that sends but does not read, which Pings do not find. Default 60 s, as in
     /// nginx (`send_timeout`).
+    ///
+    /// A transport with a buffer of its own, such as TLS with its 64 KiB, takes output before that
+    /// leaves. What it has taken still waits until it is [flushed](crate::driver::Write::Flush); the
+    /// time begins anew when it takes more, except for heartbeats.
     #[doc(alias = "send timeout")]
     pub write_timeout: Option<Duration>,
     /// The time without any message, or payload of one, in either direction. Then the connection

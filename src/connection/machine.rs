@@ -289,6 +289,11 @@ impl Connection {
         self.endpoint.catch_up_processed(now, self.processed());
     }
 
+    /// Notes whether the transport was asked to flush, and is not done: it may hold what it took.
+    pub(crate) fn note_flushing(&mut self, is_flushing: bool) {
+        self.endpoint.note_flushing(is_flushing);
+    }
+
     /// Notes that nobody reads from the transport: the peer's silence means nothing.
     pub(crate) fn note_not_reading(&mut self) {
         self.endpoint.note_not_reading();

@@ -21,7 +21,8 @@ use crate::timestamp::Timestamp;
 #[repr(C)]
 pub(super) struct Timers {
     now: Time,
-    /// Bytes of input and of output when they were last looked at.
+    /// Bytes of input and of output when they were last looked at, and of output those of a
+    /// heartbeat that is taken whatever has left before it.
     received: u64,
     written: u64,
     /// When input was seen last.
@@ -29,7 +30,8 @@ pub(super) struct Timers {
     /// When a heartbeat was sent last, or was still on its way out.
     pinged: Time,
     ping_interval: Time,
-    /// Since when output waits and nothing is taken of it; `NEVER` when none waits.
+    /// Since when output waits, here or in the transport, and nothing is taken of it; `NEVER` when
+    /// none waits.
     stalled: Time,
     /// When the message that is arriving began; `NEVER` while there is none.
     began: Time,
@@ -85,6 +87,15 @@ pub(super) struct Progress {
     pub(super) written: u64,
     /// Whether nothing waits.
     pub(super) is_empty: bool,
+    /// Whether the transport was asked to flush, and is not done.
+    pub(super) is_flushing: bool,
+}
+
+impl Progress {
+    /// Returns whether anything has not left that is to.
+    const fn is_waiting(self) -> bool {
+        !self.is_empty || self.is_flushing
+    }
 }
 
 /// When something happened.
@@ -167,19 +178,19 @@ impl Timers {
         if let Some(Probe { sent: sent @ Time::NEVER, .. }) = &mut self.probe {
             *sent = self.now;
         }
-        let Progress { written, is_empty } = output;
-        let is_moving = self.written != written;
-        self.written = written;
+        let Progress { written, is_empty, is_flushing: _ } = output;
+        let is_moving = self.written < written;
+        self.written = self.written.max(written);
         if self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty) {
             self.pinged = self.now;
             if is_empty {
                 self.heartbeat = Heartbeat::Sent;
             }
         }
-        self.stalled = match is_empty {
-            true => Time::NEVER,
-            false if is_moving => self.now,
-            false => self.stalled.min(self.now),
+        self.stalled = match output.is_waiting() {
+            false => Time::NEVER,
+            true if is_moving => self.now,
+            true => self.stalled.min(self.now),
         };
     }
 
@@ -281,10 +292,16 @@ impl Timers {
         Some(payload)
     }
 
-    /// Dates output that the connection has queued itself when the time was told: there is nothing
-    /// left to date, and what is due later is no deadline that has passed.
-    pub(super) fn note_queued(&mut self) {
+    /// Dates a heartbeat that the connection has queued itself when the time was told: there is
+    /// nothing left to date, and what is due later is no deadline that has passed. `before` is how
+    /// far the output was, and `end` how many bytes it has with the heartbeat.
+    pub(super) fn note_queued(&mut self, before: Progress, end: u64) {
         self.stalled = self.stalled.min(self.now);
+        if before.is_empty && before.is_flushing {
+            // A transport with a buffer of its own takes it into that. The connection's own
+            // heartbeats are not to hide that nothing leaves.
+            self.written = end;
+        }
     }
 
     /// Notes a Ping of the application's, to be dated; not while another one may still be answered,
@@ -358,18 +375,18 @@ impl Timers {
     /// As [`next`](Self::next), without what depends on messages: the input may have some that
     /// nobody has looked at.
     pub(super) fn next_unread(&self, output: Progress, sent: bool) -> Option<Timestamp> {
-        let Progress { written, is_empty } = output;
-        let is_moving = self.written != written;
+        let Progress { written, is_empty, is_flushing: _ } = output;
+        let is_moving = self.written < written;
         let undated = sent && self.idle_timeout != Time::NEVER
             || self.probe.is_some_and(|probe| probe.sent == Time::NEVER)
             || self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty)
-            || !is_empty
+            || output.is_waiting()
                 && self.write_timeout != Time::NEVER
                 && (is_moving || self.stalled == Time::NEVER);
         if undated || !self.started {
             return Some(self.now.into());
         }
-        self.next_of_output(is_empty).to_timeout()
+        self.next_of_output(output).to_timeout()
     }
 
     /// Returns the next deadline of what is dated. Once the rest is dated, the next deadline may be
@@ -377,17 +394,17 @@ impl Timers {
     pub(super) fn next_dated(&self, output: Progress, sent: bool) -> Option<Timestamp> {
         let idle = if sent { Time::NEVER } else { self.idle_deadline() };
         let messages = self.message_deadline().min(self.holding.deadline(self.began)).min(idle);
-        let output = if self.started { self.next_of_output(output.is_empty) } else { Time::NEVER };
+        let output = if self.started { self.next_of_output(output) } else { Time::NEVER };
         messages.min(output).to_timeout()
     }
 
     /// Returns when a heartbeat or what depends on the output is due.
-    fn next_of_output(&self, is_empty: bool) -> Time {
+    fn next_of_output(&self, output: Progress) -> Time {
         let ping = match self.heartbeat {
             Heartbeat::Heard => self.next_ping(),
             Heartbeat::Sent | Heartbeat::Waiting => self.pong_deadline(),
         };
-        let write = if is_empty { Time::NEVER } else { self.write_deadline() };
+        let write = if output.is_waiting() { self.write_deadline() } else { Time::NEVER };
         ping.min(write)
     }
 

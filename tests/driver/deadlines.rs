@@ -345,6 +345,69 @@ fn a_peer_that_always_sends_and_never_reads_is_found() {
 }
 
 #[test]
+fn what_a_transport_takes_and_does_not_flush_has_not_left() {
+    let error = ConnectionError::WriteTimeout { limit: secs(60) };
+    for ping_interval in [None, Some(secs(20))] {
+        for role in BOTH {
+            let mut hand = Hand::open(role, &Config::default().ping_interval(ping_interval));
+            hand.now = secs(1);
+            hand.driver.handle_timeout(hand.now);
+            hand.driver.commands().send("stuck").unwrap();
+            // The application waits for the flush, and nothing else comes of the peer.
+            hand.eof();
+            while !hand.driver.is_overdue() {
+                hand.write_unflushed();
+                let next = hand.driver.poll_timeout().map(Duration::from).unwrap();
+                assert!(next > hand.now || hand.driver.poll_written() == Ok(false));
+                hand.now = next.max(hand.now);
+                assert!(hand.now <= secs(61), "{role:?} {:?}", hand.now);
+                hand.driver.handle_timeout(hand.now);
+            }
+            assert_eq!(hand.now, secs(61));
+        }
+        // With somebody who takes what the peer sends.
+        for role in BOTH {
+            let mut hand = Hand::open(role, &Config::default().ping_interval(ping_interval));
+            hand.driver.commands().send("stuck").unwrap();
+            let mut told = Vec::new();
+            while !hand.driver.is_ending() {
+                hand.write_unflushed();
+                hand.now += secs(1) / 10;
+                // What has just come may be a part of what is waited for.
+                assert!(hand.now < secs(80), "{role:?} {:?}", hand.now);
+                hand.read(&hand.by_peer(TEXT, b"x"));
+                hand.driver.handle_timeout(hand.now);
+                told = hand.take();
+            }
+            told.extend(hand.pass_stuck_until(hand.now + secs(10)));
+            assert_eq!(told.last(), failed(error).last());
+        }
+    }
+}
+
+#[test]
+fn what_is_flushed_at_last_or_moves_on_is_not_late() {
+    let mut hand = Hand::open(Role::Server, &Config::default().ping_interval(None));
+    hand.driver.commands().send("slow").unwrap();
+    for at in 1..100 {
+        hand.write_unflushed();
+        hand.now = secs(30 * at);
+        hand.driver.handle_timeout(hand.now);
+        assert!(!hand.driver.is_overdue(), "{at}");
+        // Some of it leaves each time.
+        hand.driver.commands().send("more").unwrap();
+    }
+    hand.write_all();
+    hand.driver.handle_timeout(hand.now);
+    assert_eq!(hand.driver.poll_timeout(), None);
+    // A connection that goes its own way is flushed by somebody else, if at all.
+    hand.driver.commands().send("on").unwrap();
+    hand.write_unflushed();
+    let connection = hand.driver.into_connection().unwrap();
+    assert_eq!(connection.poll_timeout(), None);
+}
+
+#[test]
 fn a_pong_that_waited_while_the_process_was_stopped_counts() {
     for role in BOTH {
         let mut hand = Hand::open(role, &Config::default());

@@ -235,6 +235,14 @@ impl Hand {
         core::iter::from_fn(|| self.write(usize::MAX)).collect()
     }
 
+    /// Writes all bytes that there are to a transport that cannot flush them.
+    pub(crate) fn write_unflushed(&mut self) {
+        while let Some(Write::Bytes(output)) = self.driver.want_write() {
+            let len = output.remaining();
+            self.driver.handle_written(len);
+        }
+    }
+
     /// Takes events and writes until there is nothing to do but wait, and returns what was told.
     pub(crate) fn settle(&mut self) -> Vec<Told> {
         let mut all = Vec::new();

@@ -20,16 +20,20 @@ use crate::poll;
 use crate::world::{Clock, PipeEnd, pipes};
 
 /// Nothing when it has ended.
-type Task = Rc<RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>>;
+pub(crate) type Task = Rc<RefCell<Option<Pin<Box<dyn Future<Output = ()>>>>>>;
 
 /// A pipe that has faults; as a `TcpStream` that is non-blocking, it takes bounds and ignores them.
-struct Stream {
+pub(crate) struct Stream {
     pipe: PipeEnd,
     faults: Faults,
     far: Task,
 }
 
 impl Stream {
+    pub(crate) fn new(pipe: PipeEnd, faults: &Faults, far: &Task) -> Self {
+        Self { pipe, faults: faults.clone(), far: Rc::clone(far) }
+    }
+
     /// Tries, and once more when the other end has done what it can.
     fn attempt<T>(
         &self,
@@ -47,7 +51,7 @@ impl Stream {
 }
 
 /// Polls a task while it may do more. Returns whether it has ended.
-fn run(task: &Task) -> bool {
+pub(crate) fn run(task: &Task) -> bool {
     let mut task = task.borrow_mut();
     // It yields now and then.
     for _ in 0..10 {
@@ -169,7 +173,7 @@ fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     let far = poll::Stream { pipe: Faulty::new(far, &Faults::new(None)), clock: clock.clone() };
     let far = play::<poll::Transport>(far, plan.near.peer(), plan, far_log.clone());
     let far: Task = Rc::new(RefCell::new(Some(Box::pin(far))));
-    let near = Stream { pipe: near, faults: faults.clone(), far: Rc::clone(&far) };
+    let near = Stream::new(near, &faults, &far);
     let near = play_blocking(near, plan.near, plan);
     while !run(&far) {
         assert!(clock.advance(), "{case}: the other end waits for nothing");
@@ -202,6 +206,6 @@ fn each_fault_at_each_operation_of_a_blocking_stream() {
 }
 
 /// Here, an operation that is interrupted is made again.
-fn goes_on(kind: Kind) -> bool {
+pub(crate) fn goes_on(kind: Kind) -> bool {
     kind.is_harmless() || kind == Kind::Interrupted
 }

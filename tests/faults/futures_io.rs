@@ -63,6 +63,10 @@ fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     } else {
         near.check_received(&case);
         far.check_received(&case);
+        if plan.is_split {
+            // It has read all there is.
+            far.check_delivered(&near, &case);
+        }
     }
     (faults.count(), faults.has_struck())
 }

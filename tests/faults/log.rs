@@ -17,6 +17,12 @@ pub(crate) fn message(number: u8) -> Message {
     }
 }
 
+/// The number of a message.
+pub(crate) fn number_of(message: &Message) -> u8 {
+    let number = message.as_bytes()[0];
+    if number < MESSAGES { number } else { number - b'0' }
+}
+
 /// What one end did and saw.
 #[derive(Debug, Default)]
 pub(crate) struct Log {
@@ -58,8 +64,7 @@ impl Log {
     /// Notes a message, which has to be one of those that are sent.
     #[track_caller]
     pub(crate) fn receive(&mut self, received: &Message) {
-        let number = received.as_bytes()[0];
-        let number = if number < MESSAGES { number } else { number - b'0' };
+        let number = number_of(received);
         assert_eq!(*received, message(number), "a message that was not sent");
         self.received.push(number);
     }
@@ -74,7 +79,7 @@ impl Log {
 
     /// Checks that all has arrived of which the other end was told that it had left.
     #[track_caller]
-    fn check_delivered(&self, other: &Self, case: &str) {
+    pub(crate) fn check_delivered(&self, other: &Self, case: &str) {
         let Self { received, .. } = self;
         for number in &other.sent {
             assert!(received.contains(number), "{case}: {number} was sent, of {received:?}");

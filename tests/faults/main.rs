@@ -16,6 +16,12 @@
 mod blocking;
 #[cfg(all(feature = "split", unix))]
 mod blocking_halves;
+#[cfg(all(feature = "futures-io", feature = "ring", feature = "tokio"))]
+mod blocking_tls;
+#[cfg(all(feature = "futures-io", feature = "ring", feature = "tokio"))]
+#[path = "../support/tls.rs"]
+#[expect(dead_code, reason = "the tests of TLS need all of it")]
+mod certificates;
 mod fault;
 mod faulty;
 #[cfg(feature = "futures-io")]
@@ -26,6 +32,10 @@ mod log;
 #[cfg_attr(not(feature = "futures-io"), allow(dead_code, reason = "one adapter has no deadlines"))]
 mod play;
 mod poll;
+#[cfg(feature = "tokio")]
+mod reconnecting;
+#[cfg(all(feature = "futures-io", feature = "ring", feature = "tokio"))]
+mod tls;
 #[cfg(feature = "tokio")]
 mod tokio;
 mod world;

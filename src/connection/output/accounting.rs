@@ -40,9 +40,10 @@ impl Output {
         self.backlog.as_ref().is_some_and(|backlog| backlog.discarded.is_some())
     }
 
-    /// Returns how far the output is.
-    pub(in crate::connection) fn progress(&self) -> Progress {
-        Progress { written: self.output.written(), is_empty: self.is_empty() }
+    /// Returns how far the output is, of which the transport may hold something while
+    /// `is_flushing`.
+    pub(in crate::connection) fn progress(&self, is_flushing: bool) -> Progress {
+        Progress { written: self.output.written(), is_empty: self.is_empty(), is_flushing }
     }
 
     /// Returns whether nothing waits to be written.
@@ -91,7 +92,7 @@ impl Output {
     }
 
     /// Returns where the output ends, as `TransmitBuf::written` counts.
-    fn end(&self) -> u64 {
+    pub(in crate::connection) fn end(&self) -> u64 {
         self.output.written() + self.output.len() as u64
     }
 
