@@ -33,6 +33,8 @@ pub(super) struct Timers {
     /// Since when output waits, here or in the transport, and nothing is taken of it; `NEVER` when
     /// none waits.
     stalled: Time,
+    /// Whether the transport was asked to flush, and is not done.
+    is_flushing: bool,
     /// When the message that is arriving began; `NEVER` while there is none.
     began: Time,
     /// When a message, or a part of one, went in either direction last.
@@ -87,15 +89,6 @@ pub(super) struct Progress {
     pub(super) written: u64,
     /// Whether nothing waits.
     pub(super) is_empty: bool,
-    /// Whether the transport was asked to flush, and is not done.
-    pub(super) is_flushing: bool,
-}
-
-impl Progress {
-    /// Returns whether anything has not left that is to.
-    const fn is_waiting(self) -> bool {
-        !self.is_empty || self.is_flushing
-    }
 }
 
 /// When something happened.
@@ -143,6 +136,7 @@ impl Timers {
             pinged: Time::ZERO,
             heartbeat: Heartbeat::Heard,
             stalled: Time::NEVER,
+            is_flushing: false,
             active: Time::ZERO,
             began: Time::NEVER,
             closing: Time::NEVER,
@@ -178,7 +172,7 @@ impl Timers {
         if let Some(Probe { sent: sent @ Time::NEVER, .. }) = &mut self.probe {
             *sent = self.now;
         }
-        let Progress { written, is_empty, is_flushing: _ } = output;
+        let Progress { written, is_empty } = output;
         let is_moving = self.written < written;
         self.written = self.written.max(written);
         if self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty) {
@@ -187,11 +181,16 @@ impl Timers {
                 self.heartbeat = Heartbeat::Sent;
             }
         }
-        self.stalled = match output.is_waiting() {
+        self.stalled = match self.is_waiting(is_empty) {
             false => Time::NEVER,
             true if is_moving => self.now,
             true => self.stalled.min(self.now),
         };
+    }
+
+    /// Notes whether the transport was asked to flush, and is not done: it may hold what it took.
+    pub(super) fn note_flushing(&mut self, is_flushing: bool) {
+        self.is_flushing = is_flushing;
     }
 
     /// Notes input that is not processed yet: the peer lives. Returns whether there is any.
@@ -297,7 +296,7 @@ impl Timers {
     /// far the output was, and `end` how many bytes it has with the heartbeat.
     pub(super) fn note_queued(&mut self, before: Progress, end: u64) {
         self.stalled = self.stalled.min(self.now);
-        if before.is_empty && before.is_flushing {
+        if before.is_empty && self.is_flushing {
             // A transport with a buffer of its own takes it into that. The connection's own
             // heartbeats are not to hide that nothing leaves.
             self.written = end;
@@ -375,18 +374,18 @@ impl Timers {
     /// As [`next`](Self::next), without what depends on messages: the input may have some that
     /// nobody has looked at.
     pub(super) fn next_unread(&self, output: Progress, sent: bool) -> Option<Timestamp> {
-        let Progress { written, is_empty, is_flushing: _ } = output;
+        let Progress { written, is_empty } = output;
         let is_moving = self.written < written;
         let undated = sent && self.idle_timeout != Time::NEVER
             || self.probe.is_some_and(|probe| probe.sent == Time::NEVER)
             || self.heartbeat == Heartbeat::Waiting && (is_moving || is_empty)
-            || output.is_waiting()
+            || self.is_waiting(is_empty)
                 && self.write_timeout != Time::NEVER
                 && (is_moving || self.stalled == Time::NEVER);
         if undated || !self.started {
             return Some(self.now.into());
         }
-        self.next_of_output(output).to_timeout()
+        self.next_of_output(is_empty).to_timeout()
     }
 
     /// Returns the next deadline of what is dated. Once the rest is dated, the next deadline may be
@@ -394,17 +393,23 @@ impl Timers {
     pub(super) fn next_dated(&self, output: Progress, sent: bool) -> Option<Timestamp> {
         let idle = if sent { Time::NEVER } else { self.idle_deadline() };
         let messages = self.message_deadline().min(self.holding.deadline(self.began)).min(idle);
-        let output = if self.started { self.next_of_output(output) } else { Time::NEVER };
+        let output = if self.started { self.next_of_output(output.is_empty) } else { Time::NEVER };
         messages.min(output).to_timeout()
     }
 
+    /// Returns whether anything has not left that is to: of the output, or of what the transport
+    /// has taken.
+    const fn is_waiting(&self, is_empty: bool) -> bool {
+        !is_empty || self.is_flushing
+    }
+
     /// Returns when a heartbeat or what depends on the output is due.
-    fn next_of_output(&self, output: Progress) -> Time {
+    fn next_of_output(&self, is_empty: bool) -> Time {
         let ping = match self.heartbeat {
             Heartbeat::Heard => self.next_ping(),
             Heartbeat::Sent | Heartbeat::Waiting => self.pong_deadline(),
         };
-        let write = if output.is_waiting() { self.write_deadline() } else { Time::NEVER };
+        let write = if self.is_waiting(is_empty) { self.write_deadline() } else { Time::NEVER };
         ping.min(write)
     }
 

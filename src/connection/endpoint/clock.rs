@@ -1,25 +1,25 @@
 //! What the clock does to an endpoint, and when what has arrived counts as arrived; knows neither
 //! messages nor bytes.
 
-use super::{Endpoint, Processed, Rare};
+use super::{Endpoint, Processed};
 use crate::connection::life::{Phase, ReadyState};
-use crate::connection::timers::{Progress, Settled};
+use crate::connection::timers::Settled;
 use crate::error::ConnectionError;
 use crate::timestamp::Timestamp;
 
 impl Endpoint {
     pub(in crate::connection) fn handle_timeout(&mut self, now: Timestamp) {
         self.end_allowance();
-        let Rare { timers, is_flushing, .. } = &mut *self.rare;
+        let timers = &mut self.rare.timers;
         if let Phase::Connecting = self.life.phase() {
             return timers.note_now(now);
         }
-        timers.advance(now, self.output.progress(*is_flushing), self.has_sent);
+        timers.advance(now, self.output.progress(), self.has_sent);
         self.has_sent = false;
         match self.life.phase() {
             Phase::Open => {
                 if let Some(payload) = timers.poll_ping() {
-                    let before = self.output.progress(*is_flushing);
+                    let before = self.output.progress();
                     self.output.heartbeat(&payload);
                     timers.note_queued(before, self.output.end());
                 }
@@ -39,7 +39,7 @@ impl Endpoint {
     pub(in crate::connection) fn poll_timeout(&self) -> Option<Timestamp> {
         match self.life.phase() {
             Phase::Open if self.is_behind => Some(self.now()),
-            Phase::Open => self.rare.timers.next(self.progress(), self.has_sent),
+            Phase::Open => self.rare.timers.next(self.output.progress(), self.has_sent),
             Phase::CloseSent | Phase::AwaitingEof(_) | Phase::Failed(_) => {
                 if self.ready_state() == ReadyState::Closed {
                     None
@@ -56,7 +56,7 @@ impl Endpoint {
     pub(in crate::connection) fn poll_timeout_unread(&self) -> Option<Timestamp> {
         match self.life.phase() {
             Phase::Open if self.is_behind => Some(self.now()),
-            Phase::Open => self.rare.timers.next_unread(self.progress(), self.has_sent),
+            Phase::Open => self.rare.timers.next_unread(self.output.progress(), self.has_sent),
             Phase::Connecting
             | Phase::CloseSent
             | Phase::AwaitingEof(_)
@@ -69,7 +69,7 @@ impl Endpoint {
     /// then is due later.
     pub(in crate::connection) fn next_dated(&self) -> Option<Timestamp> {
         match self.life.phase() {
-            Phase::Open => self.rare.timers.next_dated(self.progress(), self.has_sent),
+            Phase::Open => self.rare.timers.next_dated(self.output.progress(), self.has_sent),
             Phase::Connecting
             | Phase::CloseSent
             | Phase::AwaitingEof(_)
@@ -80,11 +80,7 @@ impl Endpoint {
 
     /// Notes whether the transport was asked to flush, and is not done.
     pub(in crate::connection) fn note_flushing(&mut self, is_flushing: bool) {
-        self.rare.is_flushing = is_flushing;
-    }
-
-    fn progress(&self) -> Progress {
-        self.output.progress(self.rare.is_flushing)
+        self.rare.timers.note_flushing(is_flushing);
     }
 
     /// Notes how much input has arrived although nobody asks for events: the peer lives.

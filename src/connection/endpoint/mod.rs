@@ -53,8 +53,6 @@ pub(super) struct Endpoint {
 #[derive(Debug)]
 struct Rare {
     timers: Timers,
-    /// Whether the transport was asked to flush, and is not done: it may hold what it took.
-    is_flushing: bool,
     pong: PongMode,
     when_full: WhenFull,
     /// What makes the reason in the Close frame of a failure.
@@ -93,7 +91,6 @@ impl Endpoint {
             output: Output::new(config, keys),
             rare: Box::new(Rare {
                 timers: Timers::new(config),
-                is_flushing: false,
                 pong: config.pong,
                 when_full: config.when_full,
                 close_reason: config.close_reason.function(),

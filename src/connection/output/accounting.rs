@@ -40,10 +40,9 @@ impl Output {
         self.backlog.as_ref().is_some_and(|backlog| backlog.discarded.is_some())
     }
 
-    /// Returns how far the output is, of which the transport may hold something while
-    /// `is_flushing`.
-    pub(in crate::connection) fn progress(&self, is_flushing: bool) -> Progress {
-        Progress { written: self.output.written(), is_empty: self.is_empty(), is_flushing }
+    /// Returns how far the output is.
+    pub(in crate::connection) fn progress(&self) -> Progress {
+        Progress { written: self.output.written(), is_empty: self.is_empty() }
     }
 
     /// Returns whether nothing waits to be written.
