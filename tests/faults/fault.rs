@@ -90,6 +90,7 @@ pub(crate) fn at_each_operation(
 
 /// As [`at_each_operation`], where threads or real time decide how many operations there are: the
 /// last ones may not come.
+#[cfg_attr(not(feature = "split"), allow(dead_code, reason = "of halves, and of TLS"))]
 #[track_caller]
 pub(crate) fn at_most_operations(
     plan: Plan,
@@ -154,6 +155,7 @@ impl Faults {
     }
 
     /// The same plan for another transport.
+    #[cfg(feature = "tokio")]
     pub(crate) fn again(&self) -> Self {
         Self::new(self.state().plan)
     }

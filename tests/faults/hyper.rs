@@ -3,6 +3,8 @@
 use std::convert::Infallible;
 use std::future::pending;
 use std::io;
+#[cfg(feature = "http2")]
+use std::time::Duration;
 
 use axum::Router;
 use axum::extract::Request as AxumRequest;
@@ -12,12 +14,20 @@ use bytes::Bytes;
 use http_body_util::Empty;
 use hyper::client::conn;
 use hyper::server::conn::http1;
+#[cfg(feature = "http2")]
+use hyper::server::conn::http2;
 use hyper::service::service_fn;
+#[cfg(feature = "http2")]
+use hyper_util::rt::TokioExecutor;
 use hyper_util::rt::TokioIo;
+#[cfg(feature = "http2")]
+use sanswire::io::hyper::connect_http2;
 use sanswire::io::hyper::{OnUpgrade, WebSocketUpgrade, connect_http1};
 use sanswire::io::tokio::{NetStream, Stream, WebSocket};
 use sanswire::{Error, Role};
 use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+#[cfg(feature = "http2")]
+use tokio::time::sleep;
 use tokio::time::timeout;
 
 use crate::fault::{Faults, KINDS, Kind, at_each_operation, is_sound};
@@ -34,6 +44,9 @@ enum Way {
     Axum,
     /// hyper alone.
     Http1,
+    /// hyper, by an extended CONNECT.
+    #[cfg(feature = "http2")]
+    Http2,
 }
 
 /// Opens a socket over a stream.
@@ -44,6 +57,8 @@ async fn open(
     plan: Plan,
 ) -> Result<WebSocket<NetStream>, Error> {
     match role {
+        #[cfg(feature = "http2")]
+        Role::Client if way == Way::Http2 => connect_by_http2(stream, plan).await,
         Role::Client => connect(stream, plan).await,
         Role::Server => {
             let (given, mut upgrades) = unbounded_channel();
@@ -66,6 +81,18 @@ async fn connect(stream: Faulty, plan: Plan) -> Result<WebSocket<NetStream>, Err
     connect_http1(&request, &config, |request| sender.send_request(request)).await
 }
 
+#[cfg(feature = "http2")]
+async fn connect_by_http2(stream: Faulty, plan: Plan) -> Result<WebSocket<NetStream>, Error> {
+    let (stream, request, config) = (TokioIo::new(stream), plan.request(), plan.config());
+    let failed = |error| Error::Io(io::Error::other(error));
+    let handshake = conn::http2::handshake::<_, _, Empty<Bytes>>(TokioExecutor::new(), stream);
+    // It has no limit of its own.
+    let shaken = timeout(LONG / 2, handshake).await.map_err(io::Error::from)?;
+    let (mut sender, connection) = shaken.map_err(failed)?;
+    tokio::spawn(connection);
+    connect_http2(&request, &config, |request| sender.send_request(request)).await
+}
+
 /// Serves a connection, and hands out what waits for its sockets.
 async fn serve(stream: Faulty, way: Way, plan: Plan, given: UnboundedSender<OnUpgrade>) {
     let accept = move |upgrade: WebSocketUpgrade| {
@@ -86,6 +113,12 @@ async fn serve(stream: Faulty, way: Way, plan: Plan, given: UnboundedSender<OnUp
         async { Ok::<_, Infallible>(response) }
     });
     let stream = TokioIo::new(stream);
+    #[cfg(feature = "http2")]
+    if way == Way::Http2 {
+        let mut builder = http2::Builder::new(TokioExecutor::new());
+        let _ = builder.enable_connect_protocol().serve_connection(stream, service).await;
+        return;
+    }
     let _ = http1::Builder::new().serve_connection(stream, service).with_upgrades().await;
 }
 
@@ -110,8 +143,15 @@ impl Listener for Once {
 
 /// Plays an end that comes of hyper.
 async fn play_http(stream: Faulty, role: Role, way: Way, plan: Plan, log: Shared) {
+    let last = async {
+        #[cfg(feature = "http2")]
+        if way == Way::Http2 && role == Role::Client {
+            // Or hyper would reset the stream, and the answer to a Close would be lost.
+            sleep(Duration::from_secs(1)).await;
+        }
+    };
     match open(stream, role, way, plan).await {
-        Ok(socket) => live(socket, role, plan, log).await,
+        Ok(socket) => live(socket, role, plan, log, last).await,
         Err(error) => log.borrow_mut().ends.push(End::from(&error)),
     }
 }
@@ -132,6 +172,28 @@ fn suffer(way: Way, plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     (faults.count(), faults.has_struck())
 }
 
+/// As [`suffer`], with HTTP/2 on both ends.
+#[cfg(feature = "http2")]
+fn suffer_below_http2(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
+    let case = format!("{plan:?}, {fault:?}");
+    let faults = Faults::new(fault);
+    let (near, far) = pipes();
+    let (near, far) = (Faulty::new(near, &faults), Faulty::new(far, &Faults::new(None)));
+    let (near_log, far_log) = (Shared::default(), Shared::default());
+    let near = play_http(near, plan.near, Way::Http2, plan, near_log.clone());
+    let far = play_http(far, plan.near.peer(), Way::Http2, plan, far_log.clone());
+    let is_over = in_paused_time(near, far);
+    let (near, far) = (near_log.borrow(), far_log.borrow());
+    assert!(is_over, "{case}: it goes on and on, near {near:?}, far {far:?}");
+    Log::check_ends(&near, &far, is_sound(fault), &case);
+    // hyper keeps what it has taken, so that only a closing handshake says that it has arrived.
+    if near.ends[0] == End::Closed && far.ends[0] == End::Closed {
+        far.check_delivered(&near, &case);
+        near.check_delivered(&far, &case);
+    }
+    (faults.count(), faults.has_struck())
+}
+
 fn suffer_all(way: Way, roles: &[Role]) {
     for plan in Plan::all(Deadlines::Usual) {
         if roles.contains(&plan.near) {
@@ -144,6 +206,17 @@ fn suffer_all(way: Way, roles: &[Role]) {
 #[test]
 fn each_fault_at_each_operation_under_hyper() {
     suffer_all(Way::Http1, &[Role::Client, Role::Server]);
+}
+
+/// There are many operations: of all plans, these are half.
+#[cfg(feature = "http2")]
+#[test]
+fn each_fault_at_each_operation_below_http2() {
+    let plans = Plan::all(Deadlines::Usual).into_iter();
+    for plan in plans.filter(|plan| plan.is_split == (plan.near == plan.closer)) {
+        let kinds = KINDS.into_iter().filter(|kind| !kind.is_of_clock());
+        at_each_operation(plan, kinds, suffer_below_http2);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What an application does at each end of a connection: the same over every transport.
 
-use std::future::poll_fn;
+use std::future::{poll_fn, ready};
 use std::num::NonZeroUsize;
 use std::pin::pin;
 use std::task::Poll;
@@ -109,15 +109,16 @@ pub(crate) async fn play<T: PollTransport>(stream: T::Stream, role: Role, plan: 
             return;
         }
     };
-    live(socket, role, plan, log).await;
+    live(socket, role, plan, log, ready(())).await;
 }
 
-/// Plays one end from where it is open.
+/// Plays one end from where it is open. At its end, it waits for `last` before it drops the socket.
 pub(crate) async fn live<T: PollTransport>(
     socket: WebSocket<T>,
     role: Role,
     plan: Plan,
     log: Shared,
+    last: impl Future<Output = ()>,
 ) {
     log.borrow_mut().opened = true;
     let closes = plan.closer == role;
@@ -131,6 +132,7 @@ pub(crate) async fn live<T: PollTransport>(
         assert!(sender.send("late").await.is_err(), "sent behind the end");
         assert_eq!(sender.ready_state(), receiver.ready_state());
         assert_eq!(sender.closed(), receiver.closed());
+        last.await;
         let mut log = log.borrow_mut();
         (log.closed, log.state) = (receiver.closed(), Some(receiver.ready_state()));
         return;
@@ -146,6 +148,7 @@ pub(crate) async fn live<T: PollTransport>(
     assert!(socket.commands().send("late").is_err(), "queued behind the end");
     // Nothing waits any more, and that is said at once.
     let _ = socket.flush().await;
+    last.await;
     let mut log = log.borrow_mut();
     (log.closed, log.state) = (socket.closed(), Some(socket.ready_state()));
 }
