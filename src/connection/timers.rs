@@ -373,6 +373,7 @@ impl Timers {
 
     /// As [`next`](Self::next), without what depends on messages: the input may have some that
     /// nobody has looked at.
+    #[inline]
     pub(super) fn next_unread(&self, output: Progress, sent: bool) -> Option<Timestamp> {
         let Progress { written, is_empty } = output;
         let is_moving = self.written < written;
