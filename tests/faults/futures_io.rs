@@ -61,12 +61,7 @@ fn suffer(plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     if is_over || is_sound(fault) {
         Log::check_both(&near, &far, is_sound(fault), &case);
     } else {
-        near.check_received(&case);
-        far.check_received(&case);
-        if plan.is_split {
-            // It has read all there is.
-            far.check_delivered(&near, &case);
-        }
+        Log::check_stuck(&near, &far, plan.is_split, &case);
     }
     (faults.count(), faults.has_struck())
 }

@@ -132,6 +132,17 @@ impl Log {
         }
     }
 
+    /// Checks both ends when one waits for ever, as it may where nothing has a deadline. The far one
+    /// may have read all there is.
+    #[track_caller]
+    pub(crate) fn check_stuck(near: &Self, far: &Self, has_read_all: bool, case: &str) {
+        near.check_received(case);
+        far.check_received(case);
+        if has_read_all {
+            far.check_delivered(near, case);
+        }
+    }
+
     /// Checks that nothing came twice or out of order.
     #[track_caller]
     pub(crate) fn check_received(&self, case: &str) {

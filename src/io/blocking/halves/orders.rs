@@ -55,6 +55,14 @@ fn receive(mut receiver: Receiver<UnixStream>) -> JoinHandle<Vec<u8>> {
     })
 }
 
+/// Receives a message, and returns its first byte, and the half.
+fn receive_one(mut receiver: Receiver<UnixStream>) -> JoinHandle<(u8, Receiver<UnixStream>)> {
+    thread::spawn(move || {
+        let message = receiver.recv().unwrap().unwrap();
+        (number_of(&message), receiver)
+    })
+}
+
 fn number_of(message: &Message) -> u8 {
     let bytes = message.as_bytes();
     assert_eq!(bytes, vec![bytes[0]; LARGE]);
@@ -144,12 +152,9 @@ fn both_ends_send_at_once_what_does_not_fit_between_them() {
 #[test]
 fn when_the_receiver_leaves_a_sender_takes_over() {
     in_many_orders(|| {
-        let ((sender, mut receiver), (far, there)) = connect();
+        let ((sender, receiver), (far, there)) = connect();
         let collecting = receive(there);
-        let receiving = thread::spawn(move || {
-            let message = receiver.recv().unwrap().unwrap();
-            (number_of(&message), receiver)
-        });
+        let receiving = receive_one(receiver);
         let sending = send(&sender, [1, 2]);
         far.send(message(3)).unwrap();
         let (number, receiver) = receiving.join().unwrap();
@@ -166,11 +171,8 @@ fn when_the_receiver_leaves_a_sender_takes_over() {
 #[test]
 fn what_a_sender_reads_comes_to_the_receiver_that_waits() {
     in_many_orders(|| {
-        let ((sender, mut receiver), (far, there)) = connect();
-        let receiving = thread::spawn(move || {
-            let message = receiver.recv().unwrap().unwrap();
-            (number_of(&message), receiver)
-        });
+        let ((sender, receiver), (far, there)) = connect();
+        let receiving = receive_one(receiver);
         let sending = send(&sender, [1, 2]);
         far.send(message(3)).unwrap();
         let (number, receiver) = receiving.join().unwrap();
