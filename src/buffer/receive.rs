@@ -578,6 +578,22 @@ mod tests {
     }
 
     #[test]
+    fn what_is_shared_is_2_kib_and_half_of_the_allocation_at_least() {
+        for (room, len, is_shared) in [
+            (4_000, 2_047, false),
+            (4_000, 2_048, true),
+            (16_384, 8_191, false),
+            (16_384, 8_192, true),
+        ] {
+            let mut input = ReceiveBuf::with_capacity(room);
+            input.extend_from_slice(&[7; 9_000][..len]);
+            let address = input.unread().as_ptr();
+            input.consume(len);
+            assert_eq!(input.take(0..len).as_ptr() == address, is_shared, "{len} of {room}");
+        }
+    }
+
+    #[test]
     fn a_little_that_waits_does_not_hold_much() {
         let mut input = ReceiveBuf::with_capacity(1 << 20);
         input.extend_from_slice(&[1; 100]);

@@ -3,11 +3,13 @@
 
 use core::num::NonZeroUsize;
 
+use bytes::BufMut;
 use proptest::prelude::*;
+use sanswire::driver::{Driver, Next};
 use sanswire::extension::{Deflate, DeflateConfig, Takeover};
 use sanswire::{
-    Config, ConnectionError, Message, MessageKind, Prepared, ReadyState, Reassembly, Role,
-    SendError,
+    Config, Connection, ConnectionError, Message, MessageKind, Prepared, ReadyState, Reassembly,
+    Role, SendError,
 };
 
 use crate::support::deflate::{
@@ -941,4 +943,38 @@ fn chunks_are_bounded_by_what_is_decompressed_at_once() {
         total += payload.len();
     }
     assert_eq!((total, end.error), (16 << 20, None));
+}
+
+#[test]
+fn others_get_a_turn_after_256_kib_that_were_decompressed() {
+    for (len, count) in [(64 << 10, 128), (8 << 20, 1)] {
+        let connection = Connection::server(&Config::default());
+        let mut driver = Driver::from(connection.with_deflate(plain_agreed(Role::Server)));
+        // It is compressed to half of it.
+        let mut random = Random::new(1);
+        let part: Vec<_> = (0..64 << 10).map(|_| b"abcdefghijklmnop"[random.below(16)]).collect();
+        let message = part.repeat(len / part.len());
+        let mut raw = raw();
+        let frames: Vec<_> =
+            (0..count).flat_map(|_| frame(FIN | RSV1 | BINARY, &raw.message(&message))).collect();
+        let bytes = from(Role::Client, &frames);
+        let (mut rest, mut messages, mut turns) = (&bytes[..], 0, 0);
+        loop {
+            match driver.poll_event().unwrap() {
+                Next::Event(..) => messages += 1,
+                Next::Yield => turns += 1,
+                Next::Wait if rest.is_empty() => break,
+                Next::Wait => {
+                    let mut input = driver.want_read().unwrap();
+                    let len = rest.len().min(input.chunk_mut().len());
+                    input.put_slice(&rest[..len]);
+                    rest = &rest[len..];
+                    driver.handle_read(len, core::time::Duration::ZERO);
+                }
+                next @ (Next::Over | Next::Request(_) | Next::Response(_)) => panic!("{next:?}"),
+            }
+        }
+        assert_eq!(messages, count);
+        assert!((30..=45).contains(&turns), "{turns} of messages of {len} bytes");
+    }
 }

@@ -2,8 +2,9 @@
 
 use core::time::Duration;
 
+use bytes::BufMut;
 use sanswire::driver::DriverError;
-use sanswire::{Config, ConnectionError, PingWhen, ReadyState, Role};
+use sanswire::{Config, ConnectionError, PingWhen, ReadyState, Role, SpareBuffers};
 
 use crate::hand::{BINARY, Hand, PING, PONG, TEXT, Told, secs};
 use crate::numbers::Random;
@@ -220,6 +221,35 @@ fn a_read_that_follows_at_once_asks_for_the_time_later() {
     hand.driver.handle_timeout(secs(19));
     assert!(hand.take().is_empty() && !hand.driver.wants_write());
     assert_eq!(hand.driver.poll_timeout().map(Duration::from), Some(secs(39)));
+}
+
+#[test]
+fn the_clock_is_read_for_the_first_read_after_a_wait_and_for_every_eighth() {
+    let waits: [fn(&mut Hand); 3] = [
+        |hand| hand.driver.release_memory(),
+        |hand| hand.driver.release_memory_to(&mut SpareBuffers::default()),
+        |hand| hand.driver.handle_timeout(hand.now),
+    ];
+    for wait in waits {
+        let mut hand = Hand::open(Role::Server, &Config::default());
+        let message = hand.by_peer(TEXT, b"x");
+        for _ in 0..2 {
+            wait(&mut hand);
+            let was_read = [(); 11].map(|()| {
+                let mut was_read = false;
+                hand.driver.want_read().unwrap().put_slice(&message);
+                hand.driver.handle_read_with(message.len(), || {
+                    was_read = true;
+                    hand.now
+                });
+                hand.take();
+                was_read
+            });
+            for (at, was_read) in was_read.into_iter().enumerate() {
+                assert_eq!(was_read, at % 8 == 0, "{at}");
+            }
+        }
+    }
 }
 
 #[test]
