@@ -945,11 +945,32 @@ fn chunks_are_bounded_by_what_is_decompressed_at_once() {
     assert_eq!((total, end.error), (16 << 20, None));
 }
 
+/// How many messages a driver gets out of frames, and how often others have a turn meanwhile.
+fn messages_and_turns(frames: &[u8]) -> (usize, usize) {
+    let connection = Connection::server(&Config::default());
+    let mut driver = Driver::from(connection.with_deflate(plain_agreed(Role::Server)));
+    let bytes = from(Role::Client, frames);
+    let (mut rest, mut messages, mut turns) = (&bytes[..], 0, 0);
+    loop {
+        match driver.poll_event().unwrap() {
+            Next::Event(..) => messages += 1,
+            Next::Yield => turns += 1,
+            Next::Wait if rest.is_empty() => return (messages, turns),
+            Next::Wait => {
+                let mut input = driver.want_read().unwrap();
+                let len = rest.len().min(input.chunk_mut().len());
+                input.put_slice(&rest[..len]);
+                rest = &rest[len..];
+                driver.handle_read(len, core::time::Duration::ZERO);
+            }
+            next @ (Next::Over | Next::Request(_) | Next::Response(_)) => panic!("{next:?}"),
+        }
+    }
+}
+
 #[test]
 fn others_get_a_turn_after_256_kib_that_were_decompressed() {
     for (len, count) in [(64 << 10, 128), (8 << 20, 1)] {
-        let connection = Connection::server(&Config::default());
-        let mut driver = Driver::from(connection.with_deflate(plain_agreed(Role::Server)));
         // It is compressed to half of it.
         let mut random = Random::new(1);
         let part: Vec<_> = (0..64 << 10).map(|_| b"abcdefghijklmnop"[random.below(16)]).collect();
@@ -957,24 +978,22 @@ fn others_get_a_turn_after_256_kib_that_were_decompressed() {
         let mut raw = raw();
         let frames: Vec<_> =
             (0..count).flat_map(|_| frame(FIN | RSV1 | BINARY, &raw.message(&message))).collect();
-        let bytes = from(Role::Client, &frames);
-        let (mut rest, mut messages, mut turns) = (&bytes[..], 0, 0);
-        loop {
-            match driver.poll_event().unwrap() {
-                Next::Event(..) => messages += 1,
-                Next::Yield => turns += 1,
-                Next::Wait if rest.is_empty() => break,
-                Next::Wait => {
-                    let mut input = driver.want_read().unwrap();
-                    let len = rest.len().min(input.chunk_mut().len());
-                    input.put_slice(&rest[..len]);
-                    rest = &rest[len..];
-                    driver.handle_read(len, core::time::Duration::ZERO);
-                }
-                next @ (Next::Over | Next::Request(_) | Next::Response(_)) => panic!("{next:?}"),
-            }
-        }
+        let (messages, turns) = messages_and_turns(&frames);
         assert_eq!(messages, count);
         assert!((30..=45).contains(&turns), "{turns} of messages of {len} bytes");
     }
+}
+
+#[test]
+fn others_get_a_turn_where_windows_are_copied() {
+    let mut raw = raw();
+    let mut frames = frame(FIN | RSV1 | BINARY, &raw.message(&[7; 32 << 10]));
+    for _ in 0..16 {
+        // 64 final blocks, and the window behind each of them.
+        let message = [b"\x03\x00".repeat(64), raw.message(b"x")].concat();
+        frames.extend(frame(FIN | RSV1 | BINARY, &message));
+    }
+    let (messages, turns) = messages_and_turns(&frames);
+    assert_eq!(messages, 17);
+    assert!(turns >= 16, "{turns}");
 }

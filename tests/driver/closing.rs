@@ -2,11 +2,14 @@
 
 use core::time::Duration;
 
+use bytes::Buf;
 use sanswire::driver::{DriverError, Transfer, Write};
 use sanswire::handshake::HandshakeError;
-use sanswire::{CloseCode, Config, ConnectionError, ReadyState, Role, SendError, WhenFull};
+use sanswire::{
+    CloseCode, Config, Connection, ConnectionError, Event, ReadyState, Role, SendError, WhenFull,
+};
 
-use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, secs};
+use crate::hand::{BINARY, CLOSE, Did, Hand, TEXT, Told, assert_closed, close_body, frame, secs};
 
 const BOTH: [Role; 2] = [Role::Client, Role::Server];
 
@@ -594,6 +597,26 @@ fn a_driver_of_a_connection_that_is_closed_tells_that_and_ends() {
         hand.eof();
         assert_eq!(hand.settle(), [Told::Over]);
     }
+}
+
+#[test]
+fn a_driver_of_a_connection_that_has_told_its_close_itself_tells_that_and_ends() {
+    let mut connection = Connection::server(&Config::default());
+    connection.input().extend_from_slice(&frame(Role::Client, CLOSE, &close_body(1000, "")));
+    while connection.ready_state() != ReadyState::Closed {
+        if let Some((event, _)) = connection.poll_event().unwrap() {
+            assert!(matches!(event, Event::Closed(_)), "{event:?}");
+        }
+        while let Some(output) = connection.poll_transmit() {
+            output.advance(output.remaining());
+        }
+        connection.handle_eof();
+    }
+    while connection.poll_event().unwrap().is_some() {}
+    let mut hand = Hand::new(connection.into());
+    assert_closed(&hand.settle()[0], 1000);
+    hand.eof();
+    assert_eq!(hand.settle(), [Told::Over]);
 }
 
 #[test]
