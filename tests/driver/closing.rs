@@ -353,6 +353,21 @@ fn a_shut_down_closes_with_its_code_and_is_over_within_the_close_timeout() {
     }
 }
 
+/// Also longer than the peer is waited for once it has been told.
+#[test]
+fn the_answer_to_a_close_has_the_time_of_a_close_to_leave() {
+    for role in BOTH {
+        let mut hand = Hand::open(role, &Config::default().ping_interval(None));
+        hand.now = secs(100);
+        hand.read(&hand.by_peer(CLOSE, &close_body(1000, "")));
+        assert_eq!(hand.take(), []);
+        assert_eq!(hand.pass_stuck_until(secs(109)), []);
+        let told = hand.settle();
+        assert_closed(&told[0], 1000);
+        assert_eq!(hand.frames(), [(CLOSE, close_body(1000, ""))]);
+    }
+}
+
 #[test]
 fn a_shut_down_that_is_answered_is_a_clean_close() {
     let mut hand = Hand::open(Role::Server, &Config::default());
