@@ -134,6 +134,7 @@ impl Log {
 
     /// Checks both ends when one waits for ever, as it may where nothing has a deadline. The far one
     /// may have read all there is.
+    #[cfg(feature = "futures-io")]
     #[track_caller]
     pub(crate) fn check_stuck(near: &Self, far: &Self, has_read_all: bool, case: &str) {
         near.check_received(case);
