@@ -320,6 +320,18 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         },
     },
     Rule {
+        name: "behind HTTP/1.0",
+        peers: &["llhttp"],
+        section: "RFC 9112, §9.3",
+        reason: "behind an interim response of HTTP/1.0, it expects the end of the connection",
+        permits: |difference| {
+            difference.is_lenient()
+                && difference.kind == Kind::Response
+                && difference.counted().len() < difference.head.len()
+                && difference.has(&[b"http/1.0 1"])
+        },
+    },
+    Rule {
         name: "unknown methods",
         peers: &["llhttp"],
         section: "RFC 9110, §9.1",

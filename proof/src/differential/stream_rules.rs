@@ -215,8 +215,11 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
                 }
                 // It refuses what follows, or stops inside a character.
                 ([Told::Binary(_) | Told::Text(_), ..], [Told::Failed(Class::Data)]) => true,
-                // What follows is no DEFLATE, or no text.
-                ([Told::Failed(Class::Data)], [Told::Binary(_) | Told::Text(_), ..]) => true,
+                // What follows is no DEFLATE, or no text. It goes on, maybe to a frame that is broken.
+                ([Told::Failed(Class::Data)], [Told::Failed(theirs)]) => {
+                    *theirs == Class::End || difference.scan.has_class(*theirs)
+                }
+                ([Told::Failed(Class::Data)], [_, ..]) => true,
                 _ => false,
             };
             difference.scan.has_final_block && is_cut
