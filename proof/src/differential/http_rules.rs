@@ -312,8 +312,12 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         section: "RFC 9110, §2.5",
         reason: "it does not take a later minor version for the highest that it knows",
         permits: |difference| {
+            // Maybe of an interim response.
+            let first = difference.head.trim_ascii_start();
             let has = |version: &[u8]| {
-                difference.start_line().windows(version.len()).any(|window| window == version)
+                let line = difference.start_line();
+                first.starts_with(version)
+                    || line.windows(version.len()).any(|window| window == version)
             };
             difference.is_lenient()
                 && (2..=9).any(|minor| has(format!("HTTP/1.{minor}").as_bytes()))
