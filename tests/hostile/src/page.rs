@@ -73,7 +73,8 @@ fn defences(chosen: &[&'static Attack]) -> String {
             .filter(|attack| attacks.iter().any(|part| attack.name.contains(part)))
             .map(|attack| attack.name)
             .collect();
-        let _ = writeln!(table, "| {threat} | {answer} | {} |", here.join("; "));
+        let here = if here.is_empty() { "–".to_owned() } else { here.join("; ") };
+        let _ = writeln!(table, "| {threat} | {answer} | {here} |");
     }
     table
 }
