@@ -294,6 +294,11 @@ impl Connection {
         self.endpoint.note_flushing(is_flushing);
     }
 
+    /// Returns what [`note_flushing`](Self::note_flushing) was told.
+    pub(crate) fn is_flushing(&self) -> bool {
+        self.endpoint.is_flushing()
+    }
+
     /// Notes that nobody reads from the transport: the peer's silence means nothing.
     pub(crate) fn note_not_reading(&mut self) {
         self.endpoint.note_not_reading();

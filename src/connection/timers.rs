@@ -193,6 +193,10 @@ impl Timers {
         self.is_flushing = is_flushing;
     }
 
+    pub(super) const fn is_flushing(&self) -> bool {
+        self.is_flushing
+    }
+
     /// Notes input that is not processed yet: the peer lives. Returns whether there is any.
     pub(super) fn note_input(&mut self, received: u64) -> bool {
         let is_fresh = received != self.received;

@@ -78,8 +78,7 @@ pub(crate) fn at_each_operation(
     kinds: impl Iterator<Item = Kind>,
     suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool),
 ) {
-    let (count, _) = suffer(plan, None);
-    assert!(count > 10, "{plan:?} has {count} operations");
+    let count = operations(plan, &suffer);
     for kind in kinds {
         for at in 0..count {
             let (_, has_struck) = suffer(plan, Some((at, kind)));
@@ -97,12 +96,19 @@ pub(crate) fn at_most_operations(
     kinds: impl Iterator<Item = Kind>,
     suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool),
 ) {
-    let (count, _) = suffer(plan, None);
-    assert!(count > 10, "{plan:?} has {count} operations");
+    let count = operations(plan, &suffer);
     for kind in kinds {
         let struck = (0..count).filter(|at| suffer(plan, Some((*at, kind))).1).count();
         assert!(struck > count / 2, "{plan:?}, {kind:?}: {struck} of {count}");
     }
+}
+
+/// How many operations a plan has without a fault.
+#[track_caller]
+fn operations(plan: Plan, suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool)) -> usize {
+    let (count, _) = suffer(plan, None);
+    assert!(count >= 15, "{plan:?} has {count} operations");
+    count
 }
 
 /// Whether a transport with this fault is as good as one without.

@@ -135,19 +135,27 @@ impl AsyncWrite for Socket {
     }
 }
 
+/// Both ends of a plan, the near one with a fault.
+fn ends<T: PollTransport, H: Future<Output = io::Result<T::Stream>>>(
+    tls: &Tls,
+    plan: Plan,
+    faults: &Faults,
+    [near_log, far_log]: [&Shared; 2],
+    handshake: fn(Faulty, Role, Tls) -> H,
+) -> [impl Future<Output = ()> + use<T, H>; 2] {
+    let (near, far) = pipes();
+    let (near, far) = (Faulty::new(near, faults), Faulty::new(far, &Faults::new(None)));
+    [(plan.near, near, near_log), (plan.near.peer(), far, far_log)].map(|(role, stream, log)| {
+        play_tls::<T>(handshake(stream, role, tls.clone()), role, plan, log.clone())
+    })
+}
+
 /// Plays a plan with a fault, and returns how many operations the near end's transport had.
 fn suffer_on_tokio(tls: &Tls, plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     let case = format!("{plan:?}, {fault:?}");
     let faults = Faults::new(fault);
-    let (near, far) = pipes();
-    let (near, far) = (Faulty::new(near, &faults), Faulty::new(far, &Faults::new(None)));
     let (near_log, far_log) = (Shared::default(), Shared::default());
-    let [near, far] = [(plan.near, near, &near_log), (plan.near.peer(), far, &far_log)].map(
-        |(role, stream, log)| {
-            let handshake = on_tokio(stream, role, tls.clone());
-            play_tls::<Stream<_>>(handshake, role, plan, log.clone())
-        },
-    );
+    let [near, far] = ends::<Stream<_>, _>(tls, plan, &faults, [&near_log, &far_log], on_tokio);
     let is_over = in_paused_time(near, far);
     let (near, far) = (near_log.borrow(), far_log.borrow());
     assert!(is_over, "{case}: it goes on and on, near {near:?}, far {far:?}");
@@ -159,15 +167,9 @@ fn suffer_on_tokio(tls: &Tls, plan: Plan, fault: Option<(usize, Kind)>) -> (usiz
 fn suffer_on_futures_io(tls: &Tls, plan: Plan, fault: Option<(usize, Kind)>) -> (usize, bool) {
     let case = format!("{plan:?}, {fault:?}");
     let faults = Faults::new(fault);
-    let (near, far) = pipes();
-    let (near, far) = (Faulty::new(near, &faults), Faulty::new(far, &Faults::new(None)));
     let (near_log, far_log) = (Shared::default(), Shared::default());
-    let [near, far] = [(plan.near, near, &near_log), (plan.near.peer(), far, &far_log)].map(
-        |(role, stream, log)| {
-            let handshake = on_futures_io(stream, role, tls.clone());
-            play_tls::<FuturesStream<_>>(handshake, role, plan, log.clone())
-        },
-    );
+    let [near, far] =
+        ends::<FuturesStream<_>, _>(tls, plan, &faults, [&near_log, &far_log], on_futures_io);
     let is_over = run(&Clock::default(), [Box::pin(near), Box::pin(far)], &case);
     let (near, far) = (near_log.borrow(), far_log.borrow());
     if is_over || is_sound(fault) {

@@ -83,6 +83,10 @@ impl Endpoint {
         self.rare.timers.note_flushing(is_flushing);
     }
 
+    pub(in crate::connection) fn is_flushing(&self) -> bool {
+        self.rare.timers.is_flushing()
+    }
+
     /// Notes how much input has arrived although nobody asks for events: the peer lives.
     pub(in crate::connection) fn note_input(&mut self, received: u64) {
         self.has_noted |= self.rare.timers.note_input(received);

@@ -112,8 +112,6 @@ pub struct Driver {
     pressure: Pressure,
     /// Whether the transport may keep bytes to itself that it was given.
     is_unflushed: bool,
-    /// Whether the connection was told that a flush is not done.
-    is_flushing: bool,
     /// Whether the transport delivers nothing more.
     is_eof: bool,
     /// Whether there is no event until the transport has moved, or the time.
@@ -221,7 +219,6 @@ impl Driver {
             pressure: Pressure::None,
             // The transport may have been used before.
             is_unflushed: true,
-            is_flushing: false,
             is_eof: false,
             is_quiet: false,
             is_read_away: false,
@@ -351,7 +348,7 @@ impl Driver {
     #[must_use]
     pub fn into_connection(mut self) -> Option<Connection> {
         // Nobody would tell it when that is done.
-        self.note_flushed();
+        self.connection.note_flushing(false);
         self.opening.is_none().then_some(self.connection)
     }
 

@@ -215,7 +215,7 @@ impl Driver {
             }
             Asked::Flush => {
                 self.is_unflushed = false;
-                self.note_flushed();
+                self.connection.note_flushing(false);
             }
             Asked::Nothing => return,
             Asked::Shutdown => self.writing = Writing::Shut,
@@ -242,7 +242,7 @@ impl Driver {
         self.is_write_away = false;
         self.asked = Asked::Nothing;
         self.writing = Writing::Broken;
-        self.note_flushed();
+        self.connection.note_flushing(false);
         self.is_quiet = false;
     }
 
@@ -262,7 +262,9 @@ impl Driver {
         }
         match &self.opening {
             Some(opening) => opening.poll_timeout(),
-            None if self.asked == Asked::Flush && !self.is_flushing => Some(self.now()),
+            None if self.asked == Asked::Flush && !self.connection.is_flushing() => {
+                Some(self.now())
+            }
             None if self.is_quiet => self.connection.poll_timeout(),
             None => self.connection.poll_timeout_unread(),
         }
@@ -303,17 +305,8 @@ impl Driver {
         self.handle_timeout(next.map_or(now, before).max(self.now()));
     }
 
-    /// Notes that no flush is under way. Most never are when the time is told, and this is all that
-    /// they cost.
-    pub(super) fn note_flushed(&mut self) {
-        if core::mem::take(&mut self.is_flushing) {
-            self.connection.note_flushing(false);
-        }
-    }
-
     fn set_time(&mut self, now: Timestamp) {
-        if self.asked == Asked::Flush && !self.is_flushing {
-            self.is_flushing = true;
+        if self.asked == Asked::Flush {
             self.connection.note_flushing(true);
         }
         if let Some(opening) = &mut self.opening {
