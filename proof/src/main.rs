@@ -109,7 +109,7 @@ impl Asked {
 
 type Question = (&'static str, &'static str, fn(&mut Tally, Asked));
 
-const ALL: [Question; 16] = [
+const ALL: [Question; 20] = [
     (
         "heads",
         "frame headers: all first two bytes, lengths at boundaries, roles, splits",
@@ -163,6 +163,20 @@ const ALL: [Question; 16] = [
         "the drivers of a client and a server whose outputs are full",
         |tally, asked| model::explore_pair::<model::DrivenFull>(tally, asked.extent),
     ),
+    ("compressed", "the same, compressed", |tally, asked| {
+        model::explore_pair::<model::Compressed>(tally, asked.extent)
+    }),
+    (
+        "answering",
+        "the drivers of applications that answer, and refuse what is too much",
+        |tally, asked| model::explore_pair::<model::Answering>(tally, asked.extent),
+    ),
+    ("newest", "the same, but they drop the newest message", |tally, asked| {
+        model::explore_pair::<model::Newest>(tally, asked.extent)
+    }),
+    ("impatient", "the same, but they close", |tally, asked| {
+        model::explore_pair::<model::Impatient>(tally, asked.extent)
+    }),
     ("delivery", "the sessions of two clients, from the first connection", |tally, asked| {
         model::explore::<model::Service>(tally, asked.extent)
     }),

@@ -3,14 +3,17 @@
 
 use std::hash::{Hash, Hasher};
 
-use sanswire::{Config, ConnectionError, Event, MessageKind, ReadyState, SendError, WhenFull};
+use sanswire::{
+    Commands, Config, ConnectionError, Event, MessageKind, ReadyState, SendError, WhenFull,
+};
 
 use super::explorer::hash_debug;
-use super::machine::{Machine, Polled, Told};
+use super::machine::{Machine, Polled, Told, Written};
 
 #[derive(Debug)]
 pub(crate) struct End<M> {
     pub(crate) machine: M,
+    answers: Answers,
     /// What the application may still do.
     pub(crate) left: Left,
     pub(crate) ending: Option<Ending>,
@@ -25,10 +28,24 @@ pub(crate) struct End<M> {
     abandoned: usize,
     /// Bytes of messages that were refused because the connection was not open.
     refused: usize,
+    /// Messages and bytes of which the command said that they are dropped.
+    pub(crate) refused_as_dropped: (u64, u64),
     /// Messages and bytes that were reported as dropped.
     pub(crate) dropped: (u64, u64),
     /// Whether the output was seen to be full, and no room in it was reported since.
     was_full: bool,
+    /// Whether a message for which there was no room has ended the connection.
+    pub(crate) has_overflowed: bool,
+    /// Whether an answer has filled the output, and it can still be written.
+    is_filled_by_answer: bool,
+}
+
+/// What the application does with a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Answers {
+    Never,
+    /// It sends a message in answer, but not to an answer, and not while it sends one in chunks.
+    Always,
 }
 
 /// How much the application may still do.
@@ -53,13 +70,17 @@ pub(crate) enum Ending {
 enum Answer {
     Accepted,
     Closed,
+    Dropped,
     Full,
+    /// As `Closed`, and it was open before.
+    Overflowed,
 }
 
 impl<M: Machine> End<M> {
-    pub(crate) fn new(machine: M, left: Left) -> Self {
+    pub(crate) fn new(machine: M, left: Left, answers: Answers) -> Self {
         Self {
             machine,
+            answers,
             left,
             ending: None,
             has_closed: false,
@@ -68,8 +89,11 @@ impl<M: Machine> End<M> {
             streaming: None,
             abandoned: 0,
             refused: 0,
+            refused_as_dropped: (0, 0),
             dropped: (0, 0),
             was_full: false,
+            has_overflowed: false,
+            is_filled_by_answer: false,
         }
     }
 
@@ -77,17 +101,26 @@ impl<M: Machine> End<M> {
     pub(crate) fn send(&mut self, at: usize) -> Result<(), String> {
         self.left.messages -= 1;
         let message = self.next_message(at);
-        let mut expected = self.expected();
-        if expected == Answer::Full && self.machine.commands().when_full() == WhenFull::DropOldest {
-            expected = Answer::Accepted;
-        }
-        let result = self.machine.commands().send(&message[..]).map_err(|refused| refused.error);
-        match expect(expected, result, "send")? {
+        let submitted = submit(&mut self.machine.commands(), message)?;
+        self.note_submitted(submitted);
+        Ok(())
+    }
+
+    fn note_submitted(&mut self, Submitted { message, answer, was_full, .. }: Submitted) {
+        self.was_full |= was_full;
+        match answer {
             Answer::Accepted => self.sent.push(message),
             Answer::Closed => self.refused += message.len(),
+            Answer::Dropped => {
+                self.refused_as_dropped.0 += 1;
+                self.refused_as_dropped.1 += message.len() as u64;
+            }
             Answer::Full => {}
+            Answer::Overflowed => {
+                self.refused += message.len();
+                self.has_overflowed = true;
+            }
         }
-        Ok(())
     }
 
     pub(crate) fn begin(&mut self) -> Result<(), String> {
@@ -110,7 +143,7 @@ impl<M: Machine> End<M> {
                 self.abandoned += self.streaming.take().unwrap_or_default().len();
                 return Ok(());
             }
-            Answer::Full => return Ok(()),
+            Answer::Dropped | Answer::Full | Answer::Overflowed => return Ok(()),
         }
         let result = self.machine.commands().finish();
         expect(Answer::Accepted, result, "finish")?;
@@ -144,7 +177,22 @@ impl<M: Machine> End<M> {
 
     /// Takes one event, if there is one.
     pub(crate) fn poll(&mut self) -> Result<bool, String> {
-        let event = match self.machine.poll()? {
+        let answers = self.answers == Answers::Always && self.streaming.is_none();
+        let mut submitted = None;
+        self.is_filled_by_answer &= self.machine.is_full();
+        let is_held_back = self.is_filled_by_answer;
+        let polled = self.machine.poll(|event, mut commands| match event {
+            Event::Binary(message) if answers && !message.starts_with(ANSWER) => {
+                submitted = Some(submit(&mut commands, [ANSWER, &message[..]].concat()));
+            }
+            _ => {}
+        })?;
+        if let Some(submitted) = submitted {
+            let submitted = submitted?;
+            self.is_filled_by_answer = !submitted.was_full && submitted.is_full;
+            self.note_submitted(submitted);
+        }
+        let event = match polled {
             Polled::Event(event) => event,
             Polled::Failed(error) => {
                 if self.ending.is_some_and(|ending| ending != Ending::Failed(error)) {
@@ -161,6 +209,9 @@ impl<M: Machine> End<M> {
             return Err(format!("{event:?} came behind {ending:?}"));
         }
         match event {
+            Event::Binary(_) | Event::Ping(_) | Event::Pong(_) if is_held_back => {
+                return Err(format!("{event:?} came while an answer fills the output"));
+            }
             Event::Binary(payload) => self.got.push(payload.to_vec()),
             Event::Closed(closed) => self.ending = Some(Ending::Clean(closed.code.as_u16())),
             Event::Ping(_) | Event::Pong(_) => {}
@@ -173,6 +224,12 @@ impl<M: Machine> End<M> {
         }
         self.note_full();
         Ok(true)
+    }
+
+    pub(crate) fn fail_write(&mut self) -> Written {
+        // There would never be room again.
+        self.is_filled_by_answer = false;
+        self.machine.fail_write()
     }
 
     /// What is true at any time.
@@ -233,16 +290,24 @@ impl<M: Machine> End<M> {
         // consumed of a message that is not whole yet is a part of one that the other end has sent.
         hash_debug(&(&self.machine, self.ending), state);
         (self.left, self.has_closed, &self.sent, &self.got).hash(state);
-        (&self.streaming, self.abandoned, self.refused, self.dropped, self.was_full).hash(state);
+        (&self.streaming, self.abandoned, self.refused, self.refused_as_dropped).hash(state);
+        (self.dropped, self.was_full).hash(state);
+        (self.has_overflowed, self.is_filled_by_answer).hash(state);
         let mut connection = self.machine.into_connection();
         connection.buffered_amount().hash(state);
-        connection.write(Told::Yes).bytes.hash(state);
+        connection.write(Told::Yes, usize::MAX).bytes.hash(state);
         connection.into_unprocessed().hash(state);
     }
 
     /// Bytes that were accepted of messages that are not finished.
     pub(crate) fn unfinished(&self) -> usize {
         self.abandoned + self.streaming.as_ref().map_or(0, Vec::len)
+    }
+
+    /// Messages and bytes that were accepted, and reported as dropped.
+    pub(crate) const fn dropped_later(&self) -> (u64, u64) {
+        let ((messages, bytes), refused) = (self.dropped, self.refused_as_dropped);
+        (messages.saturating_sub(refused.0), bytes.saturating_sub(refused.1))
     }
 
     pub(crate) const fn told(&self) -> Told {
@@ -269,17 +334,11 @@ impl<M: Machine> End<M> {
         self.machine.connection().ready_state() == ReadyState::Open
     }
 
-    /// Commands are accepted while the connection is open and there is room, and only then.
+    /// What is to be expected of a command that is no whole message.
     fn expected(&mut self) -> Answer {
-        if !self.is_open() {
-            return Answer::Closed;
-        }
-        if self.machine.commands().has_room() {
-            return Answer::Accepted;
-        }
-        // The command is refused, or drops what waits.
-        self.was_full = true;
-        Answer::Full
+        let expected = expect_of(&self.machine.commands());
+        self.was_full |= expected == Answer::Full;
+        expected
     }
 
     fn note_full(&mut self) {
@@ -292,6 +351,39 @@ impl<M: Machine> End<M> {
     }
 }
 
+/// What came of a whole message.
+struct Submitted {
+    message: Vec<u8>,
+    answer: Answer,
+    was_full: bool,
+    is_full: bool,
+}
+
+fn submit(commands: &mut Commands<'_>, message: Vec<u8>) -> Result<Submitted, String> {
+    let room = expect_of(commands);
+    let expected = match (room, commands.when_full()) {
+        (Answer::Full, WhenFull::Close(_)) => Answer::Overflowed,
+        (Answer::Full, WhenFull::DropNewest) => Answer::Dropped,
+        (Answer::Full, WhenFull::DropOldest) => Answer::Accepted,
+        _ => room,
+    };
+    let result = commands.send(&message[..]).map_err(|refused| refused.error);
+    let answer = expect(expected, result, "send")?;
+    let is_full = !commands.has_room();
+    Ok(Submitted { message, answer, was_full: room == Answer::Full, is_full })
+}
+
+/// Commands are accepted while the connection is open and there is room, and only then.
+fn expect_of(commands: &Commands<'_>) -> Answer {
+    if commands.ready_state() != ReadyState::Open {
+        Answer::Closed
+    } else if commands.has_room() {
+        Answer::Accepted
+    } else {
+        Answer::Full
+    }
+}
+
 fn expect(
     expected: Answer,
     result: Result<(), SendError>,
@@ -299,7 +391,9 @@ fn expect(
 ) -> Result<Answer, String> {
     let answer = match result {
         Ok(()) => Answer::Accepted,
+        Err(SendError::Closed) if expected == Answer::Overflowed => Answer::Overflowed,
         Err(SendError::Closed) => Answer::Closed,
+        Err(SendError::Dropped { .. }) => Answer::Dropped,
         Err(SendError::Full { .. }) => Answer::Full,
         Err(error) => return Err(format!("{command} said {error:?}")),
     };
@@ -308,3 +402,6 @@ fn expect(
     }
     Ok(answer)
 }
+
+/// With what an answer begins, and no other message.
+const ANSWER: &[u8] = b"to ";

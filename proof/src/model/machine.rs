@@ -14,16 +14,18 @@ pub(crate) trait Machine: Debug {
 
     fn commands(&mut self) -> Commands<'_>;
 
+    /// Takes the next event, which `answer` may answer.
+    ///
     /// # Errors
     ///
     /// What is no answer of an open connection.
-    fn poll(&mut self) -> Result<Polled, String>;
+    fn poll(&mut self, answer: impl FnOnce(&Event<'_>, Commands<'_>)) -> Result<Polled, String>;
 
     /// Takes what was read; an empty read is the end of the stream.
     fn read(&mut self, bytes: &[u8], now: Duration);
 
-    /// Writes once, or all there is when the end was told.
-    fn write(&mut self, told: Told) -> Written;
+    /// Writes once, `most` bytes at most, or all there is when the end was told.
+    fn write(&mut self, told: Told, most: usize) -> Written;
 
     /// Takes note that nothing can be written.
     fn fail_write(&mut self) -> Written;
@@ -81,9 +83,12 @@ impl Machine for Connection {
         self.commands()
     }
 
-    fn poll(&mut self) -> Result<Polled, String> {
+    fn poll(&mut self, answer: impl FnOnce(&Event<'_>, Commands<'_>)) -> Result<Polled, String> {
         Ok(match self.poll_event() {
-            Ok(Some((event, _))) => Polled::Event(event.into_owned()),
+            Ok(Some((event, commands))) => {
+                answer(&event, commands);
+                Polled::Event(event.into_owned())
+            }
             Ok(None) => Polled::Nothing,
             Err(error) => Polled::Failed(error),
         })
@@ -98,10 +103,11 @@ impl Machine for Connection {
         self.handle_timeout(now);
     }
 
-    fn write(&mut self, told: Told) -> Written {
+    fn write(&mut self, told: Told, most: usize) -> Written {
         let mut written = Written { is_shut: told == Told::Yes, ..Written::default() };
         while let Some(output) = self.poll_transmit() {
-            let len = output.remaining();
+            let len =
+                if told == Told::Yes { output.remaining() } else { output.remaining().min(most) };
             written.bytes.extend_from_slice(&output.copy_to_bytes(len));
             written.has_moved = true;
             if told == Told::No {
@@ -113,7 +119,7 @@ impl Machine for Connection {
 
     /// A bare connection is not told: what it writes is lost.
     fn fail_write(&mut self) -> Written {
-        let has_moved = self.write(Told::Yes).has_moved;
+        let has_moved = self.write(Told::Yes, usize::MAX).has_moved;
         Written { has_moved, ..Written::default() }
     }
 
@@ -160,14 +166,19 @@ impl Machine for Driver {
         self.commands()
     }
 
-    fn poll(&mut self) -> Result<Polled, String> {
-        Ok(match self.poll_event() {
-            Ok(Next::Event(event, _)) => Polled::Event(event.into_owned()),
-            Ok(Next::Over) => Polled::Over,
-            Ok(Next::Wait) => Polled::Nothing,
-            Err(DriverError::Connection(error)) => Polled::Failed(error),
-            other => return Err(format!("an open connection has {other:?}")),
-        })
+    fn poll(&mut self, answer: impl FnOnce(&Event<'_>, Commands<'_>)) -> Result<Polled, String> {
+        let has_event = self.has_event();
+        match self.poll_event() {
+            Ok(Next::Wait) => Ok(Polled::Nothing),
+            other if !has_event => Err(format!("{other:?} came unannounced")),
+            Ok(Next::Event(event, commands)) => {
+                answer(&event, commands);
+                Ok(Polled::Event(event.into_owned()))
+            }
+            Ok(Next::Over) => Ok(Polled::Over),
+            Err(DriverError::Connection(error)) => Ok(Polled::Failed(error)),
+            other => Err(format!("an open connection has {other:?}")),
+        }
     }
 
     fn read(&mut self, bytes: &[u8], now: Duration) {
@@ -177,7 +188,7 @@ impl Machine for Driver {
         }
     }
 
-    fn write(&mut self, _: Told) -> Written {
+    fn write(&mut self, _: Told, most: usize) -> Written {
         let mut written = Written::default();
         // At the end, a driver counts it as a try in vain if it asks and nothing is written.
         let writes_all = self.is_ending();
@@ -185,8 +196,10 @@ impl Machine for Driver {
             let len = match write {
                 Write::Bytes(_) if !writes_all && !written.bytes.is_empty() => break,
                 Write::Bytes(output) => {
-                    written.bytes.extend_from_slice(output.chunk());
-                    output.chunk().len()
+                    let chunk = output.chunk();
+                    let len = if writes_all { chunk.len() } else { chunk.len().min(most) };
+                    written.bytes.extend_from_slice(&chunk[..len]);
+                    len
                 }
                 Write::Flush => 0,
                 Write::Shutdown => {

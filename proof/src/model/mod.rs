@@ -8,4 +8,7 @@ mod pair;
 
 pub(crate) use delivery::{Begun, Service};
 pub(crate) use explorer::explore;
-pub(crate) use pair::{Bare, BareFull, Driven, DrivenFull, explore as explore_pair};
+pub(crate) use pair::{
+    Answering, Bare, BareFull, Compressed, Driven, DrivenFull, Impatient, Newest,
+    explore as explore_pair,
+};

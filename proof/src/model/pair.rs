@@ -7,9 +7,12 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use sanswire::driver::Driver;
-use sanswire::{AfterClose, Config, Connection, ConnectionError, Timestamp, WhenFull};
+use sanswire::extension::{Deflate, DeflateConfig, parse_extensions};
+use sanswire::{
+    AfterClose, CloseCode, Config, Connection, ConnectionError, Role, Timestamp, WhenFull,
+};
 
-use super::end::{End, Ending, Left};
+use super::end::{Answers, End, Ending, Left};
 use super::explorer::{self, Model};
 use super::machine::Machine;
 use crate::Extent;
@@ -19,10 +22,18 @@ use crate::tally::Tally;
 pub(crate) trait Setup {
     type Machine: Machine;
 
+    const ANSWERS: Answers = Answers::Never;
     const LEFT: Left = Left { closes: 1, messages: 2, pings: 1, single_bytes: 1, streams: 1 };
+    /// How many actions in a row, and how many with `--short`.
+    const DEPTHS: [usize; 2] = [7, 5];
 
     fn config() -> Config {
         Config::default()
+    }
+
+    /// What the ends agreed on while they opened.
+    fn agree(connections: [Connection; 2]) -> [Connection; 2] {
+        connections
     }
 }
 
@@ -38,6 +49,18 @@ pub(crate) struct Driven;
 /// Drivers whose output is full behind each message, which fragment, and drop the oldest ones.
 pub(crate) struct DrivenFull;
 
+/// As `DrivenFull`, and they compress.
+pub(crate) struct Compressed;
+
+/// Drivers whose output is full behind each message, which refuse others. Messages are answered.
+pub(crate) struct Answering;
+
+/// As `Answering`, but the newest message is dropped.
+pub(crate) struct Newest;
+
+/// As `Answering`, but they close.
+pub(crate) struct Impatient;
+
 impl Setup for Bare {
     type Machine = Connection;
 }
@@ -49,7 +72,7 @@ impl Setup for BareFull {
 
     /// One message is queued, and one waits where it can be dropped.
     fn config() -> Config {
-        small(64).low_water(16)
+        small(64, WhenFull::DropOldest).low_water(16)
     }
 }
 
@@ -63,18 +86,69 @@ impl Setup for DrivenFull {
     const LEFT: Left = MORE_MESSAGES;
 
     fn config() -> Config {
-        small(1)
+        small(1, WhenFull::DropOldest)
+    }
+}
+
+impl Setup for Compressed {
+    type Machine = Driver;
+
+    const LEFT: Left = MORE_MESSAGES;
+    const DEPTHS: [usize; 2] = [6, 4];
+
+    fn config() -> Config {
+        DrivenFull::config()
+    }
+
+    fn agree([client, server]: [Connection; 2]) -> [Connection; 2] {
+        let config = DeflateConfig::default().threshold(0);
+        let offer = parse_extensions([&b"permessage-deflate"[..]]).expect("a header");
+        let agree = |role| Deflate::from_agreed(role, &config, &offer[0]).expect("an agreement");
+        [client.with_deflate(agree(Role::Client)), server.with_deflate(agree(Role::Server))]
+    }
+}
+
+impl Setup for Answering {
+    type Machine = Driver;
+
+    const ANSWERS: Answers = Answers::Always;
+    const DEPTHS: [usize; 2] = [6, 4];
+
+    fn config() -> Config {
+        small(1, WhenFull::Refuse)
+    }
+}
+
+impl Setup for Newest {
+    type Machine = Driver;
+
+    const ANSWERS: Answers = Answers::Always;
+    const DEPTHS: [usize; 2] = [6, 4];
+
+    fn config() -> Config {
+        small(1, WhenFull::DropNewest)
+    }
+}
+
+impl Setup for Impatient {
+    type Machine = Driver;
+
+    const ANSWERS: Answers = Answers::Always;
+    const DEPTHS: [usize; 2] = [6, 4];
+
+    fn config() -> Config {
+        small(1, WhenFull::Close(CloseCode::POLICY_VIOLATION))
     }
 }
 
 /// The third message is the first for which one is dropped.
-const MORE_MESSAGES: Left = Left { messages: 3, single_bytes: 0, ..Bare::LEFT };
+const MORE_MESSAGES: Left = Left { messages: 3, ..Bare::LEFT };
 
 /// What is not dropped or discarded is delivered, whoever closes: all can be accounted for.
-fn small(max_buffered: usize) -> Config {
+fn small(max_buffered: usize, when_full: WhenFull) -> Config {
     Config::default()
         .max_buffered(max_buffered)
-        .when_full(WhenFull::DropOldest)
+        .when_full(when_full)
         .after_close(AfterClose::Deliver)
         .fragment_size(NonZeroUsize::new(2))
 }
@@ -124,6 +198,7 @@ pub(crate) enum Action {
     /// Until the next deadline of either end.
     Time,
     Write(usize),
+    WriteByte(usize),
 }
 
 /// Explores what a pair does, if it can tell its states from one another.
@@ -145,7 +220,8 @@ impl<S: Setup> Model for Pair<S> {
         let config = S::config();
         let connections = [Connection::client(&config, [7; 32]), Connection::server(&config)];
         let mut pair = Self {
-            ends: connections.map(|connection| End::new(S::Machine::new(connection), S::LEFT)),
+            ends: S::agree(connections)
+                .map(|connection| End::new(S::Machine::new(connection), S::LEFT, S::ANSWERS)),
             pipes: [Pipe::default(), Pipe::default()],
             now: Duration::ZERO,
             is_broken: false,
@@ -176,6 +252,7 @@ impl<S: Setup> Model for Pair<S> {
             may(!end.is_over(), Action::Poll(at));
             // Where there is nothing to write, it leads nowhere.
             may(true, Action::Write(at));
+            may(end.left.single_bytes > 0, Action::WriteByte(at));
             may(!pipe.bytes.is_empty() && may_read, Action::Read(at));
             may(
                 pipe.bytes.len() > 1 && may_read && end.left.single_bytes > 0,
@@ -213,7 +290,11 @@ impl<S: Setup> Model for Pair<S> {
                 self.timeouts += 1;
                 self.pass();
             }
-            Action::Write(at) => self.write(at).map(drop)?,
+            Action::Write(at) => self.write(at, usize::MAX).map(drop)?,
+            Action::WriteByte(at) => {
+                self.ends[at].left.single_bytes -= 1;
+                self.write(at, 1)?;
+            }
         }
         self.check()
     }
@@ -255,9 +336,10 @@ impl<S: Setup> Model for Pair<S> {
     }
 
     fn depth(extent: Extent) -> usize {
+        let [full, short] = S::DEPTHS;
         match extent {
-            Extent::Full => 7,
-            Extent::Short => 5,
+            Extent::Full => full,
+            Extent::Short => short,
         }
     }
 }
@@ -269,7 +351,7 @@ impl<S: Setup> Pair<S> {
         while !self.ends[at].is_over() && self.ends[at].poll()? {
             has_moved = true;
         }
-        has_moved |= self.write(at)?;
+        has_moved |= self.write(at, usize::MAX)?;
         let (end, pipe) = (&self.ends[at], &mut self.pipes[1 - at]);
         if end.is_over() {
             // What comes behind the end is thrown away.
@@ -289,11 +371,10 @@ impl<S: Setup> Pair<S> {
 
     /// Returns whether there was anything to write. An end that is over, and has written everything,
     /// ends its side of the transport.
-    fn write(&mut self, at: usize) -> Result<bool, String> {
+    fn write(&mut self, at: usize, most: usize) -> Result<bool, String> {
         let (end, pipe) = (&mut self.ends[at], &mut self.pipes[at]);
         let told = end.told();
-        let written =
-            if self.is_broken { end.machine.fail_write() } else { end.machine.write(told) };
+        let written = if self.is_broken { end.fail_write() } else { end.machine.write(told, most) };
         if !pipe.is_cut && !written.bytes.is_empty() {
             if pipe.is_ended {
                 return Err(format!("{at} writes behind its end"));
@@ -350,7 +431,7 @@ impl<S: Setup> Pair<S> {
             self.ends[at].check(&self.config)?;
             let missing = self.missing(at)?;
             let (sent, got) = (&self.ends[at].sent, &self.ends[1 - at].got);
-            if self.config.when_full == WhenFull::Refuse && !sent.starts_with(got) {
+            if self.config.when_full != WhenFull::DropOldest && !sent.starts_with(got) {
                 return Err(format!("of {at} came all but {missing:?}"));
             }
         }
@@ -362,11 +443,14 @@ impl<S: Setup> Pair<S> {
     fn check_quiet(&mut self) -> Result<(), String> {
         for at in 0..2 {
             let missing = self.missing(at)?;
-            let dropped = (missing.len() as u64, len_of(&missing));
+            let (messages, bytes) = self.ends[at].refused_as_dropped;
+            let dropped = (missing.len() as u64 + messages, len_of(&missing) + bytes);
             self.ends[at].check_quiet().map_err(|fault| format!("{at}: {fault}"))?;
             if self.ends[at].dropped != dropped {
                 let reported = self.ends[at].dropped;
-                return Err(format!("of {at}, {missing:?} did not come, reported is {reported:?}"));
+                return Err(format!(
+                    "of {at}, {missing:?} did not come, reported is {reported:?}, not {dropped:?}"
+                ));
             }
         }
         Ok(())
@@ -389,12 +473,14 @@ impl<S: Setup> Pair<S> {
             Some(Ending::Clean(1000)) => near.has_closed || far.has_closed,
             // The other end has failed, and said so.
             Some(Ending::Clean(code)) => match far.ending {
-                Some(Ending::Failed(error)) => error.close_code() == code && error.is_timeout(),
+                Some(Ending::Failed(error)) => error.close_code() == code,
                 Some(Ending::Clean(_)) | None => false,
             },
             Some(Ending::Failed(ConnectionError::UnexpectedEof)) => {
-                self.pipes[1 - at].is_cut || far.breaks_off()
+                let has_given_up = far.has_overflowed && self.timeouts > 0;
+                self.pipes[1 - at].is_cut || far.breaks_off() || has_given_up
             }
+            Some(Ending::Failed(ConnectionError::PeerTooSlow { .. })) => near.has_overflowed,
             Some(Ending::Failed(error)) => error.is_timeout() && self.timeouts > 0,
             None => false,
         };
@@ -411,7 +497,7 @@ impl<S: Setup> Pair<S> {
         let missing = self.missing(at)?;
         let (near, far) = (&self.ends[at], &self.ends[1 - at]);
         let account = || format!("of {at}, {missing:?} did not come, reported is {discarded:?}");
-        let (dropped, dropped_bytes) = near.dropped;
+        let (dropped, dropped_bytes) = near.dropped_later();
         let unsent = discarded.unwrap_or_default();
         if dropped > missing.len() as u64
             || dropped_bytes > unsent
