@@ -1,5 +1,5 @@
-//! What only some sockets have beside their connection: signals that they watch, and an heir that
-//! takes them over when they are dropped; knows no frames.
+//! What only some sockets have beside their connection: signals that they watch, an heir that takes
+//! them over when they are dropped, and tasks that wait in a `Stream` or a `Sink`; knows no frames.
 
 use alloc::boxed::Box;
 use alloc::sync::Weak;
@@ -9,6 +9,7 @@ use core::task::Waker;
 use std::sync::{Mutex, PoisonError};
 
 use super::WebSocket;
+use super::combinators::Waiting;
 use super::shell::Shell;
 use super::shutdown::{Shutdown, Watch};
 use super::transport::PollTransport;
@@ -21,6 +22,7 @@ pub(super) struct Attached<T> {
     watches: Vec<Watch>,
     is_shut_down: bool,
     pub(super) heir: Option<Weak<Slot<T>>>,
+    pub(super) waiting: Waiting,
 }
 
 /// Where the heir of a socket finds it.
@@ -81,7 +83,7 @@ impl<T> Attached<T> {
 
 impl<T> Default for Attached<T> {
     fn default() -> Self {
-        Self { watches: Vec::new(), is_shut_down: false, heir: None }
+        Self { watches: Vec::new(), is_shut_down: false, heir: None, waiting: Waiting::default() }
     }
 }
 

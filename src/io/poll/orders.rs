@@ -6,13 +6,18 @@
 
 use alloc::collections::VecDeque;
 use alloc::sync::Arc;
+use alloc::task::Wake;
 use alloc::vec::Vec;
 use core::future::poll_fn;
-use core::pin::pin;
+use core::pin::{Pin, pin};
+use core::sync::atomic::{AtomicU64, Ordering};
 use core::task::{Context, Poll, Waker};
+use core::time::Duration;
 use std::io;
 
 use bytes::{Buf, BufMut};
+use futures_core::Stream;
+use futures_sink::Sink;
 use shuttle::future::{block_on, spawn};
 use shuttle::rand::{Rng, thread_rng};
 use shuttle::sync::Mutex;
@@ -23,6 +28,7 @@ use crate::close::CloseCode;
 use crate::connection::{Config, Connection};
 use crate::error::SendError;
 use crate::io::Error;
+use crate::message::Message;
 use crate::timestamp::Timestamp;
 
 /// One direction between two ends.
@@ -38,6 +44,8 @@ struct Pipe {
 struct End {
     inbound: Arc<Mutex<Pipe>>,
     outbound: Arc<Mutex<Pipe>>,
+    /// In seconds. No timer wakes anybody.
+    clock: Arc<AtomicU64>,
 }
 
 /// How many bytes are under way at most: no message fits.
@@ -115,12 +123,11 @@ impl PollTransport for End {
     }
 
     fn now(&self) -> Timestamp {
-        Timestamp::default()
+        Duration::from_secs(self.clock.load(Ordering::Relaxed)).into()
     }
 
-    /// No time passes.
-    fn poll_timer(&mut self, _: &mut Context<'_>, _: Timestamp) -> Poll<()> {
-        Poll::Pending
+    fn poll_timer(&mut self, _: &mut Context<'_>, at: Timestamp) -> Poll<()> {
+        if self.now() < at { Poll::Pending } else { Poll::Ready(()) }
     }
 }
 
@@ -175,10 +182,17 @@ fn connect() -> (Sender<End>, Receiver<End>, WebSocket<End>) {
 
 /// A split server, and a peer that writes and reads its bytes by itself.
 fn connect_to_bytes() -> (Sender<End>, Receiver<End>, End) {
-    let [there, back]: [Arc<Mutex<Pipe>>; 2] = Default::default();
-    let near = End { inbound: Arc::clone(&there), outbound: Arc::clone(&back) };
+    let (near, far) = ends();
     let (sender, receiver) = WebSocket::from_driver(near, Connection::server(&config())).split();
-    (sender, receiver, End { inbound: back, outbound: there })
+    (sender, receiver, far)
+}
+
+fn ends() -> (End, End) {
+    let [there, back]: [Arc<Mutex<Pipe>>; 2] = Default::default();
+    let clock = Arc::default();
+    let near =
+        End { inbound: Arc::clone(&there), outbound: Arc::clone(&back), clock: Arc::clone(&clock) };
+    (near, End { inbound: back, outbound: there, clock })
 }
 
 /// A message is stuck when another one waits. Nothing has a deadline.
@@ -388,6 +402,98 @@ fn a_sender_that_waits_for_room_hears_that_the_other_half_has_closed() {
             drop((sender, receiver, peer));
         });
     });
+}
+
+/// As `StreamExt::split` of `futures` has it: who polls has the whole socket for that time.
+#[test]
+fn a_stream_and_a_sink_in_two_tasks_wake_each_other() {
+    in_many_orders(|| {
+        let (near, client) = ends();
+        let server = WebSocket::<End>::from_driver(near, Connection::server(&config()));
+        let client = WebSocket::from_driver(client, Connection::client(&config(), [7; 32]));
+        let (echoing, server) = (spawn(echo(client)), Arc::new(Mutex::new(server)));
+        let socket = Arc::clone(&server);
+        let receiving = spawn(async move {
+            let mut received = Vec::new();
+            let next = || poll_fn(|cx| Pin::new(&mut *socket.lock().unwrap()).poll_next(cx));
+            while let Some(message) = next().await {
+                received.push(message.unwrap().as_bytes()[0]);
+            }
+            received
+        });
+        let socket = Arc::clone(&server);
+        let sending = spawn(async move {
+            for number in 0..3 {
+                poll_fn(|cx| Pin::new(&mut *socket.lock().unwrap()).poll_ready(cx)).await.unwrap();
+                let message = Message::from(message(number).to_vec());
+                Pin::new(&mut *socket.lock().unwrap()).start_send(message).unwrap();
+                if thread_rng().gen_bool(0.5) {
+                    let flush = |cx: &mut Context<'_>| {
+                        Pin::new(&mut *socket.lock().unwrap()).poll_flush(cx)
+                    };
+                    poll_fn(flush).await.unwrap();
+                }
+            }
+            poll_fn(|cx| Pin::new(&mut *socket.lock().unwrap()).poll_close(cx)).await.unwrap();
+        });
+        block_on(async {
+            sending.await.unwrap();
+            let (received, ended) = echoing.await.unwrap();
+            ended.unwrap();
+            assert_eq!(received, [0, 1, 2]);
+            // A sink that closes leaves the stream open for what is to come.
+            let back = receiving.await.unwrap();
+            assert!([0, 1, 2].starts_with(&back), "{back:?}");
+            drop(server);
+        });
+    });
+}
+
+#[test]
+fn a_stream_and_a_sink_hear_what_the_other_one_finds() {
+    let run = || {
+        for finds in ["nobody", "sink", "stream"] {
+            let (near, mut peer) = ends();
+            let clock = Arc::clone(&near.clock);
+            let mut server =
+                WebSocket::<End>::from_driver(near, Connection::server(&Config::default()));
+            let mut server = Pin::new(&mut server);
+            let woken = [(); 2].map(|()| Arc::new(Woken(AtomicU64::new(0))));
+            let wakers = woken.clone().map(Waker::from);
+            let [mut stream, mut sink] = wakers.each_ref().map(|waker| Context::from_waker(waker));
+            assert!(server.as_mut().poll_next(&mut stream).is_pending());
+            server.as_mut().start_send(Message::from(message(1).to_vec())).unwrap();
+            assert!(server.as_mut().poll_flush(&mut sink).is_pending());
+            let is_woken = || woken.each_ref().map(|woken| woken.0.swap(0, Ordering::Relaxed) > 0);
+            assert_eq!(is_woken(), [false; 2]);
+            if finds == "nobody" {
+                block_on(peer.write(&[0x81]));
+                assert_eq!(is_woken(), [true; 2], "the transport has something");
+                continue;
+            }
+            clock.store(3600, Ordering::Relaxed);
+            if finds == "sink" {
+                assert!(server.as_mut().poll_flush(&mut sink).is_ready());
+                assert_eq!(is_woken(), [true, false]);
+                assert!(server.as_mut().poll_next(&mut stream).is_ready());
+            } else {
+                assert!(server.as_mut().poll_next(&mut stream).is_ready());
+                assert_eq!(is_woken(), [false, true]);
+                assert!(server.as_mut().poll_flush(&mut sink).is_ready());
+            }
+            assert_eq!(is_woken(), [false; 2], "nobody waits any more");
+        }
+    };
+    shuttle::check_random(run, 1);
+}
+
+#[derive(Debug)]
+struct Woken(AtomicU64);
+
+impl Wake for Woken {
+    fn wake(self: Arc<Self>) {
+        self.0.fetch_add(1, Ordering::Relaxed);
+    }
 }
 
 #[test]
