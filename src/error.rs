@@ -412,7 +412,7 @@ impl fmt::Display for SendError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::Closed => {
-                f.write_str("connection is closing or closed: closed() tells by whom and why")
+                f.write_str("connection is closing or closed: the next recv or closed() says why")
             }
             Self::Connecting => {
                 f.write_str("opening handshake is not complete: send when the connection is open")

@@ -175,7 +175,11 @@ impl fmt::Display for Error {
             Self::Handshake { error, url } => write_handshake(f, error, url.as_deref()),
             Self::Http { error, url: Some(url) } => write!(f, "{url}: {error}"),
             Self::Http { error, url: None } => error.fmt(f),
-            Self::Io(error) => write!(f, "transport failed: {}", Words(error)),
+            Self::Io(error) => {
+                write!(f, "transport failed: {}", Words(error))?;
+                let is_gone = error.kind() == std::io::ErrorKind::BrokenPipe;
+                f.write_str(if is_gone { ": receive what came before, it may say why" } else { "" })
+            }
             Self::Proxy { error, proxy, url } => write!(f, "{url}: proxy {proxy}: {error}"),
             Self::Redirect { error, url } => write!(f, "{url}: {error}"),
             Self::Rejected { status } => {

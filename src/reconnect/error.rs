@@ -59,7 +59,7 @@ impl From<HandshakeError> for AttemptError {
     }
 }
 
-/// Why a message was not queued; nothing changed.
+/// Why a message was not queued, and nothing changed; or why the queue did not drain.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum OutboxError {
@@ -69,6 +69,10 @@ pub enum OutboxError {
     Exhausted,
     /// As much waits as may.
     Full,
+    /// Only from `Handle::drained`: queued messages were given back to the application, because the
+    /// peer has forgotten the session ([`ClientEvent::PeerForgot`](super::ClientEvent) has them), or
+    /// by `take_unsent`.
+    GivenBack,
     /// The message alone is over the limit on bytes: it will never be taken.
     TooLarge {
         /// Its length in bytes.
@@ -87,6 +91,10 @@ impl fmt::Display for OutboxError {
             }
             Self::Full => f.write_str(
                 "queue is full (Options::max_messages, Options::max_bytes): wait for room",
+            ),
+            Self::GivenBack => f.write_str(
+                "queued messages were given back and not sent (ClientEvent::PeerForgot, take_unsent): \
+                 send them again",
             ),
             Self::TooLarge { len, limit } => {
                 write!(

@@ -435,10 +435,13 @@ impl fmt::Display for GaveUp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Attempts => {
-                "too many attempts in a row have failed (Policy::max_attempts): start it again when \
-                 the user asks for it"
+                "too many attempts in a row (Policy::max_attempts) have failed, or led to a connection \
+                 that ended within Policy::stable_after: start it again when the user asks for it"
             },
-            Self::Final => "another attempt would fail in the same way as the last one: see its cause",
+            Self::Final => {
+                "what ended the last attempt or connection is final: see its cause (for a close with \
+                 1000, Policy::normal_close decides)"
+            },
             Self::Time => {
                 "no connection for too long (Policy::max_outage): start it again when the user asks \
                  for it"

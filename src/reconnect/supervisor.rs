@@ -15,7 +15,7 @@ use crate::close::CloseCode;
 use crate::connection::{Commands, Config, PongMode, ReadyState, Reassembly, Refused, WhenFull};
 #[cfg(feature = "handshake")]
 use crate::delivery::SUBPROTOCOL;
-use crate::delivery::{DeliveryError, Session};
+use crate::delivery::{DeliveryError, Session, SessionEvent};
 #[cfg(feature = "handshake")]
 use crate::handshake::{ClientRequest, HandshakeError, SubprotocolPolicy};
 use crate::message::Message;
@@ -102,6 +102,8 @@ pub struct Supervisor<E> {
     events: VecDeque<ClientEvent<E>>,
     /// Whether the application was told that it gave up.
     is_told: bool,
+    /// Messages that left the outbox for the application, and not for the peer.
+    given_back: u64,
 }
 
 /// The connection, if there is one.
@@ -126,6 +128,7 @@ impl<E> Supervisor<E> {
             first: VecDeque::new(),
             events: VecDeque::new(),
             is_told: false,
+            given_back: 0,
         }
     }
 
@@ -197,7 +200,9 @@ impl<E> Supervisor<E> {
     /// [`Outbox::session`] it returns none: the session keeps them.
     #[must_use = "the messages are in the outbox no more"]
     pub fn take_unsent(&mut self) -> Vec<Message> {
-        self.outbox.take_unsent()
+        let unsent = self.outbox.take_unsent();
+        self.note_given_back(unsent.len());
+        unsent
     }
 
     /// Acknowledges the messages that arrived, if a session delivers them. Call it before waiting
@@ -258,7 +263,12 @@ impl<E> Supervisor<E> {
         match self.link {
             Link::None | Link::Closing(Some(_)) => {}
             Link::Open | Link::Closing(None) => match self.outbox.handle_message(message) {
-                Ok(event) => self.events.extend(event.map(ClientEvent::from)),
+                Ok(event) => {
+                    if let Some(SessionEvent::PeerForgot(lost)) = &event {
+                        self.note_given_back(lost.sent.len() + lost.unsent.len());
+                    }
+                    self.events.extend(event.map(ClientEvent::from));
+                }
                 Err(error) => self.link = Link::Closing(Some(error)),
             },
         }
@@ -371,6 +381,16 @@ impl<E> Supervisor<E> {
 }
 
 impl<E> Supervisor<E> {
+    /// Returns how many messages were ever given back: the outbox is not empty for their delivery.
+    #[cfg(feature = "tokio")]
+    pub(crate) const fn given_back(&self) -> u64 {
+        self.given_back
+    }
+
+    const fn note_given_back(&mut self, messages: usize) {
+        self.given_back = self.given_back.saturating_add(messages as u64);
+    }
+
     /// Hands over what an open connection takes; returns whether it was anything.
     fn hand_over(&mut self, commands: &mut Commands<'_>) -> bool {
         let mut is_progress = false;

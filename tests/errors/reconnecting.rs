@@ -69,6 +69,11 @@ pub(crate) fn all(table: &mut Table) {
         (large, "a message alone is over the limit", "split it, or raise `Options::max_bytes`"),
         (ended, "the client was stopped or gave up", "call `start`"),
         (exhausted, "a session has used up its numbers", "make a new client"),
+        (
+            OutboxError::GivenBack,
+            "queued messages were given back (`Handle::drained`)",
+            "send again what may arrive twice",
+        ),
     ] {
         let error: OutboxError = error;
         table.variant("OutboxError", &error, cause, NOTHING, remedy);

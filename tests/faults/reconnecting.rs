@@ -161,7 +161,10 @@ impl World {
                 biased;
                 event = client.next() => event,
                 () = self.arrived.notified() => continue,
-                _ = handle.drained(), if way == Way::Session && self.is_whole() && !is_stopped => {
+                drained = handle.drained(),
+                    if way == Way::Session && self.is_whole() && !is_stopped =>
+                {
+                    assert_eq!(drained, Ok(()));
                     continue;
                 }
                 () = sleep_until(patience), if !is_stopped => {
@@ -202,7 +205,11 @@ impl World {
         }
         assert!(client.next().await.is_none(), "an event behind the last one");
         assert_eq!(client.try_send("late").unwrap_err().error, OutboxError::Ended);
-        assert_eq!(handle.drained().await.is_ok(), client.buffered_messages() == 0);
+        let drained = handle.drained().await;
+        assert_eq!(drained.is_ok(), client.buffered_messages() == 0);
+        if way == Way::Session && drained.is_ok() {
+            assert_eq!(self.far.borrow().received.len(), usize::from(queued));
+        }
         self.near.borrow_mut().tried = queued;
         self.told.borrow_mut().unsent = client.take_unsent().iter().map(number_of).collect();
     }

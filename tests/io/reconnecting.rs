@@ -19,7 +19,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use futures_core::Stream;
-use sanswire::delivery::{self, Limits, Session, SessionId};
+use sanswire::delivery::{self, Limits, Session, SessionEvent, SessionId};
 use sanswire::handshake::{
     Acceptance, ClientRequest, HandshakeError, Request, Response, TunnelError,
 };
@@ -411,7 +411,7 @@ async fn what_a_connection_begins_with_leaves_before_a_session() {
             // Received, and not acknowledged: it comes again, and is not told again.
             let message = server.recv().await.unwrap().unwrap();
             let event = session.handle_message(message).unwrap();
-            assert_eq!(event, Some(delivery::SessionEvent::Message(format!("{attempt}").into())));
+            assert_eq!(event, Some(SessionEvent::Message(format!("{attempt}").into())));
         }
     });
     for attempt in 1..=3 {
@@ -570,7 +570,11 @@ async fn a_client_that_gave_up_keeps_its_queue_and_begins_anew() {
         client.start();
     }
     client.try_send("second").unwrap();
+    let mut draining = pin!(handle.drained());
+    assert!(poll_fn(|cx| Poll::Ready(draining.as_mut().poll(cx))).await.is_pending());
     assert_eq!(client.take_unsent(), ["first".into(), "second".into()]);
+    assert_eq!(draining.await, Err(OutboxError::GivenBack));
+    assert_eq!(handle.drained().await, Ok(()), "nothing is queued");
     assert_eq!((client.buffered_messages(), client.buffered_amount()), (0, 0));
 }
 
@@ -886,6 +890,53 @@ async fn a_server_without_delivery_is_given_up() {
     };
     assert_eq!(delay, None);
     drop(server);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_server_has_forgotten_has_not_drained() {
+    let Net { mut client, mut streams } = Net::new(options().delivery(Limits::default()));
+    let handle = client.handle();
+    let (told, mut forgotten) = mpsc::unbounded_channel();
+    let driving = tokio::spawn(async move {
+        while let Some(event) = client.next().await {
+            if let ClientEvent::PeerForgot(lost) = event {
+                told.send(lost.sent).unwrap();
+            }
+        }
+    });
+    let mut draining = None;
+    for server in 1..=2 {
+        // Each knows nothing of what was before.
+        let mut session = Session::new(SessionId::new([server; 16]).unwrap(), Limits::default());
+        let accept = async |_: &Request| Ok(Acceptance::new().subprotocol(delivery::SUBPROTOCOL));
+        let stream = streams.recv().await.unwrap();
+        let mut socket = WebSocket::accept_with(stream, &Config::default(), accept).await.unwrap();
+        session.handle_connected();
+        if server == 1 {
+            handle.send("important").await.unwrap();
+            let handle = handle.clone();
+            draining = Some(tokio::spawn(async move { handle.drained().await }));
+        }
+        loop {
+            session.transmit(&mut socket.commands()).unwrap();
+            socket.flush().await.unwrap();
+            let received = socket.recv().await.unwrap().unwrap();
+            let event = session.handle_message(received).unwrap();
+            // The first one is gone before it acknowledges anything.
+            if server == 2 || matches!(event, Some(SessionEvent::Message(_))) {
+                break;
+            }
+        }
+        if server == 2 {
+            session.transmit(&mut socket.commands()).unwrap();
+            socket.flush().await.unwrap();
+            assert_eq!(forgotten.recv().await.unwrap(), ["important".into()]);
+        }
+    }
+    let drained = draining.unwrap().await.unwrap();
+    assert_eq!(drained, Err(OutboxError::GivenBack));
+    assert_eq!(handle.drained().await, Ok(()), "nothing is queued");
+    driving.abort();
 }
 
 /// What it speaks behind that is not delivery.

@@ -66,19 +66,27 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`OutboxError::Ended`] if the client ends before.
+    /// - [`OutboxError::Ended`]: the client ended before.
+    /// - [`OutboxError::GivenBack`]: since this call, the application got queued messages back, from
+    ///   [`ClientEvent::PeerForgot`](super::ClientEvent) or
+    ///   [`Client::take_unsent`](super::Client::take_unsent).
     ///
     /// # Cancel safety
     ///
     /// The future can be dropped at any time.
     #[doc(alias = "flush")]
     pub async fn drained(&self) -> Result<(), OutboxError> {
+        let mut given_back = None;
         loop {
             let room = self.shared.room();
             let left = |supervisor: &mut Supervisor<_>| {
-                (supervisor.buffered_messages(), supervisor.is_ended())
+                (supervisor.given_back(), supervisor.buffered_messages(), supervisor.is_ended())
             };
-            match self.shared.with(left) {
+            let (now_given_back, messages, is_ended) = self.shared.with(left);
+            if *given_back.get_or_insert(now_given_back) != now_given_back {
+                return Err(OutboxError::GivenBack);
+            }
+            match (messages, is_ended) {
                 (0, _) => return Ok(()),
                 (_, true) => return Err(OutboxError::Ended),
                 (_, false) => room.await,
