@@ -183,8 +183,12 @@ impl<E> Supervisor<E> {
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back: the outbox is full, or the client [has
-    /// ended](Self::is_ended).
+    /// [`Refused`] gives the message back, with one of these errors:
+    ///
+    /// - [`OutboxError::Ended`]: the client [has ended](Self::is_ended).
+    /// - [`OutboxError::Full`]: there is no room now.
+    /// - [`OutboxError::TooLarge`]: the message alone is over the limit on bytes.
+    /// - [`OutboxError::Exhausted`]: the session of [`Outbox::session`] has no number left.
     pub fn try_send(
         &mut self,
         message: impl Into<Message>,

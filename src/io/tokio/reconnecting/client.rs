@@ -183,7 +183,14 @@ impl<S> Client<S> {
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back: the queue is full, or the client has ended.
+    /// [`Refused`] gives the message back, with one of these errors:
+    ///
+    /// - [`OutboxError::Ended`]: the client was stopped or gave up.
+    /// - [`OutboxError::Full`]: there is no room now.
+    /// - [`OutboxError::TooLarge`]: the message alone is over the limit on bytes,
+    ///   [`Options::max_bytes`] or, with [`Options::delivery`], that of its
+    ///   [`Limits`](crate::delivery::Limits).
+    /// - [`OutboxError::Exhausted`]: with [`Options::delivery`], the session has no number left.
     pub fn try_send(
         &self,
         message: impl Into<Message>,

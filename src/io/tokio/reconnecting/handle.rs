@@ -27,7 +27,14 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back: the client has ended.
+    /// [`Refused`] gives the message back, with one of these errors:
+    ///
+    /// - [`OutboxError::Ended`]: the client was stopped, gave up or was dropped, before the call or
+    ///   while it waited.
+    /// - [`OutboxError::TooLarge`] and [`OutboxError::Exhausted`], at once, for the same reasons as
+    ///   [`Client::try_send`](super::Client::try_send).
+    ///
+    /// It never returns [`OutboxError::Full`].
     ///
     /// # Cancel safety
     ///
@@ -52,7 +59,9 @@ impl Handle {
     ///
     /// # Errors
     ///
-    /// [`Refused`] gives the message back: the queue is full, or the client has ended.
+    /// [`Refused`] gives the message back, for the same reasons as
+    /// [`Client::try_send`](super::Client::try_send). If the client was dropped, the error is
+    /// [`OutboxError::Ended`].
     pub fn try_send(
         &self,
         message: impl Into<Message>,
