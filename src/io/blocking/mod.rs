@@ -366,13 +366,15 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// It waits for [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the
     /// peer sends. Messages that arrive meanwhile are dropped. Use code 1000 for a normal close;
-    /// [`CloseCode`] lists the others.
+    /// [`CloseCode`] lists the others. A code that this end may not send is
+    /// [replaced](CloseCode::as_sent_by): for example, 1006 sends 1001.
     ///
     /// # Errors
     ///
-    /// - [`Error::Send`]: no Close frame can have this code, or the reason is longer than 123
-    ///   bytes.
-    /// - [`Error::Discarded`]: the peer's Close came before all queued messages were written.
+    /// - [`Error::Send`]: the code is not valid and has no replacement (below 1000, 1004, 1016 to
+    ///   2999, above 4999), or the reason is longer than 123 bytes.
+    /// - [`Error::Discarded`]: the peer's Close came before all queued messages were written, or
+    ///   some were [dropped](crate::WhenFull::DropOldest). The connection is closed all the same.
     /// - Otherwise those of [`recv`](Self::recv).
     #[doc(alias = "shutdown")]
     pub fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {

@@ -389,7 +389,8 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// It waits for [`Config::close_timeout`](crate::Config::close_timeout) at most, whatever the
     /// peer sends. Messages that arrive meanwhile are dropped. Use code 1000 for a normal close;
-    /// [`CloseCode`] lists the others.
+    /// [`CloseCode`] lists the others. A code that this end may not send is
+    /// [replaced](CloseCode::as_sent_by): for example, 1006 sends 1001.
     ///
     /// ```
     /// use sanswire::io::poll::{PollTransport, WebSocket};
@@ -402,9 +403,10 @@ impl<T: PollTransport> WebSocket<T> {
     ///
     /// # Errors
     ///
-    /// - [`Error::Send`]: no Close frame can have this code, or the reason is longer than 123
-    ///   bytes.
-    /// - [`Error::Discarded`]: the peer's Close came before all queued messages were written.
+    /// - [`Error::Send`]: the code is not valid and has no replacement (below 1000, 1004, 1016 to
+    ///   2999, above 4999), or the reason is longer than 123 bytes.
+    /// - [`Error::Discarded`]: the peer's Close came before all queued messages were written, or
+    ///   some were [dropped](crate::WhenFull::DropOldest). The connection is closed all the same.
     /// - Otherwise those of [`recv`](Self::recv).
     ///
     /// # Cancel safety

@@ -105,11 +105,15 @@ impl Shutdown {
     /// Begins to close all sockets that watch this signal, with this code and reason. A socket that
     /// comes to watch it later is closed at once.
     ///
+    /// A code that may not be sent is replaced as [`CloseCode::as_sent_by`] says: 1005 sends a Close
+    /// frame without a code, or 1000 if there is a reason; 1006 sends 1001; 1015 sends 1011.
+    ///
     /// Only the first call counts: later ones change nothing.
     ///
     /// # Errors
     ///
-    /// No Close frame can have this code, or the reason is longer than 123 bytes. Nothing has begun.
+    /// [`SendError::InvalidCloseCode`] for a code below 1000, 1004, 1016 to 2999, or above 4999.
+    /// [`SendError::ReasonTooLong`] for a reason of more than 123 bytes. Nothing has begun.
     pub fn begin(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), SendError> {
         let code = code.into();
         // A code of the other role is replaced by each socket.

@@ -39,15 +39,18 @@ impl ServerHandle {
     ///
     /// The server no longer listens; TLS handshakes under way are dropped; requests under way are
     /// answered with 503; open connections are closed with this code and reason, after all messages
-    /// that are queued. Usual codes are 1001 "going away" and 1012 "service restart". At the end of
-    /// `limit`, the handlers that still run are dropped, at their next `.await`.
+    /// that are queued. Usual codes are 1001 "going away" and 1012 "service restart". A code that
+    /// a server may not send is replaced as [`CloseCode::as_sent_by`] says: 1005 sends a Close frame
+    /// without a code, or 1000 if there is a reason; 1006 sends 1001; 1010 and 1015 send 1011. At the
+    /// end of `limit`, the handlers that still run are dropped, at their next `.await`.
     ///
     /// A later call can only bring the end forward: it keeps the code and the earlier deadline. A
     /// `limit` of 0 drops everything at once.
     ///
     /// # Errors
     ///
-    /// No Close frame can have this code, or the reason is longer than 123 bytes. Nothing has begun.
+    /// [`SendError::InvalidCloseCode`] for a code below 1000, 1004, 1016 to 2999, or above 4999.
+    /// [`SendError::ReasonTooLong`] for a reason of more than 123 bytes. Nothing has begun.
     #[doc(alias = "graceful")]
     #[doc(alias = "stop")]
     pub fn shut_down(
