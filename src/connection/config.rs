@@ -342,6 +342,9 @@ pub enum WhenFull {
     /// [`Event::Writable`](crate::Event::Writable) says how much was dropped.
     ///
     /// Use it for messages that do not matter one by one, such as samples and cursor positions.
+    ///
+    /// What is sent upon `Event::Writable`, such as a note that messages are missing, may come behind
+    /// newer messages. If the place of a gap matters, number the messages.
     DropNewest,
     /// The oldest waiting messages are dropped to make room, and the new one is accepted. The next
     /// [`Event::Writable`](crate::Event::Writable) says how much was dropped. The next `flush`,
@@ -351,9 +354,14 @@ pub enum WhenFull {
     /// Use it when only the newest messages matter, such as prices and positions. Do not use it when
     /// each message counts, as in [`delivery`](crate::delivery).
     ///
+    /// What is sent upon `Event::Writable`, such as a note that messages are missing, comes behind the
+    /// newer messages that still wait. If the place of a gap matters, number the messages.
+    ///
     /// A message that is already framed cannot be dropped. To keep messages droppable, only a
     /// quarter of [`max_buffered`](Config::max_buffered), and at most 16 KiB, is framed and
-    /// compressed ahead. If nothing can be dropped, one message more than allowed waits.
+    /// compressed ahead. If nothing can be dropped, one message more than allowed waits. What the
+    /// transport has taken cannot be dropped either: a TCP socket's send buffer may hold several MiB
+    /// of old messages. The guide page [Rooms](crate::guide::rooms) shows how to make it smaller.
     DropOldest,
     /// The command fails with [`SendError::Full`](crate::SendError::Full) and returns the message.
     /// `send` and `feed` of the adapters wait for room instead.
