@@ -35,7 +35,8 @@
 //!   - no route, refused, reset, timed out, a name not found: [`Retry::Later`], because an
 //!     offline device looks like this
 //!   - the server's certificate or the TLS handshake was bad: [`Retry::Never`], because a
-//!     downgrade or an attack must be seen
+//!     downgrade or an attack must be seen. The client on tokio reports each such failure and tries
+//!     again (`Later`), because a certificate may be renewed
 //! - By [`judge_handshake`]:
 //!   - an invalid URL, a header that cannot be written: `Never`
 //!   - refused with 408, 425, 429 or 5xx: `Later`, or [`Retry::After`] what `Retry-After` says
