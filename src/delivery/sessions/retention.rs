@@ -14,6 +14,10 @@ pub struct Retention {
     /// How many sessions are kept in all.
     ///
     /// Default 1024: with the default limits, at most 1 GiB of messages.
+    ///
+    /// It also limits the time of [`Sessions::attach`](super::Sessions::attach), which each new
+    /// connection needs once: proportional to the number `n` of sessions that are kept, and up to
+    /// `n log n` if a new session has to replace another one because `max_sessions` are kept.
     pub max_sessions: usize,
     /// How many sessions are kept for one user.
     ///
