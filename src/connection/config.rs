@@ -107,6 +107,9 @@ pub struct Config {
     /// This finds a peer that sends but does not read, which Pings do not find. Default 60 s, as in
     /// nginx (`send_timeout`).
     ///
+    /// The Close frame is tried once, and does not reach a peer that still takes nothing. If such a
+    /// peer reads again, it finds what was on its way, and then the end of the stream: 1006.
+    ///
     /// A transport with a buffer of its own, such as TLS with its 64 KiB, takes output before that
     /// leaves. What it has taken still waits until it is [flushed](crate::driver::Write::Flush); the
     /// time begins anew when it takes more, except for heartbeats.
