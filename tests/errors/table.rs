@@ -217,5 +217,7 @@ The text of an error says everything: an error that wraps another prints its tex
 returns what comes after it. So `{error}` is enough for a log. What a peer sent is shown on one line,
 shortened, without control characters. A URL is shown without its user information and its query.
 
-A Close frame and an HTTP answer say what the peer did wrong. They name no fields of this crate.
+A Close frame and an HTTP answer say what the peer did wrong. They name no fields of this crate. A Close
+frame does not reach a peer that takes nothing, as after `WriteTimeout`: it sees what was on its way, and
+then the end of the stream, 1006.
 ";
