@@ -112,7 +112,7 @@ fn serve_blocking(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
 /// One task for each connection.
 #[tokio::main]
 async fn serve_tokio(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
-    use sanswire::io::tokio::Server;
+    use sanswire::io::tokio::{Server, Stats};
 
     let server = tls.on(Server::bind(address).await?);
     let server = server.config(config()).on_error(|error| eprintln!("{error}"));
@@ -121,7 +121,8 @@ async fn serve_tokio(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
     stop::on_signals(move |limit| handle.shut_down(CloseCode::GOING_AWAY, "", limit));
     let decide = async |request: Request, _| Ok((decide(&request)?, ()));
     let stats = server.serve_with(decide, async |mut socket, ()| socket.run(echo).await).await;
-    println!("{} connections closed, {} dropped", stats.closed, stats.aborted);
+    let Stats { closed, failed, aborted, .. } = stats;
+    println!("{closed} connections closed, {failed} failed, {aborted} dropped");
     Ok(())
 }
 

@@ -66,7 +66,13 @@ async fn join(
                 Ok(line) => socket.feed(&line).await?,
                 // This task was late itself.
                 Err(RecvError::Lagged(missed)) => socket.feed(complaint(missed)).await?,
-                Err(RecvError::Closed) => return socket.close(1001, "").await,
+                Err(RecvError::Closed) => {
+                    return match socket.close(1001, "").await {
+                        // Lines were dropped before. The connection is closed all the same.
+                        Err(Error::Discarded(_)) => Ok(()),
+                        ended => ended,
+                    };
+                }
             },
             // Writes what was fed before it waits.
             received = socket.recv_with(|event, commands| match event {

@@ -296,7 +296,9 @@ impl fmt::Display for Told<'_> {
             Error::InvalidOrigin(text) => {
                 return write!(
                     f,
-                    "{text:?} is not an origin: write null, or one such as https://example.com"
+                    "{text:?} is not an origin: write null, or scheme, host and port as in \
+                     https://example.com, without a path or a slash at the end; \
+                     OriginPolicy::any() allows all"
                 );
             }
             Error::InvalidResource(text) => {

@@ -177,7 +177,7 @@ impl fmt::Display for Error {
             Self::Http { error, url: None } => error.fmt(f),
             Self::Io(error) => {
                 write!(f, "transport failed: {}", Words(error))?;
-                let is_gone = error.kind() == std::io::ErrorKind::BrokenPipe;
+                let is_gone = error.kind() == io::ErrorKind::BrokenPipe;
                 f.write_str(if is_gone { ": receive what came before, it may say why" } else { "" })
             }
             Self::Proxy { error, proxy, url } => write!(f, "{url}: proxy {proxy}: {error}"),

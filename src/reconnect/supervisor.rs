@@ -269,7 +269,7 @@ impl<E> Supervisor<E> {
             Link::Open | Link::Closing(None) => match self.outbox.handle_message(message) {
                 Ok(event) => {
                     if let Some(SessionEvent::PeerForgot(lost)) = &event {
-                        self.note_given_back(lost.sent.len() + lost.unsent.len());
+                        self.note_given_back(lost.sent.iter().chain(&lost.unsent).count());
                     }
                     self.events.extend(event.map(ClientEvent::from));
                 }

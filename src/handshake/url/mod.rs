@@ -174,6 +174,7 @@ const IPV6: &str = "not an IPv6 address in brackets, such as [::1]";
 const NAME: &str = "a name has letters, digits, - and _ between its dots, and nothing else";
 const NUMERIC: &str = "it ends in a number, but is not an IPv4 address such as 127.0.0.1";
 const PORT: &str = "not a number from 1 to 65535";
-const SCHEME: &str = "a WebSocket URL begins with ws:// or wss://";
+const SCHEME: &str =
+    "a WebSocket URL begins with ws:// or wss://, or with http:// or https:// in their place";
 const USER_INFO: &str =
     "a WebSocket URL has none: send the header Authorization, or call `from_url_with_user_info`";

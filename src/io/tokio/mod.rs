@@ -35,7 +35,8 @@
 //! # Streams and sinks
 //!
 //! A [`WebSocket`] is a `Stream` and a `Sink` of messages, and so are its halves, for the
-//! combinators of the crates `futures` and `futures-util`:
+//! combinators of the crates `futures` and `futures-util`. Their `StreamExt::split` works, too, but
+//! each of its halves locks the whole socket while it is polled:
 //!
 //! ```
 //! use futures_util::StreamExt;
