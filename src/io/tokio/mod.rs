@@ -35,8 +35,9 @@
 //! # Streams and sinks
 //!
 //! A [`WebSocket`] is a `Stream` and a `Sink` of messages, and so are its halves, for the
-//! combinators of the crates `futures` and `futures-util`. Their `StreamExt::split` works, too, but
-//! each of its halves locks the whole socket while it is polled:
+//! combinators of the crates `futures` and `futures-util`. Split it by its own
+//! [`split`](WebSocket::split): `StreamExt::split` works, too, but locks the whole socket for each
+//! poll.
 //!
 //! ```
 //! use futures_util::StreamExt;
