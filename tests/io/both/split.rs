@@ -18,7 +18,7 @@ use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use sanswire::{
     Config, Connection, ConnectionError, Error, Event, Message, ReadyState, SendError, WhenFull,
 };
@@ -342,6 +342,27 @@ async fn a_sink_has_written_all_behind_a_flush() {
     assert_flushes(&mut server, &mut stream).await;
     let (mut sender, _receiver) = server.split();
     assert_flushes(&mut sender, &mut stream).await;
+}
+
+/// By `StreamExt::split` of `futures`, whose halves lock the whole socket while they are polled.
+#[tokio::test(start_paused = true)]
+async fn a_stream_that_waits_hears_the_answer_to_what_a_sink_has_sent() {
+    let (server, mut stream) = server(1000, &Config::default());
+    let (mut sink, mut messages) = StreamExt::split(server);
+    let receiving = tokio::spawn(async move { messages.next().await.unwrap() });
+    let sending = async {
+        sink.send("question".into()).await.unwrap();
+        let mut written = [0; 10];
+        stream.read_exact(&mut written).await.unwrap();
+        assert_eq!(written, *b"\x81\x08question");
+        // Not polled any more, and not gone.
+        stream.write_all(&masked(0x81, b"answer")).await.unwrap();
+    };
+    // The other task waits already.
+    yield_now().await;
+    sending.await;
+    assert_eq!(without_deadlock(receiving).await.unwrap().unwrap(), "answer".into());
+    drop(sink);
 }
 
 #[tokio::test(start_paused = true)]
