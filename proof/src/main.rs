@@ -109,7 +109,7 @@ impl Asked {
 
 type Question = (&'static str, &'static str, fn(&mut Tally, Asked));
 
-const ALL: [Question; 20] = [
+const ALL: [Question; 21] = [
     (
         "heads",
         "frame headers: all first two bytes, lengths at boundaries, roles, splits",
@@ -183,6 +183,14 @@ const ALL: [Question; 20] = [
     ("begun", "the sessions of two clients that have begun", |tally, asked| {
         model::explore::<model::Begun>(tally, asked.extent)
     }),
+    (
+        "crowded",
+        "more clients than sessions that are kept, of one user, and in all",
+        |tally, asked| {
+            model::explore::<model::Crowded<1>>(tally, asked.extent);
+            model::explore::<model::Crowded<2>>(tally, asked.extent);
+        },
+    ),
     ("room", "a chat room over a simulated network, by seeds", |tally, asked| {
         simulation::ask(tally, asked.extent, asked.seed)
     }),

@@ -517,24 +517,24 @@ fn restored(session: &Session) -> Result<Session, String> {
     restored.map_err(|error| error.to_string())
 }
 
-fn identify(session: &Session, state: &mut impl Hasher) {
+pub(super) fn identify(session: &Session, state: &mut impl Hasher) {
     hash_debug(session, state);
     // `Debug` shows no payload.
     session.snapshot().unacknowledged.iter().for_each(|message| bytes_of(message).hash(state));
 }
 
-fn bytes_of(message: &Message) -> &[u8] {
+pub(super) fn bytes_of(message: &Message) -> &[u8] {
     match message {
         Message::Binary(payload) => payload,
         Message::Text(text) => text.as_str().as_bytes(),
     }
 }
 
-fn text_of(message: &Message) -> String {
+pub(super) fn text_of(message: &Message) -> String {
     String::from_utf8_lossy(bytes_of(message)).into_owned()
 }
 
-fn id(number: u64) -> SessionId {
+pub(super) fn id(number: u64) -> SessionId {
     let [zeros, bytes] = [[0; 8], number.to_be_bytes()];
     // In front is what `Debug` shows.
     SessionId::new([bytes, zeros].concat().try_into().expect("16 bytes")).expect("not zero")
