@@ -1,14 +1,18 @@
 //! `Session`: two ends over connections that break at any moment, and restarts from snapshots. Messages
 //! arrive once and in order, and all of them in the end; no end blames the other. Then a hostile peer:
 //! whatever it sends, an error lasts until the next connection, nothing is delivered behind it, and the
-//! session can be stored and restored.
+//! session can be stored and restored. Then `Sessions` with small bounds: they hold, and nobody's session
+//! that has begun goes for another user.
 #![no_main]
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
 
 use libfuzzer_sys::fuzz_target;
 use sanswire::Message;
-use sanswire::delivery::{Limits, Session, SessionEvent, SessionId};
+use sanswire::delivery::{
+    Attachment, Denied, Hello, Limits, Owner, Retention, Session, SessionEvent, SessionId, Sessions,
+};
 use sanswire_fuzz::Input;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -25,7 +29,11 @@ fuzz_target!(|bytes: &[u8]| {
     pair.finish();
     let hostile =
         if input.byte() % 2 == 0 { pair.ends.swap_remove(0) } else { End::new(3, &limits) };
-    attack(hostile.session, &limits, input);
+    attack(hostile.session, &limits, &mut input);
+    let mut crowd = Crowd::new(&limits, &mut input);
+    for action in input.bytes() {
+        crowd.act(*action);
+    }
 });
 
 struct End {
@@ -175,7 +183,7 @@ impl Pair {
 }
 
 /// Has a peer send anything.
-fn attack(mut session: Session, limits: &Limits, mut input: Input<'_>) {
+fn attack(mut session: Session, limits: &Limits, input: &mut Input<'_>) {
     let own = session.id().to_bytes();
     let mut failed = None;
     let mut is_connected = session.is_open();
@@ -219,4 +227,188 @@ fn attack(mut session: Session, limits: &Limits, mut input: Input<'_>) {
         let again = Session::restore(snapshot.clone(), limits.clone()).expect("its own snapshot");
         assert_eq!(again.snapshot(), snapshot);
     }
+}
+
+/// Clients of three users, and the sessions of their server.
+struct Crowd {
+    clients: Vec<Client>,
+    sessions: Sessions<u8>,
+    retention: Retention,
+    now: Duration,
+    /// How many ids were made: each is another.
+    ids: u64,
+}
+
+struct Client {
+    user: u8,
+    session: Session,
+    attachment: Option<Attachment>,
+}
+
+/// The user and whether it has begun, by the ids of its ends.
+type Kept = BTreeMap<(SessionId, SessionId), (u8, bool)>;
+
+impl Crowd {
+    fn new(limits: &Limits, input: &mut Input<'_>) -> Self {
+        let retention = Retention::default()
+            .max_sessions(input.one_of(&[2, 0, 1, 3]))
+            .max_user_sessions(input.one_of(&[1, 0, 2, 4]))
+            .max_absence(Duration::from_secs(input.one_of(&[2, 0, 1])))
+            .owner(input.one_of(&[Owner::First, Owner::Latest]))
+            .limits(limits.clone());
+        let client = |(id, user)| Client {
+            user,
+            session: Session::new(numbered(id), limits.clone()),
+            attachment: None,
+        };
+        let clients = [(1, 0), (2, 0), (3, 1), (4, 2)].map(client).into();
+        let sessions = Sessions::new(retention.clone());
+        Self { clients, sessions, retention, now: Duration::ZERO, ids: 4 }
+    }
+
+    fn act(&mut self, action: u8) {
+        let at = usize::from(action & 3);
+        let amount = u64::from(action >> 5);
+        match action >> 2 & 7 {
+            0 => self.connect(at),
+            1 => self.talk(at),
+            2 => self.leave(at),
+            // Even back.
+            3 if amount == 7 => self.now = self.now.saturating_sub(Duration::from_secs(1)),
+            3 => self.now += Duration::from_secs(amount),
+            4 => self.sessions.handle_timeout(self.now),
+            5 => self.steal(at, usize::from(action >> 5)),
+            6 => self.send(at),
+            _ => self.restart(),
+        }
+        let kept = self.kept();
+        assert_eq!(kept.len(), self.sessions.len());
+        assert!(kept.len() <= self.retention.max_sessions);
+        for user in 0..4 {
+            let of_user = kept.values().filter(|(of, _)| *of == user);
+            assert!(of_user.clone().count() <= self.retention.max_user_sessions);
+            let begun = of_user.filter(|(_, has_begun)| *has_begun).count();
+            assert_eq!(self.sessions.of_user(&user).count(), begun);
+        }
+    }
+
+    fn connect(&mut self, at: usize) {
+        self.clients[at].attachment = None;
+        self.clients[at].session.handle_connected();
+        let hello = self.clients[at].session.poll_transmit().expect("a Hello");
+        let user = self.clients[at].user;
+        let Ok(attachment) = self.attach(user, &hello) else {
+            return self.clients[at].session.handle_disconnected();
+        };
+        self.clients[at].attachment = Some(attachment);
+        let session = self.sessions.get(attachment).expect("it was attached");
+        session.handle_message(hello).expect("an honest client");
+    }
+
+    fn attach(&mut self, user: u8, hello: &Message) -> Result<Attachment, Denied> {
+        // This is all that an attachment may forget: the rest gives way to the new one.
+        self.sessions.handle_timeout(self.now);
+        let before = self.kept();
+        self.ids += 1;
+        let hello = Hello::parse(hello).expect("a Hello");
+        let attached = self.sessions.attach(user, &hello, numbered(self.ids), self.now);
+        let after = self.kept();
+        if attached.is_err() {
+            assert_eq!(after, before, "it was denied, and something has changed");
+        }
+        let gone: Vec<_> = before.iter().filter(|(ids, _)| !after.contains_key(ids)).collect();
+        assert!(gone.len() <= 1, "{gone:?}");
+        for (ids, (of, has_begun)) in gone {
+            assert!(*of == user || !has_begun, "{ids:?} of {of} goes for {user}");
+        }
+        attached
+    }
+
+    /// Brings all messages both ways.
+    fn talk(&mut self, at: usize) {
+        let Client { session, attachment, .. } = &mut self.clients[at];
+        let Some(connection) = *attachment else { return };
+        let Some(other) = self.sessions.get(connection) else {
+            *attachment = None;
+            return session.handle_disconnected();
+        };
+        loop {
+            for end in [&mut *session, &mut *other] {
+                end.acknowledge();
+            }
+            let (to_server, to_client) = (session.poll_transmit(), other.poll_transmit());
+            if to_server.is_none() && to_client.is_none() {
+                break;
+            }
+            for (end, message) in [(&mut *other, to_server), (&mut *session, to_client)] {
+                let Some(message) = message else { continue };
+                end.handle_message(message).expect("an honest peer");
+            }
+        }
+        assert!(session.is_open() && other.is_open());
+        assert_eq!(session.buffered_messages() + other.buffered_messages(), 0);
+    }
+
+    fn leave(&mut self, at: usize) {
+        let Client { session, attachment, .. } = &mut self.clients[at];
+        session.handle_disconnected();
+        if let Some(attachment) = attachment.take() {
+            self.sessions.detach(attachment, self.now);
+        }
+    }
+
+    /// A user who has no session names one that is kept, or may have been.
+    fn steal(&mut self, at: usize, nth: usize) {
+        let client = self.clients[at].session.id();
+        let ids = self.kept().into_keys().nth(nth).unwrap_or((client, numbered(1)));
+        let [from, to] = [ids.0, ids.1].map(SessionId::to_bytes);
+        let hello = Message::from([&[0][..], &from, &to, &[0; 8]].concat());
+        self.sessions.handle_timeout(self.now);
+        let owner = self.kept().get(&ids).map(|(user, _)| *user);
+        let attached = self.attach(3, &hello);
+        if self.retention.owner == Owner::First && owner.is_some_and(|owner| owner != 3) {
+            assert_eq!(attached, Err(Denied::OtherUser));
+        }
+        if let Ok(attachment) = attached {
+            self.sessions.detach(attachment, self.now);
+        }
+    }
+
+    fn send(&mut self, at: usize) {
+        let Client { user, session, .. } = &mut self.clients[at];
+        let _ = session.send(Message::from("up"));
+        for session in self.sessions.of_user(user) {
+            let _ = session.send(Message::from("down"));
+        }
+    }
+
+    /// The server crashes and comes back with all that it had.
+    fn restart(&mut self) {
+        let before = self.kept();
+        let old = std::mem::replace(&mut self.sessions, Sessions::new(self.retention.clone()));
+        for (client, user, session) in old.iter() {
+            let limits = self.retention.limits.clone();
+            let session = Session::restore(session.snapshot(), limits).expect("its own snapshot");
+            self.sessions.insert(*user, client, session, self.now).expect("there was room");
+        }
+        for client in &mut self.clients {
+            client.attachment = None;
+            client.session.handle_disconnected();
+        }
+        if !self.retention.max_absence.is_zero() {
+            assert_eq!(self.kept(), before);
+        }
+    }
+
+    fn kept(&self) -> Kept {
+        let kept = self.sessions.iter().map(|(client, user, session)| {
+            ((client, session.id()), (*user, session.peer().is_some()))
+        });
+        kept.collect()
+    }
+}
+
+fn numbered(number: u64) -> SessionId {
+    let [zeros, bytes] = [[0; 8], number.to_be_bytes()];
+    SessionId::new([zeros, bytes].concat().try_into().expect("16 bytes")).expect("not zero")
 }
