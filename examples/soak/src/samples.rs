@@ -55,9 +55,9 @@ impl Samples {
         self.all.len()
     }
 
-    /// Returns what was more in the last quarter of the time than in the second one, each by its
-    /// median: the first is for what is allocated once.
-    pub(crate) fn growth(&self) -> Vec<String> {
+    /// Compares the last quarter of the time with the second one, each by its median: the first is
+    /// for what is allocated once.
+    pub(crate) fn judge(&self) -> [Verdict; 3] {
         let quarter = self.all.len() / 4;
         let median = |part: usize, of: Value| {
             let samples = self.all.iter().skip(part * quarter).take(quarter);
@@ -65,20 +65,28 @@ impl Samples {
             values.sort_unstable_by(f64::total_cmp);
             values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
         };
-        let grows = |(name, of, times, slack): (&str, Value, f64, f64)| {
-            let (before, after) = (median(1, of), median(3, of));
-            let is_sound = after <= before * times + slack;
-            (!is_sound).then(|| format!("{name} has grown from {before:.1} to {after:.1}"))
-        };
-        let judged: [(&str, Value, f64, f64); JUDGED] = [
+        let judged: [(&str, Value, f64, f64); 3] = [
             // Allocators need some minutes until they have what they keep.
-            ("memory of the server, in MiB,", |sample| sample.memory, 1.2, 2.0),
-            ("the number of descriptors", |sample| sample.descriptors, 1.2, 20.0),
+            ("MiB of the server", |sample| sample.memory, 1.2, 2.0),
+            ("descriptors of the server", |sample| sample.descriptors, 1.2, 20.0),
             // A machine may be busier later on.
-            ("the latency, in ms,", |sample| sample.latency, 3.0, 2.0),
+            ("ms until a message came back", |sample| sample.latency, 3.0, 2.0),
         ];
-        judged.into_iter().filter_map(grows).collect()
+        judged.map(|(what, of, times, slack)| {
+            let (before, after) = (median(1, of), median(3, of));
+            let most = before * times + slack;
+            let text = format!(
+                "{what}: {after:.1} in the last quarter, {before:.1} in the second, {most:.1} at most"
+            );
+            Verdict { text, is_sound: after <= most }
+        })
     }
+}
+
+/// Whether something has not grown, and the text that says so.
+pub(crate) struct Verdict {
+    pub(crate) text: String,
+    pub(crate) is_sound: bool,
 }
 
 impl fmt::Display for Sample {
@@ -93,6 +101,3 @@ impl fmt::Display for Sample {
 
 /// One of the values of a sample.
 pub(crate) type Value = fn(&Sample) -> f64;
-
-/// How many things must not grow.
-pub(crate) const JUDGED: usize = 3;

@@ -227,12 +227,14 @@ fn an_event_reads_as_a_line_of_a_log() {
         (ClientEvent::Forgot, "session is unknown here: a new one begins"),
         (
             ClientEvent::GaveUp(GaveUp::Attempts),
-            "gave up: too many attempts in a row have failed (Policy::max_attempts): start it again \
-             when the user asks for it",
+            "gave up: too many attempts in a row (Policy::max_attempts) have failed, or led to a \
+             connection that ended within Policy::stable_after: start it again when the user asks \
+             for it",
         ),
         (
             ClientEvent::GaveUp(GaveUp::Final),
-            "gave up: another attempt would fail in the same way as the last one: see its cause",
+            "gave up: what ended the last attempt or connection is final: see its cause (for a close \
+             with 1000, Policy::normal_close decides)",
         ),
         (
             ClientEvent::GaveUp(GaveUp::Time),
