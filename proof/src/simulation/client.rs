@@ -1,5 +1,6 @@
 //! A client of the room, which reconnects; says something now and then.
 
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -30,7 +31,12 @@ pub(super) async fn run(number: usize, seed: u64, records: Arc<Records>) -> turm
     let request = move |_| async move {
         Ok::<_, AttemptError>(ClientRequest::new("room.example", &format!("/{number}"))?)
     };
-    let dial = |_| async { Ok(TcpStream::connect((super::PROXY, PORT)).await?) };
+    let dial = |_| async {
+        let connected = TcpStream::connect((super::PROXY, PORT)).await;
+        // The simulated network says only where.
+        Ok(connected
+            .map_err(|error| io::Error::new(error.kind(), format!("{}: {error}", error.kind())))?)
+    };
     let mut client = Client::with_dialer(options, request, dial)?;
     let mut left: usize = random.random_range(1..30);
     let mut pause = Duration::ZERO;
@@ -40,7 +46,7 @@ pub(super) async fn run(number: usize, seed: u64, records: Arc<Records>) -> turm
             event = client.next() => {
                 let event = event.ok_or("the client has given up")?;
                 let mut records = records.lock();
-                records.note(&super::client(number), event.to_string());
+                records.note(&super::client(number), text(&event));
                 match event {
                     ClientEvent::Message(message) => records.note_told(number, &message),
                     ClientEvent::PeerForgot(lost) => records.note_lost(number, &lost),
@@ -60,6 +66,14 @@ pub(super) async fn run(number: usize, seed: u64, records: Arc<Records>) -> turm
                 pause = Duration::from_millis(random.random_range(0..4000));
             }
         }
+    }
+}
+
+/// What happened; of a message, what it says.
+fn text(event: &ClientEvent) -> String {
+    match event {
+        ClientEvent::Message(message) => format!("{:?}", message.as_text().unwrap_or_default()),
+        _ => event.to_string(),
     }
 }
 

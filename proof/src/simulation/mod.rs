@@ -70,6 +70,7 @@ pub(crate) fn print(seed: u64) -> bool {
     for (at, host, event) in records.trace() {
         println!("{at:?}, {host}: {event}");
     }
+    println!("{CHECKED}");
     println!("{}", fault.as_deref().unwrap_or(SOUND));
     fault.is_none()
 }
@@ -104,6 +105,12 @@ fn run(seed: u64) -> (Option<String>, Arc<Records>) {
 fn play(sim: &mut Sim<'_>, random: &mut StdRng, records: &Records) -> Option<String> {
     let mut down: Option<(&str, Duration)> = None;
     let mut next = Duration::ZERO;
+    let note = |at, event: String| records.lock().note_at(at, WORLD, event);
+    let sessions = match records.disk {
+        Disk::Forgets => "forgets its sessions with a crash",
+        Disk::Keeps => "keeps its sessions on a disk",
+    };
+    note(next, format!("the server {sessions}"));
     while sim.elapsed() < CHAOS {
         if let Err(error) = sim.step() {
             return Some(error.to_string());
@@ -112,6 +119,7 @@ fn play(sim: &mut Sim<'_>, random: &mut StdRng, records: &Records) -> Option<Str
             && sim.elapsed() >= until
         {
             sim.bounce(host);
+            note(sim.elapsed(), format!("{host} starts again"));
             down = None;
         }
         if sim.elapsed() < next {
@@ -120,31 +128,49 @@ fn play(sim: &mut Sim<'_>, random: &mut StdRng, records: &Records) -> Option<Str
         next = sim.elapsed() + Duration::from_millis(random.random_range(0..4000));
         let peer = client(random.random_range(0..CLIENTS));
         let (a, b) = if random.random_bool(0.6) { (&*peer, PROXY) } else { (PROXY, SERVER) };
-        match random.random_range(0..12) {
-            0 | 1 => sim.partition(a, b),
-            2 => sim.partition_oneway(a, b),
-            3 => sim.partition_oneway(b, a),
-            4 | 5 => sim.hold(a, b),
+        let harm = match random.random_range(0..12) {
+            0 | 1 => {
+                sim.partition(a, b);
+                format!("{a} and {b} lose what they send each other")
+            }
+            2 => {
+                sim.partition_oneway(a, b);
+                format!("{b} gets nothing from {a}")
+            }
+            3 => {
+                sim.partition_oneway(b, a);
+                format!("{a} gets nothing from {b}")
+            }
+            4 | 5 => {
+                sim.hold(a, b);
+                format!("what {a} and {b} send each other is held back")
+            }
             6..=8 => {
                 sim.release(a, b);
                 sim.repair(a, b);
+                format!("{a} and {b} reach each other")
             }
-            9 => sim.set_link_latency(a, b, Duration::from_millis(random.random_range(1..3000))),
-            _ if down.is_some() => {}
+            9 => {
+                let latency = Duration::from_millis(random.random_range(1..3000));
+                sim.set_link_latency(a, b, latency);
+                format!("from {a} to {b} takes {latency:?}")
+            }
+            _ if down.is_some() => continue,
             _ => {
                 let host = if random.random_bool(0.7) { SERVER } else { PROXY };
                 sim.crash(host);
                 records.note_crash(host == SERVER);
-                down = Some((
-                    host,
-                    sim.elapsed() + Duration::from_millis(random.random_range(10..5000)),
-                ));
+                let pause = Duration::from_millis(random.random_range(10..5000));
+                down = Some((host, sim.elapsed() + pause));
+                format!("{host} crashes")
             }
-        }
+        };
+        note(sim.elapsed(), harm);
     }
     if let Some((host, _)) = down {
         sim.bounce(host);
     }
+    note(sim.elapsed(), "all is made whole".into());
     records.lock().is_calm = true;
     for number in 0..CLIENTS {
         make_whole(sim, &client(number), PROXY);
@@ -185,6 +211,14 @@ async fn leap(host: String, seed: u64, records: Arc<Records>) {
 fn client(number: usize) -> String {
     format!("client-{number}")
 }
+
+/// Where harm is told.
+const WORLD: &str = "world";
+
+const CHECKED: &str = "Checked: each message was sent, and heard by the server once and in \
+     order; each client was told, once and in order, what was passed on to it. Where the server \
+     forgets, a message is heard once at most, none that was reported as unsent is heard, and no \
+     client is told more often that it was forgotten than it was.";
 
 /// What a world ends with in which nothing went wrong.
 const SOUND: &str = "sound";

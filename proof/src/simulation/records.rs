@@ -187,7 +187,11 @@ impl Inner {
 
     /// Notes what happens at a host, by its own clock.
     pub(super) fn note(&mut self, host: &str, event: String) {
-        self.trace.push((turmoil::elapsed(), host.to_owned(), event));
+        self.note_at(turmoil::elapsed(), host, event);
+    }
+
+    pub(super) fn note_at(&mut self, at: Duration, host: &str, event: String) {
+        self.trace.push((at, host.to_owned(), event));
     }
 }
 
