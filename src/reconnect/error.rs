@@ -93,8 +93,8 @@ impl fmt::Display for OutboxError {
                 "queue is full (Options::max_messages, Options::max_bytes): wait for room",
             ),
             Self::GivenBack => f.write_str(
-                "queued messages were given back and not sent (ClientEvent::PeerForgot, take_unsent): \
-                 send them again",
+                "queued messages were given back and may not have arrived (ClientEvent::PeerForgot, \
+                 take_unsent): send again what may arrive twice",
             ),
             Self::TooLarge { len, limit } => {
                 write!(
