@@ -460,7 +460,7 @@ fn a_stream_and_a_sink_hear_what_the_other_one_finds() {
             let mut server = Pin::new(&mut server);
             let woken = [(); 2].map(|()| Arc::new(Woken(AtomicU64::new(0))));
             let wakers = woken.clone().map(Waker::from);
-            let [mut stream, mut sink] = wakers.each_ref().map(|waker| Context::from_waker(waker));
+            let [mut stream, mut sink] = wakers.each_ref().map(Context::from_waker);
             assert!(server.as_mut().poll_next(&mut stream).is_pending());
             server.as_mut().start_send(Message::from(message(1).to_vec())).unwrap();
             assert!(server.as_mut().poll_flush(&mut sink).is_pending());
