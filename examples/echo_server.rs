@@ -112,7 +112,8 @@ fn serve_blocking(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
 /// One task for each connection.
 #[tokio::main]
 async fn serve_tokio(address: &str, tls: Tls) -> Result<(), Box<dyn Error>> {
-    use sanswire::io::tokio::{Server, Stats};
+    use sanswire::io::tokio::Server;
+    use sanswire::io::tokio::server::Stats;
 
     let server = tls.on(Server::bind(address).await?);
     let server = server.config(config()).on_error(|error| eprintln!("{error}"));
