@@ -1,8 +1,8 @@
 //! `Session`: two ends over connections that break at any moment, and restarts from snapshots. Messages
 //! arrive once and in order, and all of them in the end; no end blames the other. Then a hostile peer:
 //! whatever it sends, an error lasts until the next connection, nothing is delivered behind it, and the
-//! session can be stored and restored. Then `Sessions` with small bounds: they hold, and nobody's session
-//! that has begun goes for another user.
+//! session can be stored and restored. Then `Sessions` with small bounds: they hold, and no session that
+//! has begun goes for another user.
 #![no_main]
 
 use std::collections::{BTreeMap, VecDeque};

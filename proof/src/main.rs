@@ -174,13 +174,13 @@ const ALL: [Question; 21] = [
     (
         "answering",
         "the drivers of applications that answer, and refuse what is too much",
-        |tally, asked| model::explore_pair::<model::Answering>(tally, asked.extent),
+        |tally, asked| model::explore_pair::<model::Answering<model::Refuse>>(tally, asked.extent),
     ),
     ("newest", "the same, but they drop the newest message", |tally, asked| {
-        model::explore_pair::<model::Newest>(tally, asked.extent)
+        model::explore_pair::<model::Answering<model::DropNewest>>(tally, asked.extent)
     }),
     ("impatient", "the same, but they close", |tally, asked| {
-        model::explore_pair::<model::Impatient>(tally, asked.extent)
+        model::explore_pair::<model::Answering<model::Close>>(tally, asked.extent)
     }),
     ("delivery", "the sessions of two clients, from the first connection", |tally, asked| {
         model::explore::<model::Service>(tally, asked.extent)

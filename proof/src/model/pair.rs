@@ -52,14 +52,17 @@ pub(crate) struct DrivenFull;
 /// As `DrivenFull`, and they compress.
 pub(crate) struct Compressed;
 
-/// Drivers whose output is full behind each message, which refuse others. Messages are answered.
-pub(crate) struct Answering;
+/// Drivers whose output is full behind each message, while applications answer.
+pub(crate) struct Answering<P>(PhantomData<P>);
 
-/// As `Answering`, but the newest message is dropped.
-pub(crate) struct Newest;
+/// What becomes of a message that is too much.
+pub(crate) trait Policy {
+    const WHEN_FULL: WhenFull;
+}
 
-/// As `Answering`, but they close.
-pub(crate) struct Impatient;
+pub(crate) struct Refuse;
+pub(crate) struct DropNewest;
+pub(crate) struct Close;
 
 impl Setup for Bare {
     type Machine = Connection;
@@ -108,37 +111,27 @@ impl Setup for Compressed {
     }
 }
 
-impl Setup for Answering {
+impl<P: Policy> Setup for Answering<P> {
     type Machine = Driver;
 
     const ANSWERS: Answers = Answers::Always;
     const DEPTHS: [usize; 2] = [6, 4];
 
     fn config() -> Config {
-        small(1, WhenFull::Refuse)
+        small(1, P::WHEN_FULL)
     }
 }
 
-impl Setup for Newest {
-    type Machine = Driver;
-
-    const ANSWERS: Answers = Answers::Always;
-    const DEPTHS: [usize; 2] = [6, 4];
-
-    fn config() -> Config {
-        small(1, WhenFull::DropNewest)
-    }
+impl Policy for Refuse {
+    const WHEN_FULL: WhenFull = WhenFull::Refuse;
 }
 
-impl Setup for Impatient {
-    type Machine = Driver;
+impl Policy for DropNewest {
+    const WHEN_FULL: WhenFull = WhenFull::DropNewest;
+}
 
-    const ANSWERS: Answers = Answers::Always;
-    const DEPTHS: [usize; 2] = [6, 4];
-
-    fn config() -> Config {
-        small(1, WhenFull::Close(CloseCode::POLICY_VIOLATION))
-    }
+impl Policy for Close {
+    const WHEN_FULL: WhenFull = WhenFull::Close(CloseCode::POLICY_VIOLATION);
 }
 
 /// The third message is the first for which one is dropped.

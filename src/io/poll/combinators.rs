@@ -76,14 +76,12 @@ impl<T: PollTransport> WebSocket<T> {
         let own = cx.waker();
         let waiting = self.shell.attached.as_deref().map(|attached| &attached.waiting);
         let other = waiting.and_then(|waiting| waiting.0[side.other() as usize].as_ref());
-        let Some(other) = other.filter(|other| !other.will_wake(own)).cloned() else {
-            let polled = poll(&mut self.shell, Wakers { read: own, write: own });
-            self.note_waiting(side, polled.is_pending().then_some(own));
-            return polled;
-        };
-        let both = Waker::from(Arc::new(Both([own.clone(), other.clone()])));
-        let polled = poll(&mut self.shell, Wakers { read: &both, write: &both });
+        let other = other.filter(|other| !other.will_wake(own)).cloned();
+        let both = other.clone().map(|other| Waker::from(Arc::new(Both([own.clone(), other]))));
+        let waker = both.as_ref().unwrap_or(own);
+        let polled = poll(&mut self.shell, Wakers { read: waker, write: waker });
         self.note_waiting(side, polled.is_pending().then_some(own));
+        let Some(other) = other else { return polled };
         let is_ready = match side {
             Side::Sink => self.shell.driver().has_event(),
             Side::Stream => self.shell.has_sent(),
