@@ -55,7 +55,7 @@ pub(crate) fn ask(tally: &mut Tally, inquiry: Inquiry) {
         Peers::All => &["tokio-websockets", "tungstenite", "websockets", "wsproto"],
         Peers::Embedded => &["tokio-websockets", "tungstenite"],
     };
-    book.print(tally, asked, inquiry.factor > 1);
+    book.print(tally, asked, inquiry.needs_all());
 }
 
 /// The bytes; the seed makes those that are left out.

@@ -46,7 +46,7 @@ pub(crate) fn ask(tally: &mut Tally, inquiry: Inquiry) {
         Peers::All => &["h11", "httparse", "hyper", "llhttp"],
         Peers::Embedded => &["httparse", "hyper"],
     };
-    book.print(tally, asked, inquiry.factor > 1);
+    book.print(tally, asked, inquiry.needs_all());
 }
 
 /// What a head is of.

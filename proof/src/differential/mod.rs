@@ -24,6 +24,13 @@ pub(crate) struct Inquiry {
     pub(crate) peers: Peers,
 }
 
+impl Inquiry {
+    /// Whether each rule must be needed by a case: rare ones may not be, if cases are few or others.
+    const fn needs_all(&self) -> bool {
+        self.factor > 1 && self.seed == 1
+    }
+}
+
 /// Which other implementations are asked.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Peers {

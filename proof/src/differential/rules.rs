@@ -51,9 +51,9 @@ impl<D> Book<D> {
         }
     }
 
-    /// Prints the table. If `is_large`, a rule that nothing needed is a failure: it would permit what
+    /// Prints the table. If `needs_all`, a rule that nothing needed is a failure: it would permit what
     /// is a fault.
-    pub(crate) fn print(&self, tally: &mut Tally, peers: &[&str], is_large: bool) {
+    pub(crate) fn print(&self, tally: &mut Tally, peers: &[&str], needs_all: bool) {
         for (peer, count) in &self.agreed {
             println!("  {count:>9}  agree with {peer}");
         }
@@ -62,7 +62,7 @@ impl<D> Book<D> {
             for peer in asked {
                 let count = self.found.get(&(rule.name, peer)).copied().unwrap_or(0);
                 println!("  {count:>9}  {peer}: {} ({}): {}", rule.name, rule.section, rule.reason);
-                if is_large && count == 0 {
+                if needs_all && count == 0 {
                     tally.fail(|| format!("{} is needed by no case of {peer}", rule.name));
                 }
             }

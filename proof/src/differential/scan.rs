@@ -15,6 +15,8 @@ pub(crate) struct Scan {
     pub(crate) is_whole: bool,
     /// Whether the last frame came within a message.
     pub(crate) is_within: bool,
+    /// Whether the last frame is the last of its message.
+    pub(crate) is_last: bool,
     /// Whether a control frame came within a compressed message.
     pub(crate) has_interrupted: bool,
     /// Whether a compressed message had a final block, behind which more may come.
@@ -24,8 +26,13 @@ pub(crate) struct Scan {
     pub(crate) has_outgrown: bool,
     /// Whether the text ends in the first two bytes of a surrogate.
     pub(crate) has_half_surrogate: bool,
+    /// Whether something of a message came of the tail, which is an empty block.
+    pub(crate) has_eaten_tail: bool,
     /// Whether a compressed message was of no bytes at all.
     pub(crate) has_nothing: bool,
+    /// The payloads of the messages, as far as they could be read: of a compressed one, up to what is
+    /// wrong with it, or up to a final block.
+    pub(crate) messages: Vec<Vec<u8>>,
     /// The code of a Close.
     pub(crate) code: Option<u16>,
 }
@@ -90,11 +97,14 @@ impl Scan {
             faults: Vec::new(),
             is_whole: false,
             is_within: false,
+            is_last: false,
             has_interrupted: false,
             has_final_block: false,
             has_outgrown: false,
             has_half_surrogate: false,
+            has_eaten_tail: false,
             has_nothing: false,
+            messages: Vec::new(),
             code: None,
         };
         let mut inflater = Inflater::new(stream);
@@ -104,6 +114,7 @@ impl Scan {
             let frame = Frame::new(rest, stream.role);
             scan.is_whole = frame.is_whole;
             scan.is_within = message.is_some();
+            scan.is_last = first & 0x80 != 0;
             scan.check_header(&frame, stream, message.as_ref());
             if frame.opcode == 8 {
                 scan.check_close(&frame);
@@ -129,6 +140,7 @@ impl Scan {
                             frame.opcode != 0 && is_last && frame.payload.is_empty();
                         let inflated = inflater.inflate(&frame.payload, is_last, &mut message.got);
                         scan.add(!inflated, Fault::Deflate);
+                        scan.has_eaten_tail |= inflater.has_eaten_tail;
                         let ends = !is_last || !inflated || inflater.ends_a_block();
                         scan.add(!ends, Fault::Unfinished);
                         scan.add(message.got.len() as u64 > LIMIT, Fault::Large);
@@ -147,7 +159,7 @@ impl Scan {
                     scan.has_half_surrogate = matches!(message.got[..], [.., 0xED, 0xA0..=0xBF]);
                 }
                 if first & 0x80 != 0 {
-                    message = None;
+                    scan.messages.extend(message.take().map(|message| message.got));
                 }
             }
             if !scan.faults.is_empty() || !frame.is_whole {
@@ -206,6 +218,11 @@ impl Scan {
     /// Whether there are faults, and no others than these.
     pub(crate) fn has_only(&self, faults: &[Fault]) -> bool {
         !self.faults.is_empty() && self.faults.iter().all(|fault| faults.contains(fault))
+    }
+
+    /// Whether the last frame is a Close, and nothing is wrong with it.
+    pub(crate) fn has_closed(&self) -> bool {
+        self.is_whole && self.faults.is_empty()
     }
 
     pub(crate) fn has(&self, fault: Fault) -> bool {
@@ -291,7 +308,7 @@ struct Inflater {
     resets: bool,
     /// Whether a final block has come.
     has_ended: bool,
-    /// Whether something came of the tail, which is an empty block.
+    /// Whether something came of the last tail, which is an empty block.
     has_eaten_tail: bool,
 }
 
