@@ -407,19 +407,18 @@ impl Driver {
         self.connection.poll_discarded().map_or_else(|| Ok(self.is_written()), Err)
     }
 
-    /// As [`poll_written`](Self::poll_written), for what was queued before the first call with this
-    /// `mark`. The transport has all of it then, and may have yet to be flushed.
+    /// Notes the place behind everything that is queued.
     #[cfg(feature = "split")]
-    pub(crate) fn poll_written_to(&mut self, mark: &mut Option<Mark>) -> Result<bool, Discarded> {
-        if self.poll_written()? {
-            return Ok(true);
-        }
+    pub(crate) fn mark(&mut self) -> Mark {
+        self.connection.mark()
+    }
+
+    /// As [`poll_written`](Self::poll_written), for what was queued before `mark` was noted. The
+    /// transport has all of it then, and may have yet to be flushed.
+    #[cfg(feature = "split")]
+    pub(crate) fn poll_written_to(&mut self, mark: &Mark) -> Result<bool, Discarded> {
         // Until the connection is open, nobody sends.
-        if self.opening.is_some() {
-            return Ok(false);
-        }
-        let mark = mark.get_or_insert_with(|| self.connection.mark());
-        Ok(self.connection.has_written(mark))
+        Ok(self.poll_written()? || self.opening.is_none() && self.connection.has_written(mark))
     }
 
     /// Checks that all accepted messages were written. An adapter calls it at the end, before it

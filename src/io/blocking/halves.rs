@@ -15,7 +15,7 @@ use super::WebSocket;
 use super::clock::{NEVER, SHORT};
 use super::opening::WRITE_TIMEOUT;
 use crate::close::{CloseCode, Closed};
-use crate::connection::{Commands, Connection, Event, ReadyState, WhenFull};
+use crate::connection::{Commands, Connection, Event, Mark, ReadyState, WhenFull};
 use crate::driver::{Next, Stuck};
 use crate::error::SendError;
 use crate::io::{Error, Timeout, Transport, is_message};
@@ -94,8 +94,7 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::send`].
     pub fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        self.feed(message)?;
-        self.flush()
+        self.queue(message).and_then(|mark| self.write(Some(mark), |_| Ok(())))
     }
 
     /// Queues a message. It leaves while the [`Receiver`] waits, or by [`flush`](Self::flush).
@@ -106,6 +105,11 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::feed`].
     pub fn feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
+        self.queue(message).map(drop)
+    }
+
+    /// Queues a message, and notes the place behind it.
+    fn queue<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<Mark, Error> {
         let mut message = message.into();
         loop {
             let (until, writes) = self.shared.with(|state| {
@@ -115,7 +119,7 @@ impl<S: Transport + AsFd> Sender<S> {
             });
             let fed = self.shared.wait(Side::Sender, until, |state| {
                 match state.driver.feed(&mut message) {
-                    Ok(true) => Turn::Done(Ok(())),
+                    Ok(true) => Turn::Done(Ok(state.driver.mark())),
                     Ok(false) => Turn::Wait,
                     Err(refused) => Turn::Done(Err(refused.into())),
                 }
@@ -158,7 +162,7 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::send_chunk`].
     pub fn send_chunk(&self, payload: &[u8]) -> Result<(), Error> {
-        self.command(|commands| commands.send_chunk(payload))
+        self.write(None, |commands| commands.send_chunk(payload))
     }
 
     /// Finishes a message that is sent in parts.
@@ -167,7 +171,7 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::finish`].
     pub fn finish(&self) -> Result<(), Error> {
-        self.command(|commands| commands.finish())
+        self.write(None, |commands| commands.finish())
     }
 
     /// Sends a Ping with a payload of up to 125 bytes (§5.5.2). The [`Receiver`] gets the Pong.
@@ -176,7 +180,7 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::ping`].
     pub fn ping(&self, payload: &[u8]) -> Result<(), Error> {
-        self.command(|commands| commands.ping(payload))
+        self.write(None, |commands| commands.ping(payload))
     }
 
     /// Sends an unsolicited Pong with a payload of up to 125 bytes (§5.5.3). The [`Receiver`]
@@ -186,7 +190,7 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::ping`].
     pub fn pong(&self, payload: &[u8]) -> Result<(), Error> {
-        self.command(|commands| commands.pong(payload))
+        self.write(None, |commands| commands.pong(payload))
     }
 
     /// Begins to close the connection: sends a Close frame and does not wait for the peer's. The
@@ -197,8 +201,8 @@ impl<S: Transport + AsFd> Sender<S> {
     /// Those of [`WebSocket::send_close`].
     #[doc(alias = "close")]
     pub fn send_close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        self.with_commands(|commands| commands.close(code, reason))?;
-        self.flush()
+        let code = code.into();
+        self.write(None, |commands| commands.close(code, reason))
     }
 
     /// Writes everything that is queued when this is called. It does not wait for what other threads
@@ -208,32 +212,35 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::flush`].
     pub fn flush(&self) -> Result<(), Error> {
-        let mut mark = None;
-        self.wait(|state| match state.driver.poll_written_to(&mut mark) {
-            Ok(true) if state.is_flushed() => Turn::Done(Ok(())),
-            Ok(_) => state.wait_to_send(),
-            Err(discarded) => Turn::Done(Err(discarded.into())),
-        })
+        self.write(None, |_| Ok(()))
     }
 
-    fn command(
+    /// Queues by `command`, and waits until that is written, and what was queued before; or, with a
+    /// `mark`, until everything before that is.
+    ///
+    /// While it waits for the lock, others may queue more: the place is noted before.
+    fn write(
         &self,
+        mut mark: Option<Mark>,
         mut command: impl FnMut(&mut Commands<'_>) -> Result<(), SendError>,
     ) -> Result<(), Error> {
-        self.wait(|state| match command(&mut state.driver.commands()) {
-            Ok(()) => Turn::Done(Ok(())),
-            Err(SendError::Full { .. }) => state.wait_to_send(),
-            Err(error) => Turn::Done(Err(error.into())),
-        })?;
-        self.flush()
-    }
-
-    fn wait(
-        &self,
-        turn: impl FnMut(&mut State<S>) -> Turn<Result<(), Error>>,
-    ) -> Result<(), Error> {
+        let written = self.shared.wait(Side::Sender, NEVER, |state| {
+            let mark = match &mut mark {
+                Some(mark) => mark,
+                unset => match command(&mut state.driver.commands()) {
+                    Ok(()) => unset.insert(state.driver.mark()),
+                    Err(SendError::Full { .. }) => return state.wait_to_send(),
+                    Err(error) => return Turn::Done(Err(error.into())),
+                },
+            };
+            match state.driver.poll_written_to(mark) {
+                Ok(true) if state.is_flushed() => Turn::Done(Ok(())),
+                Ok(_) => state.wait_to_send(),
+                Err(discarded) => Turn::Done(Err(discarded.into())),
+            }
+        });
         // `None` would be for a time that has come.
-        self.shared.wait(Side::Sender, NEVER, turn).unwrap_or(Ok(()))
+        written.unwrap_or(Ok(()))
     }
 
     /// Joins the halves of a socket again, once there is no other sender.

@@ -37,8 +37,9 @@ fn idle(program: &Program, connections: usize, effort: &Effort) -> (Vec<f64>, Ve
         pause();
         clients
     };
-    // What the server needs once is there already, and what the first connection had is gone.
-    drop(hold(1, &server));
+    // What the server and each of its threads needs once is there already, and what the first
+    // connections had is gone.
+    drop(hold(FIRST, &server));
     pause();
     let (heap_before, before) = (server.heap(), server.resident());
     let _clients = hold(connections, &server);
@@ -47,3 +48,6 @@ fn idle(program: &Program, connections: usize, effort: &Effort) -> (Vec<f64>, Ve
     let heap = heap_before.zip(heap_after).map(|(before, after)| each(before, after));
     (heap.into_iter().collect(), vec![each(before, after)])
 }
+
+/// So many that each thread of a server gets some.
+const FIRST: usize = 64;
