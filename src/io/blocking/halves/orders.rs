@@ -2,7 +2,7 @@
 //! forever, and nothing is lost or comes twice.
 //!
 //! A failure prints how to replay its order. The environment variable `SANSWIRE_ORDERS` says how many
-//! orders are tried of each kind, 100 by default.
+//! orders are tried of each kind, 300 by default.
 
 use alloc::vec;
 use alloc::vec::Vec;
@@ -87,7 +87,7 @@ fn send(sender: &Sender<UnixStream>, numbers: [u8; 2]) -> JoinHandle<Result<(), 
 /// Runs in many orders: random ones, and those in which a few switches at bad moments suffice. An
 /// order in which nobody gets on is one of too many steps.
 fn in_many_orders(run: fn()) {
-    let orders = std::env::var("SANSWIRE_ORDERS").map_or(100, |orders| orders.parse().unwrap());
+    let orders = std::env::var("SANSWIRE_ORDERS").map_or(300, |orders| orders.parse().unwrap());
     in_orders(RandomScheduler::new(orders), run);
     in_orders(PctScheduler::new(3, orders), run);
 }
