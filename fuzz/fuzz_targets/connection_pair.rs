@@ -165,7 +165,11 @@ struct End {
     part: Option<Sent>,
     received: Vec<Sent>,
     arriving: Option<Sent>,
+    /// Those that are not answered.
     pings: VecDeque<Vec<u8>>,
+    /// What the next one begins with, never 0xff, and how often that began anew.
+    pinged: u8,
+    wrapped: u8,
     closed: Option<Closed>,
     /// Refused because the connection was closing: WHATWG counts it forever.
     unsent: usize,
@@ -181,6 +185,8 @@ impl End {
             received: Vec::new(),
             arriving: None,
             pings: VecDeque::new(),
+            pinged: 0,
+            wrapped: 0,
             closed: None,
             unsent: 0,
             automatic_pong: config.pong == PongMode::Automatic,
@@ -250,10 +256,14 @@ impl End {
                 Err(error) => assert_eq!(error, SendError::Closed),
             },
             Step::Ping(len) => {
-                let payload = vec![len; usize::from(len)];
+                // Each is another one, or a Pong could answer two.
+                let mut payload = vec![len; usize::from(len).max(2)];
+                (payload[0], payload[1]) = (self.pinged, self.wrapped);
                 if self.connection.commands().ping(&payload).is_ok() {
                     assert!(payload.len() <= 125);
                     self.pings.push_back(payload);
+                    self.pinged = (self.pinged + 1) % 0xff;
+                    self.wrapped = self.wrapped.wrapping_add(u8::from(self.pinged == 0));
                 }
             }
             Step::Pong(len) => {
