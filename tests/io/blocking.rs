@@ -802,43 +802,73 @@ fn a_close_is_reported_although_the_peer_never_closes_the_transport() {
     }
 }
 
+/// Other ways than to wait for room.
+const POLICIES: [WhenFull; 3] =
+    [WhenFull::Close(CloseCode::POLICY_VIOLATION), WhenFull::DropNewest, WhenFull::DropOldest];
+
+/// Feeds much more than the output and the buffers of the system hold.
+fn feed_much<S: Transport>(stream: S, when_full: WhenFull) -> (WebSocket<S>, Result<(), Error>) {
+    let config = Config::default().max_buffered(10_000).when_full(when_full);
+    let mut socket = WebSocket::from_driver(stream, Connection::server(&config));
+    let fed = (0..20).try_for_each(|i| socket.feed(vec![i; 1 << 20]));
+    (socket, fed)
+}
+
 #[test]
 fn what_is_to_happen_without_room_happens_when_the_stream_takes_nothing() {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    for when_full in
-        [WhenFull::Close(CloseCode::POLICY_VIOLATION), WhenFull::DropNewest, WhenFull::DropOldest]
-    {
-        for reads in [true, false] {
-            let config = Config::default().max_buffered(10_000).when_full(when_full);
-            let mut peer = TcpStream::connect(listener.local_addr().unwrap()).unwrap();
-            let stream = listener.accept().unwrap().0;
-            let mut socket = WebSocket::from_driver(stream, Connection::server(&config));
-            let reading = thread::spawn(move || {
-                let mut read = Vec::new();
-                if reads {
-                    peer.read_to_end(&mut read).unwrap();
-                }
-                // Kept open by the one that joins.
-                (read.len(), peer)
-            });
-            // Much more than the output and the buffers of the system hold.
-            let fed = (0..20).try_for_each(|i| socket.feed(vec![i; 1 << 20]));
-            match (reads, when_full, fed) {
-                (true, _, Ok(())) => {
-                    socket.flush().unwrap();
-                    drop(socket);
-                    assert_eq!(reading.join().unwrap().0, 20 * ((1 << 20) + 10));
-                }
-                (false, WhenFull::Close(_), Err(Error::Send { error: SendError::Closed, .. })) => {}
-                (
-                    false,
-                    WhenFull::DropNewest,
-                    Err(Error::Send { error: SendError::Dropped { .. }, message: Some(_) }),
-                )
-                | (false, WhenFull::DropOldest, Ok(())) => {}
-                (_, _, fed) => panic!("{when_full:?}: {fed:?}"),
-            }
+    for when_full in POLICIES {
+        let (stream, _peer) = tcp();
+        match (when_full, feed_much(stream, when_full).1) {
+            (WhenFull::Close(_), Err(Error::Send { error: SendError::Closed, .. }))
+            | (
+                WhenFull::DropNewest,
+                Err(Error::Send { error: SendError::Dropped { .. }, message: Some(_) }),
+            )
+            | (WhenFull::DropOldest, Ok(())) => {}
+            (_, fed) => panic!("{when_full:?}: {fed:?}"),
         }
+    }
+}
+
+#[test]
+fn nothing_is_dropped_while_the_stream_takes_something() {
+    for when_full in POLICIES {
+        let (stream, mut peer) = tcp();
+        let reading = thread::spawn(move || io::copy(&mut peer, &mut io::sink()).unwrap());
+        let (mut socket, fed) = feed_much(Patient(stream), when_full);
+        fed.unwrap();
+        socket.flush().unwrap();
+        drop(socket);
+        assert_eq!(reading.join().unwrap(), 20 * ((1 << 20) + 10));
+    }
+}
+
+/// A write waits until the peer takes something, though that reads late.
+struct Patient(TcpStream);
+
+impl Read for Patient {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        self.0.read(buf)
+    }
+}
+
+impl Write for Patient {
+    fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
+        self.0.write(buf)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl Transport for Patient {
+    fn set_read_timeout(&mut self, timeout: Duration) -> io::Result<()> {
+        Transport::set_read_timeout(&mut self.0, timeout)
+    }
+
+    fn set_write_timeout(&mut self, _: Duration) -> io::Result<()> {
+        Ok(())
     }
 }
 

@@ -78,11 +78,11 @@ impl<S: Transport> WebSocket<S> {
         if self.read_first() {
             return Ok(());
         }
-        let wrote = self.write(until);
-        if wrote == Wrote::Some || wrote == Wrote::All && self.driver.has_event() {
-            return Ok(());
+        match self.write() {
+            Wrote::Some if !self.is_time(until) => Ok(()),
+            Wrote::All if self.driver.has_event() => Ok(()),
+            wrote => self.read(until, matches!(wrote, Wrote::Some | Wrote::Stuck)),
         }
-        self.read(until, wrote == Wrote::Stuck)
     }
 
     /// Writes once, or looks at what else goes on while nothing can be written. For a driver that
@@ -92,15 +92,15 @@ impl<S: Transport> WebSocket<S> {
     ///
     /// When nothing more can be written, or that has taken too long.
     pub(super) fn push(&mut self, until: Timestamp) -> Result<(), Error> {
-        match self.write(until) {
-            Wrote::All | Wrote::Some => Ok(()),
-            Wrote::Nothing => Err(self.failure.report().into()),
-            Wrote::Stuck => {
-                // That was time enough for others.
-                while self.driver.handle_stuck() == Stuck::Yield {}
-                self.read(until, true).and_then(|()| self.check(until, Timeout::Deadline))
-            }
+        match self.write() {
+            Wrote::All => return Ok(()),
+            Wrote::Some if !self.is_time(until) => return Ok(()),
+            Wrote::Some => {}
+            Wrote::Nothing => return Err(self.failure.report().into()),
+            // That was time enough for others.
+            Wrote::Stuck => while self.driver.handle_stuck() == Stuck::Yield {},
         }
+        self.read(until, true).and_then(|()| self.check(until, Timeout::Deadline))
     }
 
     /// Reads once if a write was stuck. Returns whether anything came.
@@ -117,15 +117,18 @@ impl<S: Transport> WebSocket<S> {
         has_read
     }
 
-    fn write(&mut self, until: Timestamp) -> Wrote {
+    fn write(&mut self) -> Wrote {
         let wrote = pump::write(&mut self.driver, &mut self.stream, &mut self.failure);
         if wrote == Wrote::Stuck {
             self.clock.read_first_until = Some(self.clock.now().saturating_add(WRITE_TIMEOUT));
         }
-        // A peer that takes a little each time would make each write succeed.
-        let next = || self.driver.poll_timeout().unwrap_or(until).min(until);
-        let is_time = wrote == Wrote::Some && next() <= self.clock.now();
-        if is_time { Wrote::Stuck } else { wrote }
+        wrote
+    }
+
+    /// Returns whether to look at what else goes on, though the stream takes more: a peer that takes
+    /// a little each time would make each write succeed.
+    fn is_time(&self, until: Timestamp) -> bool {
+        self.driver.poll_timeout().unwrap_or(until).min(until) <= self.clock.now()
     }
 
     /// Reads once, and tells the time: waits until `until` or a deadline, or hardly at all if it is
