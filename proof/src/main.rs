@@ -114,7 +114,7 @@ impl Asked {
 
 type Question = (&'static str, &'static str, fn(&mut Tally, Asked));
 
-const ALL: [Question; 21] = [
+const ALL: [Question; 23] = [
     (
         "heads",
         "frame headers: all first two bytes, lengths at boundaries, roles, splits",
@@ -181,6 +181,12 @@ const ALL: [Question; 21] = [
     }),
     ("impatient", "the same, but they close", |tally, asked| {
         model::explore_pair::<model::Answering<model::Close>>(tally, asked.extent)
+    }),
+    ("bareanswering", "a client and a server that answer", |tally, asked| {
+        model::explore_pair::<model::BareAnswering>(tally, asked.extent)
+    }),
+    ("narrow", "the drivers of a client and a server between which little fits", |tally, asked| {
+        model::explore_pair::<model::Narrow>(tally, asked.extent)
     }),
     ("delivery", "the sessions of two clients, from the first connection", |tally, asked| {
         model::explore::<model::Service>(tally, asked.extent)

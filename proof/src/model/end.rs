@@ -189,7 +189,7 @@ impl<M: Machine> End<M> {
         })?;
         if let Some(submitted) = submitted {
             let submitted = submitted?;
-            self.is_filled_by_answer = !submitted.was_full && submitted.is_full;
+            self.is_filled_by_answer = M::HOLDS_BACK && !submitted.was_full && submitted.is_full;
             self.note_submitted(submitted);
         }
         let event = match polled {
@@ -295,7 +295,7 @@ impl<M: Machine> End<M> {
         (self.has_overflowed, self.is_filled_by_answer).hash(state);
         let mut connection = self.machine.into_connection();
         connection.buffered_amount().hash(state);
-        connection.write(Told::Yes, usize::MAX).bytes.hash(state);
+        connection.write(Told::Yes, usize::MAX, usize::MAX).bytes.hash(state);
         connection.into_unprocessed().hash(state);
     }
 
@@ -308,6 +308,11 @@ impl<M: Machine> End<M> {
     pub(crate) const fn dropped_later(&self) -> (u64, u64) {
         let ((messages, bytes), refused) = (self.dropped, self.refused_as_dropped);
         (messages.saturating_sub(refused.0), bytes.saturating_sub(refused.1))
+    }
+
+    /// Of bare connections, only those that answer messages need ask.
+    pub(crate) fn wants_read(&self) -> bool {
+        !M::HOLDS_BACK && self.answers == Answers::Never || self.machine.wants_read()
     }
 
     pub(crate) const fn told(&self) -> Told {

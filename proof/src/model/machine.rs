@@ -10,6 +10,9 @@ use sanswire::{Commands, Connection, ConnectionError, Event, Timestamp};
 
 /// A machine of the crate, as the loop over a transport uses it.
 pub(crate) trait Machine: Debug {
+    /// Whether it delivers no message while an answer fills the output.
+    const HOLDS_BACK: bool;
+
     fn new(connection: Connection) -> Self;
 
     fn commands(&mut self) -> Commands<'_>;
@@ -24,8 +27,9 @@ pub(crate) trait Machine: Debug {
     /// Takes what was read; an empty read is the end of the stream.
     fn read(&mut self, bytes: &[u8], now: Duration);
 
-    /// Writes once, `most` bytes at most, or all there is when the end was told.
-    fn write(&mut self, told: Told, most: usize) -> Written;
+    /// Writes once, `most` bytes at most, or all there is when the end was told or has begun. The
+    /// transport has `room` for so much.
+    fn write(&mut self, told: Told, most: usize, room: usize) -> Written;
 
     /// Takes note that nothing can be written.
     fn fail_write(&mut self) -> Written;
@@ -75,6 +79,8 @@ pub(crate) struct Written {
 }
 
 impl Machine for Connection {
+    const HOLDS_BACK: bool = false;
+
     fn new(connection: Connection) -> Self {
         connection
     }
@@ -103,7 +109,8 @@ impl Machine for Connection {
         self.handle_timeout(now);
     }
 
-    fn write(&mut self, told: Told, most: usize) -> Written {
+    fn write(&mut self, told: Told, most: usize, room: usize) -> Written {
+        assert_eq!(room, usize::MAX, "what a bare connection writes has to fit");
         let mut written = Written { is_shut: told == Told::Yes, ..Written::default() };
         while let Some(output) = self.poll_transmit() {
             let len =
@@ -119,7 +126,7 @@ impl Machine for Connection {
 
     /// A bare connection is not told: what it writes is lost.
     fn fail_write(&mut self) -> Written {
-        let has_moved = self.write(Told::Yes, usize::MAX).has_moved;
+        let has_moved = self.write(Told::Yes, usize::MAX, usize::MAX).has_moved;
         Written { has_moved, ..Written::default() }
     }
 
@@ -131,9 +138,8 @@ impl Machine for Connection {
         self.poll_timeout()
     }
 
-    /// Only a server that answers messages need ask.
     fn wants_read(&self) -> bool {
-        true
+        self.wants_read()
     }
 
     fn is_full(&mut self) -> bool {
@@ -158,6 +164,8 @@ impl Machine for Connection {
 }
 
 impl Machine for Driver {
+    const HOLDS_BACK: bool = true;
+
     fn new(connection: Connection) -> Self {
         connection.into()
     }
@@ -188,7 +196,7 @@ impl Machine for Driver {
         }
     }
 
-    fn write(&mut self, _: Told, most: usize) -> Written {
+    fn write(&mut self, _: Told, most: usize, room: usize) -> Written {
         let mut written = Written::default();
         // At the end, a driver counts it as a try in vain if it asks and nothing is written.
         let writes_all = self.is_ending();
@@ -198,6 +206,10 @@ impl Machine for Driver {
                 Write::Bytes(output) => {
                     let chunk = output.chunk();
                     let len = if writes_all { chunk.len() } else { chunk.len().min(most) };
+                    let len = len.min(room - written.bytes.len());
+                    if len == 0 {
+                        break;
+                    }
                     written.bytes.extend_from_slice(&chunk[..len]);
                     len
                 }

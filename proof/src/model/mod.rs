@@ -11,6 +11,6 @@ pub(crate) use crowded::Crowded;
 pub(crate) use delivery::{Begun, Service};
 pub(crate) use explorer::explore;
 pub(crate) use pair::{
-    Answering, Bare, BareFull, Close, Compressed, Driven, DrivenFull, DropNewest, Refuse,
-    explore as explore_pair,
+    Answering, Bare, BareAnswering, BareFull, Close, Compressed, Driven, DrivenFull, DropNewest,
+    Narrow, Refuse, explore as explore_pair,
 };

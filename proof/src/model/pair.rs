@@ -26,6 +26,8 @@ pub(crate) trait Setup {
     const LEFT: Left = Left { closes: 1, messages: 2, pings: 1, single_bytes: 1, streams: 1 };
     /// How many actions in a row, and how many with `--short`.
     const DEPTHS: [usize; 2] = [7, 5];
+    /// How many bytes fit into a pipe, if not all.
+    const CAPACITY: Option<usize> = None;
 
     fn config() -> Config {
         Config::default()
@@ -54,6 +56,12 @@ pub(crate) struct Compressed;
 
 /// Drivers whose output is full behind each message, while applications answer.
 pub(crate) struct Answering<P>(PhantomData<P>);
+
+/// Bare connections whose output is full behind each message, while applications answer.
+pub(crate) struct BareAnswering;
+
+/// Drivers between which a few bytes fit, and whose output is full behind each message.
+pub(crate) struct Narrow;
 
 /// What becomes of a message that is too much.
 pub(crate) trait Policy {
@@ -119,6 +127,29 @@ impl<P: Policy> Setup for Answering<P> {
 
     fn config() -> Config {
         small(1, P::WHEN_FULL)
+    }
+}
+
+impl Setup for BareAnswering {
+    type Machine = Connection;
+
+    const ANSWERS: Answers = Answers::Always;
+    const DEPTHS: [usize; 2] = [6, 4];
+
+    fn config() -> Config {
+        small(1, WhenFull::Refuse)
+    }
+}
+
+impl Setup for Narrow {
+    type Machine = Driver;
+
+    const DEPTHS: [usize; 2] = [6, 4];
+    /// Less than a fragment from a client takes.
+    const CAPACITY: Option<usize> = Some(6);
+
+    fn config() -> Config {
+        small(1, WhenFull::Refuse)
     }
 }
 
@@ -231,7 +262,7 @@ impl<S: Setup> Model for Pair<S> {
         for (at, end) in self.ends.iter().enumerate() {
             let pipe = &self.pipes[1 - at];
             let is_told = end.ending.is_some();
-            let may_read = !end.is_over() && end.machine.wants_read();
+            let may_read = !end.is_over() && end.wants_read();
             let mut may = |is_possible: bool, action| {
                 if is_possible {
                     actions.push(action);
@@ -350,7 +381,7 @@ impl<S: Setup> Pair<S> {
             // What comes behind the end is thrown away.
             has_moved |= !pipe.bytes.is_empty();
             pipe.bytes.clear();
-        } else if !end.machine.wants_read() {
+        } else if !end.wants_read() {
             // It writes first.
         } else if !pipe.bytes.is_empty() {
             self.read(at, usize::MAX);
@@ -367,7 +398,11 @@ impl<S: Setup> Pair<S> {
     fn write(&mut self, at: usize, most: usize) -> Result<bool, String> {
         let (end, pipe) = (&mut self.ends[at], &mut self.pipes[at]);
         let told = end.told();
-        let written = if self.is_broken { end.fail_write() } else { end.machine.write(told, most) };
+        // What goes nowhere always fits.
+        let capacity = S::CAPACITY.filter(|_| !pipe.is_cut);
+        let room = capacity.map_or(usize::MAX, |capacity| capacity - pipe.bytes.len());
+        let written =
+            if self.is_broken { end.fail_write() } else { end.machine.write(told, most, room) };
         if !pipe.is_cut && !written.bytes.is_empty() {
             if pipe.is_ended {
                 return Err(format!("{at} writes behind its end"));
