@@ -81,7 +81,8 @@ impl<S: Transport> WebSocket<S> {
         match self.write() {
             Wrote::Some if !self.is_time(until) => Ok(()),
             Wrote::All if self.driver.has_event() => Ok(()),
-            wrote => self.read(until, matches!(wrote, Wrote::Some | Wrote::Stuck)),
+            Wrote::All | Wrote::Nothing => self.read(until, false),
+            Wrote::Some | Wrote::Stuck => self.read(until, true),
         }
     }
 
@@ -93,9 +94,8 @@ impl<S: Transport> WebSocket<S> {
     /// When nothing more can be written, or that has taken too long.
     pub(super) fn push(&mut self, until: Timestamp) -> Result<(), Error> {
         match self.write() {
-            Wrote::All => return Ok(()),
-            Wrote::Some if !self.is_time(until) => return Ok(()),
-            Wrote::Some => {}
+            Wrote::Some if self.is_time(until) => {}
+            Wrote::All | Wrote::Some => return Ok(()),
             Wrote::Nothing => return Err(self.failure.report().into()),
             // That was time enough for others.
             Wrote::Stuck => while self.driver.handle_stuck() == Stuck::Yield {},
