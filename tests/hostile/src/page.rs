@@ -1,6 +1,7 @@
 //! What was seen, as tables, and docs/hostile.md; attacks nobody.
 
 use std::fmt::Write as _;
+use std::process::Command;
 use std::time::Duration;
 
 use crate::Fault;
@@ -59,6 +60,7 @@ pub(crate) fn render(chosen: &[&'static Attack], outcomes: &[Outcome]) -> String
     PAGE.replace("{tables}", tables(chosen, outcomes).trim_end())
         .replace("{known}", known.trim_end())
         .replace("{defences}", defences(chosen).trim_end())
+        .replace("{made}", MADE)
         .replace("{wait}", &LONGEST_WAIT.as_secs().to_string())
         .replace("{connections}", &MAX_CONNECTIONS.to_string())
         .replace("{handshakes}", &MAX_HANDSHAKES_PER_ADDRESS.to_string())
@@ -81,7 +83,11 @@ fn defences(chosen: &[&'static Attack]) -> String {
 
 pub(crate) fn write(page: &str) -> Result<(), Fault> {
     check_known()?;
-    Ok(std::fs::write(PATH, page)?)
+    let today = Command::new("date").arg("+%F").output()?;
+    let today = String::from_utf8_lossy(&today.stdout);
+    let cores = std::thread::available_parallelism()?;
+    let made = format!("{MADE}{} on {cores} cores.", today.trim());
+    Ok(std::fs::write(PATH, page.replace(MADE, &made))?)
 }
 
 /// Checks that docs/hostile.md says what was seen, but for its figures.
@@ -117,11 +123,16 @@ fn check_known() -> Result<(), Fault> {
     }
 }
 
-/// Keeps three columns of the tables that have figures, and all other lines.
+/// Keeps three columns of the tables that have figures, and all other lines, but not when and where
+/// they were made.
 fn without_figures(page: &str) -> Vec<String> {
     let kept = |line: &str| {
         let columns: Vec<&str> = line.split('|').collect();
-        if columns.len() > 5 { columns[..4].join("|") } else { line.to_owned() }
+        match columns.len() {
+            6.. => columns[..4].join("|"),
+            _ if line.starts_with(MADE) => MADE.to_owned(),
+            _ => line.to_owned(),
+        }
     };
     page.lines().map(kept).collect()
 }
@@ -135,6 +146,9 @@ fn milliseconds(time: Duration) -> String {
 fn megabytes(size: usize) -> String {
     format!("{:.1}", size as f64 / 1024.0)
 }
+
+/// What a line begins with that says when and where the figures were made.
+const MADE: &str = "The figures were made on ";
 
 const PATH: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../docs/hostile.md");
 
@@ -317,6 +331,8 @@ The settings are the defaults, with `max_connections` {connections}, `max_handsh
 Where an attack waits for a deadline, it is a shorter one: `write_timeout` 4 s, `HeadLimits::timeout`, `ping_interval`,
 `pong_timeout` and `close_timeout` 3 s, `hold_timeout` 1 s. These attacks run at the same time as the others: the
 waits are those of a busy machine.
+
+{made}
 
 {tables}
 
