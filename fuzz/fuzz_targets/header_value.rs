@@ -32,6 +32,7 @@ fuzz_target!(|bytes: &[u8]| {
     let subprotocol = request.clone().subprotocol(&other);
     request = subprotocol.unwrap_or(request);
     let auth = request.clone().basic_auth(&other, &text(value));
+    let is_replaced = auth.is_ok() && name.eq_ignore_ascii_case("Authorization");
     request = auth.unwrap_or(request);
     let resource = request.resource().to_owned();
 
@@ -47,7 +48,7 @@ fuzz_target!(|bytes: &[u8]| {
         other => panic!("{other:?} from {sent:?}"),
     };
     assert_eq!(received.target(), resource);
-    if has_header {
+    if has_header && !is_replaced {
         assert!(received.headers().all(&name).any(|one| one == value.trim_ascii()), "{sent:?}");
     }
     let lines = sent.windows(2).filter(|two| two == b"\r\n").count();
