@@ -641,13 +641,23 @@ fn writes_are_bounded_together_and_not_only_one_by_one() {
     // A client's request.
     let mut slow = Slow::default();
     let limits = HeadLimits::default().timeout(limit);
-    let request = request().header("X-Long", "x".repeat(5_000)).unwrap().head_limits(limits);
+    let request =
+        request().header("X-Long", "x".repeat(5_000)).unwrap().head_limits(limits.clone());
     let error = WebSocket::connect_over(&mut slow, &request, &Config::default()).unwrap_err();
     let Error::Handshake { error: HandshakeError::Timeout(_), .. } = error else {
         panic!("{error}")
     };
     assert!(slow.script.writes.len() < 1_000 && slow.unbounded == 0);
     assert!(slow.write_timeouts.iter().all(|bound| *bound <= Duration::from_millis(100)));
+    // A server's answer.
+    let mut slow = Slow::default();
+    slow.script.reads.push_back(REQUEST.to_vec());
+    let accepted = WebSocket::accept_with_limits(&mut slow, &limits, &Config::default(), |_| {
+        Ok(Acceptance::new().header("X-Long", "x".repeat(5_000)).unwrap())
+    });
+    let Err(error) = accepted else { panic!("it took its time") };
+    assert!(matches!(error, Error::Timeout(Timeout::Deadline)), "{error:?}");
+    assert!(slow.script.writes.len() < 1_000 && slow.unbounded == 0);
     // A connection's end.
     let config = Config::default().close_timeout(limit);
     let mut slow = Slow::default();
