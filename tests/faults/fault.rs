@@ -2,6 +2,7 @@
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::{Duration, Instant};
 
 use crate::play::Plan;
 
@@ -99,14 +100,14 @@ pub(crate) fn at_most_operations(
     kinds: impl Iterator<Item = Kind>,
     suffer: impl Fn(Plan, Option<(usize, Kind)>) -> (usize, bool),
 ) {
-    let runs = (0..ATTEMPTS).map(|_| suffer(plan, None).0);
+    let runs = attempts(PATIENCE).map(|()| suffer(plan, None).0);
     let counts: Vec<_> = runs.filter(|count| *count >= LEAST).take(RUNS).collect();
     assert_eq!(counts.len(), RUNS, "{plan:?} has hardly any operations");
     let (least, most) = (*counts.iter().min().unwrap(), *counts.iter().max().unwrap());
     for kind in kinds {
         for at in 0..most {
-            let attempts = if at < least { ATTEMPTS } else { 1 };
-            let has_struck = (0..attempts).any(|_| suffer(plan, Some((at, kind))).1);
+            let patience = if at < least { PATIENCE } else { Duration::ZERO };
+            let has_struck = attempts(patience).any(|()| suffer(plan, Some((at, kind))).1);
             assert!(has_struck || at >= least, "{plan:?}, {kind:?} at {at} of {least} to {most}");
         }
     }
@@ -115,9 +116,18 @@ pub(crate) fn at_most_operations(
 /// In how many runs each operation must be found that is to fail.
 #[cfg_attr(not(feature = "split"), allow(dead_code, reason = "of halves, and of TLS"))]
 const RUNS: usize = 10;
-/// How often a run is tried again that has fewer. On a machine that is busy, ten in a row may be cut.
+/// How long a run is tried again that has fewer. On a machine that is busy, a hundred in a row may be
+/// cut.
 #[cfg_attr(not(feature = "split"), allow(dead_code, reason = "of halves, and of TLS"))]
-const ATTEMPTS: usize = 100;
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// One attempt, and others until the time has passed.
+#[cfg_attr(not(feature = "split"), allow(dead_code, reason = "of halves, and of TLS"))]
+fn attempts(patience: Duration) -> impl Iterator<Item = ()> {
+    let began = Instant::now();
+    core::iter::once(())
+        .chain(core::iter::repeat(()).take_while(move |()| began.elapsed() < patience))
+}
 
 /// How many operations a plan has without a fault.
 #[track_caller]
