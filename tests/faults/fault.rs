@@ -123,6 +123,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// One attempt, and others until the time has passed.
 #[cfg_attr(not(feature = "split"), allow(dead_code, reason = "of halves, and of TLS"))]
+#[expect(clippy::disallowed_methods, reason = "how long a machine takes")]
 fn attempts(patience: Duration) -> impl Iterator<Item = ()> {
     let began = Instant::now();
     core::iter::once(())
