@@ -39,6 +39,9 @@ pub(super) struct Backlog {
     /// For each of the last that left the backlog: how many had left it then, and where it ends in
     /// the output. `None` until somebody asks by a mark.
     ends: Option<VecDeque<(u64, u64)>>,
+    /// Of those that were queued, so many had left when the rest was discarded, of so much payload.
+    #[cfg(feature = "split")]
+    lost: Option<(u64, Discarded)>,
 }
 
 /// A frame or message, of which fragments are taken from the front.
@@ -122,6 +125,8 @@ impl Backlog {
             let left = self.payload_len();
             self.unsent = self.unsent.saturating_add(left);
             self.note_discarded(left);
+            #[cfg(feature = "split")]
+            self.lost.get_or_insert((self.passed(), Discarded { bytes: left as u64 }));
         }
         self.queue = VecDeque::new();
         self.loose = VecDeque::new();
@@ -186,6 +191,12 @@ impl Backlog {
     pub(super) fn mark(&mut self) -> u64 {
         self.ends.get_or_insert_default();
         self.count
+    }
+
+    /// Returns what was discarded of the first `count` that were queued, and perhaps of others.
+    #[cfg(feature = "split")]
+    pub(super) fn lost_of(&self, count: u64) -> Option<Discarded> {
+        self.lost.filter(|(passed, _)| *passed < count).map(|(_, lost)| lost)
     }
 
     /// Notes that the last one that left ends there in the output, of which so much is written.

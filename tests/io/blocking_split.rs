@@ -482,6 +482,37 @@ fn a_sender_is_told_what_is_discarded_when_the_peer_closes() {
 }
 
 #[test]
+fn each_sender_that_waits_is_told_that_its_message_is_discarded() {
+    for close in [&b"\x03\xe8"[..], b"\x03"] {
+        let config = Config::default().fragment_size(NonZeroUsize::new(1000));
+        let config = config.close_timeout(millis(100)).max_buffered(64 << 20);
+        let ((sender, mut receiver), mut peer) = half(&config);
+        let mut senders = Vec::new();
+        // Of the first, more than the system takes; the others are behind it.
+        for len in [32 << 20, 5_000, 5_000] {
+            let own = sender.clone();
+            let before = sender.buffered_amount();
+            senders.push(thread::spawn(move || own.send(vec![7; len])));
+            while sender.buffered_amount() <= before {
+                thread::yield_now();
+            }
+        }
+        peer.write_all(&masked(0x88, close)).unwrap();
+        let receiving = thread::spawn(move || receiver.recv().map(drop));
+        while sender.ready_state() == ReadyState::Open {
+            thread::yield_now();
+        }
+        let reader = thread::spawn(move || io::copy(&mut peer, &mut io::sink()).map(drop));
+        drop(sender);
+        let told = within_limits(move || senders.into_iter().map(|sender| sender.join().unwrap()));
+        for (at, told) in told.enumerate() {
+            assert!(matches!(told, Err(Error::Discarded(_))), "{at} of {close:?}: {told:?}");
+        }
+        let _ = (receiving.join().unwrap(), reader.join().unwrap());
+    }
+}
+
+#[test]
 fn a_sender_that_waits_for_room_is_told_that_the_other_half_closes() {
     let config = Config::default().close_timeout(None).write_timeout(None).ping_interval(None);
     let ((sender, mut receiver), peer) = half(&config);

@@ -267,7 +267,7 @@ impl Endpoint {
     }
 
     #[cfg(feature = "split")]
-    pub(super) fn has_written(&self, mark: &Mark) -> bool {
+    pub(super) fn has_written(&self, mark: &Mark) -> Result<bool, Discarded> {
         self.output.has_written(mark)
     }
 

@@ -5,8 +5,10 @@ use core::time::Duration;
 use super::Connection;
 use crate::close::{CloseCode, Closed};
 #[cfg(feature = "split")]
-use crate::connection::Mark;
+use crate::connection::event::Discarded;
 use crate::connection::life::{Phase, ReadyState};
+#[cfg(feature = "split")]
+use crate::connection::output::Mark;
 use crate::role::Role;
 use crate::timestamp::Timestamp;
 
@@ -148,8 +150,12 @@ impl Connection {
     }
 
     /// Returns whether everything before the place has been written, whatever waits behind it.
+    ///
+    /// # Errors
+    ///
+    /// Some of it has been discarded since the place was noted, which others may have been told.
     #[cfg(feature = "split")]
-    pub(crate) fn has_written(&self, mark: &Mark) -> bool {
+    pub(crate) fn has_written(&self, mark: &Mark) -> Result<bool, Discarded> {
         self.endpoint.has_written(mark)
     }
 

@@ -16,6 +16,8 @@ pub(crate) struct Mark {
     queued: u64,
     /// Where the output ended, as `TransmitBuf::written` counts.
     end: u64,
+    /// Whether something of that was lost already.
+    has_lost: bool,
 }
 
 impl Output {
@@ -54,19 +56,35 @@ impl Output {
     #[cfg(feature = "split")]
     pub(in crate::connection) fn mark(&mut self) -> Mark {
         let queued = self.backlog.as_mut().map_or(0, |backlog| backlog.mark());
-        Mark { queued, end: self.end() }
+        Mark { queued, end: self.end(), has_lost: self.lost_of(queued).is_some() }
+    }
+
+    /// Returns what was discarded of the first `count` that were queued, and perhaps of others.
+    #[cfg(feature = "split")]
+    fn lost_of(&self, count: u64) -> Option<Discarded> {
+        self.backlog.as_ref()?.lost_of(count)
     }
 
     /// Returns whether everything before the place has been written, whatever waits behind it.
+    ///
+    /// # Errors
+    ///
+    /// Some of it has been discarded since the place was noted. This is told each time: others may
+    /// have been told before.
     #[cfg(feature = "split")]
-    pub(in crate::connection) fn has_written(&self, mark: &Mark) -> bool {
+    pub(in crate::connection) fn has_written(&self, mark: &Mark) -> Result<bool, Discarded> {
+        if !mark.has_lost
+            && let Some(lost) = self.lost_of(mark.queued)
+        {
+            return Err(lost);
+        }
         let end = match &self.backlog {
-            Some(backlog) if backlog.passed() < mark.queued => return false,
+            Some(backlog) if backlog.passed() < mark.queued => return Ok(false),
             Some(backlog) => mark.end.max(backlog.end_of(mark.queued)),
             // One that was there is forgotten when all of it is written.
             None => mark.end,
         };
-        end <= self.output.written()
+        Ok(end <= self.output.written())
     }
 
     /// Notes where the output ends if one of `waiting` messages and parts has left the backlog.
@@ -235,7 +253,7 @@ mod tests {
             write_to(&mut connection, &mark, 1000);
             connection.release_memory();
             connection.commands().send(vec![2; 100_000]).unwrap();
-            assert!(connection.has_written(&mark), "what was reached stays reached");
+            assert_eq!(connection.has_written(&mark), Ok(true), "what was reached stays reached");
             let mark = connection.mark();
             write_to(&mut connection, &mark, 1000);
             connection.release_memory();
@@ -243,10 +261,34 @@ mod tests {
         }
     }
 
+    #[test]
+    fn what_is_discarded_before_a_mark_is_told_whoever_was_told_before() {
+        let config = Config::default().fragment_size(NonZeroUsize::new(1000));
+        let mut connection = Connection::server(&config);
+        let marks = [20_000, 20_000].map(|len| {
+            connection.commands().send(vec![1; len]).unwrap();
+            connection.mark()
+        });
+        let output = connection.poll_transmit().unwrap();
+        output.advance(output.remaining());
+        connection.input().extend_from_slice(b"\x88\x80\0\0\0\0");
+        while connection.poll_event().is_ok_and(|polled| polled.is_some()) {}
+        assert!(connection.poll_discarded().is_some() && connection.poll_discarded().is_none());
+        while let Some(output) = connection.poll_transmit() {
+            output.advance(output.remaining());
+        }
+        for mark in marks {
+            connection.has_written(&mark).unwrap_err();
+        }
+        // Who asks only now has lost nothing.
+        let mark = connection.mark();
+        assert_eq!(connection.has_written(&mark), Ok(true));
+    }
+
     /// Writes up to the mark; returns how much.
     fn write_to(connection: &mut Connection, mark: &Mark, steps: usize) -> usize {
         let mut written = 0;
-        while !connection.has_written(mark) {
+        while connection.has_written(mark) == Ok(false) {
             let output = connection.poll_transmit().unwrap();
             let len = output.chunk().len().min(steps);
             output.advance(len);

@@ -414,11 +414,14 @@ impl Driver {
     }
 
     /// As [`poll_written`](Self::poll_written), for what was queued before `mark` was noted. The
-    /// transport has all of it then, and may have yet to be flushed.
+    /// transport has all of it then, and may have yet to be flushed. What was discarded of it is told
+    /// each time.
     #[cfg(feature = "split")]
     pub(crate) fn poll_written_to(&mut self, mark: &Mark) -> Result<bool, Discarded> {
-        // Until the connection is open, nobody sends.
-        Ok(self.poll_written()? || self.opening.is_none() && self.connection.has_written(mark))
+        let is_written = self.poll_written()?;
+        // Until the connection is open, there is no output that a mark could be of.
+        let has_written = self.opening.is_none() && self.connection.has_written(mark)?;
+        Ok(is_written || has_written)
     }
 
     /// Checks that all accepted messages were written. An adapter calls it at the end, before it

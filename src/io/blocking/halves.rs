@@ -28,7 +28,9 @@ use crate::message::{Message, MessageKind, Outgoing};
 /// the connection.
 ///
 /// A message that is sent in parts belongs to one thread: until it is finished, the messages of
-/// others are refused. [`Error::Discarded`] is reported to one of the senders.
+/// others are refused. [`Error::Discarded`] is reported to one of the senders, and to each that waits
+/// in `send` or `flush` for what was discarded when the connection ended. With
+/// [`WhenFull::DropOldest`], only one of them is told that messages were dropped.
 #[derive(Debug)]
 pub struct Sender<S> {
     shared: Arc<Shared<S>>,
@@ -218,7 +220,7 @@ impl<S: Transport + AsFd> Sender<S> {
     /// Queues by `command`, and waits until that is written, and what was queued before; or, with a
     /// `mark`, until everything before that is.
     ///
-    /// While it waits for the lock, others may queue more: the place is noted before.
+    /// The place is noted while the lock is held: between two locks, others may queue more.
     fn write(
         &self,
         mut mark: Option<Mark>,

@@ -86,8 +86,8 @@ impl<S: Transport> WebSocket<S> {
         }
     }
 
-    /// Writes once, or looks at what else goes on while nothing can be written. For a driver that
-    /// has something to write.
+    /// Writes once, and looks at what else goes on if nothing can be written or the time for it has
+    /// come. For a driver that has something to write.
     ///
     /// # Errors
     ///
