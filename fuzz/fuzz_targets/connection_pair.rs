@@ -256,9 +256,12 @@ impl End {
                 Err(error) => assert_eq!(error, SendError::Closed),
             },
             Step::Ping(len) => {
-                // Each is another one, or a Pong could answer two.
-                let mut payload = vec![len; usize::from(len).max(2)];
-                (payload[0], payload[1]) = (self.pinged, self.wrapped);
+                // Each is another one, or a Pong could answer two. Short ones go alone.
+                let least = if self.pings.is_empty() { 0 } else { 2 };
+                let mut payload = vec![len; usize::from(len).max(least)];
+                if let [first, second, ..] = &mut payload[..] {
+                    (*first, *second) = (self.pinged, self.wrapped);
+                }
                 if self.connection.commands().ping(&payload).is_ok() {
                     assert!(payload.len() <= 125);
                     self.pings.push_back(payload);

@@ -51,6 +51,9 @@ fuzz_target!(|bytes: &[u8]| {
     if has_header && !is_replaced {
         assert!(received.headers().all(&name).any(|one| one == value.trim_ascii()), "{sent:?}");
     }
+    if is_replaced {
+        assert_eq!(received.headers().all(&name).count(), 1, "{sent:?}");
+    }
     let lines = sent.windows(2).filter(|two| two == b"\r\n").count();
     assert_eq!(lines, received.headers().iter().len() + 2, "{sent:?}");
     let _ = OriginPolicy::same_origin().check(&received);

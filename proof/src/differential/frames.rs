@@ -25,11 +25,12 @@ pub(crate) fn ask(tally: &mut Tally, inquiry: Inquiry) {
             }
             let difference = Difference {
                 scan: Scan::new(&stream),
+                messages: ours[..same].iter().filter(|told| is_message(told)).count(),
                 ours: ours[same..].to_vec(),
                 theirs: theirs[same..].to_vec(),
             };
             book.differ(tally, name, &difference, || {
-                let Difference { scan, ours, theirs } = &difference;
+                let Difference { scan, ours, theirs, .. } = &difference;
                 format!(
                     "{}: {ours:?}, {name} {theirs:?}, {:?}, whole: {}, within: {}, {}",
                     case(),
@@ -56,6 +57,10 @@ pub(crate) fn ask(tally: &mut Tally, inquiry: Inquiry) {
         Peers::Embedded => &["tokio-websockets", "tungstenite"],
     };
     book.print(tally, asked, inquiry.needs_all());
+}
+
+fn is_message(told: &Told) -> bool {
+    matches!(told, Told::Binary(_) | Told::Text(_))
 }
 
 /// The bytes; the seed makes those that are left out.

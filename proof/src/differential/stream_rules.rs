@@ -7,6 +7,8 @@ use crate::differential::told::{Class, Told};
 /// The first events that differ, and all that both tell from there on.
 pub(crate) struct Difference {
     pub(crate) scan: Scan,
+    /// How many messages both have told before.
+    pub(crate) messages: usize,
     /// What this crate tells.
     pub(crate) ours: Vec<Told>,
     pub(crate) theirs: Vec<Told>,
@@ -44,12 +46,12 @@ impl Difference {
         self.theirs.iter().find(|told| !(fails && is_control(told)))
     }
 
-    /// They have a message instead, as far as it could be read.
+    /// Where this crate has failed, they have the message, as far as it could be read.
     fn is_as_scanned(&self) -> bool {
-        match (&self.ours[0], self.instead()) {
-            (Told::Binary(_) | Told::Failed(Class::Data), Some(Told::Binary(payload)))
-            | (Told::Text(_) | Told::Failed(Class::Data), Some(Told::Text(payload))) => {
-                self.scan.messages.contains(payload)
+        match self.instead() {
+            Some(Told::Binary(payload) | Told::Text(payload)) => {
+                self.fails_with(Class::Data)
+                    && self.scan.messages.get(self.messages) == Some(payload)
             }
             _ => false,
         }
@@ -238,8 +240,12 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         section: "RFC 7692, §7.2.3.4",
         reason: "it reads nothing behind a block that is marked as the last, or fails there",
         permits: |difference| {
-            let Difference { scan, ours, theirs } = difference;
+            let Difference { scan, ours, theirs, .. } = difference;
             let is_cut = match (&ours[..], &theirs[..]) {
+                ([Told::Binary(ours), ..], [Told::Binary(theirs), ..])
+                | ([Told::Text(ours), ..], [Told::Text(theirs), ..]) => {
+                    theirs.len() < ours.len() && ours.starts_with(theirs)
+                }
                 // What follows is no DEFLATE, or no text. It goes on, maybe to a frame that is broken, or
                 // to a Close, which one of them refuses within a message.
                 ([Told::Failed(Class::Data)], [Told::Failed(theirs)]) => {
@@ -275,7 +281,7 @@ pub(crate) const RULES: &[Rule<Difference>] = &[
         reason: "it does not see that a compressed message ends inside a block, nor what is wrong with \
                  the beginning of that block; or it takes the tail for a part of the message",
         permits: |difference| {
-            let Difference { scan, ours, theirs } = difference;
+            let Difference { scan, ours, theirs, .. } = difference;
             let is_broken = scan.has(Fault::Unfinished) || scan.has(Fault::Deflate);
             let is_found = matches!(ours[..], [Told::Failed(class)] if scan.has_class(class));
             // One of them takes what comes of the tail of a long message for more than is left.
