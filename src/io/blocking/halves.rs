@@ -31,6 +31,9 @@ use crate::message::{Message, MessageKind, Outgoing};
 /// others are refused. [`Error::Discarded`] is reported to one of the senders, and to each that waits
 /// in `send` or `flush` for what was discarded when the connection ended. With
 /// [`WhenFull::DropOldest`], only one of them is told that messages were dropped.
+///
+/// `ping`, `pong`, `send_chunk` and `finish` wait for room in the output. If one of them fails by
+/// [`Error::Timeout`] or [`Error::Io`], what it was to send may or may not have been queued.
 #[derive(Debug)]
 pub struct Sender<S> {
     shared: Arc<Shared<S>>,
@@ -90,7 +93,8 @@ impl<S: Transport + AsFd> WebSocket<S> {
 
 impl<S: Transport + AsFd> Sender<S> {
     /// Sends a message. It has been written when this returns, and so have the messages that were
-    /// queued before, also those of other threads. It does not wait for those that are queued later.
+    /// queued before, also those of other threads. It does not wait for those that are queued later,
+    /// unless the stream has a buffer of its own, as TLS has: that is flushed as a whole.
     ///
     /// # Errors
     ///

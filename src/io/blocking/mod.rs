@@ -239,7 +239,8 @@ impl<S: Transport> WebSocket<S> {
     /// - [`Error::Timeout`] or [`Error::Io`]: the message was queued and could not be written
     ///   before a deadline, or at all. Do not send it again.
     /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
-    ///   before it was written.
+    ///   before it was written. With [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) it also
+    ///   means that messages were dropped, perhaps others than this one, and the connection goes on.
     ///
     /// If the peer broke off, [`recv`](Self::recv) still delivers what the peer sent before, and
     /// may report the cause.
@@ -403,7 +404,8 @@ impl<S: Transport> WebSocket<S> {
     /// # Errors
     ///
     /// - [`Error::Timeout`] if a deadline passed, or [`Error::Io`].
-    /// - [`Error::Discarded`], once, if messages that were queued before will never be written.
+    /// - [`Error::Discarded`], once, if messages that were queued will never be written: the
+    ///   connection has ended, or they were [dropped](crate::WhenFull::DropOldest).
     pub fn flush(&mut self) -> Result<(), Error> {
         while !self.driver.poll_written()? {
             self.push(NEVER)?;

@@ -226,7 +226,8 @@ impl<T: PollTransport> WebSocket<T> {
     /// - [`Error::Timeout`] or [`Error::Io`]: the message was queued and could not be written
     ///   before a deadline, or at all. Do not send it again.
     /// - [`Error::Discarded`]: this message or an earlier one was queued, and the connection ended
-    ///   before it was written.
+    ///   before it was written. With [`WhenFull::DropOldest`](crate::WhenFull::DropOldest) it also
+    ///   means that messages were dropped, perhaps others than this one, and the connection goes on.
     ///
     /// If the peer broke off, [`recv`](Self::recv) still delivers what the peer sent before, and
     /// reports the cause.
@@ -448,7 +449,8 @@ impl<T: PollTransport> WebSocket<T> {
     /// # Errors
     ///
     /// - [`Error::Timeout`] if a deadline passed, or [`Error::Io`].
-    /// - [`Error::Discarded`], once, if messages that were queued before will never be written.
+    /// - [`Error::Discarded`], once, if messages that were queued will never be written: the
+    ///   connection has ended, or they were [dropped](crate::WhenFull::DropOldest).
     ///
     /// # Cancel safety
     ///
