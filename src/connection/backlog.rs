@@ -24,6 +24,9 @@ pub(super) struct Backlog {
     loose: VecDeque<Loose>,
     /// Payload bytes of those.
     loose_len: usize,
+    /// How many were dropped behind the queue: they count as waiting until that is empty, or one in
+    /// the queue would count as gone in their place.
+    gaps: usize,
     /// Whether messages wait in `loose` rather than in the output.
     drops_oldest: bool,
     /// The payload of the newest Ping, when Pongs pile up.
@@ -104,6 +107,9 @@ impl Backlog {
         if is_last {
             self.queue.pop_front();
         }
+        if self.queue.is_empty() {
+            self.gaps = 0;
+        }
         Some(Queued { flags, payload, amount })
     }
 
@@ -119,6 +125,15 @@ impl Backlog {
         Some(message)
     }
 
+    /// Drops the oldest message of which nothing was made, if there is one.
+    pub(super) fn drop_oldest(&mut self) -> bool {
+        let Some(oldest) = self.next_loose() else { return false };
+        self.gaps += usize::from(self.has_frames());
+        self.note_dropped(oldest.len());
+        self.note_discarded(oldest.len());
+        true
+    }
+
     /// Discards what has not been framed of messages, and what was to come behind.
     pub(super) fn discard(&mut self) {
         if self.has_messages() {
@@ -130,7 +145,7 @@ impl Backlog {
         }
         self.queue = VecDeque::new();
         self.loose = VecDeque::new();
-        (self.queued, self.loose_len) = (0, 0);
+        (self.queued, self.loose_len, self.gaps) = (0, 0, 0);
         (self.pong, self.close) = (None, None);
     }
 
@@ -233,7 +248,7 @@ impl Backlog {
 
     /// Returns how many messages and parts wait, and the Close.
     pub(super) fn waiting_count(&self) -> usize {
-        self.queue.len() + self.loose.len() + usize::from(self.close.is_some())
+        self.queue.len() + self.gaps + self.loose.len() + usize::from(self.close.is_some())
     }
 
     /// Returns whether nothing of it is to be written.

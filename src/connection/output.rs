@@ -202,11 +202,8 @@ impl Output {
         let waiting = self.waiting_len();
         while !self.has_room()
             && let Some(backlog) = &mut self.backlog
-            && let Some(oldest) = backlog.next_loose()
-        {
-            backlog.note_dropped(oldest.len());
-            backlog.note_discarded(oldest.len());
-        }
+            && backlog.drop_oldest()
+        {}
         self.hold_back(message);
         self.note_queued(waiting);
     }

@@ -262,6 +262,23 @@ mod tests {
     }
 
     #[test]
+    fn what_is_dropped_behind_a_mark_does_not_count_as_written() {
+        let config = Config::default().when_full(WhenFull::DropOldest).max_buffered(20_000);
+        let mut connection = Connection::server(&config.fragment_size(NonZeroUsize::new(1000)));
+        connection.commands().send(vec![1; 40_000]).unwrap();
+        let mark = connection.mark();
+        // It has begun to leave, and is not dropped any more.
+        connection.poll_transmit().unwrap().advance(1);
+        for _ in 0..10 {
+            connection.commands().send(vec![2; 5_000]).unwrap();
+            assert_eq!(connection.has_written(&mark), Ok(false));
+        }
+        assert!(connection.poll_discarded().unwrap().bytes >= 5_000);
+        let written = write_to(&mut connection, &mark, 1000);
+        assert!(written >= 40_000, "{written}");
+    }
+
+    #[test]
     fn what_is_discarded_before_a_mark_is_told_whoever_was_told_before() {
         let config = Config::default().fragment_size(NonZeroUsize::new(1000));
         let mut connection = Connection::server(&config);
