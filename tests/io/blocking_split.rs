@@ -504,8 +504,9 @@ fn each_sender_that_waits_is_told_that_its_message_is_discarded() {
         }
         let reader = thread::spawn(move || io::copy(&mut peer, &mut io::sink()).map(drop));
         drop(sender);
-        let told = within_limits(move || senders.into_iter().map(|sender| sender.join().unwrap()));
-        for (at, told) in told.enumerate() {
+        let join = |sender: thread::JoinHandle<_>| sender.join().unwrap();
+        let told: Vec<_> = within_limits(move || senders.into_iter().map(join).collect());
+        for (at, told) in told.into_iter().enumerate() {
             assert!(matches!(told, Err(Error::Discarded(_))), "{at} of {close:?}: {told:?}");
         }
         let _ = (receiving.join().unwrap(), reader.join().unwrap());

@@ -16,7 +16,7 @@ use super::clock::{NEVER, SHORT};
 use super::opening::WRITE_TIMEOUT;
 use crate::close::{CloseCode, Closed};
 use crate::connection::{Commands, Connection, Event, Mark, ReadyState, WhenFull};
-use crate::driver::{Next, Stuck};
+use crate::driver::{Driver, Next, Stuck};
 use crate::error::SendError;
 use crate::io::{Error, Timeout, Transport, is_message};
 use crate::message::{Message, MessageKind, Outgoing};
@@ -100,7 +100,8 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::send`].
     pub fn send<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        self.queue(message).and_then(|mark| self.write(Some(mark), |_| Ok(())))
+        let mark = self.queue(message.into(), Driver::mark)?;
+        self.write(Some(mark), |_| Ok(()))
     }
 
     /// Queues a message. It leaves while the [`Receiver`] waits, or by [`flush`](Self::flush).
@@ -111,12 +112,11 @@ impl<S: Transport + AsFd> Sender<S> {
     ///
     /// Those of [`WebSocket::feed`].
     pub fn feed<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<(), Error> {
-        self.queue(message).map(drop)
+        self.queue(message.into(), |_| ())
     }
 
-    /// Queues a message, and notes the place behind it.
-    fn queue<'m>(&self, message: impl Into<Outgoing<'m>>) -> Result<Mark, Error> {
-        let mut message = message.into();
+    /// Queues a message, and notes something before others queue more.
+    fn queue<R>(&self, mut message: Outgoing<'_>, note: fn(&mut Driver) -> R) -> Result<R, Error> {
         loop {
             let (until, writes) = self.shared.with(|state| {
                 let is_patient = state.driver.commands().when_full() == WhenFull::Refuse;
@@ -125,7 +125,7 @@ impl<S: Transport + AsFd> Sender<S> {
             });
             let fed = self.shared.wait(Side::Sender, until, |state| {
                 match state.driver.feed(&mut message) {
-                    Ok(true) => Turn::Done(Ok(state.driver.mark())),
+                    Ok(true) => Turn::Done(Ok(note(&mut state.driver))),
                     Ok(false) => Turn::Wait,
                     Err(refused) => Turn::Done(Err(refused.into())),
                 }

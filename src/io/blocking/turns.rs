@@ -132,8 +132,8 @@ impl<S: Transport> WebSocket<S> {
     }
 
     /// Reads once, and tells the time: waits until `until` or a deadline, or hardly at all if it is
-    /// for the sake of a stuck writer.
-    fn read(&mut self, until: Timestamp, is_stuck: bool) -> Result<(), Error> {
+    /// for the sake of a writer that has more.
+    fn read(&mut self, until: Timestamp, is_writing: bool) -> Result<(), Error> {
         let (begin, next) = (self.clock.now(), self.driver.poll_timeout().unwrap_or(NEVER));
         if next <= begin {
             self.driver.handle_timeout(begin);
@@ -143,10 +143,10 @@ impl<S: Transport> WebSocket<S> {
         }
         let left = next.min(until).saturating_duration_since(begin);
         // What is overdue may have come in time: the caller was busy elsewhere.
-        let is_look = is_stuck || next <= begin;
+        let is_look = is_writing || next <= begin;
         let bound = if is_look { Duration::ZERO } else { left };
         let is_bounded = self.clock.bound_read(&mut self.stream, bound);
-        if !is_bounded && !is_stuck && self.driver.is_ending() {
+        if !is_bounded && !is_writing && self.driver.is_ending() {
             // The peer may never say that it is done.
             self.driver.handle_read_error();
             return Ok(());
